@@ -1,0 +1,167 @@
+"""Owns settings: frozen dataclasses with their checks; the only reader of the environment.
+
+Units: seconds for times, pixels for resolutions, 0–1 for shares.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from alcore.errors import InvalidSettings
+
+RESOLUTIONS = (8, 16, 32, 64, 96, 128)
+AUGMENTATIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "none": "images as they are",
+        "shift": "shift by up to an eighth of the side",
+        "flip": "shift, and mirror left to right",
+    }
+)
+
+
+def _check(right: bool, message: str) -> None:
+    if not right:
+        raise InvalidSettings(message)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where a user's data lives; one folder holds everything."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "alcore.db"
+
+    def project(self, project_id: int) -> Path:
+        """Folder of one project: originals, pixels, checkpoints, rounds."""
+        return self.root / "projects" / str(project_id)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How this process runs: read from the environment once, at the entry points."""
+
+    workspace: Workspace
+    threads: int
+    """CPU threads that one training may use."""
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read ALCORE_WORKSPACE and ALCORE_THREADS.
+
+        Raises InvalidSettings for a thread count that is not a positive integer.
+        """
+        root = os.environ.get("ALCORE_WORKSPACE") or Path(__file__).parent.parent / "data"
+        raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
+        _check(
+            raw.isdigit() and int(raw) > 0,
+            f"ALCORE_THREADS is {raw!r}; it must be a positive integer",
+        )
+        return cls(Workspace(Path(root).expanduser().resolve()), int(raw))
+
+
+@dataclass(frozen=True)
+class RetrainRule:
+    """When a new model is trained without being asked."""
+
+    automatic: bool = True
+    new_labels: int = 10
+    """Labels since the last model that ask for the next one."""
+    minimum: int = 20
+    """The first model comes once each class was seen, or with this many labels."""
+    debounce: float = 0.3
+    """Seconds to wait for more labels before the training starts."""
+
+    def __post_init__(self) -> None:
+        _check(
+            self.new_labels >= 1, f"retrain after {self.new_labels} labels; must be at least 1"
+        )
+        _check(self.minimum >= 2, f"first model at {self.minimum} labels; must be at least 2")
+        _check(
+            0 <= self.debounce <= 60, f"debounce is {self.debounce} s; must be between 0 and 60"
+        )
+
+
+@dataclass(frozen=True)
+class HoldoutRule:
+    """How the holdout is made: random, fixed first, never queried, never trained on."""
+
+    share: float = 0.2
+    """Share of the items with a known class, where classes are known."""
+    most: int = 10_000
+    """Never more items than this."""
+    questions: int = 100
+    """Without known classes: this many random items are asked for the holdout."""
+    every: int = 5
+    """Without known classes: one question in this many goes to the holdout."""
+
+    def __post_init__(self) -> None:
+        _check(
+            0 < self.share < 1, f"holdout share is {self.share}; must be between 0 and 1, such as 0.2"
+        )
+        _check(self.most >= 1, f"holdout of at most {self.most} items; must be at least 1")
+        _check(self.questions >= 0, f"{self.questions} holdout questions; must be 0 or more")
+        _check(
+            self.every >= 2, f"one question in {self.every} for the holdout; must be at least 2"
+        )
+
+
+@dataclass(frozen=True)
+class ProjectSettings:
+    """What a project's owner can set."""
+
+    strategy: str = "margin"
+    strategy_options: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int = 10
+    retrain: RetrainRule = RetrainRule()
+    resolution: int = 32
+    augmentation: str = "shift"
+    holdout: HoldoutRule = HoldoutRule()
+    baseline: bool = True
+    """Simulate random labeling beside the live curve, where true classes are known."""
+    budget: int | None = None
+    """Labels after which stopping is advised; None for no limit."""
+    seed: int = 0
+    guidelines: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self.batch_size >= 1, f"batch size is {self.batch_size}; must be at least 1")
+        _check(
+            self.resolution in RESOLUTIONS,
+            f"resolution is {self.resolution}; choose from {', '.join(map(str, RESOLUTIONS))}",
+        )
+        _check(
+            self.augmentation in AUGMENTATIONS,
+            f"no augmentation called {self.augmentation!r}; "
+            f"choose from {', '.join(AUGMENTATIONS)}",
+        )
+        _check(
+            self.budget is None or self.budget >= 1, f"budget is {self.budget}; must be at least 1"
+        )
+        _check(self.seed >= 0, f"seed is {self.seed}; must be 0 or more")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Read settings; keys that this version does not know are an error."""
+        return _from_json(cls, raw)
+
+
+def _from_json(cls: type, raw: Mapping[str, Any]) -> Any:
+    known = {f.name: f for f in fields(cls)}
+    unknown = sorted(set(raw) - set(known))
+    _check(not unknown, f"unknown setting {', '.join(unknown)}; known are {', '.join(known)}")
+    values = {}
+    for name, value in raw.items():
+        default = known[name].default
+        values[name] = _from_json(type(default), value) if is_dataclass(default) else value
+    return cls(**values)

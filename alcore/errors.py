@@ -1,0 +1,93 @@
+"""Owns every error that alcore raises on purpose, under one root.
+
+A message says what was wrong, the value, and what would be right. These errors are caught at
+three borders only: a page, a job, the command line.
+"""
+
+
+class AlcoreError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+# -- input -------------------------------------------------------------------------------------
+
+
+class UnreadableImage(AlcoreError):
+    """A file is not an image that can be used; the message is the reason, without the name."""
+
+
+class ImportRefused(AlcoreError):
+    """A folder or archive cannot be imported at all."""
+
+
+class DatasetUnavailable(AlcoreError):
+    """A named data set is neither on disk nor can be downloaded."""
+
+
+class InvalidSettings(AlcoreError):
+    """A setting has a value that cannot work."""
+
+
+class InvalidClasses(AlcoreError):
+    """A class list is empty, has duplicates or an unusable name."""
+
+
+# -- projects and store ------------------------------------------------------------------------
+
+
+class WorkspaceUnusable(AlcoreError):
+    """The workspace folder cannot be read or written."""
+
+
+class UnknownProject(AlcoreError):
+    """No project has this id or name."""
+
+
+class DuplicateProject(AlcoreError):
+    """Another project already has this name."""
+
+
+class UnknownItem(AlcoreError):
+    """The project has no item with this id."""
+
+
+class StaleSettings(AlcoreError):
+    """Somebody else saved the settings since they were read."""
+
+
+class NotAllowed(AlcoreError):
+    """The request does not come with the right to do this."""
+
+
+# -- labeling ----------------------------------------------------------------------------------
+
+
+class LeaseExpired(AlcoreError):
+    """The item went to somebody else, or was answered, after the lease ran out."""
+
+
+class NothingToUndo(AlcoreError):
+    """The label event does not exist, is somebody else's, or was undone before."""
+
+
+# -- loop --------------------------------------------------------------------------------------
+
+
+class PoolExhausted(AlcoreError):
+    """More items were asked for than are unlabeled."""
+
+
+class UnknownStrategy(AlcoreError):
+    """No query strategy has this name."""
+
+
+class TrainingImpossible(AlcoreError):
+    """The labels at hand cannot train a model."""
+
+
+class CheckpointMismatch(AlcoreError):
+    """A checkpoint does not fit the network it is loaded into, or is damaged."""
+
+
+class JobCancelled(AlcoreError):
+    """A job was asked to stop, or lost its right to publish to a newer attempt."""

@@ -1,0 +1,244 @@
+"""Owns the values that cross borders between modules: frozen dataclasses, no behaviour.
+
+Ids are database ids (int); instants are Unix seconds in UTC; durations are seconds;
+probabilities and accuracies are 0–1. Arrays: N items, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from alcore.config import ProjectSettings
+
+Split = Literal["pool", "holdout"]
+Role = Literal["answer key", "labels", "none"]
+"""What known classes of a source are: hidden answers, existing labels, or absent."""
+Kind = Literal["label", "skip", "unsure", "undo", "import"]
+Origin = Literal["query", "random", "cold start", "holdout", "relabel", "import"]
+JobKind = Literal["import", "train", "baseline"]
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+
+# -- projects and items ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Class:
+    """One class of a project; `position` is its index in every probability vector."""
+
+    id: int
+    name: str
+    position: int
+
+
+@dataclass(frozen=True)
+class Project:
+    id: int
+    name: str
+    settings: ProjectSettings
+    version: int
+    """Goes up with each edit; an edit names the version it was based on."""
+    state: Literal["importing", "ready", "failed"]
+    classes: tuple[Class, ...]
+    has_key: bool
+    """True classes are known but hidden from annotators."""
+    channels: int
+    """1 grey or 3 RGB, of the pixel cache."""
+    created_at: float
+    archived_at: float | None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a project."""
+
+    id: int
+    project_id: int
+    position: int
+    """Row in the project's pixel cache."""
+    name: str
+    """File name with its folder, as the user had it."""
+    content_hash: str
+    width: int
+    height: int
+    split: Split
+    true_class: int | None
+    """Class id from the answer key, if there is one."""
+    offset: int | None
+    length: int | None
+    """Bytes of the original in the project's originals file, or None when kept in place."""
+    path: str | None
+    """Where the original lies when it is kept in place."""
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    name: str
+    reason: str
+
+
+# -- labeling ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Annotator:
+    id: int
+    name: str
+    active: bool
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to answer one item for a while."""
+
+    token: str
+    item_id: int
+    expires_at: float
+    origin: Origin
+    round_id: int | None
+    round_number: int | None
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """The current label of one item."""
+
+    item_id: int
+    class_id: int
+    annotator: str
+    created_at: float
+    seconds: float | None
+    origin: Origin
+    round_number: int | None
+
+
+@dataclass(frozen=True)
+class LabelEvent:
+    """One row of the append-only log."""
+
+    id: int
+    item_id: int
+    annotator_id: int
+    kind: Kind
+    class_id: int | None
+    key: str
+    created_at: float
+    undone: bool
+
+
+# -- loop --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Items in the order in which they shall be asked.
+
+    item_ids (k,) int64, unique; scores (k,) float64, larger = label sooner; reasons: k short
+    sentences for people; origins: k values, "query" or "random".
+    """
+
+    item_ids: np.ndarray
+    scores: np.ndarray
+    reasons: tuple[str, ...]
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model measured on a holdout of `n` items; all values 0–1 but `nll` (nats).
+
+    confusion[t][p] counts items of true class position t predicted as p; precision, recall and
+    support have one entry per class (NaN-free: 0 where undefined). With n = 0 the rest is None
+    or empty.
+    """
+
+    n: int
+    accuracy: float | None = None
+    interval: tuple[float, float] | None = None
+    """95 % Wilson interval of the accuracy."""
+    macro_f1: float | None = None
+    nll: float | None = None
+    ece: float | None = None
+    precision: tuple[float, ...] = ()
+    recall: tuple[float, ...] = ()
+    support: tuple[int, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class StopSignals:
+    """What stop advice is made of; None where there is nothing to compare with yet."""
+
+    kappa: float | None = None
+    """Cohen's kappa between this model and the last on a fixed unlabeled set."""
+    changed: float | None = None
+    """Share of that set whose predicted class changed."""
+    mean_entropy: float | None = None
+    """Mean entropy over the candidates divided by ln C."""
+
+
+@dataclass(frozen=True)
+class RoundSummary:
+    """One finished round, as stored."""
+
+    id: int
+    project_id: int
+    number: int
+    """1, 2, 3 … within the project; "model 7" on screen."""
+    created_at: float
+    labels: int
+    label_minutes: float
+    """Human time spent on the labels it was trained on, in minutes."""
+    strategy: str
+    strategy_options: Mapping[str, Any]
+    mode: str
+    evaluation: Evaluation
+    stop: StopSignals
+    uncertainty: tuple[int, ...]
+    """Candidates per bin of 1 − (p1 − p2), 20 equal bins over 0–1."""
+    labels_per_class: tuple[int, ...]
+    batch_per_class: tuple[int, ...]
+    """Predicted classes of the batch that this round selected."""
+    seconds: Mapping[str, float]
+    """Wall time of the phases: train, evaluate, score, select."""
+    seed: int
+    checkpoint: str | None
+    """File name within the project's folder."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One point of a learning curve."""
+
+    labels: int
+    minutes: float | None
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    macro_f1: float | None
+    round_number: int | None = None
+    trials: int = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    id: int
+    project_id: int
+    kind: JobKind
+    state: JobState
+    args: Mapping[str, Any]
+    attempt: int
+    phase: str
+    progress: float
+    error: str | None
+    created_at: float
+    started_at: float | None
+    heartbeat_at: float | None
+    finished_at: float | None
+    cancel_requested: bool
