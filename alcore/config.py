@@ -80,13 +80,9 @@ class RetrainRule:
     """Seconds to wait for more labels before the training starts."""
 
     def __post_init__(self) -> None:
-        _check(
-            self.new_labels >= 1, f"retrain after {self.new_labels} labels; must be at least 1"
-        )
+        _check(self.new_labels >= 1, f"retrain after {self.new_labels} labels; must be at least 1")
         _check(self.minimum >= 2, f"first model at {self.minimum} labels; must be at least 2")
-        _check(
-            0 <= self.debounce <= 60, f"debounce is {self.debounce} s; must be between 0 and 60"
-        )
+        _check(0 <= self.debounce <= 60, f"debounce is {self.debounce} s; must be between 0 and 60")
 
 
 @dataclass(frozen=True)
@@ -104,13 +100,12 @@ class HoldoutRule:
 
     def __post_init__(self) -> None:
         _check(
-            0 < self.share < 1, f"holdout share is {self.share}; must be between 0 and 1, such as 0.2"
+            0 < self.share < 1,
+            f"holdout share is {self.share}; must be between 0 and 1, such as 0.2",
         )
         _check(self.most >= 1, f"holdout of at most {self.most} items; must be at least 1")
         _check(self.questions >= 0, f"{self.questions} holdout questions; must be 0 or more")
-        _check(
-            self.every >= 2, f"one question in {self.every} for the holdout; must be at least 2"
-        )
+        _check(self.every >= 2, f"one question in {self.every} for the holdout; must be at least 2")
 
 
 @dataclass(frozen=True)
@@ -139,8 +134,7 @@ class ProjectSettings:
         )
         _check(
             self.augmentation in AUGMENTATIONS,
-            f"no augmentation called {self.augmentation!r}; "
-            f"choose from {', '.join(AUGMENTATIONS)}",
+            f"no augmentation called {self.augmentation!r}; choose from {', '.join(AUGMENTATIONS)}",
         )
         _check(
             self.budget is None or self.budget >= 1, f"budget is {self.budget}; must be at least 1"

@@ -102,6 +102,8 @@ class Lease:
     round_id: int | None
     round_number: int | None
     content_hash: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)

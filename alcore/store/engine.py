@@ -1,0 +1,128 @@
+"""Owns the connection to the database: which SQLite, which pragmas, which transactions.
+
+Writers begin with BEGIN IMMEDIATE, so that a read-then-write never fails with "database is
+locked"; readers use a plain BEGIN. WAL needs a SQLite without the WAL-reset bug (3.7.0 to
+3.51.2, but for the patched 3.44.6 and 3.50.7); without one, a rollback journal is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Self
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+
+from alcore.config import Workspace
+from alcore.errors import WorkspaceUnusable
+
+_PATCHED = {(3, 44): 6, (3, 50): 7}
+
+
+def has_wal_reset_bug(version: tuple[int, int, int]) -> bool:
+    """Tell whether this SQLite can lose pages when two connections checkpoint at once.
+
+    >>> has_wal_reset_bug((3, 40, 1)), has_wal_reset_bug((3, 50, 7)), has_wal_reset_bug((3, 53, 0))
+    (True, False, False)
+    """
+    major_minor, patch = version[:2], version[2]
+    if major_minor in _PATCHED:
+        return patch < _PATCHED[major_minor]
+    return version < (3, 51, 3)
+
+
+def _sqlite() -> tuple[ModuleType, bool]:
+    """Choose the SQLite module and tell whether it is safe with WAL."""
+    if not has_wal_reset_bug(sqlite3.sqlite_version_info):
+        return sqlite3, True
+    if importlib.util.find_spec("pysqlite3"):
+        module = importlib.import_module("pysqlite3.dbapi2")
+        return module, not has_wal_reset_bug(module.sqlite_version_info)
+    return sqlite3, False
+
+
+class Store:
+    """One database: `read()` and `write()` give a connection inside a transaction."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._reader = _engine(workspace, "BEGIN")
+        self._writer = _engine(workspace, "BEGIN IMMEDIATE")
+
+    @classmethod
+    def open(cls, workspace: Workspace) -> Self:
+        """Open the workspace's database, making or upgrading it first.
+
+        Raises WorkspaceUnusable where the folder cannot be made or written.
+        """
+        root = workspace.root
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            probe = root / f".write-test-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise WorkspaceUnusable(
+                f"the workspace {root} cannot be written ({error.strerror}); "
+                "make it writable or set ALCORE_WORKSPACE to a folder that is"
+            ) from error
+        store = cls(workspace)
+        try:
+            from alcore.store.migrate import upgrade
+
+            upgrade(store._writer)
+        except DatabaseError as error:
+            store.close()
+            raise WorkspaceUnusable(
+                f"{workspace.database} is not a database that alcore can use ({error.orig}); "
+                "restore a backup or choose another workspace"
+            ) from error
+        return store
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the database throughout."""
+        with self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection whose changes commit together at the end, or not at all."""
+        with self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def _engine(workspace: Workspace, begin: str) -> Engine:
+    module, wal = _sqlite()
+    engine = create_engine(
+        f"sqlite:///{workspace.database}",
+        module=module,
+        connect_args={"timeout": 30.0},
+        pool_size=8,
+        max_overflow=16,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection, _record) -> None:  # noqa: ANN001 - DBAPI types differ by module
+        connection.isolation_level = None  # transactions begin where we say so
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 30000")
+        cursor.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'TRUNCATE'}")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,176 @@
+"""Owns the rows of items and of files that an import left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or
+
+from alcore.errors import UnknownItem
+from alcore.records import Item, SkippedFile
+from alcore.store.tables import current_answer, current_label, item, project, skipped_file
+
+
+def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert items given as column values."""
+    if rows:
+        connection.execute(insert(item), list(rows))
+
+
+def add_skipped(connection: Connection, project_id: int, files: Iterable[SkippedFile]) -> None:
+    """Note files that an import left out; a file is noted once."""
+    rows = [{"project_id": project_id, "name": f.name, "reason": f.reason} for f in files]
+    if rows:
+        connection.execute(insert_or(skipped_file).on_conflict_do_nothing(), rows)
+
+
+def skipped(connection: Connection, project_id: int) -> list[SkippedFile]:
+    rows = connection.execute(
+        select(skipped_file.c.name, skipped_file.c.reason)
+        .where(skipped_file.c.project_id == project_id)
+        .order_by(skipped_file.c.id)
+    )
+    return [SkippedFile(row.name, row.reason) for row in rows]
+
+
+def get(connection: Connection, project_id: int, item_id: int) -> Item:
+    """Read one item of a project. Raises UnknownItem."""
+    row = connection.execute(
+        select(item).where(item.c.id == item_id, item.c.project_id == project_id)
+    ).one_or_none()
+    if row is None:
+        raise UnknownItem(f"project {project_id} has no item {item_id}")
+    return Item(**row._mapping)
+
+
+def get_all(connection: Connection, project_id: int) -> list[Item]:
+    """Read all items of a project in the order of their positions."""
+    rows = connection.execute(
+        select(item).where(item.c.project_id == project_id).order_by(item.c.position)
+    )
+    return [Item(**row._mapping) for row in rows]
+
+
+def imported(connection: Connection, project_id: int) -> tuple[set[str], dict[str, str], int, int]:
+    """Read how far an import came.
+
+    Returns the names that are done (imported or left out), names by content hash, the next
+    position and the next byte of the originals file.
+    """
+    rows = connection.execute(
+        select(item.c.name, item.c.content_hash, item.c.position, item.c.offset, item.c.length)
+        .where(item.c.project_id == project_id)
+        .order_by(item.c.position)
+    ).all()
+    hashes = {row.content_hash: row.name for row in rows}
+    names = set(hashes.values()) | {f.name for f in skipped(connection, project_id)}
+    end = max((row.offset + row.length for row in rows if row.offset is not None), default=0)
+    return names, hashes, (rows[-1].position + 1 if rows else 0), end
+
+
+def ids(connection: Connection, project_id: int) -> np.ndarray:
+    """Read all item ids of a project by position; (N,) int64."""
+    rows = connection.execute(
+        select(item.c.id).where(item.c.project_id == project_id).order_by(item.c.position)
+    ).scalars()
+    return np.fromiter(rows, np.int64)
+
+
+def move_to_holdout(connection: Connection, item_ids: Sequence[int]) -> None:
+    if len(item_ids):
+        connection.execute(
+            update(item).where(item.c.id == bindparam("item")),
+            [{"item": int(i), "split": "holdout"} for i in item_ids],
+        )
+
+
+def unlabeled(connection: Connection, project_id: int) -> np.ndarray:
+    """Read the ids of pool items without an answer, by position; (P,) int64."""
+    answered = select(current_answer.c.item_id).where(current_answer.c.project_id == project_id)
+    rows = connection.execute(
+        select(item.c.id)
+        .where(item.c.project_id == project_id, item.c.split == "pool", item.c.id.not_in(answered))
+        .order_by(item.c.position)
+    ).scalars()
+    return np.fromiter(rows, np.int64)
+
+
+def unanswered_holdout(connection: Connection, project_id: int) -> np.ndarray:
+    """Read the ids of holdout items whose class is not known yet; (M,) int64.
+
+    In a project with an answer key there are none: its holdout is known from the start.
+    """
+    answered = select(current_answer.c.item_id).where(current_answer.c.project_id == project_id)
+    rows = connection.execute(
+        select(item.c.id)
+        .join(project, project.c.id == item.c.project_id)
+        .where(
+            item.c.project_id == project_id,
+            item.c.split == "holdout",
+            project.c.role != "answer key",
+            item.c.id.not_in(answered),
+        )
+        .order_by(item.c.position)
+    ).scalars()
+    return np.fromiter(rows, np.int64)
+
+
+def labeled(connection: Connection, project_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read the training labels: item ids and class ids, each (L,) int64, in order of answer."""
+    rows = connection.execute(
+        select(current_label.c.item_id, current_label.c.class_id)
+        .join(item, item.c.id == current_label.c.item_id)
+        .where(current_label.c.project_id == project_id, item.c.split == "pool")
+        .order_by(current_label.c.id)
+    ).all()
+    return _two(rows)
+
+
+def holdout(connection: Connection, project_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read holdout items whose class is known: item ids and class ids, each (M,) int64.
+
+    The class is the answer key's where there is one, else the current label.
+    """
+    role = connection.execute(select(project.c.role).where(project.c.id == project_id)).scalar()
+    query = select(item.c.id, item.c.true_class).where(
+        item.c.project_id == project_id, item.c.split == "holdout", item.c.true_class.is_not(None)
+    )
+    if role != "answer key":
+        query = (
+            select(item.c.id, current_label.c.class_id)
+            .join(current_label, current_label.c.item_id == item.c.id)
+            .where(item.c.project_id == project_id, item.c.split == "holdout")
+        )
+    return _two(connection.execute(query.order_by(item.c.position)).all())
+
+
+def answer_key(connection: Connection, project_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read the hidden true classes of the pool: item ids and class ids, each (N,) int64."""
+    rows = connection.execute(
+        select(item.c.id, item.c.true_class)
+        .where(
+            item.c.project_id == project_id,
+            item.c.split == "pool",
+            item.c.true_class.is_not(None),
+        )
+        .order_by(item.c.position)
+    ).all()
+    return _two(rows)
+
+
+def count(connection: Connection, project_id: int) -> dict[str, int]:
+    """Count items by split."""
+    rows = connection.execute(
+        select(item.c.split, func.count())
+        .where(item.c.project_id == project_id)
+        .group_by(item.c.split)
+    )
+    return {"pool": 0, "holdout": 0} | dict(rows.tuples().all())
+
+
+def _two(rows: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    pairs = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 2)
+    return pairs[:, 0].copy(), pairs[:, 1].copy()

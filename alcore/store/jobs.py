@@ -1,0 +1,292 @@
+"""Owns the rows of background jobs: the row is the truth, the process only the muscle.
+
+Waiting → running → done, failed or cancelled. Two partial unique indexes allow at most one
+running and one waiting job per project and kind. A running job proves that it lives by its
+heartbeat; one that stopped beating is put back, and its attempt number no longer publishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, func, insert, select, text, update
+from sqlalchemy.dialects.sqlite import insert as insert_or
+
+from alcore.errors import JobCancelled
+from alcore.records import Job, JobKind
+from alcore.store.tables import job
+
+ATTEMPTS = 3
+"""A job that was started this often without an end has failed."""
+_URGENCY = case({"import": 0, "train": 1, "baseline": 2}, value=job.c.kind)
+
+
+def request(
+    connection: Connection,
+    project_id: int,
+    kind: JobKind,
+    now: float,
+    delay: float = 0.0,
+    args: Mapping[str, Any] | None = None,
+) -> int:
+    """Ask for a job; requests while one waits collapse into it. Returns the waiting job's id."""
+    connection.execute(
+        insert_or(job)
+        .values(
+            project_id=project_id,
+            kind=kind,
+            state="waiting",
+            args=dict(args or {}),
+            not_before=now + delay,
+            created_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    return connection.execute(
+        select(job.c.id).where(
+            job.c.project_id == project_id, job.c.kind == kind, job.c.state == "waiting"
+        )
+    ).scalar_one()
+
+
+def take(connection: Connection, kinds: Iterable[JobKind], worker: str, now: float) -> Job | None:
+    """Start the most urgent due job of these kinds, or return None."""
+    running = job.alias("running")
+    busy = (
+        select(running.c.id)
+        .where(
+            running.c.project_id == job.c.project_id,
+            running.c.kind == job.c.kind,
+            running.c.state == "running",
+        )
+        .exists()
+    )
+    chosen = (
+        select(job.c.id)
+        .where(job.c.state == "waiting", job.c.not_before <= now, job.c.kind.in_(kinds), ~busy)
+        .order_by(_URGENCY, job.c.created_at, job.c.id)
+        .limit(1)
+    )
+    row = connection.execute(
+        update(job)
+        .where(job.c.id == chosen.scalar_subquery())
+        .values(
+            state="running",
+            worker=worker,
+            attempt=job.c.attempt + 1,
+            phase="starting",
+            progress=0.0,
+            error=None,
+            traceback=None,
+            cancel_requested=False,
+            started_at=now,
+            heartbeat_at=now,
+        )
+        .returning(job)
+    ).one_or_none()
+    return row and _record(row)
+
+
+def due(connection: Connection, kinds: Iterable[JobKind], now: float) -> bool:
+    """Tell whether a job of these kinds waits for its start."""
+    return (
+        connection.execute(
+            select(job.c.id)
+            .where(job.c.state == "waiting", job.c.not_before <= now, job.c.kind.in_(kinds))
+            .limit(1)
+        ).first()
+        is not None
+    )
+
+
+def beat(
+    connection: Connection, job_id: int, attempt: int, phase: str, progress: float, now: float
+) -> None:
+    """Note life and progress of a running job. Raises JobCancelled when it must stop."""
+    wanted = connection.execute(
+        update(job)
+        .where(job.c.id == job_id, job.c.attempt == attempt, job.c.state == "running")
+        .values(heartbeat_at=now, phase=phase, progress=progress)
+        .returning(job.c.cancel_requested)
+    ).scalar_one_or_none()
+    if wanted is None:
+        raise JobCancelled(f"job {job_id} was taken over: attempt {attempt} is not current")
+    if wanted:
+        raise JobCancelled("stopped by request")
+
+
+def note(connection: Connection, job_id: int, args: Mapping[str, Any]) -> None:
+    """Record what a running job works on."""
+    connection.execute(update(job).where(job.c.id == job_id).values(args=dict(args)))
+
+
+def finish(connection: Connection, job_id: int, attempt: int, now: float) -> None:
+    """End a running job well, in the transaction that publishes its result.
+
+    Raises JobCancelled when this attempt lost its right to publish.
+    """
+    done = connection.execute(
+        update(job)
+        .where(job.c.id == job_id, job.c.attempt == attempt, job.c.state == "running")
+        .values(state="done", progress=1.0, finished_at=now, heartbeat_at=now)
+        .returning(job.c.id)
+    ).first()
+    if done is None:
+        raise JobCancelled(f"job {job_id} was taken over: attempt {attempt} is not current")
+
+
+def fail(
+    connection: Connection,
+    job_id: int,
+    attempt: int,
+    now: float,
+    error: str,
+    traceback: str | None = None,
+    cancelled: bool = False,
+) -> None:
+    """End a running job badly; a later attempt is left alone."""
+    connection.execute(
+        update(job)
+        .where(job.c.id == job_id, job.c.attempt == attempt, job.c.state == "running")
+        .values(
+            state="cancelled" if cancelled else "failed",
+            error=error,
+            traceback=traceback,
+            finished_at=now,
+        )
+    )
+
+
+def put_back(
+    connection: Connection, job_id: int, attempt: int, now: float, reason: str, count: bool = True
+) -> None:
+    """Let a running job whose process is gone wait again; after three attempts it has failed.
+
+    With count False the attempt is not held against it: it made room for a more urgent one.
+    """
+    row = connection.execute(
+        select(job).where(job.c.id == job_id, job.c.attempt == attempt, job.c.state == "running")
+    ).one_or_none()
+    if row is None:
+        return
+    if row.cancel_requested:
+        fail(connection, job_id, attempt, now, "stopped by request", cancelled=True)
+    elif count and row.attempt >= ATTEMPTS:
+        fail(connection, job_id, attempt, now, f"{reason}; given up after {ATTEMPTS} attempts")
+    else:
+        twin = connection.execute(
+            select(job.c.id).where(
+                job.c.project_id == row.project_id,
+                job.c.kind == row.kind,
+                job.c.state == "waiting",
+            )
+        ).first()
+        if twin is not None:
+            fail(connection, job_id, attempt, now, f"{reason}; a newer request takes its place")
+        else:
+            connection.execute(
+                update(job)
+                .where(job.c.id == job_id)
+                .values(
+                    state="waiting",
+                    worker=None,
+                    not_before=now,
+                    attempt=row.attempt if count else row.attempt - 1,
+                )
+            )
+
+
+def silent(connection: Connection, before: float) -> list[Job]:
+    """List running jobs whose last heartbeat is older than an instant."""
+    rows = connection.execute(
+        select(job).where(job.c.state == "running", job.c.heartbeat_at < before)
+    )
+    return [_record(row) for row in rows]
+
+
+def cancel(connection: Connection, project_id: int, kind: JobKind, now: float) -> None:
+    """Ask the running job to stop, and drop the waiting one."""
+    connection.execute(
+        update(job)
+        .where(job.c.project_id == project_id, job.c.kind == kind, job.c.state == "running")
+        .values(cancel_requested=True)
+    )
+    connection.execute(
+        update(job)
+        .where(job.c.project_id == project_id, job.c.kind == kind, job.c.state == "waiting")
+        .values(state="cancelled", finished_at=now, error="stopped by request")
+    )
+
+
+def cancelled(connection: Connection, job_id: int) -> bool:
+    """Tell whether somebody asked this running job to stop."""
+    return bool(
+        connection.execute(select(job.c.cancel_requested).where(job.c.id == job_id)).scalar()
+    )
+
+
+def newest(connection: Connection, project_id: int, kind: JobKind) -> Job | None:
+    """Read the job of a kind that matters now: running, else waiting, else the last that ended."""
+    order = case({"running": 0, "waiting": 1}, value=job.c.state, else_=2)
+    row = connection.execute(
+        select(job)
+        .where(job.c.project_id == project_id, job.c.kind == kind)
+        .order_by(order, job.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return row and _record(row)
+
+
+def traceback_of(connection: Connection, job_id: int) -> str | None:
+    return connection.execute(select(job.c.traceback).where(job.c.id == job_id)).scalar()
+
+
+def trained_until(connection: Connection, project_id: int) -> int:
+    """Read the newest label event that any training, finished or not, has started from."""
+    return (
+        connection.execute(
+            select(func.max(text("json_extract(args, '$.last_event')")))
+            .select_from(job)
+            .where(job.c.project_id == project_id, job.c.kind == "train")
+        ).scalar()
+        or 0
+    )
+
+
+def add_finished(connection: Connection, project_id: int, kind: JobKind, now: float) -> None:
+    """Record work that was done in the foreground, such as an import at the command line."""
+    connection.execute(
+        insert(job).values(
+            project_id=project_id,
+            kind=kind,
+            state="done",
+            args={},
+            attempt=1,
+            progress=1.0,
+            not_before=now,
+            created_at=now,
+            started_at=now,
+            heartbeat_at=now,
+            finished_at=now,
+        )
+    )
+
+
+def _record(row: Row[Any]) -> Job:
+    return Job(
+        id=row.id,
+        project_id=row.project_id,
+        kind=row.kind,
+        state=row.state,
+        args=row.args,
+        attempt=row.attempt,
+        phase=row.phase,
+        progress=row.progress,
+        error=row.error,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        heartbeat_at=row.heartbeat_at,
+        finished_at=row.finished_at,
+        cancel_requested=row.cancel_requested,
+    )

@@ -1,0 +1,241 @@
+"""Owns annotators and the append-only log of label events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as insert_or
+
+from alcore.records import Annotator, Kind, Label, LabelEvent, Origin
+from alcore.store.tables import (
+    annotator,
+    current_answer,
+    current_label,
+    item,
+    label_event,
+    round_,
+)
+
+_undo = label_event.alias("undo")
+_not_undone = ~select(_undo.c.id).where(_undo.c.undoes == label_event.c.id).exists()
+
+
+def annotator_named(connection: Connection, name: str, now: float) -> Annotator:
+    """Read the annotator with this name, adding one if there is none."""
+    connection.execute(
+        insert_or(annotator).values(name=name, created_at=now).on_conflict_do_nothing()
+    )
+    row = connection.execute(select(annotator).where(annotator.c.name == name)).one()
+    return Annotator(row.id, row.name, row.active)
+
+
+def annotator_by_id(connection: Connection, annotator_id: int) -> Annotator | None:
+    row = connection.execute(select(annotator).where(annotator.c.id == annotator_id)).one_or_none()
+    return row and Annotator(row.id, row.name, row.active)
+
+
+def append(
+    connection: Connection,
+    *,
+    project_id: int,
+    item_id: int,
+    annotator_id: int,
+    kind: Kind,
+    class_id: int | None,
+    key: str,
+    origin: Origin,
+    now: float,
+    undoes: int | None = None,
+    token: str | None = None,
+    client_time: float | None = None,
+    seconds: float | None = None,
+    round_id: int | None = None,
+    suggestion_shown: bool = False,
+) -> int | None:
+    """Append an event; return its id, or None when its key is in the log already."""
+    return connection.execute(
+        insert_or(label_event)
+        .values(
+            project_id=project_id,
+            item_id=item_id,
+            annotator_id=annotator_id,
+            kind=kind,
+            class_id=class_id,
+            undoes=undoes,
+            key=key,
+            token=token,
+            client_time=client_time,
+            created_at=now,
+            seconds=seconds,
+            origin=origin,
+            round_id=round_id,
+            suggestion_shown=suggestion_shown,
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(label_event.c.id)
+    ).scalar_one_or_none()
+
+
+def append_imported(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append many import events given as column values; known keys are left alone."""
+    if rows:
+        connection.execute(
+            insert_or(label_event).on_conflict_do_nothing(index_elements=["key"]), list(rows)
+        )
+
+
+def by_key(connection: Connection, key: str) -> LabelEvent | None:
+    """Read the event with an idempotency key."""
+    row = connection.execute(
+        select(label_event, (~_not_undone).label("undone")).where(label_event.c.key == key)
+    ).one_or_none()
+    return row and _event(row)
+
+
+def last_event(connection: Connection, project_id: int) -> int:
+    """Read the id of the project's newest event, 0 when there is none."""
+    return (
+        connection.execute(
+            select(func.max(label_event.c.id)).where(label_event.c.project_id == project_id)
+        ).scalar()
+        or 0
+    )
+
+
+def answered(connection: Connection, item_id: int) -> bool:
+    """Tell whether an item has a label, an import or an unsure that was not undone."""
+    return (
+        connection.execute(
+            select(current_answer.c.id).where(current_answer.c.item_id == item_id)
+        ).first()
+        is not None
+    )
+
+
+def current(connection: Connection, item_id: int) -> tuple[int, int] | None:
+    """Read class id and annotator id of an item's current label."""
+    row = connection.execute(
+        select(current_label.c.class_id, current_label.c.annotator_id).where(
+            current_label.c.item_id == item_id
+        )
+    ).one_or_none()
+    return row and (row.class_id, row.annotator_id)
+
+
+def history(
+    connection: Connection, project_id: int, annotator_id: int, n: int
+) -> list[tuple[LabelEvent, str]]:
+    """Read my last answers that were not undone, newest first, with their content hashes."""
+    rows = connection.execute(
+        select(label_event, item.c.content_hash)
+        .join(item, item.c.id == label_event.c.item_id)
+        .where(
+            label_event.c.annotator_id == annotator_id,
+            label_event.c.project_id == project_id,
+            label_event.c.kind.in_(["label", "unsure", "skip"]),
+            _not_undone,
+        )
+        .order_by(label_event.c.id.desc())
+        .limit(n)
+    )
+    return [(_event(row), row.content_hash) for row in rows]
+
+
+def counts_since(connection: Connection, project_id: int, since: float) -> dict[int, int]:
+    """Count labels per annotator id since an instant; undone ones do not count."""
+    rows = connection.execute(
+        select(label_event.c.annotator_id, func.count())
+        .where(
+            label_event.c.project_id == project_id,
+            label_event.c.kind == "label",
+            label_event.c.created_at >= since,
+            _not_undone,
+        )
+        .group_by(label_event.c.annotator_id)
+    )
+    return dict(rows.tuples().all())
+
+
+def per_class(connection: Connection, project_id: int, after: int = 0) -> dict[int, int]:
+    """Count current training labels per class id, of events newer than the event `after`."""
+    rows = connection.execute(
+        select(current_label.c.class_id, func.count())
+        .join(item, item.c.id == current_label.c.item_id)
+        .where(
+            current_label.c.project_id == project_id,
+            current_label.c.id > after,
+            item.c.split == "pool",
+        )
+        .group_by(current_label.c.class_id)
+    )
+    return dict(rows.tuples().all())
+
+
+def human_seconds(connection: Connection, project_id: int, until: int) -> float:
+    """Sum the time that people spent on answers up to the event `until`, undone ones too."""
+    return (
+        connection.execute(
+            select(func.sum(label_event.c.seconds)).where(
+                label_event.c.project_id == project_id, label_event.c.id <= until
+            )
+        ).scalar()
+        or 0.0
+    )
+
+
+def recent_seconds(connection: Connection, project_id: int, n: int = 50) -> list[float]:
+    """Read how long the last n answers took."""
+    rows = connection.execute(
+        select(label_event.c.seconds)
+        .where(label_event.c.project_id == project_id, label_event.c.seconds.is_not(None))
+        .order_by(label_event.c.id.desc())
+        .limit(n)
+    )
+    return list(rows.scalars())
+
+
+def current_labels(connection: Connection, project_id: int) -> list[tuple[Label, str]]:
+    """Read all current labels with the file names of their items, in order of answer."""
+    rows = connection.execute(
+        select(
+            current_label,
+            item.c.name.label("file"),
+            annotator.c.name.label("annotator"),
+            round_.c.number,
+        )
+        .join(item, item.c.id == current_label.c.item_id)
+        .join(annotator, annotator.c.id == current_label.c.annotator_id)
+        .outerjoin(round_, round_.c.id == current_label.c.round_id)
+        .where(current_label.c.project_id == project_id)
+        .order_by(current_label.c.id)
+    )
+    return [
+        (
+            Label(
+                row.item_id,
+                row.class_id,
+                row.annotator,
+                row.created_at,
+                row.seconds,
+                row.origin,
+                row.number,
+            ),
+            row.file,
+        )
+        for row in rows
+    ]
+
+
+def _event(row: Row[Any]) -> LabelEvent:
+    return LabelEvent(
+        id=row.id,
+        item_id=row.item_id,
+        annotator_id=row.annotator_id,
+        kind=row.kind,
+        class_id=row.class_id,
+        key=row.key,
+        created_at=row.created_at,
+        undone=getattr(row, "undone", False),
+    )

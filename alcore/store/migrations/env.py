@@ -1,0 +1,12 @@
+"""Run by Alembic: migrates over the connection that `alcore.store.migrate` hands in."""
+
+from alembic import context
+
+from alcore.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+)
+context.run_migrations()

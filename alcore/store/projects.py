@@ -1,0 +1,178 @@
+"""Owns the rows of projects and their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from alcore.config import ProjectSettings
+from alcore.errors import DuplicateProject, InvalidClasses, StaleSettings, UnknownProject
+from alcore.records import Class, Project, Role
+from alcore.store.tables import project, project_class
+
+
+def add(
+    connection: Connection,
+    name: str,
+    settings: ProjectSettings,
+    source: Mapping[str, Any],
+    role: Role,
+    now: float,
+) -> int:
+    """Insert a project that waits for its import; return its id. Raises DuplicateProject."""
+    values = {
+        "name": name,
+        "settings": settings.to_json(),
+        "state": "importing",
+        "source": dict(source),
+        "role": role,
+        "created_at": now,
+    }
+    try:
+        return connection.execute(insert(project).values(values)).inserted_primary_key[0]
+    except IntegrityError as error:
+        raise DuplicateProject(
+            f"there is a project called {name!r} already; choose another name"
+        ) from error
+
+
+def get(connection: Connection, project_id: int) -> Project:
+    """Read one project. Raises UnknownProject."""
+    row = connection.execute(select(project).where(project.c.id == project_id)).one_or_none()
+    if row is None:
+        raise UnknownProject(f"there is no project {project_id}")
+    return _record(row, classes(connection, project_id))
+
+
+def all_projects(connection: Connection, archived: bool = False) -> list[Project]:
+    """List projects by age; archived ones only when asked."""
+    query = select(project).order_by(project.c.id)
+    if not archived:
+        query = query.where(project.c.archived_at.is_(None))
+    return [_record(row, classes(connection, row.id)) for row in connection.execute(query)]
+
+
+def source(connection: Connection, project_id: int) -> tuple[dict[str, Any], Role]:
+    """Read where a project's images come from and what their classes are."""
+    row = connection.execute(
+        select(project.c.source, project.c.role).where(project.c.id == project_id)
+    ).one()
+    return row.source, row.role
+
+
+def rename(connection: Connection, project_id: int, name: str) -> None:
+    """Give a project another name. Raises DuplicateProject."""
+    try:
+        connection.execute(update(project).where(project.c.id == project_id).values(name=name))
+    except IntegrityError as error:
+        raise DuplicateProject(
+            f"there is a project called {name!r} already; choose another name"
+        ) from error
+
+
+def save_settings(
+    connection: Connection, project_id: int, settings: ProjectSettings, version: int
+) -> None:
+    """Store settings that were edited from `version`. Raises StaleSettings if that is not current."""
+    done = connection.execute(
+        update(project)
+        .where(project.c.id == project_id, project.c.version == version)
+        .values(settings=settings.to_json(), version=version + 1)
+        .returning(project.c.id)
+    ).first()
+    if done is None:
+        raise StaleSettings(
+            "somebody else saved these settings since you opened them; "
+            "your changes were not saved: reload, look, and make them again"
+        )
+
+
+def set_state(
+    connection: Connection, project_id: int, state: str, channels: int | None = None
+) -> None:
+    values: dict[str, Any] = {"state": state}
+    if channels is not None:
+        values["channels"] = channels
+    connection.execute(update(project).where(project.c.id == project_id).values(values))
+
+
+def archive(connection: Connection, project_id: int, at: float | None) -> None:
+    """Put a project away at an instant, or take it back with None."""
+    connection.execute(update(project).where(project.c.id == project_id).values(archived_at=at))
+
+
+def ranking(connection: Connection, project_id: int) -> tuple[int, int | None]:
+    """Read the ranking that is served now, and the id of the round that made it."""
+    row = connection.execute(
+        select(project.c.ranking, project.c.ranked_by).where(project.c.id == project_id)
+    ).one()
+    return row.ranking, row.ranked_by
+
+
+def set_ranking(
+    connection: Connection, project_id: int, number: int, ranked_by: int | None
+) -> None:
+    connection.execute(
+        update(project)
+        .where(project.c.id == project_id)
+        .values(ranking=number, ranked_by=ranked_by)
+    )
+
+
+def classes(connection: Connection, project_id: int) -> tuple[Class, ...]:
+    rows = connection.execute(
+        select(project_class.c.id, project_class.c.name, project_class.c.position)
+        .where(project_class.c.project_id == project_id)
+        .order_by(project_class.c.position)
+    )
+    return tuple(Class(row.id, row.name, row.position) for row in rows)
+
+
+def add_classes(
+    connection: Connection, project_id: int, names: Sequence[str], now: float
+) -> tuple[Class, ...]:
+    """Append classes after those that are there; return all. Raises InvalidClasses."""
+    last = connection.execute(
+        select(func.max(project_class.c.position)).where(project_class.c.project_id == project_id)
+    ).scalar()
+    first = 0 if last is None else last + 1
+    rows = [
+        {"project_id": project_id, "name": name, "position": first + i, "created_at": now}
+        for i, name in enumerate(names)
+    ]
+    try:
+        if rows:
+            connection.execute(insert(project_class), rows)
+    except IntegrityError as error:
+        raise InvalidClasses(
+            f"one of the classes {', '.join(map(repr, names))} is in the project already"
+        ) from error
+    return classes(connection, project_id)
+
+
+def rename_class(connection: Connection, class_id: int, name: str) -> None:
+    """Give a class another name; labels keep pointing at it. Raises InvalidClasses."""
+    try:
+        connection.execute(
+            update(project_class).where(project_class.c.id == class_id).values(name=name)
+        )
+    except IntegrityError as error:
+        raise InvalidClasses(f"the project has a class called {name!r} already") from error
+
+
+def _record(row: Row[Any], found: tuple[Class, ...]) -> Project:
+    return Project(
+        id=row.id,
+        name=row.name,
+        settings=ProjectSettings.from_json(row.settings),
+        version=row.version,
+        state=row.state,
+        classes=found,
+        has_key=row.role == "answer key",
+        channels=row.channels,
+        created_at=row.created_at,
+        archived_at=row.archived_at,
+    )

@@ -1,0 +1,129 @@
+"""Owns the rows of finished rounds and of the simulated random baseline."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as insert_or
+
+from alcore.records import Evaluation, RoundSummary, StopSignals
+from alcore.store.tables import baseline_point, round_
+
+_APART = {"id", "project_id", "number", "created_at", "labels"}
+
+
+def next_number(connection: Connection, project_id: int) -> int:
+    """Return the number of the project's next round: 1, 2, 3 …"""
+    last = connection.execute(
+        select(func.max(round_.c.number)).where(round_.c.project_id == project_id)
+    ).scalar()
+    return (last or 0) + 1
+
+
+def add(connection: Connection, summary: RoundSummary, last_event: int) -> int:
+    """Insert a round whose `id` is not known yet; return the id."""
+    body = {key: value for key, value in asdict(summary).items() if key not in _APART}
+    return connection.execute(
+        insert(round_).values(
+            project_id=summary.project_id,
+            number=summary.number,
+            created_at=summary.created_at,
+            labels=summary.labels,
+            last_event=last_event,
+            summary=body,
+        )
+    ).inserted_primary_key[0]
+
+
+def all_rounds(connection: Connection, project_id: int) -> list[RoundSummary]:
+    """Read a project's rounds by number."""
+    rows = connection.execute(
+        select(round_).where(round_.c.project_id == project_id).order_by(round_.c.number)
+    )
+    return [_record(row) for row in rows]
+
+
+def latest(connection: Connection, project_id: int) -> RoundSummary | None:
+    """Read the newest round of a project."""
+    row = connection.execute(
+        select(round_)
+        .where(round_.c.project_id == project_id)
+        .order_by(round_.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    return row and _record(row)
+
+
+def last_event(connection: Connection, project_id: int) -> int:
+    """Read the newest label event that the latest model knows, 0 without a model."""
+    return (
+        connection.execute(
+            select(func.max(round_.c.last_event)).where(round_.c.project_id == project_id)
+        ).scalar()
+        or 0
+    )
+
+
+def add_baseline(
+    connection: Connection,
+    project_id: int,
+    trial: int,
+    labels: int,
+    evaluation: Evaluation,
+    seconds: float,
+    now: float,
+) -> None:
+    """Store one simulated training on random labels; a point that is there is kept."""
+    connection.execute(
+        insert_or(baseline_point)
+        .values(
+            project_id=project_id,
+            trial=trial,
+            labels=labels,
+            evaluation=asdict(evaluation),
+            seconds=seconds,
+            created_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def baseline(connection: Connection, project_id: int) -> list[tuple[int, int, Evaluation]]:
+    """Read the simulated points as (trial, labels, evaluation), by labels and trial."""
+    rows = connection.execute(
+        select(baseline_point)
+        .where(baseline_point.c.project_id == project_id)
+        .order_by(baseline_point.c.labels, baseline_point.c.trial)
+    )
+    return [(row.trial, row.labels, _evaluation(row.evaluation)) for row in rows]
+
+
+def _evaluation(raw: dict[str, Any]) -> Evaluation:
+    tuples = {key: tuple(raw[key]) for key in ("precision", "recall", "support") if raw.get(key)}
+    interval = raw.get("interval")
+    return Evaluation(
+        **raw
+        | tuples
+        | {
+            "interval": tuple(interval) if interval else None,
+            "confusion": tuple(tuple(row) for row in raw.get("confusion", ())),
+        }
+    )
+
+
+def _record(row: Row[Any]) -> RoundSummary:
+    body = dict(row.summary)
+    body["evaluation"] = _evaluation(body["evaluation"])
+    body["stop"] = StopSignals(**body["stop"])
+    for key in ("uncertainty", "labels_per_class", "batch_per_class"):
+        body[key] = tuple(body[key])
+    return RoundSummary(
+        id=row.id,
+        project_id=row.project_id,
+        number=row.number,
+        created_at=row.created_at,
+        labels=row.labels,
+        **body,
+    )

@@ -1,0 +1,225 @@
+"""Owns the table definitions; each change here goes with one file in `migrations/versions`.
+
+Instants are Unix seconds in UTC (float). `label_event` is append-only: triggers refuse update
+and delete. The current label of an item is the view `current_label`.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+project = Table(
+    "project",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("settings", JSON, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("state", String, nullable=False),
+    Column("source", JSON, nullable=False),
+    Column("role", String, nullable=False),
+    Column("channels", Integer, nullable=False, server_default="3"),
+    Column("ranking", Integer, nullable=False, server_default="0"),
+    Column("ranked_by", Integer),
+    Column("created_at", Float, nullable=False),
+    Column("archived_at", Float),
+)
+
+project_class = Table(
+    "project_class",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("project_id", "name"),
+    UniqueConstraint("project_id", "position"),
+)
+
+item = Table(
+    "item",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("content_hash", String, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("split", String, nullable=False),
+    Column("true_class", ForeignKey("project_class.id")),
+    Column("offset", Integer),
+    Column("length", Integer),
+    Column("path", String),
+    UniqueConstraint("project_id", "position"),
+    UniqueConstraint("project_id", "content_hash"),
+    CheckConstraint("split in ('pool', 'holdout')", name="ck_item_split"),
+)
+
+skipped_file = Table(
+    "skipped_file",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("reason", String, nullable=False),
+    UniqueConstraint("project_id", "name"),
+)
+
+annotator = Table(
+    "annotator",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("active", Boolean, nullable=False, server_default="1"),
+    Column("created_at", Float, nullable=False),
+)
+
+label_event = Table(
+    "label_event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("item_id", ForeignKey("item.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("class_id", ForeignKey("project_class.id")),
+    Column("undoes", ForeignKey("label_event.id"), unique=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("token", String),
+    Column("client_time", Float),
+    Column("created_at", Float, nullable=False),
+    Column("seconds", Float),
+    Column("origin", String, nullable=False),
+    Column("round_id", ForeignKey("round.id")),
+    Column("suggestion_shown", Boolean, nullable=False, server_default="0"),
+    CheckConstraint(
+        "kind in ('label', 'skip', 'unsure', 'undo', 'import')", name="ck_label_event_kind"
+    ),
+    CheckConstraint(
+        "(kind in ('label', 'import')) = (class_id is not null)", name="ck_label_event_class"
+    ),
+    CheckConstraint("(kind = 'undo') = (undoes is not null)", name="ck_label_event_undo"),
+    Index("ix_label_event_item", "item_id", "id"),
+    Index("ix_label_event_project", "project_id", "id"),
+    Index("ix_label_event_annotator", "annotator_id", "project_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+queue_item = Table(
+    "queue_item",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("ranking", Integer, primary_key=True),
+    Column("rank", Integer, primary_key=True),
+    Column("item_id", ForeignKey("item.id"), nullable=False),
+    Column("score", Float),
+    Column("reason", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("suggestion", JSON),
+    UniqueConstraint("project_id", "ranking", "item_id"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("client", String, nullable=False),
+    Column("token", String, nullable=False, unique=True),
+    Column("expires_at", Float, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("round_id", ForeignKey("round.id")),
+    Index("ix_lease_project", "project_id", "expires_at"),
+)
+
+round_ = Table(
+    "round",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("last_event", Integer, nullable=False),
+    Column("labels", Integer, nullable=False),
+    Column("summary", JSON, nullable=False),
+    UniqueConstraint("project_id", "number"),
+)
+
+baseline_point = Table(
+    "baseline_point",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("trial", Integer, primary_key=True),
+    Column("labels", Integer, primary_key=True),
+    Column("evaluation", JSON, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("args", JSON, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("worker", String),
+    Column("phase", String, nullable=False, server_default=""),
+    Column("progress", Float, nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("traceback", Text),
+    Column("cancel_requested", Boolean, nullable=False, server_default="0"),
+    Column("not_before", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("heartbeat_at", Float),
+    Column("finished_at", Float),
+    Index(
+        "uq_job_running",
+        "project_id",
+        "kind",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+    ),
+    Index(
+        "uq_job_waiting",
+        "project_id",
+        "kind",
+        unique=True,
+        sqlite_where=text("state = 'waiting'"),
+    ),
+    Index("ix_job_state", "state", "not_before"),
+)
+
+_answer = [Column(c.name, c.type) for c in label_event.columns]
+current_answer = Table("current_answer", MetaData(), *_answer)
+"""View: the last label, import or unsure of an item that was not undone."""
+current_label = Table("current_label", MetaData(), *[Column(c.name, c.type) for c in _answer])
+"""View: current answers but for the unsure ones; what a model is trained on."""
