@@ -1,0 +1,45 @@
+# make run: the app. make test: every test. Both do their own set-up; only Python 3.11+ is needed.
+# PYTHON=… chooses the interpreter; PIP_… variables of pip are honoured.
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python,$(shell \
+	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint bench chromium clean
+
+run: $(VENV)/.installed
+	$(BIN)/streamlit run app.py
+
+test: lint chromium
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+
+bench: $(VENV)/.installed-dev chromium
+	$(BIN)/python benchmarks/loop.py
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found; name it with PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps make an unchanged requirements file cost nothing.
+$(VENV)/.installed: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# A browser for the tests: the one that is there, Debian's package, or Playwright's own.
+chromium: $(VENV)/.installed-dev
+	@for b in chromium chromium-browser google-chrome; do \
+		command -v $$b >/dev/null && exit 0; done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy chromium; \
+	else $(BIN)/playwright install chromium; fi
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,60 @@
+"""Owns what tests share: a fresh workspace, the CIFAR-10 archive, a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alcore.config import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace of its own for one test."""
+    root = tmp_path / "workspace"
+    root.mkdir()
+    return Workspace(root)
+
+
+@pytest.fixture(scope="session")
+def cifar10_zip() -> Path:
+    """The CIFAR-10 archive of 60,000 files; the test is skipped where it is absent."""
+    named = os.environ.get("ALCORE_CIFAR10_ZIP")
+    path = Path(named) if named else ROOT.parent / "shared" / "data" / "cifar10.zip"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent; set ALCORE_CIFAR10_ZIP to a zip of CIFAR-10")
+    return path.resolve()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium: the one on this machine, else Playwright's own."""
+    from playwright.sync_api import sync_playwright
+
+    installed = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=os.environ.get("ALCORE_CHROMIUM") or installed,
+            args=[
+                "--no-sandbox",  # CI machines run as root
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield chromium
+        chromium.close()
