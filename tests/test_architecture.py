@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),
     ("alcore.stopping", ()),
+    ("alcore.retraining", ()),
     ("alcore.acquisition", ()),
     ("alcore.pool", ("sklearn",)),
     ("alcore.strategies", ("sklearn",)),
