@@ -1,0 +1,1 @@
+"""Owns the way from image files to items: safe decoding, sources, pixel cache, ingestion."""

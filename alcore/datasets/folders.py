@@ -1,0 +1,136 @@
+"""Owns folders of image files as a source, copied or left in place. Sizes in bytes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
+from alcore.datasets.entries import Entry, Found, Listing, arrange, is_hidden, is_image_name
+from alcore.errors import ImportRefused, UnreadableImage
+from alcore.records import SkippedFile
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """A folder on this machine."""
+
+    root: Path
+    in_place: bool
+    kind: str = "folder"
+    inline_below: float = 0
+
+    def listing(self) -> Listing:
+        """List the images in a fixed order; raises ImportRefused."""
+        if not self.root.exists():
+            raise ImportRefused(f"{self.root} does not exist; name a folder of images")
+        if not self.root.is_dir():
+            raise ImportRefused(f"{self.root} is not a folder; name a folder of images or a .zip")
+        walk = _Walk(self.root.resolve(), self.in_place)
+        walk.folder("")
+        if not walk.found and not walk.ignored and not walk.skipped:
+            raise ImportRefused(f"{self.root} is an empty folder; put images in it")
+        return arrange(walk.found, where=str(self.root), skipped=walk.skipped, ignored=walk.ignored)
+
+    def entries(self) -> list[Entry]:
+        return self.listing().entries
+
+    def read(self, entry: Entry) -> bytes:
+        return read_under(self.root, entry.handle)
+
+    def path_of(self, entry: Entry) -> str | None:
+        return entry.handle if self.in_place else None
+
+
+def read_under(root: Path, path: str) -> bytes:
+    """Read a file below a folder, never one outside it.
+
+    Raises UnreadableImage when it is missing, outside, not a file, or too large.
+    """
+    full = root / path
+    try:
+        real = full.resolve(strict=True)
+        if not real.is_relative_to(root.resolve()):
+            raise UnreadableImage("the file lies outside the folder")
+        with real.open("rb", opener=_open_without_waiting) as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise UnreadableImage("not a regular file")
+            if info.st_size > MOST_BYTES:
+                raise UnreadableImage(too_many_bytes(info.st_size))
+            return file.read(MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise UnreadableImage("the file is no longer there") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableImage(f"the file cannot be read: {reason}") from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # A pipe named like an image would wait for a writer for ever.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+class _Walk:
+    """Collects the files of a folder."""
+
+    def __init__(self, root: Path, in_place: bool) -> None:
+        self.root = root
+        self.in_place = in_place
+        self.found: list[Found] = []
+        self.skipped: list[SkippedFile] = []
+        self.ignored = 0
+
+    def folder(self, path: str) -> None:
+        try:
+            with os.scandir(self.root / path) as scan:
+                items = sorted(scan, key=lambda item: item.name)
+        except OSError as error:
+            if not path:
+                raise ImportRefused(f"{self.root} cannot be read: {error.strerror}") from error
+            self.skipped.append(
+                SkippedFile(_storable(path), f"the folder cannot be read: {error.strerror}")
+            )
+            return
+        for item in items:
+            below = f"{path}/{item.name}" if path else item.name
+            if is_hidden(item.name):
+                continue
+            if item.is_symlink():
+                self._link(item, below)
+            elif item.is_dir():
+                self.folder(below)
+            elif is_image_name(item.name):
+                self._file(item, below)
+            else:
+                self.ignored += 1
+
+    def _file(self, item: os.DirEntry[str], path: str) -> None:
+        if not item.is_file():
+            self.skipped.append(SkippedFile(_storable(path), "not a regular file"))
+        elif self.in_place and path != _storable(path):
+            self.skipped.append(
+                SkippedFile(_storable(path), "its name is not valid Unicode; rename or copy it")
+            )
+        else:
+            self.found.append(Found(path, path, item.stat().st_size))
+
+    def _link(self, item: os.DirEntry[str], path: str) -> None:
+        try:
+            inside = Path(item.path).resolve(strict=True).is_relative_to(self.root)
+            folder = item.is_dir()
+        except (OSError, RuntimeError):
+            self.skipped.append(SkippedFile(_storable(path), "a link that leads nowhere"))
+            return
+        if not inside:
+            self.skipped.append(SkippedFile(_storable(path), "a link that leads out of the folder"))
+        elif not folder and is_image_name(item.name):
+            self._file(item, path)
+        # A linked folder inside the root is visited under its own name.
+
+
+def _storable(path: str) -> str:
+    """The path without the surrogates that stand for bytes which are no Unicode."""
+    return path.encode("utf-8", "replace").decode()

@@ -1,0 +1,187 @@
+"""Owns the import of a source: entries in, durable chunks of items out, in order.
+
+The caller commits the rows of a chunk after it is yielded; pixels and originals are on disk by
+then. After an interruption the files are cut to what was committed and the rest follows.
+Positions count rows of the pixel cache; offsets and lengths are bytes; widths and heights pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alcore.datasets.entries import Entry, GivenSplit, Source
+from alcore.datasets.folders import read_under
+from alcore.datasets.pixels import PixelCache
+from alcore.datasets.sources import open_source
+from alcore.datasets.workers import Examined, examine_all
+from alcore.errors import ImportRefused, UnreadableImage
+from alcore.records import Item, SkippedFile
+
+CHUNK_SECONDS = 2.0
+"""A chunk is closed after this long even when small, so that progress is seen."""
+ENTRIES_PER_WORKER = 200
+"""Starting a worker costs about as much as decoding this many small images."""
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """One image that was accepted; its pixels are in the cache at `position`."""
+
+    position: int
+    name: str
+    content_hash: str
+    width: int
+    height: int
+    class_name: str | None
+    given_split: GivenSplit | None
+    offset: int | None
+    length: int | None
+    path: str | None
+    grey: bool
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What to commit in one transaction; `done` of `total` files are behind us."""
+
+    accepted: tuple[NewItem, ...]
+    skipped: tuple[SkippedFile, ...]
+    done: int
+    total: int
+
+
+def ingest(
+    spec: Mapping[str, Any],
+    folder: Path,
+    resolution: int,
+    *,
+    done_names: Set[str] = frozenset(),
+    known_hashes: Mapping[str, str] | None = None,
+    next_position: int = 0,
+    next_offset: int = 0,
+    chunk: int = 1000,
+    workers: int | None = None,
+) -> Iterator[Chunk]:
+    """Import a source into the pixel cache in `folder`, going on where an earlier run stopped.
+
+    done_names: names committed before, of items and of skipped files; known_hashes: content
+    hash to name of committed items; next_position, next_offset: committed rows and bytes of
+    originals. `workers`: decoding processes, None for one per processor, 0 for none.
+    Files with the same content as an earlier one are skipped.
+    Raises ImportRefused when the source cannot be used, or fewer than two images in it can.
+    """
+    source = open_source(spec)
+    listing = source.listing()
+    todo = [entry for entry in listing.entries if entry.name not in done_names]
+    total = len(listing.entries) + len(listing.skipped)
+    skipped = [file for file in listing.skipped if file.name not in done_names]
+    progress = _Progress(
+        source, next_position, dict(known_hashes or {}), total - len(todo), total, list(skipped)
+    )
+    if workers is None:
+        workers = _workers(source, len(todo))
+    with PixelCache(folder, resolution) as cache:
+        cache.truncate(next_position, next_offset)
+        for results in examine_all(source, todo, resolution, workers):
+            good = [r for r in results if progress.admit(r)]
+            places = cache.append([r.reduced.pixels for r in good], [r.data for r in good])
+            for result, place in zip(good, places, strict=True):
+                progress.accept(result, place)
+            if progress.full(chunk):
+                cache.flush()
+                yield progress.take()
+        if progress.full(0):
+            cache.flush()
+            yield progress.take()
+    if progress.position < 2:
+        why = f"; {progress.example}" if progress.example else ""
+        raise ImportRefused(
+            f"only {progress.position} of {total:,} files can be used as an image, "
+            f"at least 2 different ones are needed{why}"
+        )
+
+
+@dataclass
+class _Progress:
+    source: Source
+    position: int
+    hashes: dict[str, str]
+    done: int
+    total: int
+    skipped: list[SkippedFile]
+    accepted: list[NewItem] = field(default_factory=list)
+    example: str = ""
+    since: float = field(default_factory=time.monotonic)
+
+    def admit(self, result: Any) -> bool:
+        """Count a result; False when it is skipped."""
+        self.done += 1
+        entry: Entry = result.entry
+        if isinstance(result, Examined):
+            first = self.hashes.setdefault(result.content_hash, entry.name)
+            if first == entry.name:
+                return True
+            reason = f"same content as {first}"
+        else:
+            reason = result.reason
+        self.skipped.append(SkippedFile(entry.name, reason))
+        self.example = self.example or f"{entry.name}: {reason}"
+        return False
+
+    def accept(self, result: Examined, place: tuple[int, int] | None) -> None:
+        entry = result.entry
+        offset, length = place or (None, None)
+        self.accepted.append(
+            NewItem(
+                self.position,
+                entry.name,
+                result.content_hash,
+                result.reduced.width,
+                result.reduced.height,
+                entry.class_name,
+                entry.given_split,
+                offset,
+                length,
+                self.source.path_of(entry),
+                result.reduced.grey,
+            )
+        )
+        self.position += 1
+
+    def full(self, chunk: int) -> bool:
+        size = len(self.accepted) + len(self.skipped)
+        late = time.monotonic() - self.since > CHUNK_SECONDS
+        return size > 0 and (size >= chunk or late)
+
+    def take(self) -> Chunk:
+        made = Chunk(tuple(self.accepted), tuple(self.skipped), self.done, self.total)
+        self.accepted, self.skipped, self.since = [], [], time.monotonic()
+        return made
+
+
+def _workers(source: Source, entries: int) -> int:
+    if entries < source.inline_below:
+        return 0
+    return max(1, min(os.cpu_count() or 1, entries // ENTRIES_PER_WORKER))
+
+
+def read_original(folder: Path, item: Item, source_spec: Mapping[str, Any]) -> bytes:
+    """Read the original bytes of an item, copied or in place.
+
+    Raises UnreadableImage when an original kept in place is gone or is not the same any more.
+    """
+    if item.offset is not None and item.length is not None:
+        return PixelCache(folder, 1).original(item.offset, item.length)
+    if item.path is None or source_spec.get("kind") != "folder":
+        raise UnreadableImage(f"the original of {item.name} was not kept")
+    root = Path(source_spec["path"]).expanduser()
+    data = read_under(root, item.path)
+    if hashlib.blake2b(data, digest_size=16).hexdigest() != item.content_hash:
+        raise UnreadableImage(f"{root / item.path} was changed since it was imported")
+    return data

@@ -1,0 +1,199 @@
+"""Owns the pixel cache of a project: all images at one resolution, and the original bytes.
+
+Two append-only files: rows of (H, W, 3) uint8 by position, and originals end to end.
+Positions count rows from 0; offsets and lengths are bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from io import FileIO
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from alcore.datasets.decoding import decode_pixels
+from alcore.errors import UnreadableImage, WorkspaceUnusable
+from alcore.records import Item
+
+
+class PixelCache:
+    """Pixels and originals of one project; one process writes, any number read."""
+
+    def __init__(self, folder: Path, resolution: int) -> None:
+        self.folder = Path(folder)
+        self.resolution = resolution
+        self.pixels_path = self.folder / f"pixels-{resolution}.u8"
+        self.originals_path = self.folder / "originals.pack"
+        self._files: tuple[FileIO, FileIO] | None = None
+
+    @property
+    def row_bytes(self) -> int:
+        return self.resolution * self.resolution * 3
+
+    def __len__(self) -> int:
+        """Count the complete rows on disk."""
+        size = self.pixels_path.stat().st_size if self.pixels_path.exists() else 0
+        return size // self.row_bytes
+
+    def array(self) -> np.ndarray:
+        """Map all rows: (N, H, W, 3) uint8, read-only, as many as there are now."""
+        shape = (len(self), self.resolution, self.resolution, 3)
+        if not shape[0]:
+            return np.zeros(shape, np.uint8)
+        return np.memmap(self.pixels_path, np.uint8, "r", shape=shape)
+
+    def original(self, offset: int, length: int) -> bytes:
+        """Read the original bytes of one item; raises UnreadableImage when they are gone."""
+        try:
+            with self.originals_path.open("rb") as file:
+                file.seek(offset)
+                data = file.read(length)
+        except OSError as error:
+            raise UnreadableImage(
+                f"{self.originals_path} cannot be read: {error.strerror}"
+            ) from error
+        if len(data) != length:
+            raise UnreadableImage(
+                f"{self.originals_path} ends before byte {offset + length:,}; "
+                "restore it from a backup or import again"
+            )
+        return data
+
+    def truncate(self, n_rows: int, n_bytes: int) -> None:
+        """Cut both files to what is known to be good.
+
+        Raises WorkspaceUnusable when less than that is there.
+        """
+        for file, size in zip(self._open(), (n_rows * self.row_bytes, n_bytes), strict=True):
+            have = os.fstat(file.fileno()).st_size
+            if have < size:
+                raise WorkspaceUnusable(
+                    f"{file.name} has {have:,} bytes, but {size:,} were written; "
+                    "restore it from a backup, or delete the project and import again"
+                )
+            file.truncate(size)
+            file.seek(0, os.SEEK_END)
+
+    def append(
+        self, rows: Sequence[np.ndarray], originals: Sequence[bytes | None]
+    ) -> list[tuple[int, int] | None]:
+        """Append rows (H, W, 3) uint8 and, where given, original bytes.
+
+        Returns (offset, length) of each original. Durable after `flush`.
+        Raises WorkspaceUnusable when the disk is full or read-only.
+        """
+        pixels, pack = self._open()
+        places: list[tuple[int, int] | None] = []
+        offset = pack.tell()
+        for data in originals:
+            places.append(None if data is None else (offset, len(data)))
+            offset += len(data or b"")
+        self._write(pixels, b"".join(row.tobytes() for row in rows))
+        self._write(pack, b"".join(data for data in originals if data is not None))
+        return places
+
+    def flush(self) -> None:
+        """Make everything appended survive a power cut."""
+        for file in self._open():
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                raise _unusable(file.name, error) from error
+
+    def close(self) -> None:
+        if self._files is not None:
+            for file in self._files:
+                file.close()
+            self._files = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def rebuild(
+        self,
+        resolution: int,
+        items: Iterable[Item],
+        read: Callable[[Item], bytes],
+        progress: Callable[[int], None] | None = None,
+    ) -> PixelCache:
+        """Make the pixel file at another resolution from the originals, in order of position.
+
+        It is written under a temporary name and renamed when complete; the file at the old
+        resolution stays for those who read it (see `forget_other_resolutions`).
+        `progress` is told the number of rows done.
+        Raises UnreadableImage, naming the item, when an original cannot be read.
+        """
+        made = PixelCache(self.folder, resolution)
+        temporary = made.pixels_path.with_suffix(".tmp")
+        try:
+            with temporary.open("wb", buffering=0) as file:
+                for row, item in enumerate(sorted(items, key=lambda item: item.position)):
+                    if item.position != row:
+                        raise WorkspaceUnusable(
+                            f"no item has position {row}; the next is {item.position}"
+                        )
+                    try:
+                        pixels = decode_pixels(read(item), resolution).pixels
+                    except UnreadableImage as error:
+                        raise UnreadableImage(f"{item.name}: {error}") from error
+                    self._write(file, pixels.tobytes())
+                    if progress is not None:
+                        progress(row + 1)
+                os.fsync(file.fileno())
+            os.replace(temporary, made.pixels_path)
+            _fsync_folder(self.folder)
+        except OSError as error:
+            raise _unusable(temporary, error) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return made
+
+    def forget_other_resolutions(self) -> None:
+        """Delete the pixel files of resolutions that are no longer used."""
+        for path in self.folder.glob("pixels-*.u8"):
+            if path != self.pixels_path:
+                path.unlink(missing_ok=True)
+
+    def _open(self) -> tuple[FileIO, FileIO]:
+        if self._files is None:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._files = tuple(
+                    path.open("ab", buffering=0) for path in (self.pixels_path, self.originals_path)
+                )
+                _fsync_folder(self.folder)
+            except OSError as error:
+                raise _unusable(self.folder, error) from error
+        return self._files
+
+    @staticmethod
+    def _write(file: FileIO, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                # An unbuffered write may take only a part, as on a disk that runs full.
+                view = view[file.write(view) :]
+        except OSError as error:
+            raise _unusable(file.name, error) from error
+
+
+def _unusable(path: object, error: OSError) -> WorkspaceUnusable:
+    return WorkspaceUnusable(
+        f"cannot write {path}: {error.strerror}; make room or give the right to write there"
+    )
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make names in a folder durable; Windows neither needs nor allows it."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

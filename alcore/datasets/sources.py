@@ -1,0 +1,125 @@
+"""Owns the way from a plain JSON description to a source of images."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from alcore.datasets.archives import DEFAULT_LIMIT_MB, ArchiveSource
+from alcore.datasets.digits import DigitsSource
+from alcore.datasets.entries import Entry, Listing, Source
+from alcore.datasets.folders import FolderSource
+from alcore.datasets.shapes import ShapesSource
+from alcore.datasets.torchsets import KNOWN, TorchvisionSource
+from alcore.errors import InvalidSettings
+
+__all__ = ["Entry", "Listing", "Source", "SourceSummary", "open_source", "scan"]
+
+
+@dataclass(frozen=True)
+class SourceSummary:
+    """What an import would find."""
+
+    total: int
+    """Files that look like images."""
+    classes: dict[str, int]
+    """Files per class, in order of the names."""
+    layout: str
+    has_test: bool
+    notes: tuple[str, ...]
+    unlabeled: int = 0
+    """Files without a class."""
+
+
+def open_source(spec: Mapping[str, Any]) -> Source:
+    """Make a source of its description; nothing is read yet.
+
+    Raises InvalidSettings for a description that cannot work.
+    """
+    kind = spec.get("kind")
+    if kind not in _KINDS:
+        raise InvalidSettings(f"no source called {kind!r}; choose from {', '.join(_KINDS)}")
+    opener, known = _KINDS[kind]
+    options = {key: value for key, value in spec.items() if key != "kind"}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise InvalidSettings(
+            f"{kind}: unknown setting {', '.join(unknown)}; known are {', '.join(known) or 'none'}"
+        )
+    return opener(**options)
+
+
+def scan(spec: Mapping[str, Any]) -> SourceSummary:
+    """Look at a source without importing it; raises as the import would.
+
+    torchvision's data sets are looked at in a process of their own: a web process must not
+    import torch.
+    """
+    if spec.get("kind") == "torchvision":
+        open_source(spec)
+        spawn = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as executor:
+            return executor.submit(_summarise, dict(spec)).result()
+    return _summarise(spec)
+
+
+def _summarise(spec: Mapping[str, Any]) -> SourceSummary:
+    listing = open_source(spec).listing()
+    counts = Counter(entry.class_name for entry in listing.entries)
+    unlabeled = counts.pop(None, 0)
+    skipped = len(listing.skipped)
+    notes = listing.notes
+    if skipped:
+        first = listing.skipped[0]
+        notes += (f"{skipped:,} left out, such as {first.name}: {first.reason}",)
+    return SourceSummary(
+        total=len(listing.entries),
+        classes=dict(sorted(counts.items())),
+        layout=listing.layout,
+        has_test=any(entry.given_split == "test" for entry in listing.entries),
+        notes=notes,
+        unlabeled=unlabeled,
+    )
+
+
+def _folder(path: str = "", copy: bool = True) -> FolderSource:
+    return FolderSource(_path(path, "folder"), in_place=not copy)
+
+
+def _archive(path: str = "", limit_mb: float = DEFAULT_LIMIT_MB, name: str = "") -> ArchiveSource:
+    if not isinstance(limit_mb, int | float) or not limit_mb > 0:
+        raise InvalidSettings(f"archive: limit_mb is {limit_mb!r}; must be a number above 0")
+    where = _path(path, "archive")
+    return ArchiveSource(where, name or where.name, limit_mb)
+
+
+def _torchvision(name: str = "", root: str = "", download: bool = False) -> TorchvisionSource:
+    return TorchvisionSource(name, _path(root, "torchvision"), download)
+
+
+def _path(text: str, kind: str) -> Path:
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise InvalidSettings(f"{kind}: the path is {text!r}; name a folder or file")
+    return Path(text).expanduser()
+
+
+_KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingProxyType(
+    {
+        "digits": (DigitsSource, ()),
+        "shapes": (
+            ShapesSource,
+            ("size", "classes", "imbalance", "duplicates", "ambiguity", "seed"),
+        ),
+        "folder": (_folder, ("path", "copy")),
+        "archive": (_archive, ("path", "limit_mb", "name")),
+        "torchvision": (_torchvision, ("name", "root", "download")),
+    }
+)
+KINDS = tuple(_KINDS)
+TORCHVISION_NAMES = MappingProxyType({name: known.title for name, known in KNOWN.items()})
