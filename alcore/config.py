@@ -66,6 +66,14 @@ class Runtime:
         )
         return cls(Workspace(Path(root).expanduser().resolve()), int(raw))
 
+    def to_environment(self) -> dict[str, str]:
+        """Return the environment for a child process that shall run the same way."""
+        return {
+            **os.environ,
+            "ALCORE_WORKSPACE": str(self.workspace.root),
+            "ALCORE_THREADS": str(self.threads),
+        }
+
 
 @dataclass(frozen=True)
 class RetrainRule:

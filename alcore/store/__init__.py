@@ -4,6 +4,8 @@ Functions take a connection, never open a transaction, and return records, never
 service or job that calls them owns the transaction.
 """
 
+from sqlalchemy import Connection
+
 from alcore.store.engine import Store
 
-__all__ = ["Store"]
+__all__ = ["Connection", "Store"]

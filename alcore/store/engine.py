@@ -112,7 +112,7 @@ def _engine(workspace: Workspace, begin: str) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def configure(connection, _record) -> None:  # noqa: ANN001 - DBAPI types differ by module
+    def configure(connection, _record) -> None:
         connection.isolation_level = None  # transactions begin where we say so
         cursor = connection.cursor()
         cursor.execute("PRAGMA busy_timeout = 30000")

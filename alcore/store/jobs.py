@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, insert, select, text, update
+from sqlalchemy import Connection, Row, case, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import JobCancelled
@@ -18,7 +18,7 @@ from alcore.records import Job, JobKind
 from alcore.store.tables import job
 
 ATTEMPTS = 3
-"""A job that was started this often without an end has failed."""
+"""A job whose process died this often has failed."""
 _URGENCY = case({"import": 0, "train": 1, "baseline": 2}, value=job.c.kind)
 
 
@@ -50,8 +50,17 @@ def request(
     ).scalar_one()
 
 
-def take(connection: Connection, kinds: Iterable[JobKind], worker: str, now: float) -> Job | None:
-    """Start the most urgent due job of these kinds, or return None."""
+def take(
+    connection: Connection,
+    kinds: Iterable[JobKind],
+    worker: str,
+    now: float,
+    project_id: int | None = None,
+) -> Job | None:
+    """Start the most urgent due job of these kinds, or return None.
+
+    With a project, only that project's job is looked at, due or not.
+    """
     running = job.alias("running")
     busy = (
         select(running.c.id)
@@ -64,10 +73,14 @@ def take(connection: Connection, kinds: Iterable[JobKind], worker: str, now: flo
     )
     chosen = (
         select(job.c.id)
-        .where(job.c.state == "waiting", job.c.not_before <= now, job.c.kind.in_(kinds), ~busy)
+        .where(job.c.state == "waiting", job.c.kind.in_(kinds), ~busy)
         .order_by(_URGENCY, job.c.created_at, job.c.id)
         .limit(1)
     )
+    if project_id is None:
+        chosen = chosen.where(job.c.not_before <= now)
+    else:
+        chosen = chosen.where(job.c.project_id == project_id)
     row = connection.execute(
         update(job)
         .where(job.c.id == chosen.scalar_subquery())
@@ -172,7 +185,7 @@ def put_back(
         return
     if row.cancel_requested:
         fail(connection, job_id, attempt, now, "stopped by request", cancelled=True)
-    elif count and row.attempt >= ATTEMPTS:
+    elif row.failures + count >= ATTEMPTS:
         fail(connection, job_id, attempt, now, f"{reason}; given up after {ATTEMPTS} attempts")
     else:
         twin = connection.execute(
@@ -192,7 +205,7 @@ def put_back(
                     state="waiting",
                     worker=None,
                     not_before=now,
-                    attempt=row.attempt if count else row.attempt - 1,
+                    failures=row.failures + count,
                 )
             )
 
@@ -238,10 +251,6 @@ def newest(connection: Connection, project_id: int, kind: JobKind) -> Job | None
     return row and _record(row)
 
 
-def traceback_of(connection: Connection, job_id: int) -> str | None:
-    return connection.execute(select(job.c.traceback).where(job.c.id == job_id)).scalar()
-
-
 def trained_until(connection: Connection, project_id: int) -> int:
     """Read the newest label event that any training, finished or not, has started from."""
     return (
@@ -254,23 +263,8 @@ def trained_until(connection: Connection, project_id: int) -> int:
     )
 
 
-def add_finished(connection: Connection, project_id: int, kind: JobKind, now: float) -> None:
-    """Record work that was done in the foreground, such as an import at the command line."""
-    connection.execute(
-        insert(job).values(
-            project_id=project_id,
-            kind=kind,
-            state="done",
-            args={},
-            attempt=1,
-            progress=1.0,
-            not_before=now,
-            created_at=now,
-            started_at=now,
-            heartbeat_at=now,
-            finished_at=now,
-        )
-    )
+def get(connection: Connection, job_id: int) -> Job:
+    return _record(connection.execute(select(job).where(job.c.id == job_id)).one())
 
 
 def _record(row: Row[Any]) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.records import Annotator, Kind, Label, LabelEvent, Origin
@@ -92,6 +92,14 @@ def by_key(connection: Connection, key: str) -> LabelEvent | None:
         select(label_event, (~_not_undone).label("undone")).where(label_event.c.key == key)
     ).one_or_none()
     return row and _event(row)
+
+
+def provenance(connection: Connection, event_id: int) -> tuple[Origin, int | None]:
+    """Read where the question of an event came from, and the round that had ranked it."""
+    row = connection.execute(
+        select(label_event.c.origin, label_event.c.round_id).where(label_event.c.id == event_id)
+    ).one()
+    return row.origin, row.round_id
 
 
 def last_event(connection: Connection, project_id: int) -> int:

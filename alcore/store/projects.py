@@ -76,7 +76,7 @@ def rename(connection: Connection, project_id: int, name: str) -> None:
 def save_settings(
     connection: Connection, project_id: int, settings: ProjectSettings, version: int
 ) -> None:
-    """Store settings that were edited from `version`. Raises StaleSettings if that is not current."""
+    """Store settings edited from `version`. Raises StaleSettings if that is not current."""
     done = connection.execute(
         update(project)
         .where(project.c.id == project_id, project.c.version == version)

@@ -81,41 +81,42 @@ def swap(
     return new
 
 
-def extend(
-    connection: Connection, project_id: int, item_ids: Sequence[int], origin: Origin, reason: str
-) -> None:
-    """Append items to the queue that is served now; those in it already are left alone."""
+def queued(connection: Connection, project_id: int) -> set[int]:
+    """Read the item ids of the queue that is served now."""
     number, _ = projects.ranking(connection, project_id)
-    there = set(
+    return set(
         connection.execute(
             select(queue_item.c.item_id).where(
                 queue_item.c.project_id == project_id, queue_item.c.ranking == number
             )
         ).scalars()
     )
-    last = connection.execute(
-        select(func.coalesce(func.max(queue_item.c.rank), -1)).where(
+
+
+def extend(
+    connection: Connection, project_id: int, item_ids: Sequence[int], origin: Origin, reason: str
+) -> None:
+    """Append items that are not queued yet to the queue that is served now."""
+    number, _ = projects.ranking(connection, project_id)
+    first = connection.execute(
+        select(func.coalesce(func.max(queue_item.c.rank), -1) + 1).where(
             queue_item.c.project_id == project_id, queue_item.c.ranking == number
         )
     ).scalar_one()
-    fresh = [int(i) for i in item_ids if i not in there]
-    if fresh:
-        connection.execute(
-            insert(queue_item),
-            [
-                {
-                    "project_id": project_id,
-                    "ranking": number,
-                    "rank": last + 1 + i,
-                    "item_id": item_id,
-                    "score": None,
-                    "reason": reason,
-                    "origin": origin,
-                    "suggestion": None,
-                }
-                for i, item_id in enumerate(fresh)
-            ],
-        )
+    connection.execute(
+        insert(queue_item),
+        [
+            {
+                "project_id": project_id,
+                "ranking": number,
+                "rank": first + i,
+                "item_id": item_id,
+                "reason": reason,
+                "origin": origin,
+            }
+            for i, item_id in enumerate(item_ids)
+        ],
+    )
 
 
 def claim(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.records import Evaluation, RoundSummary, StopSignals
@@ -98,6 +98,11 @@ def baseline(connection: Connection, project_id: int) -> list[tuple[int, int, Ev
         .order_by(baseline_point.c.labels, baseline_point.c.trial)
     )
     return [(row.trial, row.labels, _evaluation(row.evaluation)) for row in rows]
+
+
+def forget_baseline(connection: Connection, project_id: int) -> None:
+    """Drop the simulated points: the learner they were made with is no longer the project's."""
+    connection.execute(delete(baseline_point).where(baseline_point.c.project_id == project_id))
 
 
 def _evaluation(raw: dict[str, Any]) -> Evaluation:

@@ -190,6 +190,7 @@ job = Table(
     Column("state", String, nullable=False),
     Column("args", JSON, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
     Column("worker", String),
     Column("phase", String, nullable=False, server_default=""),
     Column("progress", Float, nullable=False, server_default="0"),

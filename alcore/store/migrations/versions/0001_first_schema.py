@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("args", sa.JSON(), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("worker", sa.String(), nullable=True),
         sa.Column("phase", sa.String(), server_default="", nullable=False),
         sa.Column("progress", sa.Float(), server_default="0", nullable=False),

@@ -1,0 +1,1 @@
+"""Owns what runs in the background, and the processes it runs in."""

@@ -1,0 +1,97 @@
+"""Owns the simulated baseline: the accuracy of the same learner on as many random labels."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from alcore.datasets.pixels import PixelCache
+from alcore.errors import TrainingImpossible
+from alcore.jobs.running import Running
+from alcore.jobs.training import rng
+from alcore.store import items, projects, rounds
+
+QUICK = 10.0
+"""Trainings shorter than this, in seconds, are repeated to show their spread."""
+TRIALS = 3
+
+
+def run_baseline(running: Running) -> None:
+    """Train on random labels at every label count of the live curve that has no point yet.
+
+    Each point is stored when it is done, so that a stop loses at most one training.
+    """
+    from alcore.rounds import RoundInput, measure  # brings torch
+
+    store, project_id = running.store, running.job.project_id
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        settings = project.settings
+        item_ids = items.ids(connection, project_id)
+        key_ids, key = items.answer_key(connection, project_id)
+        holdout_ids, truth = items.holdout(connection, project_id)
+        history = rounds.all_rounds(connection, project_id)
+        done = {(trial, n) for trial, n, _ in rounds.baseline(connection, project_id)}
+    position = {c.id: c.position for c in project.classes}
+    classes = np.array([position[c] for c in key], dtype=np.int64)
+    quick = bool(history) and history[-1].seconds.get("train", 0.0) < QUICK
+    missing = [
+        (trial, n)
+        for trial in range(TRIALS if quick else 1)
+        for n in sorted({r.labels for r in history})
+        if (trial, n) not in done and n <= len(key_ids)
+    ]
+    template = RoundInput(
+        pixels=PixelCache(store.workspace.project(project_id), settings.resolution).array(),
+        item_ids=item_ids,
+        labeled_ids=key_ids[:0],
+        labels=classes[:0],
+        holdout_ids=holdout_ids,
+        holdout_labels=np.array([position[c] for c in truth], dtype=np.int64),
+        candidate_ids=key_ids[:0],
+        class_names=tuple(c.name for c in project.classes),
+        channels=project.channels,
+        strategy="random",
+        strategy_options={},
+        batch_size=1,
+        queue_size=0,
+        augmentation=settings.augmentation,
+        seed=settings.seed,
+        round_number=0,
+        stop_ids=key_ids[:0],
+        previous_stop=None,
+        threads=running.threads,
+    )
+    for index, (trial, n) in enumerate(missing):
+        order = rng(settings, "baseline", trial).permutation(len(key_ids))[:n]
+        started = time.monotonic()
+
+        def report(_phase: str, fraction: float, index: int = index) -> None:
+            running.report("simulating random labels", (index + fraction) / len(missing))
+
+        try:
+            evaluation = measure(
+                replace(
+                    template,
+                    labeled_ids=key_ids[order],
+                    labels=classes[order],
+                    round_number=trial,
+                ),
+                report,
+            )
+        except TrainingImpossible:
+            continue  # so few random labels may all be of one class
+        with store.write() as connection:
+            rounds.add_baseline(
+                connection,
+                project_id,
+                trial,
+                n,
+                evaluation,
+                time.monotonic() - started,
+                time.time(),
+            )
+    with running.publish():
+        pass

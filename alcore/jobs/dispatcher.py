@@ -1,0 +1,147 @@
+"""Owns starting due jobs, each in a process of its own, and picking up after crashes.
+
+The rows say what is to be done; any number of dispatchers may run. Times in seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alcore.config import Runtime, Workspace
+from alcore.jobs.processes import Worker
+from alcore.jobs.running import SILENCE, Running, run
+from alcore.records import Job, JobKind
+from alcore.store import Store, jobs
+
+POLL = 0.1
+GRACE = 3.0
+"""What a job that was asked to stop gets before its process is killed."""
+FUNCTIONS: dict[JobKind, str] = {
+    "import": "alcore.jobs.importing:run_import",
+    "train": "alcore.jobs.training:run_training",
+    "baseline": "alcore.jobs.baseline:run_baseline",
+}
+PREEMPTIBLE: frozenset[JobKind] = frozenset({"baseline"})
+"""Work that nobody waits for: it makes room at once when something else is due in its lane."""
+
+log = logging.getLogger(__name__)
+
+
+def function_of(kind: JobKind) -> Callable[[Running], None]:
+    """Import the function that does a kind of job."""
+    module, name = FUNCTIONS[kind].split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def execute(root: str, job_id: int, threads: int) -> None:
+    """Run a job that was taken; called in the worker process."""
+    store = Store.open(Workspace(Path(root)))
+    try:
+        with store.read() as connection:
+            job = jobs.get(connection, job_id)
+        run(store, job, function_of(job.kind), threads)
+    finally:
+        store.close()
+
+
+def warm_up() -> None:
+    """Import what a training needs before the first one is due; called in the worker process."""
+    importlib.import_module("alcore.rounds")
+
+
+@dataclass
+class Lane:
+    """A worker and the kinds of jobs it does, one at a time."""
+
+    kinds: tuple[JobKind, ...]
+    worker: Worker = field(default_factory=Worker)
+    job: Job | None = None
+    future: Future[None] | None = None
+    stop_since: float | None = None
+
+
+def dispatch(runtime: Runtime, over: threading.Event) -> None:
+    """Start jobs as they become due until `over` is set; then put the running ones back."""
+    store = Store.open(runtime.workspace)
+    name = f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{os.getpid()}"
+    lanes = (Lane(("import",)), Lane(("train", "baseline")))
+    lanes[1].worker.submit(warm_up)
+    try:
+        while not over.wait(POLL):
+            _put_back_silent(store)
+            for lane in lanes:
+                if lane.job is not None:
+                    _watch(store, lane)
+                if lane.job is None:
+                    _start(store, lane, name, runtime)
+    finally:
+        for lane in lanes:
+            lane.worker.kill()
+            if lane.job is not None:
+                _put_back(store, lane, "the app was closed", count=False)
+        store.close()
+
+
+def _start(store: Store, lane: Lane, name: str, runtime: Runtime) -> None:
+    with store.read() as connection:
+        if not jobs.due(connection, lane.kinds, time.time()):
+            return
+    with store.write() as connection:
+        lane.job = jobs.take(connection, lane.kinds, name, time.time())
+    if lane.job is not None:
+        lane.stop_since = None
+        lane.future = lane.worker.submit(
+            execute, str(runtime.workspace.root), lane.job.id, runtime.threads
+        )
+
+
+def _watch(store: Store, lane: Lane) -> None:
+    assert lane.job is not None and lane.future is not None
+    now = time.time()
+    if lane.future.done():
+        problem = lane.future.exception()
+        if isinstance(problem, BrokenProcessPool):
+            lane.worker.kill()
+            _put_back(store, lane, "its process died")
+        elif problem is not None:
+            log.error("job %s ended without saying why", lane.job.id, exc_info=problem)
+            _put_back(store, lane, f"{type(problem).__name__}: {problem}")
+        lane.job = None
+        return
+    with store.read() as connection:
+        stop = jobs.cancelled(connection, lane.job.id)
+        urgent = lane.job.kind in PREEMPTIBLE and jobs.due(
+            connection, [k for k in lane.kinds if k not in PREEMPTIBLE], now
+        )
+    if stop and lane.stop_since is None:
+        lane.stop_since = now
+    if urgent or (lane.stop_since is not None and now - lane.stop_since > GRACE):
+        lane.worker.kill()
+        _put_back(store, lane, "stopped", count=not urgent)
+        lane.job = None
+        if "train" in lane.kinds:
+            lane.worker.submit(warm_up)
+
+
+def _put_back(store: Store, lane: Lane, reason: str, count: bool = True) -> None:
+    assert lane.job is not None
+    with store.write() as connection:
+        jobs.put_back(connection, lane.job.id, lane.job.attempt, time.time(), reason, count)
+
+
+def _put_back_silent(store: Store) -> None:
+    with store.read() as connection:
+        lost = jobs.silent(connection, time.time() - SILENCE)
+    for job in lost:
+        log.warning("job %s was silent for %s s and is started again", job.id, SILENCE)
+        with store.write() as connection:
+            jobs.put_back(connection, job.id, job.attempt, time.time(), "its process went silent")

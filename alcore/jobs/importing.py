@@ -1,0 +1,212 @@
+"""Owns the import job: files become items in chunks; then holdout, labels and a first queue."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+
+from alcore import pool
+from alcore.datasets.ingest import NewItem, ingest, read_original
+from alcore.datasets.pixels import PixelCache
+from alcore.datasets.sources import scan
+from alcore.errors import ImportRefused
+from alcore.jobs.running import Running
+from alcore.jobs.training import request_if_due, rng, swap_queue
+from alcore.records import Item, Project, Role
+from alcore.store import Connection, items, labels, projects
+from alcore.strategies.cold_start import cold_start
+
+COLD_START = 100
+"""Items in the first queue."""
+SUBSET = 2_000
+"""Items among which they are chosen: diversity needs no more, and a start shall be quick."""
+IMPORTER = "import"
+"""The annotator whom imported labels are credited to."""
+
+
+def run_import(running: Running) -> None:
+    """Bring a project's images in; what an interrupted run committed is kept and gone on from.
+
+    Run again on a project that is ready, it fits the pixels to a resolution that has changed.
+    """
+    store, project_id = running.store, running.job.project_id
+    folder = store.workspace.project(project_id)
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+    if project.state == "ready":
+        _fit_resolution(running, project, folder)
+        return
+    try:
+        _read_files(running, project, folder)
+        _make_ready(running, folder)
+    except ImportRefused:
+        with store.write() as connection:
+            projects.set_state(connection, project_id, "failed")
+        raise
+
+
+def _read_files(running: Running, project: Project, folder: Path) -> None:
+    store = running.store
+    running.report("looking at the files", 0.0)
+    with store.read() as connection:
+        spec, role = projects.source(connection, project.id)
+        done_names, known_hashes, next_position, next_offset = items.imported(
+            connection, project.id
+        )
+    class_ids = {c.name: c.id for c in project.classes}
+    new = sorted(set(scan(spec).classes) - set(class_ids), key=natural)
+    if role != "none" and new:
+        with store.write() as connection:
+            added = projects.add_classes(connection, project.id, new, time.time())
+        class_ids = {c.name: c.id for c in added}
+    for chunk in ingest(
+        spec,
+        folder,
+        project.settings.resolution,
+        done_names=done_names,
+        known_hashes=known_hashes,
+        next_position=next_position,
+        next_offset=next_offset,
+    ):
+        with store.write() as connection:
+            items.add(
+                connection,
+                [_row(project.id, new_item, class_ids, role) for new_item in chunk.accepted],
+            )
+            items.add_skipped(connection, project.id, chunk.skipped)
+        running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
+
+
+def _row(project_id: int, new: NewItem, class_ids: dict[str, int], role: Role) -> dict[str, object]:
+    known = class_ids.get(new.class_name) if role != "none" and new.class_name else None
+    return {
+        "project_id": project_id,
+        "position": new.position,
+        "name": new.name,
+        "content_hash": new.content_hash,
+        "width": new.width,
+        "height": new.height,
+        "split": "holdout" if new.given_split == "test" and known else "pool",
+        "true_class": known,
+        "offset": new.offset,
+        "length": new.length,
+        "path": new.path,
+    }
+
+
+def _make_ready(running: Running, folder: Path) -> None:
+    """Draw the holdout, take over existing labels, queue the first questions: all or nothing."""
+    running.report("choosing the first questions", 0.96)
+    store, project_id = running.store, running.job.project_id
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        _, role = projects.source(connection, project_id)
+        rows = items.get_all(connection, project_id)
+    if len(rows) < 2:
+        raise ImportRefused(
+            f"only {len(rows)} image could be read; a project needs at least 2 different ones"
+        )
+    settings = project.settings
+    rule = settings.holdout
+    pixels = PixelCache(folder, settings.resolution).array()
+    all_ids = np.array([row.id for row in rows], dtype=np.int64)
+    known = np.array([row.id for row in rows if row.true_class is not None], dtype=np.int64)
+    given = any(row.split == "holdout" for row in rows)
+    drawn = all_ids[:0]
+    if not given:
+        where, size = (
+            (known, min(rule.most, max(1, round(rule.share * len(known)))))
+            if len(known)
+            else (all_ids, min(rule.questions, round(rule.share * len(all_ids))))
+        )
+        drawn = pool.draw_holdout(where, size, rng(settings, "holdout"))
+    apart = set(drawn.tolist()) | {row.id for row in rows if row.split == "holdout"}
+    answered = set(known.tolist()) if role == "labels" else set()
+    asked = np.array([i for i in all_ids.tolist() if i not in apart | answered], dtype=np.int64)
+    first = None
+    if len(asked):
+        some = np.sort(rng(settings, "cold start", "subset").permutation(asked)[:SUBSET])
+        first = cold_start(
+            pixels[np.searchsorted(all_ids, some)],
+            some,
+            min(COLD_START, len(some)),
+            rng(settings, "cold start"),
+        )
+    channels = 1 if _all_grey(pixels) else 3
+    with running.publish() as connection:
+        items.move_to_holdout(connection, drawn.tolist())
+        if role == "labels":
+            _import_labels(connection, project_id, rows)
+        projects.set_state(connection, project_id, "ready", channels)
+        ready = projects.get(connection, project_id)
+        queue_rows = [
+            {
+                "item_id": int(item_id),
+                "score": None,
+                "reason": reason,
+                "origin": "cold start",
+                "suggestion": None,
+            }
+            for item_id, reason in (
+                zip(first.item_ids, first.reasons, strict=True) if first else ()
+            )
+        ]
+        swap_queue(connection, ready, queue_rows, None, 0)
+        request_if_due(connection, ready, time.time())
+
+
+def _import_labels(connection: Connection, project_id: int, rows: list[Item]) -> None:
+    now = time.time()
+    importer = labels.annotator_named(connection, IMPORTER, now)
+    labels.append_imported(
+        connection,
+        [
+            {
+                "project_id": project_id,
+                "item_id": row.id,
+                "annotator_id": importer.id,
+                "kind": "import",
+                "class_id": row.true_class,
+                "key": f"import-{row.id}",
+                "created_at": now,
+                "origin": "import",
+            }
+            for row in rows
+            if row.true_class is not None
+        ],
+    )
+
+
+def _all_grey(pixels: np.ndarray) -> bool:
+    return all(
+        (block[..., :1] == block[..., 1:]).all()
+        for block in (pixels[i : i + 1000] for i in range(0, len(pixels), 1000))
+    )
+
+
+def _fit_resolution(running: Running, project: Project, folder: Path) -> None:
+    cache = PixelCache(folder, project.settings.resolution)
+    with running.store.read() as connection:
+        rows = items.get_all(connection, project.id)
+        spec, _ = projects.source(connection, project.id)
+    if not cache.complete(len(rows)):
+        cache.rebuild(
+            rows,
+            lambda row: read_original(folder, row, spec),
+            lambda done: running.report("fitting images to the new resolution", done / len(rows)),
+        )
+    with running.publish():
+        pass
+
+
+def natural(name: str) -> tuple[object, ...]:
+    """Sort key under which "class 10" comes after "class 9".
+
+    >>> sorted(["10", "9", "a"], key=natural)
+    ['9', '10', 'a']
+    """
+    parts = re.split(r"(\d+)", name.casefold())
+    return tuple((int(part), "") if part.isdigit() else (10**18, part) for part in parts if part)

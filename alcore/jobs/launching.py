@@ -1,0 +1,50 @@
+"""Owns the dispatcher's process as the app sees it: started, restarted, ended with the app."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+from alcore.config import Runtime
+
+RESTART_PAUSE = 1.0
+
+
+class Dispatcher:
+    """Keeps one `python -m alcore work` alive. It ends by itself when this process is gone."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._over = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep, name="dispatcher", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the dispatcher's input, which ends it, and wait for that."""
+        self._over.set()
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+
+    def _keep(self) -> None:
+        while not self._over.is_set():
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "alcore", "work", "--until-input-closes"],
+                stdin=subprocess.PIPE,
+                env=self._runtime.to_environment(),
+            )
+            self._process.wait()
+            if not self._over.is_set():
+                time.sleep(RESTART_PAUSE)

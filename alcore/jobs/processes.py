@@ -1,0 +1,67 @@
+"""Owns how processes live and die: a child never outlives its parent, and yields to people."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+NICENESS = 10
+SPAWN = 30.0
+"""Seconds that a process may take to come up."""
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+def settle(niceness: int) -> None:
+    """Prepare a worker process: low priority, deaf to Ctrl+C, gone when its parent is."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(niceness)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _leave_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
+class Worker:
+    """One spawned process that takes work as an executor does, can be killed and comes back.
+
+    `ProcessPoolExecutor` alone cannot stop work that has begun. Nothing is spawned before the
+    first work.
+    """
+
+    def __init__(self) -> None:
+        self._executor: ProcessPoolExecutor | None = None
+        self._pid: Future[int] | None = None
+
+    def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
+        """Run a function of an importable module in the process."""
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(
+                1, multiprocessing.get_context("spawn"), initializer=settle, initargs=(NICENESS,)
+            )
+            self._pid = self._executor.submit(os.getpid)
+        return self._executor.submit(function, *arguments)
+
+    def kill(self) -> None:
+        """End the process at once, whatever it does; the next work gets a new one."""
+        if self._executor is None or self._pid is None:
+            return
+        try:
+            os.kill(self._pid.result(SPAWN), getattr(signal, "SIGKILL", signal.SIGTERM))
+        except (ProcessLookupError, BrokenProcessPool):
+            log.debug("the worker had ended by itself")
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor = None

@@ -1,0 +1,112 @@
+"""Owns one attempt at a job: its heartbeat, its progress, its end. Times in seconds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from alcore.errors import AlcoreError, JobCancelled
+from alcore.records import Job
+from alcore.store import Connection, Store, jobs
+
+BEAT = 0.4
+"""Time between heartbeats."""
+SILENCE = 10.0
+"""A job that was silent for this long has lost its process."""
+
+log = logging.getLogger(__name__)
+
+
+class Running:
+    """An attempt at a job, as the job's function sees it."""
+
+    def __init__(self, store: Store, job: Job, threads: int) -> None:
+        self.store = store
+        self.job = job
+        self.threads = threads
+        self._state = (job.phase, 0.0)
+        self._stopped: JobCancelled | None = None
+        self._over = threading.Event()
+        self._beats = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def report(self, phase: str, progress: float) -> None:
+        """Say what is being done and how far it is (0–1). Raises JobCancelled to stop."""
+        self._state = (phase, min(max(progress, 0.0), 1.0))
+        if self._stopped is not None:
+            raise self._stopped
+
+    def note(self, args: Mapping[str, Any]) -> None:
+        """Record what this attempt works on."""
+        with self.store.write() as connection:
+            jobs.note(connection, self.job.id, {**self.job.args, **args})
+
+    @contextmanager
+    def publish(self) -> Iterator[Connection]:
+        """Give the transaction that stores the result and ends the job, both or neither.
+
+        Raises JobCancelled, and stores nothing, when a newer attempt has taken over.
+        """
+        with self.store.write() as connection:
+            jobs.finish(connection, self.job.id, self.job.attempt, time.time())
+            yield connection
+
+    def __enter__(self) -> Self:
+        self._beats.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._beats.join()
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT):
+            phase, progress = self._state
+            try:
+                with self.store.write() as connection:
+                    jobs.beat(
+                        connection, self.job.id, self.job.attempt, phase, progress, time.time()
+                    )
+            except JobCancelled as stop:
+                self._stopped = stop
+                return
+
+
+def run(
+    store: Store, job: Job, function: Callable[[Running], None], threads: int
+) -> AlcoreError | None:
+    """Run one attempt at a job to its end; return its error, stored with the job, if any."""
+    try:
+        with Running(store, job, threads) as running:
+            function(running)
+        return None
+    except JobCancelled as stop:
+        error: AlcoreError = stop
+        trace = None
+    except AlcoreError as problem:
+        error, trace = problem, traceback.format_exc()
+    except Exception as problem:  # the job border: whatever happened is shown, and work goes on
+        log.exception("job %s (%s) failed", job.id, job.kind)
+        error = AlcoreError(f"unexpected {type(problem).__name__}: {problem}")
+        trace = traceback.format_exc()
+    with store.write() as connection:
+        jobs.fail(
+            connection,
+            job.id,
+            job.attempt,
+            time.time(),
+            str(error),
+            trace,
+            cancelled=isinstance(error, JobCancelled),
+        )
+    return error

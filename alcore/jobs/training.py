@@ -1,0 +1,214 @@
+"""Owns the training job: one round on the labels of the moment, published in one transaction."""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alcore import pool
+from alcore.config import ProjectSettings
+from alcore.datasets.pixels import PixelCache
+from alcore.jobs.running import Running
+from alcore.records import Project, RoundSummary
+from alcore.retraining import NextTraining, next_training
+from alcore.store import Connection, items, jobs, labels, projects, queue, rounds
+
+STOP_SET = 1_000
+"""Pool items on which successive models are compared for stop advice."""
+QUEUE = 200
+"""Items that are queued at least, so that nobody waits while a model trains."""
+
+
+def rng(settings: ProjectSettings, *purpose: int | str) -> np.random.Generator:
+    """Derive a generator from the project's seed and a purpose."""
+    words = [zlib.crc32(word.encode()) if isinstance(word, str) else word for word in purpose]
+    return np.random.default_rng([settings.seed, *words])
+
+
+def next_due(connection: Connection, project: Project) -> NextTraining:
+    """Read the labels and tell when the project's next training is due."""
+    last = jobs.trained_until(connection, project.id)
+    counts = labels.per_class(connection, project.id)
+    return next_training(
+        project.settings.retrain,
+        [counts.get(c.id, 0) for c in project.classes],
+        sum(labels.per_class(connection, project.id, after=last).values()),
+        first=last == 0,
+    )
+
+
+def request_if_due(connection: Connection, project: Project, now: float) -> None:
+    """Ask for a training where the project's rule says so, in the caller's transaction."""
+    if next_due(connection, project).due:
+        jobs.request(connection, project.id, "train", now, project.settings.retrain.debounce)
+
+
+def run_training(running: Running) -> None:
+    """Fit, measure, score and select; then swap model, metrics and queue at once."""
+    from alcore.rounds import RoundInput, run_round  # brings torch
+
+    store, project_id = running.store, running.job.project_id
+    folder = store.workspace.project(project_id)
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        settings = project.settings
+        last_event = labels.last_event(connection, project_id)
+        item_ids = items.ids(connection, project_id)
+        labeled_ids, labeled = items.labeled(connection, project_id)
+        holdout_ids, truth = items.holdout(connection, project_id)
+        candidates = items.unlabeled(connection, project_id)
+        previous = rounds.latest(connection, project_id)
+        number = rounds.next_number(connection, project_id)
+        minutes = labels.human_seconds(connection, project_id, last_event) / 60
+    running.note({"last_event": last_event, "model": number})
+
+    position = {c.id: c.position for c in project.classes}
+    positions = np.array([position[c] for c in labeled], dtype=np.int64)
+    pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
+    stop_ids, before = _stop_set(settings, pool_ids, folder, previous)
+    result = run_round(
+        RoundInput(
+            pixels=PixelCache(folder, settings.resolution).array(),
+            item_ids=item_ids,
+            labeled_ids=labeled_ids,
+            labels=positions,
+            holdout_ids=holdout_ids,
+            holdout_labels=np.array([position[c] for c in truth], dtype=np.int64),
+            candidate_ids=candidates,
+            class_names=tuple(c.name for c in project.classes),
+            channels=project.channels,
+            strategy=settings.strategy,
+            strategy_options=settings.strategy_options,
+            batch_size=settings.batch_size,
+            queue_size=max(QUEUE, 3 * settings.batch_size),
+            augmentation=settings.augmentation,
+            seed=settings.seed,
+            round_number=number,
+            stop_ids=stop_ids,
+            previous_stop=before,
+            threads=running.threads,
+        ),
+        running.report,
+    )
+    running.report("saving", 1.0)
+    checkpoint = f"rounds/{number:04d}.safetensors"
+    result.model.save(folder / checkpoint)
+    _save_arrays(
+        round_arrays(folder, number),
+        holdout_ids=holdout_ids,
+        holdout_true=np.array([position[c] for c in truth], dtype=np.int64),
+        holdout_predicted=result.holdout_predicted,
+        holdout_confidence=result.holdout_confidence,
+        candidate_ids=candidates,
+        candidate_score=result.scores,
+        stop_ids=stop_ids,
+        stop_predicted=result.stop_predicted,
+    )
+    summary = RoundSummary(
+        id=0,
+        project_id=project_id,
+        number=number,
+        created_at=time.time(),
+        labels=len(labeled_ids),
+        label_minutes=minutes,
+        strategy=settings.strategy,
+        strategy_options=dict(settings.strategy_options),
+        mode="fresh",
+        evaluation=result.evaluation,
+        stop=result.stop,
+        uncertainty=result.uncertainty,
+        labels_per_class=tuple(
+            int(n) for n in np.bincount(positions, minlength=len(project.classes))
+        ),
+        batch_per_class=result.batch_per_class,
+        seconds=dict(result.seconds),
+        seed=settings.seed,
+        checkpoint=checkpoint,
+        versions=dict(result.versions),
+    )
+    with running.publish() as connection:
+        round_id = rounds.add(connection, summary, last_event)
+        swap_queue(connection, project, selection_rows(result), round_id, number)
+        if project.has_key and settings.baseline:
+            jobs.request(connection, project_id, "baseline", time.time())
+        request_if_due(connection, projects.get(connection, project_id), time.time())
+
+
+def selection_rows(result: Any) -> list[dict[str, Any]]:
+    """Turn a round's selection into rows of the query queue."""
+    chosen = result.selection
+    return [
+        {
+            "item_id": int(item_id),
+            "score": float(score),
+            "reason": reason,
+            "origin": origin,
+            "suggestion": [round(float(p), 4) for p in probabilities],
+        }
+        for item_id, score, reason, origin, probabilities in zip(
+            chosen.item_ids,
+            chosen.scores,
+            chosen.reasons,
+            chosen.origins,
+            result.suggestions,
+            strict=True,
+        )
+    ]
+
+
+def swap_queue(
+    connection: Connection,
+    project: Project,
+    rows: list[dict[str, Any]],
+    ranked_by: int | None,
+    number: int,
+) -> None:
+    """Put a new query queue in place, with holdout questions mixed in where they are needed."""
+    by_id = {row["item_id"]: row for row in rows}
+    questions = items.unanswered_holdout(connection, project.id)
+    settings = project.settings
+    order = pool.mix_in(
+        list(by_id), questions, settings.holdout.every, rng(settings, "questions", number)
+    )
+    hidden = {"score": None, "reason": "random", "origin": "holdout", "suggestion": None}
+    queue.swap(
+        connection,
+        project.id,
+        [by_id.get(item_id, {"item_id": item_id, **hidden}) for item_id in order],
+        ranked_by,
+    )
+
+
+def round_arrays(folder: Path, number: int) -> Path:
+    """Name the file with a round's predictions."""
+    return folder / "rounds" / f"{number:04d}.npz"
+
+
+def _stop_set(
+    settings: ProjectSettings, pool_ids: np.ndarray, folder: Path, previous: RoundSummary | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    size = min(STOP_SET, len(pool_ids))
+    stop_ids = np.sort(rng(settings, "stop set").choice(pool_ids, size=size, replace=False))
+    if previous is None:
+        return stop_ids, None
+    path = round_arrays(folder, previous.number)
+    if not path.exists():
+        return stop_ids, None
+    with np.load(path, allow_pickle=False) as arrays:
+        same = np.array_equal(arrays["stop_ids"], stop_ids)
+        return stop_ids, arrays["stop_predicted"] if same else None
+
+
+def _save_arrays(path: Path, **arrays: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

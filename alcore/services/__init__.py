@@ -1,0 +1,1 @@
+"""Owns what each page, and the command line, may ask; transactions begin and end here."""

@@ -1,0 +1,374 @@
+"""Owns what the labeling board may ask: claim images, answer, undo, go back, see the state.
+
+Everything an answer changes commits together: the label, the end of the lease, the request for
+a training. Instants are Unix seconds, durations seconds.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
+from alcore.jobs.training import next_due, request_if_due, rng
+from alcore.records import Annotator, LabelEvent, Lease, Project
+from alcore.store import Connection, Store, items, jobs, labels, projects, queue, rounds
+
+SHORTEST_LEASE = 60.0
+REFILL = 200
+"""Random items that are queued when the ranked ones are used up."""
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Images leased to one browser tab, and why there are no more where there are too few."""
+
+    leases: tuple[Lease, ...]
+    held: tuple[str, ...]
+    ranking: int
+    waiting: str | None = None
+    retry_in: float = 2.0
+
+
+def annotator(store: Store, name: str) -> Annotator:
+    """Read the annotator who types this name, adding them if they are new.
+
+    Raises NotAllowed for an empty or very long name and for one that was shut out.
+    """
+    name = " ".join(name.split())
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise NotAllowed(f"a name has 1 to {LONGEST_NAME} visible characters; got {name!r}")
+    with store.write() as connection:
+        found = labels.annotator_named(connection, name, time.time())
+    if not found.active:
+        raise NotAllowed(f"{name!r} may not label here; ask the project's owner")
+    return found
+
+
+def claim(
+    store: Store, project_id: int, annotator_id: int, client: str, n: int, hold: Sequence[str] = ()
+) -> Claim:
+    """Renew the leases in `hold` and lease up to n more images, in the order of the queue."""
+    now = time.time()
+    with store.write() as connection:
+        project = projects.get(connection, project_id)
+        ranking, _ = projects.ranking(connection, project_id)
+        expires_at = now + _lease_length(connection, project_id, n + len(hold))
+        held = queue.renew(connection, client, hold, now, expires_at)
+        leases: list[Lease] = []
+        if n > 0 and project.state == "ready":
+            leases = queue.claim(connection, project_id, annotator_id, client, n, now, expires_at)
+            if len(leases) < n and _refill(connection, project):
+                leases += queue.claim(
+                    connection,
+                    project_id,
+                    annotator_id,
+                    client,
+                    n - len(leases),
+                    now,
+                    expires_at,
+                )
+        waiting = None
+        if len(leases) + len(held) == 0:
+            waiting = _why_nothing(connection, project, now)
+    return Claim(tuple(leases), tuple(held), ranking, waiting)
+
+
+def answer(
+    store: Store,
+    project_id: int,
+    annotator_id: int,
+    *,
+    key: str,
+    client: str,
+    token: str,
+    item_id: int,
+    kind: str,
+    class_id: int | None,
+    seconds: float | None,
+    client_time: float | None,
+    suggestion_shown: bool,
+) -> tuple[int, bool]:
+    """Commit one answer; return its event id and whether it had arrived before.
+
+    An answer whose lease ran out is still taken while nobody else holds or has answered the
+    image. Raises LeaseExpired otherwise, UnknownItem for an item or class of another project.
+    """
+    now = time.time()
+    if kind not in ("label", "skip", "unsure"):
+        raise NotAllowed(f"an answer is a label, skip or unsure; got {kind!r}")
+    with store.write() as connection:
+        project = projects.get(connection, project_id)
+        known = labels.by_key(connection, key)
+        if known is not None:
+            _own(known, annotator_id)
+            return known.id, True
+        items.get(connection, project_id, item_id)
+        if kind == "label" and class_id not in {c.id for c in project.classes}:
+            raise UnknownItem(f"project {project.name!r} has no class {class_id}")
+        lease = _lease_for_answer(connection, project_id, item_id, token, now)
+        event = labels.append(
+            connection,
+            project_id=project_id,
+            item_id=item_id,
+            annotator_id=annotator_id,
+            kind=kind,
+            class_id=class_id if kind == "label" else None,
+            key=key,
+            origin=lease.origin if lease else "random",
+            now=now,
+            token=token,
+            client_time=client_time,
+            seconds=seconds,
+            round_id=lease.round_id if lease else None,
+            suggestion_shown=suggestion_shown,
+        )
+        assert event is not None  # the key was looked up in this transaction
+        queue.drop(connection, item_id)
+        if kind == "label":
+            request_if_due(connection, project, now)
+    return event, False
+
+
+def undo(
+    store: Store,
+    project_id: int,
+    annotator_id: int,
+    *,
+    key: str,
+    client: str,
+    undoes: str,
+    token: str,
+) -> tuple[Lease, bool]:
+    """Take an answer back and lease its image again under the token that the board made up.
+
+    Raises NothingToUndo where the answer is unknown, somebody else's or undone already, and
+    LeaseExpired where somebody else holds the image by now.
+    """
+    now = time.time()
+    with store.write() as connection:
+        target = labels.by_key(connection, undoes)
+        if target is None or target.annotator_id != annotator_id or target.kind == "undo":
+            raise NothingToUndo("there is no answer of yours to take back")
+        repeated = labels.by_key(connection, key) is not None
+        if not repeated and target.undone:
+            raise NothingToUndo("this answer was taken back before")
+        origin, round_id = labels.provenance(connection, target.id)
+        if not repeated:
+            labels.append(
+                connection,
+                project_id=project_id,
+                item_id=target.item_id,
+                annotator_id=annotator_id,
+                kind="undo",
+                class_id=None,
+                key=key,
+                origin=origin,
+                now=now,
+                undoes=target.id,
+            )
+        lease = queue.claim_item(
+            connection,
+            project_id,
+            target.item_id,
+            annotator_id,
+            client,
+            origin,
+            now,
+            now + _lease_length(connection, project_id, 1),
+            token,
+            round_id,
+        )
+    if lease is None:
+        raise LeaseExpired("your answer was taken back, but somebody else has this image now")
+    return lease, repeated
+
+
+def revisit(
+    store: Store, project_id: int, annotator_id: int, client: str, item_id: int
+) -> tuple[Lease, int | None]:
+    """Lease an image to change its answer; return the lease and the class that it has now."""
+    now = time.time()
+    with store.write() as connection:
+        items.get(connection, project_id, item_id)
+        current = labels.current(connection, item_id)
+        lease = queue.claim_item(
+            connection,
+            project_id,
+            item_id,
+            annotator_id,
+            client,
+            "relabel",
+            now,
+            now + _lease_length(connection, project_id, 1),
+        )
+    if lease is None:
+        raise LeaseExpired("somebody else is looking at this image; try again in a minute")
+    return lease, current[0] if current else None
+
+
+def release(store: Store, client: str, tokens: Sequence[str]) -> None:
+    """Give images back, so that others get them at once."""
+    with store.write() as connection:
+        queue.release(connection, client, tokens)
+
+
+def history(
+    store: Store, project_id: int, annotator_id: int, n: int
+) -> list[tuple[LabelEvent, str]]:
+    """Read my last answers, newest first, with the content hashes of their images."""
+    with store.read() as connection:
+        return labels.history(connection, project_id, annotator_id, min(n, 100))
+
+
+def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
+    """Say why an image is asked; a holdout question looks like a random one."""
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        items.get(connection, project_id, item_id)
+        found = queue.entry(connection, project_id, item_id)
+        latest = rounds.latest(connection, project_id)
+    if found is None or found["origin"] in ("holdout", "random"):
+        found = {"origin": "random", "reason": "drawn at random", "score": None} | {
+            "suggestion": found and found["suggestion"]
+        }
+    suggestion = None
+    if found["suggestion"] is not None:
+        ranked = sorted(
+            zip(found["suggestion"], project.classes, strict=False),
+            key=lambda pair: -pair[0],
+        )
+        suggestion = [{"class": c.id, "p": p} for p, c in ranked[:5]]
+    return {
+        "strategy": latest.strategy if latest and found["origin"] == "query" else found["origin"],
+        "reason": found["reason"],
+        "score": found["score"],
+        "model": latest.number if latest and found["origin"] != "cold start" else None,
+        "origin": found["origin"],
+        "suggestion": suggestion,
+    }
+
+
+def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
+    """Read all that the board shows beside the image."""
+    now = time.time()
+    midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        ranking, _ = projects.ranking(connection, project_id)
+        today = labels.counts_since(connection, project_id, midnight)
+        per_class = labels.per_class(connection, project_id)
+        following = next_due(connection, project)
+        latest = rounds.latest(connection, project_id)
+        counts = items.count(connection, project_id)
+        total = sum(per_class.values())
+        job = _job_shown(connection, project_id, now)
+    evaluation = latest.evaluation if latest else None
+    return {
+        "mine_today": today.get(annotator_id, 0),
+        "team_today": sum(today.values()),
+        "labels": total,
+        "unlabeled": counts["pool"] - total,
+        "until_next": following.missing,
+        "next_total": following.step,
+        "blocked": following.blocked,
+        "model": latest.number if latest else None,
+        "model_labels": latest.labels if latest else None,
+        "ranking": ranking,
+        "accuracy": evaluation.accuracy if evaluation else None,
+        "interval": evaluation.interval if evaluation else None,
+        "holdout_n": evaluation.n if evaluation else 0,
+        "job": job,
+        "classes": [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes],
+    }
+
+
+def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str, Any] | None:
+    """Read the job that a person wants to know of: what works, else a failed training."""
+    found = [jobs.newest(connection, project_id, kind) for kind in ("import", "train", "baseline")]
+    shown = next(
+        (job for job in found if job and job.state == "running"),
+        next(
+            (job for job in found if job and job.state in ("waiting", "failed")),
+            None,
+        ),
+    )
+    if shown is None:
+        return None
+    end = shown.finished_at or now
+    return {
+        "kind": shown.kind,
+        "state": shown.state,
+        "phase": shown.phase,
+        "progress": shown.progress,
+        "elapsed": end - shown.started_at if shown.started_at else 0.0,
+        "error": shown.error,
+        "model": shown.args.get("model"),
+    }
+
+
+def _own(event: LabelEvent, annotator_id: int) -> None:
+    if event.annotator_id != annotator_id:
+        raise NotAllowed("this answer's key belongs to somebody else's answer")
+
+
+def _lease_length(connection: Connection, project_id: int, images: int) -> float:
+    """Return three times what the images in hand will take, at least a minute."""
+    recent = labels.recent_seconds(connection, project_id)
+    typical = statistics.median(recent) if recent else 0.0
+    return max(SHORTEST_LEASE, 3 * typical * max(images, 1))
+
+
+def _lease_for_answer(
+    connection: Connection, project_id: int, item_id: int, token: str, now: float
+) -> Lease | None:
+    found = queue.of_item(connection, item_id)
+    if found is not None and found[0].token == token:
+        return found[0]
+    if found is not None and found[0].expires_at > now:
+        raise LeaseExpired("somebody else has this image by now; your answer was not used")
+    if labels.answered(connection, item_id):
+        raise LeaseExpired("somebody else answered this image meanwhile; yours was not used")
+    return None
+
+
+def _refill(connection: Connection, project: Project) -> bool:
+    """Queue random items when the ranked ones are used up; return whether any were left."""
+    queued = queue.queued(connection, project.id)
+    for origin, left in (
+        ("random", items.unlabeled(connection, project.id)),
+        ("holdout", items.unanswered_holdout(connection, project.id)),
+    ):
+        fresh = [int(i) for i in left if int(i) not in queued]
+        if fresh:
+            order = rng(project.settings, "refill", len(queued)).permutation(fresh)[:REFILL]
+            queue.extend(connection, project.id, order.tolist(), origin, "random")
+            return True
+    return False
+
+
+def _why_nothing(connection: Connection, project: Project, now: float) -> str:
+    if project.state == "importing":
+        job = jobs.newest(connection, project.id, "import")
+        share = f": {job.progress:.0%}" if job and job.state == "running" else ""
+        return f"The import is still running{share}."
+    if project.state == "failed":
+        return "The import failed; the set-up page says why."
+    left = len(items.unlabeled(connection, project.id)) + len(
+        items.unanswered_holdout(connection, project.id)
+    )
+    if left == 0:
+        return "Every image has an answer."
+    held = queue.holders(connection, project.id, now)
+    if held:
+        who = ", ".join(
+            f"{name} holds {n} until {datetime.fromtimestamp(until):%H:%M}"
+            for name, n, until in held
+        )
+        return f"{left} images are left: {who}."
+    return f"{left} images are left, and you skipped each of them twice."

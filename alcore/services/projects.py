@@ -1,0 +1,220 @@
+"""Owns what the set-up page and the command line may ask of projects."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from alcore import strategies
+from alcore.config import ProjectSettings
+from alcore.datasets.sources import SourceSummary, scan
+from alcore.errors import InvalidClasses, InvalidSettings, UnknownProject
+from alcore.jobs.dispatcher import function_of
+from alcore.jobs.running import run
+from alcore.records import Job, Project, Role, SkippedFile
+from alcore.store import Store, items, jobs, projects, rounds
+
+DEMO = "digits"
+LONGEST_NAME = 100
+MOST_CLASSES = 1_000
+
+
+def list_projects(store: Store, archived: bool = False) -> list[Project]:
+    """List projects by age."""
+    with store.read() as connection:
+        return projects.all_projects(connection, archived)
+
+
+def get(store: Store, project_id: int) -> Project:
+    """Read a project. Raises UnknownProject."""
+    with store.read() as connection:
+        return projects.get(connection, project_id)
+
+
+def named(store: Store, name: str) -> Project:
+    """Find a project by its name or its id as text. Raises UnknownProject naming those there are."""
+    found = list_projects(store, archived=True)
+    for project in found:
+        if project.name == name or str(project.id) == name:
+            return project
+    there = ", ".join(repr(project.name) for project in found) or "none yet"
+    raise UnknownProject(f"there is no project called {name!r}; there are: {there}")
+
+
+def look_at(spec: Mapping[str, Any]) -> SourceSummary:
+    """Preview a source before its import. Raises ImportRefused, DatasetUnavailable."""
+    return scan(spec)
+
+
+def create(
+    store: Store,
+    name: str,
+    spec: Mapping[str, Any],
+    role: Role = "answer key",
+    settings: ProjectSettings | None = None,
+    class_names: Sequence[str] = (),
+) -> int:
+    """Make a project and ask for its import; return its id.
+
+    Raises DuplicateProject, InvalidClasses, InvalidSettings, UnknownStrategy.
+    """
+    settings = settings or ProjectSettings()
+    names = clean_classes(class_names)
+    _check_name(name)
+    _check_strategy(settings)
+    now = time.time()
+    with store.write() as connection:
+        project_id = projects.add(connection, name.strip(), settings, spec, role, now)
+        projects.add_classes(connection, project_id, names, now)
+        jobs.request(connection, project_id, "import", now)
+    return project_id
+
+
+def import_now(store: Store, project_id: int, threads: int) -> bool:
+    """Run a waiting import in this process; return False where somebody else runs it.
+
+    Raises what the import raises; it can be asked for again and goes on where it was.
+    """
+    with store.write() as connection:
+        job = jobs.take(connection, ["import"], "foreground", time.time(), project_id)
+    if job is None:
+        return False
+    error = run(store, job, function_of("import"), threads)
+    if error is not None:
+        raise error
+    return True
+
+
+def resume_import(store: Store, project_id: int) -> None:
+    """Ask again for an import that failed, was stopped or was interrupted."""
+    with store.write() as connection:
+        if projects.get(connection, project_id).state == "failed":
+            projects.set_state(connection, project_id, "importing")
+        jobs.request(connection, project_id, "import", time.time())
+
+
+def stop_import(store: Store, project_id: int) -> None:
+    """Stop a running import; what is in stays, and it can be resumed."""
+    with store.write() as connection:
+        jobs.cancel(connection, project_id, "import", time.time())
+
+
+def import_job(store: Store, project_id: int) -> Job | None:
+    """Read how the project's import goes or went."""
+    with store.read() as connection:
+        return jobs.newest(connection, project_id, "import")
+
+
+def skipped_files(store: Store, project_id: int) -> list[SkippedFile]:
+    """List the files that the import left out, with reasons."""
+    with store.read() as connection:
+        return items.skipped(connection, project_id)
+
+
+def item_counts(store: Store, project_id: int) -> dict[str, int]:
+    """Count a project's items by split."""
+    with store.read() as connection:
+        return items.count(connection, project_id)
+
+
+def edit(
+    store: Store, project: Project, settings: ProjectSettings, name: str | None = None
+) -> None:
+    """Save settings that were edited from `project`, and start what they ask for.
+
+    The holdout and the seed are fixed with the first import. Raises StaleSettings where somebody
+    saved in between, InvalidSettings, DuplicateProject.
+    """
+    _check_strategy(settings)
+    old = project.settings
+    if (settings.seed, settings.holdout) != (old.seed, old.holdout) and project.state == "ready":
+        raise InvalidSettings(
+            "seed and holdout are fixed once the images are in: figures before and after "
+            "could not be compared; make a new project for others"
+        )
+    now = time.time()
+    with store.write() as connection:
+        projects.save_settings(connection, project.id, settings, project.version)
+        if name is not None and name.strip() != project.name:
+            _check_name(name)
+            projects.rename(connection, project.id, name.strip())
+        if settings.resolution != old.resolution:
+            jobs.request(connection, project.id, "import", now)
+        if (settings.resolution, settings.augmentation) != (old.resolution, old.augmentation):
+            rounds.forget_baseline(connection, project.id)
+
+
+def add_classes(store: Store, project_id: int, names: Sequence[str]) -> Project:
+    """Append classes, also midway; return the project as it is now. Raises InvalidClasses."""
+    with store.write() as connection:
+        there = projects.get(connection, project_id)
+        clean_classes([c.name for c in there.classes] + list(names))
+        projects.add_classes(connection, project_id, clean_classes(names), time.time())
+        return projects.get(connection, project_id)
+
+
+def rename_class(store: Store, project_id: int, class_id: int, name: str) -> None:
+    """Give a class another name; its labels stay. Raises InvalidClasses."""
+    (clean,) = clean_classes([name])
+    with store.write() as connection:
+        if class_id not in {c.id for c in projects.get(connection, project_id).classes}:
+            raise InvalidClasses(f"the project has no class {class_id}")
+        projects.rename_class(connection, class_id, clean)
+
+
+def archive(store: Store, project_id: int, away: bool = True) -> None:
+    """Put a project away with all that it holds, or take it back; stop what runs for it."""
+    now = time.time()
+    with store.write() as connection:
+        projects.get(connection, project_id)
+        projects.archive(connection, project_id, now if away else None)
+        if away:
+            for kind in ("import", "train", "baseline"):
+                jobs.cancel(connection, project_id, kind, now)
+
+
+def ensure_demo(store: Store, threads: int) -> None:
+    """Make the handwritten digits ready to label in a workspace without projects."""
+    if list_projects(store, archived=True):
+        return
+    settings = replace(ProjectSettings(), resolution=8, augmentation="shift")
+    project_id = create(store, DEMO, {"kind": "digits"}, "answer key", settings)
+    import_now(store, project_id, threads)
+
+
+def clean_classes(names: Sequence[str]) -> list[str]:
+    """Normalise class names. Raises InvalidClasses for empty, overlong or doubled ones.
+
+    >>> clean_classes([" cat ", "dog"])
+    ['cat', 'dog']
+    """
+    clean = [unicodedata.normalize("NFC", " ".join(name.split())) for name in names]
+    for name in clean:
+        if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+            raise InvalidClasses(
+                f"a class name has 1 to {LONGEST_NAME} visible characters; got {name!r}"
+            )
+    doubled = sorted({name for name in clean if clean.count(name) > 1})
+    if doubled:
+        raise InvalidClasses(f"each class once, please: {', '.join(map(repr, doubled))} is doubled")
+    if len(clean) > MOST_CLASSES:
+        raise InvalidClasses(f"{len(clean)} classes; at most {MOST_CLASSES} are possible")
+    return clean
+
+
+def _check_name(name: str) -> None:
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InvalidSettings(
+            f"a project's name has 1 to {LONGEST_NAME} visible characters; got {name!r}"
+        )
+
+
+def _check_strategy(settings: ProjectSettings) -> None:
+    strategies.get(settings.strategy)
+    inner = settings.strategy_options.get("of")
+    if inner is not None:
+        strategies.get(inner)

@@ -1,0 +1,85 @@
+"""Owns what people may ask of the model: train now, stop, how is it going."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from alcore.errors import TrainingImpossible
+from alcore.jobs.dispatcher import function_of
+from alcore.jobs.running import run
+from alcore.jobs.training import next_due
+from alcore.records import Job, RoundSummary
+from alcore.retraining import NextTraining
+from alcore.store import Connection, Store, jobs, labels, projects, rounds
+
+
+@dataclass(frozen=True)
+class TrainingStatus:
+    """Where the project's model stands."""
+
+    latest: RoundSummary | None
+    job: Job | None
+    """The training that runs or waits, else the last that ended."""
+    baseline: Job | None
+    following: NextTraining
+    labels: int
+
+
+def status(store: Store, project_id: int) -> TrainingStatus:
+    """Read the state of the model and of its jobs."""
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        return TrainingStatus(
+            latest=rounds.latest(connection, project_id),
+            job=jobs.newest(connection, project_id, "train"),
+            baseline=jobs.newest(connection, project_id, "baseline"),
+            following=next_due(connection, project),
+            labels=sum(labels.per_class(connection, project_id).values()),
+        )
+
+
+def train(store: Store, project_id: int) -> None:
+    """Ask for a training now, whatever the rule says. Raises TrainingImpossible."""
+    with store.write() as connection:
+        _check_possible(connection, project_id)
+        jobs.request(connection, project_id, "train", time.time())
+
+
+def train_now(store: Store, project_id: int, threads: int) -> RoundSummary:
+    """Run one round in this process and return it. Raises what the training raises."""
+    with store.write() as connection:
+        _check_possible(connection, project_id)
+        jobs.request(connection, project_id, "train", time.time())
+        job = jobs.take(connection, ["train"], "foreground", time.time(), project_id)
+    if job is None:
+        raise TrainingImpossible(
+            "a training of this project is running; wait for it, or stop it first"
+        )
+    error = run(store, job, function_of("train"), threads)
+    if error is not None:
+        raise error
+    with store.read() as connection:
+        latest = rounds.latest(connection, project_id)
+    assert latest is not None  # the round was published before run() returned
+    return latest
+
+
+def stop(store: Store, project_id: int) -> None:
+    """Stop the training and the simulated baseline; the last good model goes on serving."""
+    now = time.time()
+    with store.write() as connection:
+        jobs.cancel(connection, project_id, "train", now)
+        jobs.cancel(connection, project_id, "baseline", now)
+
+
+def _check_possible(connection: Connection, project_id: int) -> None:
+    project = projects.get(connection, project_id)
+    if project.state != "ready":
+        raise TrainingImpossible("the import is not finished; train once the images are in")
+    seen = labels.per_class(connection, project_id)
+    if len(seen) < 2:
+        raise TrainingImpossible(
+            f"there are {sum(seen.values())} labels of {len(seen)} classes; "
+            "a model needs labels of at least two classes"
+        )
