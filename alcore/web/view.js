@@ -1,0 +1,241 @@
+// Everything that is drawn: functions from plain values to the parts of board.html. Text is set
+// with textContent only, since class names and guidelines are somebody's input.
+
+const STRIP = 10; // thumbnails
+
+const number = (value) => (value ?? 0).toLocaleString("en");
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const plural = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
+
+function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+// Write only what changed: a running transition or a reader's selection survives.
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function fillBar(bar, share) {
+  const value = Math.round(100 * Math.min(1, Math.max(0, share)));
+  bar.firstElementChild.style.transform = `scaleX(${value / 100})`;
+  bar.setAttribute("aria-valuenow", String(value));
+}
+
+// -- classes -----------------------------------------------------------------------------------
+
+function classButton(chosen, colour, hint) {
+  const button = element("button", { type: "button", className: "class" });
+  button.dataset.class = chosen.id;
+  button.style.setProperty("--swatch", colour);
+  const name = element("span", { className: "name", title: chosen.name });
+  const letters = [...chosen.name];
+  if (hint.letter && letters.length > 1) {
+    name.append(element("u", { textContent: letters[0] }), letters.slice(1).join(""));
+  } else {
+    name.textContent = chosen.name;
+  }
+  const key = hint.digit || hint.letter.toUpperCase();
+  button.append(
+    element("kbd", { textContent: key || "·" }), name,
+    element("span", { className: "share" }), element("i", { className: "guess" }));
+  const spoken = [hint.digit, hint.letter].filter(Boolean).join(" or ");
+  button.setAttribute("aria-label", spoken ? `${chosen.name}, key ${spoken}` : chosen.name);
+  if (spoken) button.setAttribute("aria-keyshortcuts", spoken.replace("⇧", "Shift+").replace(" or ", " "));
+  return button;
+}
+
+// Bars and shares of the model's suggestion on the class buttons; null takes them away.
+function drawGuesses(buttons, suggestion) {
+  const shares = new Map((suggestion ?? []).map((s) => [s.class, s.p]));
+  for (const [id, button] of buttons) {
+    const share = shares.get(id);
+    button.querySelector(".guess").style.transform = `scaleX(${share ?? 0})`;
+    say(button.querySelector(".share"), share === undefined ? "" : `${Math.round(100 * share)} %`);
+  }
+}
+
+// -- what is known about the image -------------------------------------------------------------
+
+function rankedBy(image, status) {
+  if (!image) return "";
+  if (image.visited) return image.answered;
+  if (image.round == null) return "Chosen for variety; there is no model yet that could rank.";
+  const labels = status?.model === image.round && status.model_labels != null
+    ? `, trained on ${plural(status.model_labels, "label")}` : "";
+  return `Ranked by model ${image.round}${labels}.`;
+}
+
+function whyText(why) {
+  const by = why.model == null ? "" : ` · model ${why.model}`;
+  const score = why.score == null ? "" : ` ${Number(why.score).toPrecision(2)}`;
+  const how = why.origin === "query" ? `${why.strategy}${score}${by}` : `${why.origin}${by}`;
+  return why.reason ? `${how}: ${why.reason}` : how;
+}
+
+function suggestionText(suggestion, names) {
+  if (!suggestion?.length) return "No suggestion for this image.";
+  const [best] = suggestion;
+  return `The model says ${names.get(best.class) ?? "?"} (${Math.round(100 * best.p)} %). `
+    + "Enter accepts.";
+}
+
+// -- side column -------------------------------------------------------------------------------
+
+// fresh: labels given here that the status does not count yet.
+function drawStatus(part, status, fresh) {
+  if (!status) return;
+  say(part.mine, number(Math.max(0, status.mine_today + fresh)));
+  say(part.team, number(Math.max(0, status.team_today + fresh)));
+  say(part.labels, number(Math.max(0, status.labels + fresh)));
+  say(part.unlabeled, number(Math.max(0, status.unlabeled - fresh)));
+  drawUntil(part, status, fresh);
+  drawModel(part, status);
+  drawJob(part, status.job);
+}
+
+function drawUntil(part, status, fresh) {
+  const training = status.job?.kind === "train" && status.job.state !== "failed";
+  const coming = (training ? status.job.model ?? (status.model ?? 0) + 1 : status.model ?? 0) + 1;
+  if (status.until_next == null) {
+    say(part.until, "Automatic training is off");
+    fillBar(part.untilbar, 0);
+  } else {
+    const left = Math.max(0, status.until_next - fresh);
+    say(part.until, left > 0
+      ? `${number(left)} more ${left === 1 ? "label" : "labels"} to model ${coming}`
+      : `Enough labels for model ${coming}`);
+    fillBar(part.untilbar, status.next_total ? 1 - left / status.next_total : 0);
+  }
+  say(part.blocked, status.blocked ?? "");
+}
+
+function drawModel(part, status) {
+  if (status.model == null) {
+    say(part.model, "No model yet");
+    say(part.accuracy, "–");
+    say(part.interval, "");
+    say(part.holdout, "The first one trains by itself.");
+    return;
+  }
+  say(part.model, `Model ${status.model} · ${plural(status.model_labels, "label")}`);
+  if (status.accuracy == null) {
+    say(part.accuracy, "–");
+    say(part.interval, "");
+    say(part.holdout, "Accuracy is not measured yet.");
+    return;
+  }
+  say(part.accuracy, percent(status.accuracy));
+  say(part.interval, status.interval
+    ? `(${status.interval.map((v) => Math.round(100 * v)).join("–")})` : "");
+  say(part.holdout, `right on ${plural(status.holdout_n, "image")} kept aside`);
+}
+
+const JOB_NAMES = {
+  train: (job) => (job.model ? `Model ${job.model} is training` : "A model is training"),
+  baseline: () => "Random labeling is simulated",
+  import: () => "Images are imported",
+};
+
+function drawJob(part, job) {
+  part.job.dataset.state = job?.state ?? "none";
+  if (!job) {
+    say(part.jobname, "Nothing runs now");
+    say(part.jobphase, "");
+    fillBar(part.jobbar, 0);
+    return;
+  }
+  const named = (JOB_NAMES[job.kind] ?? (() => job.kind))(job);
+  if (job.state === "failed") {
+    say(part.jobname, job.kind === "train" ? "The training failed" : `${named}: failed`);
+    say(part.jobphase, `${job.error ?? "No reason is known."} Labeling goes on.`);
+    fillBar(part.jobbar, 0);
+    return;
+  }
+  if (job.state === "waiting") {
+    say(part.jobname, `${named} soon`);
+    say(part.jobphase, "Waiting to start");
+    fillBar(part.jobbar, 0);
+    return;
+  }
+  say(part.jobname, named);
+  const elapsed = `${Math.round(job.elapsed ?? 0)} s`;
+  say(part.jobphase,
+    [job.phase, `${Math.round(100 * (job.progress ?? 0))} %`, elapsed].filter(Boolean).join(" · "));
+  fillBar(part.jobbar, job.progress ?? 0);
+}
+
+// outbox: {ops, trouble, locked, kept}; saved: answers acknowledged on this page.
+function drawSaving(part, outbox, saved) {
+  const pending = outbox.ops.length;
+  say(part.saved, saved ? `${number(saved)} saved` : "Ready");
+  part.tick.dataset.state = outbox.trouble || outbox.locked ? "trouble" : pending ? "busy" : "done";
+  if (!outbox.trouble && !outbox.locked) say(part.sending, "");
+  else {
+    const kept = outbox.kept ? "kept in this browser" : "do not close this page";
+    const why = outbox.locked ? "page too old" : "no connection, trying again";
+    say(part.sending, `${plural(pending, "answer")} to send: ${why}; ${kept}.`);
+  }
+}
+
+// -- history -----------------------------------------------------------------------------------
+
+// entries: oldest first; here: index of the one on screen, or -1.
+function drawStrip(strip, entries, here, classes, colours, choose) {
+  const from = Math.max(0, entries.length - STRIP, 0);
+  const start = here >= 0 && here < from ? here : from;
+  const shown = entries.slice(start, start + STRIP);
+  const slots = shown.map((entry, i) => thumb(entry, start + i === here, classes, colours, choose));
+  while (slots.length < STRIP) slots.unshift(element("li", { className: "slot" }));
+  strip.replaceChildren(...slots);
+}
+
+function thumb(entry, here, classes, colours, choose) {
+  const known = classes.get(entry.class);
+  const what = entry.kind === "label" ? known?.name ?? "?" : entry.kind;
+  const image = element("img", { src: entry.src, alt: "", draggable: false, decoding: "async" });
+  if (entry.crisp) image.className = "crisp";
+  else image.onload = () => {
+    image.classList.toggle("crisp", Math.max(image.naturalWidth, image.naturalHeight) < 128);
+  };
+  const mark = entry.saved ? "✓" : "…";
+  const button = element("button", { type: "button", title: `${what}: change` }, image,
+    element("span", { className: "what" }, what),
+    element("b", { textContent: mark, className: "mark" }));
+  button.setAttribute("aria-label", `${what}, ${entry.saved ? "saved" : "being saved"}; change`);
+  if (here) button.setAttribute("aria-current", "true");
+  button.style.setProperty("--swatch", known ? colours(known) : "transparent");
+  button.disabled = !entry.saved;
+  button.addEventListener("click", () => choose(entry));
+  return element("li", { className: "slot" }, button);
+}
+
+// -- help --------------------------------------------------------------------------------------
+
+function drawKeys(table, classes, keys) {
+  const rows = [];
+  const row = (key, text) => rows.push(element("tr", {},
+    element("th", {}, ...key.split(" ").map((k) => element("kbd", { textContent: k }))),
+    element("td", { textContent: text })));
+  const digits = [...keys.digits.keys()].filter((d) => !d.startsWith("⇧"));
+  if (digits.length) row(digits.length > 2 ? `${digits[0]} … ${digits.at(-1)}` : digits.join(" "),
+    "label with this class and go on; number pad too");
+  if ([...keys.digits.keys()].some((d) => d.startsWith("⇧"))) row("⇧ 1 … 0", "classes 11 to 20");
+  const letters = [...keys.letters.keys()].map((l) => l.toUpperCase());
+  if (letters.length) row(letters.slice(0, 6).join(" "), "class by its first letter (underlined)");
+  const has = (letter, text) => keys.commands[letter] && row(letter.toUpperCase(), text);
+  has("f", "find a class by its name");
+  row("⌫ Ctrl+Z", "undo the last answer and show its image again; repeatable");
+  row("Space", "skip: it comes back later");
+  has("u", "unsure: goes to review, is not trained on");
+  row("← →", "last answers; press a class to change one");
+  has("w", "why this image");
+  has("m", "show or hide what the model suggests");
+  row("Enter", "accept the suggestion while it is shown");
+  has("z", "zoom; the mouse wheel does too");
+  has("h", "this list");
+  row("Esc", "close, or go back to the queue");
+  table.replaceChildren(element("tbody", {}, ...rows));
+}
