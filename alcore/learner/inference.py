@@ -1,0 +1,86 @@
+"""Owns what a trained model says about images: probabilities and embeddings, block by block.
+
+N images asked about, C classes, D embedding width.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from alcore.learner import device as devices
+from alcore.learner.checkpoints import Model
+from alcore.learner.training import as_tensor
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Row r belongs to the r-th row asked about."""
+
+    probabilities: np.ndarray
+    """(N, C) float32."""
+    embeddings: np.ndarray | None
+    """(N, D) float32, if asked for."""
+
+
+def predict(
+    model: Model,
+    pixels: np.ndarray,
+    rows: np.ndarray,
+    embeddings: bool,
+    mirror: bool,
+    progress: Callable[[float], None],
+) -> Predictions:
+    """Ask the model about the given rows (N,) of pixels (M, H, W, 3) uint8, maybe a memmap.
+
+    Only a block of images is in memory at a time. With `mirror`, and where the model was
+    trained on mirrored images, probabilities are the mean of the image and its mirror image;
+    embeddings are of the image itself. `progress` is told the share done after each block.
+    """
+    device = next(model.network.parameters()).device
+    network = _fused(model.network)
+    channels, classes = model.architecture.channels, model.architecture.classes
+    probabilities = np.empty((len(rows), classes), np.float32)
+    found: list[np.ndarray] = []
+    size = block_size(model.architecture.resolution, device)
+    with torch.inference_mode(), devices.half_precision(device):
+        for start in range(0, len(rows), size):
+            stop = min(start + size, len(rows))
+            images = as_tensor(pixels[rows[start:stop]], channels).to(device)
+            features = network.features(images)
+            share = network.head(features).float().softmax(dim=1)
+            if mirror and model.mirror:
+                share = (share + network(images.flip(3)).float().softmax(dim=1)) / 2
+            probabilities[start:stop] = share.cpu().numpy()
+            if embeddings:
+                found.append(features.float().cpu().numpy())
+            progress(stop / len(rows))
+    width = model.network.head.in_features
+    stacked = np.concatenate(found) if found else np.empty((0, width), np.float32)
+    return Predictions(probabilities, stacked if embeddings else None)
+
+
+def block_size(resolution: int, device: torch.device) -> int:
+    """Return images per block: 256 of 32×32 fit a CPU's cache; accelerators take 16 times more."""
+    size = min(1024, max(8, 256 * 32 * 32 // resolution**2))
+    return size if device.type == "cpu" else 16 * size
+
+
+def _fused(network: nn.Module) -> nn.Module:
+    """Return a copy for inference with each batch norm folded into the convolution before it."""
+    fused = copy.deepcopy(network).eval()
+    for block in [m for m in fused.modules() if isinstance(m, nn.Sequential)]:
+        if (
+            len(block) > 1
+            and isinstance(block[0], nn.Conv2d)
+            and isinstance(block[1], nn.BatchNorm2d)
+        ):
+            block[0] = fuse_conv_bn_eval(block[0], block[1])
+            block[1] = nn.Identity()
+    return fused

@@ -1,0 +1,78 @@
+"""Owns the first batch, before any model: a diverse one, from pixels alone.
+
+N items, H W pixels, k items asked for. Colours and distances are in 0–1 units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alcore import acquisition
+from alcore.records import Selection
+from alcore.strategies.contract import check_count, selection
+
+_SUBSET = 5_000
+"""Items looked at; more would not make the batch more diverse, only slower."""
+_SIDE = 8
+"""Images are reduced to this side."""
+_COMPONENTS = 32
+_ROWS_AT_ONCE = 512
+
+
+def cold_start(
+    pixels: np.ndarray, item_ids: np.ndarray, k: int, rng: np.random.Generator
+) -> Selection:
+    """Pick k items that differ from each other: one for each of k clusters.
+
+    pixels (N, H, W, 3) uint8, possibly a memmap, row r is item_ids[r]. Items come in k-center
+    order, so that any first part of the batch is spread out too; scores fall from 1. Raises
+    PoolExhausted for more items than there are.
+    """
+    item_ids = np.asarray(item_ids, np.int64)
+    check_count(k, item_ids)
+    if k == 0:
+        return selection(item_ids, np.empty(0, np.int64), np.empty(0), [], "cold start")
+    size = min(len(item_ids), max(_SUBSET, 4 * k))
+    subset = np.sort(rng.choice(len(item_ids), size, replace=False))
+    points = _features(pixels, subset)
+    centres, owners = acquisition.k_means(points, k, rng)
+    chosen = _nearest_members(points, centres, owners)
+    if len(chosen) < k:  # identical images leave clusters empty
+        rest = np.setdiff1d(np.arange(size), chosen)
+        chosen = np.concatenate([chosen, rng.choice(rest, k - len(chosen), replace=False)])
+    order, _ = acquisition.k_center_greedy(points[chosen], points[:0], k, rng)
+    scores = 1 - np.arange(k) / k
+    reasons = ["first batch: unlike the others"] * k
+    return selection(item_ids, subset[chosen[order]], scores, reasons, "cold start")
+
+
+def _nearest_members(points: np.ndarray, centres: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    """Return for each cluster that has members the row of the one nearest to its centre."""
+    distances = ((points - centres[owners]) ** 2).sum(axis=1)
+    order = np.lexsort((distances, owners))
+    return order[np.unique(owners[order], return_index=True)[1]]
+
+
+def _features(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the first principal components (n, ≤ 32) float32 of reduced images."""
+    reduced = np.concatenate(
+        [
+            _reduce(pixels[rows[start : start + _ROWS_AT_ONCE]])
+            for start in range(0, len(rows), _ROWS_AT_ONCE)
+        ]
+    )
+    reduced -= reduced.mean(axis=0)
+    _, vectors = np.linalg.eigh(reduced.T @ reduced)
+    return np.ascontiguousarray(reduced @ vectors[:, ::-1][:, :_COMPONENTS])
+
+
+def _reduce(images: np.ndarray) -> np.ndarray:
+    """Return images (n, H, W, 3) uint8 as block means (n, ≤ 8·8·3) float32, 0–1."""
+    n, height, width, channels = images.shape
+    down, right = max(1, height // _SIDE), max(1, width // _SIDE)
+    rows, columns = height // down, width // right
+    blocks = images[:, : rows * down, : columns * right].reshape(
+        n, rows, down, columns, right, channels
+    )
+    means = blocks.mean(axis=(2, 4), dtype=np.float32) / 255
+    return means.reshape(n, -1)
