@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from alcore.datasets.pixels import PixelCache
 from alcore.errors import TrainingImpossible
 from alcore.jobs.running import Running
-from alcore.jobs.training import rng
+from alcore.jobs.training import pixels_of, rng
 from alcore.store import items, projects, rounds
 
 QUICK = 10.0
@@ -44,7 +43,7 @@ def run_baseline(running: Running) -> None:
         if (trial, n) not in done and n <= len(key_ids)
     ]
     template = RoundInput(
-        pixels=PixelCache(store.workspace.project(project_id), settings.resolution).array(),
+        pixels=pixels_of(store.workspace.project(project_id), settings, len(item_ids)),
         item_ids=item_ids,
         labeled_ids=key_ids[:0],
         labels=classes[:0],

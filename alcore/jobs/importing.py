@@ -111,7 +111,7 @@ def _make_ready(running: Running, folder: Path) -> None:
         )
     settings = project.settings
     rule = settings.holdout
-    pixels = PixelCache(folder, settings.resolution).array()
+    pixels = PixelCache(folder, settings.resolution).array()[: len(rows)]
     all_ids = np.array([row.id for row in rows], dtype=np.int64)
     known = np.array([row.id for row in rows if row.true_class is not None], dtype=np.int64)
     given = any(row.split == "holdout" for row in rows)
@@ -192,14 +192,16 @@ def _fit_resolution(running: Running, project: Project, folder: Path) -> None:
     with running.store.read() as connection:
         rows = items.get_all(connection, project.id)
         spec, _ = projects.source(connection, project.id)
-    if not cache.complete(len(rows)):
+    if len(cache) < len(rows):
         cache.rebuild(
+            project.settings.resolution,
             rows,
             lambda row: read_original(folder, row, spec),
             lambda done: running.report("fitting images to the new resolution", done / len(rows)),
         )
     with running.publish():
         pass
+    cache.forget_other_resolutions()
 
 
 def natural(name: str) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from alcore import pool
 from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
+from alcore.errors import TrainingImpossible
 from alcore.jobs.running import Running
 from alcore.records import Project, RoundSummary
 from alcore.retraining import NextTraining, next_training
@@ -73,7 +74,7 @@ def run_training(running: Running) -> None:
     stop_ids, before = _stop_set(settings, pool_ids, folder, previous)
     result = run_round(
         RoundInput(
-            pixels=PixelCache(folder, settings.resolution).array(),
+            pixels=pixels_of(folder, settings, len(item_ids)),
             item_ids=item_ids,
             labeled_ids=labeled_ids,
             labels=positions,
@@ -97,6 +98,7 @@ def run_training(running: Running) -> None:
     )
     running.report("saving", 1.0)
     checkpoint = f"rounds/{number:04d}.safetensors"
+    (folder / checkpoint).parent.mkdir(exist_ok=True)
     result.model.save(folder / checkpoint)
     _save_arrays(
         round_arrays(folder, number),
@@ -184,6 +186,20 @@ def swap_queue(
     )
 
 
+def pixels_of(folder: Path, settings: ProjectSettings, n: int) -> np.ndarray:
+    """Map a project's n images at its resolution: (n, H, W, 3) uint8.
+
+    Raises TrainingImpossible while they are being fitted to another resolution.
+    """
+    pixels = PixelCache(folder, settings.resolution).array()
+    if len(pixels) < n:
+        raise TrainingImpossible(
+            f"the images are not fitted to {settings.resolution} pixels yet; "
+            "train again when that is done"
+        )
+    return pixels[:n]
+
+
 def round_arrays(folder: Path, number: int) -> Path:
     """Name the file with a round's predictions."""
     return folder / "rounds" / f"{number:04d}.npz"
@@ -205,7 +221,6 @@ def _stop_set(
 
 
 def _save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.savez(file, **arrays)

@@ -35,7 +35,7 @@ def get(store: Store, project_id: int) -> Project:
 
 
 def named(store: Store, name: str) -> Project:
-    """Find a project by its name or its id as text. Raises UnknownProject naming those there are."""
+    """Find a project by its name or its id as text. Raises UnknownProject, naming the others."""
     found = list_projects(store, archived=True)
     for project in found:
         if project.name == name or str(project.id) == name:
@@ -135,6 +135,8 @@ def edit(
             "seed and holdout are fixed once the images are in: figures before and after "
             "could not be compared; make a new project for others"
         )
+    if settings.resolution != old.resolution and project.state != "ready":
+        raise InvalidSettings("the resolution can be changed once the import is finished")
     now = time.time()
     with store.write() as connection:
         projects.save_settings(connection, project.id, settings, project.version)

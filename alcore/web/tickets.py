@@ -1,0 +1,76 @@
+"""Owns the signed tickets with which the board asks: for whom, for which project, until when.
+
+Times in seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from itsdangerous import BadSignature, SignatureExpired, Signer, URLSafeTimedSerializer
+
+from alcore.config import Workspace
+from alcore.errors import NotAllowed
+
+LIFE = 12 * 3600
+"""A ticket works for this long; the board is handed a fresh one at half of it."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    project_id: int
+    annotator_id: int
+    age: float
+
+
+class TicketOffice:
+    """Issues and reads tickets; the secret lies in the workspace, readable by its owner only."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._boards = URLSafeTimedSerializer(secret, salt="board")
+        self._pixels = Signer(secret, salt="pixels")
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Self:
+        """Open the office of a workspace, making its secret on first use."""
+        path = workspace.root / "secret"
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return cls(path.read_bytes())
+        with os.fdopen(handle, "wb") as file:
+            secret = secrets.token_bytes(32)
+            file.write(secret)
+        return cls(secret)
+
+    def issue(self, project_id: int, annotator_id: int) -> str:
+        """Sign a ticket for one annotator at one project."""
+        return str(self._boards.dumps([project_id, annotator_id]))
+
+    def read(self, ticket: str) -> Ticket:
+        """Check a ticket. Raises NotAllowed where it is forged, damaged or too old."""
+        try:
+            (project_id, annotator_id), signed = self._boards.loads(
+                ticket, max_age=LIFE, return_timestamp=True
+            )
+        except SignatureExpired as error:
+            raise NotAllowed("this page is too old; reload it") from error
+        except BadSignature as error:
+            raise NotAllowed("this page has no valid ticket; reload it") from error
+        return Ticket(project_id, annotator_id, time.time() - signed.timestamp())
+
+    def pixels(self, project_id: int) -> str:
+        """Sign the right to look at a project's images.
+
+        It does not change with time, so that browsers keep the images that they have.
+        """
+        return self._pixels.get_signature(str(project_id)).decode()
+
+    def check_pixels(self, project_id: int, signature: str) -> None:
+        """Raise NotAllowed where a signature is not this project's."""
+        if not self._pixels.verify_signature(str(project_id), signature):
+            raise NotAllowed("this link has no valid signature; reload the page")

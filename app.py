@@ -1,0 +1,54 @@
+"""Entry point: `streamlit run app.py` serves the pages, the board's routes and the jobs."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+
+from alcore.errors import AlcoreError
+from alcore.jobs.launching import Dispatcher
+from alcore.services import projects
+from alcore.web import routes, state
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
+    """Open the workspace, with the demo project in a new one, and keep the dispatcher running."""
+    try:
+        store = await run_in_threadpool(state.store)
+        await run_in_threadpool(projects.ensure_demo, store, state.runtime().threads)
+    except AlcoreError as error:
+        raise SystemExit(f"alcore cannot start: {error}") from error
+    dispatcher = Dispatcher(state.runtime())
+    dispatcher.start()
+    # Streamlit collects garbage after every script run; what was imported never is garbage.
+    gc.collect()
+    gc.freeze()
+    try:
+        yield {}
+    finally:
+        await run_in_threadpool(dispatcher.stop)
+
+
+def main() -> None:
+    """Draw the page that the address names."""
+    st.set_page_config(page_title="alcore", layout="wide")
+    st.navigation(
+        [
+            st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
+            st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
+            st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
+        ],
+        position="top",
+    ).run()
+
+
+if __name__ == "__main__":
+    main()
+else:
+    app = st.App(__file__, routes=routes.routes(), lifespan=lifespan)
