@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import streamlit as st
 
+from alcore.errors import NotAllowed
+from alcore.records import Project
 from alcore.services import labeling, projects
 from alcore.web import state
 from alcore.web.palette import class_colours
@@ -14,57 +17,75 @@ from alcore.web.palette import class_colours
 ASSETS = Path(__file__).parent.parent / "alcore" / "web"
 SCRIPTS = ("keys.js", "outbox.js", "feed.js", "view.js", "board.js")
 NEWCOMER = "me"
+LONGEST_NAME = 60
 SPARE_COLOURS = 20
 """For classes that are added while the board is open."""
 
 
-def _annotator() -> str:
-    """Ask for the name; it is remembered in a cookie that the board writes."""
-    link = st.query_params.get("annotator", "")
+def _name() -> str:
+    """Read the annotator's name: typed here, named in the link, or kept in the browser's cookie.
+
+    It is not put into the address: a link that is passed on must not carry somebody's name.
+    """
     known = unquote(st.context.cookies.get("alcore_annotator", ""))
-    typed = st.sidebar.text_input(
-        "Your name",
-        value=link or known or NEWCOMER,
-        max_chars=60,
-        key="annotator",
-        help="Labels carry this name. It is remembered in this browser.",
-    )
-    return typed.strip() or NEWCOMER
+    name = st.session_state.get("annotator") or st.query_params.get("annotator", "") or known
+    return " ".join(name.split())[:LONGEST_NAME] or NEWCOMER
 
 
-def _project(ready: list) -> int:
+def _project(found: list[Project]) -> Project:
     """Choose a project; the address keeps the choice."""
-    ids = [project.id for project in ready]
     asked = st.query_params.get("project", "")
-    start = ids.index(int(asked)) if asked.isdigit() and int(asked) in ids else 0
-    chosen = ids[start]
-    if len(ids) > 1:
-        names = {project.id: project.name for project in ready}
-        chosen = st.sidebar.selectbox("Project", ids, start, format_func=names.__getitem__)
-    st.query_params["project"] = str(chosen)
+    chosen = next((p for p in found if str(p.id) == asked), found[0])
+    st.query_params["project"] = str(chosen.id)
     return chosen
 
 
-def _board(data: dict) -> None:
+def _data(project: Project, found: list[Project], name: str) -> dict[str, Any]:
+    """Gather what the board starts with. Raises NotAllowed for a name that may not label."""
+    annotator = labeling.annotator(state.store(), name)
+    colours = class_colours(len(project.classes) + SPARE_COLOURS)
+    return {
+        "project": project.id,
+        "projects": [{"id": p.id, "name": p.name} for p in found],
+        "base": f"/board/{project.id}",
+        "ticket": state.tickets().issue(project.id, annotator.id),
+        "annotator": annotator.name,
+        "remember": annotator.name != NEWCOMER,
+        "classes": [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes],
+        "colours": colours,
+        "guidelines": project.settings.guidelines,
+    }
+
+
+def _board(data: dict[str, Any]) -> None:
     draw = st.components.v2.component(
         "alcore_board",
         html=(ASSETS / "board.html").read_text("utf-8"),
         css=(ASSETS / "board.css").read_text("utf-8"),
         js="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
     )
-    draw(key=f"board-{data['project']}", data=data)
+    wish = draw(key=f"board-{data['project']}", data=data, on_choose_change=lambda: None).choose
+    if wish and "project" in wish:
+        st.query_params["project"] = str(wish["project"])
+        st.rerun()
+    if wish and "annotator" in wish:
+        st.session_state["annotator"] = str(wish["annotator"])
+        st.rerun()
 
 
 def page() -> None:
-    store = state.store()
-    ready = [p for p in projects.list_projects(store) if p.state != "failed"]
-    if not ready:
+    found = [p for p in projects.list_projects(state.store()) if p.state != "failed"]
+    if not found:
         st.info("There is no project yet. Make one on the Set-up page; its images appear here.")
         return
-    annotator = _annotator()
-    data = labeling.board_data(store, _project(ready), annotator)
-    colours = class_colours(len(data["classes"]) + SPARE_COLOURS)
-    _board({**data, "colours": colours, "remember": annotator != NEWCOMER})
+    project = _project(found)
+    try:
+        data = _data(project, found, _name())
+    except NotAllowed as error:
+        st.session_state.pop("annotator", None)
+        st.error(f"This name cannot label: {error}. Reload the page to use another one.")
+        return
+    _board(data)
 
 
 page()

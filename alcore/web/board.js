@@ -17,8 +17,8 @@ function record(list, entry) {
 const outboxes = new Map(); // scope -> {outbox, board}: delivery goes on after the board is gone
 
 class Board {
-  constructor(host, root, data) {
-    this.host = host;
+  // choose: tells the page that a person wants another project or name.
+  constructor(root, data, choose) {
     this.root = root;
     this.part = Object.fromEntries(
       [...root.querySelectorAll("[data-part]")].map((node) => [node.dataset.part, node]));
@@ -42,7 +42,7 @@ class Board {
     this.feed.blocked = (item) => this.outbox.ops.some(
       (op) => op.kind === "answer" && op.body.item === item);
     this.#attachOutbox();
-    this.update(data);
+    this.update(data, choose);
     this.#listen();
     this.#fit();
     this.#hintOnce();
@@ -53,18 +53,27 @@ class Board {
   }
 
   // New data from Streamlit after a rerun.
-  update(data) {
+  update(data, choose) {
     this.data = data;
+    this.choose = choose;
     this.#freshTicket(data.ticket);
     this.#setClasses(data.classes);
     this.part.guidelines.hidden = !data.guidelines;
     say(this.part.guidetext, data.guidelines ?? "");
-    say(this.part.who, data.annotator === "me" ? "My labels today" : `${data.annotator} today`);
+    this.#setWho(data);
     if (data.remember) {
       const year = 365 * 86400;
       document.cookie = `alcore_annotator=${encodeURIComponent(data.annotator)}; path=/; `
         + `max-age=${year}; SameSite=Lax`;
     }
+  }
+
+  #setWho({ project, projects = [], annotator }) {
+    this.part.name.value = annotator;
+    this.part.projectfield.hidden = projects.length < 2;
+    this.part.project.replaceChildren(...projects.map((p) => element("option", {
+      value: String(p.id), textContent: p.name, selected: p.id === project,
+    })));
   }
 
   destroy() {
@@ -130,10 +139,10 @@ class Board {
       this.#toast(error.kind === "LeaseExpired"
         ? `Your answer${name ? ` “${name}”` : ""} came too late and was not counted: `
           + "the image went to somebody else."
-        : `An answer was not counted: ${error.message}`);
+        : `An answer was not counted. ${sentence(error.message)}`);
     } else {
       this.feed.images = this.feed.images.filter((i) => i.token !== op.body.token);
-      this.#toast(`This cannot be undone: ${error.message}`);
+      this.#toast(sentence(error.message));
       this.#paint();
       this.feed.fill();
       this.#loadHistory();
@@ -388,7 +397,7 @@ class Board {
     } catch (error) {
       if (this.visit !== image) return;
       this.#endVisit();
-      this.#toast(error instanceof Refused ? `This answer cannot be changed now: ${error.message}`
+      this.#toast(error instanceof Refused ? sentence(error.message)
         : "No connection: this answer cannot be changed now.");
     }
   }
@@ -417,7 +426,7 @@ class Board {
     this.root.addEventListener("click", (event) => this.#click(event), { signal });
     // A click leaves the focus alone: Space then means skip, and not this button once more.
     this.root.addEventListener("mousedown", (event) => {
-      if (event.target.closest("input")) return;
+      if (event.target.closest("input, select, label")) return;
       if (event.target.closest("button")) event.preventDefault();
       if (!this.root.contains(this.root.getRootNode().activeElement)) document.activeElement?.blur();
     }, { signal });
@@ -425,6 +434,14 @@ class Board {
       { signal, passive: false });
     this.part.query.addEventListener("input", () => this.#drawFound(), { signal });
     this.part.query.addEventListener("keydown", (event) => this.#searchKey(event), { signal });
+    this.part.project.addEventListener("change", () => {
+      this.choose({ project: Number(this.part.project.value) });
+    }, { signal });
+    this.part.name.addEventListener("change", () => this.#rename(), { signal });
+    this.part.name.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.part.name.value = this.data.annotator;
+      if (event.key === "Enter" || event.key === "Escape") this.part.name.blur();
+    }, { signal });
     document.addEventListener("visibilitychange", () => this.#visibility(), { signal });
     window.addEventListener("pagehide", () => this.feed.leave(), { signal });
     window.addEventListener("pageshow", (event) => event.persisted && this.feed.fill(true),
@@ -437,6 +454,12 @@ class Board {
       width = innerWidth;
       this.#fit();
     }, { signal });
+  }
+
+  #rename() {
+    const name = this.part.name.value.trim().replace(/\s+/g, " ");
+    if (name && name !== this.data.annotator) this.choose({ annotator: name });
+    else this.part.name.value = this.data.annotator;
   }
 
   #key(event) {
@@ -646,9 +669,11 @@ class Board {
   #fit() {
     const top = this.root.getBoundingClientRect().top + scrollY;
     const rest = this.root.firstElementChild.offsetHeight - this.part.stage.offsetHeight;
+    const page = this.root.getRootNode().host?.closest(".stMainBlockContainer");
+    const below = page ? parseFloat(getComputedStyle(page).paddingBottom) : 20;
     const height = this.#narrow()
       ? Math.min(this.root.clientWidth, 0.4 * innerHeight)
-      : Math.min(760, Math.max(260, innerHeight - top - rest - 20));
+      : Math.min(760, Math.max(260, innerHeight - top - rest - below - 2));
     this.root.style.setProperty("--stage", `${Math.round(height)}px`);
   }
 
@@ -723,6 +748,8 @@ class Board {
   }
 }
 
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/\.?$/, ".");
+
 const scopeOf = (data) => `${data.project}:${encodeURIComponent(data.annotator)}`;
 
 // One id per tab. A duplicated tab inherits the storage of the first: it needs its own.
@@ -741,7 +768,7 @@ function clientId() {
 
 const boards = new WeakMap(); // place in the page -> its board
 
-export default function mount({ data, parentElement }) {
+export default function mount({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".board");
   if (!root || !data) return undefined;
   let board = boards.get(parentElement);
@@ -750,9 +777,10 @@ export default function mount({ data, parentElement }) {
     board.destroy();
     board = undefined;
   }
-  if (board) board.update(data);
+  const choose = (wish) => setTriggerValue("choose", wish);
+  if (board) board.update(data, choose);
   else {
-    board = new Board(parentElement, root, data);
+    board = new Board(root, data, choose);
     boards.set(parentElement, board);
   }
   // Streamlit may drop an outdated call after a newer one: only the last one ends the board.

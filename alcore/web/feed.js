@@ -53,7 +53,8 @@ class Feed {
   // Claim what is lacking; force also renews what is held.
   async fill(force = false) {
     if (this.busy || this.ended || document.hidden) return;
-    if (!force && (this.images.length >= LOW_WATER || this.waiting || this.failures)) return;
+    const patient = this.failures || (this.waiting && (this.images.length || this.waiting.reason));
+    if (!force && (this.images.length >= LOW_WATER || patient)) return;
     this.busy = true;
     const count = Math.max(0, AHEAD + 1 - this.images.length);
     const hold = [
@@ -65,7 +66,7 @@ class Feed {
       });
       this.failures = 0;
       if (this.ended) this.release(answer.images.map((i) => i.token));
-      else this.#receive(answer, hold);
+      else this.#receive(answer, hold, count);
     } catch (error) {
       this.failures += 1;
       this.retryAt = performance.now() + 1000 * Math.min(5, 0.3 * 2 ** this.failures);
@@ -73,10 +74,10 @@ class Feed {
     } finally {
       this.busy = false;
     }
-    if (!this.failures) this.fill();
+    if (!this.failures && !this.waiting) this.fill();
   }
 
-  #receive(answer, hold) {
+  #receive(answer, hold, count) {
     const kept = new Set(answer.held);
     const gone = new Set(hold.filter((token) => !kept.has(token)));
     const lost = this.images.filter((i) => gone.has(i.token));
@@ -91,13 +92,12 @@ class Feed {
       else this.images.push(this.prepare(raw, { ranking: answer.ranking }));
     }
     this.release(needless);
-    this.waiting = answer.waiting ?? null;
+    // Fewer than asked: nearly all are taken. The reason comes once there are none at all.
+    const scarce = answer.images.length < count ? { reason: "", retry_in: 3 } : null;
+    this.waiting = answer.waiting ?? scarce;
     if (this.waiting) {
       const pause = Math.max(0.5, this.waiting.retry_in || 2);
       this.retryAt = performance.now() + 1000 * Math.min(pause, RENEW);
-    } else if (!answer.images.length && !this.images.length) {
-      this.waiting = { reason: "Looking for images to label." };
-      this.retryAt = performance.now() + 1000;
     }
     this.ranked(answer.ranking);
     for (const image of lost) this.hear("lost", image);

@@ -72,7 +72,8 @@ function whyText(why) {
   const by = why.model == null ? "" : ` · model ${why.model}`;
   const score = why.score == null ? "" : ` ${Number(why.score).toPrecision(2)}`;
   const how = why.origin === "query" ? `${why.strategy}${score}${by}` : `${why.origin}${by}`;
-  return why.reason ? `${how}: ${why.reason}` : how;
+  const said = why.reason && why.reason !== how ? `${how}: ${why.reason}` : how;
+  return said.endsWith(".") ? said : `${said}.`;
 }
 
 function suggestionText(suggestion, names) {
@@ -172,11 +173,11 @@ function drawSaving(part, outbox, saved) {
   const pending = outbox.ops.length;
   say(part.saved, saved ? `${number(saved)} saved` : "Ready");
   part.tick.dataset.state = outbox.trouble || outbox.locked ? "trouble" : pending ? "busy" : "done";
-  if (!outbox.trouble && !outbox.locked) say(part.sending, "");
+  if (!pending || !(outbox.trouble || outbox.locked)) say(part.sending, "");
   else {
+    const why = outbox.locked ? "page too old" : "no connection";
     const kept = outbox.kept ? "kept in this browser" : "do not close this page";
-    const why = outbox.locked ? "page too old" : "no connection, trying again";
-    say(part.sending, `${plural(pending, "answer")} to send: ${why}; ${kept}.`);
+    say(part.sending, `${number(pending)} to send: ${why}, ${kept}`);
   }
 }
 
