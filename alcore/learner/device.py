@@ -24,23 +24,22 @@ def choose() -> torch.device:
 def computing(seed: int, threads: int) -> Iterator[None]:
     """Run a block on a number of CPU threads, with seeded and repeatable operations.
 
-    What was set before is restored: threads, seed, and the choice of deterministic kernels.
+    Threads and seed are set back afterwards. CPU kernels repeat themselves with the same number
+    of threads; for CUDA the repeatable ones are chosen, and stay chosen.
     """
-    before = torch.get_num_threads()
-    state = torch.get_rng_state()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    # cuBLAS repeats itself only with this; it is read when CUDA starts.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before, state = torch.get_num_threads(), torch.get_rng_state()
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    # CPU kernels repeat themselves anyway, with the same number of threads.
-    torch.use_deterministic_algorithms(torch.cuda.is_available(), warn_only=True)
+    if torch.cuda.is_available():
+        # cuBLAS repeats itself only with this; it is read when CUDA starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # Only here: this call imports torch's compiler, which takes two seconds.
+        torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:
         torch.set_num_threads(before)
         torch.set_rng_state(state)
-        torch.use_deterministic_algorithms(deterministic)
 
 
 def versions() -> dict[str, str]:
