@@ -1,0 +1,228 @@
+"""Owns the contract that every strategy keeps, and what is special about each."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from subprocess import run
+
+import numpy as np
+import pytest
+
+from alcore import strategies
+from alcore.errors import InvalidSettings, PoolExhausted, UnknownStrategy
+from alcore.records import Selection
+from alcore.strategies import Context, Signals
+
+N, CLASSES, WIDTH, LABELED = 200, 4, 8, 12
+NAMES = ("cat", "deer", "dog", "frog")
+IDS = np.random.default_rng(9).permutation(10_000)[:N].astype(np.int64)
+EVERY = [strategy.name for strategy in strategies.all()]
+
+
+def signals(n: int = N, seed: int = 0) -> Signals:
+    rng = np.random.default_rng(seed)
+    return Signals(
+        probabilities=rng.dirichlet(np.ones(CLASSES), n).astype(np.float32),
+        embeddings=rng.normal(size=(n, WIDTH)).astype(np.float32),
+        labeled_embeddings=rng.normal(size=(LABELED, WIDTH)).astype(np.float32),
+    )
+
+
+def pick(name: str, k: int, seed: int = 0, given: Signals | None = None, **options) -> Selection:
+    """Select with only those signals that the strategy declares."""
+    given = signals() if given is None else given
+    needs = strategies.needed(name, options)
+    declared = Signals(
+        probabilities=given.probabilities if "probabilities" in needs else None,
+        embeddings=given.embeddings if "embeddings" in needs else None,
+        labeled_embeddings=given.labeled_embeddings if "embeddings" in needs else None,
+    )
+    count = len(given.probabilities)
+    context = Context(NAMES, np.arange(LABELED) % CLASSES, 1)
+    rng = np.random.default_rng(seed)
+    return strategies.select(name, declared, IDS[:count], k, rng, options, context)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_strategy_describes_itself(name: str) -> None:
+    strategy = strategies.get(name)
+    assert strategy.name == name and strategy.sentence.endswith(".") and strategy.paper
+    assert strategies.settle(name, {}) == dict(strategy.defaults)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_strategy_returns_ordered_unique_candidates_with_reasons(name: str) -> None:
+    chosen = pick(name, 25)
+    assert chosen.item_ids.dtype == np.int64 and len(chosen.item_ids) == 25
+    assert len(set(chosen.item_ids.tolist())) == 25
+    assert set(chosen.item_ids.tolist()) <= set(IDS.tolist())
+    assert chosen.scores.dtype == np.float64 and np.all(np.isfinite(chosen.scores))
+    assert len(chosen.scores) == len(chosen.reasons) == len(chosen.origins) == 25
+    assert all(reason and len(reason) < 80 for reason in chosen.reasons)
+    assert set(chosen.origins) <= {"query", "random"}
+    queried = chosen.scores[[origin == "query" for origin in chosen.origins]]
+    assert np.all(np.diff(queried) <= 1e-9)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_strategy_repeats_itself_for_a_seed(name: str) -> None:
+    first, again = pick(name, 25, seed=3), pick(name, 25, seed=3)
+    assert first.item_ids.tolist() == again.item_ids.tolist()
+    assert first.reasons == again.reasons
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_strategy_goes_on_where_a_shorter_batch_ended(name: str) -> None:
+    long = pick(name, 60, seed=5).item_ids.tolist()
+    for k in (0, 1, 7, 33):
+        assert pick(name, k, seed=5).item_ids.tolist() == long[:k]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_strategy_can_take_the_whole_pool_but_not_more(name: str) -> None:
+    assert sorted(pick(name, N).item_ids.tolist()) == sorted(IDS.tolist())
+    with pytest.raises(PoolExhausted, match=f"asked for {N + 1} items but only {N}"):
+        pick(name, N + 1)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_strategy_takes_an_empty_pool_and_a_single_item(name: str) -> None:
+    assert len(pick(name, 0, given=signals(0)).item_ids) == 0
+    assert pick(name, 1, given=signals(1)).item_ids.tolist() == IDS[:1].tolist()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_strategy_works_with_nothing_labeled_and_equal_signals(name: str) -> None:
+    flat = Signals(
+        np.full((N, CLASSES), 1 / CLASSES, np.float32),
+        np.ones((N, WIDTH), np.float32),
+        np.empty((0, WIDTH), np.float32),
+    )
+    chosen = pick(name, 20, given=flat)
+    assert len(set(chosen.item_ids.tolist())) == 20 and np.all(np.isfinite(chosen.scores))
+    # Ties go by chance: the first twenty rows are not what comes out.
+    assert chosen.item_ids.tolist() != IDS[:20].tolist()
+    assert pick(name, 20, seed=1, given=flat).item_ids.tolist() != chosen.item_ids.tolist()
+
+
+@pytest.mark.parametrize("name", ["margin", "least confidence", "entropy"])
+def test_an_uncertainty_strategy_never_prefers_a_certain_item(name: str) -> None:
+    given = signals()
+    given.probabilities[17] = [1, 0, 0, 0]
+    assert pick(name, N, given=given).item_ids[-1] == IDS[17]
+
+
+def test_margin_says_between_which_classes() -> None:
+    given = Signals(np.array([[0.40, 0.37, 0.13, 0.10]], np.float32))
+    assert pick("margin", 1, given=given).reasons == ("margin 0.03 between cat and deer",)
+
+
+def test_k_center_says_how_far() -> None:
+    given = Signals(
+        np.full((2, 4), 0.25, np.float32),
+        np.array([[0, 0], [4.2, 0]], np.float32),
+        np.array([[0, 0]], np.float32),
+    )
+    chosen = pick("k-center", 1, given=given)
+    assert chosen.item_ids.tolist() == [IDS[1]]
+    assert chosen.reasons == ("far from labeled images (distance 4.2)",)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.29, 0.5, 0.8, 1.0])
+def test_mixed_holds_exactly_the_share_in_every_first_part(share: float) -> None:
+    origins = pick("mixed", 100, of="margin", share=share).origins
+    queried = np.cumsum([origin == "query" for origin in origins])
+    assert queried.tolist() == np.floor(share * np.arange(1, 101) + 1e-9).astype(int).tolist()
+
+
+def test_mixed_of_everything_is_the_strategy_itself_up_to_ties() -> None:
+    alone, mixed = pick("margin", 30), pick("mixed", 30, of="margin", share=1.0)
+    assert alone.item_ids.tolist() == mixed.item_ids.tolist()
+
+
+def test_mixed_needs_what_its_strategy_needs() -> None:
+    assert strategies.needed("mixed", {"of": "k-center"}) == {"embeddings"}
+    assert strategies.needed("mixed", {}) == {"probabilities"}
+    assert strategies.needed("random", {}) == frozenset()
+
+
+def test_random_is_uniform() -> None:
+    counts = np.zeros(10)
+    for seed in range(1000):
+        for item in pick("random", 3, seed=seed, given=signals(10)).item_ids:
+            counts[IDS[:10].tolist().index(item)] += 1
+    assert np.all(np.abs(counts - 300) < 75)  # about five standard deviations
+
+
+def test_an_unknown_name_offers_those_there_are() -> None:
+    with pytest.raises(UnknownStrategy, match=r"'margins'; did you mean 'margin'\? choose from"):
+        strategies.get("margins")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"share": 1.5}, "share is 1.5; must be a number from 0 to 1"),
+        ({"share": "much"}, "share is 'much'"),
+        ({"of": "mixed"}, "itself is made of strategies"),
+        ({"size": 3}, "has no option size; it has of, share"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict, words: str) -> None:
+    with pytest.raises(InvalidSettings, match=words):
+        strategies.settle("mixed", options)
+
+
+def test_importing_strategies_stays_light() -> None:
+    code = "import sys, alcore.strategies; print(*{'torch', 'sklearn', 'scipy'} & set(sys.modules))"
+    done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+# -- cold start --------------------------------------------------------------------------------
+
+
+def clusters(each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy images around six colours, the first of which has ten times as many."""
+    rng = np.random.default_rng(0)
+    colours = rng.integers(0, 256, (6, 3))
+    of = np.repeat(np.arange(6), [10 * each] + [each] * 5)
+    noise = rng.integers(-8, 9, (len(of), 16, 16, 3))
+    return np.clip(colours[of][:, None, None] + noise, 0, 255).astype(np.uint8), of
+
+
+def test_a_cold_start_finds_small_groups_that_chance_would_miss() -> None:
+    pixels, of = clusters(20)
+    ids = np.arange(len(of)) + 500
+    chosen = strategies.cold_start(pixels, ids, 6, np.random.default_rng(0))
+    assert set(of[chosen.item_ids - 500].tolist()) == set(range(6))
+    assert chosen.origins == ("cold start",) * 6 and len(chosen.reasons) == 6
+    again = strategies.cold_start(pixels, ids, 6, np.random.default_rng(0))
+    assert again.item_ids.tolist() == chosen.item_ids.tolist()
+
+
+def test_a_cold_start_takes_all_equal_images_and_whole_pools() -> None:
+    pixels = np.full((9, 8, 8, 3), 7, np.uint8)
+    chosen = strategies.cold_start(pixels, np.arange(9), 9, np.random.default_rng(0))
+    assert sorted(chosen.item_ids.tolist()) == list(range(9))
+    with pytest.raises(PoolExhausted, match="asked for 10 items but only 9"):
+        strategies.cold_start(pixels, np.arange(9), 10, np.random.default_rng(0))
+    assert (
+        len(strategies.cold_start(pixels[:0], np.arange(0), 0, np.random.default_rng(0)).item_ids)
+        == 0
+    )
+
+
+def test_a_cold_start_over_50_000_mapped_images_takes_about_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "pixels.npy"
+    pixels = np.lib.format.open_memmap(path, "w+", np.uint8, (50_000, 32, 32, 3))
+    pixels[::50] = np.random.default_rng(0).integers(0, 256, (1000, 32, 32, 3), np.uint8)
+    mapped = np.load(path, mmap_mode="r")
+    start = time.process_time()
+    chosen = strategies.cold_start(mapped, np.arange(50_000), 100, np.random.default_rng(0))
+    spent = time.process_time() - start
+    print(f"cold start over 50,000 images: {spent:.2f} s of processor time")
+    assert len(set(chosen.item_ids.tolist())) == 100
+    assert spent < 3
