@@ -33,6 +33,7 @@ MOST_RATIO = 200
 MOST_EXPANSION = 8
 """Images are compressed already: all entries together are at most this many times the limit."""
 
+_OUTSIDE = re.compile(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)")
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".rar", ".7z")
 # What zipfile raises on damaged archives.
@@ -81,8 +82,8 @@ class ArchiveSource:
         infos = self._directory()
         found, skipped, ignored = [], [], 0
         for info in infos:
-            path = info.filename.replace("\\", "/")
-            if info.is_dir() or is_hidden(path):
+            path = _path(info)
+            if info.filename.endswith(("/", "\\")) or is_hidden(path):
                 continue
             if not is_image_name(path):
                 ignored += 1
@@ -99,7 +100,7 @@ class ArchiveSource:
                     info.compress_type,
                     info.CRC,
                 )
-                found.append(Found(str(PurePosixPath(path)), place, info.file_size))
+                found.append(Found(path, place, info.file_size))
         return arrange(
             found,
             where=self.name,
@@ -192,8 +193,8 @@ class ArchiveSource:
             )
         # Entries that share bytes are the trick of the densest zip bombs.
         by_place = sorted(infos, key=lambda info: info.header_offset)
-        ends = [info.header_offset for info in by_place[1:]] + [end]
-        for info, following in zip(by_place, ends, strict=True):
+        starts = [*(info.header_offset for info in by_place), end]
+        for info, following in zip(by_place, starts[1:], strict=True):
             least = info.header_offset + _LOCAL_HEADER.size + info.compress_size
             if info.header_offset < 0 or least > following:
                 raise ImportRefused(
@@ -202,10 +203,26 @@ class ArchiveSource:
                 )
 
 
+def _path(info: zipfile.ZipInfo) -> str:
+    """Name of an entry with "/" between its parts, whatever system made the archive."""
+    parts = info.filename.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+class _Shown:
+    """A name as messages show it; made only when one is written."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __str__(self) -> str:
+        return repr(clean_text(self._name))
+
+
 def _check_entry(info: zipfile.ZipInfo, archive: str) -> None:
-    path = info.filename.replace("\\", "/")
-    shown = repr(clean_text(info.filename))
-    if path.startswith("/") or re.match(r"[A-Za-z]:", path) or ".." in path.split("/"):
+    path = _path(info)
+    shown = _Shown(info.filename)
+    if _OUTSIDE.search(info.filename):
         raise ImportRefused(
             f"{archive} holds {shown}, a name that leads out of the archive; "
             "make a .zip with names below one folder"

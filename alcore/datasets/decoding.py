@@ -227,7 +227,7 @@ def _to_8_bits(values: np.ndarray, mode: str) -> np.ndarray:
         low, high = 0.0, 1.0
     elif low >= 0 and high <= 65_535:
         low, high = 0.0, 65_535.0 if high > 255 else 255.0
-    return np.rint((values - low) / (high - low) * 255).astype(np.uint8)
+    return np.rint((values - low) / max(high - low, 1e-300) * 255).astype(np.uint8)
 
 
 def _orientation(file: ImageFile.ImageFile) -> int:

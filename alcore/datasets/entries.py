@@ -90,6 +90,8 @@ def clean_text(text: str) -> str:
     >>> clean_text("<b>\\x07")
     '<b>\ufffd'
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
         "\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _REORDERING else c
         for c in unicodedata.normalize("NFC", text)

@@ -54,7 +54,7 @@ def read_under(root: Path, path: str) -> bytes:
         real = full.resolve(strict=True)
         if not real.is_relative_to(root.resolve()):
             raise UnreadableImage("the file lies outside the folder")
-        with real.open("rb", opener=_open_without_waiting) as file:
+        with open(real, "rb", opener=_open_without_waiting) as file:
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise UnreadableImage("not a regular file")

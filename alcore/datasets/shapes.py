@@ -91,21 +91,20 @@ class ShapesSource:
     inline_below: float = 2000
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("size", 2, 200_000),
-            ("classes", 2, len(SHAPES)),
-            ("imbalance", 1, 100),
-            ("duplicates", 0, 0.9),
-            ("ambiguity", 0, 1),
-            ("seed", 0, 2**32),
+        for name, kind, low, high in (
+            ("size", int, 2, 200_000),
+            ("classes", int, 2, len(SHAPES)),
+            ("imbalance", float, 1, 100),
+            ("duplicates", float, 0, 0.9),
+            ("ambiguity", float, 0, 1),
+            ("seed", int, 0, 2**32),
         ):
             value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            whole = name not in ("size", "classes", "seed") or (number and value == int(value))
-            if not (number and whole and low <= value <= high):
-                kind = "a number" if whole else "a whole number"
+            right = isinstance(value, kind | int) and not isinstance(value, bool)
+            if not right or not low <= value <= high:
                 raise InvalidSettings(
-                    f"shapes: {name} is {value!r}; must be {kind} from {low} to {high:,}"
+                    f"shapes: {name} is {value!r}; must be a "
+                    f"{'whole ' if kind is int else ''}number from {low} to {high:,}"
                 )
         if self.size < self.classes:
             raise InvalidSettings(

@@ -7,11 +7,13 @@ batch is done again entry by entry, so that only the culprit is lost. Times in s
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import multiprocessing
 import os
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from pathlib import Path
 
 from alcore.datasets.decoding import Reduced, decode_pixels
 from alcore.datasets.entries import Entry, Source
-from alcore.errors import UnreadableImage
+from alcore.errors import ImportRefused, UnreadableImage
 
 BATCH_ENTRIES = 64
 BATCH_BYTES = 8_000_000
@@ -57,6 +59,8 @@ def examine(source: Source, entry: Entry, resolution: int) -> Result:
         reduced = decode_pixels(data, resolution)
     except UnreadableImage as error:
         return Refused(entry, str(error))
+    except MemoryError:
+        return Refused(entry, "reading it takes more memory than allowed")
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
     return Examined(entry, digest, reduced, None if source.in_place else data)
 
@@ -70,9 +74,9 @@ def examine_all(
         for batch in batches:
             yield [examine(source, entry, resolution) for entry in batch]
         return
-    pool = _Pool(source, resolution, workers)
+    pool = _Pool(source, resolution, workers, batches)
     try:
-        yield from pool.run(batches)
+        yield from pool.run()
     finally:
         pool.stop()
 
@@ -89,6 +93,12 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
+@dataclass
+class _Batch:
+    entries: list[Entry]
+    results: dict[str, Result]
+
+
 class _Worker:
     """One process and what it is doing."""
 
@@ -100,28 +110,19 @@ class _Worker:
         )
         self.process.start()
         theirs.close()
-        self.number: int | None = None
-        self.batch: list[Entry] = []
-        self.deadline = 0.0
-        self.fresh = True
+        self.ready = False
+        self.number = -1
+        self.entries: list[Entry] = []
+        """Given and not yet answered."""
+        self.deadline = time.monotonic() + START_SECONDS
 
-    def give(self, number: int, batch: list[Entry], seconds: float) -> bool:
-        """Hand over a batch; False when the worker died meanwhile."""
-        self.number, self.batch = number, batch
-        self.deadline = time.monotonic() + seconds + (START_SECONDS if self.fresh else 0)
-        self.fresh = False
-        try:
-            self.pipe.send(batch)
-        except OSError:
-            return False
-        return True
-
-    def take(self) -> list[Result] | None:
-        """Results of the batch, or None when the worker died."""
-        try:
-            return self.pipe.recv()
-        except (EOFError, OSError):
-            return None
+    def give(self, number: int, entries: list[Entry]) -> None:
+        """Hand over entries of a batch; a dead worker is noticed when it is asked for them."""
+        self.number, self.entries = number, entries
+        seconds = ENTRY_SECONDS if len(entries) == 1 else BATCH_SECONDS
+        self.deadline = time.monotonic() + seconds
+        with contextlib.suppress(OSError):
+            self.pipe.send(entries)
 
     def stop(self) -> None:
         self.process.kill()
@@ -130,108 +131,88 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, source: Source, resolution: int, workers: int) -> None:
-        self._make = lambda: _Worker(source, resolution)
-        self._workers = [self._make() for _ in range(workers)]
+    def __init__(
+        self, source: Source, resolution: int, workers: int, batches: Iterator[list[Entry]]
+    ) -> None:
+        self._start = functools.partial(_Worker, source, resolution)
+        self._workers = [self._start() for _ in range(workers)]
+        self._todo = deque(enumerate(batches))
+        self._open: dict[int, _Batch] = {}
+        """Batches begun and not yet yielded, by number; few, so that memory stays bounded."""
+        self._alone: deque[tuple[int, Entry]] = deque()
+        """Entries of batches that failed, to be done one by one."""
 
     def stop(self) -> None:
         for worker in self._workers:
             worker.stop()
 
-    def run(self, batches: Iterator[list[Entry]]) -> Iterator[list[Result]]:
+    def run(self) -> Iterator[list[Result]]:
         """Results in the order of the batches."""
-        waiting = enumerate(batches)
-        # Results that came before an earlier batch; bounded by giving work only near the front.
-        ready: dict[int, list[Result]] = {}
-        # A batch whose worker died, as single entries still to do.
-        retries: deque[tuple[int, Entry]] = deque()
-        open_retries: dict[int, dict[str, Result]] = {}
-        retry_batches: dict[int, list[Entry]] = {}
-        front, exhausted = 0, False
-        ahead = 4 * len(self._workers)
-        given = 0
-        while True:
-            for at, worker in enumerate(self._workers):
-                if worker.number is not None:
-                    continue
-                if retries:
-                    number, entry = retries.popleft()
-                    job, seconds = (number, [entry]), ENTRY_SECONDS
-                elif not exhausted and given < front + ahead:
-                    job = next(waiting, None)
-                    seconds = BATCH_SECONDS
-                    if job is None:
-                        exhausted = True
-                        continue
-                    given += 1
-                else:
-                    continue
-                if not worker.give(*job, seconds):
-                    self._fail(at, "its worker stopped", retries, open_retries, retry_batches)
-            busy = [w for w in self._workers if w.number is not None]
-            if not busy:
-                if exhausted and not retries:
-                    return
-                continue
-            soonest = min(worker.deadline for worker in busy)
-            connection.wait([w.pipe for w in busy], max(0.0, soonest - time.monotonic()))
-            for at, worker in enumerate(self._workers):
-                if worker.number is None:
-                    continue
-                if worker.pipe.poll():
-                    results = worker.take()
-                    if results is None:
-                        self._fail(
-                            at,
-                            "decoding it crashed the decoder",
-                            retries,
-                            open_retries,
-                            retry_batches,
-                        )
-                        continue
-                    number, worker.number = worker.number, None
-                    if number in open_retries:
-                        open_retries[number].update({r.entry.name: r for r in results})
-                    else:
-                        ready[number] = results
-                elif time.monotonic() > worker.deadline:
-                    self._fail(
-                        at, "decoding it took too long", retries, open_retries, retry_batches
-                    )
-            for number, done in list(open_retries.items()):
-                if len(done) == len(retry_batches[number]):
-                    ready[number] = [done[e.name] for e in retry_batches.pop(number)]
-                    del open_retries[number]
-            while front in ready:
-                yield ready.pop(front)
+        front = 0
+        while self._todo or self._open:
+            for worker in self._workers:
+                if worker.ready and not worker.entries:
+                    self._hand_out(worker)
+            self._wait()
+            while front in self._open:
+                batch = self._open[front]
+                if len(batch.results) < len(batch.entries):
+                    break
+                del self._open[front]
                 front += 1
+                yield [batch.results[entry.name] for entry in batch.entries]
 
-    def _fail(
-        self,
-        at: int,
-        reason: str,
-        retries: deque[tuple[int, Entry]],
-        open_retries: dict[int, dict[str, Result]],
-        retry_batches: dict[int, list[Entry]],
-    ) -> None:
-        """Replace a dead or hung worker; narrow its batch down, or give up its one entry."""
-        worker = self._workers[at]
+    def _hand_out(self, worker: _Worker) -> None:
+        if self._alone:
+            number, entry = self._alone.popleft()
+            worker.give(number, [entry])
+        elif self._todo and len(self._open) < 3 * len(self._workers):
+            number, entries = self._todo.popleft()
+            self._open[number] = _Batch(entries, {})
+            worker.give(number, entries)
+
+    def _wait(self) -> None:
+        """Take what workers have to say, and replace those that are dead or late."""
+        busy = [worker for worker in self._workers if worker.entries or not worker.ready]
+        soonest = min(worker.deadline for worker in busy)
+        connection.wait([w.pipe for w in busy], max(0.0, soonest - time.monotonic()))
+        for worker in busy:
+            try:
+                if worker.pipe.poll():
+                    results = worker.pipe.recv()
+                    if worker.ready:
+                        found = {result.entry.name: result for result in results}
+                        self._open[worker.number].results.update(found)
+                    worker.ready, worker.entries = True, []
+                elif time.monotonic() > worker.deadline:
+                    self._replace(worker, "decoding it took too long")
+            except (EOFError, OSError):
+                self._replace(worker, "decoding it crashed the decoder")
+
+    def _replace(self, worker: _Worker, reason: str) -> None:
+        """Start another worker; what this one had is done one by one, or given up if alone."""
         worker.stop()
-        self._workers[at] = self._make()
-        number, batch = worker.number, worker.batch
-        if number in open_retries:
-            open_retries[number][batch[0].name] = Refused(batch[0], reason)
-            return
-        open_retries[number] = {}
-        retry_batches[number] = batch
-        retries.extend((number, entry) for entry in batch)
+        if not worker.ready:
+            raise ImportRefused(
+                "the processes that decode images cannot be started "
+                f"(exit code {worker.process.exitcode}); the log says why"
+            )
+        if len(worker.entries) == 1:
+            entry = worker.entries[0]
+            self._open[worker.number].results[entry.name] = Refused(entry, reason)
+        else:
+            self._alone.extend((worker.number, entry) for entry in worker.entries)
+        self._workers[self._workers.index(worker)] = self._start()
 
 
 def _serve(pipe: connection.Connection, source: Source, resolution: int) -> None:
     """Life of a worker: batches in, results out, until the other side goes away."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _limit_memory()
+    # Pillow warns of what it repairs; nobody reads that here.
+    warnings.simplefilter("ignore")
     with contextlib.suppress(EOFError, OSError):
+        pipe.send(None)
         while True:
             batch = pipe.recv()
             pipe.send([examine(source, entry, resolution) for entry in batch])
