@@ -13,6 +13,7 @@ from alcore.records import Project
 from alcore.services import labeling, projects
 from alcore.web import state
 from alcore.web.palette import class_colours
+from pages._shell import empty
 
 ASSETS = Path(__file__).parent.parent / "alcore" / "web"
 SCRIPTS = ("keys.js", "outbox.js", "feed.js", "view.js", "board.js")
@@ -33,9 +34,11 @@ def _name() -> str:
 
 
 def _project(found: list[Project]) -> Project:
-    """Choose a project; the address keeps the choice."""
-    asked = st.query_params.get("project", "")
-    chosen = next((p for p in found if str(p.id) == asked), found[0])
+    """Choose the project that the address names, else the one chosen on another page."""
+    by_id = {str(project.id): project for project in found}
+    kept = str(st.session_state.get("chosen_project", ""))
+    chosen = by_id.get(st.query_params.get("project", "")) or by_id.get(kept) or found[0]
+    st.session_state["chosen_project"] = chosen.id
     st.query_params["project"] = str(chosen.id)
     return chosen
 
@@ -76,7 +79,7 @@ def _board(data: dict[str, Any]) -> None:
 def page() -> None:
     found = [p for p in projects.list_projects(state.store()) if p.state != "failed"]
     if not found:
-        st.info("There is no project yet. Make one on the Set-up page; its images appear here.")
+        empty("There is no project yet. Make one on the Set-up page; its images appear here.", 420)
         return
     project = _project(found)
     try:

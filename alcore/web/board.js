@@ -69,6 +69,7 @@ class Board {
   }
 
   #setWho({ project, projects = [], annotator }) {
+    this.root.dataset.annotator = annotator;
     this.part.name.value = annotator;
     this.part.projectfield.hidden = projects.length < 2;
     this.part.project.replaceChildren(...projects.map((p) => element("option", {

@@ -57,7 +57,8 @@ function actionOf(event, keys) {
     const chosen = keys.digits.get(digit);
     return chosen ? { do: "label", class: chosen } : null;
   }
-  if (event.key in NAMED) return event.shiftKey ? null : { do: NAMED[event.key] };
+  if (event.shiftKey) return null;
+  if (event.key in NAMED) return { do: NAMED[event.key] };
   const letter = event.key.toLowerCase();
   if (keys.letters.has(letter)) return { do: "label", class: keys.letters.get(letter) };
   if (letter in keys.commands) return { do: keys.commands[letter] };

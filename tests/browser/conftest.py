@@ -1,0 +1,187 @@
+"""Owns the running app and the labeling board as browser tests see them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from alcore.config import ProjectSettings, RetrainRule, Workspace
+from alcore.records import LabelEvent, Project
+from alcore.services import labeling, projects
+from alcore.store import Store
+
+ROOT = Path(__file__).parent.parent.parent
+START = 60.0
+"""Seconds that a start may take on a busy machine."""
+expect.set_options(timeout=15_000)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Server:
+    """The app, started the way a person starts it, on a workspace of its own."""
+
+    workspace: Workspace
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        options = ["--server.headless", "true", "--server.port", str(self.port)]
+        with (self.workspace.root.parent / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+                cwd=ROOT,
+                env={**os.environ, "ALCORE_WORKSPACE": str(self.workspace.root)},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until = time.monotonic() + START
+        while not self.answers():
+            assert self.process.poll() is None, "the server ended while it started"
+            assert time.monotonic() < until, f"no answer within {START} s"
+            time.sleep(0.1)
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/alcore/health", timeout=2) as reply:
+                return reply.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def store(self) -> Store:
+        return Store.open(self.workspace)
+
+    def project(self, name: str, class_names: list[str], images: int = 150) -> Project:
+        """Make a project of generated shapes with these classes that never trains by itself."""
+        settings = replace(ProjectSettings(), retrain=RetrainRule(automatic=False))
+        store = self.store()
+        made = projects.create(
+            store, name, {"kind": "shapes", "size": images}, "none", settings, class_names
+        )
+        projects.import_now(store, made, 1)
+        until = time.monotonic() + START
+        while projects.get(store, made).state != "ready":
+            assert time.monotonic() < until, "the import did not end"
+            time.sleep(0.05)
+        return projects.get(store, made)
+
+    def events(self, project: Project, name: str) -> list[LabelEvent]:
+        """Read somebody's answers that count, oldest first."""
+        store = self.store()
+        who = labeling.annotator(store, name)
+        return [e for e, _ in labeling.history(store, project.id, who.id, 100)][::-1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    root = tmp_path_factory.mktemp("app") / "workspace"
+    root.mkdir()
+    running = Server(Workspace(root))
+    running.start()
+    yield running
+    running.stop()
+
+
+@dataclass
+class Board:
+    """The labeling board in one tab."""
+
+    page: Page
+
+    @property
+    def root(self) -> Locator:
+        return self.page.locator(".board")
+
+    def part(self, name: str) -> Locator:
+        return self.root.locator(f"[data-part={name}]")
+
+    def button(self, name: str) -> Locator:
+        return self.root.locator(f".actions [data-do={name}]")
+
+    def item(self) -> int:
+        """Wait until an image is painted, and name it."""
+        expect(self.root).not_to_have_attribute("data-item", "")
+        return int(self.root.get_attribute("data-item") or "0")
+
+    def press(self, key: str) -> int:
+        """Press a key for the image on screen and name that image."""
+        item = self.item()
+        self.page.keyboard.press(key)
+        return item
+
+    def dispatch(self, **event: object) -> None:
+        """Send a key event that a keyboard can make and Playwright cannot name."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Input.dispatchKeyEvent", event)
+        session.detach()
+
+    def expect_saved(self, n: int) -> None:
+        expect(self.root).to_have_attribute("data-saved", str(n))
+
+    def expect_pending(self, n: int) -> None:
+        expect(self.root).to_have_attribute("data-pending", str(n))
+
+    def expect_item(self, item: int) -> None:
+        expect(self.root).to_have_attribute("data-item", str(item))
+
+    def expect_no_effect(self) -> None:
+        """Check that nothing was answered and that the same image stays."""
+        before = self.item()
+        self.page.wait_for_timeout(150)
+        assert self.item() == before
+        assert self.root.get_attribute("data-pending") == "0"
+
+
+OpenBoard = Callable[..., Board]
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    fresh = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def open_board(server: Server, context: BrowserContext) -> OpenBoard:
+    """Open the labeling page of a project under a name, in a tab of the test's browser."""
+
+    def opened(project: Project, name: str, within: BrowserContext | None = None) -> Board:
+        page = (within or context).new_page()
+        page.goto(f"{server.url}/?project={project.id}&annotator={name}")
+        board = Board(page)
+        board.item()
+        return board
+
+    return opened

@@ -1,0 +1,221 @@
+"""No answer is lost, doubled or given to the wrong image, whatever the network and tabs do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Route, expect
+from sqlalchemy import text
+
+from alcore.records import Project
+from alcore.services import projects
+
+from .conftest import OpenBoard, Server
+
+pytestmark = pytest.mark.browser
+
+FRUITS = ["apple", "banana", "cherry"]
+ANSWERS = re.compile("/board/.*/(answer|undo)$")
+
+
+@pytest.fixture(scope="module")
+def fruits(server: Server) -> Project:
+    return server.project("fruits", FRUITS)
+
+
+def answered(server: Server, project: Project, name: str) -> list[tuple[int, int | None]]:
+    return [(e.item_id, e.class_id) for e in server.events(project, name)]
+
+
+def cut(route: Route) -> None:
+    route.abort("connectionrefused")
+
+
+def test_answers_wait_while_the_server_is_down(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "outage")
+    board.press("1")
+    board.expect_saved(1)
+    server.stop()
+    apple, banana, _ = (c.id for c in fruits.classes)
+    waiting = [(board.press("2"), banana) for _ in range(3)]
+    board.expect_pending(3)
+    expect(board.part("sending")).to_contain_text("3 to send: no connection")
+    assert len(answered(server, fruits, "outage")) == 1
+    server.start()
+    board.expect_pending(0)
+    board.expect_saved(4)
+    assert answered(server, fruits, "outage")[1:] == waiting
+    expect(board.part("sending")).to_have_text("")
+    # The queue goes on too.
+    later = [(board.press("1"), apple) for _ in range(6)]
+    board.expect_saved(10)
+    assert answered(server, fruits, "outage")[4:] == later
+
+
+def test_a_pending_answer_can_be_undone_and_given_again(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "pending")
+    board.page.route(ANSWERS, cut)
+    first, second = board.press("1"), board.press("1")
+    board.page.keyboard.press("Backspace")
+    board.expect_item(second)
+    assert board.press("3") == second
+    board.expect_pending(4)
+    board.page.unroute(ANSWERS)
+    board.expect_pending(0)
+    apple, _, cherry = (c.id for c in fruits.classes)
+    assert answered(server, fruits, "pending") == [(first, apple), (second, cherry)]
+
+
+def test_a_reload_keeps_pending_answers(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "reload")
+    board.page.route(ANSWERS, cut)
+    apple = fruits.classes[0].id
+    given = [(board.press("1"), apple) for _ in range(3)]
+    board.expect_pending(3)
+    board.page.reload()
+    board.expect_pending(3)
+    board.item()
+    board.page.unroute(ANSWERS)
+    board.expect_pending(0)
+    assert answered(server, fruits, "reload") == given
+    assert board.item() not in [item for item, _ in given]
+    # The history shows them, and undo reaches them.
+    expect(board.root.locator(".strip button")).to_have_count(3)
+    board.page.keyboard.press("Backspace")
+    board.expect_item(given[-1][0])
+    board.expect_pending(0)
+    assert answered(server, fruits, "reload") == given[:-1]
+
+
+def test_two_tabs_share_no_image_and_send_only_their_own(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    one = open_board(fruits, "tabs")
+    one.page.route(ANSWERS, cut)
+    given = [one.press("1") for _ in range(2)]
+    two = open_board(fruits, "tabs")
+    others = [two.press("2") for _ in range(4)]
+    two.expect_saved(4)
+    assert not {*given, one.item()} & {*others, two.item()}
+    _, banana, _ = (c.id for c in fruits.classes)
+    assert answered(server, fruits, "tabs") == [(item, banana) for item in others]
+    one.expect_pending(2)
+    # The first tab goes away; what it could not send goes with the next page that opens.
+    one.page.close()
+    two.page.reload()
+    two.item()
+    two.expect_pending(0)
+    two.expect_saved(2)
+    assert {item for item, _ in answered(server, fruits, "tabs")} == {*given, *others}
+
+
+def test_an_answer_to_an_image_that_somebody_else_answered_is_dropped_with_a_message(
+    server: Server, fruits: Project, open_board: OpenBoard, browser: Browser
+) -> None:
+    late = open_board(fruits, "late")
+    contested = late.item()
+    with server.store().write() as connection:
+        connection.execute(text("UPDATE lease SET expires_at = 0"))
+    elsewhere = browser.new_context()
+    quick = open_board(fruits, "quick", within=elsewhere)
+    apple, banana, _ = (c.id for c in fruits.classes)
+    for _ in range(12):
+        if quick.press("2") == contested:
+            break
+    else:
+        pytest.fail("the image never came to the second annotator")
+    quick.expect_pending(0)
+    late.press("1")
+    late.expect_pending(0)
+    expect(late.part("toast")).to_contain_text("was not counted")
+    late.expect_saved(0)
+    assert answered(server, fruits, "late") == []
+    assert (contested, banana) in answered(server, fruits, "quick")
+    item = late.press("1")
+    late.expect_saved(1)
+    assert answered(server, fruits, "late") == [(item, apple)]
+    elsewhere.close()
+
+
+def test_images_come_back_when_a_page_is_left(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "leaver")
+    held = board.item()
+    board.page.goto("about:blank")
+    again = open_board(fruits, "heir")
+    assert again.item() == held
+
+
+def test_a_class_that_is_added_midway_is_appended(server: Server, open_board: OpenBoard) -> None:
+    project = server.project("growing", ["left", "right"])
+    board = open_board(project, "grower")
+    places = [board.root.locator(".class").nth(i).bounding_box() for i in range(2)]
+    projects.add_classes(server.store(), project.id, ["ahead"])
+    expect(board.root.locator(".class")).to_have_count(3)
+    assert [board.root.locator(".class").nth(i).bounding_box() for i in range(2)] == places
+    item = board.press("3")
+    board.expect_saved(1)
+    added = projects.get(server.store(), project.id).classes[2]
+    assert answered(server, project, "grower") == [(item, added.id)]
+
+
+def test_a_name_is_asked_and_remembered(
+    server: Server, fruits: Project, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    page.goto(f"{server.url}/?project={fruits.id}")
+    name = page.locator(".board [data-part=name]")
+    expect(name).to_have_value("me")
+    name.fill("Zoë Ω")
+    name.press("Enter")
+    board = page.locator(".board")
+    expect(board).to_have_attribute("data-annotator", "Zoë Ω")
+    expect(board).not_to_have_attribute("data-item", "")
+    page.keyboard.press("1")
+    expect(board).to_have_attribute("data-saved", "1")
+    assert len(answered(server, fruits, "Zoë Ω")) == 1
+    page.goto(server.url)
+    expect(name).to_have_value("Zoë Ω")
+
+
+def test_the_board_fits_the_window_and_a_phone(
+    server: Server, fruits: Project, open_board: OpenBoard, browser: Browser
+) -> None:
+    digits = projects.named(server.store(), "digits")
+    wide = open_board(digits, "wide")
+    last = wide.root.locator(".history").bounding_box()
+    assert last is not None and last["y"] + last["height"] <= 900
+    phone = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    board = open_board(digits, "phone", within=phone)
+    width = board.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390
+    for button in board.root.locator(".class, .actions button").all():
+        box = button.bounding_box()
+        assert box is None or (box["height"] >= 44 and box["width"] >= 44)
+    stage = board.part("stage").bounding_box()
+    item = board.item()
+    board.root.locator("[data-do=hint]").tap()
+    board.root.locator(".class").nth(3).tap()
+    expect(board.root).to_have_attribute("data-saved", "1")
+    assert board.part("stage").bounding_box() == stage
+    assert board.item() != item
+    phone.close()
+
+
+def test_the_hint_stays_closed(fruits: Project, open_board: OpenBoard) -> None:
+    board = open_board(fruits, "hinted")
+    board.root.locator("[data-do=hint]").click()
+    expect(board.part("hint")).to_be_hidden()
+    board.page.reload()
+    board.item()
+    expect(board.part("hint")).to_be_hidden()

@@ -1,0 +1,228 @@
+"""What each key of the labeling board does, on the running app."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from alcore.records import Project
+from alcore.services import projects
+
+from .conftest import Board, OpenBoard, Server
+
+pytestmark = pytest.mark.browser
+
+FRUITS = ["apple", "banana", "cherry", "blueberry", "umbrella"]
+MANY = [f"kind {chr(97 + i)}" for i in range(25)]
+
+
+@pytest.fixture(scope="module")
+def digits(server: Server) -> Project:
+    return projects.named(server.store(), "digits")
+
+
+@pytest.fixture(scope="module")
+def fruits(server: Server) -> Project:
+    return server.project("fruits", FRUITS)
+
+
+@pytest.fixture(scope="module")
+def many(server: Server) -> Project:
+    return server.project("many", MANY)
+
+
+def answers(server: Server, project: Project, name: str) -> list[tuple[int, str]]:
+    names = {c.id: c.name for c in project.classes}
+    return [
+        (e.item_id, names[e.class_id] if e.class_id else e.kind)
+        for e in server.events(project, name)
+    ]
+
+
+def test_a_digit_means_the_class_of_that_name(
+    server: Server, digits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(digits, "digits")
+    given = [(board.press(key), key) for key in ("7", "0", "1")]
+    board.expect_saved(3)
+    assert answers(server, digits, "digits") == given
+    assert len({item for item, _ in given}) == 3
+
+
+def test_digits_number_pad_and_unique_first_letters_label(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "letters")
+    given = [(board.press("2"), "banana"), (board.press("c"), "cherry")]
+    given.append((board.item(), "apple"))
+    pad = {"key": "1", "code": "Numpad1", "text": "1", "location": 3, "isKeypad": True}
+    board.dispatch(type="keyDown", **pad)
+    board.dispatch(type="keyUp", **pad)
+    board.expect_saved(3)
+    for key in ("b", "9", "Shift+A", "Alt+1", "Control+1", "Shift+Digit1", "x"):
+        board.page.keyboard.press(key)
+        board.expect_no_effect()
+    assert answers(server, fruits, "letters") == given
+
+
+def test_shift_and_a_digit_mean_classes_11_to_20(
+    server: Server, many: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(many, "shift")
+    keys = (("Shift+Digit1", MANY[10]), ("Shift+Digit0", MANY[19]), ("Digit0", MANY[9]))
+    given = [(board.press(key), name) for key, name in keys]
+    board.expect_saved(3)
+    assert answers(server, many, "shift") == given
+
+
+def test_f_finds_a_class_by_name(server: Server, many: Project, open_board: OpenBoard) -> None:
+    board = open_board(many, "find")
+    item = board.press("f")
+    expect(board.part("query")).to_be_focused()
+    board.page.keyboard.type("kind y")
+    board.page.keyboard.press("Enter")
+    board.expect_saved(1)
+    board.press("f")
+    board.page.keyboard.press("Escape")
+    expect(board.part("search")).to_be_hidden()
+    assert answers(server, many, "find") == [(item, "kind y")]
+
+
+def test_undo_goes_ten_answers_back(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "undo")
+    given = [board.press("1") for _ in range(11)]
+    board.expect_saved(11)
+    for turn, item in enumerate(reversed(given[1:])):
+        board.page.keyboard.press("Backspace" if turn % 2 else "Control+z")
+        board.expect_item(item)
+    board.expect_pending(0)
+    assert answers(server, fruits, "undo") == [(given[0], "apple")]
+    again = [board.press("2") for _ in range(10)]
+    assert again == given[1:]
+    board.expect_saved(21)
+    assert answers(server, fruits, "undo")[1:] == [(item, "banana") for item in again]
+
+
+def test_space_skips_and_u_is_unsure(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "skip")
+    given = [(board.press("Space"), "skip"), (board.press("u"), "unsure")]
+    board.expect_saved(2)
+    assert answers(server, fruits, "skip") == given
+
+
+def test_arrows_go_back_to_an_answer_and_a_class_changes_it(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "back")
+    first, second = board.press("1"), board.press("1")
+    board.expect_saved(2)
+    ahead = board.item()
+    board.page.keyboard.press("ArrowLeft")
+    board.expect_item(second)
+    board.page.keyboard.press("ArrowLeft")
+    board.expect_item(first)
+    board.page.keyboard.press("ArrowRight")
+    board.expect_item(second)
+    board.page.keyboard.press("Escape")
+    board.expect_item(ahead)
+    board.root.locator(".strip button").first.click()
+    board.expect_item(first)
+    current = board.root.locator(".class[data-current]")
+    expect(current).to_have_text(re.compile("apple"))
+    with board.page.expect_response("**/answer"):
+        board.page.wait_for_timeout(400)  # the lease comes once one rests on the image
+        board.page.keyboard.press("3")
+    board.expect_item(ahead)
+    history = answers(server, fruits, "back")
+    assert history[0] == (first, "apple"), "the old answer stays in the log"
+    assert history[-1] == (first, "cherry")
+
+
+def test_w_says_why_and_z_zooms_and_h_helps(fruits: Project, open_board: OpenBoard) -> None:
+    board = open_board(fruits, "look")
+    board.press("w")
+    expect(board.button("why")).to_have_attribute("aria-pressed", "true")
+    expect(board.part("note")).to_contain_text(re.compile("cold start|random"))
+    board.press("z")
+    expect(board.part("canvas")).to_have_attribute("style", re.compile(r"scale\(2\)"))
+    board.page.keyboard.press("Escape")
+    expect(board.button("zoom")).to_have_attribute("aria-pressed", "false")
+    board.part("stage").hover()
+    board.page.mouse.wheel(0, -300)
+    expect(board.button("zoom")).to_have_attribute("aria-pressed", "true")
+    board.press("h")
+    expect(board.part("help")).to_be_visible()
+    board.page.keyboard.press("1")
+    board.page.keyboard.press("Escape")
+    expect(board.part("help")).to_be_hidden()
+    board.expect_no_effect()
+    board.page.keyboard.press("Enter")  # no suggestion is shown: nothing to accept
+    board.expect_no_effect()
+    board.expect_saved(0)
+
+
+def test_a_held_key_counts_once(server: Server, fruits: Project, open_board: OpenBoard) -> None:
+    board = open_board(fruits, "held")
+    item = board.item()
+    for _ in range(8):
+        board.page.keyboard.down("1")
+        board.page.wait_for_timeout(40)
+    board.page.keyboard.up("1")
+    board.expect_saved(1)
+    assert answers(server, fruits, "held") == [(item, "apple")]
+
+
+def test_keys_are_off_in_a_text_field(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "typing")
+    board.part("name").click()
+    board.page.keyboard.type("u1 ")
+    board.expect_no_effect()
+    board.page.keyboard.press("Escape")
+    board.expect_no_effect()
+    board.press("1")
+    board.expect_saved(1)
+
+
+def test_a_double_click_labels_one_image(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "clicks")
+    item = board.item()
+    board.root.locator(".class").nth(1).dblclick(delay=20)
+    board.expect_saved(1)
+    board.page.wait_for_timeout(300)
+    second = board.item()
+    board.root.locator(".class").nth(1).click()
+    board.expect_saved(2)
+    assert answers(server, fruits, "clicks") == [(item, "banana"), (second, "banana")]
+
+
+def test_m_shows_what_the_model_suggests_and_enter_accepts_it(
+    server: Server, digits: Project, open_board: OpenBoard
+) -> None:
+    board: Board = open_board(digits, "suggested")
+    for i in range(20):
+        board.press(str(i % 10))
+    board.expect_saved(20)
+    expect(board.root).not_to_have_attribute("data-model", "", timeout=90_000)
+    # The two images at hand stay when a new ranking comes.
+    for _ in range(2):
+        board.press("5")
+    board.expect_saved(22)
+    board.press("m")
+    share = board.root.locator(".share", has_text="%").first
+    expect(share).to_be_visible()
+    expect(board.part("note")).to_contain_text("Enter accepts")
+    item = board.press("Enter")
+    board.expect_saved(23)
+    assert server.events(digits, "suggested")[-1].item_id == item
+    board.press("m")
+    expect(share).to_be_hidden()
