@@ -1,0 +1,366 @@
+"""Owns what the dashboard may ask: where a project stands, its curves, tables and controls.
+
+Tables are lists of plain rows, made for a chart and a CSV alike. Accuracies, shares and
+uncertainties are 0–1, times seconds unless a name says minutes, instants Unix seconds in UTC.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from alcore.errors import UnknownItem
+from alcore.jobs.training import next_due, round_arrays
+from alcore.metrics import macro_f1_interval
+from alcore.records import Evaluation, Job, Project, RoundSummary
+from alcore.retraining import NextTraining
+from alcore.stopping import Advice, advise
+from alcore.store import Store, jobs, labels, projects, reports, rounds
+from alcore.store.reports import Picture, Pulse
+
+Metric = Literal["accuracy", "macro-F1"]
+Row = dict[str, Any]
+
+SHOWN_CLASSES = 20
+"""More classes than this do not fit a chart; the ones with the most mistakes are shown."""
+SHOWN_MODELS = 40
+"""Models in the picture of uncertainty; more are thinned out evenly."""
+SHOWN_IMAGES = 60
+"""Images behind one cell of the confusion matrix."""
+STRETCHES = ((60, "minute"), (300, "5 minutes"), (3600, "hour"), (86_400, "day"))
+"""Bar widths in seconds; the narrowest is taken that gives at most MOST_BARS bars."""
+MOST_BARS = 48
+LEAST_BARS = 12
+PHASES = ("train", "evaluate", "score", "select")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a project stands this moment."""
+
+    project: Project
+    labels: int
+    """Labels that a model may be trained on."""
+    unlabeled: int
+    model: RoundSummary | None
+    due: NextTraining
+    advice: Advice
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What runs now, and counters that change whenever a chart has to."""
+
+    pulse: Pulse
+    training: Job | None
+    """The running, else waiting, else last training."""
+    baseline: Job | None
+    """The same for the simulation of random labeling."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Learning curves: rows of the live one and of random labeling, and the stop mark."""
+
+    live: tuple[Row, ...]
+    random: tuple[Row, ...]
+    stop: Row | None
+    """Labels, minutes, model and reason of the round at which stopping was first advised."""
+
+    @property
+    def rows(self) -> list[Row]:
+        return [*self.live, *self.random]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The holdout images behind one cell of a confusion matrix."""
+
+    true: str
+    predicted: str
+    count: int
+    pictures: tuple[tuple[Picture, float], ...]
+    """Images with the model's confidence; mistakes it was sure of come first."""
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Labels per stretch of time; rows hold from, to, annotator, labels."""
+
+    stretch: str
+    start: float
+    end: float
+    rows: tuple[Row, ...]
+
+
+def activity(store: Store, project_id: int) -> Activity:
+    """Read what runs now; a few look-ups in indexes, cheap enough for every second."""
+    with store.read() as connection:
+        return Activity(
+            reports.pulse(connection, project_id),
+            jobs.newest(connection, project_id, "train"),
+            jobs.newest(connection, project_id, "baseline"),
+        )
+
+
+def standing(store: Store, project_id: int) -> Standing:
+    """Read where a project stands. Raises UnknownProject."""
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        history = rounds.all_rounds(connection, project_id)
+        return Standing(
+            project=project,
+            labels=sum(labels.per_class(connection, project_id).values()),
+            unlabeled=reports.unlabeled(connection, project_id),
+            model=history[-1] if history else None,
+            due=next_due(connection, project),
+            advice=advise(history, project.settings.budget),
+        )
+
+
+def history(store: Store, project_id: int) -> list[RoundSummary]:
+    """Read all rounds by number."""
+    with store.read() as connection:
+        return rounds.all_rounds(connection, project_id)
+
+
+def curve(store: Store, project_id: int, metric: Metric) -> Curve:
+    """Compute the learning curve and that of random labeling at the same label counts.
+
+    Intervals of the live curve are 95 %: Wilson's for the accuracy, the delta method for
+    macro-F1. The random curve is the mean over its trials, with their range where there are
+    several; its minutes are those that as many live labels took.
+    """
+    with store.read() as connection:
+        done = rounds.all_rounds(connection, project_id)
+        simulated = rounds.baseline(connection, project_id)
+        budget = projects.get(connection, project_id).settings.budget
+    live = [
+        {"series": "live", "labels": r.labels, "minutes": r.label_minutes}
+        | _measured(r.evaluation, metric)
+        | {"trials": 1, "model": r.number, "strategy": r.strategy}
+        for r in done
+        if r.evaluation.accuracy is not None
+    ]
+    values = defaultdict(list)
+    for _, n, evaluation in simulated:
+        if evaluation.accuracy is not None:
+            values[n].append(_measured(evaluation, metric)["value"])
+    counts, minutes = [0, *(r.labels for r in done)], [0.0, *(r.label_minutes for r in done)]
+    random = [
+        {
+            "series": "random",
+            "labels": n,
+            "minutes": float(np.interp(n, counts, minutes)),
+            "value": statistics.fmean(found),
+            "low": min(found) if len(found) > 1 else None,
+            "high": max(found) if len(found) > 1 else None,
+            "trials": len(found),
+            "model": None,
+            "strategy": "random",
+        }
+        for n, found in sorted(values.items())
+    ]
+    return Curve(tuple(live), tuple(random), _stop_mark(done, budget))
+
+
+def floor(found: Curve) -> float:
+    """Choose where the axis of a learning curve starts: the tenth below all of it, 0.9 at most."""
+    lowest = min((row["low"] or row["value"] for row in found.rows), default=0.0)
+    return min(0.9, max(0.0, int(10 * lowest) / 10))
+
+
+def per_class(project: Project, summary: RoundSummary) -> list[Row]:
+    """Tabulate precision and recall of each class, the weakest recall first."""
+    measured = summary.evaluation
+    counts = summary.labels_per_class
+    rows = [
+        {
+            "class": c.name,
+            "position": c.position,
+            "precision": measured.precision[c.position],
+            "recall": measured.recall[c.position],
+            "holdout": measured.support[c.position],
+            "labels": counts[c.position] if c.position < len(counts) else 0,
+        }
+        for c in project.classes
+        if c.position < len(measured.recall)  # a class may be younger than the model
+    ]
+    return sorted(rows, key=lambda row: (row["recall"], row["precision"]))
+
+
+def confusion(project: Project, summary: RoundSummary, all_classes: bool = False) -> list[Row]:
+    """Tabulate the confusion matrix; `share` is that of the true class's images.
+
+    Of more than 20 classes those with the most mistakes are given, unless all are asked for.
+    """
+    matrix = np.array(summary.evaluation.confusion, dtype=np.int64)
+    n = len(matrix)
+    shown = np.arange(n)
+    if n > SHOWN_CLASSES and not all_classes:
+        wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
+        shown = np.sort(np.argsort(-wrong, kind="stable")[:SHOWN_CLASSES])
+    names = {c.position: c.name for c in project.classes}
+    return [
+        {
+            "true": names[t],
+            "predicted": names[p],
+            "count": int(matrix[t, p]),
+            "share": float(matrix[t, p] / max(1, matrix[t].sum())),
+            "t": int(t),
+            "p": int(p),
+        }
+        for t in shown
+        for p in shown
+    ]
+
+
+def behind_cell(store: Store, project_id: int, number: int, true: int, predicted: int) -> Cell:
+    """Find the holdout images of true class position `true` that a model took for `predicted`.
+
+    Raises UnknownItem where the round kept no predictions.
+    """
+    path = round_arrays(store.workspace.project(project_id), number)
+    if not path.is_file():
+        raise UnknownItem(
+            f"model {number} has no predictions on disk ({path.name} is missing); "
+            "choose another model"
+        )
+    with np.load(path, allow_pickle=False) as arrays:
+        found = (arrays["holdout_true"] == true) & (arrays["holdout_predicted"] == predicted)
+        ids, confidence = arrays["holdout_ids"][found], arrays["holdout_confidence"][found]
+    order = np.argsort(confidence if true == predicted else -confidence, kind="stable")
+    order = order[:SHOWN_IMAGES]
+    with store.read() as connection:
+        names = {c.position: c.name for c in projects.get(connection, project_id).classes}
+        pictures = reports.pictures(connection, project_id, ids[order].tolist())
+    sure = dict(zip(ids[order].tolist(), confidence[order].tolist(), strict=True))
+    return Cell(
+        names[true],
+        names[predicted],
+        int(found.sum()),
+        tuple((picture, sure[picture.item_id]) for picture in pictures),
+    )
+
+
+def uncertainty(done: Sequence[RoundSummary]) -> list[Row]:
+    """Tabulate how unsure each model was about its candidates, as shares of equal bins."""
+    kept = [r for r in done if sum(r.uncertainty)]
+    if len(kept) > SHOWN_MODELS:
+        places = np.linspace(0, len(kept) - 1, SHOWN_MODELS).round().astype(int)
+        kept = [kept[i] for i in places]
+    return [
+        {
+            "model": r.number,
+            "labels": r.labels,
+            "from": i / len(r.uncertainty),
+            "to": (i + 1) / len(r.uncertainty),
+            "images": n,
+            "share": n / sum(r.uncertainty),
+        }
+        for r in kept
+        for i, n in enumerate(r.uncertainty)
+    ]
+
+
+def labels_per_class(store: Store, project_id: int) -> list[Row]:
+    """Count current labels of each class, for training and for the holdout."""
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        counts = reports.labels_per_class(connection, project_id)
+    return [
+        {
+            "class": c.name,
+            "position": c.position,
+            "training": counts.get(c.id, (0, 0))[0],
+            "holdout": counts.get(c.id, (0, 0))[1],
+        }
+        for c in project.classes
+    ]
+
+
+def labels_over_time(store: Store, project_id: int) -> OverTime:
+    """Count labels per annotator over time, in the narrowest stretches that fit the chart."""
+    with store.read() as connection:
+        span = reports.span(connection, project_id)
+        if span is None:
+            return OverTime(STRETCHES[0][1], 0.0, 0.0, ())
+        width, name = next(
+            (s for s in STRETCHES if (span[1] - span[0]) / s[0] <= MOST_BARS), STRETCHES[-1]
+        )
+        end = (span[1] // width + 1) * width
+        start = max(span[0] // width * width, end - MOST_BARS * width)
+        found = reports.labels_over_time(connection, project_id, width, start)
+    rows = [
+        {"from": c.start, "to": c.start + width, "annotator": c.annotator, "labels": c.labels}
+        for c in found
+    ]
+    return OverTime(name, min(start, end - LEAST_BARS * width), end, tuple(rows))
+
+
+def annotators(store: Store, project_id: int) -> list[Row]:
+    """Tabulate the work of each annotator; the rate is that of the last 200 answers."""
+    with store.read() as connection:
+        found = reports.work(connection, project_id)
+    return [
+        {
+            "annotator": w.annotator,
+            "labels": w.labels,
+            "labels per hour": 3600 / max(0.1, statistics.fmean(w.seconds)) if w.seconds else None,
+            "median seconds": statistics.median(w.seconds) if w.seconds else None,
+            "skipped": w.skipped,
+            "unsure": w.unsure,
+            "undone": w.undone,
+            "last label": w.last_at,
+        }
+        for w in found
+    ]
+
+
+def round_table(done: Sequence[RoundSummary]) -> list[Row]:
+    """Tabulate the rounds, newest first."""
+    return [
+        {
+            "model": r.number,
+            "finished": r.created_at,
+            "labels": r.labels,
+            "minutes": r.label_minutes,
+            "strategy": r.strategy,
+            "accuracy": r.evaluation.accuracy,
+            "low": (r.evaluation.interval or (None, None))[0],
+            "high": (r.evaluation.interval or (None, None))[1],
+            "macro-F1": r.evaluation.macro_f1,
+            "holdout": r.evaluation.n,
+            **{f"{phase} s": r.seconds.get(phase) for phase in PHASES},
+            "checkpoint": r.checkpoint,
+        }
+        for r in reversed(done)
+    ]
+
+
+def _measured(evaluation: Evaluation, metric: Metric) -> Row:
+    if metric == "accuracy":
+        value, interval = evaluation.accuracy, evaluation.interval
+    else:
+        value = evaluation.macro_f1
+        interval = macro_f1_interval(np.array(evaluation.confusion)) if value is not None else None
+    low, high = interval or (None, None)
+    return {"value": value, "low": low, "high": high}
+
+
+def _stop_mark(done: Sequence[RoundSummary], budget: int | None) -> Row | None:
+    for i, summary in enumerate(done):
+        advice = advise(done[: i + 1], budget)
+        if advice.stop:
+            return {
+                "labels": summary.labels,
+                "minutes": summary.label_minutes,
+                "model": summary.number,
+                "reason": advice.reason,
+            }
+    return None

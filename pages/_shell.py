@@ -1,0 +1,43 @@
+"""Owns what pages share on screen: the choice of a project, and the empty state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from alcore.records import Project
+
+
+def choose_project(ready: Sequence[Project]) -> Project:
+    """Ask which project, where there are several; address and session keep the choice.
+
+    Moving to another page clears the address, so the session remembers too.
+    """
+    by_id = {project.id: project for project in ready}
+    ids = list(by_id)
+    asked = st.query_params.get("project", "")
+    if asked.isdigit() and int(asked) in by_id:
+        chosen = int(asked)
+    else:
+        chosen = st.session_state.get("chosen_project", ids[0])
+    start = ids.index(chosen) if chosen in by_id else 0
+    if len(ids) > 1:
+        chosen = st.sidebar.selectbox(
+            "Project", ids, start, format_func=lambda number: by_id[number].name
+        )
+    else:
+        chosen = ids[0]
+    st.session_state["chosen_project"] = chosen
+    st.query_params["project"] = str(chosen)
+    return by_id[chosen]
+
+
+def empty(sentence: str, height: int) -> None:
+    """Say what will appear here and what to do for it, in the space that it will take."""
+    st.html(
+        f'<div style="height:{height}px;display:flex;align-items:center;justify-content:center;'
+        "text-align:center;border:1px dashed rgba(128,128,140,.45);border-radius:6px;"
+        f'padding:0 12%;opacity:.75">{escape(sentence)}</div>'
+    )
