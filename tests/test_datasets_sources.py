@@ -135,10 +135,8 @@ def test_images_beside_class_folders_are_noted(make: Make):
 
 
 def test_system_files_are_ignored_and_others_counted(make: Make):
-    spec = make(
-        ["a/1.jpg", "b/2.jpg", "a/.DS_Store", ".git/x.jpg", "__MACOSX/a/._1.jpg", "a/Thumbs.db"]
-        + ["labels.csv", "notes.txt"]
-    )
+    system = ["a/.DS_Store", ".git/x.jpg", "__MACOSX/a/._1.jpg", "a/Thumbs.db"]
+    spec = make(["a/1.jpg", "b/2.jpg", *system, "labels.csv", "notes.txt"])
     assert set(found(spec)) == {"a/1.jpg", "b/2.jpg"}
     assert scan(spec).notes == ("2 files ignored: not images by their names",)
 

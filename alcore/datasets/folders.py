@@ -29,7 +29,7 @@ class FolderSource:
         if not self.root.is_dir():
             raise ImportRefused(f"{self.root} is not a folder; name a folder of images or a .zip")
         walk = _Walk(self.root.resolve(), self.in_place)
-        walk.folder("")
+        walk.run()
         if not walk.found and not walk.ignored and not walk.skipped:
             raise ImportRefused(f"{self.root} is an empty folder; put images in it")
         return arrange(walk.found, where=str(self.root), skipped=walk.skipped, ignored=walk.ignored)
@@ -82,8 +82,14 @@ class _Walk:
         self.found: list[Found] = []
         self.skipped: list[SkippedFile] = []
         self.ignored = 0
+        self._folders = [""]
 
-    def folder(self, path: str) -> None:
+    def run(self) -> None:
+        # A list, not recursion: folders may be nested deeper than Python's stack.
+        while self._folders:
+            self._folder(self._folders.pop())
+
+    def _folder(self, path: str) -> None:
         try:
             with os.scandir(self.root / path) as scan:
                 items = sorted(scan, key=lambda item: item.name)
@@ -101,7 +107,7 @@ class _Walk:
             if item.is_symlink():
                 self._link(item, below)
             elif item.is_dir():
-                self.folder(below)
+                self._folders.append(below)
             elif is_image_name(item.name):
                 self._file(item, below)
             else:

@@ -168,7 +168,11 @@ class _Progress:
 def _workers(source: Source, entries: int) -> int:
     if entries < source.inline_below:
         return 0
-    return max(1, min(os.cpu_count() or 1, entries // ENTRIES_PER_WORKER))
+    if hasattr(os, "sched_getaffinity"):
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    return max(1, min(processors, entries // ENTRIES_PER_WORKER))
 
 
 def read_original(folder: Path, item: Item, source_spec: Mapping[str, Any]) -> bytes:

@@ -6,6 +6,7 @@ import concurrent.futures
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from alcore.datasets.entries import Entry, Listing, Source
 from alcore.datasets.folders import FolderSource
 from alcore.datasets.shapes import ShapesSource
 from alcore.datasets.torchsets import KNOWN, TorchvisionSource
-from alcore.errors import InvalidSettings
+from alcore.errors import DatasetUnavailable, InvalidSettings
 
 __all__ = ["Entry", "Listing", "Source", "SourceSummary", "open_source", "scan"]
 
@@ -65,12 +66,22 @@ def scan(spec: Mapping[str, Any]) -> SourceSummary:
         open_source(spec)
         spawn = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as executor:
-            return executor.submit(_summarise, dict(spec)).result()
+            try:
+                return executor.submit(_summarise, dict(spec)).result()
+            except BrokenProcessPool as error:
+                raise DatasetUnavailable(
+                    f"the process that looked at {spec.get('name')} stopped; "
+                    "there may be too little memory"
+                ) from error
     return _summarise(spec)
 
 
 def _summarise(spec: Mapping[str, Any]) -> SourceSummary:
-    listing = open_source(spec).listing()
+    return summarise(open_source(spec).listing())
+
+
+def summarise(listing: Listing) -> SourceSummary:
+    """Count what a listing holds."""
     counts = Counter(entry.class_name for entry in listing.entries)
     unlabeled = counts.pop(None, 0)
     skipped = len(listing.skipped)

@@ -5,6 +5,9 @@ torch is imported inside functions only. Images are (N, H, W) grey or (N, H, W, 
 
 from __future__ import annotations
 
+import gzip
+import shutil
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +35,17 @@ class _Known:
     options: tuple[tuple[str, str], ...] = ()
 
 
-_IDX = "{}-images-idx3-ubyte and {}-labels-idx1-ubyte, unpacked"
+# What torchvision and its file readers raise on missing or damaged files.
+_LOAD_ERRORS = (
+    RuntimeError,
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    TypeError,
+    AssertionError,
+)
+_IDX = "{}-images-idx3-ubyte and {}-labels-idx1-ubyte (.gz or unpacked)"
 _MNIST_FILES = f"{_IDX.format('train', 'train')}, and the same two with t10k"
 KNOWN: MappingProxyType[str, _Known] = MappingProxyType(
     {
@@ -122,11 +135,12 @@ class TorchvisionSource:
             ) from error
         known = KNOWN[self.name]
         part = {"split": split} if known.by_split else {"train": split == "train"}
+        _unpack(self.root / known.folder)
         try:
             return getattr(datasets, known.cls)(
                 self.root, **part, **dict(known.options), download=self.download
             )
-        except (RuntimeError, OSError, ValueError, LookupError, EOFError, TypeError) as error:
+        except _LOAD_ERRORS as error:
             raise DatasetUnavailable(self._missing(known, str(error))) from error
 
     def _missing(self, known: _Known, why: str) -> str:
@@ -135,6 +149,22 @@ class TorchvisionSource:
         if self.download:
             return f"{known.title} could not be downloaded ({why.strip()}), and there is {here}"
         return f"{here}, or allow the download (needs a network)"
+
+
+def _unpack(folder: Path) -> None:
+    """Unpack the .gz files that MNIST is handed around in; torchvision reads unpacked ones."""
+    for packed in folder.glob("*-ubyte.gz"):
+        unpacked = packed.with_suffix("")
+        if unpacked.exists():
+            continue
+        temporary = unpacked.with_suffix(".tmp")
+        try:
+            with gzip.open(packed) as source, temporary.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            temporary.replace(unpacked)
+        except (OSError, EOFError, zlib.error) as error:
+            temporary.unlink(missing_ok=True)
+            raise DatasetUnavailable(f"{packed} cannot be unpacked: {error}") from error
 
 
 def _arrays(data: Any) -> tuple[np.ndarray, list[str]]:
