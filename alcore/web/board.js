@@ -136,6 +136,8 @@ class Board {
   #refused(op, error) {
     if (op.kind === "answer") {
       this.entries = this.entries.filter((e) => e.key !== op.body.key);
+      // Others of our images may be gone too.
+      this.feed.fill(true);
       const name = this.byId.get(op.body.class)?.name;
       this.#toast(error.kind === "LeaseExpired"
         ? `Your answer${name ? ` “${name}”` : ""} came too late and was not counted: `

@@ -90,9 +90,7 @@ def test_f_finds_a_class_by_name(server: Server, many: Project, open_board: Open
     assert answers(server, many, "find") == [(item, "kind y")]
 
 
-def test_undo_goes_ten_answers_back(
-    server: Server, fruits: Project, open_board: OpenBoard
-) -> None:
+def test_undo_goes_ten_answers_back(server: Server, fruits: Project, open_board: OpenBoard) -> None:
     board = open_board(fruits, "undo")
     given = [board.press("1") for _ in range(11)]
     board.expect_saved(11)
