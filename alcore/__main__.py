@@ -312,7 +312,8 @@ def _with_progress(work: Any, job: Any) -> BaseException | None:
 
     thread = threading.Thread(target=guarded)
     thread.start()
-    with tqdm(total=100, unit="%", bar_format="{desc:34} {bar} {n:3.0f} % {remaining}") as bar:
+    form = "{desc:34} {bar} {n:3.0f} % {remaining}"
+    with tqdm(total=100, bar_format=form, disable=None) as bar:
         while thread.is_alive():
             thread.join(0.2)
             now = job()
