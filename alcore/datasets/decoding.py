@@ -104,8 +104,7 @@ def decode_pixels(data: bytes, resolution: int) -> Reduced:
     """
     image, width, height = _decode(data, 2 * resolution)
     pixels = to_pixels(image, resolution)
-    grey = image.mode == "L" or bool((pixels == pixels[..., :1]).all())
-    return Reduced(pixels, width, height, grey)
+    return Reduced(pixels, width, height, image.mode == "L" or _is_grey(pixels))
 
 
 def to_pixels(image: Image.Image, resolution: int) -> np.ndarray:
@@ -122,6 +121,11 @@ def to_pixels(image: Image.Image, resolution: int) -> np.ndarray:
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     return np.ascontiguousarray(pixels)
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    # The first row alone tells of nearly every colour image.
+    return all(bool((part == part[..., :1]).all()) for part in (pixels[0], pixels))
 
 
 def display(data: bytes, largest: int = 1024) -> tuple[bytes, str]:
