@@ -1,0 +1,145 @@
+"""Owns the look at a source before its import: what it holds, and what some images look like.
+
+Reading files that nobody has looked at yet happens in a process of its own: the web process
+stays small, and a huge folder or a hostile archive harms only that process. Sizes in pixels;
+times in seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from alcore import errors
+from alcore.config import RESOLUTIONS
+from alcore.datasets.digits import png
+from alcore.datasets.entries import Entry
+from alcore.datasets.sources import SourceSummary, open_source, summarise
+from alcore.datasets.workers import Examined, examine_all
+from alcore.errors import AlcoreError, ImportRefused
+
+SAMPLE = 48
+"""Images whose size is looked at."""
+SHOWN = 16
+THUMBNAIL = 96
+LARGEST_SUGGESTED = 64
+"""Beyond it a model on a CPU takes minutes; people may choose it, nobody is led there."""
+PATIENCE = 180.0
+QUICK_SHAPES = 5_000
+MIRRORED = frozenset({"cifar10", "cifar100", "stl10"})
+"""Photographs in which left and right mean nothing: mirroring them is safe, and helps."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an import would find, and settings that suit it."""
+
+    summary: SourceSummary
+    side: int | None
+    """Longer side of a typical image; None where no image could be read."""
+    resolution: int
+    augmentation: str
+    pictures: tuple[bytes, ...]
+    """Some images as PNG, re-encoded, in the order of the files."""
+
+
+def look(spec: Mapping[str, Any]) -> Look:
+    """Look at a source. Raises what its import would raise."""
+    kind = spec.get("kind")
+    if kind == "digits" or (kind == "shapes" and spec.get("size", 0) <= QUICK_SHAPES):
+        return _look(spec)
+    open_source(spec)
+    patience = None if spec.get("download") else PATIENCE
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=json.dumps(dict(spec)),
+            capture_output=True,
+            cwd=Path(__file__).parents[2],
+            encoding="utf-8",
+            timeout=patience,
+            check=False,
+        )
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired as error:
+        raise ImportRefused(
+            f"looking at the images took more than {PATIENCE:.0f} s; "
+            "use the command line for a source as large as this"
+        ) from error
+    except (IndexError, ValueError) as error:
+        raise ImportRefused("the process that looked at the images ended early") from error
+    if "error" in answer:
+        raise getattr(errors, answer["error"], AlcoreError)(answer["message"])
+    summary = answer["summary"] | {"notes": tuple(answer["summary"]["notes"])}
+    pictures = tuple(base64.b64decode(picture) for picture in answer["pictures"])
+    return Look(**answer | {"summary": SourceSummary(**summary), "pictures": pictures})
+
+
+def suggested_resolution(side: int | None) -> int:
+    """Return the smallest resolution that loses little of images with this longer side.
+
+    >>> [suggested_resolution(side) for side in (8, 28, 32, 48, 600, None)]
+    [8, 32, 32, 64, 64, 32]
+    """
+    if side is None:
+        return 32
+    fitting = (r for r in RESOLUTIONS if r >= 0.75 * side and r <= LARGEST_SUGGESTED)
+    return next(fitting, LARGEST_SUGGESTED)
+
+
+def _look(spec: Mapping[str, Any]) -> Look:
+    source = open_source(spec)
+    listing = source.listing()
+    entries = list(_spread(listing.entries, SAMPLE))
+    workers = 0 if len(listing.entries) < source.inline_below else 1
+    examined = [
+        result
+        for batch in examine_all(source, entries, THUMBNAIL, workers)
+        for result in batch
+        if isinstance(result, Examined)
+    ]
+    sides = [max(result.reduced.width, result.reduced.height) for result in examined]
+    side = round(statistics.median(sides)) if sides else None
+    resolution = suggested_resolution(side)
+    shown = list(_spread([result.entry for result in examined], SHOWN))
+    finest = resolution if resolution < 64 else THUMBNAIL
+    return Look(
+        summary=summarise(listing),
+        side=side,
+        resolution=resolution,
+        augmentation="flip" if spec.get("name") in MIRRORED else "shift",
+        pictures=tuple(
+            png(result.reduced.pixels)
+            for batch in examine_all(source, shown, finest, workers if shown else 0)
+            for result in batch
+            if isinstance(result, Examined)
+        ),
+    )
+
+
+def _spread(entries: list[Entry], n: int) -> Iterator[Entry]:
+    """Take n entries at equal distances: files of a class lie together."""
+    step = max(1.0, len(entries) / n)
+    return (entries[int(i * step)] for i in range(min(n, len(entries))))
+
+
+def main() -> None:
+    """Answer a description on the input with a look, or an error, on the output."""
+    try:
+        found = _look(json.load(sys.stdin))
+        answer = asdict(found)
+        answer["pictures"] = [base64.b64encode(picture).decode() for picture in found.pictures]
+    except AlcoreError as error:
+        answer = {"error": type(error).__name__, "message": str(error)}
+    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main()

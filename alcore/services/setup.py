@@ -1,0 +1,254 @@
+"""Owns what the set-up page asks for beyond `projects`: overviews, looks, uploads, reports.
+
+Sizes in bytes, times in seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from alcore import strategies
+from alcore.config import RESOLUTIONS
+from alcore.datasets.looking import Look, look
+from alcore.datasets.shapes import SHAPES
+from alcore.datasets.sources import TORCHVISION_NAMES
+from alcore.errors import WorkspaceUnusable
+from alcore.records import Class, Job, Project, Role, SkippedFile
+from alcore.store import Connection, Store, items, jobs, labels, projects
+
+__all__ = ["MOST_SHAPES", "TORCHVISION_NAMES", "Look", "look"]
+
+MOST_SHAPES = len(SHAPES)
+USUAL_RESOLUTIONS = tuple(r for r in RESOLUTIONS if r >= 32)
+_BLOCK = 1_000_000
+_FORGOTTEN = 24 * 3600.0
+"""An upload that no import needs is deleted after this time."""
+
+
+@dataclass(frozen=True)
+class ProjectLine:
+    """One project as the list shows it."""
+
+    project: Project
+    source: str
+    images: int
+    holdout: int
+    labels: int
+    state: str
+    job: Job | None
+    """The import that runs or waits, else the last that ended."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an import brought in, or has so far."""
+
+    images: int
+    holdout: int
+    left_out: tuple[SkippedFile, ...]
+
+
+def overview(store: Store, archived: bool = False) -> list[ProjectLine]:
+    """List projects by age with what they hold."""
+    with store.read() as connection:
+        return [_line(connection, p) for p in projects.all_projects(connection, archived)]
+
+
+def line(store: Store, project_id: int) -> ProjectLine:
+    """Read one project with what it holds. Raises UnknownProject."""
+    with store.read() as connection:
+        return _line(connection, projects.get(connection, project_id))
+
+
+def source_of(store: Store, project_id: int) -> tuple[dict[str, Any], Role]:
+    """Read where a project's images come from, and what their known classes are."""
+    with store.read() as connection:
+        return projects.source(connection, project_id)
+
+
+def report(store: Store, project_id: int) -> Report:
+    """Read what the import brought in."""
+    with store.read() as connection:
+        counts = items.count(connection, project_id)
+        left_out = tuple(items.skipped(connection, project_id))
+    return Report(sum(counts.values()), counts["holdout"], left_out)
+
+
+def labels_per_class(store: Store, project_id: int) -> list[tuple[Class, int]]:
+    """List the project's classes with their training labels."""
+    with store.read() as connection:
+        counts = labels.per_class(connection, project_id)
+        return [(c, counts.get(c.id, 0)) for c in projects.classes(connection, project_id)]
+
+
+def seconds_left(first: tuple[float, float], now: float, progress: float) -> float | None:
+    """Return the time left of work that was seen at (instant, progress) and is at `progress` now.
+
+    None while there is too little to go by.
+
+    >>> seconds_left((0.0, 0.5), 10.0, 0.75)
+    10.0
+    """
+    at, was = first
+    if progress - was < 0.02 or now - at < 1.0:
+        return None
+    return (now - at) * (1.0 - progress) / (progress - was)
+
+
+# -- describing a new project ------------------------------------------------------------------
+
+
+def all_strategies() -> tuple[strategies.Strategy, ...]:
+    """Return the query strategies, the default first."""
+    return strategies.all()
+
+
+def simple_strategies() -> list[str]:
+    """Return the names of the strategies that are not made of others."""
+    return [s.name for s in strategies.all() if all(o.kind != "strategy" for o in s.options)]
+
+
+def resolutions(side: int | None, current: int) -> list[int]:
+    """Return the resolutions to offer: the usual ones, and small ones where images are small."""
+    small = [r for r in RESOLUTIONS if r < 32 and side is not None and side <= 2 * r]
+    return sorted({*USUAL_RESOLUTIONS, *small, current})
+
+
+def split_classes(text: str) -> list[str]:
+    """Split class names that were typed one per line, or on one line with commas.
+
+    >>> split_classes("cat, dog"), split_classes("crack, wide\\ncrack, thin\\n")
+    (['cat', 'dog'], ['crack, wide', 'crack, thin'])
+    """
+    lines = [part for part in text.splitlines() if part.strip()]
+    parts = lines[0].split(",") if len(lines) == 1 else lines
+    return [" ".join(part.split()) for part in parts if part.strip()]
+
+
+def local_path(text: str) -> str:
+    """Return the absolute path that somebody typed or pasted, perhaps in quotes; "" for none."""
+    clean = text.strip()
+    if len(clean) > 1 and clean[0] == clean[-1] and clean[0] in "\"'":
+        clean = clean[1:-1].strip()
+    return str(Path(clean).expanduser().absolute()) if clean else ""
+
+
+def free_name(store: Store, spec: Mapping[str, Any]) -> str:
+    """Suggest a name for a project of this source that no project has."""
+    wanted = _wanted_name(spec)
+    with store.read() as connection:
+        taken = {p.name for p in projects.all_projects(connection, archived=True)}
+    name, n = wanted, 2
+    while name in taken:
+        name, n = f"{wanted} {n}", n + 1
+    return name
+
+
+def describe(spec: Mapping[str, Any]) -> str:
+    """Say in words where images come from."""
+    kind = spec.get("kind")
+    if kind == "digits":
+        return "handwritten digits"
+    if kind == "shapes":
+        return "generated shapes"
+    if kind == "folder":
+        return f"folder {spec['path']}" + ("" if spec.get("copy", True) else ", left in place")
+    if kind == "archive":
+        return f"zip archive {spec.get('name') or Path(str(spec['path'])).name}"
+    return f"torchvision, {TORCHVISION_NAMES.get(str(spec.get('name')), spec.get('name'))}"
+
+
+def keep_upload(store: Store, file: BinaryIO, name: str) -> dict[str, Any]:
+    """Store an uploaded archive in the workspace under its content hash; return its description.
+
+    Raises WorkspaceUnusable where it cannot be written.
+    """
+    folder = store.workspace.root / "uploads"
+    part = folder / f".part-{os.getpid()}-{time.monotonic_ns()}"
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _forget_uploads(store, folder)
+        with part.open("xb") as out:
+            file.seek(0)
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                out.write(block)
+            out.flush()
+            os.fsync(out.fileno())
+        path = folder / f"{digest.hexdigest()}.zip"
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise WorkspaceUnusable(
+            f"the upload cannot be stored in {folder} ({error.strerror}); "
+            "make room, or name the archive by its path"
+        ) from error
+    return {"kind": "archive", "path": str(path), "name": name}
+
+
+def _forget_uploads(store: Store, folder: Path) -> None:
+    """Delete uploads that no unfinished import needs; finished ones have their own copies."""
+    with store.read() as connection:
+        needed = {
+            projects.source(connection, p.id)[0].get("path")
+            for p in projects.all_projects(connection, archived=True)
+            if p.state != "ready"
+        }
+    before = time.time() - _FORGOTTEN
+    for path in folder.iterdir():
+        if str(path) not in needed and path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)
+
+
+def _wanted_name(spec: Mapping[str, Any]) -> str:
+    kind = spec.get("kind")
+    if kind == "folder":
+        name = Path(str(spec["path"])).expanduser().resolve().name
+    elif kind == "archive":
+        name = Path(spec.get("name") or str(spec["path"])).stem
+    else:
+        name = str(spec.get("name") or kind)
+    shown = "".join(c if c.isprintable() else " " for c in name)
+    return re.sub(r"\s+", " ", shown).strip()[:80] or "images"
+
+
+def _line(connection: Connection, project: Project) -> ProjectLine:
+    spec, _ = projects.source(connection, project.id)
+    counts = items.count(connection, project.id)
+    job = jobs.newest(connection, project.id, "import")
+    return ProjectLine(
+        project=project,
+        source=describe(spec),
+        images=sum(counts.values()),
+        holdout=counts["holdout"],
+        labels=sum(labels.per_class(connection, project.id).values()),
+        state=_state(project, job),
+        job=job,
+    )
+
+
+def _state(project: Project, job: Job | None) -> str:
+    if project.archived_at is not None:
+        return "archived"
+    if job is not None and job.state == "running":
+        word = "importing" if project.state == "importing" else "fitting images"
+        return "stopping" if job.cancel_requested else f"{word}, {job.progress:.0%}"
+    if job is not None and job.state == "waiting":
+        return "waiting to start"
+    if project.state == "ready":
+        return "ready"
+    stopped = job is not None and job.state == "cancelled"
+    return "import stopped" if stopped else "import failed"
+
+
+def shown_rows(files: Sequence[SkippedFile]) -> list[dict[str, str]]:
+    """Return left-out files as rows for a table or a CSV file."""
+    return [{"file": file.name, "reason": file.reason} for file in files]

@@ -1,0 +1,113 @@
+"""Owns the form for a new project."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from alcore.config import ProjectSettings
+from alcore.errors import AlcoreError
+from alcore.records import Role
+from alcore.services import projects, setup
+from alcore.services.setup import Look
+from alcore.web.palette import class_colours
+from alcore.web.state import Store
+from pages._setup_settings import Case, settings_fields
+from pages._setup_source import Spec, choose_source, look_at
+from pages._setup_text import chips, note, preview, refusal, title
+
+ROLES: dict[Role, tuple[str, str]] = {
+    "answer key": (
+        "An answer key",
+        "hidden from annotators; measures the model and simulates random labeling",
+    ),
+    "labels": ("Existing labels", "already answered; the model learns from them at once"),
+    "none": ("Nothing", "left aside; the classes are typed here"),
+}
+
+
+def new_project(store: Store) -> int | None:
+    """Draw the form; return the id of the project once it is made."""
+    generation = st.session_state.setdefault("new-generation", 0)
+    prefix = f"new{generation}-"
+    title("New project", "Choose images, look at them, press Create. The rest can wait.")
+    left, right = st.columns([1, 1.5], gap="large")
+    with left:
+        spec = choose_source(store, prefix)
+    with right, st.container(key=f"{prefix}found"):
+        look = look_at(prefix, spec)
+        if look is not None:
+            preview(look, class_colours(len(look.summary.classes)))
+    if spec is None or look is None:
+        st.button("Create", type="primary", disabled=True, key=f"{prefix}create-off")
+        return None
+    st.divider()
+    left, right = st.columns([1, 1.5], gap="large")
+    with left:
+        name = _name(store, prefix, spec)
+    with right:
+        role, names = _classes(prefix, look)
+    settings = _settings(prefix, look, role)
+    pressed = st.button("Create", type="primary", disabled=settings is None, key=f"{prefix}create")
+    if not pressed or settings is None:
+        return None
+    try:
+        made = projects.create(store, name, spec, role, settings, names)
+    except AlcoreError as error:
+        refusal(error)
+        return None
+    # From here on this form is spent: a second click finds another one.
+    st.session_state["new-generation"] = generation + 1
+    return made
+
+
+def _name(store: Store, prefix: str, spec: Spec) -> str:
+    key, last = f"{prefix}name", f"{prefix}suggested"
+    if st.session_state.get(key) == st.session_state.get(last):
+        st.session_state[key] = st.session_state[last] = setup.free_name(store, spec)
+    return st.text_input("Name of the project", key=key, max_chars=projects.LONGEST_NAME)
+
+
+def _classes(prefix: str, look: Look) -> tuple[Role, list[str]]:
+    role: Role = "none"
+    if look.summary.classes:
+        role = st.radio(
+            "The known classes are",
+            list(ROLES),
+            format_func=lambda r: ROLES[r][0],
+            captions=[ROLES[r][1] for r in ROLES],
+            key=f"{prefix}role",
+        )
+        if role != "none":
+            return role, []
+    typed = st.text_area(
+        "Classes",
+        key=f"{prefix}classes-typed",
+        height=110,
+        placeholder="one per line, or separated by commas",
+        help="More can be added at any time, also while labeling",
+    )
+    names = setup.split_classes(typed)
+    if names:
+        chips([(name, "") for name in names], class_colours(len(names)))
+    else:
+        note("May stay empty for now: classes can be added later, also on the Label page.")
+    return role, names
+
+
+def _settings(prefix: str, look: Look, role: Role) -> ProjectSettings | None:
+    known = bool(look.summary.classes) and role != "none"
+    given = known and look.summary.has_test
+    start = ProjectSettings(resolution=look.resolution, augmentation=look.augmentation)
+    case = Case(
+        prefix=prefix,
+        holdout="given" if given else "share" if known else "questions",
+        has_key=known and role == "answer key",
+        resolutions=setup.resolutions(look.side, look.resolution),
+    )
+    with st.expander("Settings", icon=":material/tune:", key=f"{prefix}settings"):
+        note("These suit most projects. All but holdout and seed can be changed later.")
+        try:
+            return settings_fields(case, start)
+        except AlcoreError as error:
+            refusal(error)
+            return None

@@ -1,0 +1,257 @@
+"""Owns what the set-up page shows of one project: its import, settings, classes, end."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import streamlit as st
+
+from alcore.config import ProjectSettings
+from alcore.errors import AlcoreError, StaleSettings
+from alcore.records import Job, Project, Role
+from alcore.services import projects, setup
+from alcore.services.exporting import write_csv
+from alcore.services.setup import ProjectLine
+from alcore.web.palette import class_colours
+from alcore.web.state import Store
+from pages._setup_progress import importing
+from pages._setup_settings import Case, settings_fields
+from pages._setup_text import chips, figures, left_out, note, plain, refusal, title
+
+ROLE_WORDS: dict[Role, str] = {
+    "answer key": "The known classes are an answer key: hidden from annotators, they measure the "
+    "model and simulate random labeling.",
+    "labels": "The known classes were taken over as labels.",
+    "none": "No classes were taken over from the files.",
+}
+
+
+def show_project(store: Store, line: ProjectLine) -> None:
+    """Draw everything about one project."""
+    project = line.project
+    made = time.strftime("%d %B %Y", time.localtime(project.created_at))
+    title(project.name, f"{line.source} · made on {made}")
+    if project.archived_at is not None:
+        _archived(store, project)
+        return
+    unfinished = project.state != "ready"
+    if unfinished or _active(line.job) or (line.job and line.job.state != "done"):
+        importing(store, project.id)
+    if not unfinished:
+        row = st.container(horizontal=True, gap="medium")
+        for page, label, icon in (
+            ("pages/label.py", "Label these images", ":material/label:"),
+            ("pages/dashboard.py", "Dashboard", ":material/show_chart:"),
+        ):
+            row.page_link(page, label=label, icon=icon, query_params={"project": str(project.id)})
+    settings, classes, images, end = st.tabs(
+        ["Settings", "Classes", "Images", "Danger zone"],
+        default="Images" if unfinished else "Settings",
+        key=f"tabs-{project.id}-{unfinished}",
+    )
+    with settings:
+        _settings(store, project)
+    with classes:
+        _classes(store, project)
+    with images:
+        _images(store, line)
+    with end:
+        _danger(store, project)
+
+
+def _active(job: Job | None) -> bool:
+    return job is not None and job.state in ("waiting", "running")
+
+
+# -- settings ----------------------------------------------------------------------------------
+
+
+def _settings(store: Store, project: Project) -> None:
+    """Edit from the version that was on screen; what was typed stays until it is saved."""
+    slot = f"editing-{project.id}"
+    base, generation = st.session_state.setdefault(slot, (project, 0))
+    prefix = f"edit{project.id}-{generation}-"
+    with st.container(key=f"{prefix}form"):
+        name = st.text_input(
+            "Name of the project", base.name, key=f"{prefix}name", max_chars=projects.LONGEST_NAME
+        )
+        try:
+            typed = settings_fields(_case(store, prefix, project, base), base.settings)
+        except AlcoreError as error:
+            refusal(error)
+            return
+        if project.version != base.version and (typed, name) == (base.settings, base.name):
+            st.session_state[slot] = (project, generation + 1)
+            st.rerun()
+        save = st.button("Save", type="primary", key=f"{prefix}save")
+        if save and (typed, name.strip()) == (base.settings, base.name):
+            note("Nothing was changed.")
+        elif save:
+            _save(store, slot, base, generation, typed, name)
+        elif st.session_state.pop(f"{slot}-saved", False):
+            st.success("Saved.", icon=":material/check:")
+    if project.version != base.version:
+        _overtaken(store, project, slot, base, generation, typed, name)
+
+
+def _case(store: Store, prefix: str, project: Project, base: Project) -> Case:
+    _, role = setup.source_of(store, project.id)
+    return Case(
+        prefix=prefix,
+        holdout="share" if role != "none" else "questions",
+        has_key=project.has_key,
+        resolutions=setup.resolutions(None, base.settings.resolution),
+        imported=project.state == "ready",
+    )
+
+
+def _save(
+    store: Store,
+    slot: str,
+    base: Project,
+    generation: int,
+    typed: ProjectSettings,
+    name: str,
+) -> None:
+    try:
+        projects.edit(store, base, typed, name)
+    except StaleSettings:
+        st.rerun()
+    except AlcoreError as error:
+        refusal(error)
+        return
+    st.session_state[slot] = (projects.get(store, base.id), generation + 1)
+    st.session_state[f"{slot}-saved"] = True
+    st.rerun()
+
+
+def _overtaken(
+    store: Store,
+    project: Project,
+    slot: str,
+    base: Project,
+    generation: int,
+    typed: ProjectSettings,
+    name: str,
+) -> None:
+    """Say that somebody else saved meanwhile; what was typed here is still here."""
+    st.warning(
+        "Somebody else saved these settings since you opened them. Yours are not saved, and are "
+        "still above.",
+        icon=":material/group:",
+    )
+    row = st.container(horizontal=True)
+    if row.button("Save mine over theirs", key=f"{slot}-mine"):
+        _save(store, slot, project, generation, typed, name)
+    if row.button("Show theirs", key=f"{slot}-theirs"):
+        st.session_state[slot] = (project, generation + 1)
+        st.rerun()
+
+
+# -- classes -----------------------------------------------------------------------------------
+
+
+def _classes(store: Store, project: Project) -> None:
+    found = setup.labels_per_class(store, project.id)
+    if found:
+        note("Classes with their training labels. Keys on the Label page follow this order.")
+        chips(
+            [(c.name, f"{n:,}") for c, n in found],
+            class_colours(len(found)),
+        )
+    else:
+        note("No classes yet. Add them here, or on the Label page as they turn up.")
+    slot = f"classes-{project.id}"
+    generation = st.session_state.setdefault(slot, 0)
+    add, rename = st.columns(2, gap="large")
+    with add:
+        typed = st.text_area(
+            "New classes",
+            key=f"{slot}-{generation}-add",
+            height=110,
+            placeholder="one per line, or separated by commas",
+            help="Possible at any time. The next model knows them once they have labels.",
+        )
+        if st.button("Add", key=f"{slot}-{generation}-do-add"):
+            names = setup.split_classes(typed)
+            try:
+                projects.add_classes(store, project.id, names)
+            except AlcoreError as error:
+                refusal(error)
+            else:
+                st.session_state[slot] = generation + 1
+                st.rerun()
+    with rename:
+        if not found:
+            return
+        names_of = {c.id: c.name for c, _ in found}
+        chosen = st.selectbox(
+            "Rename", list(names_of), format_func=names_of.get, key=f"{slot}-{generation}-which"
+        )
+        name = st.text_input(
+            "New name",
+            key=f"{slot}-{generation}-{chosen}-name",
+            max_chars=projects.LONGEST_NAME,
+            help="Its labels stay with it",
+        )
+        if st.button("Rename", key=f"{slot}-{generation}-do-rename"):
+            try:
+                projects.rename_class(store, project.id, chosen, name)
+            except AlcoreError as error:
+                refusal(error)
+            else:
+                st.session_state[slot] = generation + 1
+                st.rerun()
+
+
+# -- images ------------------------------------------------------------------------------------
+
+
+def _images(store: Store, line: ProjectLine) -> None:
+    project = line.project
+    _, role = setup.source_of(store, project.id)
+    report = setup.report(store, project.id)
+    figures(
+        {
+            "imported": f"{report.images:,}",
+            "in the holdout": f"{report.holdout:,}",
+            "left out": f"{len(report.left_out):,}",
+            "labels": f"{line.labels:,}",
+        }
+    )
+    note(f"Source: {line.source}. It was fixed when the project was made.")
+    note(ROLE_WORDS[role])
+    if report.left_out:
+        out = io.StringIO()
+        write_csv(out, ["file", "reason"], setup.shown_rows(report.left_out))
+        left_out(f"{project.id}", report.left_out, out.getvalue())
+    elif project.state == "ready":
+        note("No file was left out.")
+
+
+# -- the end -----------------------------------------------------------------------------------
+
+
+def _danger(store: Store, project: Project) -> None:
+    st.markdown("#### Archive this project")
+    note(
+        "It leaves the lists, the Label page and the dashboard, and what runs for it stops. "
+        "Nothing is deleted: images, labels, models and settings stay in the workspace, and you "
+        "can take it back here at any time."
+    )
+    if st.button("Archive", icon=":material/archive:", key=f"archive-{project.id}"):
+        projects.archive(store, project.id)
+        st.session_state["show-archived"] = True
+        st.rerun()
+
+
+def _archived(store: Store, project: Project) -> None:
+    since = time.strftime("%d %B %Y", time.localtime(project.archived_at))
+    st.info(
+        plain(f"Archived on {since}. Nothing was deleted: taken back, it goes on where it was."),
+        icon=":material/archive:",
+    )
+    if st.button("Take it back", type="primary", key=f"back-{project.id}"):
+        projects.archive(store, project.id, away=False)
+        st.rerun()

@@ -1,0 +1,264 @@
+"""Owns the fields in which a project's settings are typed, for a new project and for one there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import streamlit as st
+
+from alcore.config import AUGMENTATIONS, HoldoutRule, ProjectSettings, RetrainRule
+from alcore.services import setup
+from pages._setup_text import note, sentence
+
+Fixed = Literal["share", "questions", "given"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the fields depend on besides the settings themselves."""
+
+    prefix: str
+    """Keys of the widgets begin with it."""
+    holdout: Fixed
+    """A share of the known classes, some of the questions, or a test folder that is given."""
+    has_key: bool
+    resolutions: Sequence[int]
+    imported: bool = False
+    """The images are in: what figures depend on is fixed."""
+
+
+def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
+    """Draw all fields; return what they say. Raises InvalidSettings."""
+    strategy, options, batch = _asking(case, start)
+    retrain, resolution, augmentation = _training(case, start)
+    holdout, baseline, seed = _measuring(case, start)
+    budget, guidelines = _labeling(case, start)
+    return ProjectSettings(
+        strategy=strategy,
+        strategy_options=options,
+        batch_size=batch,
+        retrain=retrain,
+        resolution=resolution,
+        augmentation=augmentation,
+        holdout=holdout,
+        baseline=baseline,
+        budget=budget,
+        seed=seed,
+        guidelines=guidelines,
+    )
+
+
+def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], int]:
+    st.markdown("#### What is asked next")
+    known = {s.name: s for s in setup.all_strategies()}
+    names = list(known)
+    left, right = st.columns([2, 1])
+    name = left.selectbox(
+        "Query strategy",
+        names,
+        names.index(start.strategy) if start.strategy in known else 0,
+        key=f"{case.prefix}strategy",
+    )
+    batch = right.number_input(
+        "Batch size",
+        1,
+        1000,
+        start.batch_size,
+        key=f"{case.prefix}batch",
+        help="Images that one model picks at once",
+    )
+    strategy = known[name]
+    note(f"{strategy.sentence} {sentence(strategy.paper)}")
+    options: dict[str, Any] = {}
+    given = start.strategy_options if start.strategy == name else {}
+    for option, column in zip(strategy.options, st.columns(2), strict=False):
+        value = given.get(option.name, option.default)
+        key = f"{case.prefix}{name}-{option.name}"
+        with column:
+            if option.kind == "strategy":
+                simple = setup.simple_strategies()
+                options[option.name] = st.selectbox(
+                    "Of which strategy",
+                    simple,
+                    simple.index(value) if value in simple else 0,
+                    key=key,
+                    help=sentence(option.sentence),
+                )
+            else:
+                options[option.name] = st.slider(
+                    option.name.capitalize(),
+                    option.low,
+                    option.high,
+                    float(value),
+                    0.05,
+                    format="percent",
+                    key=key,
+                    help=sentence(option.sentence),
+                )
+    return name, options, int(batch)
+
+
+def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str]:
+    st.markdown("#### Training")
+    rule = start.retrain
+    automatic = st.toggle(
+        "Train the next model without being asked",
+        rule.automatic,
+        key=f"{case.prefix}automatic",
+    )
+    a, b, c = st.columns(3)
+    new = a.number_input(
+        "After new labels",
+        1,
+        100_000,
+        rule.new_labels,
+        key=f"{case.prefix}new",
+        disabled=not automatic,
+        help="Labels since the last model that start the next one",
+    )
+    minimum = b.number_input(
+        "First model at the latest with",
+        2,
+        100_000,
+        rule.minimum,
+        key=f"{case.prefix}minimum",
+        disabled=not automatic,
+        help="It comes earlier once each class was seen",
+    )
+    wait = c.number_input(
+        "Pause before it starts, in seconds",
+        0.0,
+        60.0,
+        float(rule.debounce),
+        0.1,
+        key=f"{case.prefix}debounce",
+        disabled=not automatic,
+        help="Labels given in this time are still taken along",
+    )
+    a, b = st.columns([1, 2])
+    sizes = list(case.resolutions)
+    resolution = a.selectbox(
+        "Resolution",
+        sizes,
+        sizes.index(start.resolution) if start.resolution in sizes else 0,
+        format_func=lambda side: f"{side} × {side} pixels",
+        key=f"{case.prefix}resolution-{start.resolution}",
+        help="What the model sees. Twice the side takes four times as long; "
+        "annotators always see the original.",
+    )
+    kinds = list(AUGMENTATIONS)
+    augmentation = b.selectbox(
+        "Augmentation",
+        kinds,
+        kinds.index(start.augmentation),
+        format_func=lambda kind: sentence(AUGMENTATIONS[kind]),
+        key=f"{case.prefix}augmentation-{start.augmentation}",
+        help="Mirroring helps with photographs of things. It harms where left and right "
+        "mean something: digits, text, signs.",
+    )
+    return RetrainRule(automatic, int(new), int(minimum), float(wait)), resolution, augmentation
+
+
+def _measuring(case: Case, start: ProjectSettings) -> tuple[HoldoutRule, bool, int]:
+    st.markdown("#### Measuring")
+    rule, seed = start.holdout, start.seed
+    if case.imported:
+        note(
+            f"{_holdout_words(case, rule)} Seed {seed}. Both were fixed when the images came "
+            "in: figures before and after a change could not be compared. A new project can "
+            "have others."
+        )
+    else:
+        rule, seed = _holdout_fields(case, rule, seed)
+    baseline = st.toggle(
+        "Simulate random labeling beside the live curve",
+        start.baseline and case.has_key,
+        key=f"{case.prefix}baseline-{case.has_key}",
+        disabled=not case.has_key,
+        help="Shows what the strategy gains. It needs an answer key, and runs when nothing else "
+        "does.",
+    )
+    # What cannot be switched is kept as it was.
+    return rule, baseline if case.has_key else start.baseline, seed
+
+
+def _holdout_fields(case: Case, rule: HoldoutRule, seed: int) -> tuple[HoldoutRule, int]:
+    left, middle, right = st.columns(3)
+    share, questions, every = rule.share, rule.questions, rule.every
+    if case.holdout == "questions":
+        questions = left.number_input(
+            "Questions for the holdout",
+            0,
+            10_000,
+            questions,
+            key=f"{case.prefix}questions",
+            help="So many random images are asked to measure the model. "
+            "They are never trained on, and look like all others.",
+        )
+        every = middle.number_input(
+            "One question in",
+            2,
+            100,
+            every,
+            key=f"{case.prefix}every",
+            help="How often such a question comes",
+        )
+    elif case.holdout == "share":
+        with left:
+            share = st.slider(
+                "Holdout",
+                0.05,
+                0.5,
+                min(max(share, 0.05), 0.5),
+                0.05,
+                format="percent",
+                key=f"{case.prefix}share",
+                help=f"Share of the images that measures the model, at most {rule.most:,}. "
+                "Never asked, never trained on.",
+            )
+    else:
+        with left:
+            note("The holdout is the test folder: never asked, never trained on.")
+    seed = right.number_input(
+        "Seed",
+        0,
+        2**31,
+        seed,
+        key=f"{case.prefix}seed",
+        help="The same seed draws the same holdout and trains the same models",
+    )
+    return HoldoutRule(share, rule.most, int(questions), int(every)), int(seed)
+
+
+def _holdout_words(case: Case, rule: HoldoutRule) -> str:
+    if case.holdout == "questions":
+        return f"Holdout: one question in {rule.every}, until {rule.questions:,} have answers."
+    if case.holdout == "given":
+        return "Holdout: the test folder."
+    return f"Holdout: {rule.share:.0%} of the images with a known class, at most {rule.most:,}."
+
+
+def _labeling(case: Case, start: ProjectSettings) -> tuple[int | None, str]:
+    st.markdown("#### Labeling")
+    left, right = st.columns([1, 2])
+    budget = left.number_input(
+        "Budget, in labels",
+        1,
+        10_000_000,
+        start.budget,
+        step=50,
+        placeholder="no limit",
+        key=f"{case.prefix}budget",
+        help="Stopping is advised once it is used up",
+    )
+    guidelines = right.text_area(
+        "Guidelines for annotators",
+        start.guidelines,
+        key=f"{case.prefix}guidelines",
+        height=110,
+        max_chars=10_000,
+        placeholder="What belongs to which class; what to do in doubt",
+    )
+    return None if budget is None else int(budget), guidelines

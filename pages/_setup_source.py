@@ -1,0 +1,219 @@
+"""Owns the question where a new project's images come from, and the look at them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from alcore.errors import AlcoreError
+from alcore.services import setup
+from alcore.services.setup import Look
+from alcore.web.state import Store
+from pages._setup_text import note, plain, refusal
+
+Spec = dict[str, Any]
+
+KINDS = {
+    "digits": ("Handwritten digits (built in)", "1,797 small grey images, ready in a second"),
+    "shapes": ("Generated shapes", "made to measure, to try things out"),
+    "folder": ("A folder on this computer", "one folder per class, train and test, or all in one"),
+    "archive": ("A zip archive", "uploaded here, or a file on this computer"),
+    "torchvision": ("torchvision data set", "MNIST, CIFAR-10 and others, from a local copy"),
+}
+BEFORE = {
+    "folder": "Type the folder's path. What is in it appears here before anything is imported.",
+    "archive": "Choose an archive. What is in it appears here before anything is imported.",
+    "torchvision": "Press the button. What is there appears here before anything is imported.",
+}
+
+
+def choose_source(store: Store, prefix: str) -> Spec | None:
+    """Ask for a source; return its description, or None while something is missing."""
+    kinds = list(KINDS)
+    kind = st.radio(
+        "Where the images are",
+        kinds,
+        format_func=lambda k: KINDS[k][0],
+        captions=[KINDS[k][1] for k in kinds],
+        key=f"{prefix}kind",
+    )
+    asking: dict[str, Callable[[Store, str], Spec | None]] = {
+        "digits": lambda store, prefix: {"kind": "digits"},
+        "shapes": _shapes,
+        "folder": _folder,
+        "archive": _archive,
+        "torchvision": _torchvision,
+    }
+    with st.container(key=f"{prefix}source-{kind}"):
+        return asking[kind](store, prefix)
+
+
+def look_at(prefix: str, spec: Spec | None) -> Look | None:
+    """Look at a source, once for each description; show why it cannot be used."""
+    if spec is None:
+        kind = st.session_state[f"{prefix}kind"]
+        note(BEFORE.get(kind, ""))
+        return None
+    key = json.dumps(spec, sort_keys=True)
+    kept = st.session_state.get(f"{prefix}look")
+    if kept is None or kept[0] != key:
+        try:
+            with st.spinner("Looking at the images"):
+                kept = (key, setup.look(spec), None)
+        except AlcoreError as error:
+            kept = (key, None, error)
+        st.session_state[f"{prefix}look"] = kept
+    _, look, error = kept
+    if error is not None:
+        refusal(error)
+    if spec["kind"] not in ("digits", "shapes"):
+        st.button(
+            "Look again",
+            key=f"{prefix}again",
+            type="tertiary",
+            icon=":material/refresh:",
+            on_click=st.session_state.pop,
+            args=(f"{prefix}look", None),
+        )
+    return look
+
+
+def _shapes(store: Store, prefix: str) -> Spec:
+    a, b = st.columns(2)
+    size = a.number_input("Images", 2, 200_000, 1000, 500, key=f"{prefix}size")
+    classes = b.number_input("Classes", 2, setup.MOST_SHAPES, 5, key=f"{prefix}classes")
+    with st.expander("Make it harder", key=f"{prefix}harder"):
+        imbalance = st.slider(
+            "Imbalance",
+            1.0,
+            100.0,
+            1.0,
+            1.0,
+            format="%d : 1",
+            key=f"{prefix}imbalance",
+            help="Images of the most frequent class for each of the rarest",
+        )
+        duplicates = st.slider(
+            "Near-duplicates",
+            0.0,
+            0.9,
+            0.0,
+            0.05,
+            format="percent",
+            key=f"{prefix}duplicates",
+            help="Share of images that repeat another one, shifted a little and with noise",
+        )
+        ambiguity = st.slider(
+            "Ambiguity",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            format="percent",
+            key=f"{prefix}ambiguity",
+            help="Share of images that blend two shapes, the true one a little stronger",
+        )
+        seed = st.number_input("Seed of the shapes", 0, 2**31, 0, key=f"{prefix}shapes-seed")
+    return {
+        "kind": "shapes",
+        "size": int(size),
+        "classes": int(classes),
+        "imbalance": imbalance,
+        "duplicates": duplicates,
+        "ambiguity": ambiguity,
+        "seed": int(seed),
+    }
+
+
+def _folder(store: Store, prefix: str) -> Spec | None:
+    path = setup.local_path(
+        st.text_input("Path of the folder", key=f"{prefix}folder", placeholder="~/pictures/birds")
+    )
+    copy = st.radio(
+        "The originals",
+        [False, True],
+        format_func=lambda copied: "are copied" if copied else "stay where they are",
+        captions=["The folder must stay as it is", "The folder may go away afterwards"],
+        key=f"{prefix}copy",
+    )
+    return {"kind": "folder", "path": path, "copy": copy} if path else None
+
+
+def _archive(store: Store, prefix: str) -> Spec | None:
+    way = st.segmented_control(
+        "Archive",
+        ["Upload", "On this computer"],
+        default="Upload",
+        required=True,
+        key=f"{prefix}way",
+        label_visibility="collapsed",
+    )
+    if way == "Upload":
+        return _upload(store, prefix)
+    left, right = st.columns([3, 1])
+    path = setup.local_path(
+        left.text_input("Path of the archive", key=f"{prefix}zip", placeholder="~/pictures.zip")
+    )
+    limit = right.number_input(
+        "At most, MB",
+        1,
+        1_000_000,
+        500,
+        100,
+        key=f"{prefix}limit",
+        help="Larger archives are refused; raise it for one that you trust",
+    )
+    return {"kind": "archive", "path": path, "limit_mb": int(limit)} if path else None
+
+
+def _upload(store: Store, prefix: str) -> Spec | None:
+    """Take an upload into the workspace, and let go of the copy in memory."""
+    kept: Spec | None = st.session_state.get(f"{prefix}upload")
+    if kept is not None:
+        row = st.container(horizontal=True, vertical_alignment="center")
+        row.markdown(f"**{plain(kept['name'])}** is in the workspace.")
+        row.button(
+            "Choose another",
+            key=f"{prefix}another",
+            on_click=st.session_state.pop,
+            args=(f"{prefix}upload", None),
+        )
+        return kept
+    file = st.file_uploader("Zip archive", "zip", key=f"{prefix}uploader")
+    if file is None:
+        return None
+    try:
+        with st.spinner("Storing the archive"):
+            st.session_state[f"{prefix}upload"] = setup.keep_upload(store, file, file.name)
+    except AlcoreError as error:
+        refusal(error)
+        return None
+    # The widget goes with this run, and Streamlit lets go of the file.
+    st.rerun()
+
+
+def _torchvision(store: Store, prefix: str) -> Spec | None:
+    name = st.selectbox(
+        "Data set",
+        list(setup.TORCHVISION_NAMES),
+        format_func=lambda known: setup.TORCHVISION_NAMES[known],
+        key=f"{prefix}dataset",
+    )
+    root = setup.local_path(
+        st.text_input("Folder of the local copy", "~/datasets", key=f"{prefix}root")
+    )
+    download = st.toggle(
+        "Download it where it is missing",
+        key=f"{prefix}download",
+        help="Needs a network; CIFAR-10 has 170 MB, STL-10 2.6 GB",
+    )
+    if not root:
+        return None
+    spec = {"kind": "torchvision", "name": name, "root": root, "download": download}
+    # Looking may download, so it waits for a word.
+    if st.button("Look for it", key=f"{prefix}look-for"):
+        st.session_state[f"{prefix}wanted"] = spec
+    return spec if st.session_state.get(f"{prefix}wanted") == spec else None

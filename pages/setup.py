@@ -1,0 +1,108 @@
+"""Owns the set-up page: the list of projects, and which of them, or a new one, is shown."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from alcore.services import setup
+from alcore.services.setup import ProjectLine
+from alcore.web import state
+from alcore.web.state import Store
+from pages._setup_new import new_project
+from pages._setup_project import show_project
+from pages._setup_text import STYLE, note, plain
+
+NEW = "new"
+SETTLING = 3.0
+"""Seconds in which a project that was just made is shown, whatever the address says: the second
+click of a double click still comes with the address of the form."""
+
+
+def page() -> None:
+    store = state.store()
+    st.html(STYLE)
+    listing, detail = st.columns([1, 3.2], gap="large")
+    with listing:
+        chosen = _list(store)
+    with detail:
+        if chosen is not None:
+            show_project(store, chosen)
+        else:
+            made = new_project(store)
+            if made is not None:
+                st.session_state["just-made"] = (str(made), time.monotonic())
+                st.rerun()
+
+
+def _list(store: Store) -> ProjectLine | None:
+    """Draw the list; return the project that is shown, or None for a new one."""
+    st.button(
+        "New project",
+        key="new-project",
+        icon=":material/add:",
+        width="stretch",
+        on_click=_go_to,
+        args=(NEW,),
+    )
+    archived = st.session_state.get("show-archived", False)
+    everything = setup.overview(store, archived=True)
+    asked = _asked(everything)
+    shown = {
+        str(line.project.id): line
+        for line in everything
+        if archived or line.project.archived_at is None or str(line.project.id) == asked
+    }
+    if shown:
+        # The address decides; the list follows it.
+        st.session_state["project-choice"] = asked if asked in shown else None
+        st.radio(
+            "Projects",
+            list(shown),
+            index=None,
+            format_func=lambda key: plain(shown[key].project.name),
+            captions=[_caption(line) for line in shown.values()],
+            key="project-choice",
+            on_change=_chosen,
+            width="stretch",
+        )
+    else:
+        note("Projects appear here once you have made one.")
+    if any(line.project.archived_at is not None for line in everything):
+        st.toggle("Show archived ones", key="show-archived")
+    return shown.get(asked)
+
+
+def _asked(everything: list[ProjectLine]) -> str:
+    """Read which project the address names, else the one chosen before, else the first."""
+    known = [str(line.project.id) for line in everything]
+    fresh = [str(line.project.id) for line in everything if line.project.archived_at is None]
+    made, at = st.session_state.get("just-made", ("", 0.0))
+    asked = st.query_params.get("project", "")
+    if made in known and time.monotonic() - at < SETTLING:
+        asked = made
+    elif asked not in known and asked != NEW:
+        before = str(st.session_state.get("chosen_project", ""))
+        asked = before if before in fresh else fresh[0] if fresh else NEW
+    st.query_params["project"] = asked
+    if asked != NEW:
+        st.session_state["chosen_project"] = int(asked)
+    return asked
+
+
+def _chosen() -> None:
+    _go_to(st.session_state["project-choice"])
+
+
+def _go_to(project: str) -> None:
+    st.session_state.pop("just-made", None)
+    st.query_params["project"] = project
+
+
+def _caption(line: ProjectLine) -> str:
+    words = f"{line.source} · {line.images:,} images · {line.labels:,} labels · {line.state}"
+    return plain(words)
+
+
+page()
