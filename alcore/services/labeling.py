@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import statistics
 import time
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
+from alcore import pool
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.training import next_due, request_if_due, rng
-from alcore.records import Annotator, LabelEvent, Lease, Project
+from alcore.records import Annotator, LabelEvent, Lease, Origin, Project
 from alcore.store import Connection, Store, items, jobs, labels, projects, queue, rounds
 
 SHORTEST_LEASE = 60.0
@@ -40,7 +44,7 @@ def annotator(store: Store, name: str) -> Annotator:
 
     Raises NotAllowed for an empty or very long name and for one that was shut out.
     """
-    name = " ".join(name.split())
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise NotAllowed(f"a name has 1 to {LONGEST_NAME} visible characters; got {name!r}")
     with store.write() as connection:
@@ -56,12 +60,13 @@ def claim(
     """Renew the leases in `hold` and lease up to n more images, in the order of the queue."""
     now = time.time()
     with store.write() as connection:
+        _check_active(connection, annotator_id)
         project = projects.get(connection, project_id)
         ranking, _ = projects.ranking(connection, project_id)
         expires_at = now + _lease_length(connection, project_id, n + len(hold))
         held = queue.renew(connection, client, hold, now, expires_at)
         leases: list[Lease] = []
-        if n > 0 and project.state == "ready":
+        if n > 0 and project.state == "ready" and project.archived_at is None:
             leases = queue.claim(connection, project_id, annotator_id, client, n, now, expires_at)
             if len(leases) < n and _refill(connection, project):
                 leases += queue.claim(
@@ -103,6 +108,7 @@ def answer(
     if kind not in ("label", "skip", "unsure"):
         raise NotAllowed(f"an answer is a label, skip or unsure; got {kind!r}")
     with store.write() as connection:
+        _check_active(connection, annotator_id)
         project = projects.get(connection, project_id)
         known = labels.by_key(connection, key)
         if known is not None:
@@ -120,7 +126,7 @@ def answer(
             kind=kind,
             class_id=class_id if kind == "label" else None,
             key=key,
-            origin=lease.origin if lease else "random",
+            origin=lease.origin if lease else _origin_in_queue(connection, project_id, item_id),
             now=now,
             token=token,
             client_time=client_time,
@@ -152,10 +158,15 @@ def undo(
     """
     now = time.time()
     with store.write() as connection:
+        _check_active(connection, annotator_id)
         target = labels.by_key(connection, undoes)
         if target is None or target.annotator_id != annotator_id or target.kind == "undo":
             raise NothingToUndo("there is no answer of yours to take back")
-        repeated = labels.by_key(connection, key) is not None
+        items.get(connection, project_id, target.item_id)
+        known = labels.by_key(connection, key)
+        if known is not None and (known.kind, known.item_id) != ("undo", target.item_id):
+            raise NothingToUndo("this undo's key belongs to something else")
+        repeated = known is not None
         if not repeated and target.undone:
             raise NothingToUndo("this answer was taken back before")
         origin, round_id = labels.provenance(connection, target.id)
@@ -195,6 +206,7 @@ def revisit(
     """Lease an image to change its answer; return the lease and the class that it has now."""
     now = time.time()
     with store.write() as connection:
+        _check_active(connection, annotator_id)
         items.get(connection, project_id, item_id)
         current = labels.current(connection, item_id)
         lease = queue.claim_item(
@@ -312,6 +324,12 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
     }
 
 
+def _check_active(connection: Connection, annotator_id: int) -> None:
+    found = labels.annotator_by_id(connection, annotator_id)
+    if found is None or not found.active:
+        raise NotAllowed("you may not label here any more; ask the project's owner")
+
+
 def _own(event: LabelEvent, annotator_id: int) -> None:
     if event.annotator_id != annotator_id:
         raise NotAllowed("this answer's key belongs to somebody else's answer")
@@ -337,28 +355,48 @@ def _lease_for_answer(
     return None
 
 
+def _origin_in_queue(connection: Connection, project_id: int, item_id: int) -> Origin:
+    """Say where a question came from whose lease is gone."""
+    found = queue.entry(connection, project_id, item_id)
+    return found["origin"] if found else "random"
+
+
 def _refill(connection: Connection, project: Project) -> bool:
-    """Queue random items when the ranked ones are used up; return whether any were left."""
-    queued = queue.queued(connection, project.id)
-    for origin, left in (
-        ("random", items.unlabeled(connection, project.id)),
-        ("holdout", items.unanswered_holdout(connection, project.id)),
-    ):
-        fresh = [int(i) for i in left if int(i) not in queued]
-        if fresh:
-            order = rng(project.settings, "refill", len(queued)).permutation(fresh)[:REFILL]
-            queue.extend(connection, project.id, order.tolist(), origin, "random")
-            return True
-    return False
+    """Queue random items when the ranked ones are used up; return whether any were left.
+
+    Holdout questions are mixed in as they are among ranked ones.
+    """
+    queued = np.array(sorted(queue.queued(connection, project.id)), dtype=np.int64)
+    left = np.setdiff1d(items.unlabeled(connection, project.id), queued)
+    questions = np.setdiff1d(items.unanswered_holdout(connection, project.id), queued)
+    generator = rng(project.settings, "refill", labels.last_event(connection, project.id))
+    order = pool.mix_in(
+        generator.permutation(left)[:REFILL].tolist(),
+        questions,
+        project.settings.holdout.every,
+        generator,
+    )
+    if not order:
+        return False
+    hidden = set(questions.tolist())
+    queue.extend(
+        connection,
+        project.id,
+        [(item_id, "holdout" if item_id in hidden else "random") for item_id in order],
+        "random",
+    )
+    return True
 
 
 def _why_nothing(connection: Connection, project: Project, now: float) -> str:
-    if project.state == "importing":
+    if project.archived_at is not None:
+        return "The project was put away."
+    if project.state != "ready":
         job = jobs.newest(connection, project.id, "import")
-        share = f": {job.progress:.0%}" if job and job.state == "running" else ""
+        if job is None or job.state not in ("waiting", "running"):
+            return "The import did not finish; the set-up page says why and can go on with it."
+        share = f": {job.progress:.0%}" if job.state == "running" else ""
         return f"The import is still running{share}."
-    if project.state == "failed":
-        return "The import failed; the set-up page says why."
     left = len(items.unlabeled(connection, project.id)) + len(
         items.unanswered_holdout(connection, project.id)
     )

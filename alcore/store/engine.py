@@ -76,6 +76,9 @@ class Store:
             from alcore.store.migrate import upgrade
 
             upgrade(store._writer)
+        except WorkspaceUnusable:
+            store.close()
+            raise
         except DatabaseError as error:
             store.close()
             raise WorkspaceUnusable(

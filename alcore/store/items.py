@@ -11,7 +11,9 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownItem
 from alcore.records import Item, SkippedFile
-from alcore.store.tables import current_answer, current_label, item, project, skipped_file
+from alcore.store.tables import answer, item, project, skipped_file
+
+_answered = select(answer.c.item_id).where(answer.c.item_id == item.c.id).exists()
 
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -38,9 +40,11 @@ def skipped(connection: Connection, project_id: int) -> list[SkippedFile]:
 
 def get(connection: Connection, project_id: int, item_id: int) -> Item:
     """Read one item of a project. Raises UnknownItem."""
-    row = connection.execute(
-        select(item).where(item.c.id == item_id, item.c.project_id == project_id)
-    ).one_or_none()
+    row = None
+    if 0 < item_id < 2**63:  # more does not fit into a column
+        row = connection.execute(
+            select(item).where(item.c.id == item_id, item.c.project_id == project_id)
+        ).one_or_none()
     if row is None:
         raise UnknownItem(f"project {project_id} has no item {item_id}")
     return Item(**row._mapping)
@@ -89,10 +93,9 @@ def move_to_holdout(connection: Connection, item_ids: Sequence[int]) -> None:
 
 def unlabeled(connection: Connection, project_id: int) -> np.ndarray:
     """Read the ids of pool items without an answer, by position; (P,) int64."""
-    answered = select(current_answer.c.item_id).where(current_answer.c.project_id == project_id)
     rows = connection.execute(
         select(item.c.id)
-        .where(item.c.project_id == project_id, item.c.split == "pool", item.c.id.not_in(answered))
+        .where(item.c.project_id == project_id, item.c.split == "pool", ~_answered)
         .order_by(item.c.position)
     ).scalars()
     return np.fromiter(rows, np.int64)
@@ -103,7 +106,6 @@ def unanswered_holdout(connection: Connection, project_id: int) -> np.ndarray:
 
     In a project with an answer key there are none: its holdout is known from the start.
     """
-    answered = select(current_answer.c.item_id).where(current_answer.c.project_id == project_id)
     rows = connection.execute(
         select(item.c.id)
         .join(project, project.c.id == item.c.project_id)
@@ -111,7 +113,7 @@ def unanswered_holdout(connection: Connection, project_id: int) -> np.ndarray:
             item.c.project_id == project_id,
             item.c.split == "holdout",
             project.c.role != "answer key",
-            item.c.id.not_in(answered),
+            ~_answered,
         )
         .order_by(item.c.position)
     ).scalars()
@@ -121,10 +123,13 @@ def unanswered_holdout(connection: Connection, project_id: int) -> np.ndarray:
 def labeled(connection: Connection, project_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Read the training labels: item ids and class ids, each (L,) int64, in order of answer."""
     rows = connection.execute(
-        select(current_label.c.item_id, current_label.c.class_id)
-        .join(item, item.c.id == current_label.c.item_id)
-        .where(current_label.c.project_id == project_id, item.c.split == "pool")
-        .order_by(current_label.c.id)
+        select(answer.c.item_id, answer.c.class_id)
+        .where(
+            answer.c.project_id == project_id,
+            answer.c.split == "pool",
+            answer.c.class_id.is_not(None),
+        )
+        .order_by(answer.c.event_id)
     ).all()
     return _two(rows)
 
@@ -140,9 +145,13 @@ def holdout(connection: Connection, project_id: int) -> tuple[np.ndarray, np.nda
     )
     if role != "answer key":
         query = (
-            select(item.c.id, current_label.c.class_id)
-            .join(current_label, current_label.c.item_id == item.c.id)
-            .where(item.c.project_id == project_id, item.c.split == "holdout")
+            select(item.c.id, answer.c.class_id)
+            .join(answer, answer.c.item_id == item.c.id)
+            .where(
+                item.c.project_id == project_id,
+                item.c.split == "holdout",
+                answer.c.class_id.is_not(None),
+            )
         )
     return _two(connection.execute(query.order_by(item.c.position)).all())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, select, text, update
+from sqlalchemy import Connection, Row, case, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import JobCancelled
@@ -19,6 +19,8 @@ from alcore.store.tables import job
 
 ATTEMPTS = 3
 """A job whose process died this often has failed."""
+_RECENT = 10
+"""Among so many newest jobs of a kind are the running and the waiting one."""
 _URGENCY = case({"import": 0, "train": 1, "baseline": 2}, value=job.c.kind)
 
 
@@ -241,23 +243,26 @@ def cancelled(connection: Connection, job_id: int) -> bool:
 
 def newest(connection: Connection, project_id: int, kind: JobKind) -> Job | None:
     """Read the job of a kind that matters now: running, else waiting, else the last that ended."""
-    order = case({"running": 0, "waiting": 1}, value=job.c.state, else_=2)
-    row = connection.execute(
+    rows = connection.execute(
         select(job)
         .where(job.c.project_id == project_id, job.c.kind == kind)
-        .order_by(order, job.c.id.desc())
-        .limit(1)
-    ).one_or_none()
-    return row and _record(row)
+        .order_by(job.c.id.desc())
+        .limit(_RECENT)
+    ).all()
+    order = {"running": 0, "waiting": 1}
+    return _record(min(rows, key=lambda row: order.get(row.state, 2))) if rows else None
 
 
 def trained_until(connection: Connection, project_id: int) -> int:
     """Read the newest label event that any training, finished or not, has started from."""
+    last = literal_column("json_extract(args, '$.last_event')")
     return (
         connection.execute(
-            select(func.max(text("json_extract(args, '$.last_event')")))
+            select(last)
             .select_from(job)
-            .where(job.c.project_id == project_id, job.c.kind == "train")
+            .where(job.c.project_id == project_id, job.c.kind == "train", last.is_not(None))
+            .order_by(job.c.id.desc())
+            .limit(1)
         ).scalar()
         or 0
     )

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 from alcore.records import Annotator, Kind, Label, LabelEvent, Origin
 from alcore.store.tables import (
     annotator,
-    current_answer,
+    answer,
     current_label,
     item,
     label_event,
@@ -115,9 +115,7 @@ def last_event(connection: Connection, project_id: int) -> int:
 def answered(connection: Connection, item_id: int) -> bool:
     """Tell whether an item has a label, an import or an unsure that was not undone."""
     return (
-        connection.execute(
-            select(current_answer.c.id).where(current_answer.c.item_id == item_id)
-        ).first()
+        connection.execute(select(answer.c.event_id).where(answer.c.item_id == item_id)).first()
         is not None
     )
 
@@ -153,30 +151,42 @@ def history(
 
 def counts_since(connection: Connection, project_id: int, since: float) -> dict[int, int]:
     """Count labels per annotator id since an instant; undone ones do not count."""
-    rows = connection.execute(
+    given = connection.execute(
         select(label_event.c.annotator_id, func.count())
         .where(
             label_event.c.project_id == project_id,
             label_event.c.kind == "label",
             label_event.c.created_at >= since,
-            _not_undone,
         )
         .group_by(label_event.c.annotator_id)
     )
-    return dict(rows.tuples().all())
+    counts = dict(given.tuples().all())
+    # Undone ones are few: to look each label's undo up takes ten times as long.
+    taken_back = connection.execute(
+        select(label_event.c.annotator_id, func.count())
+        .join(_undo, _undo.c.undoes == label_event.c.id)
+        .where(
+            _undo.c.project_id == project_id,
+            _undo.c.kind == "undo",
+            label_event.c.kind == "label",
+            label_event.c.created_at >= since,
+        )
+        .group_by(label_event.c.annotator_id)
+    )
+    return counts | {who: counts[who] - n for who, n in taken_back.tuples()}
 
 
 def per_class(connection: Connection, project_id: int, after: int = 0) -> dict[int, int]:
     """Count current training labels per class id, of events newer than the event `after`."""
     rows = connection.execute(
-        select(current_label.c.class_id, func.count())
-        .join(item, item.c.id == current_label.c.item_id)
+        select(answer.c.class_id, func.count())
         .where(
-            current_label.c.project_id == project_id,
-            current_label.c.id > after,
-            item.c.split == "pool",
+            answer.c.project_id == project_id,
+            answer.c.split == "pool",
+            answer.c.class_id.is_not(None),
+            answer.c.event_id > after,
         )
-        .group_by(current_label.c.class_id)
+        .group_by(answer.c.class_id)
     )
     return dict(rows.tuples().all())
 

@@ -6,12 +6,17 @@ from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 
+from alcore.errors import WorkspaceUnusable
+
 HEAD = "0001"
 """The newest revision; a database that is there already starts without importing Alembic."""
 
 
 def upgrade(engine: Engine) -> None:
-    """Create the schema, or bring an older one up to date; several processes may try at once."""
+    """Create the schema, or bring an older one up to date; several processes may try at once.
+
+    Raises WorkspaceUnusable for a database of a newer alcore.
+    """
     with engine.begin() as connection:
         if inspect(connection).has_table("alembic_version"):
             found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -19,8 +24,15 @@ def upgrade(engine: Engine) -> None:
                 return
         from alembic import command
         from alembic.config import Config
+        from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise WorkspaceUnusable(
+                f"{engine.url.database} was written by another version of alcore ({error}); "
+                f"this one knows revision {HEAD}"
+            ) from error

@@ -90,6 +90,11 @@ def save_settings(
         )
 
 
+def set_role(connection: Connection, project_id: int, role: Role) -> None:
+    """Say what the known classes of a source turned out to be."""
+    connection.execute(update(project).where(project.c.id == project_id).values(role=role))
+
+
 def set_state(
     connection: Connection, project_id: int, state: str, channels: int | None = None
 ) -> None:

@@ -10,11 +10,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text, update
 
 from alcore.records import Lease, Origin
 from alcore.store import projects
-from alcore.store.tables import annotator, item, lease, queue_item, round_
+from alcore.store.tables import annotator, answer, item, lease, queue_item, round_
 
 SKIP_PAUSE = 10
 """Answers that a person gives before an image that they skipped comes back."""
@@ -30,12 +30,12 @@ _CLAIM = text(
     FROM queue_item q
     WHERE q.project_id = :project AND q.ranking = :ranking
       AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now)
-      AND NOT EXISTS (SELECT 1 FROM current_answer a WHERE a.item_id = q.item_id)
+      AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id)
       AND (SELECT count(*) FROM label_event s WHERE s.item_id = q.item_id AND s.kind = 'skip'
            AND s.annotator_id = :annotator
            AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = s.id)) < :skips
     ORDER BY EXISTS (SELECT 1 FROM label_event s WHERE s.item_id = q.item_id AND s.kind = 'skip'
-                     AND s.annotator_id = :annotator AND s.id > :recent
+                     AND s.annotator_id = :annotator AND s.id >= :recent
                      AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = s.id)),
              q.rank
     LIMIT :n
@@ -94,15 +94,22 @@ def queued(connection: Connection, project_id: int) -> set[int]:
 
 
 def extend(
-    connection: Connection, project_id: int, item_ids: Sequence[int], origin: Origin, reason: str
+    connection: Connection, project_id: int, items: Sequence[tuple[int, Origin]], reason: str
 ) -> None:
-    """Append items that are not queued yet to the queue that is served now."""
+    """Append items that are not queued yet, and drop those that are answered."""
     number, _ = projects.ranking(connection, project_id)
     first = connection.execute(
         select(func.coalesce(func.max(queue_item.c.rank), -1) + 1).where(
             queue_item.c.project_id == project_id, queue_item.c.ranking == number
         )
     ).scalar_one()
+    connection.execute(
+        delete(queue_item).where(
+            queue_item.c.project_id == project_id,
+            queue_item.c.ranking == number,
+            queue_item.c.item_id.in_(select(answer.c.item_id)),
+        )
+    )
     connection.execute(
         insert(queue_item),
         [
@@ -114,7 +121,7 @@ def extend(
                 "reason": reason,
                 "origin": origin,
             }
-            for i, item_id in enumerate(item_ids)
+            for i, (item_id, origin) in enumerate(items)
         ],
     )
 
@@ -164,13 +171,20 @@ def claim_item(
     token: str | None = None,
     round_id: int | None = None,
 ) -> Lease | None:
-    """Lease one given item, or return None while somebody else holds it."""
-    held = connection.execute(
-        select(lease.c.client).where(lease.c.item_id == item_id, lease.c.expires_at > now)
-    ).scalar()
-    if held is not None and held != client:
-        return None
+    """Lease one given item, or return None while somebody else holds it or the token is used."""
     token = token or secrets.token_hex(16)
+    in_the_way = connection.execute(
+        select(lease.c.item_id).where(
+            or_(
+                (lease.c.item_id == item_id)
+                & (lease.c.expires_at > now)
+                & (lease.c.client != client),
+                (lease.c.item_id != item_id) & (lease.c.token == token),
+            )
+        )
+    ).first()
+    if in_the_way is not None:
+        return None
     connection.execute(delete(lease).where(lease.c.item_id == item_id))
     connection.execute(
         insert(lease).values(

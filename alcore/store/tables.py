@@ -1,7 +1,8 @@
 """Owns the table definitions; each change here goes with one file in `migrations/versions`.
 
 Instants are Unix seconds in UTC (float). `label_event` is append-only: triggers refuse update
-and delete. The current label of an item is the view `current_label`.
+and delete. What counts of it is kept in `answer`, by a trigger; the views `current_answer` and
+`current_label` show it as events.
 """
 
 from sqlalchemy import (
@@ -77,6 +78,7 @@ item = Table(
     UniqueConstraint("project_id", "position"),
     UniqueConstraint("project_id", "content_hash"),
     CheckConstraint("split in ('pool', 'holdout')", name="ck_item_split"),
+    Index("ix_item_split", "project_id", "split", "position"),
 )
 
 skipped_file = Table(
@@ -126,8 +128,24 @@ label_event = Table(
     Index("ix_label_event_item", "item_id", "id"),
     Index("ix_label_event_project", "project_id", "id"),
     Index("ix_label_event_annotator", "annotator_id", "project_id", "id"),
+    Index("ix_label_event_time", "project_id", "kind", "created_at", "annotator_id"),
     sqlite_autoincrement=True,
 )
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("event_id", ForeignKey("label_event.id"), nullable=False),
+    Column("class_id", ForeignKey("project_class.id")),
+    Column("split", String, nullable=False),
+    Index("ix_answer_class", "project_id", "split", "class_id", "event_id"),
+)
+"""The last label, import or unsure (no class) of an item that was not undone.
+
+Written by a trigger on `label_event` alone: to find it in the log takes 0.3 s at 20,000 labels.
+"""
 
 queue_item = Table(
     "queue_item",
@@ -217,10 +235,11 @@ job = Table(
         sqlite_where=text("state = 'waiting'"),
     ),
     Index("ix_job_state", "state", "not_before"),
+    Index("ix_job_project", "project_id", "kind", "id"),
 )
 
 _answer = [Column(c.name, c.type) for c in label_event.columns]
 current_answer = Table("current_answer", MetaData(), *_answer)
-"""View: the last label, import or unsure of an item that was not undone."""
+"""View: the events that `answer` names."""
 current_label = Table("current_label", MetaData(), *[Column(c.name, c.type) for c in _answer])
 """View: current answers but for the unsure ones; what a model is trained on."""

@@ -8,16 +8,23 @@ down_revision = None
 
 CURRENT_ANSWER = """
 CREATE VIEW current_answer AS
-SELECT e.* FROM label_event e
-WHERE e.kind IN ('label', 'import', 'unsure')
-  AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = e.id)
-  AND NOT EXISTS (
-    SELECT 1 FROM label_event later
-    WHERE later.item_id = e.item_id AND later.id > e.id
-      AND later.kind IN ('label', 'import', 'unsure')
-      AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = later.id))
+SELECT e.* FROM answer a JOIN label_event e ON e.id = a.event_id
 """
-CURRENT_LABEL = "CREATE VIEW current_label AS SELECT * FROM current_answer WHERE kind != 'unsure'"
+CURRENT_LABEL = """
+CREATE VIEW current_label AS
+SELECT e.* FROM answer a JOIN label_event e ON e.id = a.event_id WHERE a.class_id IS NOT NULL
+"""
+ANSWERS = """
+CREATE TRIGGER label_event_answers AFTER INSERT ON label_event WHEN new.kind != 'skip' BEGIN
+  DELETE FROM answer WHERE item_id = new.item_id;
+  INSERT INTO answer (item_id, project_id, event_id, class_id, split)
+  SELECT e.item_id, e.project_id, e.id, e.class_id, i.split
+  FROM label_event e JOIN item i ON i.id = e.item_id
+  WHERE e.item_id = new.item_id AND e.kind IN ('label', 'import', 'unsure')
+    AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = e.id)
+  ORDER BY e.id DESC LIMIT 1;
+END
+"""
 
 
 def upgrade() -> None:
@@ -83,6 +90,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_job_project_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
     )
+    op.create_index("ix_job_project", "job", ["project_id", "kind", "id"], unique=False)
     op.create_index("ix_job_state", "job", ["state", "not_before"], unique=False)
     op.create_index(
         "uq_job_running",
@@ -164,6 +172,7 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("project_id", "position", name=op.f("uq_item_project_id_position")),
     )
+    op.create_index("ix_item_split", "item", ["project_id", "split", "position"], unique=False)
     op.create_table(
         "label_event",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -212,7 +221,34 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_label_event_item", "label_event", ["item_id", "id"], unique=False)
+    op.create_index(
+        "ix_label_event_time",
+        "label_event",
+        ["project_id", "kind", "created_at", "annotator_id"],
+        unique=False,
+    )
     op.create_index("ix_label_event_project", "label_event", ["project_id", "id"], unique=False)
+    op.create_table(
+        "answer",
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("event_id", sa.Integer(), nullable=False),
+        sa.Column("class_id", sa.Integer(), nullable=True),
+        sa.Column("split", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["class_id"], ["project_class.id"], name=op.f("fk_answer_class_id")
+        ),
+        sa.ForeignKeyConstraint(["event_id"], ["label_event.id"], name=op.f("fk_answer_event_id")),
+        sa.ForeignKeyConstraint(["item_id"], ["item.id"], name=op.f("fk_answer_item_id")),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_answer_project_id")),
+        sa.PrimaryKeyConstraint("item_id", name=op.f("pk_answer")),
+    )
+    op.create_index(
+        "ix_answer_class",
+        "answer",
+        ["project_id", "split", "class_id", "event_id"],
+        unique=False,
+    )
     op.create_table(
         "lease",
         sa.Column("item_id", sa.Integer(), nullable=False),
@@ -257,6 +293,7 @@ def upgrade() -> None:
     )
     op.execute(CURRENT_ANSWER)
     op.execute(CURRENT_LABEL)
+    op.execute(ANSWERS)
     for verb in ("update", "delete"):
         op.execute(
             f"CREATE TRIGGER label_event_no_{verb} BEFORE {verb} ON label_event "
