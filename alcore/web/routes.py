@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import json
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -28,6 +28,7 @@ from alcore.errors import (
     NothingToUndo,
     UnknownItem,
     UnknownProject,
+    UnreadableImage,
 )
 from alcore.records import Lease
 from alcore.services import images, labeling, projects
@@ -38,6 +39,7 @@ STATUS: dict[type[AlcoreError], int] = {
     NotAllowed: 401,
     UnknownItem: 404,
     UnknownProject: 404,
+    UnreadableImage: 404,
     LeaseExpired: 409,
     NothingToUndo: 409,
     InvalidSettings: 422,
@@ -77,10 +79,14 @@ async def _body(request: Request) -> Body:
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise NotAllowed("requests from other sites are refused")
-    raw = await request.body()
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > MOST_BODY:
+            break
     try:
         body = json.loads(raw) if len(raw) <= MOST_BODY else None
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise InvalidSettings(f"the body must be a JSON object of at most {MOST_BODY} bytes")
@@ -97,21 +103,33 @@ def _ticket(request: Request, body: Body) -> Ticket:
 
 def _text(body: Body, name: str, default: str | None = None, longest: int = 2_000) -> str:
     value = body.get(name, default)
-    if not isinstance(value, str) or len(value) > longest or (default is None and not value):
+    if not _is_text(value) or len(value) > longest or (default is None and not value):
         raise InvalidSettings(f"{name} must be a text of 1 to {longest} characters; got {value!r}")
     return value
 
 
+def _is_text(value: Any) -> bool:
+    """Tell whether a value is a text that can be stored: JSON may hold halves of characters."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
 def _number(body: Body, name: str, low: float, high: float) -> float:
     value = body.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # NaN
         raise InvalidSettings(f"{name} must be a number; got {value!r}")
     return min(max(value, low), high)
 
 
+def _id(body: Body, name: str) -> int:
+    value = body.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**53:
+        raise InvalidSettings(f"{name} must be a whole number above 0; got {value!r}")
+    return value
+
+
 def _texts(body: Body, name: str) -> list[str]:
     value = body.get(name, [])
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+    if not isinstance(value, list) or not all(map(_is_text, value)):
         raise InvalidSettings(f"{name} must be a list of texts; got {value!r}")
     return value[:MOST_IMAGES]
 
@@ -159,9 +177,9 @@ def answer(request: Request, ticket: Ticket, body: Body) -> Body:
         key=_text(body, "key", longest=100),
         client=_text(body, "client", longest=100),
         token=_text(body, "token", longest=100),
-        item_id=int(_number(body, "item", 0, 2**53)),
+        item_id=_id(body, "item"),
         kind=_text(body, "kind"),
-        class_id=None if body.get("class") is None else int(_number(body, "class", 0, 2**53)),
+        class_id=None if body.get("class") is None else _id(body, "class"),
         seconds=None if body.get("seconds") is None else _number(body, "seconds", 0, 3600),
         client_time=None if body.get("at") is None else _number(body, "at", 0, 2**40),
         suggestion_shown=body.get("suggestion_shown") is True,
@@ -188,7 +206,7 @@ def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
         ticket.project_id,
         ticket.annotator_id,
         _text(body, "client", longest=100),
-        int(_number(body, "item", 0, 2**53)),
+        _id(body, "item"),
     )
     return {"image": _image(lease, ticket.project_id), "current": current}
 
@@ -209,10 +227,9 @@ def status(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def history(request: Request, ticket: Ticket, body: Body) -> Body:
-    n = request.query_params.get("n", "12")
-    found = labeling.history(
-        state.store(), ticket.project_id, ticket.annotator_id, int(n) if n.isdigit() else 12
-    )
+    n = request.query_params.get("n", "")
+    n = int(n) if n.isdecimal() and len(n) <= 3 else 12
+    found = labeling.history(state.store(), ticket.project_id, ticket.annotator_id, n)
     return {
         "events": [
             {
@@ -258,17 +275,24 @@ async def health(request: Request) -> Response:
     return JSONResponse({"ok": True})
 
 
+class _IdConvertor(IntegerConvertor):
+    """An id in an address: no more digits than a column holds."""
+
+    regex = "[0-9]{1,15}"
+
+
 def routes() -> list[Route]:
     """List all routes of the board."""
     posts = (claim, answer, undo, revisit, release)
+    register_url_convertor("id", _IdConvertor())
     return [
         Route("/alcore/health", health),
         *(
-            Route(f"/board/{{project_id:int}}/{post.__name__}", _answering(post), methods=["POST"])
+            Route(f"/board/{{project_id:id}}/{post.__name__}", _answering(post), methods=["POST"])
             for post in posts
         ),
-        Route("/board/{project_id:int}/status", _answering(status)),
-        Route("/board/{project_id:int}/history", _answering(history)),
-        Route("/board/{project_id:int}/why/{item_id:int}", _answering(why)),
-        Route("/board/{project_id:int}/pixels/{item_id:int}", pixels),
+        Route("/board/{project_id:id}/status", _answering(status)),
+        Route("/board/{project_id:id}/history", _answering(history)),
+        Route("/board/{project_id:id}/why/{item_id:id}", _answering(why)),
+        Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
     ]

@@ -8,16 +8,21 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from itsdangerous import BadSignature, SignatureExpired, Signer, URLSafeTimedSerializer
 
 from alcore.config import Workspace
-from alcore.errors import NotAllowed
+from alcore.errors import NotAllowed, WorkspaceUnusable
 
 LIFE = 12 * 3600
 """A ticket works for this long; the board is handed a fresh one at half of it."""
+
+
+SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,11 @@ class TicketOffice:
     def of(cls, workspace: Workspace) -> Self:
         """Open the office of a workspace, making its secret on first use."""
         path = workspace.root / "secret"
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls(path.read_bytes())
-        with os.fdopen(handle, "wb") as file:
-            secret = secrets.token_bytes(32)
-            file.write(secret)
+        if not path.exists():
+            _make_secret(path)
+        secret = path.read_bytes()
+        if len(secret) < SECRET_BYTES:
+            raise WorkspaceUnusable(f"{path} is damaged; delete it and start again")
         return cls(secret)
 
     def issue(self, project_id: int, annotator_id: int) -> str:
@@ -74,3 +77,18 @@ class TicketOffice:
         """Raise NotAllowed where a signature is not this project's."""
         if not self._pixels.verify_signature(str(project_id), signature):
             raise NotAllowed("this link has no valid signature; reload the page")
+
+
+def _make_secret(path: Path) -> None:
+    """Write a secret whole or not at all; of several processes at once, the first one wins."""
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        beside.unlink()
