@@ -8,17 +8,18 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from alcore import __version__, strategies
 from alcore.config import AUGMENTATIONS, RESOLUTIONS, ProjectSettings, Runtime
 from alcore.errors import AlcoreError
-from alcore.records import Project
+from alcore.records import Job, Project
 from alcore.services import exporting, projects, training
 from alcore.store import Store
 
@@ -31,6 +32,7 @@ examples:
   python -m alcore train birds
   python -m alcore export birds --out labels.csv
 """
+T = TypeVar("T")
 GENERATED = ("digits", "shapes")
 
 
@@ -149,12 +151,13 @@ def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
             print(f"note: {note}", file=sys.stderr)
         project_id = projects.create(store, name, spec, role, settings, classes)
     started = time.monotonic()
-    failure = _with_progress(
+    _with_progress(
         lambda: projects.import_now(store, project_id, runtime.threads),
         lambda: projects.import_job(store, project_id),
+        lambda: projects.stop_import(store, project_id),
     )
-    if failure is not None:
-        raise failure
+    if projects.get(store, project_id).state != "ready":
+        raise AlcoreError("the import did not finish; run the same command again to go on")
     counts = projects.item_counts(store, project_id)
     left_out = projects.skipped_files(store, project_id)
     for file in left_out[:20]:
@@ -198,17 +201,14 @@ def _spec(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _train(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     project = projects.named(store, chosen.project)
-    done: list[Any] = []
-    failure = _with_progress(
-        lambda: done.append(training.train_now(store, project.id, runtime.threads)),
+    summary = _with_progress(
+        lambda: training.train_now(store, project.id, runtime.threads),
         lambda: training.status(store, project.id).job,
+        lambda: training.stop(store, project.id),
     )
-    if failure is not None:
-        raise failure
     if chosen.json:
-        print(json.dumps(asdict(done[0]), indent=2))
+        print(json.dumps(asdict(summary), indent=2))
         return 0
-    (summary,) = done
     measured = summary.evaluation
     accuracy = "no holdout yet"
     if measured.accuracy is not None and measured.interval is not None:
@@ -300,29 +300,29 @@ COMMANDS = {
 }
 
 
-def _with_progress(work: Any, job: Any) -> BaseException | None:
-    """Run work in a thread and draw the progress of its job; return what it raised."""
-    raised: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            work()
-        except AlcoreError as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=guarded)
-    thread.start()
+def _with_progress(
+    work: Callable[[], T], job: Callable[[], Job | None], stop: Callable[[], None]
+) -> T:
+    """Run work in a thread and draw the progress of its job; Ctrl+C stops it. Returns its value."""
     form = "{desc:34} {bar} {n:3.0f} % {remaining}"
-    with tqdm(total=100, bar_format=form, disable=None) as bar:
-        while thread.is_alive():
-            thread.join(0.2)
-            now = job()
-            if now is not None and now.state == "running":
-                bar.set_description_str(now.phase, refresh=False)
-                bar.n = 100 * now.progress
-                bar.refresh()
-        bar.n = 100 if not raised else bar.n
-    return raised[0] if raised else None
+    with (
+        ThreadPoolExecutor(1) as executor,
+        tqdm(total=100, bar_format=form, disable=None) as bar,
+    ):
+        done = executor.submit(work)
+        try:
+            while not wait([done], timeout=0.2).done:
+                now = job()
+                if now is not None and now.state == "running":
+                    bar.set_description_str(now.phase, refresh=False)
+                    bar.n = 100 * now.progress
+                    bar.refresh()
+        except KeyboardInterrupt:
+            stop()  # the work ends at its next report
+            raise
+        if done.exception() is None:
+            bar.n = 100
+        return done.result()
 
 
 def _print(rows: Any, as_json: bool) -> None:

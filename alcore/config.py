@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from alcore.errors import InvalidSettings
 
+MOST_CLASSES = 1_000
 RESOLUTIONS = (8, 16, 32, 64, 96, 128)
 AUGMENTATIONS: Mapping[str, str] = MappingProxyType(
     {

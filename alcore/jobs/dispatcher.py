@@ -18,7 +18,7 @@ from pathlib import Path
 
 from alcore.config import Runtime, Workspace
 from alcore.jobs.processes import Worker
-from alcore.jobs.running import SILENCE, Running, run
+from alcore.jobs.running import Running, put_back_silent, run
 from alcore.records import Job, JobKind
 from alcore.store import Store, jobs
 
@@ -77,7 +77,7 @@ def dispatch(runtime: Runtime, over: threading.Event) -> None:
     lanes[1].worker.submit(warm_up)
     try:
         while not over.wait(POLL):
-            _put_back_silent(store)
+            put_back_silent(store)
             for lane in lanes:
                 if lane.job is not None:
                     _watch(store, lane)
@@ -122,11 +122,15 @@ def _watch(store: Store, lane: Lane) -> None:
         urgent = lane.job.kind in PREEMPTIBLE and jobs.due(
             connection, [k for k in lane.kinds if k not in PREEMPTIBLE], now
         )
-    if stop and lane.stop_since is None:
+    if lane.stop_since is None and (stop or urgent):
         lane.stop_since = now
-    if urgent or (lane.stop_since is not None and now - lane.stop_since > GRACE):
+        if urgent:
+            # Its next heartbeat tells it to leave: quicker than a new process, which would have
+            # to import torch again before the training can start.
+            _put_back(store, lane, "it made room", count=False)
+    if lane.stop_since is not None and now - lane.stop_since > GRACE:
         lane.worker.kill()
-        _put_back(store, lane, "stopped", count=not urgent)
+        _put_back(store, lane, "stopped")
         lane.job = None
         if "train" in lane.kinds:
             lane.worker.submit(warm_up)
@@ -136,12 +140,3 @@ def _put_back(store: Store, lane: Lane, reason: str, count: bool = True) -> None
     assert lane.job is not None
     with store.write() as connection:
         jobs.put_back(connection, lane.job.id, lane.job.attempt, time.time(), reason, count)
-
-
-def _put_back_silent(store: Store) -> None:
-    with store.read() as connection:
-        lost = jobs.silent(connection, time.time() - SILENCE)
-    for job in lost:
-        log.warning("job %s was silent for %s s and is started again", job.id, SILENCE)
-        with store.write() as connection:
-            jobs.put_back(connection, job.id, job.attempt, time.time(), "its process went silent")

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from alcore import pool
+from alcore.config import MOST_CLASSES
 from alcore.datasets.ingest import NewItem, ingest, read_original
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import scan
-from alcore.errors import ImportRefused
+from alcore.errors import AlcoreError, ImportRefused, JobCancelled
 from alcore.jobs.running import Running
 from alcore.jobs.training import request_if_due, rng, swap_queue
 from alcore.records import Item, Project, Role
@@ -42,7 +43,9 @@ def run_import(running: Running) -> None:
     try:
         _read_files(running, project, folder)
         _make_ready(running, folder)
-    except ImportRefused:
+    except JobCancelled:
+        raise  # what is in stays, and it can be gone on with
+    except AlcoreError:
         with store.write() as connection:
             projects.set_state(connection, project_id, "failed")
         raise
@@ -58,6 +61,11 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
         )
     class_ids = {c.name: c.id for c in project.classes}
     new = sorted(set(scan(spec).classes) - set(class_ids), key=natural)
+    if role != "none" and len(class_ids) + len(new) > MOST_CLASSES:
+        raise ImportRefused(
+            f"there are {len(new):,} class folders; at most {MOST_CLASSES:,} classes are possible: "
+            "import without classes, or arrange the files in fewer folders"
+        )
     if role != "none" and new:
         with store.write() as connection:
             added = projects.add_classes(connection, project.id, new, time.time())
@@ -115,6 +123,13 @@ def _make_ready(running: Running, folder: Path) -> None:
     all_ids = np.array([row.id for row in rows], dtype=np.int64)
     known = np.array([row.id for row in rows if row.true_class is not None], dtype=np.int64)
     given = any(row.split == "holdout" for row in rows)
+    if all(row.split == "holdout" for row in rows):
+        raise ImportRefused(
+            "all images lie in the test folder, so that none is left to learn from; "
+            "put some into a train folder, or import the test folder by itself"
+        )
+    if not len(known):
+        role = "none"  # a key without classes would have a holdout that nobody can check
     drawn = all_ids[:0]
     if not given:
         where, size = (
@@ -140,6 +155,7 @@ def _make_ready(running: Running, folder: Path) -> None:
         items.move_to_holdout(connection, drawn.tolist())
         if role == "labels":
             _import_labels(connection, project_id, rows)
+        projects.set_role(connection, project_id, role)
         projects.set_state(connection, project_id, "ready", channels)
         ready = projects.get(connection, project_id)
         queue_rows = [

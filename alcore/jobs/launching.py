@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 from alcore.config import Runtime
 
+PACKAGE = Path(__file__).parent.parent
 RESTART_PAUSE = 1.0
 
 
@@ -39,11 +42,15 @@ class Dispatcher:
                 self._process.kill()
 
     def _keep(self) -> None:
+        environment = self._runtime.to_environment()
+        # The app may have been started from any folder.
+        places = [str(PACKAGE.parent), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
         while not self._over.is_set():
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "alcore", "work", "--until-input-closes"],
                 stdin=subprocess.PIPE,
-                env=self._runtime.to_environment(),
+                env=environment,
             )
             self._process.wait()
             if not self._over.is_set():

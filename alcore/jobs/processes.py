@@ -63,5 +63,7 @@ class Worker:
             os.kill(self._pid.result(SPAWN), getattr(signal, "SIGKILL", signal.SIGTERM))
         except (ProcessLookupError, BrokenProcessPool):
             log.debug("the worker had ended by itself")
+        except TimeoutError:
+            log.warning("the worker did not come up within %s s", SPAWN)
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = None

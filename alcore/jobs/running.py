@@ -110,3 +110,13 @@ def run(
             cancelled=isinstance(error, JobCancelled),
         )
     return error
+
+
+def put_back_silent(store: Store) -> None:
+    """Let running jobs whose process is gone wait for their next attempt."""
+    with store.read() as connection:
+        lost = jobs.silent(connection, time.time() - SILENCE)
+    for job in lost:
+        log.warning("job %s was silent for %s s and is started again", job.id, SILENCE)
+        with store.write() as connection:
+            jobs.put_back(connection, job.id, job.attempt, time.time(), "its process went silent")

@@ -13,7 +13,7 @@ import numpy as np
 from alcore import pool
 from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
-from alcore.errors import TrainingImpossible
+from alcore.errors import TrainingImpossible, WorkspaceUnusable
 from alcore.jobs.running import Running
 from alcore.records import Project, RoundSummary
 from alcore.retraining import NextTraining, next_training
@@ -45,7 +45,7 @@ def next_due(connection: Connection, project: Project) -> NextTraining:
 
 def request_if_due(connection: Connection, project: Project, now: float) -> None:
     """Ask for a training where the project's rule says so, in the caller's transaction."""
-    if next_due(connection, project).due:
+    if project.archived_at is None and next_due(connection, project).due:
         jobs.request(connection, project.id, "train", now, project.settings.retrain.debounce)
 
 
@@ -98,10 +98,12 @@ def run_training(running: Running) -> None:
     )
     running.report("saving", 1.0)
     checkpoint = f"rounds/{number:04d}.safetensors"
-    (folder / checkpoint).parent.mkdir(exist_ok=True)
-    result.model.save(folder / checkpoint)
+    # Under names of this attempt's own: a stale one must not touch the files of its successor.
+    unpublished = folder / "rounds" / f"unpublished-{running.job.id}-{running.job.attempt}"
+    _clear(unpublished.parent)
+    result.model.save(unpublished.with_suffix(".safetensors"))
     _save_arrays(
-        round_arrays(folder, number),
+        unpublished.with_suffix(".npz"),
         holdout_ids=holdout_ids,
         holdout_true=np.array([position[c] for c in truth], dtype=np.int64),
         holdout_predicted=result.holdout_predicted,
@@ -134,6 +136,9 @@ def run_training(running: Running) -> None:
         versions=dict(result.versions),
     )
     with running.publish() as connection:
+        unpublished.with_suffix(".safetensors").replace(folder / checkpoint)
+        unpublished.with_suffix(".npz").replace(round_arrays(folder, number))
+        _make_names_durable(unpublished.parent)
         round_id = rounds.add(connection, summary, last_event)
         swap_queue(connection, project, selection_rows(result), round_id, number)
         if project.has_key and settings.baseline:
@@ -220,10 +225,31 @@ def _stop_set(
         return stop_ids, arrays["stop_predicted"] if same else None
 
 
+def _clear(folder: Path) -> None:
+    """Make the folder of rounds, without what attempts that died have left there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("unpublished-*"):
+        left.unlink(missing_ok=True)
+
+
 def _save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise WorkspaceUnusable(
+            f"cannot write the predictions of the round: {error.strerror or error}; "
+            "free some space or check the folder's rights"
+        ) from error
+
+
+def _make_names_durable(folder: Path) -> None:
+    """Make renamings last through a power cut; Windows has no such call and needs none."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from alcore import strategies
-from alcore.config import ProjectSettings
+from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
-from alcore.errors import InvalidClasses, InvalidSettings, UnknownProject
+from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
 from alcore.jobs.dispatcher import function_of
-from alcore.jobs.running import run
+from alcore.jobs.running import BEAT, put_back_silent, run
+from alcore.jobs.training import request_if_due
 from alcore.records import Job, Project, Role, SkippedFile
 from alcore.store import Store, items, jobs, projects, rounds
 
 DEMO = "digits"
 LONGEST_NAME = 100
-MOST_CLASSES = 1_000
 
 
 def list_projects(store: Store, archived: bool = False) -> list[Project]:
@@ -74,14 +75,21 @@ def create(
 
 
 def import_now(store: Store, project_id: int, threads: int) -> bool:
-    """Run a waiting import in this process; return False where somebody else runs it.
+    """Run a waiting import in this process; return False where there is none any more.
 
-    Raises what the import raises; it can be asked for again and goes on where it was.
+    While another process runs it, its end is waited for; of one that died, its attempt is gone
+    on with. Raises what the import raises; it can be asked for again and goes on where it was.
     """
-    with store.write() as connection:
-        job = jobs.take(connection, ["import"], "foreground", time.time(), project_id)
-    if job is None:
-        return False
+    while True:
+        put_back_silent(store)
+        with store.write() as connection:
+            job = jobs.take(connection, ["import"], "foreground", time.time(), project_id)
+            there = jobs.newest(connection, project_id, "import")
+        if job is not None:
+            break
+        if there is None or there.state not in ("running", "waiting"):
+            return False
+        time.sleep(BEAT)
     error = run(store, job, function_of("import"), threads)
     if error is not None:
         raise error
@@ -130,16 +138,18 @@ def edit(
     """
     _check_strategy(settings)
     old = project.settings
-    if (settings.seed, settings.holdout) != (old.seed, old.holdout) and project.state == "ready":
-        raise InvalidSettings(
-            "seed and holdout are fixed once the images are in: figures before and after "
-            "could not be compared; make a new project for others"
-        )
-    if settings.resolution != old.resolution and project.state != "ready":
-        raise InvalidSettings("the resolution can be changed once the import is finished")
+    fixed = (settings.seed, settings.holdout) != (old.seed, old.holdout)
     now = time.time()
     with store.write() as connection:
         projects.save_settings(connection, project.id, settings, project.version)
+        now_there = projects.get(connection, project.id)
+        if now_there.state == "ready" and fixed:
+            raise InvalidSettings(
+                "seed and holdout are fixed once the images are in: figures before and after "
+                "could not be compared; make a new project for others"
+            )
+        if now_there.state != "ready" and settings.resolution != old.resolution:
+            raise InvalidSettings("the resolution can be changed once the import is finished")
         if name is not None and name.strip() != project.name:
             _check_name(name)
             projects.rename(connection, project.id, name.strip())
@@ -147,6 +157,8 @@ def edit(
             jobs.request(connection, project.id, "import", now)
         if (settings.resolution, settings.augmentation) != (old.resolution, old.augmentation):
             rounds.forget_baseline(connection, project.id)
+        if settings.retrain != old.retrain:
+            request_if_due(connection, now_there, now)
 
 
 def add_classes(store: Store, project_id: int, names: Sequence[str]) -> Project:
@@ -183,8 +195,9 @@ def ensure_demo(store: Store, threads: int) -> None:
     if list_projects(store, archived=True):
         return
     settings = replace(ProjectSettings(), resolution=8, augmentation="shift")
-    project_id = create(store, DEMO, {"kind": "digits"}, "answer key", settings)
-    import_now(store, project_id, threads)
+    with suppress(DuplicateProject):  # another process starts in the same workspace
+        project_id = create(store, DEMO, {"kind": "digits"}, "answer key", settings)
+        import_now(store, project_id, threads)
 
 
 def clean_classes(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alcore.errors import TrainingImpossible
 from alcore.jobs.dispatcher import function_of
-from alcore.jobs.running import run
+from alcore.jobs.running import put_back_silent, run
 from alcore.jobs.training import next_due
 from alcore.records import Job, RoundSummary
 from alcore.retraining import NextTraining
@@ -48,14 +48,15 @@ def train(store: Store, project_id: int) -> None:
 
 def train_now(store: Store, project_id: int, threads: int) -> RoundSummary:
     """Run one round in this process and return it. Raises what the training raises."""
+    put_back_silent(store)
     with store.write() as connection:
         _check_possible(connection, project_id)
         jobs.request(connection, project_id, "train", time.time())
         job = jobs.take(connection, ["train"], "foreground", time.time(), project_id)
-    if job is None:
-        raise TrainingImpossible(
-            "a training of this project is running; wait for it, or stop it first"
-        )
+        if job is None:  # raised in here, so that nothing was asked for
+            raise TrainingImpossible(
+                "a training of this project is running; wait for it, or stop it first"
+            )
     error = run(store, job, function_of("train"), threads)
     if error is not None:
         raise error
