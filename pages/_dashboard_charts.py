@@ -16,6 +16,8 @@ Spec = dict[str, Any]
 PER_CENT = ".0%"
 FINE_PER_CENT = ".1%"
 ROW_HEIGHT = 26
+PHONE = "windowSize()[0] < 640"
+"""There the names of curves stand over them, not beside them."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,9 @@ def learning_curve(
                     "text",
                     {"x": x, "y": y, "text": {"field": "end"}},
                     end,
-                    align="left",
-                    dx=9,
-                    dy=-7 if above else 8,
+                    align={"expr": f"{PHONE} ? 'right' : 'left'"},
+                    dx={"expr": f"{PHONE} ? 8 : 9"},
+                    dy={"expr": f"{PHONE} ? {-16 if above else 24} : {-7 if above else 8}"},
                     color=colour,
                     fontSize=13,
                     fontWeight=600,
@@ -138,7 +140,9 @@ def learning_curve(
             filled=True,
         ),
     ]
-    return _chart(rows, layers, height, right=112)
+    spec = _chart(rows, layers, height)
+    sides = f"{{left: 4, top: 8, bottom: 4, right: {PHONE} ? 12 : 112}}"
+    return spec | {"padding": {"expr": sides}}
 
 
 def per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]) -> Spec:

@@ -395,7 +395,7 @@ def _confusion(
             names = list(dict.fromkeys(row["true"] for row in rows))
             event = st.vega_lite_chart(
                 charts.confusion(rows, colours, names, height - 16),
-                key=f"confusion-{project.id}-{model.number}",
+                key=f"confusion-{project.id}",
                 on_select="rerun",
             )
             chosen = event.selection.get("cell") or []
@@ -411,12 +411,15 @@ def _behind(store: Store, project_id: int, number: int, chosen: dict[str, Any]) 
     try:
         cell = dashboard.behind_cell(store, project_id, number, int(chosen["t"]), int(chosen["p"]))
     except AlcoreError as error:
-        empty(_sentence(str(error)), 110)
+        empty(_sentence(str(error)), 112)
         return
     if cell.true == cell.predicted:
         what = f"{cell.true}, recognised: {cell.count:,}"
     else:
         what = f"{cell.true} taken for {cell.predicted}: {cell.count:,}"
+    if not cell.count:
+        empty(f"No image of {cell.true} was taken for {cell.predicted}.", 112)
+        return
     figures = "".join(
         f'<figure title="{escape(p.name)}"><img src="{escape(_src(project_id, p))}" alt="'
         f'{escape(p.name)}" loading="lazy" class="{"al-crisp" if p.width < 128 else ""}">'

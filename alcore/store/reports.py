@@ -12,9 +12,8 @@ from sqlalchemy import Connection, Integer, cast, func, select
 
 from alcore.store.tables import (
     annotator,
+    answer,
     baseline_point,
-    current_answer,
-    current_label,
     item,
     label_event,
     project_class,
@@ -92,10 +91,8 @@ def pulse(connection: Connection, project_id: int) -> Pulse:
 def unlabeled(connection: Connection, project_id: int) -> int:
     """Count pool items without an answer."""
     everything = select(func.count()).where(item.c.project_id == project_id, item.c.split == "pool")
-    answered = (
-        select(func.count(current_answer.c.item_id.distinct()))
-        .join(item, item.c.id == current_answer.c.item_id)
-        .where(current_answer.c.project_id == project_id, item.c.split == "pool")
+    answered = select(func.count()).where(
+        answer.c.project_id == project_id, answer.c.split == "pool"
     )
     return connection.execute(everything).scalar_one() - connection.execute(answered).scalar_one()
 
@@ -176,13 +173,12 @@ def labels_per_class(connection: Connection, project_id: int) -> dict[int, tuple
     """Count current labels per class id as (for training, for the holdout)."""
     rows = connection.execute(
         select(
-            current_label.c.class_id,
-            func.count().filter(item.c.split == "pool"),
-            func.count().filter(item.c.split == "holdout"),
+            answer.c.class_id,
+            func.count().filter(answer.c.split == "pool"),
+            func.count().filter(answer.c.split == "holdout"),
         )
-        .join(item, item.c.id == current_label.c.item_id)
-        .where(current_label.c.project_id == project_id)
-        .group_by(current_label.c.class_id)
+        .where(answer.c.project_id == project_id, answer.c.class_id.is_not(None))
+        .group_by(answer.c.class_id)
     )
     return {class_id: (training, held) for class_id, training, held in rows}
 
