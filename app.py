@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
+from streamlit.runtime.pages_manager import PagesManager
 
 from alcore.errors import AlcoreError
 from alcore.jobs.launching import Dispatcher
@@ -24,6 +25,9 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         await run_in_threadpool(projects.ensure_demo, store, state.runtime().threads)
     except AlcoreError as error:
         raise SystemExit(f"alcore cannot start: {error}") from error
+    # Streamlit takes a folder called pages for its older kind of app until `st.navigation` was
+    # called once: a first visit to /setup would run that page alone, with a foreign menu.
+    PagesManager.uses_pages_directory = False
     dispatcher = Dispatcher(state.runtime())
     dispatcher.start()
     # Streamlit collects garbage after every script run; what was imported never is garbage.
@@ -33,6 +37,15 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         yield {}
     finally:
         await run_in_threadpool(dispatcher.stop)
+
+
+def on_script_error(error: Exception) -> bool:
+    """Say calmly that a page failed; Streamlit has logged the traceback."""
+    st.error(
+        "This page could not be drawn. Nothing that was saved is lost; reload the page, and if it "
+        f"happens again, the server's log says more ({type(error).__name__})."
+    )
+    return True
 
 
 def main() -> None:
@@ -51,4 +64,6 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
-    app = st.App(__file__, routes=routes.routes(), lifespan=lifespan)
+    app = st.App(
+        __file__, routes=routes.routes(), lifespan=lifespan, on_script_error=on_script_error
+    )
