@@ -16,7 +16,7 @@ from alcore.web.palette import class_colours
 from pages._shell import empty
 
 ASSETS = Path(__file__).parent.parent / "alcore" / "web"
-SCRIPTS = ("keys.js", "outbox.js", "feed.js", "view.js", "board.js")
+SCRIPTS = ("keys.js", "outbox.js", "feed.js", "trail.js", "view.js", "panels.js", "board.js")
 NEWCOMER = "me"
 LONGEST_NAME = 60
 SPARE_COLOURS = 20

@@ -26,7 +26,7 @@ class Board {
     this.scope = scopeOf(data);
     this.classes = [];
     this.buttons = new Map();
-    this.entries = []; // answers, oldest first
+    this.trail = new Trail();
     this.visit = null; // an answered image on screen again
     this.onScreen = null;
     this.painted = false;
@@ -35,8 +35,11 @@ class Board {
     this.status = null;
     this.whys = new Map();
     this.show = { why: false, suggestion: false };
-    this.zoomed = 1;
     this.stop = new AbortController();
+    this.zoom = new Zoom(this.part.stage, this.part.canvas, this.#doButton("zoom"),
+      this.stop.signal);
+    this.search = new ClassSearch(this.part,
+      (chosen, pressed) => this.#answer("label", chosen, pressed), this.stop.signal);
 
     this.feed = new Feed(this.link, (event, detail) => this.#fed(event, detail));
     this.feed.blocked = (item) => this.outbox.ops.some(
@@ -45,7 +48,7 @@ class Board {
     this.update(data, choose);
     this.#listen();
     this.#fit();
-    this.#hintOnce();
+    showHint(this.part.hint);
     this.#paint();
     this.feed.fill(true);
     this.#poll();
@@ -117,8 +120,7 @@ class Board {
       this.saved += 1;
       if (op.body.kind === "label" && !op.adopted) this.counted += 1;
       record(probe.acknowledged, { key: op.body.key, item: op.body.item, at: performance.now() });
-      const entry = this.entries.find((e) => e.key === op.body.key);
-      if (entry) entry.saved = true;
+      this.trail.saved(op.body.key);
       this.root.dataset.saved = String(this.saved);
       if (this.status?.until_next != null && this.status.until_next <= this.#fresh()) {
         this.#pollSoon(250);
@@ -129,13 +131,14 @@ class Board {
       if (image) Object.assign(image, { confirmed: true, expires_in: answer.image?.expires_in });
     }
     this.#drawStrip();
-    if (op.adopted && !this.outbox.ops.length) this.#loadHistory();
+    // An undone change brings back the answer before it.
+    if ((op.adopted || op.kind === "undo") && !this.outbox.ops.length) this.#loadHistory();
   }
 
   // The server will never take this one.
   #refused(op, error) {
     if (op.kind === "answer") {
-      this.entries = this.entries.filter((e) => e.key !== op.body.key);
+      this.trail.drop(op.body.key);
       // Others of our images may be gone too.
       this.feed.fill(true);
       const name = this.byId.get(op.body.class)?.name;
@@ -217,18 +220,11 @@ class Board {
 
   async #loadHistory() {
     const client = encodeURIComponent(this.link.client);
+    const asked = performance.now();
     const answer = await request(this.link, "GET", `/history?client=${client}&n=12`)
       .catch(() => null);
     if (!answer || this.stop.signal.aborted) return;
-    const undone = new Set(
-      this.outbox.ops.filter((op) => op.kind === "undo").map((op) => op.body.undoes));
-    const known = new Map(this.entries.map((e) => [e.key, e]));
-    const stored = answer.events.filter((e) => !undone.has(e.key)).reverse()
-      .map((e) => ({ ...known.get(e.key), ...e, saved: true }));
-    const keys = new Set(stored.map((e) => e.key));
-    const pending = new Set(this.outbox.ops.map((op) => op.body.key));
-    const rest = this.entries.filter((e) => !keys.has(e.key) && (pending.has(e.key) || e.image));
-    this.entries = [...stored, ...rest].sort((a, b) => a.at - b.at);
+    this.trail.merge(answer.events, asked, this.outbox.ops);
     this.#drawStrip();
   }
 
@@ -244,7 +240,7 @@ class Board {
     this.onScreen = image;
     this.painted = false;
     this.root.dataset.item = "";
-    this.#zoom(1);
+    this.zoom.set(1);
     if (!image) {
       this.part.canvas.replaceChildren();
       this.#drawEmpty();
@@ -313,12 +309,10 @@ class Board {
       suggestion_shown: suggested,
     };
     record(probe.pressed, { key, item: image.item, at: pressed });
-    this.entries = this.entries.filter((e) => e.item !== image.item);
-    this.entries.push({
+    this.trail.add({
       key, item: image.item, src: image.src, kind, class: body.class, at: body.at, saved: false,
-      crisp: image.element?.classList.contains("crisp"), image,
+      image,
     });
-    for (const old of this.entries.slice(0, -30)) delete old.image;
     if (image === this.visit) {
       this.visit = null;
       this.feed.held.delete(image.token);
@@ -337,7 +331,7 @@ class Board {
   #undo() {
     if (this.locked) return;
     if (this.visit) this.#endVisit();
-    const entry = this.entries.pop();
+    const entry = this.trail.pop();
     if (!entry) {
       this.#toast("There is nothing to undo.");
       return;
@@ -365,12 +359,9 @@ class Board {
   // -- history ---------------------------------------------------------------------------------
 
   #step(by) {
-    const last = this.entries.length;
-    const at = this.visit ? this.entries.indexOf(this.visit.entry) : last;
-    const to = at + by;
-    if (to < 0 || to > last) return;
-    if (to === last) this.#endVisit();
-    else if (this.entries[to].saved) this.#visitEntry(this.entries[to]);
+    const to = this.trail.step(this.visit?.entry, by);
+    if (to === null && this.visit) this.#endVisit();
+    else if (to?.saved) this.#visitEntry(to);
   }
 
   #visitEntry(entry) {
@@ -433,10 +424,6 @@ class Board {
       if (event.target.closest("button")) event.preventDefault();
       if (!this.root.contains(this.root.getRootNode().activeElement)) document.activeElement?.blur();
     }, { signal });
-    this.part.stage.addEventListener("wheel", (event) => this.#wheel(event),
-      { signal, passive: false });
-    this.part.query.addEventListener("input", () => this.#drawFound(), { signal });
-    this.part.query.addEventListener("keydown", (event) => this.#searchKey(event), { signal });
     this.part.project.addEventListener("change", () => {
       this.choose({ project: Number(this.part.project.value) });
     }, { signal });
@@ -447,7 +434,7 @@ class Board {
     }, { signal });
     document.addEventListener("visibilitychange", () => this.#visibility(), { signal });
     window.addEventListener("pagehide", () => this.feed.leave(), { signal });
-    window.addEventListener("pageshow", (event) => event.persisted && this.feed.fill(true),
+    window.addEventListener("pageshow", (event) => event.persisted && this.feed.restart(),
       { signal });
     window.addEventListener("online", () => this.feed.fill(true), { signal });
     let width = innerWidth;
@@ -469,7 +456,7 @@ class Board {
     if (isTyping(event)) return;
     const action = actionOf(event, this.keys);
     if (!action) return;
-    const open = !this.part.help.hidden || !this.part.search.hidden;
+    const open = !this.part.help.hidden || this.search.isOpen;
     if (open && action.do !== "close" && action.do !== "help") return;
     if (isPressable(event) && (action.do === "skip" || action.do === "accept")) return;
     event.preventDefault();
@@ -500,21 +487,21 @@ class Board {
       case "older": return this.#step(-1);
       case "newer": return this.#step(1);
       case "accept": return this.#accept(pressed);
-      case "zoom": return this.#zoom(this.zoomed >= 4 ? 1 : 2 * this.zoomed);
+      case "zoom": return this.zoom.next();
       case "why": case "suggestion": return this.#toggle(action.do);
-      case "search": return this.#openSearch();
-      case "help": return this.#toggleHelp(this.part.help.hidden);
-      case "hint": return this.#closeHint();
+      case "search": return this.search.open(this.classes);
+      case "help": return openKeys(this.part.help, this.part.help.hidden);
+      case "hint": return closeHint(this.part.hint);
       case "close": return this.#close();
       default: return undefined;
     }
   }
 
   #close() {
-    if (!this.part.help.hidden) this.#toggleHelp(false);
-    else if (!this.part.search.hidden) this.part.search.hidden = true;
+    if (!this.part.help.hidden) openKeys(this.part.help, false);
+    else if (this.search.isOpen) this.search.close();
     else if (this.visit) this.#endVisit();
-    else if (this.zoomed > 1) this.#zoom(1);
+    else this.zoom.set(1);
   }
 
   #accept(pressed) {
@@ -533,31 +520,11 @@ class Board {
     this.#pollSoon(0);
   }
 
-  // -- zoom ------------------------------------------------------------------------------------
-
-  #zoom(factor, x = 50, y = 50) {
-    this.zoomed = factor;
-    const style = this.part.canvas.style;
-    style.transformOrigin = `${x}% ${y}%`;
-    style.transform = factor === 1 ? "" : `scale(${factor})`;
-    this.root.querySelector("[data-do=zoom]").setAttribute("aria-pressed", String(factor > 1));
-  }
-
-  #wheel(event) {
-    if (!this.onScreen || event.ctrlKey) return;
-    event.preventDefault();
-    const box = this.part.stage.getBoundingClientRect();
-    const factor = Math.min(8, Math.max(1, this.zoomed * Math.exp(-event.deltaY / 400)));
-    this.#zoom(factor < 1.02 ? 1 : factor, 100 * (event.clientX - box.left) / box.width,
-      100 * (event.clientY - box.top) / box.height);
-  }
-
   // -- why and suggestion ----------------------------------------------------------------------
 
   #toggle(what) {
     this.show[what] = !this.show[what];
-    this.root.querySelector(`[data-do=${what}]`)
-      .setAttribute("aria-pressed", String(this.show[what]));
+    this.#doButton(what).setAttribute("aria-pressed", String(this.show[what]));
     this.#drawAbout();
   }
 
@@ -645,9 +612,13 @@ class Board {
   }
 
   #drawStrip() {
-    const here = this.visit ? this.entries.indexOf(this.visit.entry) : -1;
-    drawStrip(this.part.strip, this.entries, here, this.byId ?? new Map(), (c) => this.#colour(c),
-      (entry) => this.#visitEntry(entry));
+    const here = this.visit ? this.trail.entries.indexOf(this.visit.entry) : -1;
+    drawStrip(this.part.strip, this.trail.entries, here, this.byId ?? new Map(),
+      (c) => this.#colour(c), (entry) => this.#visitEntry(entry));
+  }
+
+  #doButton(what) {
+    return this.root.querySelector(`.actions [data-do=${what}]`);
   }
 
   #flash(button) {
@@ -673,81 +644,12 @@ class Board {
     const top = this.root.getBoundingClientRect().top + scrollY;
     const rest = this.root.firstElementChild.offsetHeight - this.part.stage.offsetHeight;
     const page = this.root.getRootNode().host?.closest(".stMainBlockContainer");
-    const below = page ? parseFloat(getComputedStyle(page).paddingBottom) : 20;
+    // The board reaches into the padding below it (board.css).
+    const below = page ? parseFloat(getComputedStyle(page).paddingBottom) - 32 : 20;
     const height = this.#narrow()
       ? Math.min(this.root.clientWidth, 0.4 * innerHeight)
       : Math.min(760, Math.max(260, innerHeight - top - rest - below - 2));
     this.root.style.setProperty("--stage", `${Math.round(height)}px`);
-  }
-
-  // -- help, search, hint ----------------------------------------------------------------------
-
-  #toggleHelp(open) {
-    this.part.help.hidden = !open;
-    if (open) this.part.help.querySelector("button").focus();
-  }
-
-  #openSearch() {
-    this.part.search.hidden = false;
-    this.part.query.value = "";
-    this.#drawFound();
-    this.part.query.focus();
-  }
-
-  #drawFound() {
-    const sought = this.part.query.value.trim().toLowerCase();
-    const rank = (c) => (c.name.toLowerCase().startsWith(sought) ? 0 : 1);
-    this.found = this.classes.filter((c) => c.name.toLowerCase().includes(sought))
-      .sort((a, b) => rank(a) - rank(b)).slice(0, 50);
-    this.#choose(0);
-  }
-
-  #choose(at) {
-    this.at = Math.max(0, Math.min(this.found.length - 1, at));
-    this.part.found.replaceChildren(...this.found.map((c, i) => {
-      const row = element("li", { textContent: c.name, id: `found-${i}` });
-      row.setAttribute("role", "option");
-      row.setAttribute("aria-selected", String(i === this.at));
-      row.addEventListener("click", (event) => this.#take(c, event.timeStamp));
-      return row;
-    }));
-    if (!this.found.length) {
-      this.part.found.append(element("li", { textContent: "No class has such a name." }));
-    }
-    this.part.query.setAttribute("aria-activedescendant", `found-${this.at}`);
-    this.part.found.children[this.at]?.scrollIntoView({ block: "nearest" });
-  }
-
-  #searchKey(event) {
-    if (event.key === "ArrowDown") this.#choose(this.at + 1);
-    else if (event.key === "ArrowUp") this.#choose(this.at - 1);
-    else if (event.key === "Escape") this.#close();
-    else if (event.key === "Enter" && !event.repeat && this.found[this.at]) {
-      this.#take(this.found[this.at], event.timeStamp);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
-  #take(chosen, pressed) {
-    this.part.search.hidden = true;
-    this.part.query.blur();
-    this.#answer("label", chosen, pressed);
-  }
-
-  #hintOnce() {
-    try {
-      this.part.hint.hidden = localStorage.getItem("alcore:hint") === "closed";
-    } catch {
-      this.part.hint.hidden = true;
-    }
-  }
-
-  #closeHint() {
-    this.part.hint.hidden = true;
-    try {
-      localStorage.setItem("alcore:hint", "closed");
-    } catch { /* storage is switched off: it comes again next time */ }
   }
 }
 

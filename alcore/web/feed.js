@@ -52,6 +52,7 @@ class Feed {
 
   // Claim what is lacking; force also renews what is held.
   async fill(force = false) {
+    if (this.busy) this.again ||= force;
     if (this.busy || this.ended || document.hidden) return;
     const patient = this.failures || (this.waiting && (this.images.length || this.waiting.reason));
     if (!force && (this.images.length >= LOW_WATER || patient)) return;
@@ -74,7 +75,10 @@ class Feed {
     } finally {
       this.busy = false;
     }
-    if (!this.failures && !this.waiting) this.fill();
+    if (this.again) {
+      this.again = false;
+      this.fill(true);
+    } else if (!this.failures && !this.waiting) this.fill();
   }
 
   #receive(answer, hold, count) {
@@ -114,6 +118,14 @@ class Feed {
     this.release(old.map((i) => i.token));
     this.waiting = null;
     this.fill();
+  }
+
+  // Everything at hand was given back before.
+  restart() {
+    this.images = [];
+    this.held.clear();
+    this.waiting = null;
+    this.fill(true);
   }
 
   async release(tokens) {

@@ -172,6 +172,7 @@ function drawJob(part, job) {
 function drawSaving(part, outbox, saved) {
   const pending = outbox.ops.length;
   say(part.saved, saved ? `${number(saved)} saved` : "Ready");
+  say(part.tick, outbox.trouble || outbox.locked ? "!" : "✓");
   part.tick.dataset.state = outbox.trouble || outbox.locked ? "trouble" : pending ? "busy" : "done";
   if (!pending || !(outbox.trouble || outbox.locked)) say(part.sending, "");
   else {
@@ -185,7 +186,7 @@ function drawSaving(part, outbox, saved) {
 
 // entries: oldest first; here: index of the one on screen, or -1.
 function drawStrip(strip, entries, here, classes, colours, choose) {
-  const from = Math.max(0, entries.length - STRIP, 0);
+  const from = Math.max(0, entries.length - STRIP);
   const start = here >= 0 && here < from ? here : from;
   const shown = entries.slice(start, start + STRIP);
   const slots = shown.map((entry, i) => thumb(entry, start + i === here, classes, colours, choose));
@@ -196,11 +197,8 @@ function drawStrip(strip, entries, here, classes, colours, choose) {
 function thumb(entry, here, classes, colours, choose) {
   const known = classes.get(entry.class);
   const what = entry.kind === "label" ? known?.name ?? "?" : entry.kind;
-  const image = element("img", { src: entry.src, alt: "", draggable: false, decoding: "async" });
-  if (entry.crisp) image.className = "crisp";
-  else image.onload = () => {
-    image.classList.toggle("crisp", Math.max(image.naturalWidth, image.naturalHeight) < 128);
-  };
+  // Kept, since a new element would be blank until it is decoded.
+  const image = (entry.thumb ??= thumbImage(entry));
   const mark = entry.saved ? "✓" : "…";
   const button = element("button", { type: "button", title: `${what}: change` }, image,
     element("span", { className: "what" }, what),
@@ -211,6 +209,14 @@ function thumb(entry, here, classes, colours, choose) {
   button.disabled = !entry.saved;
   button.addEventListener("click", () => choose(entry));
   return element("li", { className: "slot" }, button);
+}
+
+function thumbImage(entry) {
+  const image = element("img", { src: entry.src, alt: "", draggable: false });
+  image.onload = () => {
+    image.classList.toggle("crisp", Math.max(image.naturalWidth, image.naturalHeight) < 128);
+  };
+  return image;
 }
 
 // -- help --------------------------------------------------------------------------------------
