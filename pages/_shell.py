@@ -11,24 +11,22 @@ from alcore.records import Project
 
 
 def choose_project(ready: Sequence[Project]) -> Project:
-    """Ask which project, where there are several; address and session keep the choice.
+    """Ask which project; address and session keep the choice.
 
     Moving to another page clears the address, so the session remembers too.
     """
     by_id = {project.id: project for project in ready}
-    ids = list(by_id)
     asked = st.query_params.get("project", "")
-    if asked.isdigit() and int(asked) in by_id:
-        chosen = int(asked)
-    else:
-        chosen = st.session_state.get("chosen_project", ids[0])
-    start = ids.index(chosen) if chosen in by_id else 0
-    if len(ids) > 1:
-        chosen = st.sidebar.selectbox(
-            "Project", ids, start, format_func=lambda number: by_id[number].name
-        )
-    else:
-        chosen = ids[0]
+    start = int(asked) if asked.isdigit() else st.session_state.get("chosen_project")
+    ids = list(by_id)
+    chosen = st.selectbox(
+        "Project",
+        ids,
+        ids.index(start) if start in by_id else 0,
+        format_func=lambda number: by_id[number].name,
+        key="project-choice-here",
+        label_visibility="collapsed",
+    )
     st.session_state["chosen_project"] = chosen
     st.query_params["project"] = str(chosen)
     return by_id[chosen]

@@ -1,0 +1,145 @@
+"""Owns the part of the dashboard about one model: its classes, and the images behind a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from alcore.errors import AlcoreError
+from alcore.records import Project, RoundSummary
+from alcore.services import dashboard
+from alcore.store import Store
+from alcore.web import routes
+from alcore.web.palette import class_colours
+from pages import _dashboard_charts as charts
+from pages._dashboard_parts import (
+    MOST_CLASSES,
+    TALL,
+    class_height,
+    download,
+    heading,
+    names,
+    sentence,
+)
+from pages._shell import empty
+
+
+@st.fragment
+def classes(
+    store: Store, project: Project, done: Sequence[RoundSummary], colours: charts.Colours
+) -> None:
+    """Draw the charts of one model; a click on a cell moves nothing but its images."""
+    measured = {str(r.number): r for r in reversed(done) if r.evaluation.n}
+    with heading("Classes"):
+        choice = st.selectbox(
+            "Model",
+            ["newest", *measured],
+            key="model",
+            bind="query-params",
+            format_func=lambda n: "newest model" if n == "newest" else f"model {n}",
+            label_visibility="collapsed",
+            width=180,
+            disabled=not measured,
+        )
+    model = measured.get(choice) or next(iter(measured.values()), None)
+    height = class_height(len(project.classes), TALL + 60)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _per_class(project, model, colours, height)
+    with right:
+        chosen = _confusion(project, model, colours, height)
+    with st.container(height=136, border=False):
+        if model and chosen:
+            _behind(store, project.id, model.number, chosen)
+        else:
+            empty("The images behind a cell of the confusion matrix appear here: click one.", 112)
+
+
+def _per_class(
+    project: Project, model: RoundSummary | None, colours: charts.Colours, height: int
+) -> None:
+    rows = dashboard.per_class(project, model) if model else []
+    with heading("Precision and recall", small=True):
+        download("per-class", rows)
+    with st.container(height=height, border=False):
+        if not rows:
+            empty("Precision and recall of each class appear with the first model.", height - 16)
+        else:
+            shown = rows[:MOST_CLASSES]
+            by_position = class_colours(len(project.classes))
+            st.vega_lite_chart(
+                charts.per_class(
+                    [row | {"colour": by_position[row["position"]]} for row in shown],
+                    colours,
+                    names(shown),
+                ),
+                key="per-class",
+            )
+    st.caption(
+        "Filled: recall, the share of a class that was found. Ring: precision, the share of the "
+        "answers that were right. Weakest recall first"
+        + (f"; {MOST_CLASSES} of {len(rows)} classes." if len(rows) > MOST_CLASSES else ".")
+    )
+
+
+def _confusion(
+    project: Project, model: RoundSummary | None, colours: charts.Colours, height: int
+) -> dict[str, Any] | None:
+    """Draw the matrix; return the fields t and p of the cell that was clicked."""
+    rows = dashboard.confusion(project, model) if model else []
+    with heading("Confusion", small=True):
+        whole = dashboard.confusion(project, model, all_classes=True) if model else []
+        download("confusion", whole)
+    with st.container(height=height, border=False):
+        if model is None:
+            empty("Which classes are taken for which appears with the first model.", height - 16)
+            chosen = []
+        else:
+            names = list(dict.fromkeys(row["true"] for row in rows))
+            event = st.vega_lite_chart(
+                charts.confusion(rows, colours, names, height - 16),
+                key=f"confusion-{project.id}",
+                on_select="rerun",
+            )
+            chosen = event.selection.get("cell") or []
+    left_out = len(model.evaluation.confusion) - len(names) if model else 0
+    st.caption(
+        "Images of the holdout. Grey: right. Blue: wrong, the stronger the larger its share."
+        + (f" {left_out} classes with fewer mistakes are left out." if left_out else "")
+    )
+    return chosen[0] if chosen else None
+
+
+def _behind(store: Store, project_id: int, number: int, chosen: dict[str, Any]) -> None:
+    try:
+        cell = dashboard.behind_cell(store, project_id, number, int(chosen["t"]), int(chosen["p"]))
+    except AlcoreError as error:
+        empty(sentence(str(error)), 112)
+        return
+    if cell.true == cell.predicted:
+        what = f"{cell.true} recognised"
+    else:
+        what = f"{cell.true} taken for {cell.predicted}"
+    if not cell.count:
+        empty(f"No image of {cell.true} was taken for {cell.predicted}.", 112)
+        return
+    figures = "".join(
+        f'<figure title="{escape(p.name)}"><img src="{escape(_src(project_id, p))}" alt="'
+        f'{escape(p.name)}" loading="lazy" class="{"al-crisp" if p.width < 128 else ""}">'
+        f"<figcaption>{100 * confidence:.0f} %</figcaption></figure>"
+        for p, confidence in cell.pictures
+    )
+    many = f"{cell.count:,} images" if cell.count > 1 else "1 image"
+    if len(cell.pictures) < cell.count:
+        many += f", {len(cell.pictures)} of them here"
+    st.html(
+        f'<p class="al-cell">{escape(what)}: {many}, with the confidence of model {number}</p>'
+        f'<div class="al-images">{figures}</div>'
+    )
+
+
+def _src(project_id: int, picture: Any) -> str:
+    return routes.src(project_id, picture.item_id, picture.content_hash)

@@ -1,0 +1,113 @@
+"""Owns what the parts of the dashboard page share: headings, downloads, words for numbers."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from alcore.services.exporting import write_csv
+from pages import _dashboard_charts as charts
+
+TALL = 340
+"""Height of the charts side by side, in pixels."""
+MOST_CLASSES = 100
+"""More classes than this are not drawn one by one; the CSV holds them all."""
+
+
+def class_height(n_classes: int, most: int) -> int:
+    """Height that is kept for a chart with a line per class."""
+    return min(max(charts.rows_height(n_classes) + 16, 260), most)
+
+
+def names(rows: Sequence[charts.Row]) -> list[str]:
+    return [row["class"] for row in rows]
+
+
+def kept(name: str, key: Any, compute: Callable[[], Any]) -> Any:
+    """Compute a value again only when its key has changed."""
+    kept = st.session_state.get(f"kept {name}")
+    if kept is None or kept[0] != key:
+        kept = (key, compute())
+        st.session_state[f"kept {name}"] = kept
+    return kept[1]
+
+
+def heading(text: str, small: bool = False) -> Any:
+    """Draw a title, and give the row to its right for controls."""
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    row.markdown(f"{'####' if small else '###'} {text}", width="stretch")
+    return row
+
+
+def download(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    def text() -> str:
+        out = io.StringIO()
+        write_csv(out, list(rows[0]) if rows else (), rows)
+        return out.getvalue()
+
+    st.download_button(
+        "CSV",
+        text,
+        f"{name}.csv",
+        "text/csv",
+        key=f"download-{name}",
+        icon=":material/download:",
+        type="tertiary",
+        disabled=not rows,
+        on_click="ignore",
+        help="Download the data of this chart",
+    )
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def hundred(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{100 * low:.1f}–{percent(high)}"
+
+
+def duration(seconds: float) -> str:
+    whole = max(0, int(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+
+
+def instant(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
+def sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?")) else text + "."
+
+
+STYLE = """<style>
+.al-figures {display:flex; gap:2rem; font-variant-numeric:tabular-nums; min-height:104px}
+.al-figures b {display:block; font-size:1.9rem; font-weight:600; line-height:1.25}
+.al-figures span {font-size:.82rem; opacity:.72; line-height:1.35; display:block}
+.al-line {margin:.35rem 0 .6rem; font-variant-numeric:tabular-nums}
+.al-line p {margin:0 0 .25rem; font-size:.9rem; display:flex; justify-content:space-between;
+  gap:1rem; min-height:1.4rem; overflow-wrap:anywhere}
+.al-line p span {white-space:nowrap; opacity:.72}
+.al-bar {height:6px; border-radius:3px; background:rgba(128,132,150,.22); overflow:hidden}
+.al-bar i {display:block; height:100%; border-radius:3px; background:rgb(110,124,205);
+  transition:width .4s}
+.al-bad p {color:#c4442e}
+.al-note {font-size:.88rem; line-height:1.4; min-height:3.9rem; margin:.2rem 0 0}
+.al-cell {font-size:.88rem; margin:0 0 .4rem}
+.al-images {display:flex; flex-wrap:wrap; gap:8px}
+.al-images figure {margin:0; width:64px}
+.al-images img {width:64px; height:64px; object-fit:contain; border-radius:4px;
+  background:rgba(128,132,150,.16)}
+.al-images .al-crisp {image-rendering:pixelated}
+.al-images figcaption {font-size:.72rem; opacity:.72; text-align:center;
+  font-variant-numeric:tabular-nums}
+</style>"""

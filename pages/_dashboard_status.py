@@ -1,0 +1,156 @@
+"""Owns the corner of the dashboard that says what is going on, with its controls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from html import escape
+
+import streamlit as st
+
+from alcore.errors import AlcoreError
+from alcore.records import Job
+from alcore.services import dashboard, training
+from alcore.store import Store
+from pages._dashboard_parts import duration, interval, kept, percent, sentence
+
+PATIENCE = 3.0
+"""Seconds between two drawings that were caused by labels alone."""
+
+
+@st.fragment(run_every=1.0)
+def status(store: Store, project_id: int) -> None:
+    """Show what is going on, and have the charts drawn again when their data has changed."""
+    seen = dashboard.activity(store, project_id)
+    drawn_id, drawn, at = st.session_state["drawn"]
+    if drawn_id == project_id and drawn != seen.pulse:
+        same_models = (drawn.round_id, drawn.baseline_points, drawn.classes) == (
+            seen.pulse.round_id,
+            seen.pulse.baseline_points,
+            seen.pulse.classes,
+        )
+        if not same_models or time.monotonic() - at > PATIENCE:
+            st.rerun()
+    job = seen.training
+    standing = kept(
+        "standing",
+        (project_id, seen.pulse, job and (job.id, job.state)),
+        lambda: dashboard.standing(store, project_id),
+    )
+    active = job is not None and job.state in ("waiting", "running")
+    st.html(_figures(standing) + _work_lines(standing, job, seen.baseline))
+    left, right = st.columns(2)
+    left.button(
+        "Train now",
+        key="train",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=active,
+        width="stretch",
+        on_click=_ask,
+        args=(training.train, store, project_id),
+    )
+    right.button(
+        "Stop",
+        key="stop",
+        icon=":material/stop:",
+        disabled=not active,
+        width="stretch",
+        on_click=_ask,
+        args=(training.stop, store, project_id),
+    )
+    refused = st.session_state.get("refused", "")
+    st.html(
+        _advice(standing) if not refused else f'<p class="al-note al-bad">{escape(refused)}</p>'
+    )
+
+
+def _ask(action: Callable[[Store, int], None], store: Store, project_id: int) -> None:
+    try:
+        action(store, project_id)
+    except AlcoreError as error:
+        st.session_state["refused"] = sentence(str(error))
+    else:
+        st.session_state["refused"] = ""
+
+
+def _figures(standing: dashboard.Standing) -> str:
+    model = standing.model
+    if model is None or model.evaluation.accuracy is None:
+        accuracy, about = (
+            "–",
+            "accuracy, with the first model" if model is None else "no holdout yet",
+        )
+    else:
+        accuracy = percent(model.evaluation.accuracy)
+        about = (
+            f"accuracy of model {model.number}<br>"
+            f"{interval(*model.evaluation.interval)}, {model.evaluation.n:,} images"
+        )
+    left = f"{standing.unlabeled:,} images unlabeled"
+    return (
+        f'<div class="al-figures"><div><b>{accuracy}</b><span>{about}</span></div>'
+        f"<div><b>{standing.labels:,}</b><span>training labels<br>{left}</span></div></div>"
+    )
+
+
+def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | None) -> str:
+    number = standing.model.number + 1 if standing.model else 1
+    due = standing.due
+    missing = due.missing
+    have = due.step - missing if missing is not None else 0
+    if due.blocked:
+        wait = sentence(due.blocked)
+    elif missing is None:
+        wait = "Models are trained when you ask for one"
+    elif missing == 0:
+        wait = f"Enough labels for model {number}"
+    else:
+        wait = f"{missing} more {'label' if missing == 1 else 'labels'} to model {number}"
+    lines = [_line(wait, "", have / max(1, due.step), "al-count")]
+
+    text, side, share, kind = "No model is training", "", 0.0, ""
+    if job is not None and job.state == "running":
+        elapsed = time.time() - (job.started_at or job.created_at)
+        text = "Stopping" if job.cancel_requested else f"Model {number}: {job.phase}"
+        side, share = f"{100 * job.progress:.0f} % · {duration(elapsed)}", job.progress
+    elif job is not None and job.state == "waiting":
+        text = f"Model {number} is about to start"
+    elif job is not None and job.state == "failed":
+        text, kind = f"The last training failed: {job.error}", "al-bad"
+    elif job is not None and job.state == "cancelled":
+        text = "The last training was stopped"
+    lines.append(_line(text, side, share, kind))
+
+    text, side, share, kind = "Random labeling: up to date", "", 1.0, ""
+    if not standing.project.has_key or not standing.project.settings.baseline:
+        text, share = "Random labeling: not simulated", 0.0
+    elif baseline is None:
+        text, share = "Random labeling: simulated after the next model", 0.0
+    elif baseline.state == "running":
+        text, share = "Random labeling: simulating", baseline.progress
+        side = f"{100 * share:.0f} %"
+    elif baseline.state == "waiting":
+        text, share = "Random labeling: waits for its turn", 0.0
+    elif baseline.state == "failed":
+        text, share, kind = f"Random labeling failed: {baseline.error}", 0.0, "al-bad"
+    elif baseline.state == "cancelled":
+        text, share = "Random labeling: stopped, goes on after the next model", 0.0
+    lines.append(_line(text, side, share, kind))
+    return "".join(lines)
+
+
+def _line(text: str, side: str, share: float, kind: str) -> str:
+    width = 100 * min(1.0, max(0.0, share))
+    return (
+        f'<div class="al-line {kind}"><p title="{escape(text)}">{escape(text)}'
+        f"<span>{escape(side)}</span></p>"
+        f'<div class="al-bar"><i style="width:{width:.1f}%"></i></div></div>'
+    )
+
+
+def _advice(standing: dashboard.Standing) -> str:
+    if standing.model is None:
+        return '<p class="al-note">Advice on when to stop appears after a few models.</p>'
+    head = "You can stop labeling" if standing.advice.stop else "Go on labeling"
+    return f'<p class="al-note"><b>{head}.</b> {escape(sentence(standing.advice.reason))}</p>'

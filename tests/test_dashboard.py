@@ -1,0 +1,305 @@
+"""Owns the proof that the dashboard shows what is in the database, on a real database."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import made
+import pytest
+import trained
+from streamlit.testing.v1 import AppTest
+
+from alcore.config import Workspace
+from alcore.errors import UnknownItem
+from alcore.metrics import macro_f1_interval, wilson
+from alcore.services import dashboard
+from alcore.store import Store, items, jobs, labels, projects
+from alcore.web import state
+
+PAGE = Path(__file__).parent.parent / "pages" / "dashboard.py"
+HOSTILE = "<b>=HYPERLINK(1)</b>"
+
+
+@dataclass
+class Case:
+    """A project of 100 items, 40 of them holdout, and three classes."""
+
+    store: Store
+    id: int
+    holdout: list[int]
+
+    def round(self, labels: int, accuracy: float, **more: object) -> None:
+        trained.give_labels(self.store, self.id, labels)
+        trained.add_round(self.store, self.id, accuracy, holdout_ids=self.holdout, **more)
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Iterator[Store]:
+    opened = Store.open(workspace)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def case(store: Store) -> Case:
+    settings = replace(made.BY_HAND, baseline=True)
+    project_id = made.project(
+        store,
+        100,
+        held=40,
+        classes=("cat", "dog", HOSTILE),
+        settings=settings,
+        role="answer key",
+        name=HOSTILE,
+    )
+    with store.read() as connection:
+        held = [i.id for i in items.get_all(connection, project_id) if i.split == "holdout"]
+    return Case(store, project_id, held)
+
+
+# -- the service -------------------------------------------------------------------------------
+
+
+def test_the_curve_carries_the_interval_and_the_mean_of_random_trials(case: Case) -> None:
+    case.round(6, 0.5, random=(0.4, 0.5, 0.6))
+    case.round(4, 0.75, random=(0.7,))
+    found = dashboard.curve(case.store, case.id, "accuracy")
+    assert [row["labels"] for row in found.live] == [6, 10]
+    assert [row["value"] for row in found.live] == [0.5, 0.75]
+    assert (found.live[1]["low"], found.live[1]["high"]) == wilson(30, 40)
+    first, second = found.random
+    assert (first["value"], first["low"], first["high"]) == pytest.approx((0.5, 0.4, 0.6))
+    assert (second["trials"], second["low"]) == (1, None)
+
+
+def test_random_labels_are_given_the_minutes_that_live_ones_took(case: Case) -> None:
+    case.round(6, 0.5, random=(0.4,))
+    (live,), (random,) = (
+        dashboard.curve(case.store, case.id, "accuracy").live,
+        dashboard.curve(case.store, case.id, "accuracy").random,
+    )
+    assert live["minutes"] == pytest.approx(6 * 2.0 / 60)
+    assert random["minutes"] == pytest.approx(live["minutes"])
+
+
+def test_the_curve_of_macro_f1_has_an_interval_too(case: Case) -> None:
+    case.round(6, 0.5)
+    (row,) = dashboard.curve(case.store, case.id, "macro-F1").live
+    (summary,) = dashboard.history(case.store, case.id)
+    assert row["value"] == summary.evaluation.macro_f1
+    assert row["low"] < row["value"] < row["high"]
+
+
+def test_the_interval_of_macro_f1_shrinks_with_the_root_of_the_items() -> None:
+    import numpy as np
+
+    few = np.array([[8, 2], [3, 7]])
+    low, high = macro_f1_interval(few)
+    low_many, high_many = macro_f1_interval(100 * few)
+    assert (high - low) / (high_many - low_many) == pytest.approx(10)
+    assert macro_f1_interval(np.zeros((2, 2), int)) is None
+
+
+def test_the_stop_mark_stands_where_stopping_was_first_advised(case: Case) -> None:
+    for kappa in (0.5, 0.995, 0.995, 0.995, 0.995):
+        case.round(3, 0.5, kappa=kappa)
+        found = dashboard.curve(case.store, case.id, "accuracy")
+        if dashboard.standing(case.store, case.id).advice.stop:
+            break
+    assert found.stop is not None
+    assert found.stop["labels"] == found.live[-1]["labels"]
+    assert found.stop["reason"] == dashboard.standing(case.store, case.id).advice.reason
+
+
+def test_the_confusion_opens_the_images_behind_a_cell(case: Case) -> None:
+    case.round(6, 0.75)
+    (summary,) = dashboard.history(case.store, case.id)
+    with case.store.read() as connection:
+        project = projects.get(connection, case.id)
+    cells = {(r["t"], r["p"]): r["count"] for r in dashboard.confusion(project, summary)}
+    assert sum(cells.values()) == 40
+    cell = dashboard.behind_cell(case.store, case.id, 1, 0, 1)
+    assert cell.count == cells[0, 1] == 4
+    # The first ten items of the holdout are wrong; every third of them is a cat.
+    assert {p.item_id for p, _ in cell.pictures} == {case.holdout[i] for i in (0, 3, 6, 9)}
+    confidence = [sure for _, sure in cell.pictures]
+    assert confidence == sorted(confidence, reverse=True)
+
+
+def test_a_round_without_predictions_says_so(case: Case) -> None:
+    case.round(6, 0.75, files=False)
+    with pytest.raises(UnknownItem, match="model 1 has no predictions on disk"):
+        dashboard.behind_cell(case.store, case.id, 1, 0, 1)
+
+
+def test_of_many_classes_the_most_confused_are_shown_and_all_exported(store: Store) -> None:
+    many = tuple(f"class {i}" for i in range(30))
+    project_id = made.project(store, 90, held=60, classes=many, role="answer key")
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        held = [i.id for i in items.get_all(connection, project_id) if i.split == "holdout"]
+    trained.give_labels(store, project_id, 30)
+    summary = trained.add_round(store, project_id, 0.8, holdout_ids=held)
+    shown = {row["true"] for row in dashboard.confusion(project, summary)}
+    assert len(shown) == 20
+    assert {"class 0", "class 5", "class 11"} <= shown  # twelve mistakes, from class 0 on
+    assert len(dashboard.confusion(project, summary, all_classes=True)) == 900
+
+
+def test_the_weakest_class_comes_first(case: Case) -> None:
+    case.round(6, 0.75)
+    (summary,) = dashboard.history(case.store, case.id)
+    with case.store.read() as connection:
+        rows = dashboard.per_class(projects.get(connection, case.id), summary)
+    assert [row["recall"] for row in rows] == sorted(row["recall"] for row in rows)
+    assert sum(row["holdout"] for row in rows) == 40
+    assert {row["labels"] for row in rows} == {2}
+
+
+def test_undone_labels_are_nobodys(case: Case) -> None:
+    tab = made.Tab(case.store, case.id, "Ben")
+    first = tab.answer(tab.next(), 0)
+    tab.answer(tab.next(), 1)
+    tab.undo(first)
+    (row,) = dashboard.annotators(case.store, case.id)
+    assert (row["annotator"], row["labels"], row["undone"]) == ("Ben", 1, 1)
+    assert row["labels per hour"] == pytest.approx(3600)
+    assert sum(r["labels"] for r in dashboard.labels_over_time(case.store, case.id).rows) == 1
+    assert sum(r["training"] for r in dashboard.labels_per_class(case.store, case.id)) == 1
+
+
+def test_labels_are_counted_in_stretches_that_fit(case: Case) -> None:
+    trained.give_labels(case.store, case.id, 5, at=1_000_000.0)
+    trained.give_labels(case.store, case.id, 5, at=1_000_000.0 + 7200, annotator="Ben")
+    found = dashboard.labels_over_time(case.store, case.id)
+    assert found.stretch == "5 minutes"
+    assert sum(row["labels"] for row in found.rows) == 10
+    assert all(found.start <= row["from"] < row["to"] <= found.end for row in found.rows)
+
+
+def test_the_pulse_changes_with_labels_and_rounds_and_with_nothing_else(case: Case) -> None:
+    before = dashboard.activity(case.store, case.id).pulse
+    assert dashboard.activity(case.store, case.id).pulse == before
+    trained.give_labels(case.store, case.id, 1)
+    after_label = dashboard.activity(case.store, case.id).pulse
+    case.round(0, 0.5)
+    assert len({before, after_label, dashboard.activity(case.store, case.id).pulse}) == 3
+
+
+def test_the_standing_counts_what_is_left(case: Case) -> None:
+    trained.give_labels(case.store, case.id, 7)
+    found = dashboard.standing(case.store, case.id)
+    assert (found.labels, found.unlabeled, found.model) == (7, 53, None)
+
+
+# -- the page ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page(case: Case, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    """The page on the case's workspace; the web process's own store is opened afresh."""
+    caches = (state.runtime, state.store, state.tickets)
+    for cached in caches:
+        cached.cache_clear()
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(case.store.workspace.root))
+    monkeypatch.syspath_prepend(PAGE.parent.parent)
+    yield AppTest.from_file(PAGE, default_timeout=60)
+    state.store().close()
+    for cached in caches:
+        cached.cache_clear()
+
+
+def texts(page: AppTest) -> str:
+    return " ".join(str(e.proto.body) for e in page.get("html"))
+
+
+def charts(page: AppTest) -> list[dict]:
+    return [json.loads(e.proto.spec) for e in page.get("vega_lite_chart")]
+
+
+def test_an_empty_project_says_what_will_appear_and_what_to_do(page: AppTest) -> None:
+    page.run()
+    assert not page.exception
+    shown = texts(page)
+    assert "Label some images, then press Train now" in shown
+    assert "Labels over time appear with the first label" in shown
+    assert "Each training adds a line here" in shown
+    assert page.button(key="stop").disabled
+
+
+def test_a_trained_project_fills_every_chart(case: Case, page: AppTest) -> None:
+    case.round(6, 0.5, random=(0.4, 0.5))
+    case.round(6, 0.75, random=(0.6, 0.7))
+    page.run()
+    assert not page.exception
+    shown = texts(page)
+    assert "accuracy of model 2" in shown
+    assert "75.0 %" in shown
+    assert len(charts(page)) == 6
+    assert "appears with" not in shown
+
+
+def test_names_never_become_markup(case: Case, page: AppTest) -> None:
+    case.round(6, 0.75)
+    page.run()
+    assert HOSTILE not in texts(page)
+    assert all("<b>" not in element.value for element in page.markdown)
+
+
+def test_train_now_asks_for_one_training_and_stop_takes_it_back(case: Case, page: AppTest) -> None:
+    trained.give_labels(case.store, case.id, 6)
+    page.run()
+    page.button(key="train").click().run()
+    assert not page.exception
+    with case.store.read() as connection:
+        assert jobs.newest(connection, case.id, "train").state == "waiting"
+    assert page.button(key="train").disabled
+    page.button(key="stop").click().run()
+    with case.store.read() as connection:
+        assert jobs.newest(connection, case.id, "train").state == "cancelled"
+
+
+def test_train_now_without_labels_says_what_is_missing(page: AppTest) -> None:
+    page.run()
+    page.button(key="train").click().run()
+    assert "a model needs labels of at least two classes" in texts(page)
+
+
+def test_a_failed_training_shows_its_error(case: Case, page: AppTest) -> None:
+    with case.store.write() as connection:
+        jobs.request(connection, case.id, "train", time.time())
+        job = jobs.take(connection, ["train"], "test", time.time())
+        jobs.fail(connection, job.id, job.attempt, time.time(), "the disk is full <i>")
+    page.run()
+    assert "The last training failed: the disk is full &lt;i&gt;" in texts(page)
+
+
+def test_a_link_restores_metric_axis_and_project(case: Case, page: AppTest) -> None:
+    other = made.project(case.store, 20, name="other")
+    case.round(6, 0.75)
+    page.query_params["project"] = str(case.id)
+    page.query_params["metric"] = "macro-F1"
+    page.query_params["against"] = "minutes"
+    page.run()
+    assert page.selectbox(key="project-choice-here").value == case.id
+    assert "macro-F1 on the holdout" in str(charts(page)[0])
+    assert "minutes of labeling" in str(charts(page)[0])
+    page.selectbox(key="project-choice-here").select(other).run()
+    assert page.query_params["project"] == str(other)
+    assert charts(page) == []
+
+
+def test_a_class_that_is_younger_than_the_model_waits_for_the_next(
+    case: Case, page: AppTest
+) -> None:
+    case.round(6, 0.75)
+    with case.store.write() as connection:
+        projects.add_classes(connection, case.id, ["fox"], time.time())
+    page.run()
+    assert not page.exception
+    with case.store.read() as connection:
+        assert 0 not in labels.per_class(connection, case.id).values()
