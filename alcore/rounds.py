@@ -119,8 +119,9 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             ids = _candidates(given)
             # One pass for both: stop items mostly are candidates too.
             both = np.union1d(ids, given.stop_ids)
-            pool = _predict(model, given, rows, both, bar.phase("score"), embeddings=embeddings)
-            signals = _signals(model, given, rows, pool, np.searchsorted(both, ids))
+            told = bar.phase("score")
+            pool = _predict(model, given, rows, both, told, embeddings=embeddings)
+            signals = _signals(model, given, rows, pool, np.searchsorted(both, ids), told)
             probabilities = signals.probabilities
             scores = acquisition.margin(probabilities).astype(np.float32)
             stop_predicted = _classes(pool.probabilities[np.searchsorted(both, given.stop_ids)])
@@ -221,11 +222,12 @@ def _signals(
     rows: _Rows,
     pool: inference.Predictions,
     place: np.ndarray,
+    told: Callable[[float], None],
 ) -> Signals:
     """Gather what strategies may need; rows `place` of the pool are the candidates."""
     if pool.embeddings is None:
         return Signals(pool.probabilities[place])
-    labeled = _predict(model, given, rows, given.labeled_ids, lambda _: None, embeddings=True)
+    labeled = _predict(model, given, rows, given.labeled_ids, lambda _: told(1.0), embeddings=True)
     return Signals(pool.probabilities[place], pool.embeddings[place], labeled.embeddings)
 
 
