@@ -13,7 +13,7 @@ from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_settings import Case, settings_fields
 from pages._setup_source import Spec, choose_source, look_at
-from pages._setup_text import chips, note, preview, refusal, title
+from pages._setup_text import chips, note, refusal, title
 
 ROLES: dict[Role, tuple[str, str]] = {
     "answer key": (
@@ -35,8 +35,6 @@ def new_project(store: Store) -> int | None:
         spec = choose_source(store, prefix)
     with right, st.container(key=f"{prefix}found"):
         look = look_at(prefix, spec)
-        if look is not None:
-            preview(look, class_colours(len(look.summary.classes)))
     if spec is None or look is None:
         st.button("Create", type="primary", disabled=True, key=f"{prefix}create-off")
         return None
@@ -64,7 +62,9 @@ def _name(store: Store, prefix: str, spec: Spec) -> str:
     key, last = f"{prefix}name", f"{prefix}suggested"
     if st.session_state.get(key) == st.session_state.get(last):
         st.session_state[key] = st.session_state[last] = setup.free_name(store, spec)
-    return st.text_input("Name of the project", key=key, max_chars=projects.LONGEST_NAME)
+    return st.text_input(
+        "Name of the project", key=key, persist_state="session", max_chars=projects.LONGEST_NAME
+    )
 
 
 def _classes(prefix: str, look: Look) -> tuple[Role, list[str]]:
@@ -76,12 +76,14 @@ def _classes(prefix: str, look: Look) -> tuple[Role, list[str]]:
             format_func=lambda r: ROLES[r][0],
             captions=[ROLES[r][1] for r in ROLES],
             key=f"{prefix}role",
+            persist_state="session",
         )
         if role != "none":
             return role, []
     typed = st.text_area(
         "Classes",
         key=f"{prefix}classes-typed",
+        persist_state="session",
         height=110,
         placeholder="one per line, or separated by commas",
         help="More can be added at any time, also while labeling",

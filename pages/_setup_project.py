@@ -31,7 +31,7 @@ def show_project(store: Store, line: ProjectLine) -> None:
     """Draw everything about one project."""
     project = line.project
     made = time.strftime("%d %B %Y", time.localtime(project.created_at))
-    title(project.name, f"{line.source} · made on {made}")
+    title(project.name, f"{line.place} · made on {made}")
     if project.archived_at is not None:
         _archived(store, project)
         return
@@ -51,7 +51,7 @@ def show_project(store: Store, line: ProjectLine) -> None:
         key=f"tabs-{project.id}-{unfinished}",
     )
     with settings:
-        _settings(store, project)
+        _settings(store, line)
     with classes:
         _classes(store, project)
     with images:
@@ -67,17 +67,22 @@ def _active(job: Job | None) -> bool:
 # -- settings ----------------------------------------------------------------------------------
 
 
-def _settings(store: Store, project: Project) -> None:
+def _settings(store: Store, line: ProjectLine) -> None:
     """Edit from the version that was on screen; what was typed stays until it is saved."""
+    project = line.project
     slot = f"editing-{project.id}"
     base, generation = st.session_state.setdefault(slot, (project, 0))
     prefix = f"edit{project.id}-{generation}-"
     with st.container(key=f"{prefix}form"):
         name = st.text_input(
-            "Name of the project", base.name, key=f"{prefix}name", max_chars=projects.LONGEST_NAME
+            "Name of the project",
+            base.name,
+            key=f"{prefix}name",
+            max_chars=projects.LONGEST_NAME,
+            persist_state="session",
         )
         try:
-            typed = settings_fields(_case(store, prefix, project, base), base.settings)
+            typed = settings_fields(_case(store, prefix, line, base), base.settings)
         except AlcoreError as error:
             refusal(error)
             return
@@ -95,14 +100,15 @@ def _settings(store: Store, project: Project) -> None:
         _overtaken(store, project, slot, base, generation, typed, name)
 
 
-def _case(store: Store, prefix: str, project: Project, base: Project) -> Case:
+def _case(store: Store, prefix: str, line: ProjectLine, base: Project) -> Case:
+    project = line.project
     _, role = setup.source_of(store, project.id)
     return Case(
         prefix=prefix,
         holdout="share" if role != "none" else "questions",
         has_key=project.has_key,
         resolutions=setup.resolutions(None, base.settings.resolution),
-        imported=project.state == "ready",
+        imported=line.holdout if project.state == "ready" else None,
     )
 
 
@@ -169,6 +175,7 @@ def _classes(store: Store, project: Project) -> None:
         typed = st.text_area(
             "New classes",
             key=f"{slot}-{generation}-add",
+            persist_state="session",
             height=110,
             placeholder="one per line, or separated by commas",
             help="Possible at any time. The next model knows them once they have labels.",
@@ -211,6 +218,9 @@ def _classes(store: Store, project: Project) -> None:
 def _images(store: Store, line: ProjectLine) -> None:
     project = line.project
     _, role = setup.source_of(store, project.id)
+    if _active(line.job) and project.state != "ready":
+        note("What came in, and what was left out and why, appears here once the import ends.")
+        return
     report = setup.report(store, project.id)
     figures(
         {
@@ -220,7 +230,7 @@ def _images(store: Store, line: ProjectLine) -> None:
             "labels": f"{line.labels:,}",
         }
     )
-    note(f"Source: {line.source}. It was fixed when the project was made.")
+    note(f"Source: {line.place}. It was fixed when the project was made.")
     note(ROLE_WORDS[role])
     if report.left_out:
         out = io.StringIO()

@@ -25,8 +25,8 @@ class Case:
     """A share of the known classes, some of the questions, or a test folder that is given."""
     has_key: bool
     resolutions: Sequence[int]
-    imported: bool = False
-    """The images are in: what figures depend on is fixed."""
+    imported: int | None = None
+    """Images in the holdout once all are in: what figures depend on is fixed then."""
 
 
 def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
@@ -60,6 +60,7 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
         names,
         names.index(start.strategy) if start.strategy in known else 0,
         key=f"{case.prefix}strategy",
+        persist_state="session",
     )
     batch = right.number_input(
         "Batch size",
@@ -67,13 +68,15 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
         1000,
         start.batch_size,
         key=f"{case.prefix}batch",
+        persist_state="session",
         help="Images that one model picks at once",
     )
     strategy = known[name]
     note(f"{strategy.sentence} {sentence(strategy.paper)}")
     options: dict[str, Any] = {}
     given = start.strategy_options if start.strategy == name else {}
-    for option, column in zip(strategy.options, st.columns(2), strict=False):
+    columns = st.columns(2) if strategy.options else ()
+    for option, column in zip(strategy.options, columns, strict=False):
         value = given.get(option.name, option.default)
         key = f"{case.prefix}{name}-{option.name}"
         with column:
@@ -84,6 +87,7 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
                     simple,
                     simple.index(value) if value in simple else 0,
                     key=key,
+                    persist_state="session",
                     help=sentence(option.sentence),
                 )
             else:
@@ -95,6 +99,7 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
                     0.05,
                     format="percent",
                     key=key,
+                    persist_state="session",
                     help=sentence(option.sentence),
                 )
     return name, options, int(batch)
@@ -107,6 +112,7 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
         "Train the next model without being asked",
         rule.automatic,
         key=f"{case.prefix}automatic",
+        persist_state="session",
     )
     a, b, c = st.columns(3)
     new = a.number_input(
@@ -115,6 +121,7 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
         100_000,
         rule.new_labels,
         key=f"{case.prefix}new",
+        persist_state="session",
         disabled=not automatic,
         help="Labels since the last model that start the next one",
     )
@@ -124,6 +131,7 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
         100_000,
         rule.minimum,
         key=f"{case.prefix}minimum",
+        persist_state="session",
         disabled=not automatic,
         help="It comes earlier once each class was seen",
     )
@@ -134,6 +142,7 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
         float(rule.debounce),
         0.1,
         key=f"{case.prefix}debounce",
+        persist_state="session",
         disabled=not automatic,
         help="Labels given in this time are still taken along",
     )
@@ -145,6 +154,7 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
         sizes.index(start.resolution) if start.resolution in sizes else 0,
         format_func=lambda side: f"{side} × {side} pixels",
         key=f"{case.prefix}resolution-{start.resolution}",
+        persist_state="session",
         help="What the model sees. Twice the side takes four times as long; "
         "annotators always see the original.",
     )
@@ -155,6 +165,7 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
         kinds.index(start.augmentation),
         format_func=lambda kind: sentence(AUGMENTATIONS[kind]),
         key=f"{case.prefix}augmentation-{start.augmentation}",
+        persist_state="session",
         help="Mirroring helps with photographs of things. It harms where left and right "
         "mean something: digits, text, signs.",
     )
@@ -164,7 +175,7 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
 def _measuring(case: Case, start: ProjectSettings) -> tuple[HoldoutRule, bool, int]:
     st.markdown("#### Measuring")
     rule, seed = start.holdout, start.seed
-    if case.imported:
+    if case.imported is not None:
         note(
             f"{_holdout_words(case, rule)} Seed {seed}. Both were fixed when the images came "
             "in: figures before and after a change could not be compared. A new project can "
@@ -176,6 +187,7 @@ def _measuring(case: Case, start: ProjectSettings) -> tuple[HoldoutRule, bool, i
         "Simulate random labeling beside the live curve",
         start.baseline and case.has_key,
         key=f"{case.prefix}baseline-{case.has_key}",
+        persist_state="session",
         disabled=not case.has_key,
         help="Shows what the strategy gains. It needs an answer key, and runs when nothing else "
         "does.",
@@ -194,6 +206,7 @@ def _holdout_fields(case: Case, rule: HoldoutRule, seed: int) -> tuple[HoldoutRu
             10_000,
             questions,
             key=f"{case.prefix}questions",
+            persist_state="session",
             help="So many random images are asked to measure the model. "
             "They are never trained on, and look like all others.",
         )
@@ -203,6 +216,7 @@ def _holdout_fields(case: Case, rule: HoldoutRule, seed: int) -> tuple[HoldoutRu
             100,
             every,
             key=f"{case.prefix}every",
+            persist_state="session",
             help="How often such a question comes",
         )
     elif case.holdout == "share":
@@ -215,6 +229,7 @@ def _holdout_fields(case: Case, rule: HoldoutRule, seed: int) -> tuple[HoldoutRu
                 0.05,
                 format="percent",
                 key=f"{case.prefix}share",
+                persist_state="session",
                 help=f"Share of the images that measures the model, at most {rule.most:,}. "
                 "Never asked, never trained on.",
             )
@@ -227,6 +242,7 @@ def _holdout_fields(case: Case, rule: HoldoutRule, seed: int) -> tuple[HoldoutRu
         2**31,
         seed,
         key=f"{case.prefix}seed",
+        persist_state="session",
         help="The same seed draws the same holdout and trains the same models",
     )
     return HoldoutRule(share, rule.most, int(questions), int(every)), int(seed)
@@ -235,9 +251,7 @@ def _holdout_fields(case: Case, rule: HoldoutRule, seed: int) -> tuple[HoldoutRu
 def _holdout_words(case: Case, rule: HoldoutRule) -> str:
     if case.holdout == "questions":
         return f"Holdout: one question in {rule.every}, until {rule.questions:,} have answers."
-    if case.holdout == "given":
-        return "Holdout: the test folder."
-    return f"Holdout: {rule.share:.0%} of the images with a known class, at most {rule.most:,}."
+    return f"Holdout: {case.imported:,} images."
 
 
 def _labeling(case: Case, start: ProjectSettings) -> tuple[int | None, str]:
@@ -251,12 +265,14 @@ def _labeling(case: Case, start: ProjectSettings) -> tuple[int | None, str]:
         step=50,
         placeholder="no limit",
         key=f"{case.prefix}budget",
+        persist_state="session",
         help="Stopping is advised once it is used up",
     )
     guidelines = right.text_area(
         "Guidelines for annotators",
         start.guidelines,
         key=f"{case.prefix}guidelines",
+        persist_state="session",
         height=110,
         max_chars=10_000,
         placeholder="What belongs to which class; what to do in doubt",

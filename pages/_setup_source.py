@@ -11,8 +11,9 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.services import setup
 from alcore.services.setup import Look
+from alcore.web.palette import class_colours
 from alcore.web.state import Store
-from pages._setup_text import note, plain, refusal
+from pages._setup_text import note, plain, preview, refusal
 
 Spec = dict[str, Any]
 
@@ -39,6 +40,7 @@ def choose_source(store: Store, prefix: str) -> Spec | None:
         format_func=lambda k: KINDS[k][0],
         captions=[KINDS[k][1] for k in kinds],
         key=f"{prefix}kind",
+        persist_state="session",
     )
     asking: dict[str, Callable[[Store, str], Spec | None]] = {
         "digits": lambda store, prefix: {"kind": "digits"},
@@ -52,7 +54,7 @@ def choose_source(store: Store, prefix: str) -> Spec | None:
 
 
 def look_at(prefix: str, spec: Spec | None) -> Look | None:
-    """Look at a source, once for each description; show why it cannot be used."""
+    """Look at a source, once for each description; show what it holds or why it is refused."""
     if spec is None:
         kind = st.session_state[f"{prefix}kind"]
         note(BEFORE.get(kind, ""))
@@ -69,6 +71,9 @@ def look_at(prefix: str, spec: Spec | None) -> Look | None:
     _, look, error = kept
     if error is not None:
         refusal(error)
+    else:
+        colours = class_colours(len(look.summary.classes))
+        preview(look, colours, layout=spec["kind"] in ("folder", "archive"))
     if spec["kind"] not in ("digits", "shapes"):
         st.button(
             "Look again",
@@ -83,8 +88,12 @@ def look_at(prefix: str, spec: Spec | None) -> Look | None:
 
 def _shapes(store: Store, prefix: str) -> Spec:
     a, b = st.columns(2)
-    size = a.number_input("Images", 2, 200_000, 1000, 500, key=f"{prefix}size")
-    classes = b.number_input("Classes", 2, setup.MOST_SHAPES, 5, key=f"{prefix}classes")
+    size = a.number_input(
+        "Images", 2, 200_000, 1000, 500, key=f"{prefix}size", persist_state="session"
+    )
+    classes = b.number_input(
+        "Classes", 2, setup.MOST_SHAPES, 5, key=f"{prefix}classes", persist_state="session"
+    )
     with st.expander("Make it harder", key=f"{prefix}harder"):
         imbalance = st.slider(
             "Imbalance",
@@ -94,6 +103,7 @@ def _shapes(store: Store, prefix: str) -> Spec:
             1.0,
             format="%d : 1",
             key=f"{prefix}imbalance",
+            persist_state="session",
             help="Images of the most frequent class for each of the rarest",
         )
         duplicates = st.slider(
@@ -104,6 +114,7 @@ def _shapes(store: Store, prefix: str) -> Spec:
             0.05,
             format="percent",
             key=f"{prefix}duplicates",
+            persist_state="session",
             help="Share of images that repeat another one, shifted a little and with noise",
         )
         ambiguity = st.slider(
@@ -114,9 +125,12 @@ def _shapes(store: Store, prefix: str) -> Spec:
             0.05,
             format="percent",
             key=f"{prefix}ambiguity",
+            persist_state="session",
             help="Share of images that blend two shapes, the true one a little stronger",
         )
-        seed = st.number_input("Seed of the shapes", 0, 2**31, 0, key=f"{prefix}shapes-seed")
+        seed = st.number_input(
+            "Seed of the shapes", 0, 2**31, 0, key=f"{prefix}shapes-seed", persist_state="session"
+        )
     return {
         "kind": "shapes",
         "size": int(size),
@@ -130,7 +144,12 @@ def _shapes(store: Store, prefix: str) -> Spec:
 
 def _folder(store: Store, prefix: str) -> Spec | None:
     path = setup.local_path(
-        st.text_input("Path of the folder", key=f"{prefix}folder", placeholder="~/pictures/birds")
+        st.text_input(
+            "Path of the folder",
+            key=f"{prefix}folder",
+            persist_state="session",
+            placeholder="~/pictures/birds",
+        )
     )
     copy = st.radio(
         "The originals",
@@ -138,6 +157,7 @@ def _folder(store: Store, prefix: str) -> Spec | None:
         format_func=lambda copied: "are copied" if copied else "stay where they are",
         captions=["The folder must stay as it is", "The folder may go away afterwards"],
         key=f"{prefix}copy",
+        persist_state="session",
     )
     return {"kind": "folder", "path": path, "copy": copy} if path else None
 
@@ -149,13 +169,19 @@ def _archive(store: Store, prefix: str) -> Spec | None:
         default="Upload",
         required=True,
         key=f"{prefix}way",
+        persist_state="session",
         label_visibility="collapsed",
     )
     if way == "Upload":
         return _upload(store, prefix)
     left, right = st.columns([3, 1])
     path = setup.local_path(
-        left.text_input("Path of the archive", key=f"{prefix}zip", placeholder="~/pictures.zip")
+        left.text_input(
+            "Path of the archive",
+            key=f"{prefix}zip",
+            persist_state="session",
+            placeholder="~/pictures.zip",
+        )
     )
     limit = right.number_input(
         "At most, MB",
@@ -164,6 +190,7 @@ def _archive(store: Store, prefix: str) -> Spec | None:
         500,
         100,
         key=f"{prefix}limit",
+        persist_state="session",
         help="Larger archives are refused; raise it for one that you trust",
     )
     return {"kind": "archive", "path": path, "limit_mb": int(limit)} if path else None
@@ -201,13 +228,17 @@ def _torchvision(store: Store, prefix: str) -> Spec | None:
         list(setup.TORCHVISION_NAMES),
         format_func=lambda known: setup.TORCHVISION_NAMES[known],
         key=f"{prefix}dataset",
+        persist_state="session",
     )
     root = setup.local_path(
-        st.text_input("Folder of the local copy", "~/datasets", key=f"{prefix}root")
+        st.text_input(
+            "Folder of the local copy", "~/datasets", key=f"{prefix}root", persist_state="session"
+        )
     )
     download = st.toggle(
         "Download it where it is missing",
         key=f"{prefix}download",
+        persist_state="session",
         help="Needs a network; CIFAR-10 has 170 MB, STL-10 2.6 GB",
     )
     if not root:

@@ -14,6 +14,7 @@ from alcore.services import setup
 from alcore.services.setup import Look
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_RECOGNISED = re.compile(r"([:@]|www)", re.IGNORECASE)
 MOST_CLASSES = 200
 MOST_LEFT_OUT = 1_000
 
@@ -21,14 +22,17 @@ MOST_LEFT_OUT = 1_000
 def plain(text: str) -> str:
     """Write text so that it stays as it is where Streamlit reads Markdown.
 
-    Icons and emoji between colons are made after the escapes are gone; an invisible joiner
-    behind each colon keeps them apart.
+    Icons, emoji, and links of bare addresses are made after the escapes are gone; an invisible
+    joiner keeps their parts from being recognised.
     """
-    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split())).replace(":", ":\u2060")
+    apart = _RECOGNISED.sub("\\1\u2060", " ".join(text.split()))
+    return _PUNCTUATION.sub(r"\\\1", apart)
 
 
 def sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
+    """Begin with a capital and end with a full stop; names of files stay as they are."""
+    if text.split(" ")[0].isalpha():
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?")) else text + "."
 
 
@@ -66,7 +70,7 @@ def chips(names: Sequence[tuple[str, str]], colours: Sequence[str]) -> None:
     st.html(f'<ul class="su-chips">{cells}{rest}</ul>')
 
 
-def preview(look: Look, colours: Sequence[str]) -> None:
+def preview(look: Look, colours: Sequence[str], layout: bool) -> None:
     """Show what a source holds: pictures, totals, classes, remarks."""
     found = look.summary
     pictures = "".join(
@@ -78,13 +82,14 @@ def preview(look: Look, colours: Sequence[str]) -> None:
     numbers = {"images": f"{found.total:,}"}
     if found.classes:
         numbers["class" if len(found.classes) == 1 else "classes"] = f"{len(found.classes):,}"
-    if found.unlabeled:
+    if found.classes and found.unlabeled:
         numbers["without a class"] = f"{found.unlabeled:,}"
     if look.side is not None:
         numbers["pixels, longer side"] = f"{look.side:,}"
     figures(numbers)
-    remarks = [f"layout: {found.layout}", *found.notes]
-    st.html("".join(f'<p class="su-note">{escape(sentence(r))}</p>' for r in remarks))
+    remarks = [*([f"layout: {found.layout}"] if layout else []), *found.notes]
+    lines = "".join(f'<p class="su-note">{escape(sentence(r))}</p>' for r in remarks)
+    st.html(f"<div>{lines}</div>")
     if found.classes:
         chips([(name, f"{n:,}") for name, n in found.classes.items()], colours)
 
@@ -122,12 +127,12 @@ STYLE = """<style>
 .su-figures {display:flex; flex-wrap:wrap; gap:.4rem 2.4rem; font-variant-numeric:tabular-nums}
 .su-figures b {display:block; font-size:1.5rem; font-weight:600; line-height:1.3}
 .su-figures span {font-size:.82rem; opacity:.72}
-.su-pictures {display:flex; flex-wrap:wrap; gap:6px; height:64px; overflow:hidden}
+.su-pictures {display:flex; flex-wrap:wrap; gap:6px; max-height:134px; overflow:hidden}
 .su-pictures img {width:64px; height:64px; border-radius:4px; background:rgba(128,132,150,.16)}
 .su-crisp img {image-rendering:pixelated}
-.su-chips {list-style:none; display:flex; flex-wrap:wrap; gap:.35rem .5rem; margin:0; padding:0;
-  max-height:13rem; overflow:auto; font-variant-numeric:tabular-nums}
-.su-chips li {display:flex; align-items:center; gap:.4rem; margin:0; padding:.1rem .55rem;
+ul.su-chips {list-style:none; display:flex; flex-wrap:wrap; gap:.35rem .5rem; margin:0 !important;
+  padding:0 !important; max-height:13rem; overflow:auto; font-variant-numeric:tabular-nums}
+ul.su-chips li {display:flex; align-items:center; gap:.4rem; margin:0; padding:.1rem .55rem;
   border:1px solid rgba(128,132,150,.35); border-radius:4px; font-size:.88rem; max-width:100%;
   overflow-wrap:anywhere}
 .su-chips i {width:.6rem; height:.6rem; border-radius:50%; flex:none}

@@ -101,8 +101,10 @@ def _go_to(project: str) -> None:
 
 
 def _caption(line: ProjectLine) -> str:
-    words = f"{line.source} · {line.images:,} images · {line.labels:,} labels · {line.state}"
-    return plain(words)
+    if line.job is not None and line.job.state in ("waiting", "running"):
+        # The numbers move, the list does not: they are shown beside it.
+        return plain(f"{line.source} · {line.state}")
+    return plain(f"{line.source} · {line.images:,} images · {line.labels:,} labels · {line.state}")
 
 
 page()

@@ -27,7 +27,7 @@ from alcore.errors import AlcoreError, ImportRefused
 
 SAMPLE = 48
 """Images whose size is looked at."""
-SHOWN = 16
+SHOWN = 14
 THUMBNAIL = 96
 LARGEST_SUGGESTED = 64
 """Beyond it a model on a CPU takes minutes; people may choose it, nobody is led there."""

@@ -38,6 +38,9 @@ class ProjectLine:
 
     project: Project
     source: str
+    """Where the images come from, in a few words."""
+    place: str
+    """The same with the path, if there is one."""
     images: int
     holdout: int
     labels: int
@@ -151,15 +154,18 @@ def free_name(store: Store, spec: Mapping[str, Any]) -> str:
     return name
 
 
-def describe(spec: Mapping[str, Any]) -> str:
-    """Say in words where images come from."""
+def describe(spec: Mapping[str, Any], full: bool = False) -> str:
+    """Say in words where images come from; in full with the path, if there is one."""
     kind = spec.get("kind")
     if kind == "digits":
         return "handwritten digits"
     if kind == "shapes":
         return "generated shapes"
     if kind == "folder":
-        return f"folder {spec['path']}" + ("" if spec.get("copy", True) else ", left in place")
+        path = Path(str(spec["path"]))
+        if not full:
+            return f"folder {path.name}"
+        return f"folder {path}, " + ("copied" if spec.get("copy", True) else "left in place")
     if kind == "archive":
         return f"zip archive {spec.get('name') or Path(str(spec['path'])).name}"
     return f"torchvision, {TORCHVISION_NAMES.get(str(spec.get('name')), spec.get('name'))}"
@@ -227,6 +233,7 @@ def _line(connection: Connection, project: Project) -> ProjectLine:
     return ProjectLine(
         project=project,
         source=describe(spec),
+        place=describe(spec, full=True),
         images=sum(counts.values()),
         holdout=counts["holdout"],
         labels=sum(labels.per_class(connection, project.id).values()),
@@ -240,7 +247,7 @@ def _state(project: Project, job: Job | None) -> str:
         return "archived"
     if job is not None and job.state == "running":
         word = "importing" if project.state == "importing" else "fitting images"
-        return "stopping" if job.cancel_requested else f"{word}, {job.progress:.0%}"
+        return "stopping" if job.cancel_requested else word
     if job is not None and job.state == "waiting":
         return "waiting to start"
     if project.state == "ready":
