@@ -122,6 +122,7 @@ def _engine(workspace: Workspace, begin: str) -> Engine:
         cursor.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'TRUNCATE'}")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA recursive_triggers = ON")  # REPLACE deletes, and triggers refuse
         cursor.close()
 
     @event.listens_for(engine, "begin")

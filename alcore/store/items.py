@@ -177,7 +177,7 @@ def count(connection: Connection, project_id: int) -> dict[str, int]:
         .where(item.c.project_id == project_id)
         .group_by(item.c.split)
     )
-    return {"pool": 0, "holdout": 0} | dict(rows.tuples().all())
+    return {"pool": 0, "holdout": 0} | dict(rows.all())
 
 
 def _two(rows: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -160,7 +160,7 @@ def counts_since(connection: Connection, project_id: int, since: float) -> dict[
         )
         .group_by(label_event.c.annotator_id)
     )
-    counts = dict(given.tuples().all())
+    counts = dict(given.all())
     # Undone ones are few: to look each label's undo up takes ten times as long.
     taken_back = connection.execute(
         select(label_event.c.annotator_id, func.count())
@@ -173,7 +173,7 @@ def counts_since(connection: Connection, project_id: int, since: float) -> dict[
         )
         .group_by(label_event.c.annotator_id)
     )
-    return counts | {who: counts[who] - n for who, n in taken_back.tuples()}
+    return counts | {who: counts[who] - n for who, n in taken_back}
 
 
 def per_class(connection: Connection, project_id: int, after: int = 0) -> dict[int, int]:
@@ -188,7 +188,7 @@ def per_class(connection: Connection, project_id: int, after: int = 0) -> dict[i
         )
         .group_by(answer.c.class_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def human_seconds(connection: Connection, project_id: int, until: int) -> float:

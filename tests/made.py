@@ -1,0 +1,150 @@
+"""Owns small projects that tests label in, without files, and a tab that labels in them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from alcore.config import ProjectSettings, RetrainRule
+from alcore.jobs.training import swap_queue
+from alcore.records import Lease, Role
+from alcore.services import labeling
+from alcore.store import Store, items, projects
+
+BY_HAND = ProjectSettings(retrain=RetrainRule(automatic=False))
+
+
+def project(
+    store: Store,
+    n: int = 30,
+    *,
+    held: int = 0,
+    classes: tuple[str, ...] = ("cat", "dog"),
+    settings: ProjectSettings = BY_HAND,
+    role: Role = "none",
+    queued: int | None = None,
+    name: str = "animals",
+) -> int:
+    """Make a project that is ready: n items, the last `held` of them holdout questions.
+
+    `queued`: how many pool items are in the first queue, all by default.
+    """
+    now = time.time()
+    with store.write() as connection:
+        project_id = projects.add(connection, name, settings, {"kind": "digits"}, role, now)
+        projects.add_classes(connection, project_id, classes, now)
+        items.add(
+            connection,
+            [
+                {
+                    "project_id": project_id,
+                    "position": i,
+                    "name": f"image {i}.png",
+                    "content_hash": f"{project_id:04d}{i:028d}",
+                    "width": 8,
+                    "height": 8,
+                    "split": "holdout" if i >= n - held else "pool",
+                    "true_class": None,
+                    "offset": None,
+                    "length": None,
+                    "path": None,
+                }
+                for i in range(n)
+            ],
+        )
+        projects.set_state(connection, project_id, "ready")
+        pool = items.unlabeled(connection, project_id)[: n if queued is None else queued]
+        rows = [
+            {
+                "item_id": int(i),
+                "score": None,
+                "reason": "typical",
+                "origin": "cold start",
+                "suggestion": None,
+            }
+            for i in pool
+        ]
+        swap_queue(connection, projects.get(connection, project_id), rows, None, 0)
+    return project_id
+
+
+@dataclass
+class Tab:
+    """One browser tab of one annotator."""
+
+    store: Store
+    project_id: int
+    name: str = "Ana"
+    client: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        self.annotator = labeling.annotator(self.store, self.name)
+        with self.store.read() as connection:
+            self.classes = [c.id for c in projects.classes(connection, self.project_id)]
+
+    def claim(self, n: int = 1, hold: tuple[str, ...] = ()) -> labeling.Claim:
+        return labeling.claim(self.store, self.project_id, self.annotator.id, self.client, n, hold)
+
+    def next(self) -> Lease:
+        """Claim one image."""
+        (lease,) = self.claim().leases
+        return lease
+
+    def answer(
+        self,
+        lease: Lease,
+        class_index: int = 0,
+        *,
+        kind: str = "label",
+        key: str | None = None,
+    ) -> str:
+        """Answer an image; return the key."""
+        key = key or uuid.uuid4().hex
+        self.send(lease, class_index, kind=kind, key=key)
+        return key
+
+    def send(
+        self, lease: Lease, class_index: int = 0, *, kind: str = "label", key: str
+    ) -> tuple[int, bool]:
+        return labeling.answer(
+            self.store,
+            self.project_id,
+            self.annotator.id,
+            key=key,
+            client=self.client,
+            token=lease.token,
+            item_id=lease.item_id,
+            kind=kind,
+            class_id=self.classes[class_index] if kind == "label" else None,
+            seconds=1.0,
+            client_time=None,
+            suggestion_shown=False,
+        )
+
+    def undo(self, undoes: str, key: str | None = None, token: str | None = None) -> Lease:
+        lease, _ = labeling.undo(
+            self.store,
+            self.project_id,
+            self.annotator.id,
+            key=key or uuid.uuid4().hex,
+            client=self.client,
+            undoes=undoes,
+            token=token or uuid.uuid4().hex,
+        )
+        return lease
+
+    def revisit(self, item_id: int) -> tuple[Lease, int | None]:
+        return labeling.revisit(
+            self.store, self.project_id, self.annotator.id, self.client, item_id
+        )
+
+    def status(self) -> dict:
+        return labeling.status(self.store, self.project_id, self.annotator.id)
+
+
+def labels_of(store: Store, project_id: int) -> dict[int, int]:
+    """Read the training labels: class id by item id."""
+    with store.read() as connection:
+        ids, classes = items.labeled(connection, project_id)
+    return dict(zip(ids.tolist(), classes.tolist(), strict=True))

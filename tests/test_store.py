@@ -1,0 +1,249 @@
+"""Owns the proof that the database is what the tables say, opens safely and says why it cannot."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import made
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DatabaseError, IntegrityError
+
+from alcore.config import Workspace
+from alcore.errors import WorkspaceUnusable
+from alcore.store import Store, engine, items, labels, migrate
+from alcore.store.tables import answer, job, label_event, metadata
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Store:
+    opened = Store.open(workspace)
+    yield opened
+    opened.close()
+
+
+def test_the_migrations_make_what_the_tables_say(store: Store) -> None:
+    with store.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_new_database_is_at_the_newest_revision(store: Store) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrate.HEAD]
+    with store.read() as connection:
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    assert version == migrate.HEAD
+
+
+def test_an_empty_file_becomes_a_database(workspace: Workspace) -> None:
+    workspace.database.touch()
+    store = Store.open(workspace)
+    assert made.project(store) == 1
+    store.close()
+
+
+def _open_and_write(root: str, name: str, start: float) -> None:
+    time.sleep(max(0.0, start - time.time()))
+    store = Store.open(Workspace(Path(root)))
+    with store.write() as connection:
+        labels.annotator_named(connection, name, 0.0)
+    store.close()
+
+
+def test_processes_that_open_a_fresh_workspace_at_once_all_succeed(workspace: Workspace) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    start = time.time() + 2
+    openers = [
+        spawn.Process(target=_open_and_write, args=(str(workspace.root), f"name {i}", start))
+        for i in range(3)
+    ]
+    for opener in openers:
+        opener.start()
+    for opener in openers:
+        opener.join()
+    assert [opener.exitcode for opener in openers] == [0] * 3
+    store = Store.open(workspace)
+    with store.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM annotator")).scalar() == 3
+    store.close()
+
+
+def test_connections_are_durable_and_checked(store: Store) -> None:
+    module, wal = engine._sqlite()
+    for transaction in (store.read, store.write):
+        with transaction() as connection:
+            ask = {
+                name: connection.execute(text(f"PRAGMA {name}")).scalar()
+                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            }
+        assert ask == {
+            "journal_mode": "wal" if wal else "truncate",
+            "synchronous": 2,
+            "foreign_keys": 1,
+            "busy_timeout": 30_000,
+        }
+    assert wal != engine.has_wal_reset_bug(module.sqlite_version_info)
+
+
+@pytest.mark.parametrize(
+    ("version", "bug"),
+    [
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 53, 0), False),
+        ((4, 0, 0), False),
+    ],
+)
+def test_a_write_ahead_log_needs_a_sqlite_without_the_reset_bug(
+    version: tuple[int, int, int], bug: bool
+) -> None:
+    assert engine.has_wal_reset_bug(version) is bug
+
+
+def test_label_events_can_be_neither_changed_nor_deleted(store: Store) -> None:
+    tab = made.Tab(store, made.project(store))
+    tab.answer(tab.next())
+    for change in (
+        update(label_event).values(seconds=0.0),
+        label_event.delete(),
+        text("INSERT OR REPLACE INTO label_event SELECT * FROM label_event"),
+    ):
+        with pytest.raises(DatabaseError), store.write() as connection:
+            connection.execute(change)
+    assert len(made.labels_of(store, tab.project_id)) == 1
+
+
+def test_an_event_is_undone_once_at_most(store: Store) -> None:
+    tab = made.Tab(store, made.project(store))
+    tab.undo(tab.answer(tab.next()))
+    with store.read() as connection:
+        undo = (
+            connection.execute(select(label_event).where(label_event.c.kind == "undo"))
+            .one()
+            ._mapping
+        )
+    again = {**undo, "id": None, "key": "another"}
+    with pytest.raises(IntegrityError), store.write() as connection:
+        connection.execute(insert(label_event).values(again))
+
+
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    project_id = made.project(store)
+    with pytest.raises(ZeroDivisionError), store.write() as connection:
+        labels.annotator_named(connection, "Ana", 0.0)
+        raise ZeroDivisionError
+    with store.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM annotator")).scalar() == 0
+        assert items.count(connection, project_id) == {"pool": 30, "holdout": 0}
+
+
+def test_a_reader_sees_one_state_throughout(store: Store) -> None:
+    tab = made.Tab(store, made.project(store))
+    with store.read() as connection:
+        before = connection.execute(text("SELECT count(*) FROM label_event")).scalar()
+        tab.answer(tab.next())
+        after = connection.execute(text("SELECT count(*) FROM label_event")).scalar()
+    assert (before, after) == (0, 0)
+    assert len(made.labels_of(store, tab.project_id)) == 1
+
+
+def test_a_second_waiting_or_running_job_of_a_kind_is_refused(store: Store) -> None:
+    project_id = made.project(store)
+    values = {
+        "project_id": project_id,
+        "kind": "train",
+        "args": {},
+        "not_before": 0.0,
+        "created_at": 0.0,
+    }
+    for state in ("waiting", "running"):
+        with store.write() as connection:
+            connection.execute(insert(job).values(state=state, **values))
+        with pytest.raises(IntegrityError), store.write() as connection:
+            connection.execute(insert(job).values(state=state, **values))
+
+
+def test_current_answers_are_what_the_log_says(store: Store) -> None:
+    tab = made.Tab(store, made.project(store, held=5))
+    keys = [
+        tab.answer(tab.next(), i % 2, kind="unsure" if i % 7 == 3 else "label") for i in range(20)
+    ]
+    for key in keys[::3]:
+        tab.undo(key)
+    lease, _ = tab.revisit(tab.undo(keys[1]).item_id)
+    tab.undo(tab.answer(lease, 1))
+    by_hand = text(
+        """
+        SELECT e.item_id, e.id FROM label_event e
+        WHERE e.kind IN ('label', 'import', 'unsure')
+          AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = e.id)
+          AND NOT EXISTS (
+            SELECT 1 FROM label_event later
+            WHERE later.item_id = e.item_id AND later.id > e.id AND later.kind != 'skip'
+              AND later.kind != 'undo'
+              AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = later.id))
+        """
+    )
+    with store.read() as connection:
+        kept = connection.execute(select(answer.c.item_id, answer.c.event_id)).all()
+        logged = connection.execute(by_hand).all()
+    assert sorted(kept) == sorted(logged) and len(kept) == 12
+
+
+# -- workspaces that cannot be used ------------------------------------------------------------
+
+
+def test_a_workspace_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(WorkspaceUnusable, match=r"cannot be written.*ALCORE_WORKSPACE"):
+            Store.open(Workspace(root))
+
+
+def test_a_read_only_workspace_is_refused(workspace: Workspace) -> None:
+    workspace.root.chmod(0o500)
+    try:
+        if os.access(workspace.root, os.W_OK):
+            root = Path("/proc/alcore")  # an administrator may write anywhere but there
+        else:
+            root = workspace.root
+        with pytest.raises(WorkspaceUnusable, match="cannot be written"):
+            Store.open(Workspace(root))
+    finally:
+        workspace.root.chmod(0o700)
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(workspace: Workspace) -> None:
+    workspace.database.write_bytes(b"these are my notes, not a database\n" * 100)
+    with pytest.raises(WorkspaceUnusable, match=r"alcore\.db is not a database"):
+        Store.open(workspace)
+    assert workspace.database.read_bytes().startswith(b"these are my notes")
+
+
+def test_a_folder_in_the_place_of_the_database_is_refused(workspace: Workspace) -> None:
+    workspace.database.mkdir()
+    with pytest.raises(WorkspaceUnusable):
+        Store.open(workspace)
+
+
+def test_a_database_of_another_version_is_refused(workspace: Workspace) -> None:
+    store = Store.open(workspace)
+    with store.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    store.close()
+    with pytest.raises(WorkspaceUnusable, match="another version of alcore"):
+        Store.open(workspace)
