@@ -653,8 +653,6 @@ class Board {
   }
 }
 
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/\.?$/, ".");
-
 const scopeOf = (data) => `${data.project}:${encodeURIComponent(data.annotator)}`;
 
 // One id per tab. A duplicated tab inherits the storage of the first: it needs its own.

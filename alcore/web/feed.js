@@ -2,7 +2,7 @@
 // they wait, given back when they are not needed.
 
 const AHEAD = 5; // images beyond the current one
-const LOW_WATER = 5; // claim when fewer images than this are at hand
+const LOW_WATER = 4; // claim when fewer images than this are at hand
 const RENEW = 20; // seconds
 const LOAD_AGAIN = [0.5, 2, 5];
 

@@ -68,12 +68,12 @@ function rankedBy(image, status) {
   return `Ranked by model ${image.round}${labels}.`;
 }
 
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/\.?$/, ".");
+
 function whyText(why) {
-  const by = why.model == null ? "" : ` · model ${why.model}`;
-  const score = why.score == null ? "" : ` ${Number(why.score).toPrecision(2)}`;
-  const how = why.origin === "query" ? `${why.strategy}${score}${by}` : `${why.origin}${by}`;
-  const said = why.reason && why.reason !== how ? `${how}: ${why.reason}` : how;
-  return said.endsWith(".") ? said : `${said}.`;
+  const reason = sentence(why.reason || why.origin);
+  if (why.origin !== "query") return reason;
+  return `${reason} Strategy ${why.strategy}${why.model == null ? "" : `, model ${why.model}`}.`;
 }
 
 function suggestionText(suggestion, names) {
@@ -140,6 +140,11 @@ const JOB_NAMES = {
   import: () => "Images are imported",
 };
 
+const PHASES = {
+  train: "learning from the labels", evaluate: "measuring its accuracy",
+  score: "looking at the other images", select: "choosing what to ask next",
+};
+
 function drawJob(part, job) {
   part.job.dataset.state = job?.state ?? "none";
   if (!job) {
@@ -164,7 +169,7 @@ function drawJob(part, job) {
   say(part.jobname, named);
   const elapsed = `${Math.round(job.elapsed ?? 0)} s`;
   say(part.jobphase,
-    [job.phase, `${Math.round(100 * (job.progress ?? 0))} %`, elapsed].filter(Boolean).join(" · "));
+    [PHASES[job.phase] ?? job.phase, `${Math.round(100 * (job.progress ?? 0))} %`, elapsed].filter(Boolean).join(" · "));
   fillBar(part.jobbar, job.progress ?? 0);
 }
 

@@ -114,6 +114,7 @@ def test_a_newcomer_labels_sixty_digits_and_watches_accuracy_grow(
     page.wait_for_function(
         "() => document.body.innerText.match(/accuracy of model [3-9]/)", timeout=PATIENCE
     )
+    page.get_by_role("button", name="Train now").click(timeout=PATIENCE)
     wait_for_model(server, project, labels=60)
     # The charts follow by themselves; nobody reloads the page.
     live: list[tuple[int, float]] = []
