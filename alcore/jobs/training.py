@@ -108,7 +108,7 @@ def run_training(running: Running) -> None:
         holdout_true=np.array([position[c] for c in truth], dtype=np.int64),
         holdout_predicted=result.holdout_predicted,
         holdout_confidence=result.holdout_confidence,
-        candidate_ids=candidates,
+        candidate_ids=result.candidate_ids,
         candidate_score=result.scores,
         stop_ids=stop_ids,
         stop_predicted=result.stop_predicted,

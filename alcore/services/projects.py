@@ -65,7 +65,7 @@ def create(
     settings = settings or ProjectSettings()
     names = clean_classes(class_names)
     _check_name(name)
-    _check_strategy(settings)
+    strategies.settle(settings.strategy, settings.strategy_options)
     now = time.time()
     with store.write() as connection:
         project_id = projects.add(connection, name.strip(), settings, spec, role, now)
@@ -136,7 +136,7 @@ def edit(
     The holdout and the seed are fixed with the first import. Raises StaleSettings where somebody
     saved in between, InvalidSettings, DuplicateProject.
     """
-    _check_strategy(settings)
+    strategies.settle(settings.strategy, settings.strategy_options)
     old = project.settings
     fixed = (settings.seed, settings.holdout) != (old.seed, old.holdout)
     now = time.time()
@@ -226,10 +226,3 @@ def _check_name(name: str) -> None:
         raise InvalidSettings(
             f"a project's name has 1 to {LONGEST_NAME} visible characters; got {name!r}"
         )
-
-
-def _check_strategy(settings: ProjectSettings) -> None:
-    strategies.get(settings.strategy)
-    inner = settings.strategy_options.get("of")
-    if inner is not None:
-        strategies.get(inner)
