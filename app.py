@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -50,7 +51,9 @@ def on_script_error(error: Exception) -> bool:
 
 def main() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title="alcore", layout="wide")
+    # Without an icon of our own Streamlit fetches that of the page from the network.
+    icon = Path(__file__).parent / "alcore" / "web" / "icon.svg"
+    st.set_page_config(page_title="alcore", page_icon=icon, layout="wide")
     st.navigation(
         [
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),

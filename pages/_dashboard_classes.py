@@ -11,8 +11,7 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.records import Project, RoundSummary
 from alcore.services import dashboard
-from alcore.store import Store
-from alcore.web import routes
+from alcore.web import routes, state
 from alcore.web.palette import class_colours
 from pages import _dashboard_charts as charts
 from pages._dashboard_parts import (
@@ -28,9 +27,7 @@ from pages._shell import empty
 
 
 @st.fragment
-def classes(
-    store: Store, project: Project, done: Sequence[RoundSummary], colours: charts.Colours
-) -> None:
+def classes(project: Project, done: Sequence[RoundSummary], colours: charts.Colours) -> None:
     """Draw the charts of one model; a click on a cell moves nothing but its images."""
     measured = {str(r.number): r for r in reversed(done) if r.evaluation.n}
     with heading("Classes"):
@@ -53,7 +50,7 @@ def classes(
         chosen = _confusion(project, model, colours, height)
     with st.container(height=136, border=False):
         if model and chosen:
-            _behind(store, project.id, model.number, chosen)
+            _behind(project.id, model.number, chosen)
         else:
             empty("The images behind a cell of the confusion matrix appear here: click one.", 112)
 
@@ -113,9 +110,11 @@ def _confusion(
     return chosen[0] if chosen else None
 
 
-def _behind(store: Store, project_id: int, number: int, chosen: dict[str, Any]) -> None:
+def _behind(project_id: int, number: int, chosen: dict[str, Any]) -> None:
     try:
-        cell = dashboard.behind_cell(store, project_id, number, int(chosen["t"]), int(chosen["p"]))
+        cell = dashboard.behind_cell(
+            state.store(), project_id, number, int(chosen["t"]), int(chosen["p"])
+        )
     except AlcoreError as error:
         empty(sentence(str(error)), 112)
         return

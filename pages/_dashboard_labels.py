@@ -8,7 +8,7 @@ import streamlit as st
 
 from alcore.records import Project, RoundSummary
 from alcore.services import dashboard
-from alcore.store import Store
+from alcore.web import state
 from alcore.web.palette import class_colours
 from pages import _dashboard_charts as charts
 from pages._dashboard_parts import (
@@ -38,8 +38,8 @@ def uncertainty(done: Sequence[RoundSummary], colours: charts.Colours) -> None:
     st.caption("One column per model; the stronger the shade, the more of its images lie there.")
 
 
-def labels_per_class(store: Store, project: Project, colours: charts.Colours) -> None:
-    rows = dashboard.labels_per_class(store, project.id)
+def labels_per_class(project: Project, colours: charts.Colours) -> None:
+    rows = dashboard.labels_per_class(state.store(), project.id)
     height = class_height(len(project.classes), TALL + 16)
     with heading("Labels per class"):
         download("labels-per-class", rows)
@@ -72,10 +72,10 @@ def _bars(rows: Sequence[charts.Row], n_classes: int) -> list[charts.Row]:
     ]
 
 
-def people(store: Store, project_id: int, colours: charts.Colours) -> None:
-    over_time = dashboard.labels_over_time(store, project_id)
+def people(project_id: int, colours: charts.Colours) -> None:
+    over_time = dashboard.labels_over_time(state.store(), project_id)
     rows = over_time.rows
-    team = dashboard.annotators(store, project_id)
+    team = dashboard.annotators(state.store(), project_id)
     left, right = st.columns(2, gap="large")
     with left:
         with heading("Labels over time"):

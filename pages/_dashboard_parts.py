@@ -59,7 +59,6 @@ def download(name: str, rows: Sequence[dict[str, Any]]) -> None:
         type="tertiary",
         disabled=not rows,
         on_click="ignore",
-        help="Download the data of this chart",
     )
 
 

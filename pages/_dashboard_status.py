@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import streamlit as st
 
 from alcore.errors import AlcoreError
 from alcore.records import Job
 from alcore.services import dashboard, training
-from alcore.store import Store
+from alcore.web import state
 from pages._dashboard_parts import duration, interval, kept, percent, sentence
 
 PATIENCE = 3.0
@@ -19,9 +20,9 @@ PATIENCE = 3.0
 
 
 @st.fragment(run_every=1.0)
-def status(store: Store, project_id: int) -> None:
+def status(project_id: int) -> None:
     """Show what is going on, and have the charts drawn again when their data has changed."""
-    seen = dashboard.activity(store, project_id)
+    seen = dashboard.activity(state.store(), project_id)
     drawn_id, drawn, at = st.session_state["drawn"]
     if drawn_id == project_id and drawn != seen.pulse:
         same_models = (drawn.round_id, drawn.baseline_points, drawn.classes) == (
@@ -35,7 +36,7 @@ def status(store: Store, project_id: int) -> None:
     standing = kept(
         "standing",
         (project_id, seen.pulse, job and (job.id, job.state)),
-        lambda: dashboard.standing(store, project_id),
+        lambda: dashboard.standing(state.store(), project_id),
     )
     active = job is not None and job.state in ("waiting", "running")
     st.html(_figures(standing) + _work_lines(standing, job, seen.baseline))
@@ -48,7 +49,7 @@ def status(store: Store, project_id: int) -> None:
         disabled=active,
         width="stretch",
         on_click=_ask,
-        args=(training.train, store, project_id),
+        args=(training.train, project_id),
     )
     right.button(
         "Stop",
@@ -57,21 +58,23 @@ def status(store: Store, project_id: int) -> None:
         disabled=not active,
         width="stretch",
         on_click=_ask,
-        args=(training.stop, store, project_id),
+        args=(training.stop, project_id),
     )
-    refused = st.session_state.get("refused", "")
-    st.html(
-        _advice(standing) if not refused else f'<p class="al-note al-bad">{escape(refused)}</p>'
-    )
+    refused_for, why = st.session_state.get("refused", (None, ""))
+    st.html(_refusal(why) if refused_for == project_id else _advice(standing))
 
 
-def _ask(action: Callable[[Store, int], None], store: Store, project_id: int) -> None:
+def _ask(action: Callable[[Any, int], None], project_id: int) -> None:
     try:
-        action(store, project_id)
+        action(state.store(), project_id)
     except AlcoreError as error:
-        st.session_state["refused"] = sentence(str(error))
+        st.session_state["refused"] = (project_id, sentence(str(error)))
     else:
-        st.session_state["refused"] = ""
+        st.session_state.pop("refused", None)
+
+
+def _refusal(why: str) -> str:
+    return f'<div class="al-note al-bad"><p>{escape(why)}</p></div>'
 
 
 def _figures(standing: dashboard.Standing) -> str:

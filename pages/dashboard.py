@@ -13,7 +13,6 @@ import streamlit as st
 
 from alcore.records import Project
 from alcore.services import dashboard, projects
-from alcore.store import Store
 from alcore.web import state
 from pages import _dashboard_charts as charts
 from pages._dashboard_classes import classes
@@ -27,8 +26,7 @@ AXES = {"labels": "labels", "minutes": "minutes of labeling"}
 
 
 def page() -> None:
-    store = state.store()
-    ready = [p for p in projects.list_projects(store) if p.state == "ready"]
+    ready = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
     if not ready:
         empty(
             "The dashboard appears with the first project whose images are in. "
@@ -40,26 +38,28 @@ def page() -> None:
     left, right = st.columns([2.4, 1], gap="large")
     with right:
         project = choose_project(ready)
-    seen = dashboard.activity(store, project.id)
+    seen = dashboard.activity(state.store(), project.id)
     st.session_state["drawn"] = (project.id, seen.pulse, time.monotonic())
-    done = kept("history", (project.id, seen.pulse), lambda: dashboard.history(store, project.id))
+    done = kept(
+        "history", (project.id, seen.pulse), lambda: dashboard.history(state.store(), project.id)
+    )
     colours = charts.DARK if st.context.theme.type == "dark" else charts.LIGHT
 
     with left:
-        _curve(store, project, seen.pulse, colours)
+        _curve(project, seen.pulse, colours)
     with right:
-        status(store, project.id)
-    classes(store, project, done, colours)
+        status(project.id)
+    classes(project, done, colours)
     left, right = st.columns(2, gap="large")
     with left:
         uncertainty(done, colours)
     with right:
-        labels_per_class(store, project, colours)
-    people(store, project.id, colours)
+        labels_per_class(project, colours)
+    people(project.id, colours)
     rounds(project, done)
 
 
-def _curve(store: Store, project: Project, pulse: Any, colours: charts.Colours) -> None:
+def _curve(project: Project, pulse: Any, colours: charts.Colours) -> None:
     with heading("Learning curve"):
         metric = st.segmented_control(
             "Metric",
@@ -82,11 +82,11 @@ def _curve(store: Store, project: Project, pulse: Any, colours: charts.Colours) 
         found = kept(
             f"curve {metric}",
             (project.id, pulse),
-            lambda: dashboard.curve(store, project.id, metric),
+            lambda: dashboard.curve(state.store(), project.id, metric),
         )
         download("learning-curve", found.rows)
     if not found.live:
-        empty(_why_no_curve(project, dashboard.standing(store, project.id)), TALL + 40)
+        empty(_why_no_curve(project, dashboard.standing(state.store(), project.id)), TALL + 40)
         return
     st.vega_lite_chart(
         charts.learning_curve(

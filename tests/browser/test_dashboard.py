@@ -1,0 +1,102 @@
+"""Owns the proof of what a person does on the dashboard, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trained
+from playwright.sync_api import BrowserContext, Page, expect
+
+from alcore.records import Project
+from alcore.store import items
+
+from .conftest import Server
+
+pytestmark = pytest.mark.browser
+
+
+def teach(server: Server, project: Project, labels: int, accuracy: float) -> None:
+    """Do what annotators and the trainer do, beside the open page."""
+    store = server.store()
+    with store.read() as connection:
+        ids = [i.id for i in items.get_all(connection, project.id)][-30:]
+    trained.give_labels(store, project.id, labels)
+    trained.add_round(store, project.id, accuracy, holdout_ids=ids)
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def project(server: Server) -> Project:
+    made = server.project("shapes to look at", ["<i>round", "square", "star"])
+    teach(server, made, 6, 0.6)
+    return made
+
+
+@pytest.fixture
+def page(server: Server, project: Project, context: BrowserContext) -> Iterator[Page]:
+    opened = context.new_page()
+    opened.goto(f"{server.url}/dashboard?project={project.id}")
+    expect(opened.locator(".vega-embed svg")).to_have_count(6)
+    yield opened
+    opened.close()
+
+
+def test_a_click_on_a_cell_opens_the_images_behind_it(page: Page) -> None:
+    page.locator('[aria-label*="predicted: square; true: <i>round"]').last.click(force=True)
+    # Twelve of thirty answers are wrong; every third of them is of the first class.
+    expect(page.locator(".al-cell")).to_contain_text("<i>round taken for square: 4 images")
+    pictures = page.locator(".al-images img")
+    expect(pictures).to_have_count(4)
+    for i in range(4):
+        expect(pictures.nth(i)).to_have_js_property("complete", True)
+        assert pictures.nth(i).evaluate("image => image.naturalWidth") > 0
+
+
+def test_a_new_model_appears_by_itself_and_no_chart_is_drawn_anew(
+    server: Server, project: Project, page: Page
+) -> None:
+    page.evaluate(
+        "() => document.querySelectorAll('.vega-embed svg').forEach(s => s.dataset.old = '1')"
+    )
+    before = page.locator(".al-figures").inner_text()
+    teach(server, project, 5, 0.9)
+    expect(page.locator(".al-figures")).to_contain_text("90.0 %", timeout=30_000)
+    assert page.locator(".al-figures").inner_text() != before
+    expect(page.locator('[aria-label*="labels: 11"]').first).to_be_attached()
+    assert page.locator(".vega-embed svg[data-old]").count() >= 5
+
+
+def test_a_chart_is_downloaded_as_data(page: Page, tmp_path: Path) -> None:
+    with page.expect_download() as waiting:
+        page.locator(".st-key-download-per-class button").click()
+    path = tmp_path / "per-class.csv"
+    waiting.value.save_as(path)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["class"] for row in rows} == {"<i>round", "square", "star"}
+    assert all(0 <= float(row["recall"]) <= 1 for row in rows)
+
+
+def test_the_address_keeps_what_is_shown(page: Page) -> None:
+    page.get_by_role("radio", name="macro-F1").click()
+    page.get_by_role("radio", name="minutes").click()
+    expect(page.get_by_text("minutes of labeling").first).to_be_attached()
+    page.wait_for_url("**metric=macro-F1**")
+    page.reload()
+    expect(page.get_by_text("macro-F1 on the holdout").first).to_be_attached()
+    expect(page.get_by_text("minutes of labeling").first).to_be_attached()
+
+
+def test_the_page_asks_nobody_but_its_own_server(
+    server: Server, project: Project, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server.url}/dashboard?project={project.id}")
+    expect(page.locator(".vega-embed svg")).to_have_count(6)
+    page.close()
+    assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
