@@ -69,35 +69,50 @@ def _active(job: Job | None) -> bool:
 
 def _settings(store: Store, line: ProjectLine) -> None:
     """Edit from the version that was on screen; what was typed stays until it is saved."""
+    project, slot = line.project, f"editing-{line.project.id}"
+    _, generation = st.session_state.setdefault(slot, (project, 0))
+    place = st.empty()
+    with place.container():
+        untouched = _form(store, line, slot)
+    if untouched:
+        # Somebody else saved, and nothing was typed here: show theirs. Not by a new run, which
+        # would swallow the click that caused this one.
+        st.session_state[slot] = (project, generation + 1)
+        with place.container():
+            _form(store, line, slot)
+
+
+def _form(store: Store, line: ProjectLine, slot: str) -> bool:
+    """Draw the form; return whether it shows another version, with nothing typed into it."""
     project = line.project
-    slot = f"editing-{project.id}"
-    base, generation = st.session_state.setdefault(slot, (project, 0))
+    base, generation = st.session_state[slot]
     prefix = f"edit{project.id}-{generation}-"
-    with st.container(key=f"{prefix}form"):
-        name = st.text_input(
-            "Name of the project",
-            base.name,
-            key=f"{prefix}name",
-            max_chars=projects.LONGEST_NAME,
-            persist_state="session",
-        )
-        try:
-            typed = settings_fields(_case(store, prefix, line, base), base.settings)
-        except AlcoreError as error:
-            refusal(error)
-            return
-        if project.version != base.version and (typed, name) == (base.settings, base.name):
-            st.session_state[slot] = (project, generation + 1)
-            st.rerun()
-        save = st.button("Save", type="primary", key=f"{prefix}save")
-        if save and (typed, name.strip()) == (base.settings, base.name):
+    name = st.text_input(
+        "Name of the project",
+        base.name,
+        key=f"{prefix}name",
+        max_chars=projects.LONGEST_NAME,
+        persist_state="session",
+    )
+    try:
+        typed = settings_fields(_case(store, prefix, line, base), base.settings)
+    except AlcoreError as error:
+        refusal(error)
+        return False
+    same = (typed, name.strip()) == (base.settings, base.name)
+    overtaken = project.version != base.version
+    if same and overtaken:
+        return True
+    if st.button("Save", type="primary", key=f"{prefix}save"):
+        if same:
             note("Nothing was changed.")
-        elif save:
+        else:
             _save(store, slot, base, generation, typed, name)
-        elif st.session_state.pop(f"{slot}-saved", False):
-            st.success("Saved.", icon=":material/check:")
-    if project.version != base.version:
-        _overtaken(store, project, slot, base, generation, typed, name)
+    elif st.session_state.pop(f"{slot}-saved", False):
+        st.success("Saved.", icon=":material/check:")
+    if overtaken:
+        _overtaken(store, project, slot, generation, typed, name)
+    return False
 
 
 def _case(store: Store, prefix: str, line: ProjectLine, base: Project) -> Case:
@@ -136,7 +151,6 @@ def _overtaken(
     store: Store,
     project: Project,
     slot: str,
-    base: Project,
     generation: int,
     typed: ProjectSettings,
     name: str,
