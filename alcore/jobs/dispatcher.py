@@ -5,6 +5,7 @@ The rows say what is to be done; any number of dispatchers may run. Times in sec
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alcore.config import Runtime, Workspace
+from alcore.errors import JobCancelled
 from alcore.jobs.processes import Worker
 from alcore.jobs.running import Running, put_back_silent, run
 from alcore.records import Job, JobKind
@@ -53,9 +55,22 @@ def execute(root: str, job_id: int, threads: int) -> None:
         store.close()
 
 
-def warm_up() -> None:
-    """Import what a training needs before the first one is due; called in the worker process."""
-    importlib.import_module("alcore.rounds")
+def warm_up(threads: int) -> None:
+    """Import torch and let it set itself up, so that the first training does not wait for it."""
+    import numpy as np
+
+    from alcore.learner import device, training
+
+    noise = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3), dtype=np.uint8)
+
+    def stop_soon(share: float) -> None:
+        if share > 0.05:
+            raise JobCancelled("warm enough")
+
+    with device.computing(0, threads), contextlib.suppress(JobCancelled):
+        training.fit(
+            noise, np.arange(16) % 2, ("a", "b"), 3, training.LearnerSettings(), 0, stop_soon
+        )
 
 
 @dataclass
@@ -74,13 +89,13 @@ def dispatch(runtime: Runtime, over: threading.Event) -> None:
     store = Store.open(runtime.workspace)
     name = f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{os.getpid()}"
     lanes = (Lane(("import",)), Lane(("train", "baseline")))
-    lanes[1].worker.submit(warm_up)
+    lanes[1].worker.submit(warm_up, runtime.threads)
     try:
         while not over.wait(POLL):
             put_back_silent(store)
             for lane in lanes:
                 if lane.job is not None:
-                    _watch(store, lane)
+                    _watch(store, lane, runtime.threads)
                 if lane.job is None:
                     _start(store, lane, name, runtime)
     finally:
@@ -104,7 +119,7 @@ def _start(store: Store, lane: Lane, name: str, runtime: Runtime) -> None:
         )
 
 
-def _watch(store: Store, lane: Lane) -> None:
+def _watch(store: Store, lane: Lane, threads: int) -> None:
     assert lane.job is not None and lane.future is not None
     now = time.time()
     if lane.future.done():
@@ -133,7 +148,7 @@ def _watch(store: Store, lane: Lane) -> None:
         _put_back(store, lane, "stopped")
         lane.job = None
         if "train" in lane.kinds:
-            lane.worker.submit(warm_up)
+            lane.worker.submit(warm_up, threads)
 
 
 def _put_back(store: Store, lane: Lane, reason: str, count: bool = True) -> None:
