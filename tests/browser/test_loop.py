@@ -75,8 +75,14 @@ def keep_pictures(browser: Browser, server: Server, project: Project) -> None:
                     "data-test-script-state", "notRunning"
                 )
                 if page_name == "label":
-                    Board(page).item()
+                    board = Board(page)
+                    board.item()
+                    board.root.locator("[data-do=hint]").click()
                 page.wait_for_timeout(1500)
+                # The page scrolls inside Streamlit's frame; a tall one shows all of it.
+                tall = page.evaluate("() => document.querySelector('.stMain').scrollHeight")
+                page.set_viewport_size({"width": width, "height": max(height, tall)})
+                page.wait_for_timeout(500)
                 expect(page.locator(".stException")).to_have_count(0)
                 page.screenshot(
                     path=SCREENSHOTS / f"{page_name}-{size}-{scheme}.png", full_page=True
