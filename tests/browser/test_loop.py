@@ -83,6 +83,7 @@ def keep_pictures(browser: Browser, server: Server, project: Project) -> None:
                 tall = page.evaluate("() => document.querySelector('.stMain').scrollHeight")
                 page.set_viewport_size({"width": width, "height": max(height, tall)})
                 page.wait_for_timeout(500)
+                expect(page.get_by_text("could not be drawn")).to_have_count(0)
                 expect(page.locator(".stException")).to_have_count(0)
                 page.screenshot(
                     path=SCREENSHOTS / f"{page_name}-{size}-{scheme}.png", full_page=True
