@@ -96,7 +96,7 @@ def learning_curve(
         band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
         layers += [
             _layer("area", band, mine, color=colour, opacity=0.14),
-            _layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour, strokeWidth=1.5),
+            _layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour, aria=False),
             _layer(
                 "line", {"x": x, "y": y}, mine, color=colour, strokeDash=dash, strokeWidth=width
             ),
@@ -120,7 +120,7 @@ def learning_curve(
             )
     stop = [{"filter": "datum.series === 'stop'"}]
     layers += [
-        _layer("rule", {"x": x}, stop, color=colours.quiet, strokeDash=[2, 3], strokeWidth=1.25),
+        _layer("rule", {"x": x}, stop, color=colours.quiet, strokeDash=[2, 3], aria=False),
         _layer(
             "text",
             {"x": x, "y": {"value": 8}, "text": {"field": "end"}},

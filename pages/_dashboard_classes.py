@@ -21,6 +21,7 @@ from pages._dashboard_parts import (
     download,
     heading,
     names,
+    note,
     sentence,
 )
 from pages._shell import empty
@@ -74,8 +75,9 @@ def _per_class(
                     names(shown),
                 ),
                 key="per-class",
+                alt="Precision and recall of each class",
             )
-    st.caption(
+    note(
         "Filled: recall, the share of a class that was found. Ring: precision, the share of the "
         "answers that were right. Weakest recall first"
         + (f"; {MOST_CLASSES} of {len(rows)} classes." if len(rows) > MOST_CLASSES else ".")
@@ -99,11 +101,12 @@ def _confusion(
             event = st.vega_lite_chart(
                 charts.confusion(rows, colours, names, height - 16),
                 key=f"confusion-{project.id}",
+                alt="Confusion matrix of the holdout",
                 on_select="rerun",
             )
             chosen = event.selection.get("cell") or []
     left_out = len(model.evaluation.confusion) - len(names) if model else 0
-    st.caption(
+    note(
         "Images of the holdout. Grey: right. Blue: wrong, the stronger the larger its share."
         + (f" {left_out} classes with fewer mistakes are left out." if left_out else "")
     )

@@ -21,6 +21,7 @@ from pages._dashboard_parts import (
     instant,
     interval,
     names,
+    note,
 )
 from pages._shell import empty
 
@@ -34,8 +35,12 @@ def uncertainty(done: Sequence[RoundSummary], colours: charts.Colours) -> None:
             "How unsure each model was about the unlabeled images appears with the first one.", TALL
         )
     else:
-        st.vega_lite_chart(charts.uncertainty(rows, colours, TALL), key="uncertainty")
-    st.caption("One column per model; the stronger the shade, the more of its images lie there.")
+        st.vega_lite_chart(
+            charts.uncertainty(rows, colours, TALL),
+            key="uncertainty",
+            alt="Uncertainty of each model",
+        )
+    note("One column per model; the stronger the shade, the more of its images lie there.")
 
 
 def labels_per_class(project: Project, colours: charts.Colours) -> None:
@@ -52,9 +57,10 @@ def labels_per_class(project: Project, colours: charts.Colours) -> None:
             st.vega_lite_chart(
                 charts.labels_per_class(_bars(shown, len(rows)), colours, names(shown)),
                 key="labels-per-class",
+                alt="Labels per class",
             )
     held = any(row["holdout"] for row in rows)
-    st.caption("Full: for training. Pale: for the holdout." if held else "Labels for training.")
+    note("Full: for training. Pale: for the holdout." if held else "Labels for training.")
 
 
 def _bars(rows: Sequence[charts.Row], n_classes: int) -> list[charts.Row]:
@@ -95,6 +101,7 @@ def people(project_id: int, colours: charts.Colours) -> None:
                     height=240,
                 ),
                 key="over-time",
+                alt="Labels over time",
             )
     with right:
         with heading("Annotators"):

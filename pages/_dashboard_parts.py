@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -62,6 +63,11 @@ def download(name: str, rows: Sequence[dict[str, Any]]) -> None:
     )
 
 
+def note(text: str) -> None:
+    """Say in small letters how to read a chart."""
+    st.html(f'<p class="al-caption">{escape(text)}</p>')
+
+
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
@@ -101,6 +107,7 @@ STYLE = """<style>
   transition:width .4s}
 .al-bad p {color:#c4442e}
 .al-note {font-size:.88rem; line-height:1.4; min-height:3.9rem; margin:.2rem 0 0}
+.al-caption {font-size:.85rem; opacity:.78; margin:0; min-height:2.6rem; line-height:1.45}
 .al-cell {font-size:.88rem; margin:0 0 .4rem}
 .al-images {display:flex; flex-wrap:wrap; gap:8px}
 .al-images figure {margin:0; width:64px}

@@ -17,7 +17,7 @@ from alcore.web import state
 from pages import _dashboard_charts as charts
 from pages._dashboard_classes import classes
 from pages._dashboard_labels import labels_per_class, people, rounds, uncertainty
-from pages._dashboard_parts import STYLE, TALL, download, heading, kept, percent
+from pages._dashboard_parts import STYLE, TALL, download, heading, kept, note, percent
 from pages._dashboard_status import status
 from pages._shell import choose_project, empty
 
@@ -98,9 +98,10 @@ def _curve(project: Project, pulse: Any, colours: charts.Colours) -> None:
             height=TALL,
         ),
         key=f"curve-{metric}-{axis}",
+        alt=f"Learning curve: {metric} against {axis}",
     )
     spread = "the range of its trainings" if any(r["low"] is not None for r in found.random) else ""
-    st.caption(
+    note(
         "Band: 95 % interval on the holdout. "
         + (
             "Dashed: as many labels drawn at random, simulated from the answer key"
