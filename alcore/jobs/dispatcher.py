@@ -20,7 +20,7 @@ from pathlib import Path
 from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled
 from alcore.jobs.processes import Worker
-from alcore.jobs.running import Running, put_back_silent, run
+from alcore.jobs.running import BEAT, Running, put_back_silent, run
 from alcore.records import Job, JobKind
 from alcore.store import Store, jobs
 
@@ -133,11 +133,15 @@ def _watch(store: Store, lane: Lane, threads: int) -> None:
         lane.job = None
         return
     with store.read() as connection:
-        stop = jobs.cancelled(connection, lane.job.id)
+        row = jobs.get(connection, lane.job.id)
         urgent = lane.job.kind in PREEMPTIBLE and jobs.due(
             connection, [k for k in lane.kinds if k not in PREEMPTIBLE], now
         )
-    if lane.stop_since is None and (stop or urgent):
+    if row.phase == jobs.STARTING and now - (row.heartbeat_at or 0.0) > BEAT:
+        # The process beats once it is up; on a busy machine, to import torch takes long.
+        with contextlib.suppress(JobCancelled), store.write() as connection:
+            jobs.beat(connection, lane.job.id, lane.job.attempt, jobs.STARTING, 0.0, now)
+    if lane.stop_since is None and (row.cancel_requested or urgent):
         lane.stop_since = now
         if urgent:
             # Its next heartbeat tells it to leave: quicker than a new process, which would have

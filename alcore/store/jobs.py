@@ -19,6 +19,8 @@ from alcore.store.tables import job
 
 ATTEMPTS = 3
 """A job whose process died this often has failed."""
+STARTING = "starting"
+"""Phase of a job that was taken and whose process has not said anything yet."""
 _RECENT = 10
 """Among so many newest jobs of a kind are the running and the waiting one."""
 _URGENCY = case({"import": 0, "train": 1, "baseline": 2}, value=job.c.kind)
@@ -90,7 +92,7 @@ def take(
             state="running",
             worker=worker,
             attempt=job.c.attempt + 1,
-            phase="starting",
+            phase=STARTING,
             progress=0.0,
             error=None,
             traceback=None,
@@ -231,13 +233,6 @@ def cancel(connection: Connection, project_id: int, kind: JobKind, now: float) -
         update(job)
         .where(job.c.project_id == project_id, job.c.kind == kind, job.c.state == "waiting")
         .values(state="cancelled", finished_at=now, error="stopped by request")
-    )
-
-
-def cancelled(connection: Connection, job_id: int) -> bool:
-    """Tell whether somebody asked this running job to stop."""
-    return bool(
-        connection.execute(select(job.c.cancel_requested).where(job.c.id == job_id)).scalar()
     )
 
 
