@@ -266,7 +266,6 @@ def _danger(store: Store, project: Project) -> None:
     )
     if st.button("Archive", icon=":material/archive:", key=f"archive-{project.id}"):
         projects.archive(store, project.id)
-        st.session_state["show-archived"] = True
         st.rerun()
 
 

@@ -92,7 +92,7 @@ def _shapes(store: Store, prefix: str) -> Spec:
         "Images", 2, 200_000, 1000, 500, key=f"{prefix}size", persist_state="session"
     )
     classes = b.number_input(
-        "Classes", 2, setup.MOST_SHAPES, 5, key=f"{prefix}classes", persist_state="session"
+        "Kinds of shape", 2, setup.MOST_SHAPES, 5, key=f"{prefix}classes", persist_state="session"
     )
     with st.expander("Make it harder", key=f"{prefix}harder"):
         imbalance = st.slider(

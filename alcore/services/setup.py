@@ -5,6 +5,7 @@ Sizes in bytes, times in seconds.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -192,7 +193,8 @@ def keep_upload(store: Store, file: BinaryIO, name: str) -> dict[str, Any]:
         path = folder / f"{digest.hexdigest()}.zip"
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise WorkspaceUnusable(
             f"the upload cannot be stored in {folder} ({error.strerror}); "
             "make room, or name the archive by its path"

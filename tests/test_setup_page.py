@@ -1,0 +1,342 @@
+"""Owns the tests of the set-up page without a browser, and of its service."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from alcore.config import Workspace
+from alcore.datasets.looking import look
+from alcore.errors import ImportRefused, WorkspaceUnusable
+from alcore.services import projects, setup
+from alcore.store import Store
+from alcore.web import state
+
+APP = str(Path(__file__).parent.parent / "app.py")
+NASTY = ':red[x] <b>b</b> **s** [l](http://e.example) www.e.example $x^2$ `c` :smile: "q"'
+
+
+@pytest.fixture
+def store(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The store that pages open in this process."""
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
+    for kept in (state.runtime, state.store, state.tickets):
+        kept.cache_clear()
+    yield state.store()
+    state.store().close()
+    for kept in (state.runtime, state.store, state.tickets):
+        kept.cache_clear()
+
+
+@pytest.fixture
+def page(store: Store) -> Callable[..., AppTest]:
+    def opened(project: str = "") -> AppTest:
+        # Pages are known, and links between them possible, once the app itself has run.
+        test = AppTest.from_file(APP, default_timeout=30).run().switch_page("pages/setup.py")
+        test.query_params.clear()
+        if project:
+            test.query_params["project"] = project
+        return test.run()
+
+    return opened
+
+
+def pictures(folder: Path, names: list[str], side: int = 20) -> Path:
+    rng = np.random.default_rng(7)
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(path)
+    return folder
+
+
+def ready(store: Store, name: str = "made", size: int = 40) -> int:
+    made = projects.create(store, name, {"kind": "shapes", "size": size, "classes": 3})
+    projects.import_now(store, made, 1)
+    return made
+
+
+def press(test: AppTest, label: str) -> AppTest:
+    (button,) = [b for b in test.button if b.label == label]
+    return button.click().run()
+
+
+def field(test: AppTest, label: str) -> object:
+    kinds = (*test.text_input, *test.text_area, *test.number_input, *test.selectbox, *test.radio)
+    (found,) = [w for w in (*kinds, *test.toggle) if w.label == label]
+    return found
+
+
+def html(test: AppTest) -> str:
+    return " ".join(element.proto.body for element in test.get("html"))
+
+
+def errors(test: AppTest) -> list[str]:
+    assert not test.exception
+    return [error.value.replace("\\", "").replace("\u2060", "") for error in test.error]
+
+
+def test_an_empty_workspace_opens_on_a_form_that_can_be_sent_at_once(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    test = press(page(), "Create")
+    assert not errors(test)
+    (made,) = projects.list_projects(store)
+    assert (made.name, made.has_key, made.settings.resolution) == ("digits", True, 8)
+    assert made.settings.augmentation == "shift"
+    assert test.query_params["project"] == str(made.id)
+
+
+def test_pressing_create_again_makes_no_second_project(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    test = page()
+    # The second click of a double click comes with the state of the form that the first one saw.
+    (button,) = [b for b in test.button if b.label == "Create"]
+    button.click()
+    test.run()
+    test.query_params["project"] = "new"
+    test.run()
+    assert len(projects.list_projects(store)) == 1
+    assert "digits" in html(test) and "New project" not in html(test)
+
+
+def test_the_project_that_the_address_names_is_shown(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    ready(store, "one")
+    two = ready(store, NASTY)
+    test = page(str(two))
+    assert field(test, "Name of the project").value == NASTY
+    assert test.radio(key="project-choice").value == str(two)
+    missing = page("77")
+    assert field(missing, "Name of the project").value == "one"
+
+
+def test_a_name_that_is_markup_is_written_as_it_is(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    ready(store, NASTY)
+    test = page()
+    assert "&lt;b&gt;b&lt;/b&gt;" in html(test) and "<b>b</b>" not in html(test)
+    (label,) = test.radio(key="project-choice").options
+    assert label.replace("\\", "").replace("\u2060", "") == NASTY
+    assert not re.search(r"(?<!\\)[!-/:-@\[`{-~^_]", label)
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        ("missing", "does not exist"),
+        ("empty", "is an empty folder"),
+        ("one", "has one image only"),
+    ],
+)
+def test_a_folder_that_cannot_be_imported_is_refused_before_a_project_is_made(
+    store: Store, page: Callable[..., AppTest], tmp_path: Path, typed: str, complaint: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    pictures(tmp_path / "one", ["a.png"])
+    test = page()
+    field(test, "Where the images are").set_value("folder").run()
+    field(test, "Path of the folder").set_value(str(tmp_path / typed)).run()
+    (error,) = errors(test)
+    assert complaint in error
+    (create,) = [b for b in test.button if b.label == "Create"]
+    assert create.disabled
+    assert projects.list_projects(store) == []
+
+
+def test_a_flat_folder_gets_typed_classes_and_a_doubled_one_is_refused(
+    store: Store, page: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    folder = pictures(tmp_path / "scans", [f"{i}.png" for i in range(12)])
+    test = page()
+    field(test, "Where the images are").set_value("folder").run()
+    field(test, "Path of the folder").set_value(f' "{folder}" ').run()
+    field(test, "Classes").set_value("cat\ncat").run()
+    test = press(test, "Create")
+    assert "'cat' is doubled" in errors(test)[0]
+    assert field(test, "Classes").value == "cat\ncat"
+    field(test, "Classes").set_value('<b>cat</b>\n"dog", small').run()
+    test = press(test, "Create")
+    assert not errors(test)
+    (made,) = projects.list_projects(store)
+    assert [c.name for c in made.classes] == ["<b>cat</b>", '"dog", small']
+    assert (made.name, made.has_key) == ("scans", False)
+    projects.import_now(store, made.id, 1)
+    assert setup.report(store, made.id).images == 12
+
+
+def test_settings_saved_by_somebody_else_are_not_overwritten_unseen(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    made = ready(store)
+    test = page()
+    field(test, "Batch size").set_value(17).run()
+    theirs = projects.get(store, made)
+    projects.edit(store, theirs, replace(theirs.settings, batch_size=5))
+    test = press(test, "Save")
+    assert "Somebody else" in test.warning[0].value
+    assert field(test, "Batch size").value == 17
+    assert projects.get(store, made).settings.batch_size == 5
+    test = press(test, "Save mine over theirs")
+    assert projects.get(store, made).settings.batch_size == 17
+
+
+def test_settings_that_nobody_touched_follow_those_saved_elsewhere(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    made = ready(store)
+    test = page()
+    theirs = projects.get(store, made)
+    projects.edit(store, theirs, replace(theirs.settings, batch_size=5), "renamed")
+    test.run()
+    test.run()
+    assert field(test, "Batch size").value == 5
+    assert field(test, "Name of the project").value == "renamed"
+    assert not test.warning
+
+
+def test_a_strategy_made_of_others_shows_its_options_and_saves_them(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    made = ready(store)
+    test = page()
+    field(test, "Query strategy").set_value("mixed").run()
+    field(test, "Of which strategy").set_value("entropy").run()
+    press(test, "Save")
+    settings = projects.get(store, made).settings
+    assert settings.strategy == "mixed"
+    assert settings.strategy_options == {"of": "entropy", "share": 0.8}
+
+
+def test_seed_and_holdout_are_read_only_once_the_images_are_in(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    ready(store)
+    test = page()
+    assert "Seed 0. Both were fixed" in html(test)
+    assert not [w for w in test.number_input if w.label == "Seed"]
+
+
+def test_classes_are_added_and_renamed_midway(store: Store, page: Callable[..., AppTest]) -> None:
+    made = ready(store)
+    test = page()
+    field(test, "New classes").set_value("circle").run()
+    test = press(test, "Add")
+    assert "'circle' is doubled" in errors(test)[0]
+    field(test, "New classes").set_value("heart, arrow").run()
+    test = press(test, "Add")
+    field(test, "New name").set_value("<i>ring</i>").run()
+    press(test, "Rename")
+    names = [c.name for c in projects.get(store, made).classes]
+    assert names[0] == "<i>ring</i>" and names[-2:] == ["heart", "arrow"]
+
+
+def test_archiving_puts_away_and_taking_back_brings_back(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    made, other = ready(store, "one"), ready(store, "two")
+    projects.archive(store, other)
+    test = press(page(str(made)), "Archive")
+    assert not errors(test)
+    assert projects.list_projects(store) == []
+    assert "Nothing was deleted" in test.info[0].value
+    press(test, "Take it back")
+    assert [p.id for p in projects.list_projects(store)] == [made]
+
+
+def test_archived_projects_are_listed_on_demand(store: Store, page: Callable[..., AppTest]) -> None:
+    ready(store, "one")
+    projects.archive(store, ready(store, "two"))
+    test = page()
+    assert len(test.radio(key="project-choice").options) == 1
+    test.toggle(key="show-archived").set_value(True).run()
+    assert len(test.radio(key="project-choice").options) == 2
+
+
+def test_a_failed_import_says_why_and_can_be_tried_again(
+    store: Store, page: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    folder = pictures(tmp_path / "gone", ["a/1.png", "a/2.png", "b/3.png"])
+    made = projects.create(store, "gone", {"kind": "folder", "path": str(folder), "copy": True})
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(ImportRefused):
+        projects.import_now(store, made, 1)
+    test = page()
+    assert "does not exist" in errors(test)[0]
+    (tmp_path / "elsewhere").rename(folder)
+    test = press(test, "Try again")
+    projects.import_now(store, made, 1)
+    assert projects.get(store, made).state == "ready"
+    test.run()
+    assert not errors(test)
+
+
+def test_a_stopped_import_is_resumed(store: Store, page: Callable[..., AppTest]) -> None:
+    made = projects.create(store, "stopped", {"kind": "shapes", "size": 40})
+    test = press(page(), "Stop")
+    job = projects.import_job(store, made)
+    assert job is not None and job.state == "cancelled"
+    test = press(test, "Resume")
+    projects.import_now(store, made, 1)
+    assert projects.get(store, made).state == "ready"
+
+
+def test_left_out_files_are_listed_with_reasons(
+    store: Store, page: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    folder = pictures(tmp_path / "mixed", ["a/1.png", "a/2.png", "b/3.png"])
+    (folder / "a" / "=broken.jpg").write_bytes(b"")
+    made = projects.create(store, "mixed", {"kind": "folder", "path": str(folder)})
+    projects.import_now(store, made, 1)
+    test = page()
+    (table,) = test.dataframe
+    assert table.value.to_dict("records") == [
+        {"file": "a/=broken.jpg", "reason": "the file is empty"}
+    ]
+
+
+def test_a_look_at_an_archive_finds_what_its_import_would(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "p", [f"{c}/{i}.png" for c in "ab" for i in range(4)], side=70)
+    path = tmp_path / "p.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*.png")):
+            archive.write(file, file.relative_to(folder))
+    found = look({"kind": "archive", "path": str(path)})
+    assert found.summary.classes == {"a": 4, "b": 4}
+    assert (found.side, found.resolution, len(found.pictures)) == (70, 64, 8)
+    assert all(picture.startswith(b"\x89PNG") for picture in found.pictures)
+
+
+def test_an_upload_is_stored_by_its_content_and_forgotten_when_nobody_needs_it(
+    store: Store,
+) -> None:
+    first = setup.keep_upload(store, io.BytesIO(b"first"), "../../a.zip")
+    again = setup.keep_upload(store, io.BytesIO(b"first"), "b.zip")
+    path = Path(first["path"])
+    assert again["path"] == first["path"] and first["name"] == "../../a.zip"
+    assert path.parent == store.workspace.root / "uploads"
+    needed = setup.keep_upload(store, io.BytesIO(b"needed"), "needed.zip")
+    projects.create(store, "needed", needed)
+    for old in (path, Path(needed["path"])):
+        os.utime(old, (1, 1))
+    setup.keep_upload(store, io.BytesIO(b"new"), "c.zip")
+    assert not path.exists() and Path(needed["path"]).exists()
+
+
+def test_an_upload_that_cannot_be_stored_says_so(store: Store) -> None:
+    (store.workspace.root / "uploads").write_text("in the way")
+    with pytest.raises(WorkspaceUnusable, match="cannot be stored"):
+        setup.keep_upload(store, io.BytesIO(b"x"), "a.zip")
