@@ -1,0 +1,213 @@
+"""Owns the proof that the command line does what its help says, with exit codes to rely on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from made import Tab
+from PIL import Image
+
+from alcore.__main__ import main
+from alcore.config import Workspace
+from alcore.services import projects
+from alcore.store import Store
+from alcore.store import items as stored_items
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def run(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator:
+    """Run a command in this process: exit code, output, errors."""
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
+    monkeypatch.setenv("ALCORE_THREADS", "1")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(list(arguments))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def pictures(root: Path, classes: tuple[str, ...], each: int = 6) -> Path:
+    for place, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        for number in range(each):
+            colour = (40 * place, 30 * number, 7)
+            Image.new("RGB", (8, 8), colour).save(root / name / f"{number}.png")
+    return root
+
+
+def label(workspace: Workspace, name: str, n: int) -> None:
+    store = Store.open(workspace)
+    tab = Tab(store, projects.named(store, name).id, "=Ana")
+    with store.read() as connection:
+        everything = stored_items.get_all(connection, tab.project_id)
+    classes = {item.id: item.true_class for item in everything}
+    for _ in range(n):
+        image = tab.next()
+        tab.answer(image, tab.classes.index(classes[image.item_id]))
+    store.close()
+
+
+def started(workspace: Workspace, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "alcore", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ALCORE_WORKSPACE": str(workspace.root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_help_shows_examples(workspace: Workspace) -> None:
+    process = started(workspace, "--help")
+    out, _ = process.communicate()
+    assert process.returncode == 0 and "python -m alcore import pictures/" in out
+    assert not workspace.database.exists()
+
+
+@pytest.mark.parametrize("wrong", [[], ["nonsense"], ["import"], ["train"], ["work", "--x"]])
+def test_a_wrong_command_is_a_usage_error(run, wrong: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(*wrong)
+    assert end.value.code == 2
+
+
+def test_import_label_train_status_export(run, workspace: Workspace, tmp_path: Path) -> None:
+    assert run("projects")[:2] == (0, "nothing yet\n")
+    code, out, _ = run("import", "digits", "--resolution", "8")
+    assert code == 0 and "of them in the holdout" in out
+    label(workspace, "digits", 20)
+    code, out, err = run("train", "digits", "--json")
+    assert code == 0, err
+    summary = json.loads(out)
+    assert (summary["number"], summary["labels"]) == (1, 20)
+    status = json.loads(run("status", "digits", "--json")[1])
+    assert (status["model"], status["labels"], status["job state"]) == (1, 20, "done")
+    assert "accuracy" in run("status", "1")[1]
+    (row,) = json.loads(run("projects", "--json")[1])
+    assert (row["name"], row["labels"], row["model"], row["state"]) == ("digits", 20, 1, "ready")
+    code, out, _ = run("export", "digits")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 0 and len(rows) == 20
+    assert list(rows[0]) == [
+        "item",
+        "file",
+        "class",
+        "annotator",
+        "time",
+        "seconds",
+        "source",
+        "model",
+    ]
+    assert rows[0]["annotator"] == "'=Ana" and rows[0]["time"].endswith("+00:00")
+    assert (rows[0]["seconds"], rows[0]["source"], rows[0]["model"]) == ("1.0", "cold start", "")
+    to = tmp_path / "labels.csv"
+    assert run("export", "digits", "--out", str(to))[0] == 0
+    assert to.read_text() == out
+    assert run("export", "digits", "--out", str(tmp_path / "no" / "x.csv"))[0] == 1
+    again = run("import", "digits")
+    assert again[0] == 1 and "already" in again[2]
+
+
+def test_strategies_are_listed(run) -> None:
+    assert "margin" in run("strategies")[1]
+    names = {row["name"] for row in json.loads(run("strategies", "--json")[1])}
+    assert {"random", "least confidence", "margin", "entropy", "k-center", "mixed"} <= names
+
+
+def test_an_unknown_project_names_the_others(run, tmp_path: Path) -> None:
+    root = pictures(tmp_path / "birds", ("a", "b"))
+    assert run("import", str(root))[0] == 0
+    for command in ("train", "status", "export"):
+        code, _, err = run(command, "bird")
+        assert code == 1 and "'birds'" in err and "'bird'" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["import", "nowhere.zip"],
+        ["import", "nowhere/"],
+        ["import", "shapes", "--option", "size=x"],
+        ["import", "shapes", "--option", "unknown=3"],
+        ["import", "digits", "--strategy", "magic"],
+        ["import", "digits", "--seed", "-1"],
+        ["import", "digits", "--classes", "a,a"],
+        ["import", "digits", "--name", " "],
+    ],
+)
+def test_what_cannot_be_imported_is_refused_without_a_trace(run, arguments: list[str]) -> None:
+    code, _, err = run(*arguments)
+    assert code == 1 and err.startswith("alcore: ") and "Traceback" not in err
+    assert run("projects")[1] == "nothing yet\n"
+
+
+def test_a_training_without_labels_is_refused(run, tmp_path: Path) -> None:
+    run("import", str(pictures(tmp_path / "in", ("a", "b"))), "--name", "new")
+    code, _, err = run("train", "new")
+    assert code == 1 and "two classes" in err
+
+
+def test_existing_labels_and_class_lists_are_taken_over(run, tmp_path: Path) -> None:
+    root = pictures(tmp_path / "in", ("a", "b"))
+    assert run("import", str(root), "--role", "labels", "--classes", "b,c")[0] == 0
+    status = json.loads(run("status", "in", "--json")[1])
+    assert status["classes"] == 3 and status["labels"] == 10
+
+
+def test_a_workspace_that_cannot_be_used_is_refused(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(tmp_path / "file"))
+    code, _, err = run("projects")
+    assert code == 1 and "cannot be written" in err
+    monkeypatch.setenv("ALCORE_THREADS", "many")
+    assert run("projects")[0] == 1
+
+
+def importing(workspace: Workspace) -> bool:
+    store = Store.open(workspace)
+    found = projects.list_projects(store)
+    begun = bool(found) and sum(projects.item_counts(store, found[0].id).values()) > 0
+    store.close()
+    return begun
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_import_goes_on_with_the_same_command(
+    workspace: Workspace, end: signal.Signals
+) -> None:
+    command = ("import", "shapes", "--option", "size=4000")
+    first = started(workspace, *command)
+    deadline = time.monotonic() + 60
+    while not importing(workspace):
+        assert first.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    first.send_signal(end)
+    asked = time.monotonic()
+    _, err = first.communicate(timeout=60)
+    if end is signal.SIGINT:
+        assert first.returncode == 130 and "run the same command again" in err
+        assert time.monotonic() - asked < 15
+    second = started(workspace, *command)
+    out, err = second.communicate(timeout=120)
+    assert second.returncode == 0, err
+    assert out.startswith("shapes: 4000 images")
