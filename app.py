@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,7 +27,9 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         store = await run_in_threadpool(state.store)
         await run_in_threadpool(projects.ensure_demo, store, state.runtime().threads)
     except AlcoreError as error:
-        raise SystemExit(f"alcore cannot start: {error}") from error
+        # Nothing runs yet, and raising here would print Starlette's traceback instead.
+        print(f"alcore cannot start: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
     # Streamlit takes a folder called pages for its older kind of app until `st.navigation` was
     # called once: a first visit to /setup would run that page alone, with a foreign menu.
     PagesManager.uses_pages_directory = False
