@@ -174,7 +174,7 @@ def _archive(store: Store, prefix: str) -> Spec | None:
     )
     if way == "Upload":
         return _upload(store, prefix)
-    left, right = st.columns([3, 1])
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
     path = setup.local_path(
         left.text_input(
             "Path of the archive",
@@ -184,7 +184,7 @@ def _archive(store: Store, prefix: str) -> Spec | None:
         )
     )
     limit = right.number_input(
-        "At most, MB",
+        "Limit, MB",
         1,
         1_000_000,
         500,
