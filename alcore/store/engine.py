@@ -16,11 +16,12 @@ from types import ModuleType
 from typing import Self
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from alcore.config import Workspace
 from alcore.errors import WorkspaceUnusable
 
+_DISK_TROUBLE = ("full", "readonly", "disk I/O")
 _PATCHED = {(3, 44): 6, (3, 50): 7}
 
 
@@ -95,9 +96,20 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give a connection whose changes commit together at the end, or not at all."""
-        with self._writer.begin() as connection:
-            yield connection
+        """Give a connection whose changes commit together at the end, or not at all.
+
+        Raises WorkspaceUnusable where the disk is full or does not take writes any more.
+        """
+        try:
+            with self._writer.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            if not any(word in str(error.orig) for word in _DISK_TROUBLE):
+                raise
+            raise WorkspaceUnusable(
+                f"{self.workspace.database} cannot be written ({error.orig}); nothing was saved: "
+                "make room, or give the right to write there, and try again"
+            ) from error
 
     def close(self) -> None:
         self._reader.dispose()
