@@ -14,17 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
-from alcore import pool
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
-from alcore.jobs.training import next_due, request_if_due, rng
-from alcore.records import Annotator, LabelEvent, Lease, Origin, Project
+from alcore.jobs.training import next_due, request_if_due
+from alcore.records import Annotator, LabelEvent, Lease, Origin
+from alcore.services.running_out import refill, why_nothing
 from alcore.store import Connection, Store, items, jobs, labels, projects, queue, rounds
 
 SHORTEST_LEASE = 60.0
-REFILL = 200
-"""Random items that are queued when the ranked ones are used up."""
 LONGEST_NAME = 60
 
 
@@ -68,7 +64,7 @@ def claim(
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
             leases = queue.claim(connection, project_id, annotator_id, client, n, now, expires_at)
-            if len(leases) < n and _refill(connection, project):
+            if len(leases) < n and refill(connection, project):
                 leases += queue.claim(
                     connection,
                     project_id,
@@ -80,7 +76,7 @@ def claim(
                 )
         waiting = None
         if len(leases) + len(held) == 0:
-            waiting = _why_nothing(connection, project, now)
+            waiting = why_nothing(connection, project, now)
     return Claim(tuple(leases), tuple(held), ranking, waiting)
 
 
@@ -359,54 +355,3 @@ def _origin_in_queue(connection: Connection, project_id: int, item_id: int) -> O
     """Say where a question came from whose lease is gone."""
     found = queue.entry(connection, project_id, item_id)
     return found["origin"] if found else "random"
-
-
-def _refill(connection: Connection, project: Project) -> bool:
-    """Queue random items when the ranked ones are used up; return whether any were left.
-
-    Holdout questions are mixed in as they are among ranked ones.
-    """
-    queued = np.array(sorted(queue.queued(connection, project.id)), dtype=np.int64)
-    left = np.setdiff1d(items.unlabeled(connection, project.id), queued)
-    questions = np.setdiff1d(items.unanswered_holdout(connection, project.id), queued)
-    generator = rng(project.settings, "refill", labels.last_event(connection, project.id))
-    order = pool.mix_in(
-        generator.permutation(left)[:REFILL].tolist(),
-        questions,
-        project.settings.holdout.every,
-        generator,
-    )
-    if not order:
-        return False
-    hidden = set(questions.tolist())
-    queue.extend(
-        connection,
-        project.id,
-        [(item_id, "holdout" if item_id in hidden else "random") for item_id in order],
-        "random",
-    )
-    return True
-
-
-def _why_nothing(connection: Connection, project: Project, now: float) -> str:
-    if project.archived_at is not None:
-        return "The project was put away."
-    if project.state != "ready":
-        job = jobs.newest(connection, project.id, "import")
-        if job is None or job.state not in ("waiting", "running"):
-            return "The import did not finish; the set-up page says why and can go on with it."
-        share = f": {job.progress:.0%}" if job.state == "running" else ""
-        return f"The import is still running{share}."
-    left = len(items.unlabeled(connection, project.id)) + len(
-        items.unanswered_holdout(connection, project.id)
-    )
-    if left == 0:
-        return "Every image has an answer."
-    held = queue.holders(connection, project.id, now)
-    if held:
-        who = ", ".join(
-            f"{name} holds {n} until {datetime.fromtimestamp(until):%H:%M}"
-            for name, n, until in held
-        )
-        return f"{left} images are left: {who}."
-    return f"{left} images are left, and you skipped each of them twice."

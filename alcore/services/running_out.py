@@ -1,0 +1,70 @@
+"""Owns what happens when the queue runs out: more questions, or the reason why there are none.
+
+Instants are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from alcore import pool
+from alcore.jobs.training import rng
+from alcore.records import Project
+from alcore.store import Connection, items, jobs, labels, queue
+
+REFILL = 200
+"""Random items that are queued when the ranked ones are used up."""
+
+
+def refill(connection: Connection, project: Project) -> bool:
+    """Queue random items when the ranked ones are used up; return whether any were left.
+
+    Holdout questions are mixed in as they are among ranked ones.
+    """
+    queued = np.array(sorted(queue.queued(connection, project.id)), dtype=np.int64)
+    left = np.setdiff1d(items.unlabeled(connection, project.id), queued)
+    questions = np.setdiff1d(items.unanswered_holdout(connection, project.id), queued)
+    generator = rng(project.settings, "refill", labels.last_event(connection, project.id))
+    order = pool.mix_in(
+        generator.permutation(left)[:REFILL].tolist(),
+        questions,
+        project.settings.holdout.every,
+        generator,
+    )
+    if not order:
+        return False
+    hidden = set(questions.tolist())
+    queue.extend(
+        connection,
+        project.id,
+        [(item_id, "holdout" if item_id in hidden else "random") for item_id in order],
+        "random",
+    )
+    return True
+
+
+def why_nothing(connection: Connection, project: Project, now: float) -> str:
+    """Say in a sentence why a person gets no image."""
+    if project.archived_at is not None:
+        return "The project was put away."
+    if project.state != "ready":
+        job = jobs.newest(connection, project.id, "import")
+        if job is None or job.state not in ("waiting", "running"):
+            return "The import did not finish; the set-up page says why and can go on with it."
+        share = f": {job.progress:.0%}" if job.state == "running" else ""
+        return f"The import is still running{share}."
+    left = len(items.unlabeled(connection, project.id)) + len(
+        items.unanswered_holdout(connection, project.id)
+    )
+    if left == 0:
+        return "Every image has an answer."
+    held = queue.holders(connection, project.id, now)
+    if held:
+        who = ", ".join(
+            f"{name} holds {n} until {datetime.fromtimestamp(until):%H:%M}"
+            for name, n, until in held
+        )
+        return f"{left} images are left: {who}."
+    return f"{left} images are left, and you skipped each of them twice."
