@@ -51,7 +51,6 @@ FLAGS = [
 ]
 PACE = 120
 """Milliseconds between two keys."""
-CURRENT = "() => document.querySelector('.board')?.dataset.item || null"
 PROBE = """() => {
   const told = Object.fromEntries(window.alcore.acknowledged.map((e) => [e.key, e.at]));
   const painted = window.alcore.painted.filter((e) => e.pressed).map((e) => e.at - e.pressed);
@@ -121,6 +120,12 @@ def memory(pid: int) -> dict[str, float]:
     return {"web process MB": web, "trainer MB": max(sizes.values(), default=0.0)}
 
 
+def on_screen(page: Page) -> str | None:
+    """Read which item is painted, None while there is none."""
+    board = page.locator(".board")  # pierces the component's shadow root
+    return (board.count() and board.get_attribute("data-item")) or None
+
+
 def truth_of(store: Store, project_id: int) -> dict[int, int]:
     with store.read() as connection:
         ids, classes = items.answer_key(connection, project_id)
@@ -131,7 +136,7 @@ def label_by_key(page: Page, truth: dict[int, str], n: int) -> dict[str, float]:
     """Answer n images by keyboard; return medians and 95th percentiles in milliseconds."""
     page.evaluate(PROBE)
     for _ in range(n):
-        item = wait(lambda: page.evaluate(CURRENT), 60)
+        item = wait(lambda: on_screen(page), 60)
         page.keyboard.press(truth[int(item)])
         page.wait_for_timeout(PACE)
     page.wait_for_timeout(1000)
@@ -184,7 +189,7 @@ def measure_digits(browser: Browser, labels: int) -> dict[str, dict[str, float]]
             answered = time.monotonic() - started
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(url)
-            wait(lambda: page.evaluate(CURRENT), 60)
+            wait(lambda: on_screen(page), 60)
             found["start"] = {
                 "server answers s": answered,
                 "first image painted s": time.monotonic() - started,
