@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alcore.datasets.entries import Entry, GivenSplit, Source
+from alcore.datasets.entries import Entry, GivenSplit, Listing, Source
 from alcore.datasets.folders import read_under
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source
@@ -57,10 +57,11 @@ class Chunk:
 
 
 def ingest(
-    spec: Mapping[str, Any],
+    source: Source | Mapping[str, Any],
     folder: Path,
     resolution: int,
     *,
+    listing: Listing | None = None,
     done_names: Set[str] = frozenset(),
     known_hashes: Mapping[str, str] | None = None,
     next_position: int = 0,
@@ -70,14 +71,16 @@ def ingest(
 ) -> Iterator[Chunk]:
     """Import a source into the pixel cache in `folder`, going on where an earlier run stopped.
 
+    source: an open one or its specification; listing: what it holds, if that was read already.
     done_names: names committed before, of items and of skipped files; known_hashes: content
     hash to name of committed items; next_position, next_offset: committed rows and bytes of
     originals. `workers`: decoding processes, None for one per processor, 0 for none.
     Files with the same content as an earlier one are skipped.
     Raises ImportRefused when the source cannot be used, or fewer than two images in it can.
     """
-    source = open_source(spec)
-    listing = source.listing()
+    if isinstance(source, Mapping):
+        source = open_source(source)
+    listing = listing or source.listing()
     todo = [entry for entry in listing.entries if entry.name not in done_names]
     total = len(listing.entries) + len(listing.skipped)
     skipped = [file for file in listing.skipped if file.name not in done_names]

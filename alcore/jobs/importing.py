@@ -12,7 +12,7 @@ from alcore import pool
 from alcore.config import MOST_CLASSES
 from alcore.datasets.ingest import NewItem, ingest, read_original
 from alcore.datasets.pixels import PixelCache
-from alcore.datasets.sources import scan
+from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled
 from alcore.jobs.running import Running
 from alcore.jobs.training import request_if_due, rng, swap_queue
@@ -60,7 +60,9 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
             connection, project.id
         )
     class_ids = {c.name: c.id for c in project.classes}
-    new = sorted(set(scan(spec).classes) - set(class_ids), key=natural)
+    source = open_source(spec)
+    listing = source.listing()
+    new = sorted(set(summarise(listing).classes) - set(class_ids), key=natural)
     if role != "none" and len(class_ids) + len(new) > MOST_CLASSES:
         raise ImportRefused(
             f"there are {len(new):,} class folders; at most {MOST_CLASSES:,} classes are possible: "
@@ -71,9 +73,10 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
             added = projects.add_classes(connection, project.id, new, time.time())
         class_ids = {c.name: c.id for c in added}
     for chunk in ingest(
-        spec,
+        source,
         folder,
         project.settings.resolution,
+        listing=listing,
         done_names=done_names,
         known_hashes=known_hashes,
         next_position=next_position,
@@ -139,8 +142,9 @@ def _make_ready(running: Running, folder: Path) -> None:
         )
         drawn = pool.draw_holdout(where, size, rng(settings, "holdout"))
     apart = set(drawn.tolist()) | {row.id for row in rows if row.split == "holdout"}
-    answered = set(known.tolist()) if role == "labels" else set()
-    asked = np.array([i for i in all_ids.tolist() if i not in apart | answered], dtype=np.int64)
+    if role == "labels":
+        apart |= set(known.tolist())
+    asked = np.array([i for i in all_ids.tolist() if i not in apart], dtype=np.int64)
     first = None
     if len(asked):
         some = np.sort(rng(settings, "cold start", "subset").permutation(asked)[:SUBSET])
