@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from alcore import acquisition
 from alcore.errors import InvalidSettings, UnknownStrategy
 from alcore.records import Selection
 from alcore.strategies.cold_start import cold_start
@@ -21,6 +22,8 @@ from alcore.strategies.contract import (
     Signals,
     Strategy,
     check_count,
+    scored,
+    selection,
 )
 from alcore.strategies.entropy import ENTROPY
 from alcore.strategies.k_center import K_CENTER
@@ -36,9 +39,11 @@ __all__ = [
     "Signals",
     "Strategy",
     "all",
+    "choices",
     "cold_start",
     "get",
     "needed",
+    "scored",
     "select",
     "settle",
 ]
@@ -72,6 +77,22 @@ def get(name: str) -> Strategy:
     )
 
 
+def choices(option: Option) -> list[str]:
+    """Return what may be chosen for an option: names of simple strategies, or its own list.
+
+    A simple strategy is not made of others; an option that is `scored` takes only those with a
+    score.
+    """
+    if option.kind != "strategy":
+        return list(option.choices)
+    return [
+        s.name
+        for s in all()
+        if not any(o.kind == "strategy" for o in s.options)
+        and (s.score is not None or not option.scored)
+    ]
+
+
 def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a strategy, checked, with defaults for those not given.
 
@@ -88,12 +109,11 @@ def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     settled = {**strategy.defaults, **options}
     for key, option in known.items():
         option.check(settled[key])
-        if option.kind == "strategy" and any(
-            o.kind == "strategy" for o in get(settled[key]).options
-        ):
+        if option.kind == "strategy" and settled[key] not in choices(option):
+            get(settled[key])
+            why = "has no score of its own" if option.scored else "itself is made of strategies"
             raise InvalidSettings(
-                f"{key} is {settled[key]!r}, which itself is made of strategies; "
-                f"choose a simple one, such as 'margin'"
+                f"{key} is {settled[key]!r}, which {why}; choose a simple one, such as 'margin'"
             )
     return settled
 
@@ -101,8 +121,7 @@ def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def needed(name: str, options: Mapping[str, Any]) -> frozenset[Need]:
     """Return the signals that a strategy, and those named in its options, need."""
     strategy, settled = get(name), settle(name, options)
-    inner = (get(settled[o.name]).needs for o in strategy.options if o.kind == "strategy")
-    return strategy.needs.union(*inner)
+    return strategy.needs.union(*(part.needs for part in _parts(strategy, settled).values()))
 
 
 def select(
@@ -113,12 +132,70 @@ def select(
     rng: np.random.Generator,
     options: Mapping[str, Any],
     context: Context,
+    batch: int | None = None,
 ) -> Selection:
-    """Pick k of the candidates (P,) int64; the first j are what it would pick for j.
+    """Pick k of the candidates (P,) int64; the first `batch` of them (all k by default) matter.
 
-    Raises PoolExhausted, with both numbers, for more than there are candidates.
+    Where the strategy has the prefix property, the first j picks are its picks for j. Where not,
+    it picks `batch`, and the rest of the queue, asked only while the next model is late, comes
+    by smallest margin, or at random where there are no probabilities. Before there is a model,
+    all k are spread out over the embeddings, or random without any, and their reasons say so.
+    Raises PoolExhausted, with both numbers, for more than there are candidates, InvalidSettings
+    for a round that computed probabilities but not all else that the strategy needs.
     """
     strategy, settled = get(name), settle(name, options)
     check_count(k, candidates)
-    parts = {o.name: get(settled[o.name]) for o in strategy.options if o.kind == "strategy"}
-    return strategy.select(signals, candidates, k, rng, {**settled, **parts}, context)
+    parts = _parts(strategy, settled)
+    needs = sorted(strategy.needs.union(*(part.needs for part in parts.values())))
+    missing = [need for need in needs if getattr(signals, need) is None]
+    if missing and signals.probabilities is None:
+        return _without_model(signals, candidates, k, rng)
+    if missing:
+        raise InvalidSettings(
+            f"strategy {name!r} needs {', '.join(missing)}, which this round has not computed"
+        )
+    whole = strategy.prefix and not any(not part.prefix for part in parts.values())
+    first = k if whole or batch is None else min(batch, k)
+    picked = strategy.select(signals, candidates, first, rng, {**settled, **parts}, context)
+    return picked if first == k else _with_tail(picked, signals, candidates, k, rng, context)
+
+
+def _parts(strategy: Strategy, settled: Mapping[str, Any]) -> dict[str, Strategy]:
+    """Return the strategies that are named in the options, by option."""
+    return {o.name: get(settled[o.name]) for o in strategy.options if o.kind == "strategy"}
+
+
+def _with_tail(
+    picked: Selection,
+    signals: Signals,
+    candidates: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+    context: Context,
+) -> Selection:
+    """Go on after a batch, up to k items, with those of smallest margin, or at random."""
+    rows = np.flatnonzero(~np.isin(candidates, picked.item_ids))
+    count = k - len(picked.item_ids)
+    if signals.probabilities is None:
+        rest = RANDOM.select(signals, candidates[rows], count, rng, {}, context)
+    else:
+        left = Signals(probabilities=signals.probabilities[rows])
+        rest = MARGIN.select(left, candidates[rows], count, rng, {}, context)
+    return Selection(
+        np.concatenate([picked.item_ids, rest.item_ids]),
+        np.concatenate([picked.scores, rest.scores]),
+        picked.reasons + tuple(f"after the batch: {reason}" for reason in rest.reasons),
+        picked.origins + rest.origins,
+    )
+
+
+def _without_model(
+    signals: Signals, candidates: np.ndarray, k: int, rng: np.random.Generator
+) -> Selection:
+    """Pick k candidates while there is no model to ask."""
+    if signals.embeddings is None:
+        rows, how = rng.permutation(len(candidates))[:k], "random"
+    else:
+        points, labeled = signals.embeddings, signals.labeled_embeddings
+        rows, how = acquisition.d2_sampling(points, k, rng, labeled), "unlike the others"
+    return selection(candidates, rows, np.zeros(k), [f"no model yet: {how}"] * k, "cold start")
