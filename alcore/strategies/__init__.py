@@ -196,6 +196,5 @@ def _without_model(
     if signals.embeddings is None:
         rows, how = rng.permutation(len(candidates))[:k], "random"
     else:
-        points, labeled = signals.embeddings, signals.labeled_embeddings
-        rows, how = acquisition.d2_sampling(points, k, rng, labeled), "unlike the others"
+        rows, how = acquisition.d2_sampling((signals.embeddings,), k, rng)[0], "unlike the others"
     return selection(candidates, rows, np.zeros(k), [f"no model yet: {how}"] * k, "cold start")
