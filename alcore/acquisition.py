@@ -14,6 +14,8 @@ _ROWS_AT_ONCE = 4096
 """Rows of a distance table that exist at the same time."""
 _TABLE = 2**19
 """Entries of a table that is small enough for a processor's cache."""
+_LEARNED_FROM = 50_000
+"""Points that k-means learns its centres from."""
 _GROUP = 64
 """Most picks that share one pass over the points."""
 _SHORTLIST = 256
@@ -82,6 +84,19 @@ def top_k(scores: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     return shuffled[chosen[np.argsort(mixed[chosen], kind="stable")]]
 
 
+def squared_distances(
+    factors: tuple[np.ndarray, ...], norms: np.ndarray, rows: np.ndarray | slice, others: Any
+) -> np.ndarray:
+    """Return the table (rows, others) of squared distances between two sets of rows."""
+    table = factors[0][rows] @ factors[0][others].T
+    for factor in factors[1:]:
+        table *= factor[rows] @ factor[others].T
+    table *= -2
+    table += norms[rows, None]
+    table += norms[others]
+    return np.maximum(table, 0, out=table)
+
+
 def nearest_distance(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the squared distance (N,) of points (N, D) to the nearest of others (L, D).
 
@@ -133,7 +148,7 @@ def k_center_greedy(
             squares.append(largest)
         else:
             known = nearest[shortlist]
-            table = _squares(factors, norms, shortlist, shortlist)
+            table = squared_distances(factors, norms, shortlist, shortlist)
             while len(picks) < min(_GROUP, k - len(rows)) and known.max() > max(bound, 0):
                 best = known.max()
                 ties = np.flatnonzero(known == best)
@@ -193,7 +208,7 @@ def d2_sampling(
         draws = np.minimum(draws, np.flatnonzero(nearest)[-1])
         chances = rng.random(_GROUP) * nearest[draws]
         known = nearest[draws]
-        table = _squares(factors, norms, draws, draws)
+        table = squared_distances(factors, norms, draws, draws)
         table[draws[:, None] == draws] = 0
         picks: list[int] = []
         for place, row in enumerate(draws.tolist()):
@@ -212,8 +227,13 @@ def k_means(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cluster points (N, D) by D² seeding and Lloyd's steps; returns centres (k, D), owners (N,).
 
-    A cluster that loses all its points keeps its centre. Stops early when nothing moves.
+    A cluster that loses all its points keeps its centre. Stops early when nothing moves. Of more
+    than 50,000 points, centres are learned from a random part of that size, or 4·k.
     """
+    if len(points) > max(_LEARNED_FROM, 4 * k):
+        part = np.sort(rng.choice(len(points), max(_LEARNED_FROM, 4 * k), replace=False))
+        centres, _ = k_means(points[part], k, rng, steps)
+        return centres, assign(points, centres)
     centres = points[d2_sampling((points,), k, rng)[0]].copy()
     owners = np.full(len(points), -1)
     for _ in range(steps):
@@ -242,6 +262,20 @@ def assign(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return owners
 
 
+def most_central(
+    points: np.ndarray, centres: np.ndarray, owners: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each cluster with members, the row nearest to its centre and its size."""
+    distances = np.empty(len(points), points.dtype)
+    for start in range(0, len(points), _ROWS_AT_ONCE):
+        block = slice(start, start + _ROWS_AT_ONCE)
+        away = points[block] - centres[owners[block]]
+        distances[block] = np.einsum("nd,nd->n", away, away)
+    order = np.lexsort((distances, owners))
+    _, first, sizes = np.unique(owners[order], return_index=True, return_counts=True)
+    return order[first], sizes
+
+
 # -- parts of selections -----------------------------------------------------------------------
 
 
@@ -253,24 +287,11 @@ def _largest(values: np.ndarray, count: int) -> tuple[np.ndarray, float]:
     return order[-count:], float(values[order[-count - 1]])
 
 
-def _squares(
-    factors: tuple[np.ndarray, ...], norms: np.ndarray, rows: np.ndarray | slice, others: Any
-) -> np.ndarray:
-    """Return the table (rows, others) of squared distances between two sets of rows."""
-    table = factors[0][rows] @ factors[0][others].T
-    for factor in factors[1:]:
-        table *= factor[rows] @ factor[others].T
-    table *= -2
-    table += norms[rows, None]
-    table += norms[others]
-    return np.maximum(table, 0, out=table)
-
-
 def _cover(
     nearest: np.ndarray, factors: tuple[np.ndarray, ...], norms: np.ndarray, picks: list[int]
 ) -> None:
     """Lower `nearest` (N,) in place to the squared distances to the picked rows, block by block."""
     for start in range(0, len(nearest), _ROWS_AT_ONCE):
         block = slice(start, start + _ROWS_AT_ONCE)
-        table = _squares(factors, norms, block, picks)
+        table = squared_distances(factors, norms, block, picks)
         np.minimum(nearest[block], table.min(axis=1), out=nearest[block])

@@ -14,6 +14,10 @@ import numpy as np
 from alcore import acquisition
 from alcore.errors import InvalidSettings, UnknownStrategy
 from alcore.records import Selection
+from alcore.strategies.badge import BADGE
+from alcore.strategies.class_balanced import CLASS_BALANCED
+from alcore.strategies.class_rare import CLASS_RARE
+from alcore.strategies.cluster_margin import CLUSTER_MARGIN
 from alcore.strategies.cold_start import cold_start
 from alcore.strategies.contract import (
     Context,
@@ -25,12 +29,23 @@ from alcore.strategies.contract import (
     scored,
     selection,
 )
+from alcore.strategies.diversified import DIVERSIFIED
 from alcore.strategies.entropy import ENTROPY
 from alcore.strategies.k_center import K_CENTER
+from alcore.strategies.k_means import K_MEANS
+from alcore.strategies.k_means_plus_plus import K_MEANS_PLUS_PLUS
 from alcore.strategies.least_confidence import LEAST_CONFIDENCE
 from alcore.strategies.margin import MARGIN
 from alcore.strategies.mixed import MIXED
+from alcore.strategies.no_near_duplicates import NO_NEAR_DUPLICATES
+from alcore.strategies.probcover import PROBCOVER
 from alcore.strategies.random_choice import RANDOM
+from alcore.strategies.ratio import RATIO
+from alcore.strategies.representative import REPRESENTATIVE
+from alcore.strategies.schedule import DEFAULT_POLICY, SCHEDULE
+from alcore.strategies.stochastic import STOCHASTIC
+from alcore.strategies.subsample import SUBSAMPLE
+from alcore.strategies.typiclust import TYPICLUST
 
 __all__ = [
     "Context",
@@ -52,10 +67,26 @@ _REGISTRY: Mapping[str, Strategy] = {
     strategy.name: strategy
     for strategy in (
         MARGIN,
+        DEFAULT_POLICY,
         LEAST_CONFIDENCE,
+        RATIO,
         ENTROPY,
+        CLASS_RARE,
+        REPRESENTATIVE,
         K_CENTER,
+        K_MEANS,
+        K_MEANS_PLUS_PLUS,
+        BADGE,
+        CLUSTER_MARGIN,
+        TYPICLUST,
+        PROBCOVER,
         MIXED,
+        DIVERSIFIED,
+        STOCHASTIC,
+        CLASS_BALANCED,
+        NO_NEAR_DUPLICATES,
+        SUBSAMPLE,
+        SCHEDULE,
         RANDOM,
     )
 }
@@ -179,8 +210,7 @@ def _with_tail(
     if signals.probabilities is None:
         rest = RANDOM.select(signals, candidates[rows], count, rng, {}, context)
     else:
-        left = Signals(probabilities=signals.probabilities[rows])
-        rest = MARGIN.select(left, candidates[rows], count, rng, {}, context)
+        rest = MARGIN.select(signals.take(rows), candidates[rows], count, rng, {}, context)
     return Selection(
         np.concatenate([picked.item_ids, rest.item_ids]),
         np.concatenate([picked.scores, rest.scores]),

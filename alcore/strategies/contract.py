@@ -8,7 +8,7 @@ committee members, T checkpoints of one training, A augmented views, k items ask
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -77,6 +77,18 @@ class Signals:
     """(P,) float32 size of the smallest change that flips the class; NaN where not computed."""
     holdout_logits: np.ndarray | None = None
     """(M, C) float32, for ranks only: nothing is ever trained on the holdout."""
+
+    def take(self, rows: np.ndarray) -> Signals:
+        """Return the signals of some candidates; what is about other items stays."""
+        return replace(
+            self,
+            **{
+                f.name: getattr(self, f.name)[rows]
+                for f in fields(self)
+                if not f.name.startswith(("labeled_", "holdout_"))
+                and getattr(self, f.name) is not None
+            },
+        )
 
 
 @dataclass(frozen=True)
