@@ -14,6 +14,7 @@ import numpy as np
 from alcore import acquisition
 from alcore.errors import InvalidSettings, UnknownStrategy
 from alcore.records import Selection
+from alcore.strategies import plugins, scikit_activeml
 from alcore.strategies.badge import BADGE
 from alcore.strategies.class_balanced import CLASS_BALANCED
 from alcore.strategies.class_rare import CLASS_RARE
@@ -54,6 +55,7 @@ __all__ = [
     "Signals",
     "Strategy",
     "all",
+    "broken",
     "choices",
     "cold_start",
     "get",
@@ -93,18 +95,29 @@ _REGISTRY: Mapping[str, Strategy] = {
 
 
 def all() -> tuple[Strategy, ...]:
-    """Return every strategy, the default first."""
-    return tuple(_REGISTRY.values())
+    """Return every strategy, the default first; those of other packages last."""
+    others = plugins.load()[0]
+    return (*_REGISTRY.values(), *(others[name] for name in others if name not in _REGISTRY))
+
+
+def broken() -> dict[str, str]:
+    """Return why strategies of other packages cannot be used, by the name of their entry."""
+    return plugins.load()[1]
 
 
 def get(name: str) -> Strategy:
     """Return the strategy of this name; UnknownStrategy offers the names there are."""
-    if name in _REGISTRY:
-        return _REGISTRY[name]
-    close = difflib.get_close_matches(str(name), _REGISTRY, n=1)
+    if str(name).startswith(scikit_activeml.PREFIX):
+        return scikit_activeml.strategy(name)
+    known = {strategy.name: strategy for strategy in all()}
+    if name in known:
+        return known[name]
+    if name in broken():
+        raise UnknownStrategy(f"strategy {name!r} cannot be used: {broken()[name]}")
+    close = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise UnknownStrategy(
-        f"no strategy called {name!r}; {hint}choose from {', '.join(sorted(_REGISTRY))}"
+        f"no strategy called {name!r}; {hint}choose from {', '.join(sorted(known))}"
     )
 
 
