@@ -158,6 +158,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
                 generator(given.seed, given.round_number, "select"),
                 given.strategy_options,
                 Context(given.class_names, given.labels, given.round_number),
+                given.batch_size,
             )
             suggestions = pool.probabilities[np.searchsorted(both, selection.item_ids)]
             batch = _classes(suggestions[: given.batch_size])

@@ -15,11 +15,15 @@ from alcore import acquisition
 from alcore.errors import InvalidSettings, UnknownStrategy
 from alcore.records import Selection
 from alcore.strategies import plugins, scikit_activeml
+from alcore.strategies.adversarial import ADVERSARIAL
 from alcore.strategies.badge import BADGE
+from alcore.strategies.bald import BALD
 from alcore.strategies.class_balanced import CLASS_BALANCED
 from alcore.strategies.class_rare import CLASS_RARE
 from alcore.strategies.cluster_margin import CLUSTER_MARGIN
 from alcore.strategies.cold_start import cold_start
+from alcore.strategies.consensus_entropy import CONSENSUS_ENTROPY
+from alcore.strategies.consistency import CONSISTENCY
 from alcore.strategies.contract import (
     Context,
     Need,
@@ -30,23 +34,32 @@ from alcore.strategies.contract import (
     scored,
     selection,
 )
+from alcore.strategies.discriminative import DISCRIMINATIVE
+from alcore.strategies.dispersion import DISPERSION
 from alcore.strategies.diversified import DIVERSIFIED
 from alcore.strategies.entropy import ENTROPY
+from alcore.strategies.history_forest import HISTORY_FOREST
+from alcore.strategies.inner_history_forest import INNER_HISTORY_FOREST
 from alcore.strategies.k_center import K_CENTER
 from alcore.strategies.k_means import K_MEANS
 from alcore.strategies.k_means_plus_plus import K_MEANS_PLUS_PLUS
+from alcore.strategies.learning_loss import LEARNING_LOSS
 from alcore.strategies.least_confidence import LEAST_CONFIDENCE
 from alcore.strategies.margin import MARGIN
+from alcore.strategies.mean_kl import MEAN_KL
 from alcore.strategies.mixed import MIXED
 from alcore.strategies.no_near_duplicates import NO_NEAR_DUPLICATES
+from alcore.strategies.outlier import OUTLIER
 from alcore.strategies.probcover import PROBCOVER
 from alcore.strategies.random_choice import RANDOM
 from alcore.strategies.ratio import RATIO
+from alcore.strategies.reconstruction import RECONSTRUCTION
 from alcore.strategies.representative import REPRESENTATIVE
 from alcore.strategies.schedule import DEFAULT_POLICY, SCHEDULE
 from alcore.strategies.stochastic import STOCHASTIC
 from alcore.strategies.subsample import SUBSAMPLE
 from alcore.strategies.typiclust import TYPICLUST
+from alcore.strategies.vote_entropy import VOTE_ENTROPY
 
 __all__ = [
     "Context",
@@ -82,6 +95,19 @@ _REGISTRY: Mapping[str, Strategy] = {
         CLUSTER_MARGIN,
         TYPICLUST,
         PROBCOVER,
+        OUTLIER,
+        DISCRIMINATIVE,
+        BALD,
+        VOTE_ENTROPY,
+        CONSENSUS_ENTROPY,
+        MEAN_KL,
+        LEARNING_LOSS,
+        ADVERSARIAL,
+        RECONSTRUCTION,
+        HISTORY_FOREST,
+        INNER_HISTORY_FOREST,
+        DISPERSION,
+        CONSISTENCY,
         MIXED,
         DIVERSIFIED,
         STOCHASTIC,
@@ -129,12 +155,14 @@ def choices(option: Option) -> list[str]:
     """
     if option.kind != "strategy":
         return list(option.choices)
-    return [
-        s.name
-        for s in all()
-        if not any(o.kind == "strategy" for o in s.options)
-        and (s.score is not None or not option.scored)
-    ]
+    return [strategy.name for strategy in all() if not _unfit(option, strategy)]
+
+
+def _unfit(option: Option, strategy: Strategy) -> str:
+    """Return why a strategy cannot be the value of an option; empty where it can."""
+    if any(o.kind == "strategy" for o in strategy.options):
+        return "itself is made of strategies"
+    return "has no score of its own" if option.scored and strategy.score is None else ""
 
 
 def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,9 +181,7 @@ def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     settled = {**strategy.defaults, **options}
     for key, option in known.items():
         option.check(settled[key])
-        if option.kind == "strategy" and settled[key] not in choices(option):
-            get(settled[key])
-            why = "has no score of its own" if option.scored else "itself is made of strategies"
+        if option.kind == "strategy" and (why := _unfit(option, get(settled[key]))):
             raise InvalidSettings(
                 f"{key} is {settled[key]!r}, which {why}; choose a simple one, such as 'margin'"
             )
