@@ -79,6 +79,7 @@ def _typicality(points: np.ndarray) -> np.ndarray:
     if count == 0:
         return np.ones(len(points))
     means = np.empty(len(points))
+    points = points - points.mean(axis=0)  # far from 0, squared distances would lose digits
     norms = np.einsum("nd,nd->n", points, points)
     at_once = max(1, 2**21 // len(points))
     for start in range(0, len(points), at_once):
