@@ -6,10 +6,20 @@ labeled items, k picks. Kernels speak of rows; ids are the strategies' business.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 _ROWS_AT_ONCE = 4096
 """Rows of a distance table that exist at the same time."""
+_TABLE = 2**19
+"""Entries of a table that is small enough for a processor's cache."""
+_LEARNED_FROM = 50_000
+"""Points that k-means learns its centres from."""
+_GROUP = 64
+"""Most picks that share one pass over the points."""
+_SHORTLIST = 256
+"""Rows among which the next picks of k-center are looked for."""
 
 
 # -- scores ------------------------------------------------------------------------------------
@@ -32,6 +42,16 @@ def margin(probabilities: np.ndarray) -> np.ndarray:
     """
     top = np.partition(probabilities, -2, axis=1)
     return 1.0 - (top[:, -1] - top[:, -2])
+
+
+def ratio(probabilities: np.ndarray) -> np.ndarray:
+    """Return p₂ / p₁ (N,) of probabilities (N, C ≥ 2). Settles 2009; Munro 2021.
+
+    >>> ratio(np.array([[0.5, 0.25, 0.25]])).tolist()
+    [0.5]
+    """
+    top = np.partition(probabilities, -2, axis=1)
+    return top[:, -2] / top[:, -1]
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
@@ -64,9 +84,17 @@ def top_k(scores: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     return shuffled[chosen[np.argsort(mixed[chosen], kind="stable")]]
 
 
-def squared_distances(points: np.ndarray, centre: np.ndarray, norms: np.ndarray) -> np.ndarray:
-    """Return ‖x − c‖² (N,) of points (N, D), with their squared norms (N,) already known."""
-    return np.maximum(norms - 2 * (points @ centre) + centre @ centre, 0)
+def squared_distances(
+    factors: tuple[np.ndarray, ...], norms: np.ndarray, rows: np.ndarray | slice, others: Any
+) -> np.ndarray:
+    """Return the table (rows, others) of squared distances between two sets of rows."""
+    table = factors[0][rows] @ factors[0][others].T
+    for factor in factors[1:]:
+        table *= factor[rows] @ factor[others].T
+    table *= -2
+    table += norms[rows, None]
+    table += norms[others]
+    return np.maximum(table, 0, out=table)
 
 
 def nearest_distance(points: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -97,46 +125,101 @@ def k_center_greedy(
     Returns rows (k,) and the distances (k,) at which they were picked, falling; infinity for
     the first one where nothing is labeled. Ties by rng. Within twice the smallest possible
     radius (Gonzalez 1985); core-set (Sener & Savarese 2018).
+
+    Distances only fall, so that a known distance is a bound: as long as the farthest of a
+    shortlist beats the bounds of all others, it is the farthest of all. Thus several picks share
+    one pass over the points, and are still exactly those of one pass each.
     """
     k = min(k, len(points))
-    norms = np.einsum("nd,nd->n", points, points)
+    factors, norms = (points,), np.einsum("nd,nd->n", points, points)
     nearest = nearest_distance(points, labeled)
-    rows = np.empty(k, np.int64)
-    radii = np.empty(k, np.float64)
-    for i in range(k):
+    rows, squares = [], []
+    while len(rows) < k:
         largest = nearest.max()
-        ties = np.flatnonzero(nearest == largest)
-        row = int(ties[0] if len(ties) == 1 else rng.choice(ties))
-        rows[i], radii[i] = row, np.sqrt(largest)
-        np.minimum(nearest, squared_distances(points, points[row], norms), out=nearest)
-        nearest[rows[: i + 1]] = -1  # a pick is never picked again, also among equals
-    return rows, radii
+        if largest <= 0:  # only copies of what is covered are left
+            rest = rng.permutation(np.flatnonzero(nearest >= 0))[: k - len(rows)]
+            rows += rest.tolist()
+            squares += [0.0] * len(rest)
+            break
+        shortlist, bound = _largest(nearest, _SHORTLIST)
+        picks = []
+        if largest == bound:
+            picks.append(int(rng.choice(np.flatnonzero(nearest == largest))))
+            squares.append(largest)
+        else:
+            known = nearest[shortlist]
+            table = squared_distances(factors, norms, shortlist, shortlist)
+            while len(picks) < min(_GROUP, k - len(rows)) and known.max() > max(bound, 0):
+                best = known.max()
+                ties = np.flatnonzero(known == best)
+                place = int(ties[0] if len(ties) == 1 else rng.choice(ties))
+                picks.append(int(shortlist[place]))
+                squares.append(best)
+                np.minimum(known, table[place], out=known)
+                known[place] = -1
+        _cover(nearest, factors, norms, picks)
+        rows += picks
+        nearest[rows] = -1  # a pick is never picked again, also among equals
+    return np.array(rows, np.int64), np.sqrt(np.array(squares, np.float64))
 
 
 def d2_sampling(
-    points: np.ndarray, k: int, rng: np.random.Generator, labeled: np.ndarray | None = None
-) -> np.ndarray:
-    """Draw k distinct rows of points (N, D), each with chance ∝ squared distance to the nearest.
+    factors: tuple[np.ndarray, ...],
+    k: int,
+    rng: np.random.Generator,
+    nearest: np.ndarray | None = None,
+    first: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw k distinct rows, each with chance ∝ squared distance to the nearest before it.
 
-    Distances are to labeled (L, D), if any, and to earlier draws; uniform where all are 0. The
-    seeding of k-means++ (Arthur & Vassilvitskii 2007).
+    Row i is the outer product of row i of all factors (N, D₁), (N, D₂) …, which is never built:
+    ‖g_i − g_j‖² = Π‖f_i‖² + Π‖f_j‖² − 2 Π f_i·f_j; one factor is a plain point. `nearest` (N,)
+    are squared distances to what is covered before; without it, the first row is `first` or
+    uniform. Uniform where all distances are 0. Returns rows (k,) and the squared distances (k,)
+    at which they were drawn. The seeding of k-means++ (Arthur & Vassilvitskii 2007).
+
+    Distances only fall, so that a draw from older ones, kept with the chance new / old, is a
+    draw from the new ones: several draws share one pass over the points.
     """
-    k = min(k, len(points))
-    norms = np.einsum("nd,nd->n", points, points)
-    none = labeled is None or len(labeled) == 0
-    nearest = np.ones(len(points)) if none else nearest_distance(points, labeled).astype(float)
-    free = np.ones(len(points), bool)
-    rows = np.empty(k, np.int64)
-    for i in range(k):
-        sums = np.cumsum(nearest * free)
+    n = len(factors[0])
+    k = min(k, n)
+    norms = np.ones(n, factors[0].dtype)
+    for factor in factors:
+        norms *= np.einsum("nd,nd->n", factor, factor)
+    rows: list[int] = []
+    squares: list[float] = []
+    free = np.ones(n, bool)
+    if nearest is not None:
+        nearest = nearest.copy()
+    elif k:
+        rows.append(int(rng.integers(n)) if first is None else first)
+        nearest = np.full(n, np.inf, norms.dtype)
+        _cover(nearest, factors, norms, rows)
+        squares.append(float(norms[rows[0]]))
+        free[rows], nearest[rows] = False, 0
+    while len(rows) < k:
+        sums = np.cumsum(nearest, dtype=np.float64)
         if sums[-1] <= 0:
-            sums = np.cumsum(free, dtype=float)
-        row = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
-        row = min(row, int(np.flatnonzero(free)[-1]))
-        rows[i], free[row] = row, False
-        distances = squared_distances(points, points[row], norms)
-        nearest = distances if none and i == 0 else np.minimum(nearest, distances)
-    return rows
+            rest = rng.permutation(np.flatnonzero(free))[: k - len(rows)]
+            rows += rest.tolist()
+            squares += [0.0] * len(rest)
+            break
+        draws = np.searchsorted(sums, rng.random(_GROUP) * sums[-1], side="right")
+        draws = np.minimum(draws, np.flatnonzero(nearest)[-1])
+        chances = rng.random(_GROUP) * nearest[draws]
+        known = nearest[draws]
+        table = squared_distances(factors, norms, draws, draws)
+        table[draws[:, None] == draws] = 0
+        picks: list[int] = []
+        for place, row in enumerate(draws.tolist()):
+            if known[place] > chances[place] and len(rows) + len(picks) < k:
+                picks.append(row)
+                squares.append(float(known[place]))
+                np.minimum(known, table[place], out=known)
+        _cover(nearest, factors, norms, picks)
+        rows += picks
+        free[picks], nearest[rows] = False, 0
+    return np.array(rows, np.int64), np.array(squares, np.float64)
 
 
 def k_means(
@@ -144,9 +227,14 @@ def k_means(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cluster points (N, D) by D² seeding and Lloyd's steps; returns centres (k, D), owners (N,).
 
-    A cluster that loses all its points keeps its centre. Stops early when nothing moves.
+    A cluster that loses all its points keeps its centre. Stops early when nothing moves. Of more
+    than 50,000 points, centres are learned from a random part of that size, or 4·k.
     """
-    centres = points[d2_sampling(points, k, rng)].copy()
+    if len(points) > max(_LEARNED_FROM, 4 * k):
+        part = np.sort(rng.choice(len(points), max(_LEARNED_FROM, 4 * k), replace=False))
+        centres, _ = k_means(points[part], k, rng, steps)
+        return centres, assign(points, centres)
+    centres = points[d2_sampling((points,), k, rng)[0]].copy()
     owners = np.full(len(points), -1)
     for _ in range(steps):
         moved = assign(points, centres)
@@ -165,7 +253,45 @@ def assign(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Return the index (N,) of the nearest of centres (k, D) for points (N, D)."""
     owners = np.empty(len(points), np.int64)
     centre_norms = np.einsum("kd,kd->k", centres, centres)
-    for start in range(0, len(points), _ROWS_AT_ONCE):
-        block = points[start : start + _ROWS_AT_ONCE]
-        owners[start : start + len(block)] = (centre_norms - 2 * (block @ centres.T)).argmin(1)
+    doubled = -2 * centres.T
+    at_once = max(64, _TABLE // max(1, len(centres)))
+    for start in range(0, len(points), at_once):
+        table = points[start : start + at_once] @ doubled
+        table += centre_norms
+        owners[start : start + len(table)] = table.argmin(axis=1)
     return owners
+
+
+def most_central(
+    points: np.ndarray, centres: np.ndarray, owners: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each cluster with members, the row nearest to its centre and its size."""
+    distances = np.empty(len(points), points.dtype)
+    for start in range(0, len(points), _ROWS_AT_ONCE):
+        block = slice(start, start + _ROWS_AT_ONCE)
+        away = points[block] - centres[owners[block]]
+        distances[block] = np.einsum("nd,nd->n", away, away)
+    order = np.lexsort((distances, owners))
+    _, first, sizes = np.unique(owners[order], return_index=True, return_counts=True)
+    return order[first], sizes
+
+
+# -- parts of selections -----------------------------------------------------------------------
+
+
+def _largest(values: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+    """Return the places of the `count` largest values and the largest of all others."""
+    if len(values) <= count:
+        return np.arange(len(values)), -np.inf
+    order = np.argpartition(values, len(values) - count - 1)
+    return order[-count:], float(values[order[-count - 1]])
+
+
+def _cover(
+    nearest: np.ndarray, factors: tuple[np.ndarray, ...], norms: np.ndarray, picks: list[int]
+) -> None:
+    """Lower `nearest` (N,) in place to the squared distances to the picked rows, block by block."""
+    for start in range(0, len(nearest), _ROWS_AT_ONCE):
+        block = slice(start, start + _ROWS_AT_ONCE)
+        table = squared_distances(factors, norms, block, picks)
+        np.minimum(nearest[block], table.min(axis=1), out=nearest[block])

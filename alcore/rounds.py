@@ -11,16 +11,17 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from alcore import acquisition, metrics, strategies
 from alcore.errors import UnknownItem
-from alcore.learner import device, inference, training
+from alcore.learner import device, inference, signals, training
 from alcore.learner.checkpoints import Model
 from alcore.records import Evaluation, Selection, StopSignals
-from alcore.strategies import Context, Signals
+from alcore.strategies import Context, Need
 
 UNCERTAINTY_BINS = 20
 Progress = Callable[[str, float], None]
@@ -102,27 +103,48 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
     """
     given = round_input
     needs = strategies.needed(given.strategy, given.strategy_options)
-    embeddings = "embeddings" in needs
+    embeddings = signals.embeds(needs)
     classes = len(given.class_names)
     rows = _Rows(given.item_ids)
     watch = _Stopwatch()
-    bar = _Bar(progress, len(given.labels), len(given.holdout_ids), len(given.candidate_ids))
+    extra = signals.passes(needs)
+    bar = _Bar(progress, len(given.labels), len(given.holdout_ids), len(given.candidate_ids), extra)
     with device.computing(_number(given, "weights"), given.threads):
         with watch("train"):
-            model = _fit(given, rows, bar.phase("train"))
+            traces = signals.Traces(needs)
+            model = _fit(given, rows, bar.phase("train"), traces)
         with watch("evaluate"):
-            held = _predict(
-                model, given, rows, given.holdout_ids, bar.phase("evaluate"), mirror=True
-            )
+            told = bar.phase("evaluate")
+            held = _predict(model, given, rows, given.holdout_ids, told, True, embeddings)
             evaluation = metrics.evaluate(held.probabilities, given.holdout_labels, classes)
         with watch("score"):
             ids = _candidates(given)
             # One pass for both: stop items mostly are candidates too.
             both = np.union1d(ids, given.stop_ids)
             told = bar.phase("score")
-            pool = _predict(model, given, rows, both, told, embeddings=embeddings)
-            signals = _signals(model, given, rows, pool, np.searchsorted(both, ids), told)
-            probabilities = signals.probabilities
+            first = bar.part(told, 0, 1 / (1 + extra))
+            pool = _predict(model, given, rows, both, first, embeddings=embeddings)
+            probabilities = pool.probabilities[np.searchsorted(both, ids)]
+            looked = _looked_at(given, needs, ids)
+            place = np.searchsorted(both, looked)
+            found = signals.gather(
+                needs,
+                signals.Material(
+                    model=model,
+                    pixels=given.pixels,
+                    rows=rows(looked),
+                    labeled_rows=rows(given.labeled_ids),
+                    labeled_ids=given.labeled_ids,
+                    labels=given.labels,
+                    pool=pool.at(place),
+                    held=held,
+                    traces=traces,
+                    augmentation=given.augmentation,
+                    at_least=_wanted(given),
+                    seed=partial(_number, given),
+                ),
+                bar.part(told, 1 / (1 + extra), 1),
+            )
             scores = acquisition.margin(probabilities).astype(np.float32)
             stop_predicted = _classes(pool.probabilities[np.searchsorted(both, given.stop_ids)])
             stop = _stop_signals(given, probabilities, stop_predicted)
@@ -130,12 +152,13 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             bar.phase("select")(0.0)
             selection = strategies.select(
                 given.strategy,
-                signals,
-                ids,
-                min(max(given.batch_size, given.queue_size), len(ids)),
+                found,
+                looked,
+                min(_wanted(given), len(looked)),
                 generator(given.seed, given.round_number, "select"),
                 given.strategy_options,
                 Context(given.class_names, given.labels, given.round_number),
+                given.batch_size,
             )
             suggestions = pool.probabilities[np.searchsorted(both, selection.item_ids)]
             batch = _classes(suggestions[: given.batch_size])
@@ -184,7 +207,12 @@ def _number(given: RoundInput, purpose: str) -> int:
 # -- the parts of a round ----------------------------------------------------------------------
 
 
-def _fit(given: RoundInput, rows: _Rows, told: Callable[[float], None]) -> Model:
+def _fit(
+    given: RoundInput,
+    rows: _Rows,
+    told: Callable[[float], None],
+    traces: signals.Traces | None = None,
+) -> Model:
     told(0.0)
     return training.fit(
         given.pixels[rows(given.labeled_ids)],
@@ -194,6 +222,8 @@ def _fit(given: RoundInput, rows: _Rows, told: Callable[[float], None]) -> Model
         training.LearnerSettings(augmentation=given.augmentation),
         _number(given, "weights"),
         told,
+        watch=None if traces is None else traces.watch,
+        loss_module=None if traces is None else traces.loss_module,
     )
 
 
@@ -216,19 +246,17 @@ def _candidates(given: RoundInput) -> np.ndarray:
     return given.candidate_ids[~np.isin(given.candidate_ids, taken)]
 
 
-def _signals(
-    model: Model,
-    given: RoundInput,
-    rows: _Rows,
-    pool: inference.Predictions,
-    place: np.ndarray,
-    told: Callable[[float], None],
-) -> Signals:
-    """Gather what strategies may need; rows `place` of the pool are the candidates."""
-    if pool.embeddings is None:
-        return Signals(pool.probabilities[place])
-    labeled = _predict(model, given, rows, given.labeled_ids, lambda _: told(1.0), embeddings=True)
-    return Signals(pool.probabilities[place], pool.embeddings[place], labeled.embeddings)
+def _wanted(given: RoundInput) -> int:
+    return max(given.batch_size, given.queue_size)
+
+
+def _looked_at(given: RoundInput, needs: frozenset[Need], ids: np.ndarray) -> np.ndarray:
+    """Return the candidates that strategies choose from: all, or chance's choice of very many."""
+    most = signals.most(needs, len(given.class_names))
+    if most is None or len(ids) <= max(most, _wanted(given)):
+        return ids
+    rng = generator(given.seed, given.round_number, "subset")
+    return ids[np.sort(rng.choice(len(ids), max(most, _wanted(given)), replace=False))]
 
 
 def _stop_signals(
@@ -286,13 +314,15 @@ class _Stopwatch:
 class _Bar:
     """Turns shares of phases into one share of the whole, by the work that each phase has."""
 
-    def __init__(self, progress: Progress, labels: int, holdout: int, pool: int) -> None:
+    def __init__(
+        self, progress: Progress, labels: int, holdout: int, pool: int, extra: float = 0.0
+    ) -> None:
         # One minibatch costs about as much as scoring 1,200 images; the holdout is asked twice.
         self._progress = progress
         self._work = {
             "train": training.minibatches(labels) * 1200,
             "evaluate": 2 * holdout,
-            "score": pool,
+            "score": pool * (1 + extra),
             "select": 200 if pool else 0,
         }
 
@@ -302,3 +332,8 @@ class _Bar:
         total = sum(self._work.values())
         before = sum(self._work[earlier] for earlier in names[: names.index(name)])
         return lambda share: self._progress(name, (before + share * self._work[name]) / total)
+
+    @staticmethod
+    def part(told: Callable[[float], None], low: float, high: float) -> Callable[[float], None]:
+        """Return what the part of a phase from `low` to `high` calls with its own share 0–1."""
+        return lambda share: told(low + share * (high - low))

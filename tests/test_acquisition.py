@@ -126,7 +126,7 @@ def test_nearest_distance_equals_the_full_table_across_blocks() -> None:
 def test_d2_sampling_follows_squared_distances() -> None:
     points = np.array([[0.0], [1.0], [3.0]])
     second = [
-        acquisition.d2_sampling(points, 1, rng(s), labeled=np.array([[0.0]]))[0]
+        acquisition.d2_sampling((points,), 1, rng(s), np.array([0.0, 1.0, 9.0]))[0][0]
         for s in range(3000)
     ]
     counts = np.bincount(second, minlength=3)
@@ -135,7 +135,7 @@ def test_d2_sampling_follows_squared_distances() -> None:
 
 
 def test_d2_sampling_gives_distinct_rows_even_where_all_points_are_equal() -> None:
-    rows = acquisition.d2_sampling(np.zeros((8, 3)), 8, rng())
+    rows, _ = acquisition.d2_sampling((np.zeros((8, 3)),), 8, rng())
     assert sorted(rows.tolist()) == list(range(8))
 
 

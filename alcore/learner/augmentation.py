@@ -33,6 +33,16 @@ FLIPS = frozenset({"flip"})
 """Augmentations whose models are asked about the mirrored image too."""
 
 
+def vary_light(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return images (B, …) float on the scale 0–255 with up to 20 % more or less light each way.
+
+    For views of an image that no project forbids; training does not use it.
+    """
+    contrast, light = (torch.rand(2, len(images), 1, 1, 1, generator=generator) - 0.5) * 0.4
+    contrast, light = contrast.to(images.device), light.to(images.device)
+    return ((images.float() - 127.5) * (1 + contrast) + 127.5 * (1 + light)).clamp(0, 255)
+
+
 def _move(images: Tensor, generator: torch.Generator, mirror: bool) -> Tensor:
     n, _, height, width = images.shape
     rows = _offsets(n, height, generator)

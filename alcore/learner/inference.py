@@ -6,7 +6,7 @@ N images asked about, C classes, D embedding width.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,11 @@ class Predictions:
     embeddings: np.ndarray | None
     """(N, D) float32, if asked for."""
 
+    def at(self, rows: np.ndarray) -> Predictions:
+        """Return those of some rows."""
+        embeddings = None if self.embeddings is None else self.embeddings[rows]
+        return Predictions(self.probabilities[rows], embeddings)
+
 
 def predict(
     model: Model,
@@ -44,26 +49,36 @@ def predict(
     embeddings are of the image itself. `progress` is told the share done after each block.
     """
     device = next(model.network.parameters()).device
-    network = _fused(model.network)
-    channels, classes = model.architecture.channels, model.architecture.classes
-    probabilities = np.empty((len(rows), classes), np.float32)
+    network = fused(model.network)
+    probabilities = np.empty((len(rows), model.architecture.classes), np.float32)
     found: list[np.ndarray] = []
-    size = block_size(model.architecture.resolution, device)
     with torch.inference_mode(), devices.half_precision(device):
-        for start in range(0, len(rows), size):
-            stop = min(start + size, len(rows))
-            images = as_tensor(pixels[rows[start:stop]], channels).to(device)
+        for place, images in blocks(model, pixels, rows):
             features = network.features(images)
             share = network.head(features).float().softmax(dim=1)
             if mirror and model.mirror:
                 share = (share + network(images.flip(3)).float().softmax(dim=1)) / 2
-            probabilities[start:stop] = share.cpu().numpy()
+            probabilities[place] = share.cpu().numpy()
             if embeddings:
                 found.append(features.float().cpu().numpy())
-            progress(stop / len(rows))
+            progress(place.stop / len(rows))
     width = model.network.head.in_features
     stacked = np.concatenate(found) if found else np.empty((0, width), np.float32)
     return Predictions(probabilities, stacked if embeddings else None)
+
+
+def blocks(
+    model: Model, pixels: np.ndarray, rows: np.ndarray
+) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Yield the given rows (N,) of pixels as tensors on the model's device, and their places."""
+    device = next(model.network.parameters()).device
+    size = block_size(model.architecture.resolution, device)
+    for start in range(0, len(rows), size):
+        stop = min(start + size, len(rows))
+        yield (
+            slice(start, stop),
+            as_tensor(pixels[rows[start:stop]], model.architecture.channels).to(device),
+        )
 
 
 def block_size(resolution: int, device: torch.device) -> int:
@@ -72,10 +87,10 @@ def block_size(resolution: int, device: torch.device) -> int:
     return size if device.type == "cpu" else 16 * size
 
 
-def _fused(network: nn.Module) -> nn.Module:
+def fused(network: nn.Module) -> nn.Module:
     """Return a copy for inference with each batch norm folded into the convolution before it."""
-    fused = copy.deepcopy(network).eval()
-    for block in [m for m in fused.modules() if isinstance(m, nn.Sequential)]:
+    folded = copy.deepcopy(network).eval()
+    for block in [m for m in folded.modules() if isinstance(m, nn.Sequential)]:
         if (
             len(block) > 1
             and isinstance(block[0], nn.Conv2d)
@@ -83,4 +98,4 @@ def _fused(network: nn.Module) -> nn.Module:
         ):
             block[0] = fuse_conv_bn_eval(block[0], block[1])
             block[1] = nn.Identity()
-    return fused
+    return folded

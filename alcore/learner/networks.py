@@ -1,12 +1,13 @@
 """Owns the networks: a registry of constructors, each for any channels, resolution and classes.
 
 Images enter as (B, channels, H, W), uint8 or float on the scale 0–255. Every network offers
-`features` (B, D) and `head`, a linear layer from D to C classes; logits (B, C).
+`features` (B, D) and `head`, a linear layer from D to C classes; logits (B, C). It also tells
+the `widths` of its stages, their `outputs`, and the `embedding` that follows from the last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +42,8 @@ class SmallCNN(nn.Module):
     "94 % on CIFAR-10 in 3.29 seconds", for the stem and its initialisation from patches.
     """
 
+    widths = _WIDTHS
+
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         channels, resolution = architecture.channels, architecture.resolution
@@ -62,13 +65,23 @@ class SmallCNN(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the embedding (B, 128) float32 of images."""
+        for maps in self.outputs(images):
+            last = maps
+        return self.embedding(last)
+
+    def outputs(self, images: Tensor) -> Iterator[Tensor]:
+        """Yield the feature maps (B, width, h, w) after each stage."""
         x = (images.float() - self.mean) / self.deviation
         x = functional.gelu(self.stem(x))
         for i, stage in enumerate(self.stages):
             if i > 0:
                 x = functional.max_pool2d(x, 2)
             x = stage(x)
-        return x.amax(dim=(2, 3)).float()
+            yield x
+
+    def embedding(self, last: Tensor) -> Tensor:
+        """Return the embedding (B, 128) float32 of the maps after the last stage."""
+        return last.amax(dim=(2, 3)).float()
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (B, C)."""

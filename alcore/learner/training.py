@@ -20,7 +20,11 @@ from alcore.learner import device as devices
 from alcore.learner import networks
 from alcore.learner.augmentation import AUGMENTATIONS, FLIPS
 from alcore.learner.checkpoints import Model
+from alcore.learner.learning_loss import Joint, LossModule
 from alcore.learner.networks import Architecture
+
+CHECKPOINTS = 6
+"""Moments of a training at which its history is taken, evenly spread."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,14 @@ def fit(
     settings: LearnerSettings,
     seed: int,
     progress: Callable[[float], None],
+    watch: Callable[[nn.Module], None] | None = None,
+    loss_module: LossModule | None = None,
 ) -> Model:
     """Train a fresh network on images (L, H, W, 3) uint8 and their labels (L,) int64.
 
-    `progress` is told the share done after each minibatch and may raise to stop. Raises
+    `progress` is told the share done after each minibatch and may raise to stop. `watch` is
+    shown the network at each of CHECKPOINTS moments, the end being the last; it copies what it
+    keeps. A `loss_module` is trained jointly and changes the network too. Raises
     TrainingImpossible for fewer than two different classes, labels that are no class, and a
     loss that is not finite. Call within `device.computing`.
     """
@@ -72,7 +80,10 @@ def fit(
     network = networks.build(architecture).to(device, memory_format=torch.channels_last)
     network.prepare(images[:5000], generator)
     steps = minibatches(len(labels))
-    loss = _descend(network, images, targets, steps, settings, generator, progress)
+    joint = None if loss_module is None else Joint(loss_module.to(device), steps)
+    loss = _descend(
+        network, images, targets, steps, settings, generator, progress, watch or _ignore, joint
+    )
     network.eval()
     return Model(
         network=network,
@@ -91,6 +102,10 @@ def as_tensor(pixels: np.ndarray, channels: int) -> Tensor:
     """
     array = np.array(pixels[..., :channels], copy=True, order="C")
     return torch.from_numpy(array).permute(0, 3, 1, 2)
+
+
+def _ignore(network: nn.Module) -> None:
+    """Watch nothing."""
 
 
 def _check(labels: np.ndarray, class_names: tuple[str, ...]) -> None:
@@ -114,6 +129,8 @@ def _descend(
     settings: LearnerSettings,
     generator: torch.Generator,
     progress: Callable[[float], None],
+    watch: Callable[[nn.Module], None],
+    joint: Joint | None,
 ) -> float:
     """Run AdamW with one cycle of the rate; return the mean loss of the last tenth."""
     decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
@@ -127,6 +144,7 @@ def _descend(
     size = min(settings.minibatch, len(images))
     order = torch.empty(0, dtype=torch.int64)
     last: list[float] = []
+    moments = {round(steps * (i + 1) / CHECKPOINTS) for i in range(CHECKPOINTS)}
     network.train()
     for step in range(steps):
         while len(order) < size:  # full minibatches only: each epoch begins where the last ended
@@ -134,21 +152,29 @@ def _descend(
         rows, order = order[:size].to(images.device), order[size:]
         batch = augment(images[rows], generator)
         with devices.half_precision(images.device):
-            logits = network(batch)
-        loss = functional.cross_entropy(
-            logits.float(), targets[rows], label_smoothing=settings.smoothing
+            maps = list(network.outputs(batch))
+            logits = network.head(network.embedding(maps[-1]))
+        losses = functional.cross_entropy(
+            logits.float(), targets[rows], label_smoothing=settings.smoothing, reduction="none"
         )
+        loss = losses.mean()
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingImpossible(
                 f"the loss became {value} at minibatch {step + 1} of {steps}; "
                 "the last model stays in use"
             )
+        if joint is not None:
+            loss = loss + joint.loss(maps, losses, step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         schedule.step()
+        if joint is not None:
+            joint.step()
         if step >= steps * 0.9:
             last.append(value)
+        if step + 1 in moments:
+            watch(network)
         progress((step + 1) / steps)
     return float(np.mean(last))

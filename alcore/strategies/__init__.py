@@ -11,9 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from alcore import acquisition
 from alcore.errors import InvalidSettings, UnknownStrategy
 from alcore.records import Selection
+from alcore.strategies import plugins, scikit_activeml
+from alcore.strategies.adversarial import ADVERSARIAL
+from alcore.strategies.badge import BADGE
+from alcore.strategies.bald import BALD
+from alcore.strategies.class_balanced import CLASS_BALANCED
+from alcore.strategies.class_rare import CLASS_RARE
+from alcore.strategies.cluster_margin import CLUSTER_MARGIN
 from alcore.strategies.cold_start import cold_start
+from alcore.strategies.consensus_entropy import CONSENSUS_ENTROPY
+from alcore.strategies.consistency import CONSISTENCY
 from alcore.strategies.contract import (
     Context,
     Need,
@@ -21,13 +31,35 @@ from alcore.strategies.contract import (
     Signals,
     Strategy,
     check_count,
+    scored,
+    selection,
 )
+from alcore.strategies.discriminative import DISCRIMINATIVE
+from alcore.strategies.dispersion import DISPERSION
+from alcore.strategies.diversified import DIVERSIFIED
 from alcore.strategies.entropy import ENTROPY
+from alcore.strategies.history_forest import HISTORY_FOREST
+from alcore.strategies.inner_history_forest import INNER_HISTORY_FOREST
 from alcore.strategies.k_center import K_CENTER
+from alcore.strategies.k_means import K_MEANS
+from alcore.strategies.k_means_plus_plus import K_MEANS_PLUS_PLUS
+from alcore.strategies.learning_loss import LEARNING_LOSS
 from alcore.strategies.least_confidence import LEAST_CONFIDENCE
 from alcore.strategies.margin import MARGIN
+from alcore.strategies.mean_kl import MEAN_KL
 from alcore.strategies.mixed import MIXED
+from alcore.strategies.no_near_duplicates import NO_NEAR_DUPLICATES
+from alcore.strategies.outlier import OUTLIER
+from alcore.strategies.probcover import PROBCOVER
 from alcore.strategies.random_choice import RANDOM
+from alcore.strategies.ratio import RATIO
+from alcore.strategies.reconstruction import RECONSTRUCTION
+from alcore.strategies.representative import REPRESENTATIVE
+from alcore.strategies.schedule import DEFAULT_POLICY, SCHEDULE
+from alcore.strategies.stochastic import STOCHASTIC
+from alcore.strategies.subsample import SUBSAMPLE
+from alcore.strategies.typiclust import TYPICLUST
+from alcore.strategies.vote_entropy import VOTE_ENTROPY
 
 __all__ = [
     "Context",
@@ -36,9 +68,12 @@ __all__ = [
     "Signals",
     "Strategy",
     "all",
+    "broken",
+    "choices",
     "cold_start",
     "get",
     "needed",
+    "scored",
     "select",
     "settle",
 ]
@@ -47,29 +82,87 @@ _REGISTRY: Mapping[str, Strategy] = {
     strategy.name: strategy
     for strategy in (
         MARGIN,
+        DEFAULT_POLICY,
         LEAST_CONFIDENCE,
+        RATIO,
         ENTROPY,
+        CLASS_RARE,
+        REPRESENTATIVE,
         K_CENTER,
+        K_MEANS,
+        K_MEANS_PLUS_PLUS,
+        BADGE,
+        CLUSTER_MARGIN,
+        TYPICLUST,
+        PROBCOVER,
+        OUTLIER,
+        DISCRIMINATIVE,
+        BALD,
+        VOTE_ENTROPY,
+        CONSENSUS_ENTROPY,
+        MEAN_KL,
+        LEARNING_LOSS,
+        ADVERSARIAL,
+        RECONSTRUCTION,
+        HISTORY_FOREST,
+        INNER_HISTORY_FOREST,
+        DISPERSION,
+        CONSISTENCY,
         MIXED,
+        DIVERSIFIED,
+        STOCHASTIC,
+        CLASS_BALANCED,
+        NO_NEAR_DUPLICATES,
+        SUBSAMPLE,
+        SCHEDULE,
         RANDOM,
     )
 }
 
 
 def all() -> tuple[Strategy, ...]:
-    """Return every strategy, the default first."""
-    return tuple(_REGISTRY.values())
+    """Return every strategy, the default first; those of other packages last."""
+    others = plugins.load()[0]
+    return (*_REGISTRY.values(), *(others[name] for name in others if name not in _REGISTRY))
+
+
+def broken() -> dict[str, str]:
+    """Return why strategies of other packages cannot be used, by the name of their entry."""
+    return plugins.load()[1]
 
 
 def get(name: str) -> Strategy:
     """Return the strategy of this name; UnknownStrategy offers the names there are."""
-    if name in _REGISTRY:
-        return _REGISTRY[name]
-    close = difflib.get_close_matches(str(name), _REGISTRY, n=1)
+    if str(name).startswith(scikit_activeml.PREFIX):
+        return scikit_activeml.strategy(name)
+    known = {strategy.name: strategy for strategy in all()}
+    if name in known:
+        return known[name]
+    if name in broken():
+        raise UnknownStrategy(f"strategy {name!r} cannot be used: {broken()[name]}")
+    close = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise UnknownStrategy(
-        f"no strategy called {name!r}; {hint}choose from {', '.join(sorted(_REGISTRY))}"
+        f"no strategy called {name!r}; {hint}choose from {', '.join(sorted(known))}"
     )
+
+
+def choices(option: Option) -> list[str]:
+    """Return what may be chosen for an option: names of simple strategies, or its own list.
+
+    A simple strategy is not made of others; an option that is `scored` takes only those with a
+    score.
+    """
+    if option.kind != "strategy":
+        return list(option.choices)
+    return [strategy.name for strategy in all() if not _unfit(option, strategy)]
+
+
+def _unfit(option: Option, strategy: Strategy) -> str:
+    """Return why a strategy cannot be the value of an option; empty where it can."""
+    if any(o.kind == "strategy" for o in strategy.options):
+        return "itself is made of strategies"
+    return "has no score of its own" if option.scored and strategy.score is None else ""
 
 
 def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,12 +181,9 @@ def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     settled = {**strategy.defaults, **options}
     for key, option in known.items():
         option.check(settled[key])
-        if option.kind == "strategy" and any(
-            o.kind == "strategy" for o in get(settled[key]).options
-        ):
+        if option.kind == "strategy" and (why := _unfit(option, get(settled[key]))):
             raise InvalidSettings(
-                f"{key} is {settled[key]!r}, which itself is made of strategies; "
-                f"choose a simple one, such as 'margin'"
+                f"{key} is {settled[key]!r}, which {why}; choose a simple one, such as 'margin'"
             )
     return settled
 
@@ -101,8 +191,7 @@ def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def needed(name: str, options: Mapping[str, Any]) -> frozenset[Need]:
     """Return the signals that a strategy, and those named in its options, need."""
     strategy, settled = get(name), settle(name, options)
-    inner = (get(settled[o.name]).needs for o in strategy.options if o.kind == "strategy")
-    return strategy.needs.union(*inner)
+    return strategy.needs.union(*(part.needs for part in _parts(strategy, settled).values()))
 
 
 def select(
@@ -113,12 +202,68 @@ def select(
     rng: np.random.Generator,
     options: Mapping[str, Any],
     context: Context,
+    batch: int | None = None,
 ) -> Selection:
-    """Pick k of the candidates (P,) int64; the first j are what it would pick for j.
+    """Pick k of the candidates (P,) int64; the first `batch` of them (all k by default) matter.
 
-    Raises PoolExhausted, with both numbers, for more than there are candidates.
+    Where the strategy has the prefix property, the first j picks are its picks for j. Where not,
+    it picks `batch`, and the rest of the queue, asked only while the next model is late, comes
+    by smallest margin, or at random where there are no probabilities. Before there is a model,
+    all k are spread out over the embeddings, or random without any, and their reasons say so.
+    Raises PoolExhausted, with both numbers, for more than there are candidates, InvalidSettings
+    for a round that computed probabilities but not all else that the strategy needs.
     """
     strategy, settled = get(name), settle(name, options)
     check_count(k, candidates)
-    parts = {o.name: get(settled[o.name]) for o in strategy.options if o.kind == "strategy"}
-    return strategy.select(signals, candidates, k, rng, {**settled, **parts}, context)
+    parts = _parts(strategy, settled)
+    needs = sorted(strategy.needs.union(*(part.needs for part in parts.values())))
+    missing = [need for need in needs if getattr(signals, need) is None]
+    if missing and signals.probabilities is None:
+        return _without_model(signals, candidates, k, rng)
+    if missing:
+        raise InvalidSettings(
+            f"strategy {name!r} needs {', '.join(missing)}, which this round has not computed"
+        )
+    whole = strategy.prefix and not any(not part.prefix for part in parts.values())
+    first = k if whole or batch is None else min(batch, k)
+    picked = strategy.select(signals, candidates, first, rng, {**settled, **parts}, context)
+    return picked if first == k else _with_tail(picked, signals, candidates, k, rng, context)
+
+
+def _parts(strategy: Strategy, settled: Mapping[str, Any]) -> dict[str, Strategy]:
+    """Return the strategies that are named in the options, by option."""
+    return {o.name: get(settled[o.name]) for o in strategy.options if o.kind == "strategy"}
+
+
+def _with_tail(
+    picked: Selection,
+    signals: Signals,
+    candidates: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+    context: Context,
+) -> Selection:
+    """Go on after a batch, up to k items, with those of smallest margin, or at random."""
+    rows = np.flatnonzero(~np.isin(candidates, picked.item_ids))
+    count = k - len(picked.item_ids)
+    if signals.probabilities is None:
+        rest = RANDOM.select(signals, candidates[rows], count, rng, {}, context)
+    else:
+        rest = MARGIN.select(signals.take(rows), candidates[rows], count, rng, {}, context)
+    return Selection(
+        np.concatenate([picked.item_ids, rest.item_ids]),
+        np.concatenate([picked.scores, rest.scores]),
+        picked.reasons + tuple(f"after the batch: {reason}" for reason in rest.reasons),
+        picked.origins + rest.origins,
+    )
+
+
+def _without_model(
+    signals: Signals, candidates: np.ndarray, k: int, rng: np.random.Generator
+) -> Selection:
+    """Pick k candidates while there is no model to ask."""
+    if signals.embeddings is None:
+        rows, how = rng.permutation(len(candidates))[:k], "random"
+    else:
+        rows, how = acquisition.d2_sampling((signals.embeddings,), k, rng)[0], "unlike the others"
+    return selection(candidates, rows, np.zeros(k), [f"no model yet: {how}"] * k, "cold start")

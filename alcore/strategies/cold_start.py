@@ -36,7 +36,7 @@ def cold_start(
     subset = np.sort(rng.choice(len(item_ids), size, replace=False))
     points = _features(pixels, subset)
     centres, owners = acquisition.k_means(points, k, rng)
-    chosen = _nearest_members(points, centres, owners)
+    chosen, _ = acquisition.most_central(points, centres, owners)
     if len(chosen) < k:  # identical images leave clusters empty
         rest = np.setdiff1d(np.arange(size), chosen)
         chosen = np.concatenate([chosen, rng.choice(rest, k - len(chosen), replace=False)])
@@ -44,13 +44,6 @@ def cold_start(
     scores = 1 - np.arange(k) / k
     reasons = ["first batch: unlike the others"] * k
     return selection(item_ids, subset[chosen[order]], scores, reasons, "cold start")
-
-
-def _nearest_members(points: np.ndarray, centres: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """Return for each cluster that has members the row of the one nearest to its centre."""
-    distances = ((points - centres[owners]) ** 2).sum(axis=1)
-    order = np.lexsort((distances, owners))
-    return order[np.unique(owners[order], return_index=True)[1]]
 
 
 def _features(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -1,22 +1,39 @@
 """Owns what a query strategy is: its declaration, the signals it is given, its options.
 
 A strategy receives candidates as item ids and returns item ids. Scores: larger = label sooner.
-P candidates, L labeled items, C classes, D embedding width, k items asked for.
+P candidates, L labeled items, C classes, D embedding width, M holdout items, K passes or
+committee members, T checkpoints of one training, A augmented views, k items asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
+from alcore import acquisition
 from alcore.errors import InvalidSettings, PoolExhausted
 from alcore.records import Origin, Selection
 
-Need = Literal["probabilities", "embeddings"]
+Need = Literal[
+    "probabilities",
+    "logits",
+    "embeddings",
+    "labeled_probabilities",
+    "dropout",
+    "committee",
+    "history",
+    "inner_history",
+    "augmented",
+    "predicted_loss",
+    "reconstruction_loss",
+    "flip_distance",
+    "holdout_logits",
+]
+"""Fields of Signals; "embeddings", "history" and "inner_history" bring the labeled ones along."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +44,51 @@ class Signals:
     """
 
     probabilities: np.ndarray | None = None
-    """(P, C) float32, rows sum to 1."""
+    """(P, C) float32, rows sum to 1; None before there is a model."""
     embeddings: np.ndarray | None = None
     """(P, D) float32."""
     labeled_embeddings: np.ndarray | None = None
     """(L, D) float32 of the items that have a label; comes with `embeddings`."""
+    labeled_ids: np.ndarray | None = None
+    """(L,) int64 item ids, the rows of everything that is called labeled."""
+    labeled_probabilities: np.ndarray | None = None
+    """(L, C) float32."""
+    logits: np.ndarray | None = None
+    """(P, C) float32."""
+    dropout: np.ndarray | None = None
+    """(P, K, C) float16 or float32 probabilities of K passes with dropout in the head."""
+    committee: np.ndarray | None = None
+    """(P, K, C) float16 or float32 probabilities of K members."""
+    history: np.ndarray | None = None
+    """(P, T, C) float16 or float32 probabilities at T checkpoints of this round's training."""
+    labeled_history: np.ndarray | None = None
+    """(L, T, C), the same of the labeled items."""
+    inner_history: np.ndarray | None = None
+    """(P, T, F) float16 or float32 features of inner layers at those checkpoints."""
+    labeled_inner_history: np.ndarray | None = None
+    """(L, T, F), the same of the labeled items."""
+    augmented: np.ndarray | None = None
+    """(P, A, C) float16 or float32 probabilities of A augmented views."""
+    predicted_loss: np.ndarray | None = None
+    """(P,) float32."""
+    reconstruction_loss: np.ndarray | None = None
+    """(P,) float32."""
+    flip_distance: np.ndarray | None = None
+    """(P,) float32 size of the smallest change that flips the class; NaN where not computed."""
+    holdout_logits: np.ndarray | None = None
+    """(M, C) float32, for ranks only: nothing is ever trained on the holdout."""
+
+    def take(self, rows: np.ndarray) -> Signals:
+        """Return the signals of some candidates; what is about other items stays."""
+        return replace(
+            self,
+            **{
+                f.name: getattr(self, f.name)[rows]
+                for f in fields(self)
+                if not f.name.startswith(("labeled_", "holdout_"))
+                and getattr(self, f.name) is not None
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -42,32 +99,51 @@ class Context:
     labels: np.ndarray
     """(L,) int64 class positions of the labels so far."""
     round_number: int
+    votes: np.ndarray | None = None
+    """(L, annotators) int64 class position that each gave, -1 for none."""
+
+    @property
+    def labels_per_class(self) -> np.ndarray:
+        """Labels so far (C,) int64 per class."""
+        return np.bincount(self.labels, minlength=len(self.class_names))
 
 
 @dataclass(frozen=True)
 class Option:
     """One thing that a user can set about a strategy.
 
-    Kind "share" is a float from `low` to `high`; kind "strategy" names another strategy.
+    Kind "share" is a float from `low` to `high` shown in percent, "number" any float and "count"
+    a whole number from `low` to `high`, "choice" one of `choices`; "strategy" names another
+    strategy, one with a score of its own where `scored`.
     """
 
     name: str
-    kind: Literal["share", "strategy"]
+    kind: Literal["share", "number", "count", "choice", "strategy"]
     default: Any
     sentence: str
     low: float = 0.0
     high: float = 1.0
+    choices: tuple[str, ...] = ()
+    scored: bool = False
 
     def check(self, value: Any) -> None:
         """Raise InvalidSettings for a value that this option cannot have."""
-        if self.kind == "share":
-            right = isinstance(value, int | float) and not isinstance(value, bool)
+        if self.kind == "strategy":
+            if not isinstance(value, str):
+                raise InvalidSettings(f"{self.name} is {value!r}; must be the name of a strategy")
+        elif self.kind == "choice":
+            if value not in self.choices:
+                raise InvalidSettings(
+                    f"{self.name} is {value!r}; must be one of {', '.join(self.choices)}"
+                )
+        else:
+            whole = self.kind == "count"
+            right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
             if not right or not self.low <= value <= self.high:
                 raise InvalidSettings(
-                    f"{self.name} is {value!r}; must be a number from {self.low:g} to {self.high:g}"
+                    f"{self.name} is {value!r}; must be a {'whole ' if whole else ''}number "
+                    f"from {self.low:g} to {self.high:g}"
                 )
-        elif not isinstance(value, str):
-            raise InvalidSettings(f"{self.name} is {value!r}; must be the name of a strategy")
 
 
 Select = Callable[
@@ -75,8 +151,20 @@ Select = Callable[
 ]
 """(signals, candidates (P,) int64, k, rng, options, context) -> Selection of k items.
 
-Its first j items are what it would pick for j: a longer queue goes on where the batch ended.
+Its first j items are what it would pick for j, so that a longer queue goes on where the batch
+ended; a strategy for which that cannot hold says `prefix=False`.
 """
+Score = Callable[[Signals, np.random.Generator, Mapping[str, Any], Context], np.ndarray]
+"""(signals, rng, options, context) -> (P,) scores, larger = label sooner; never NaN."""
+Reason = Callable[[Signals, int, float, Context], str]
+"""(signals, row, score, context) -> why this candidate, in under 80 characters."""
+Cost = Callable[[int, int, int, int], float]
+"""(P, L, C, k) -> about how many seconds a selection takes on two cores, signals not counted."""
+
+
+def one_pass(pool: int, labeled: int, classes: int, batch: int) -> float:
+    """Return the seconds of a strategy that only scores each candidate and takes the top."""
+    return 1e-3 + pool * (4e-8 + 1e-8 * classes) + 1e-5 * batch
 
 
 @dataclass(frozen=True)
@@ -92,6 +180,14 @@ class Strategy:
     """Signals that a round must compute for it, besides those of strategies in its options."""
     select: Select
     options: tuple[Option, ...] = ()
+    prefix: bool = True
+    """The first j of its picks are its picks for j. Where not, `strategies.select` asks it for
+    the batch alone and fills the rest of the queue by its own rule."""
+    score: Score | None = None
+    """Its score, where it is no more than the top of one: combinators build on it."""
+    reason: Reason | None = None
+    """Comes with `score`."""
+    cost: Cost = one_pass
     defaults: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,4 +214,35 @@ def selection(
         scores=np.asarray(scores, np.float64),
         reasons=tuple(reasons),
         origins=(origin,) * len(rows),
+    )
+
+
+def scored(
+    name: str,
+    sentence: str,
+    paper: str,
+    needs: frozenset[Need],
+    score: Score,
+    reason: Reason,
+    options: tuple[Option, ...] = (),
+    cost: Cost = one_pass,
+) -> Strategy:
+    """Build the strategy that picks the candidates with the largest score; ties by rng."""
+
+    def select(
+        signals: Signals,
+        candidates: np.ndarray,
+        k: int,
+        rng: np.random.Generator,
+        options: Mapping[str, Any],
+        context: Context,
+    ) -> Selection:
+        check_count(k, candidates)
+        scores = score(signals, rng, options, context)
+        rows = acquisition.top_k(scores, k, rng)
+        reasons = [reason(signals, int(row), float(scores[row]), context) for row in rows]
+        return selection(candidates, rows, scores[rows], reasons)
+
+    return Strategy(
+        name, sentence, paper, needs, select, options, score=score, reason=reason, cost=cost
     )

@@ -29,13 +29,17 @@ def select(
     quota = np.floor(options["share"] * np.arange(k + 1) + 1e-9)
     # Two generators, so that a longer queue starts with the same picks as a shorter one.
     first, second = rng.spawn(2)
-    picked = options["of"].select(signals, candidates, k, first, {}, context)
+    of = options["of"]
+    # Where the first picks of a larger batch are not its picks, it is asked for its share only.
+    asked = k if of.prefix else int(quota[-1])
+    picked = of.select(signals, candidates, asked, first, of.defaults, context)
+    free = candidates if of.prefix else candidates[~np.isin(candidates, picked.item_ids)]
     queries = iter(
         zip(picked.item_ids.tolist(), picked.scores, picked.reasons, picked.origins, strict=True)
     )
     chance = (
         (item, 0.0, "random share", "random")
-        for item in candidates[second.permutation(len(candidates))].tolist()
+        for item in free[second.permutation(len(free))].tolist()
     )
     chosen: dict[int, tuple[int, float, str, Origin]] = {}
     for turn in np.diff(quota) > 0:

@@ -1,0 +1,36 @@
+"""Owns class-rare sampling: more of what few labels name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from alcore.strategies.contract import Context, Signals, scored
+
+
+def score(
+    signals: Signals, rng: np.random.Generator, options: Mapping[str, Any], context: Context
+) -> np.ndarray:
+    """Return 1 − the share of the predicted class among the labels so far (P,)."""
+    counts = context.labels_per_class
+    shares = counts / max(1, counts.sum())
+    return 1 - shares[signals.probabilities.argmax(axis=1)]
+
+
+def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+    """Name the class and how many labels it has."""
+    guess = int(signals.probabilities[row].argmax())
+    count, total = context.labels_per_class[guess], len(context.labels)
+    return f"looks like {context.class_names[guess]}: {count} of {total} labels so far"
+
+
+CLASS_RARE = scored(
+    name="class-rare",
+    sentence="Images that look like the classes with the fewest labels so far.",
+    paper="Munro 2021 (stratified by predicted class)",
+    needs=frozenset({"probabilities"}),
+    score=score,
+    reason=reason,
+)

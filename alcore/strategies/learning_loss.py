@@ -1,0 +1,33 @@
+"""Owns Learning Loss: the loss that the model expects of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from alcore.strategies.contract import Context, Signals, scored
+
+
+def score(
+    signals: Signals, rng: np.random.Generator, options: Mapping[str, Any], context: Context
+) -> np.ndarray:
+    """Return the predicted loss (P,); only its order means something."""
+    return signals.predicted_loss
+
+
+def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+    """Say where it stands among the others."""
+    share = float(np.mean(signals.predicted_loss >= score))
+    return f"among the {share:.1%} of images on which the model expects to err most"
+
+
+LEARNING_LOSS = scored(
+    name="learning loss",
+    sentence="Images on which a module trained beside the model predicts a large loss.",
+    paper="Yoo & Kweon 2019 (Learning Loss)",
+    needs=frozenset({"predicted_loss"}),
+    score=score,
+    reason=reason,
+)

@@ -1,0 +1,85 @@
+"""Owns near-duplicate collapse: one of each handful of nearly equal images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from alcore import acquisition
+from alcore.records import Selection
+from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count, selection
+
+_PAIRS = 1_000
+_AT_ONCE = 512
+
+
+def select(
+    signals: Signals,
+    candidates: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+    options: Mapping[str, Any],
+    context: Context,
+) -> Selection:
+    """Pick by the score `of`, passing over images that nearly equal a labeled one or a pick.
+
+    Nearly: closer than `distance` times the median distance of random pairs. Those passed over
+    come last. Scores are those of the strategy.
+    """
+    check_count(k, candidates)
+    of = options["of"]
+    scores = np.asarray(of.score(signals, rng, of.defaults, context), np.float64)
+    order = acquisition.top_k(scores, len(scores), rng)
+    points, labeled = signals.embeddings, signals.labeled_embeddings
+    limit = (options["distance"] * _typical_distance(points, rng)) ** 2
+    taken, passed = [], []
+    for start in range(0, len(order), _AT_ONCE):
+        rows = order[start : start + _AT_ONCE]
+        near = np.zeros(len(rows), bool)
+        if labeled is not None and len(labeled):
+            near |= acquisition.nearest_distance(points[rows], labeled) <= limit
+        near |= acquisition.nearest_distance(points[rows], points[taken]) <= limit
+        norms = np.einsum("nd,nd->n", points[rows], points[rows])
+        close = (
+            acquisition.squared_distances((points[rows],), norms, slice(None), slice(None)) <= limit
+        )
+        for place, row in enumerate(rows.tolist()):
+            (passed if near[place] else taken).append(row)
+            if not near[place]:
+                near |= close[place]
+        if len(taken) >= k:
+            break
+    rows = np.array((taken + passed)[:k], np.int64)
+    alone = min(k, len(taken))
+    reasons = [of.reason(signals, int(row), float(scores[row]), context) for row in rows]
+    reasons[alone:] = [f"{reason}; like one before it" for reason in reasons[alone:]]
+    return selection(candidates, rows, scores[rows], reasons)
+
+
+def _typical_distance(points: np.ndarray, rng: np.random.Generator) -> float:
+    """Return the median distance of random pairs of points (N, D)."""
+    if len(points) == 0:
+        return 0.0
+    pairs = rng.integers(len(points), size=(2, _PAIRS))
+    return float(np.median(np.linalg.norm(points[pairs[0]] - points[pairs[1]], axis=1)))
+
+
+def cost(pool: int, labeled: int, classes: int, batch: int) -> float:
+    """Return the seconds of one scoring and of comparing the batch with itself and labels."""
+    return 0.01 + 1e-7 * pool + batch * (8e-9 * labeled + 1e-8 * batch)
+
+
+NO_NEAR_DUPLICATES = Strategy(
+    name="no near-duplicates",
+    sentence="The best of another strategy, but only one of images that nearly equal each other.",
+    paper="Pinsler et al. 2019 on redundant batches; a combinator",
+    needs=frozenset({"embeddings"}),
+    select=select,
+    options=(
+        Option("of", "strategy", "margin", "the strategy whose score it is", scored=True),
+        Option("distance", "share", 0.1, "closer than this part of the usual distance is equal"),
+    ),
+    cost=cost,
+)

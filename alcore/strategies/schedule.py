@@ -1,0 +1,108 @@
+"""Owns schedules by label count: one strategy with few labels, another with many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from alcore.records import Selection
+from alcore.strategies.contract import Context, Option, Signals, Strategy
+from alcore.strategies.diversified import DIVERSIFIED
+from alcore.strategies.margin import MARGIN
+from alcore.strategies.mixed import MIXED
+from alcore.strategies.typiclust import TYPICLUST
+
+_UNTIL = 20
+_RANDOM = 0.1
+
+
+def select(
+    signals: Signals,
+    candidates: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+    options: Mapping[str, Any],
+    context: Context,
+) -> Selection:
+    """Pick by `first` until there are `until` labels per class on average, by `then` after."""
+    few = len(context.labels) < options["until"] * len(context.class_names)
+    chosen = options["first" if few else "then"]
+    return chosen.select(signals, candidates, k, rng, chosen.defaults, context)
+
+
+def _diverse_margin(
+    signals: Signals,
+    candidates: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+    options: Mapping[str, Any],
+    context: Context,
+) -> Selection:
+    settled = {**DIVERSIFIED.defaults, "of": MARGIN}
+    return DIVERSIFIED.select(signals, candidates, k, rng, settled, context)
+
+
+_THEN = Strategy(
+    name="margin, diversified",
+    sentence="Small margins that differ.",
+    paper=DIVERSIFIED.paper,
+    needs=frozenset({"probabilities", "embeddings"}),
+    select=_diverse_margin,
+    prefix=False,
+    cost=DIVERSIFIED.cost,
+)
+
+
+def by_policy(
+    signals: Signals,
+    candidates: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+    options: Mapping[str, Any],
+    context: Context,
+) -> Selection:
+    """Pick by TypiClust below `until` labels per class; after that small margins, diversified.
+
+    With a random share, so that no kind of image is missed for good.
+    """
+    if len(context.labels) < options["until"] * len(context.class_names):
+        return TYPICLUST.select(signals, candidates, k, rng, TYPICLUST.defaults, context)
+    settled = {"of": _THEN, "share": 1 - options["random"]}
+    return MIXED.select(signals, candidates, k, rng, settled, context)
+
+
+def cost(pool: int, labeled: int, classes: int, batch: int) -> float:
+    """Return the seconds of whatever is due."""
+    due = TYPICLUST if labeled < _UNTIL * classes else DIVERSIFIED
+    return due.cost(pool, labeled, classes, batch)
+
+
+SCHEDULE = Strategy(
+    name="schedule",
+    sentence="One strategy while there are few labels, then another.",
+    paper="Hacohen et al. 2022 (low and high budgets)",
+    needs=frozenset(),
+    select=select,
+    options=(
+        Option("first", "strategy", "TypiClust", "the strategy with few labels"),
+        Option("then", "strategy", "margin", "the strategy after that"),
+        Option("until", "count", _UNTIL, "labels per class at which it changes", 1, 100_000),
+    ),
+    cost=cost,
+)
+
+DEFAULT_POLICY = Strategy(
+    name="default policy",
+    sentence="Typical images first; from 20 labels per class on, hard and different ones.",
+    paper="Hacohen et al. 2022; Scheffer et al. 2001; a random share against blind spots",
+    needs=frozenset({"probabilities", "embeddings"}),
+    select=by_policy,
+    options=(
+        Option("until", "count", _UNTIL, "labels per class at which it changes", 1, 100_000),
+        Option("random", "share", _RANDOM, "share of each later batch that is random"),
+    ),
+    prefix=False,
+    cost=cost,
+)
