@@ -75,34 +75,50 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
     note(f"{strategy.sentence} {sentence(strategy.paper)}")
     options: dict[str, Any] = {}
     given = start.strategy_options if start.strategy == name else {}
-    columns = st.columns(2) if strategy.options else ()
-    for option, column in zip(strategy.options, columns, strict=False):
-        value = given.get(option.name, option.default)
-        key = f"{case.prefix}{name}-{option.name}"
-        with column:
-            if option.kind == "strategy":
-                simple = setup.simple_strategies()
-                options[option.name] = st.selectbox(
-                    "Of which strategy",
-                    simple,
-                    simple.index(value) if value in simple else 0,
-                    key=key,
-                    persist_state="session",
-                    help=sentence(option.sentence),
-                )
-            else:
-                options[option.name] = st.slider(
-                    option.name.capitalize(),
-                    option.low,
-                    option.high,
-                    float(value),
-                    0.05,
-                    format="percent",
-                    key=key,
-                    persist_state="session",
-                    help=sentence(option.sentence),
-                )
+    for first in range(0, len(strategy.options), 2):
+        pair = strategy.options[first : first + 2]
+        for option, column in zip(pair, st.columns(2), strict=False):
+            value = given.get(option.name, option.default)
+            with column:
+                options[option.name] = _option(option, value, f"{case.prefix}{name}-{option.name}")
     return name, options, int(batch)
+
+
+def _option(option: setup.Option, value: Any, key: str) -> Any:
+    """Draw the field of one thing that can be set about a strategy; return what it says."""
+    label, about = option.name.capitalize(), sentence(option.sentence)
+    if option.kind in ("strategy", "choice"):
+        names = setup.choices(option)
+        return st.selectbox(
+            "Of which strategy" if option.name == "of" else label,
+            names,
+            names.index(value) if value in names else 0,
+            key=key,
+            persist_state="session",
+            help=about,
+        )
+    if option.kind == "share":
+        return st.slider(
+            label,
+            option.low,
+            option.high,
+            float(value),
+            0.05,
+            format="percent",
+            key=key,
+            persist_state="session",
+            help=about,
+        )
+    kind = int if option.kind == "count" else float
+    return st.number_input(
+        label,
+        kind(option.low),
+        kind(option.high),
+        kind(value),
+        key=key,
+        persist_state="session",
+        help=about,
+    )
 
 
 def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str]:

@@ -23,8 +23,9 @@ from alcore.datasets.sources import TORCHVISION_NAMES
 from alcore.errors import WorkspaceUnusable
 from alcore.records import Class, Job, Project, Role, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
+from alcore.strategies import Option
 
-__all__ = ["MOST_SHAPES", "TORCHVISION_NAMES", "Look", "look"]
+__all__ = ["MOST_SHAPES", "TORCHVISION_NAMES", "Look", "Option", "look"]
 
 MOST_SHAPES = len(SHAPES)
 USUAL_RESOLUTIONS = tuple(r for r in RESOLUTIONS if r >= 32)
@@ -114,9 +115,9 @@ def all_strategies() -> tuple[strategies.Strategy, ...]:
     return strategies.all()
 
 
-def simple_strategies() -> list[str]:
-    """Return the names of the strategies that are not made of others."""
-    return [s.name for s in strategies.all() if all(o.kind != "strategy" for o in s.options)]
+def choices(option: Option) -> list[str]:
+    """Return what may be chosen for an option of a strategy."""
+    return strategies.choices(option)
 
 
 def resolutions(side: int | None, current: int) -> list[int]:
