@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -59,6 +59,8 @@ class RoundInput:
     previous_stop: np.ndarray | None
     """(S,) what the last model predicted for them."""
     threads: int
+    question_ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(Q,) items to predict for people only: neither candidates nor measured on."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class RoundResult:
     """(P,) int64."""
     suggestions: np.ndarray
     """(len(selection), C) float32 probabilities of the selected items."""
+    questions: np.ndarray
+    """(Q, C) float32 probabilities of the items in question_ids."""
     model: Model
     seconds: Mapping[str, float]
     """train, evaluate, score, select."""
@@ -119,8 +123,8 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             evaluation = metrics.evaluate(held.probabilities, given.holdout_labels, classes)
         with watch("score"):
             ids = _candidates(given)
-            # One pass for both: stop items mostly are candidates too.
-            both = np.union1d(ids, given.stop_ids)
+            # One pass for all: stop items mostly are candidates too.
+            both = np.union1d(np.union1d(ids, given.stop_ids), given.question_ids)
             told = bar.phase("score")
             first = bar.part(told, 0, 1 / (1 + extra))
             pool = _predict(model, given, rows, both, first, embeddings=embeddings)
@@ -176,6 +180,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         scores=scores,
         candidate_predicted=_classes(probabilities),
         suggestions=suggestions,
+        questions=pool.probabilities[np.searchsorted(both, given.question_ids)],
         model=model,
         seconds=watch.seconds,
         versions=device.versions(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def run_training(running: Running) -> None:
         labeled_ids, labeled = items.labeled(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         candidates = items.unlabeled(connection, project_id)
+        questions = items.unanswered_holdout(connection, project_id)
         previous = rounds.latest(connection, project_id)
         number = rounds.next_number(connection, project_id)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
@@ -93,6 +95,7 @@ def run_training(running: Running) -> None:
             stop_ids=stop_ids,
             previous_stop=before,
             threads=running.threads,
+            question_ids=questions,
         ),
         running.report,
     )
@@ -140,7 +143,8 @@ def run_training(running: Running) -> None:
         unpublished.with_suffix(".npz").replace(round_arrays(folder, number))
         _make_names_durable(unpublished.parent)
         round_id = rounds.add(connection, summary, last_event)
-        swap_queue(connection, project, selection_rows(result), round_id, number)
+        said = dict(zip(questions.tolist(), map(_rounded, result.questions), strict=True))
+        swap_queue(connection, project, selection_rows(result), round_id, number, said)
         if project.has_key and settings.baseline:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
@@ -155,7 +159,7 @@ def selection_rows(result: Any) -> list[dict[str, Any]]:
             "score": float(score),
             "reason": reason,
             "origin": origin,
-            "suggestion": [round(float(p), 4) for p in probabilities],
+            "suggestion": _rounded(probabilities),
         }
         for item_id, score, reason, origin, probabilities in zip(
             chosen.item_ids,
@@ -168,25 +172,37 @@ def selection_rows(result: Any) -> list[dict[str, Any]]:
     ]
 
 
+def _rounded(probabilities: np.ndarray) -> list[float]:
+    return [round(float(p), 4) for p in probabilities]
+
+
 def swap_queue(
     connection: Connection,
     project: Project,
     rows: list[dict[str, Any]],
     ranked_by: int | None,
     number: int,
+    said: Mapping[int, list[float]] | None = None,
 ) -> None:
-    """Put a new query queue in place, with holdout questions mixed in where they are needed."""
+    """Put a new query queue in place, with holdout questions mixed in where they are needed.
+
+    said: what the model says of each question, so that a suggestion does not give them away.
+    """
     by_id = {row["item_id"]: row for row in rows}
     questions = items.unanswered_holdout(connection, project.id)
     settings = project.settings
     order = pool.mix_in(
         list(by_id), questions, settings.holdout.every, rng(settings, "questions", number)
     )
-    hidden = {"score": None, "reason": "random", "origin": "holdout", "suggestion": None}
+    hidden = {"score": None, "reason": "random", "origin": "holdout"}
+    said = said or {}
     queue.swap(
         connection,
         project.id,
-        [by_id.get(item_id, {"item_id": item_id, **hidden}) for item_id in order],
+        [
+            by_id.get(item_id) or {"item_id": item_id, "suggestion": said.get(item_id), **hidden}
+            for item_id in order
+        ],
         ranked_by,
     )
 
