@@ -75,17 +75,37 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
     note(f"{strategy.sentence} {sentence(strategy.paper)}")
     options: dict[str, Any] = {}
     given = start.strategy_options if start.strategy == name else {}
-    columns = st.columns(2) if strategy.options else ()
+    columns = st.columns(max(2, len(strategy.options)))
     for option, column in zip(strategy.options, columns, strict=False):
         value = given.get(option.name, option.default)
         key = f"{case.prefix}{name}-{option.name}"
         with column:
             if option.kind == "strategy":
-                simple = setup.simple_strategies()
+                simple = setup.choices(option)
                 options[option.name] = st.selectbox(
-                    "Of which strategy",
+                    "Of which strategy" if option.name == "of" else option.name.capitalize(),
                     simple,
                     simple.index(value) if value in simple else 0,
+                    key=key,
+                    persist_state="session",
+                    help=sentence(option.sentence),
+                )
+            elif option.kind == "choice":
+                options[option.name] = st.selectbox(
+                    option.name.capitalize(),
+                    option.choices,
+                    option.choices.index(value) if value in option.choices else 0,
+                    key=key,
+                    persist_state="session",
+                    help=sentence(option.sentence),
+                )
+            elif option.kind in ("count", "number"):
+                as_kind = int if option.kind == "count" else float
+                options[option.name] = st.number_input(
+                    option.name.capitalize(),
+                    as_kind(option.low),
+                    as_kind(option.high),
+                    as_kind(value),
                     key=key,
                     persist_state="session",
                     help=sentence(option.sentence),

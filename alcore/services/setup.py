@@ -113,9 +113,9 @@ def all_strategies() -> tuple[strategies.Strategy, ...]:
     return strategies.all()
 
 
-def simple_strategies() -> list[str]:
-    """Return the names of the strategies that are not made of others."""
-    return [s.name for s in strategies.all() if all(o.kind != "strategy" for o in s.options)]
+def choices(option: strategies.Option) -> list[str]:
+    """Return what may be chosen for an option of a strategy."""
+    return strategies.choices(option)
 
 
 def resolutions(side: int | None, current: int) -> list[int]:
