@@ -229,7 +229,4 @@ def _check_name(name: str) -> None:
 
 
 def _check_strategy(settings: ProjectSettings) -> None:
-    strategies.get(settings.strategy)
-    inner = settings.strategy_options.get("of")
-    if inner is not None:
-        strategies.get(inner)
+    strategies.settle(settings.strategy, settings.strategy_options)
