@@ -105,7 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command(name, words).add_argument("project", help="name or number")
     commands.choices["export"].add_argument("--out", help="file to write; by default the screen")
-    command("strategies", "list the query strategies")
+    listing = command("strategies", "list the query strategies")
+    listing.add_argument("--pool", type=int, default=50_000, help="images (50,000)")
+    listing.add_argument("--labels", type=int, default=500, help="labels so far (500)")
+    listing.add_argument("--classes", type=int, default=10, help="classes (10)")
+    listing.add_argument("--batch", type=int, default=100, help="batch size (100)")
     work = command("work", "run the background jobs of the workspace until stopped")
     work.add_argument("--until-input-closes", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -261,13 +265,17 @@ def _export(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
 
 
 def _strategies(chosen: argparse.Namespace) -> int:
+    sizes = (chosen.pool, chosen.labels, chosen.classes, chosen.batch)
+    for name, why in strategies.broken().items():
+        print(f"strategy {name!r} cannot be used: {why}", file=sys.stderr)
     _print(
         [
             {
                 "name": strategy.name,
                 "what it picks": strategy.sentence,
-                "needs": ", ".join(sorted(strategy.needs)) or "nothing",
+                "needs": ", ".join(sorted(strategies.needed(strategy.name, {}))) or "nothing",
                 "paper": strategy.paper,
+                "seconds": f"{strategy.cost(*sizes):.2g}",
             }
             for strategy in strategies.all()
         ],

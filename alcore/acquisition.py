@@ -40,8 +40,8 @@ def margin(probabilities: np.ndarray) -> np.ndarray:
     >>> margin(np.array([[0.75, 0.25, 0.0]])).tolist()
     [0.5]
     """
-    top = np.partition(probabilities, -2, axis=1)
-    return 1.0 - (top[:, -1] - top[:, -2])
+    first, second = _two_largest(probabilities)
+    return 1.0 - (first - second)
 
 
 def ratio(probabilities: np.ndarray) -> np.ndarray:
@@ -50,8 +50,8 @@ def ratio(probabilities: np.ndarray) -> np.ndarray:
     >>> ratio(np.array([[0.5, 0.25, 0.25]])).tolist()
     [0.5]
     """
-    top = np.partition(probabilities, -2, axis=1)
-    return top[:, -2] / top[:, -1]
+    first, second = _two_largest(probabilities)
+    return second / first
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
@@ -60,8 +60,24 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     >>> entropy(np.array([[1.0, 0.0]])).tolist()
     [0.0]
     """
-    logs = np.log(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities))
-    return np.abs((probabilities * logs).sum(axis=1))
+    logs = np.maximum(probabilities, np.finfo(probabilities.dtype).tiny)
+    np.log(logs, out=logs)
+    return np.abs(np.einsum("nc,nc->n", probabilities, logs))
+
+
+def _two_largest(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest and the second largest (N,) of each row (N, C ≥ 2)."""
+    if probabilities.shape[1] > 32:  # from here on one partition beats many short passes
+        top = np.partition(probabilities, -2, axis=1)
+        return top[:, -1], top[:, -2]
+    first = probabilities[:, 0].copy()
+    second = np.full_like(first, -np.inf)
+    lower = np.empty_like(first)
+    for column in probabilities.T[1:]:
+        np.minimum(first, column, out=lower)
+        np.maximum(second, lower, out=second)
+        np.maximum(first, column, out=first)
+    return first, second
 
 
 # -- selections --------------------------------------------------------------------------------

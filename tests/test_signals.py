@@ -351,9 +351,8 @@ def test_a_large_pool_is_looked_at_in_part_and_scored_in_full() -> None:
 
 @pytest.mark.parametrize("name", [strategy.name for strategy in strategies.all()])
 def test_every_strategy_goes_from_labels_to_a_new_queue_and_repeats_itself(name: str) -> None:
-    given = an_input(
-        30, candidate_ids=IDS[CANDIDATES], strategy=name, queue_size=25, stop_ids=IDS[CANDIDATES]
-    )
+    offered = IDS[CANDIDATES[:150]]
+    given = an_input(12, candidate_ids=offered, strategy=name, queue_size=25, stop_ids=offered)
     seen: list[float] = []
     first = rounds.run_round(given, lambda phase, share: seen.append(share))
     again = rounds.run_round(given, quiet)

@@ -19,7 +19,7 @@ from alcore.learner.training import as_tensor
 
 _STEPS = 200
 """Minibatches, whatever the pool: a budget that does not grow."""
-_MINIBATCH = 128
+_MINIBATCH = 64
 _RATE = 3e-3
 _SIDE = 32
 """Larger images are reduced to this side first."""
@@ -57,7 +57,7 @@ def reconstruction_losses(
         schedule.step()
         progress(0.8 * (step + 1) / _STEPS)
     found = np.empty(len(rows), np.float32)
-    size = 4 * _MINIBATCH
+    size = 8 * _MINIBATCH
     with torch.inference_mode():
         for start in range(0, len(rows), size):
             images = _small(pixels, rows[start : start + size], channels, side).to(device)

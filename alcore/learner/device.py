@@ -42,6 +42,21 @@ def computing(seed: int, threads: int) -> Iterator[None]:
         torch.set_rng_state(state)
 
 
+@contextmanager
+def on_threads(threads: int) -> Iterator[None]:
+    """Run a block on a number of CPU threads.
+
+    Work on small tables is quickest on one: handing them out takes ten times as long as the
+    work where other programs use the cores too.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def versions() -> dict[str, str]:
     """Return what computes here, for the record of a round."""
     return {

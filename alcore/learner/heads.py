@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alcore.learner import device as devices
+
 PASSES, MEMBERS = 20, 5
 _RATE = 0.5
 """Share of the embedding that is dropped."""
@@ -23,6 +25,7 @@ _VALUES_AT_ONCE = 2**22
 """Logits that exist at the same time besides the result."""
 
 
+@devices.on_threads(1)
 def dropout(
     head: nn.Linear,
     embeddings: np.ndarray,
@@ -58,6 +61,7 @@ def dropout(
         )
 
 
+@devices.on_threads(1)
 def committee(
     embeddings: np.ndarray,
     labeled: np.ndarray,

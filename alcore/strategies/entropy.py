@@ -22,8 +22,7 @@ def reason(signals: Signals, row: int, score: float, context: Context) -> str:
     """Name the three most likely classes and how far from certain the model is."""
     p, names = signals.probabilities[row], context.class_names
     best = " or ".join(names[i] for i in np.argsort(p)[::-1][:3])
-    entropy = acquisition.entropy(p[None])[0]
-    return f"{best}? entropy {entropy:.2f} of {np.log(len(p)):.2f}"
+    return f"{best}? entropy {score:.2f} of {np.log(len(p)):.2f}"
 
 
 ENTROPY = scored(

@@ -20,9 +20,11 @@ def score(
 
 def reason(signals: Signals, row: int, score: float, context: Context) -> str:
     """Name the two classes and the gap between them."""
-    p, names = signals.probabilities[row], context.class_names
-    second, first = np.argsort(p)[-2:]
-    return f"margin {p[first] - p[second]:.2f} between {names[first]} and {names[second]}"
+    p, names = signals.probabilities[row].tolist(), context.class_names
+    first = p.index(max(p))
+    most, p[first] = p[first], -1.0
+    second = p.index(max(p))
+    return f"margin {most - p[second]:.2f} between {names[first]} and {names[second]}"
 
 
 MARGIN = scored(
