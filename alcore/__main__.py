@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.command == "work":
             return _work(runtime, chosen)
         if chosen.command == "strategies":
-            return _strategies(chosen)
+            return _strategies(runtime, chosen)
         store = Store.open(runtime.workspace)
         try:
             return COMMANDS[chosen.command](store, runtime, chosen)
@@ -105,11 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command(name, words).add_argument("project", help="name or number")
     commands.choices["export"].add_argument("--out", help="file to write; by default the screen")
-    listing = command("strategies", "list the query strategies")
-    listing.add_argument("--pool", type=int, default=50_000, help="images (50,000)")
-    listing.add_argument("--labels", type=int, default=500, help="labels so far (500)")
+    listing = command("strategies", "list the query strategies and what a round with each costs")
+    listing.add_argument("project", nargs="?", help="estimate seconds for this project's pool")
+    listing.add_argument("--pool", type=int, default=50_000, help="or for so many images (50,000)")
     listing.add_argument("--classes", type=int, default=10, help="classes (10)")
     listing.add_argument("--batch", type=int, default=100, help="batch size (100)")
+    listing.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=32)
     work = command("work", "run the background jobs of the workspace until stopped")
     work.add_argument("--until-input-closes", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -264,8 +265,15 @@ def _export(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _strategies(chosen: argparse.Namespace) -> int:
-    sizes = (chosen.pool, chosen.labels, chosen.classes, chosen.batch)
+def _strategies(runtime: Runtime, chosen: argparse.Namespace) -> int:
+    images, classes = chosen.pool, chosen.classes
+    settings = ProjectSettings(batch_size=chosen.batch, resolution=chosen.resolution)
+    if chosen.project is not None:
+        store = Store.open(runtime.workspace)
+        project = projects.named(store, chosen.project)
+        images = projects.item_counts(store, project.id)["pool"]
+        classes, settings = len(project.classes), project.settings
+        store.close()
     for name, why in strategies.broken().items():
         print(f"strategy {name!r} cannot be used: {why}", file=sys.stderr)
     _print(
@@ -275,7 +283,9 @@ def _strategies(chosen: argparse.Namespace) -> int:
                 "what it picks": strategy.sentence,
                 "needs": ", ".join(sorted(strategies.needed(strategy.name, {}))) or "nothing",
                 "paper": strategy.paper,
-                "seconds": f"{strategy.cost(*sizes):.2g}",
+                "seconds": round(
+                    projects.strategy_seconds(strategy.name, {}, images, classes, settings), 2
+                ),
             }
             for strategy in strategies.all()
         ],

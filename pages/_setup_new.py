@@ -105,6 +105,8 @@ def _settings(prefix: str, look: Look, role: Role) -> ProjectSettings | None:
         holdout="given" if given else "share" if known else "questions",
         has_key=known and role == "answer key",
         resolutions=setup.resolutions(look.side, look.resolution),
+        images=look.summary.total,
+        classes=len(look.summary.classes),
     )
     with st.expander("Settings", icon=":material/tune:", key=f"{prefix}settings"):
         note("These suit most projects. All but holdout and seed can be changed later.")

@@ -123,6 +123,8 @@ def _case(store: Store, prefix: str, line: ProjectLine, base: Project) -> Case:
         holdout="share" if role != "none" else "questions",
         has_key=project.has_key,
         resolutions=setup.resolutions(None, base.settings.resolution),
+        images=line.images - line.holdout,
+        classes=len(project.classes),
         imported=line.holdout if project.state == "ready" else None,
     )
 

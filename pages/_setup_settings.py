@@ -9,7 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from alcore.config import AUGMENTATIONS, HoldoutRule, ProjectSettings, RetrainRule
-from alcore.services import setup
+from alcore.services import projects, setup
 from pages._setup_text import note, sentence
 
 Fixed = Literal["share", "questions", "given"]
@@ -25,6 +25,9 @@ class Case:
     """A share of the known classes, some of the questions, or a test folder that is given."""
     has_key: bool
     resolutions: Sequence[int]
+    images: int
+    """Images that may be asked."""
+    classes: int
     imported: int | None = None
     """Images in the holdout once all are in: what figures depend on is fixed then."""
 
@@ -72,7 +75,11 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
         help="Images that one model picks at once",
     )
     strategy = known[name]
-    note(f"{strategy.sentence} {sentence(strategy.paper)}")
+    seconds = projects.strategy_seconds(name, {}, case.images, case.classes, start)
+    note(
+        f"{strategy.sentence} {sentence(strategy.paper)} For these images it takes about "
+        f"{_about(seconds)} a round on two cores, besides training."
+    )
     options: dict[str, Any] = {}
     given = start.strategy_options if start.strategy == name else {}
     for first in range(0, len(strategy.options), 2):
@@ -82,6 +89,10 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
             with column:
                 options[option.name] = _option(option, value, f"{case.prefix}{name}-{option.name}")
     return name, options, int(batch)
+
+
+def _about(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def _option(option: setup.Option, value: Any, key: str) -> Any:

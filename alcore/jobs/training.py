@@ -26,6 +26,11 @@ QUEUE = 200
 """Items that are queued at least, so that nobody waits while a model trains."""
 
 
+def queue_size(batch_size: int) -> int:
+    """Return how many items a round queues."""
+    return max(QUEUE, 3 * batch_size)
+
+
 def rng(settings: ProjectSettings, *purpose: int | str) -> np.random.Generator:
     """Derive a generator from the project's seed and a purpose."""
     words = [zlib.crc32(word.encode()) if isinstance(word, str) else word for word in purpose]
@@ -88,7 +93,7 @@ def run_training(running: Running) -> None:
             strategy=settings.strategy,
             strategy_options=settings.strategy_options,
             batch_size=settings.batch_size,
-            queue_size=max(QUEUE, 3 * settings.batch_size),
+            queue_size=queue_size(settings.batch_size),
             augmentation=settings.augmentation,
             seed=settings.seed,
             round_number=number,

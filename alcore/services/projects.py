@@ -15,9 +15,10 @@ from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import BEAT, put_back_silent, run
-from alcore.jobs.training import request_if_due
+from alcore.jobs.training import queue_size, request_if_due
 from alcore.records import Job, Project, Role, SkippedFile
 from alcore.store import Store, items, jobs, projects, rounds
+from alcore.strategies import costs
 
 DEMO = "digits"
 LONGEST_NAME = 100
@@ -198,6 +199,16 @@ def ensure_demo(store: Store, threads: int) -> None:
     with suppress(DuplicateProject):  # another process starts in the same workspace
         project_id = create(store, DEMO, {"kind": "digits"}, "answer key", settings)
         import_now(store, project_id, threads)
+
+
+def strategy_seconds(
+    name: str, options: Mapping[str, Any], images: int, classes: int, settings: ProjectSettings
+) -> float:
+    """Estimate how long a round of a project scores and selects with a strategy."""
+    picks = min(queue_size(settings.batch_size), images)
+    return costs.seconds(
+        name, options, images, 2 * picks, max(classes, 2), picks, settings.resolution
+    )
 
 
 def clean_classes(names: Sequence[str]) -> list[str]:

@@ -1,0 +1,59 @@
+"""Owns what a strategy costs: estimates for the set-up page and the command line, in seconds.
+
+Measured on two CPU cores at 2 to 3 GHz with the default network; other machines differ by a
+factor, not by an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from alcore import strategies
+from alcore.strategies.contract import Need
+
+EXTRA: Mapping[Need, tuple[float, int, float]] = MappingProxyType(
+    {
+        "history": (6.0, 0, 0.05),
+        "inner_history": (6.0, 0, 0.05),
+        "augmented": (4.0, 0, 0.0),
+        "predicted_loss": (1.0, 0, 0.03),
+        "reconstruction_loss": (2.0, 15_000, 0.2),
+        "flip_distance": (0.0, 5_000, 0.1),
+        "dropout": (0.0, 0, 0.1),
+        "committee": (0.0, 0, 0.15),
+    }
+)
+"""What signals cost: passes of the network over the items that they look at, images passed
+besides, whatever the pool, and seconds besides."""
+SUBSET = 10_000
+"""Signals with passes of their own look at no more items than this."""
+PIXEL = 4e-7
+"""Seconds of one pass per pixel of an image's area."""
+
+
+def seconds(
+    name: str,
+    options: Mapping[str, Any],
+    pool: int,
+    labeled: int,
+    classes: int,
+    picks: int,
+    side: int,
+) -> float:
+    """Estimate how long a round scores and selects; its training is not counted.
+
+    pool, labeled, picks: items; side: pixels. Raises as `strategies.settle` does.
+    """
+    settled = strategies.settle(name, options)
+    made_of = [strategies.get(name)]
+    made_of += [strategies.get(settled[o.name]) for o in made_of[0].options if o.kind == "strategy"]
+    needs = strategies.needed(name, options)
+    extra = [EXTRA[need] for need in needs if need in EXTRA]
+    images = pool + sum(passes * min(pool, SUBSET) + more for passes, more, _ in extra)
+    return (
+        images * PIXEL * side**2
+        + sum(besides for _, _, besides in extra)
+        + sum(strategy.cost(pool, labeled, classes, picks) for strategy in made_of)
+    )
