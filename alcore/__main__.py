@@ -276,21 +276,7 @@ def _strategies(runtime: Runtime, chosen: argparse.Namespace) -> int:
         store.close()
     for name, why in strategies.broken().items():
         print(f"strategy {name!r} cannot be used: {why}", file=sys.stderr)
-    _print(
-        [
-            {
-                "name": strategy.name,
-                "what it picks": strategy.sentence,
-                "needs": ", ".join(sorted(strategies.needed(strategy.name, {}))) or "nothing",
-                "paper": strategy.paper,
-                "seconds": round(
-                    projects.strategy_seconds(strategy.name, {}, images, classes, settings), 2
-                ),
-            }
-            for strategy in strategies.all()
-        ],
-        chosen.json,
-    )
+    _print(projects.strategy_table(images, classes, settings), chosen.json)
     return 0
 
 

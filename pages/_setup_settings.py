@@ -75,11 +75,14 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
         help="Images that one model picks at once",
     )
     strategy = known[name]
-    seconds = projects.strategy_seconds(name, {}, case.images, case.classes, start)
+    table = projects.strategy_table(case.images, case.classes, start)
+    seconds = next((row["seconds"] for row in table if row["name"] == name), 0.0)
     note(
         f"{strategy.sentence} {sentence(strategy.paper)} For these images it takes about "
         f"{_about(seconds)} a round on two cores, besides training."
     )
+    with st.expander("Compare all strategies"):
+        st.dataframe(table, hide_index=True, height=320, key=f"{case.prefix}strategies")
     options: dict[str, Any] = {}
     given = start.strategy_options if start.strategy == name else {}
     for first in range(0, len(strategy.options), 2):

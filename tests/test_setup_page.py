@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from alcore import strategies
 from alcore.config import Workspace
 from alcore.datasets.looking import look
 from alcore.errors import ImportRefused, WorkspaceUnusable
@@ -302,10 +303,20 @@ def test_left_out_files_are_listed_with_reasons(
     made = projects.create(store, "mixed", {"kind": "folder", "path": str(folder)})
     projects.import_now(store, made, 1)
     test = page()
-    (table,) = test.dataframe
+    (table,) = [t for t in test.dataframe if "reason" in t.value.columns]
     assert table.value.to_dict("records") == [
         {"file": "a/=broken.jpg", "reason": "the file is empty"}
     ]
+
+
+def test_all_strategies_are_listed_with_needs_paper_and_seconds(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    projects.ensure_demo(store, 1)
+    (table,) = [t for t in page().dataframe if "paper" in t.value.columns]
+    assert list(table.value["name"]) == [strategy.name for strategy in strategies.all()]
+    assert (table.value["seconds"] > 0).all()
+    assert table.value.set_index("name").loc["BADGE", "needs"] == "embeddings, probabilities"
 
 
 def test_a_look_at_an_archive_finds_what_its_import_would(tmp_path: Path) -> None:

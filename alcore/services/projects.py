@@ -201,14 +201,33 @@ def ensure_demo(store: Store, threads: int) -> None:
         import_now(store, project_id, threads)
 
 
-def strategy_seconds(
-    name: str, options: Mapping[str, Any], images: int, classes: int, settings: ProjectSettings
-) -> float:
-    """Estimate how long a round of a project scores and selects with a strategy."""
+def strategy_table(images: int, classes: int, settings: ProjectSettings) -> list[dict[str, Any]]:
+    """List every strategy: what it picks, its needs and paper, and what a round with it costs.
+
+    Seconds are for scoring and selecting from that many images on two cores, training not counted.
+    """
     picks = min(queue_size(settings.batch_size), images)
-    return costs.seconds(
-        name, options, images, 2 * picks, max(classes, 2), picks, settings.resolution
-    )
+    return [
+        {
+            "name": strategy.name,
+            "what it picks": strategy.sentence,
+            "needs": ", ".join(sorted(strategies.needed(strategy.name, {}))) or "nothing",
+            "paper": strategy.paper,
+            "seconds": round(
+                costs.seconds(
+                    strategy.name,
+                    {},
+                    images,
+                    2 * picks,
+                    max(classes, 2),
+                    picks,
+                    settings.resolution,
+                ),
+                2,
+            ),
+        }
+        for strategy in strategies.all()
+    ]
 
 
 def clean_classes(names: Sequence[str]) -> list[str]:
