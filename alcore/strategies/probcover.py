@@ -28,7 +28,7 @@ def select(
     """Pick, one by one, the item whose ball covers the most items that no ball covers yet.
 
     Balls of labeled items cover from the start. Radius 0 takes the largest one at which 95 % of
-    the balls hold one cluster of k-means only, as published. A ball keeps its nearest 2·D items.
+    the balls hold one cluster of k-means only, as published. A ball keeps its nearest D items, at least 16.
     Scores are the items newly covered; once all are covered, the rest is random.
     """
     check_count(k, candidates)
@@ -71,7 +71,7 @@ def _pure_radius(points: np.ndarray, classes: int, rng: np.random.Generator) -> 
 
 def _balls(points: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """Return which items lie in each ball: those of i are inside[starts[i] : starts[i + 1]]."""
-    most = max(16, 2 * points.shape[1])
+    most = max(16, points.shape[1])
     norms = np.einsum("nd,nd->n", points, points)
     found, sizes = [], np.zeros(len(points) + 1, np.int64)
     for start in range(0, len(points), 256):
