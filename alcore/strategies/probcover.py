@@ -74,7 +74,7 @@ def _balls(points: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
     most = max(16, points.shape[1])
     norms = np.einsum("nd,nd->n", points, points)
     found, sizes = [], np.zeros(len(points) + 1, np.int64)
-    at_once = max(32, 2**19 // len(points))
+    at_once = 128  # fewer rows make the product slow, more take memory
     for start in range(0, len(points), at_once):
         block = slice(start, start + at_once)
         table = acquisition.squared_distances((points,), norms, block, slice(None))
