@@ -11,7 +11,8 @@ Where the two differ on purpose:
   small clusters too. Ours follows the authors' code: at most 500 clusters, 20 neighbours or half
   the cluster, clusters under 5 last. They agree where groups are large and k is set to 20.
 - ProbCover: scikit-activeml tries radii of a list on an N×N table; ours takes the exact largest
-  pure radius on at most 20,000 items, with balls of at most 2·D items. They agree for a radius.
+  pure radius on at most 20,000 items, with balls of at most D items (16 where D is less).
+  They agree for a radius.
 - Core-set without labels: scikit-activeml and ours both begin at random.
 - Vote entropy: ours, like theirs, is of the shares of votes in nats.
 """

@@ -28,8 +28,8 @@ def select(
     """Pick, one by one, the item whose ball covers the most items that no ball covers yet.
 
     Balls of labeled items cover from the start. Radius 0 takes the largest one at which 95 % of
-    the balls hold one cluster of k-means only, as published. A ball keeps its nearest 2·D items.
-    Scores are the items newly covered; once all are covered, the rest is random.
+    the balls hold one cluster of k-means only, as published. A ball keeps its nearest D items,
+    at least 16. Scores are the items newly covered; once all are covered, the rest is random.
     """
     check_count(k, candidates)
     if k == 0:
@@ -71,13 +71,13 @@ def _pure_radius(points: np.ndarray, classes: int, rng: np.random.Generator) -> 
 
 def _balls(points: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """Return which items lie in each ball: those of i are inside[starts[i] : starts[i + 1]]."""
-    most = max(16, 2 * points.shape[1])
+    most = max(16, points.shape[1])
     norms = np.einsum("nd,nd->n", points, points)
     found, sizes = [], np.zeros(len(points) + 1, np.int64)
-    for start in range(0, len(points), 256):
-        table = acquisition.squared_distances(
-            (points,), norms, slice(start, start + 256), slice(None)
-        )
+    at_once = 128  # fewer rows make the product slow, more take memory
+    for start in range(0, len(points), at_once):
+        block = slice(start, start + at_once)
+        table = acquisition.squared_distances((points,), norms, block, slice(None))
         table[np.arange(len(table)), np.arange(start, start + len(table))] = -1
         within = table <= radius**2
         for row in np.flatnonzero(within.sum(axis=1) > most):
