@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,9 +22,9 @@ def score(
 
 def reason(signals: Signals, row: int, score: float, context: Context) -> str:
     """Name the three most likely classes and how far from certain the model is."""
-    p, names = signals.probabilities[row], context.class_names
-    best = " or ".join(names[i] for i in np.argsort(p)[::-1][:3])
-    return f"{best}? entropy {score:.2f} of {np.log(len(p)):.2f}"
+    p, names = signals.probabilities[row].tolist(), context.class_names
+    best = " or ".join(names[i] for i in heapq.nlargest(3, range(len(p)), key=p.__getitem__))
+    return f"{best}? entropy {score:.2f} of {math.log(len(p)):.2f}"
 
 
 ENTROPY = scored(

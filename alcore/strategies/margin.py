@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
+from alcore.strategies import opinions
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -20,11 +21,9 @@ def score(
 
 def reason(signals: Signals, row: int, score: float, context: Context) -> str:
     """Name the two classes and the gap between them."""
-    p, names = signals.probabilities[row].tolist(), context.class_names
-    first = p.index(max(p))
-    most, p[first] = p[first], -1.0
-    second = p.index(max(p))
-    return f"margin {most - p[second]:.2f} between {names[first]} and {names[second]}"
+    first, second = opinions.two_likeliest(signals.probabilities[row])
+    names = context.class_names
+    return f"margin {1 - score:.2f} between {names[first]} and {names[second]}"
 
 
 MARGIN = scored(

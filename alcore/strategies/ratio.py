@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
+from alcore.strategies import opinions
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -20,7 +21,7 @@ def score(
 
 def reason(signals: Signals, row: int, score: float, context: Context) -> str:
     """Name the two classes and how far the second comes up to the first."""
-    second, first = np.argsort(signals.probabilities[row])[-2:]
+    first, second = opinions.two_likeliest(signals.probabilities[row])
     names = context.class_names
     return f"{names[second]} {score:.0%} as likely as {names[first]}"
 
