@@ -39,7 +39,8 @@ def wilson(correct: int, n: int, z: float = 1.959964) -> tuple[float, float]:
     share = correct / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    # Rounding alone can put an end on the wrong side of a share of 0 or 1.
+    return max(0.0, min(share, float(middle - half))), min(1.0, max(share, float(middle + half)))
 
 
 def confusion_matrix(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:

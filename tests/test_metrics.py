@@ -95,6 +95,12 @@ def test_an_empty_holdout_gives_an_evaluation_that_says_so() -> None:
     assert metrics.evaluate(np.empty((0, 3)), np.empty(0, np.int64), 3) == Evaluation(n=0)
 
 
+@pytest.mark.parametrize("n", [1, 3, 7, 1000])
+def test_the_interval_holds_a_share_of_nothing_and_of_all(n: int) -> None:
+    assert metrics.wilson(0, n)[0] == 0.0 < metrics.wilson(0, n)[1]
+    assert metrics.wilson(n, n)[0] < 1.0 == metrics.wilson(n, n)[1]
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     arrays(np.float64, st.tuples(st.integers(1, 30), st.just(4)), elements=st.floats(0.01, 1)),

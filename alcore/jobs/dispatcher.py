@@ -27,6 +27,8 @@ from alcore.store import Store, jobs
 POLL = 0.1
 GRACE = 3.0
 """What a job that was asked to stop gets before its process is killed."""
+PAGE_FIRST = 3.0
+"""Torch is imported this long after the start, so that the first page has the processor."""
 FUNCTIONS: dict[JobKind, str] = {
     "import": "alcore.jobs.importing:run_import",
     "train": "alcore.jobs.training:run_training",
@@ -55,8 +57,9 @@ def execute(root: str, job_id: int, threads: int) -> None:
         store.close()
 
 
-def warm_up(threads: int) -> None:
+def warm_up(threads: int, pause: float = 0.0) -> None:
     """Import torch and let it set itself up, so that the first training does not wait for it."""
+    time.sleep(pause)
     import numpy as np
 
     from alcore.learner import device, training
@@ -89,7 +92,7 @@ def dispatch(runtime: Runtime, over: threading.Event) -> None:
     store = Store.open(runtime.workspace)
     name = f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{os.getpid()}"
     lanes = (Lane(("import",)), Lane(("train", "baseline")))
-    lanes[1].worker.submit(warm_up, runtime.threads)
+    lanes[1].worker.submit(warm_up, runtime.threads, PAGE_FIRST)
     try:
         while not over.wait(POLL):
             put_back_silent(store)
