@@ -94,7 +94,9 @@ class Material:
 
 def embeds(needs: frozenset[Need]) -> bool:
     """Tell whether any of these signals is computed from embeddings of the pool."""
-    return not needs.isdisjoint({"embeddings", "logits", "dropout", "committee", "holdout_logits"})
+    return not needs.isdisjoint(
+        {"embeddings", "logits", "dropout", "committee", "holdout_logits", "crossfit"}
+    )
 
 
 def most(needs: frozenset[Need], classes: int) -> int | None:
@@ -179,6 +181,17 @@ def _committee(given: Material, labeled: Predictions, told: Told) -> Arrays:
         _generator(given, "committee"),
     )
     return {"committee": found}
+
+
+def _crossfit(given: Material, labeled: Predictions, told: Told) -> Arrays:
+    found, unseen = heads.crossfit(
+        given.pool.embeddings,
+        labeled.embeddings,
+        given.labels,
+        given.model.architecture.classes,
+        _generator(given, "crossfit"),
+    )
+    return {"crossfit": found, "labeled_crossfit": unseen}
 
 
 # -- from further passes -----------------------------------------------------------------------
@@ -274,6 +287,7 @@ _SIGNALS: Mapping[Need, Callable[[Material, Predictions | None, Told], Arrays]] 
     "holdout_logits": _holdout_logits,
     "dropout": _dropout,
     "committee": _committee,
+    "crossfit": _crossfit,
     "history": _history,
     "inner_history": _inner_history,
     "augmented": _augmented,
@@ -282,5 +296,5 @@ _SIGNALS: Mapping[Need, Callable[[Material, Predictions | None, Told], Arrays]] 
     "flip_distance": _flip_distance,
 }
 _FROM_LABELED: frozenset[Need] = frozenset(
-    {"embeddings", "labeled_probabilities", "dropout", "committee"}
+    {"embeddings", "labeled_probabilities", "dropout", "committee", "crossfit"}
 )
