@@ -90,7 +90,7 @@ class RoundResult:
     """(P,) int64."""
     suggestions: np.ndarray
     """(len(selection), C) float32 probabilities of the selected items; of those that have a
-    label, by heads that have not seen it."""
+    label, by a model that has not seen it."""
     questions: np.ndarray
     """(Q, C) float32 probabilities of the items in question_ids."""
     model: Model

@@ -1,4 +1,4 @@
-"""Owns small heads on the embeddings of a trained network: dropout, committees, cross-fits.
+"""Owns small heads on the embeddings of a trained network: dropout passes and committees.
 
 P candidates, L labeled items, D embedding width, K passes or members, C classes. Everything
 runs on embeddings, so K opinions cost K small products and not K passes of the network.
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from alcore.learner import device as devices
 
-PASSES, MEMBERS, FOLDS = 20, 5, 5
+PASSES, MEMBERS = 20, 5
 _RATE = 0.5
 """Share of the embedding that is dropped."""
 _STEPS = 150
@@ -76,52 +76,6 @@ def committee(
     layer and weights of its own; all are fitted at the same time. Query by committee: Seung,
     Opper & Sompolinsky 1992; bootstraps as in query by bagging, Abe & Mamitsuka 1998.
     """
-
-    def bags() -> Tensor:
-        return torch.randint(len(labels), (members, len(labels)), generator=generator)
-
-    return _fitted(labeled, labels, classes, members, bags, generator)(embeddings)
-
-
-@devices.on_threads(1)
-def crossfit(
-    embeddings: np.ndarray,
-    labeled: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
-    generator: torch.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities (P, C) and (L, C) float32 of heads that each miss a fold of labels.
-
-    embeddings (P, D), labeled (L, D), labels (L,) int64. A labeled item is judged by the head
-    that has not seen its label, a candidate by the mean of all. Folds are as even over the
-    classes as can be. The heads are those of a committee.
-    """
-    folds = max(2, min(FOLDS, len(labels)))
-    order = torch.randperm(len(labels), generator=generator)
-    order = order[torch.from_numpy(labels)[order].argsort(stable=True)]
-    fold = torch.empty(len(labels), dtype=torch.int64)
-    fold[order] = torch.arange(len(labels)) % folds
-
-    def bags() -> Tensor:
-        # Folds differ in size by one: the longer rest leaves one of its labels out.
-        size = int((len(labels) - torch.bincount(fold, minlength=folds)).min())
-        return torch.stack([order[fold[order] != k][:size] for k in range(folds)])
-
-    said = _fitted(labeled, labels, classes, folds, bags, generator)
-    unseen = said(labeled)[np.arange(len(labels)), fold.numpy()]
-    return said(embeddings).mean(axis=1), unseen
-
-
-def _fitted(
-    labeled: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
-    members: int,
-    draw_bags: Callable[[], Tensor],
-    generator: torch.Generator,
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Fit K heads to bags (K, n) of labeled rows; return what they say of embeddings (P, D)."""
     inputs, targets = torch.from_numpy(labeled), torch.from_numpy(labels)
     mean, spread = inputs.mean(dim=0), inputs.std(dim=0, correction=0)
     # A feature that is the same in all labeled items may not explode elsewhere.
@@ -134,26 +88,22 @@ def _fitted(
     )
     last_bias = torch.zeros(members, 1, classes, requires_grad=True)
     optimizer = torch.optim.AdamW([first, first_bias, last, last_bias], 3e-3, weight_decay=0.05)
-    bags = draw_bags()
+    bags = torch.randint(len(inputs), (members, len(inputs)), generator=generator)
 
     def logits(x: Tensor) -> Tensor:  # (K or 1, n, D) -> (K, n, C)
         return (x @ first + first_bias).relu() @ last + last_bias
 
     for _ in range(_STEPS):
-        rows = bags[:, _draw(bags.shape[1], generator)]
+        rows = bags[:, _draw(len(inputs), generator)]
         found = logits(inputs[rows])
         _descend(optimizer, functional.cross_entropy(found.flatten(0, 1), targets[rows].flatten()))
-
-    def said(embeddings: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return _opinions(
-                embeddings,
-                members,
-                classes,
-                lambda x: logits(((x - mean) / spread)[None]).transpose(0, 1),
-            )
-
-    return said
+    with torch.no_grad():
+        return _opinions(
+            embeddings,
+            members,
+            classes,
+            lambda x: logits(((x - mean) / spread)[None]).transpose(0, 1),
+        )
 
 
 def _draw(count: int, generator: torch.Generator) -> Tensor:

@@ -80,10 +80,9 @@ class Signals:
     holdout_logits: np.ndarray | None = None
     """(M, C) float32, for ranks only: nothing is ever trained on the holdout."""
     crossfit: np.ndarray | None = None
-    """(P, C) float32, the mean of heads that each learned without a fold of the labels."""
+    """(P, C) float32, the mean of models that each learned without a fold of the labels."""
     labeled_crossfit: np.ndarray | None = None
-    """(L, C) float32, each item by the head that learned without its label. The embeddings
-    below the heads did see the label, so that a wrong one looks somewhat too right."""
+    """(L, C) float32, each item by the model that learned without its label."""
 
     def take(self, rows: np.ndarray) -> Signals:
         """Return the signals of some candidates; what is about other items stays."""
