@@ -112,7 +112,11 @@ def test_every_strategy_runs_live_and_never_selects_labeled_or_holdout_items(nam
     )
     result = rounds.run_round(given, quiet)
     chosen = result.selection.item_ids.tolist()
-    assert sorted(chosen) == sorted(an_input(30).candidate_ids.tolist())
+    free, known = set(an_input(30).candidate_ids.tolist()), set(given.labeled_ids.tolist())
+    assert len(set(chosen)) == len(chosen) == len(free)
+    assert set(chosen) <= (free | known if strategies.get(name).asks_again else free)
+    for item, origin in zip(chosen, result.selection.origins, strict=True):
+        assert (origin == "relabel") == (item in known)
     assert result.candidate_ids.tolist() == an_input(30).candidate_ids.tolist()
 
 
