@@ -61,6 +61,8 @@ class RoundInput:
     threads: int
     question_ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     """(Q,) items to predict for people only: neither candidates nor measured on."""
+    votes: np.ndarray | None = None
+    """(L, annotators) int64 class position that each gave of labeled_ids, -1 for none."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class RoundResult:
     candidate_predicted: np.ndarray
     """(P,) int64."""
     suggestions: np.ndarray
-    """(len(selection), C) float32 probabilities of the selected items."""
+    """(len(selection), C) float32 probabilities of the selected items; of those that have a
+    label, by a model that has not seen it."""
     questions: np.ndarray
     """(Q, C) float32 probabilities of the items in question_ids."""
     model: Model
@@ -161,10 +164,10 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
                 min(_wanted(given), len(looked)),
                 generator(given.seed, given.round_number, "select"),
                 given.strategy_options,
-                Context(given.class_names, given.labels, given.round_number),
+                Context(given.class_names, given.labels, given.round_number, given.votes),
                 given.batch_size,
             )
-            suggestions = pool.probabilities[np.searchsorted(both, selection.item_ids)]
+            suggestions = _suggestions(selection, both, pool, found)
             batch = _classes(suggestions[: given.batch_size])
             bar.phase("select")(1.0)
     return RoundResult(
@@ -262,6 +265,18 @@ def _looked_at(given: RoundInput, needs: frozenset[Need], ids: np.ndarray) -> np
         return ids
     rng = generator(given.seed, given.round_number, "subset")
     return ids[np.sort(rng.choice(len(ids), max(most, _wanted(given)), replace=False))]
+
+
+def _suggestions(
+    selection: Selection, ids: np.ndarray, pool: inference.Predictions, found: signals.Signals
+) -> np.ndarray:
+    chosen = selection.item_ids
+    again = np.isin(chosen, found.labeled_ids)
+    suggestions = np.empty((len(chosen), pool.probabilities.shape[1]), np.float32)
+    suggestions[~again] = pool.probabilities[np.searchsorted(ids, chosen[~again])]
+    if again.any():
+        suggestions[again] = found.labeled_crossfit[_Rows(found.labeled_ids)(chosen[again])]
+    return suggestions
 
 
 def _stop_signals(

@@ -7,19 +7,21 @@ import time
 import uuid
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from made import BY_HAND, Tab, labels_of, project
 from sqlalchemy import select, text, update
+from trained import add_round
 
 from alcore.config import HoldoutRule, ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.training import swap_queue
 from alcore.records import Lease
 from alcore.services import labeling, projects
-from alcore.store import Store, jobs, queue
+from alcore.store import Store, jobs, labels, queue, rounds
 from alcore.store import items as stored_items
 from alcore.store import projects as stored_projects
 from alcore.store.tables import annotator, item, label_event, lease
@@ -296,6 +298,79 @@ def test_a_changed_answer_replaces_the_old_one_and_its_undo_brings_it_back(store
     assert labels_of(store, tab.project_id) == {image.item_id: tab.classes[1]}
     tab.undo(key)
     assert labels_of(store, tab.project_id) == {image.item_id: tab.classes[0]}
+
+
+def ask_again(store: Store, project_id: int, item_ids: list[int]) -> None:
+    """Publish a round that asks about labeled items again."""
+    made = add_round(store, project_id, 0.9, holdout_ids=range(10), files=False)
+    with store.write() as connection:
+        round_id = rounds.latest(connection, project_id).id
+        rows = [
+            {"item_id": i, "score": 0.9, "reason": "labeled cat, but the model says dog (0.91)",
+             "origin": "relabel", "suggestion": [0.09, 0.91]}
+            for i in item_ids
+        ]  # fmt: skip
+        there = stored_projects.get(connection, project_id)
+        swap_queue(connection, there, rows, round_id, made.number)
+
+
+def test_a_labeled_image_is_asked_again_once_in_a_ranking(store: Store) -> None:
+    ana = Tab(store, project(store, 6))
+    image = ana.next()
+    ana.answer(image, 0)
+    ask_again(store, ana.project_id, [image.item_id])
+    ben = Tab(store, ana.project_id, "Ben")
+    again = ben.next()
+    assert (again.item_id, again.origin) == (image.item_id, "relabel")
+    told = labeling.why(store, ana.project_id, again.item_id)
+    assert told["reason"] == "labeled cat, but the model says dog (0.91)"
+    assert told["strategy"] == "margin"
+    key = ben.answer(again, 1)
+    assert labels_of(store, ana.project_id) == {image.item_id: ana.classes[1]}
+    assert origins(store)[image.item_id] == "relabel"
+    assert (ana.status()["labels"], ana.status()["unlabeled"]) == (1, 5)
+    left = [lease.item_id for lease in ana.claim(6).leases]
+    assert image.item_id not in left and len(left) == 5
+    ben.undo(key)
+    assert labels_of(store, ana.project_id) == {image.item_id: ana.classes[0]}
+
+
+def test_a_label_changed_since_the_ranking_is_not_asked_again(store: Store) -> None:
+    ana = Tab(store, project(store, 6))
+    image = ana.next()
+    ana.answer(image, 0)
+    ask_again(store, ana.project_id, [image.item_id])
+    ana.answer(ana.revisit(image.item_id)[0], 1)
+    assert ana.next().item_id != image.item_id
+
+
+def test_a_late_answer_to_a_question_asked_again_counts_while_it_is_open(store: Store) -> None:
+    ana = Tab(store, project(store, 6))
+    image = ana.next()
+    ana.answer(image, 0)
+    ask_again(store, ana.project_id, [image.item_id])
+    late = ana.next()
+    labeling.release(store, ana.client, [late.token])
+    ana.answer(late, 1)
+    assert labels_of(store, ana.project_id) == {image.item_id: ana.classes[1]}
+    assert origins(store)[image.item_id] == "relabel"
+    with pytest.raises(LeaseExpired, match="answered this image meanwhile"):
+        ana.answer(late, 0)
+
+
+def test_votes_are_last_answers_and_a_second_look_is_a_vote_of_its_own(store: Store) -> None:
+    ana = Tab(store, project(store, 6))
+    image, other = ana.claim(2).leases
+    ana.answer(image, 0)
+    ana.answer(other, 1)
+    ana.answer(ana.revisit(image.item_id)[0], 1)
+    ask_again(store, ana.project_id, [image.item_id])
+    ana.answer(ana.next(), 0)
+    ids = np.array([other.item_id, image.item_id])
+    with store.read() as connection:
+        votes = labels.votes(connection, ana.project_id, ids)
+    cat, dog = ana.classes
+    assert votes.tolist() == [[dog, -1], [dog, cat]]
 
 
 def test_an_image_that_somebody_holds_cannot_be_revisited(store: Store) -> None:

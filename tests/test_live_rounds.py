@@ -6,12 +6,13 @@ import time
 import uuid
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from alcore import strategies
 from alcore.config import ProjectSettings, RetrainRule
 from alcore.services import labeling, projects, training
-from alcore.store import Store, items, queue
+from alcore.store import Store, items, labels, queue
 
 CLASSES = [str(n) for n in range(10)]
 SETTINGS = ProjectSettings(resolution=8, baseline=False, retrain=RetrainRule(automatic=False))
@@ -67,6 +68,49 @@ def digits(store: Store) -> int:
     return made
 
 
+def test_labels_that_are_wrong_are_asked_again_and_can_be_mended(store: Store) -> None:
+    settings = replace(SETTINGS, strategy="label or relabel")
+    made = projects.create(store, "flipped", {"kind": "digits"}, "answer key", settings)
+    projects.import_now(store, made, 1)
+    with store.read() as connection:
+        ids, classes = items.answer_key(connection, made)
+    true = dict(zip(ids.tolist(), classes.tolist(), strict=True))
+    following = dict(zip(np.unique(classes).tolist(), np.roll(np.unique(classes), 1), strict=True))
+    wrong = set(ids[::10].tolist())
+    said = {i: int(following[c]) if i in wrong else c for i, c in true.items()}
+    answer(store, made, 120, said)
+    training.train_now(store, made, 1)
+    with store.read() as connection:
+        before = dict(zip(*(a.tolist() for a in items.labeled(connection, made)), strict=True))
+        rows = [queue.entry(connection, made, i) for i in queue.queued(connection, made)]
+    flipped = wrong & set(before)
+    again = [row for row in sorted(rows, key=lambda r: r["rank"]) if row["origin"] == "relabel"]
+    first = {row["item_id"] for row in again[: len(flipped)]}
+    chance = len(flipped) ** 2 / len(before)
+    print(
+        f"{len(first & flipped)} of {len(flipped)} flipped among the first; {chance:.1f} by chance"
+    )
+    assert len(first & flipped) >= 2 * chance + 1
+
+    me = labeling.annotator(store, "ben").id
+    while True:
+        (lease,) = labeling.claim(store, made, me, "tab", 1).leases
+        if lease.origin == "relabel":
+            break
+    assert labeling.why(store, made, lease.item_id)["reason"].startswith("labeled ")
+    mended = next(c for c in true.values() if c != before[lease.item_id])
+    key = uuid.uuid4().hex
+    labeling.answer(
+        store, made, me, key=key, client="tab", token=lease.token, item_id=lease.item_id,
+        kind="label", class_id=mended, seconds=1.0, client_time=None, suggestion_shown=False,
+    )  # fmt: skip
+    with store.read() as connection:
+        after = dict(zip(*(a.tolist() for a in items.labeled(connection, made)), strict=True))
+        votes = labels.votes(connection, made, np.array([lease.item_id]))
+    assert after == before | {lease.item_id: mended}
+    assert sorted(votes[votes >= 0].tolist()) == sorted([before[lease.item_id], mended])
+
+
 @pytest.mark.parametrize("name", [strategy.name for strategy in strategies.all()])
 def test_every_strategy_fills_the_queue_of_a_live_project(
     store: Store, digits: int, name: str
@@ -80,7 +124,9 @@ def test_every_strategy_fills_the_queue_of_a_live_project(
         queued = queue.queued(connection, digits)
         rows = [queue.entry(connection, digits, item) for item in queued]
     assert len(queued) == 200
-    assert queued <= unlabeled
+    asked_again = {row["item_id"] for row in rows if row["origin"] == "relabel"}
+    assert queued - asked_again <= unlabeled and not asked_again & unlabeled
+    assert strategies.get(name).asks_again or not asked_again
     assert all(row["reason"] for row in rows)
     (image, *_) = labeling.claim(store, digits, labeling.annotator(store, "b").id, name, 1).leases
     told = labeling.why(store, digits, image.item_id)

@@ -102,6 +102,8 @@ def test_every_signal_has_its_shape_and_is_finite(found: Signals) -> None:
         "reconstruction_loss": (p,),
         "flip_distance": (p,),
         "holdout_logits": (len(HOLDOUT), c),
+        "crossfit": (p, c),
+        "labeled_crossfit": (n, c),
     }
     assert {name: getattr(found, name).shape for name in shapes} == shapes
     assert set(shapes) == {name for name, value in vars(found).items() if value is not None}

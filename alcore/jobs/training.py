@@ -72,6 +72,7 @@ def run_training(running: Running) -> None:
         questions = items.unanswered_holdout(connection, project_id)
         previous = rounds.latest(connection, project_id)
         number = rounds.next_number(connection, project_id)
+        votes = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
     running.note({"last_event": last_event, "model": number})
 
@@ -101,6 +102,7 @@ def run_training(running: Running) -> None:
             previous_stop=before,
             threads=running.threads,
             question_ids=questions,
+            votes=_positions(votes, position),
         ),
         running.report,
     )
@@ -153,6 +155,14 @@ def run_training(running: Running) -> None:
         if project.has_key and settings.baseline:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
+
+
+def _positions(votes: np.ndarray, position: Mapping[int, int]) -> np.ndarray:
+    """Turn class ids, -1 for none, into class positions of the same shape."""
+    found = np.full(votes.shape, -1, np.int64)
+    for class_id, place in position.items():
+        found[votes == class_id] = place
+    return found
 
 
 def selection_rows(result: Any) -> list[dict[str, Any]]:

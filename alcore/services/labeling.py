@@ -245,6 +245,7 @@ def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
         found = {"origin": "random", "reason": "drawn at random", "score": None} | {
             "suggestion": found and found["suggestion"]
         }
+    by_model = found["origin"] in ("query", "relabel")
     suggestion = None
     if found["suggestion"] is not None:
         ranked = sorted(
@@ -253,7 +254,7 @@ def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
         )
         suggestion = [{"class": c.id, "p": p} for p, c in ranked[:5]]
     return {
-        "strategy": latest.strategy if latest and found["origin"] == "query" else found["origin"],
+        "strategy": latest.strategy if latest and by_model else found["origin"],
         "reason": found["reason"],
         "score": found["score"],
         "model": latest.number if latest and found["origin"] != "cold start" else None,
@@ -346,7 +347,9 @@ def _lease_for_answer(
         return found[0]
     if found is not None and found[0].expires_at > now:
         raise LeaseExpired("somebody else has this image by now; your answer was not used")
-    if labels.answered(connection, item_id):
+    if labels.answered(connection, item_id) and not queue.asked_again(
+        connection, project_id, item_id
+    ):
         raise LeaseExpired("somebody else answered this image meanwhile; yours was not used")
     return None
 

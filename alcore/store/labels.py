@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
@@ -147,6 +148,37 @@ def history(
         .limit(n)
     )
     return [(_event(row), row.content_hash) for row in rows]
+
+
+def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.ndarray:
+    """Read what each annotator said of items (L,): (L, annotators) int64 class ids, -1 for none.
+
+    Their last answer that was not undone; an unsure one is none. An answer to a question that a
+    ranking asked again is a second look and has a column of its own, so that a person who is
+    alone can confirm a label.
+    """
+    second = (label_event.c.origin == "relabel") & label_event.c.round_id.is_not(None)
+    rows = connection.execute(
+        select(
+            label_event.c.item_id,
+            label_event.c.annotator_id * 2 + second,
+            func.coalesce(label_event.c.class_id, -1),
+        )
+        .where(
+            label_event.c.project_id == project_id,
+            label_event.c.kind.in_(("label", "import", "unsure")),
+            _not_undone,
+        )
+        .order_by(label_event.c.id)
+    ).all()
+    said = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3)
+    said = said[np.isin(said[:, 0], item_ids)]
+    voters, column = np.unique(said[:, 1], return_inverse=True)
+    order = np.argsort(item_ids)
+    place = order[np.searchsorted(item_ids, said[:, 0], sorter=order)]
+    found = np.full((len(item_ids), len(voters)), -1, np.int64)
+    found[place, column] = said[:, 2]  # of several, the last stays
+    return found
 
 
 def counts_since(connection: Connection, project_id: int, since: float) -> dict[int, int]:

@@ -30,7 +30,8 @@ _CLAIM = text(
     FROM queue_item q
     WHERE q.project_id = :project AND q.ranking = :ranking
       AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now)
-      AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id)
+      AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id
+                      AND (q.origin <> 'relabel' OR a.event_id > :known))
       AND (SELECT count(*) FROM label_event s WHERE s.item_id = q.item_id AND s.kind = 'skip'
            AND s.annotator_id = :annotator
            AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = s.id)) < :skips
@@ -96,7 +97,10 @@ def queued(connection: Connection, project_id: int) -> set[int]:
 def extend(
     connection: Connection, project_id: int, items: Sequence[tuple[int, Origin]], reason: str
 ) -> None:
-    """Append items that are not queued yet, and drop those that are answered."""
+    """Append items that are not queued yet, and drop those that are answered.
+
+    Those that are asked again stay: their old answers do not tell whether they are open.
+    """
     number, _ = projects.ranking(connection, project_id)
     first = connection.execute(
         select(func.coalesce(func.max(queue_item.c.rank), -1) + 1).where(
@@ -107,6 +111,7 @@ def extend(
         delete(queue_item).where(
             queue_item.c.project_id == project_id,
             queue_item.c.ranking == number,
+            queue_item.c.origin != "relabel",
             queue_item.c.item_id.in_(select(answer.c.item_id)),
         )
     )
@@ -137,7 +142,9 @@ def claim(
 ) -> list[Lease]:
     """Lease up to n items to one browser tab, in the order of the queue.
 
-    Skips items that anybody holds, that are answered, or that this annotator skipped twice.
+    Skips items that anybody holds, that are answered, or that this annotator skipped twice. An
+    item that is asked again counts as answered from its first answer that the ranking's model
+    did not know.
     """
     ranking, ranked_by = projects.ranking(connection, project_id)
     who = {"project": project_id, "annotator": annotator_id}
@@ -149,6 +156,7 @@ def claim(
             "client": client,
             "expires": expires_at,
             "round": ranked_by,
+            "known": _known(connection, ranked_by),
             "ranking": ranking,
             "now": now,
             "skips": SKIPS_TO_OTHERS,
@@ -266,6 +274,31 @@ def entry(connection: Connection, project_id: int, item_id: int) -> dict[str, An
         .limit(1)
     ).one_or_none()
     return row and dict(row._mapping)
+
+
+def asked_again(connection: Connection, project_id: int, item_id: int) -> bool:
+    """Tell whether the queue served now asks about an answered item again and still waits."""
+    number, ranked_by = projects.ranking(connection, project_id)
+    row = connection.execute(
+        select(queue_item.c.item_id)
+        .join(answer, answer.c.item_id == queue_item.c.item_id)
+        .where(
+            queue_item.c.project_id == project_id,
+            queue_item.c.ranking == number,
+            queue_item.c.item_id == item_id,
+            queue_item.c.origin == "relabel",
+            answer.c.event_id <= _known(connection, ranked_by),
+        )
+    ).first()
+    return row is not None
+
+
+def _known(connection: Connection, ranked_by: int | None) -> int:
+    """Read the newest event that the model behind a ranking knows, 0 without a model."""
+    return (
+        connection.execute(select(round_.c.last_event).where(round_.c.id == ranked_by)).scalar()
+        or 0
+    )
 
 
 def _leases(condition: Any, ranking: int) -> Any:

@@ -43,6 +43,7 @@ from alcore.strategies.inner_history_forest import INNER_HISTORY_FOREST
 from alcore.strategies.k_center import K_CENTER
 from alcore.strategies.k_means import K_MEANS
 from alcore.strategies.k_means_plus_plus import K_MEANS_PLUS_PLUS
+from alcore.strategies.label_or_relabel import LABEL_OR_RELABEL
 from alcore.strategies.learning_loss import LEARNING_LOSS
 from alcore.strategies.least_confidence import LEAST_CONFIDENCE
 from alcore.strategies.margin import MARGIN
@@ -108,6 +109,7 @@ _REGISTRY: Mapping[str, Strategy] = {
         INNER_HISTORY_FOREST,
         DISPERSION,
         CONSISTENCY,
+        LABEL_OR_RELABEL,
         MIXED,
         DIVERSIFIED,
         STOCHASTIC,
@@ -162,6 +164,8 @@ def _unfit(option: Option, strategy: Strategy) -> str:
     """Return why a strategy cannot be the value of an option; empty where it can."""
     if any(o.kind == "strategy" for o in strategy.options):
         return "itself is made of strategies"
+    if strategy.asks_again:
+        return "asks about labeled images too"
     return "has no score of its own" if option.scored and strategy.score is None else ""
 
 
@@ -205,6 +209,8 @@ def select(
     batch: int | None = None,
 ) -> Selection:
     """Pick k of the candidates (P,) int64; the first `batch` of them (all k by default) matter.
+
+    A strategy that asks again may pick labeled items instead of some of them.
 
     Where the strategy has the prefix property, the first j picks are its picks for j. Where not,
     it picks `batch`, and the rest of the queue, asked only while the next model is late, comes

@@ -32,8 +32,10 @@ Need = Literal[
     "reconstruction_loss",
     "flip_distance",
     "holdout_logits",
+    "crossfit",
 ]
-"""Fields of Signals; "embeddings", "history" and "inner_history" bring the labeled ones along."""
+"""Fields of Signals; "embeddings", "history", "inner_history" and "crossfit" bring the labeled
+ones along."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,10 @@ class Signals:
     """(P,) float32 size of the smallest change that flips the class; NaN where not computed."""
     holdout_logits: np.ndarray | None = None
     """(M, C) float32, for ranks only: nothing is ever trained on the holdout."""
+    crossfit: np.ndarray | None = None
+    """(P, C) float32, the mean of models that each learned without a fold of the labels."""
+    labeled_crossfit: np.ndarray | None = None
+    """(L, C) float32, each item by the model that learned without its label."""
 
     def take(self, rows: np.ndarray) -> Signals:
         """Return the signals of some candidates; what is about other items stays."""
@@ -100,7 +106,8 @@ class Context:
     """(L,) int64 class positions of the labels so far."""
     round_number: int
     votes: np.ndarray | None = None
-    """(L, annotators) int64 class position that each gave, -1 for none."""
+    """(L, annotators) int64 class position that each gave, -1 for none. A second look that a
+    ranking asked for counts as one more annotator's."""
 
     @property
     def labels_per_class(self) -> np.ndarray:
@@ -188,6 +195,8 @@ class Strategy:
     reason: Reason | None = None
     """Comes with `score`."""
     cost: Cost = one_pass
+    asks_again: bool = False
+    """Its picks may be ids of `signals.labeled_ids` too, with origin "relabel"."""
     defaults: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:

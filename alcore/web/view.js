@@ -72,7 +72,7 @@ const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`.rep
 
 function whyText(why) {
   const reason = sentence(why.reason || why.origin);
-  if (why.origin !== "query") return reason;
+  if (!["query", "relabel"].includes(why.origin)) return reason;
   return `${reason} Strategy ${why.strategy}${why.model == null ? "" : `, model ${why.model}`}.`;
 }
 

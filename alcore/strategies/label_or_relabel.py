@@ -1,0 +1,148 @@
+"""Owns label-or-relabel: new images and labels in doubt on one scale, lowest quality first.
+
+P candidates, L labeled items, C classes, J annotators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alcore import acquisition
+from alcore.records import Selection
+from alcore.strategies.contract import Context, Signals, Strategy, check_count
+
+ENOUGH = 20
+"""Items with two opinions from which on annotators are compared with each other."""
+_LEAST = 1e-4
+"""The smallest weight, and the smallest error that others are compared with."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What an opinion weighs."""
+
+    model: float
+    annotators: np.ndarray
+    """(J,) float64."""
+    agreement: float | None
+    """How often a label agrees with the one in force; None until it can be told."""
+
+
+def trust(votes: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> Trust:
+    """Weigh the model and the annotators by items with two opinions; all 1 while there are few.
+
+    votes (L, J), labels and predicted (L,), all int64 classes; -1 for no vote. A weight is
+    1 − error / error of always naming the most frequent class: for an annotator against the
+    others' votes, for the model against the labels in force, times the root of the votes per
+    item. Goh, Tkachenko & Mueller 2022 (CROWDLAB).
+    """
+    given = votes >= 0
+    twice = given.sum(axis=1) > 1
+    if twice.sum() < ENOUGH:
+        return Trust(1.0, np.ones(votes.shape[1]), None)
+    shown, there, truth = votes[twice], given[twice], labels[twice]
+    usual = max(_LEAST, 1 - np.bincount(truth).max() / len(truth))
+    met = np.zeros(votes.shape[1])
+    same = np.zeros(votes.shape[1])
+    for j in range(votes.shape[1]):
+        rows = there[:, j]
+        others = there[rows].sum(axis=1) - 1
+        met[j] = others.sum()
+        same[j] = (shown[rows] == shown[rows, j, None]).sum() - rows.sum()
+    errors = 1 - same[met > 0] / met[met > 0]
+    annotators = np.full(votes.shape[1], np.nan)
+    annotators[met > 0] = np.maximum(_LEAST, 1 - errors / usual)
+    annotators[met == 0] = annotators[met > 0].mean()
+    model = max(_LEAST, 1 - np.mean(predicted[twice] != truth) / usual)
+    agreeing = ((shown == truth[:, None]) & there).sum(axis=1) / there.sum(axis=1)
+    return Trust(model * np.sqrt(given.sum(axis=1).mean()), annotators, float(agreeing.mean()))
+
+
+def unlabeled_quality(probabilities: np.ndarray, weights: Trust) -> np.ndarray:
+    """Return the quality (P,) of what the model says of new images, from (P, C)."""
+    mean = weights.annotators.mean() if len(weights.annotators) else 1.0
+    sure, even = probabilities.max(axis=1), 1 / probabilities.shape[1]
+    return (weights.model * sure + mean * even) / (weights.model + mean)
+
+
+def labeled_quality(
+    probabilities: np.ndarray, labels: np.ndarray, votes: np.ndarray, weights: Trust
+) -> np.ndarray:
+    """Return the quality (L,) of labels in force; probabilities (L, C), votes (L, J).
+
+    A vote says of the label how likely it is: Q where it agrees, (1 − Q) / (C − 1) else. Until
+    annotators can be compared, a lone vote says no more than the model, and Q is 1 of others.
+    """
+    classes = probabilities.shape[1]
+    model = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    agreement = 1.0 if weights.agreement is None else weights.agreement
+    said = np.where(votes == labels[:, None], agreement, (1 - agreement) / (classes - 1))
+    if weights.agreement is None:
+        said = np.where((votes >= 0).sum(axis=1, keepdims=True) > 1, said, model[:, None])
+    counted = (votes >= 0) * weights.annotators
+    mean = weights.annotators.mean() if len(weights.annotators) else 1.0
+    total = weights.model * model + mean / classes + (counted * said).sum(axis=1)
+    return total / (weights.model + mean + counted.sum(axis=1))
+
+
+def select(
+    signals: Signals,
+    candidates: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+    options: Mapping[str, Any],
+    context: Context,
+) -> Selection:
+    """Pick k of candidates and labeled items; score = 1 − quality, ties by rng.
+
+    A label in force is the consensus: the last answer. Without votes, each label is the vote of
+    one annotator. A label is not doubted where it is the only one of its class: no model could
+    have learned it elsewhere. Goh & Mueller 2023 (ActiveLab), without its temperature scaling.
+    """
+    check_count(k, candidates)
+    labels, asked = context.labels, signals.labeled_crossfit
+    votes = labels[:, None] if context.votes is None else context.votes
+    weights = trust(votes, labels, asked.argmax(axis=1))
+    new = 1 - unlabeled_quality(signals.crossfit, weights)
+    doubted = np.flatnonzero(context.labels_per_class[labels] > 1)
+    quality = labeled_quality(asked[doubted], labels[doubted], votes[doubted], weights)
+    scores = np.concatenate([new, 1 - quality])
+    ids = np.concatenate([candidates, signals.labeled_ids[doubted]]).astype(np.int64)
+    rows = acquisition.top_k(scores, k, rng)
+    again = rows >= len(candidates)
+    reasons = []
+    for row in rows.tolist():
+        if row < len(candidates):
+            reasons.append(_new(signals.crossfit[row], context))
+        else:
+            place = doubted[row - len(candidates)]
+            reasons.append(_again(asked[place], int(labels[place]), context))
+    origins = tuple("relabel" if known else "query" for known in again)
+    return Selection(ids[rows], scores[rows].astype(np.float64), tuple(reasons), origins)
+
+
+def _new(probabilities: np.ndarray, context: Context) -> str:
+    guess = int(probabilities.argmax())
+    return f"new, perhaps {context.class_names[guess][:40]} ({probabilities[guess]:.2f})"
+
+
+def _again(probabilities: np.ndarray, label: int, context: Context) -> str:
+    guess = int(probabilities.argmax())
+    names = [context.class_names[i][:20] for i in (label, guess)]
+    if guess == label:
+        return f"labeled {names[0]}, and the model is not sure ({probabilities[guess]:.2f})"
+    return f"labeled {names[0]}, but the model says {names[1]} ({probabilities[guess]:.2f})"
+
+
+LABEL_OR_RELABEL = Strategy(
+    name="label or relabel",
+    sentence="New images and labels that look wrong, whichever an answer would help more.",
+    paper="Goh & Mueller 2023 (ActiveLab)",
+    needs=frozenset({"crossfit"}),
+    select=select,
+    asks_again=True,
+)
