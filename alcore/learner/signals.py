@@ -22,12 +22,10 @@ from alcore.learner.learning_loss import LossModule
 from alcore.learner.networks import NETWORKS
 from alcore.learner.training import LearnerSettings
 from alcore.strategies import Need, Signals
+from alcore.strategies.costs import EXTRA, SUBSET
 
 VIEWS = 4
 FOLDS = 3
-_SUBSET = 10_000
-"""Candidates looked at where each costs further passes of a network. Yoo & Kweon 2019 take the
-top of a random subset of this size because the top of a whole pool is full of near-duplicates."""
 _SUBSET_FOR: frozenset[Need] = frozenset(
     {"history", "inner_history", "augmented", "predicted_loss", "reconstruction_loss"}
 )
@@ -35,17 +33,6 @@ _MOST_VALUES = 2**26
 """Probabilities (P, K, C) of several opinions that may exist: 256 MB."""
 _SHORTLIST = 300
 """Candidates, those of smallest margin, whose flip distance is computed."""
-
-_PASSES: Mapping[Need, float] = {
-    "history": 6.0,
-    "inner_history": 6.0,
-    "augmented": 4.0,
-    "predicted_loss": 1.0,
-    "reconstruction_loss": 2.0,
-    "flip_distance": 4.0,
-    "crossfit": 6.0,
-}
-"""About how many passes over the pool a signal is worth; for progress, not for science."""
 
 Told = Callable[[float], None]
 Arrays = dict[str, np.ndarray]
@@ -103,15 +90,16 @@ def most(needs: frozenset[Need], classes: int) -> int | None:
     """Return how many candidates are looked at, at most; None for no limit."""
     limits = []
     if not needs.isdisjoint(_SUBSET_FOR):
-        limits.append(_SUBSET)
+        limits.append(SUBSET)
     opinions = {"dropout": heads.PASSES, "committee": heads.MEMBERS}
     limits += [max(1, _MOST_VALUES // (k * classes)) for n, k in opinions.items() if n in needs]
     return min(limits, default=None)
 
 
 def passes(needs: frozenset[Need]) -> float:
-    """Return about how many further passes over the pool these signals are worth."""
-    return sum(_PASSES.get(need, 0.0) for need in needs)
+    """Return about how many further passes over the pool these signals are worth, for progress."""
+    costly = [EXTRA[need] for need in needs if need in EXTRA]
+    return sum(over_the_pool + images / SUBSET for over_the_pool, images, _ in costly)
 
 
 def gather(needs: frozenset[Need], given: Material, told: Told) -> Signals:

@@ -23,12 +23,14 @@ EXTRA: Mapping[Need, tuple[float, int, float]] = MappingProxyType(
         "flip_distance": (0.0, 5_000, 0.1),
         "dropout": (0.0, 0, 0.1),
         "committee": (0.0, 0, 0.15),
+        "crossfit": (3.0, 120_000, 0.0),
     }
 )
 """What signals cost: passes of the network over the items that they look at, images passed
 besides, whatever the pool, and seconds besides."""
 SUBSET = 10_000
-"""Signals with passes of their own look at no more items than this."""
+"""Signals with passes of their own look at no more candidates than this. Yoo & Kweon 2019 take the
+top of a random subset of this size because the top of a whole pool is full of near-duplicates."""
 PIXEL = 4e-7
 """Seconds of one pass per pixel of an image's area."""
 
