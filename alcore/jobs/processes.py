@@ -59,11 +59,14 @@ class Worker:
         """End the process at once, whatever it does; the next work gets a new one."""
         if self._executor is None or self._pid is None:
             return
+        ended = True
         try:
             os.kill(self._pid.result(SPAWN), getattr(signal, "SIGKILL", signal.SIGTERM))
         except (ProcessLookupError, BrokenProcessPool):
             log.debug("the worker had ended by itself")
         except TimeoutError:
             log.warning("the worker did not come up within %s s", SPAWN)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+            ended = False
+        # Without waiting, the interpreter's own clean-up trips over the executor's closed pipe.
+        self._executor.shutdown(wait=ended, cancel_futures=True)
         self._executor = None
