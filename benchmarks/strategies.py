@@ -241,7 +241,7 @@ def main() -> None:
 
     made = {"probabilities", "embeddings", "dropout", "committee", "history", "augmented"}
     rows = []
-    print(f"{'strategy':22}{'library':17}{'N':>9}{'k':>6}{'wall s':>10}{'CPU s':>10}{'memory':>9}")
+    print(f"{'strategy':26}{'library':17}{'N':>9}{'k':>6}{'wall s':>10}{'CPU s':>10}{'memory':>9}")
     for strategy in strategies.all():
         name, needs = strategy.name, strategies.needed(strategy.name, {})
         if (chosen.only and name not in chosen.only) or not needs <= made:
@@ -256,7 +256,7 @@ def main() -> None:
                         python, [library, theirs, n, k, *given], chosen.limit
                     )
                     rows.append({"strategy": name, "library": library, "n": n, "k": k, **found})
-                    line = f"{name:22}{library:17}{n:>9,}{k:>6,}"
+                    line = f"{name:26}{library:17}{n:>9,}{k:>6,}"
                     if "error" in found:
                         print(f"{line}  {found['error']}", flush=True)
                         continue
