@@ -98,7 +98,7 @@ def test_photographs_of_mixed_sizes_come_in_and_the_broken_one_is_listed(
     assert [Path(f.name).name for f in report.left_out] == ["broken.jpg"]
     page.get_by_role("tab", name="Images").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_test_id("stBaseButton-tertiary").filter(has_text="CSV").click()
     assert "broken.jpg" in Path(download.value.path()).read_text()
 
 
