@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import signal
 import sys
 import threading
 import time
@@ -285,9 +287,13 @@ def _work(runtime: Runtime, chosen: argparse.Namespace) -> int:
 
     over = threading.Event()
     if chosen.until_input_closes:
+        # Ctrl+C in a terminal reaches this process too; the app that started it says when to end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
         def wait_for_end() -> None:
-            sys.stdin.buffer.read()
+            # Not through sys.stdin, whose lock the interpreter wants when it ends.
+            while os.read(0, 1024):
+                pass
             over.set()
 
         threading.Thread(target=wait_for_end, daemon=True).start()
