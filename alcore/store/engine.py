@@ -10,10 +10,11 @@ from __future__ import annotations
 import importlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -21,6 +22,8 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from alcore.config import Workspace
 from alcore.errors import WorkspaceUnusable
 
+PATIENCE = 30.0
+"""Seconds to wait for another process's transaction."""
 _DISK_TROUBLE = ("full", "readonly", "disk I/O")
 _PATCHED = {(3, 44): 6, (3, 50): 7}
 
@@ -116,12 +119,25 @@ class Store:
         self._writer.dispose()
 
 
+def _set_journal(cursor: Any, mode: str, locked: type[Exception]) -> None:
+    """Set the journal mode; SQLite does not wait for a process that is just changing it too."""
+    until = time.monotonic() + PATIENCE
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] != mode:
+        try:
+            cursor.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+            return
+        except locked:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
 def _engine(workspace: Workspace, begin: str) -> Engine:
     module, wal = _sqlite()
     engine = create_engine(
         f"sqlite:///{workspace.database}",
         module=module,
-        connect_args={"timeout": 30.0},
+        connect_args={"timeout": PATIENCE},
         pool_size=8,
         max_overflow=16,
     )
@@ -130,8 +146,8 @@ def _engine(workspace: Workspace, begin: str) -> Engine:
     def configure(connection, _record) -> None:
         connection.isolation_level = None  # transactions begin where we say so
         cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout = 30000")
-        cursor.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'TRUNCATE'}")
+        cursor.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE:.0f}")
+        _set_journal(cursor, "wal" if wal else "truncate", module.OperationalError)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA recursive_triggers = ON")  # REPLACE deletes, and triggers refuse

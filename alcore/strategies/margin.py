@@ -21,9 +21,9 @@ def score(
 
 def reason(signals: Signals, row: int, score: float, context: Context) -> str:
     """Name the two classes and the gap between them."""
-    first, second = opinions.two_likeliest(signals.probabilities[row])
-    names = context.class_names
-    return f"margin {1 - score:.2f} between {names[first]} and {names[second]}"
+    p, names = signals.probabilities[row], context.class_names
+    first, second = opinions.two_likeliest(p)
+    return f"margin {p[first] - p[second]:.2f} between {names[first]} and {names[second]}"
 
 
 MARGIN = scored(
