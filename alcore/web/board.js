@@ -28,6 +28,7 @@ class Board {
     this.about = new About(this);
     this.zoom = new Zoom(this.part.stage, this.part.canvas, this.doButton("zoom"),
       this.stop.signal);
+    this.light = new Light(this.part, this.doButton("light"), data.project, this.stop.signal);
     this.search = new ClassSearch(this.part,
       (chosen, pressed) => this.#answer("label", chosen, pressed), this.stop.signal);
     this.update(data, choose);
@@ -46,7 +47,7 @@ class Board {
     this.data = data;
     this.choose = choose;
     this.delivery.freshTicket(data.ticket);
-    this.#setClasses(data.classes);
+    this.#setClasses(data.classes, data.keys);
     this.part.guidelines.hidden = !data.guidelines;
     say(this.part.guidetext, data.guidelines ?? "");
     this.root.dataset.annotator = data.annotator;
@@ -125,7 +126,7 @@ class Board {
         if (this.stop.signal.aborted) return;
         this.delivery.counted -= before;
         this.delivery.freshTicket(this.status.ticket);
-        this.#setClasses(this.status.classes);
+        this.#setClasses(this.status.classes, this.status.keys);
         this.root.dataset.model = this.status.model ?? "";
         if (this.status.ranking !== this.feed.ranking) {
           this.feed.ranked(this.status.ranking);
@@ -178,6 +179,8 @@ class Board {
       case "newer": return this.visits.step(1);
       case "accept": return this.#accept(pressed);
       case "zoom": return this.zoom.next();
+      case "light": return this.light.toggle();
+      case "plain": return this.light.reset();
       case "why": case "suggestion": return this.about.toggle(action.do);
       case "search": return this.search.open(this.classes);
       case "help": return openKeys(this.part.help, this.part.help.hidden);
@@ -251,6 +254,7 @@ class Board {
   #close() {
     if (!this.part.help.hidden) openKeys(this.part.help, false);
     else if (this.search.isOpen) this.search.close();
+    else if (this.light.isOpen) this.light.toggle(false);
     else if (this.visits.image) this.visits.end();
     else this.zoom.set(1);
   }
@@ -271,24 +275,25 @@ class Board {
   }
 
   // Old buttons stay where they are; new classes are appended.
-  #setClasses(classes) {
-    const sorted = [...classes].sort((a, b) => a.position - b.position);
-    const same = sorted.length === this.classes.length
-      && sorted.every((c, i) => c.id === this.classes[i].id && c.name === this.classes[i].name);
-    if (same) return;
+  #setClasses(classes, layout) {
+    const told = JSON.stringify([classes, layout]);
+    if (told === this.told) return;
+    this.told = told;
     const first = !this.classes.length;
-    this.classes = sorted;
-    this.byId = new Map(sorted.map((c) => [c.id, c]));
-    this.keys = assignKeys(sorted);
-    this.buttons = new Map(sorted.map((c) => [
-      c.id, classButton(c, this.colour(c), this.keys.hints.get(c.id))]));
+    this.classes = [...classes].sort((a, b) => a.position - b.position);
+    this.byId = new Map(this.classes.map((c) => [c.id, c]));
+    this.keys = bindKeys(layout, this.byId);
+    this.buttons = new Map(this.classes.map((c) => [
+      c.id, classButton(c, this.colour(c), layout.classes[c.id] ?? [])]));
     this.part.classes.replaceChildren(...this.buttons.values());
     if (first) {
-      this.part.classes.style.setProperty("--columns", String(Math.min(5, sorted.length || 1)));
-      this.part.classes.classList.toggle("many", sorted.length > 20);
+      this.part.classes.style.setProperty("--columns",
+        String(Math.min(5, this.classes.length || 1)));
+      this.part.classes.classList.toggle("many", this.classes.length > 20);
     }
-    this.part.find.hidden = !this.keys.commands.f;
-    drawKeys(this.part.keys, sorted, this.keys);
+    this.part.find.hidden = !layout.actions.search;
+    drawActionKeys(this.root, layout.actions);
+    drawKeys(this.part.keys, this.classes, layout);
     this.drawStrip();
     this.about.draw();
   }
