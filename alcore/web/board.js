@@ -61,8 +61,9 @@ class Board {
     this.choose = choose;
     this.#freshTicket(data.ticket);
     this.#setClasses(data.classes);
-    this.part.guidelines.hidden = !data.guidelines;
-    say(this.part.guidetext, data.guidelines ?? "");
+    const { text } = data.guidelines;
+    this.part.guidelines.hidden = !text;
+    say(this.part.guidetext, text);
     this.#setWho(data);
     if (data.remember) {
       const year = 365 * 86400;
