@@ -16,7 +16,22 @@ from alcore.web.palette import class_colours
 from pages._shell import empty
 
 ASSETS = Path(__file__).parent.parent / "alcore" / "web"
-SCRIPTS = ("keys.js", "outbox.js", "feed.js", "trail.js", "view.js", "panels.js", "board.js")
+SCRIPTS = (
+    "keys.js",
+    "outbox.js",
+    "session.js",
+    "feed.js",
+    "trail.js",
+    "view.js",
+    "panels.js",
+    "delivery.js",
+    "stage.js",
+    "visits.js",
+    "about.js",
+    "input.js",
+    "board.js",
+)
+"""They become one module, in this order; the last one says what is exported."""
 NEWCOMER = "me"
 LONGEST_NAME = 60
 SPARE_COLOURS = 20

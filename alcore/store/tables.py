@@ -224,6 +224,17 @@ round_ = Table(
     UniqueConstraint("project_id", "number"),
 )
 
+pretrained = Table(
+    "pretrained",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("about", JSON, nullable=False),
+    UniqueConstraint("project_id", "number"),
+)
+
 baseline_point = Table(
     "baseline_point",
     metadata,
