@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import made
 import pytest
-from alembic import command
-from alembic.config import Config
 from PIL import Image
-from sqlalchemy import select, text
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -20,7 +18,7 @@ from alcore.config import Workspace
 from alcore.errors import InvalidSettings, UnknownItem, UnreadableImage
 from alcore.records import Suggestion
 from alcore.services import comments, guidelines, labeling, projects
-from alcore.store import Store, migrate
+from alcore.store import Store
 from alcore.store.tables import label_event
 from alcore.web import remarks, routes, state
 
@@ -242,32 +240,21 @@ def test_the_board_comments_and_sees_examples_over_http(web: Store) -> None:
 # -- from the version before -------------------------------------------------------------------
 
 
-def test_a_workspace_of_the_first_version_keeps_its_labels(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def only_first(engine: object) -> None:
-        config = Config()
-        folder = Path(migrate.__file__).parent / "migrations"
-        config.set_main_option("script_location", str(folder))
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0001")
-            for row in (
-                "annotator (id, name, created_at) VALUES (1, 'Ana', 0)",
-                "project (id, name, settings, state, source, role, created_at)"
-                " VALUES (1, 'old', '{}', 'ready', '{}', 'none', 0)",
-                "project_class (id, project_id, name, position, created_at)"
-                " VALUES (1, 1, 'cat', 0, 0)",
-                "item (id, project_id, position, name, content_hash, width, height, split)"
-                " VALUES (1, 1, 0, 'a.png', 'h', 8, 8, 'pool')",
-                "label_event (project_id, item_id, annotator_id, kind, class_id, key, created_at,"
-                " origin) VALUES (1, 1, 1, 'label', 1, 'k', 5, 'query')",
-            ):
-                connection.execute(text(f"INSERT INTO {row}"))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(migrate, "upgrade", only_first)
-        Store.open(workspace).close()
+def test_a_workspace_of_the_first_version_keeps_its_labels(workspace: Workspace) -> None:
+    made.old_database(workspace, "0001")
+    with sqlite3.connect(workspace.database) as old:
+        for row in (
+            "annotator (id, name, created_at) VALUES (1, 'Ana', 0)",
+            "project (id, name, settings, state, source, role, created_at)"
+            " VALUES (1, 'old', '{}', 'ready', '{}', 'none', 0)",
+            "project_class (id, project_id, name, position, created_at) VALUES (1, 1, 'cat', 0, 0)",
+            "item (id, project_id, position, name, content_hash, width, height, split)"
+            " VALUES (1, 1, 0, 'a.png', 'h', 8, 8, 'pool')",
+            "label_event (project_id, item_id, annotator_id, kind, class_id, key, created_at,"
+            " origin) VALUES (1, 1, 1, 'label', 1, 'k', 5, 'query')",
+        ):
+            old.execute(f"INSERT INTO {row}")
+    old.close()
     store = Store.open(workspace)
     assert projects.get(store, 1).classes[0].name == "cat"
     ((event, _),) = labeling.history(store, 1, 1, 10)
