@@ -104,6 +104,8 @@ class Lease:
     content_hash: str
     width: int
     height: int
+    comments: int = 0
+    """How many people's comments the item has."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,37 @@ class LabelEvent:
     key: str
     created_at: float
     undone: bool
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What the model's suggestion said that an annotator saw."""
+
+    class_id: int
+    model: int | None
+    """Number of the round whose model said so."""
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What somebody remarked on an item, whatever its label."""
+
+    id: int
+    item_id: int
+    annotator: str
+    text: str
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture of what a class looks like: an item, or without one an uploaded picture."""
+
+    id: int
+    class_id: int
+    item_id: int | None
+    name: str
+    content_hash: str | None
 
 
 # -- loop --------------------------------------------------------------------------------------

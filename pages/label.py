@@ -11,7 +11,7 @@ import streamlit as st
 from alcore.errors import NotAllowed
 from alcore.records import Project
 from alcore.services import labeling, projects
-from alcore.web import state
+from alcore.web import remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import empty
 
@@ -71,7 +71,10 @@ def _data(project: Project, found: list[Project], name: str) -> dict[str, Any]:
         "remember": annotator.name != NEWCOMER,
         "classes": [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes],
         "colours": colours,
-        "guidelines": project.settings.guidelines,
+        "guidelines": {
+            "text": project.settings.guidelines,
+            "examples": remarks.examples(project.id),
+        },
     }
 
 

@@ -46,11 +46,10 @@ def test_a_new_database_is_at_the_newest_revision(store: Store) -> None:
 
 
 def test_a_workspace_of_the_first_version_is_brought_up_to_date(workspace: Workspace) -> None:
-    Store.open(workspace).close()
+    made.old_database(workspace, "0001")
+    settings = ProjectSettings().to_json()
+    del settings["learner"]  # that version did not know it
     with sqlite3.connect(workspace.database) as old:
-        settings = ProjectSettings().to_json()
-        del settings["learner"]  # that version did not know it
-        old.executescript("DROP TABLE pretrained; UPDATE alembic_version SET version_num = '0001';")
         old.execute(
             "INSERT INTO project (name, settings, state, source, role, created_at) "
             "VALUES ('old', ?, 'ready', '{}', 'none', 0)",

@@ -47,8 +47,9 @@ class Board {
     this.choose = choose;
     this.delivery.freshTicket(data.ticket);
     this.#setClasses(data.classes);
-    this.part.guidelines.hidden = !data.guidelines;
-    say(this.part.guidetext, data.guidelines ?? "");
+    const { text } = data.guidelines;
+    this.part.guidelines.hidden = !text;
+    say(this.part.guidetext, text);
     this.root.dataset.annotator = data.annotator;
     drawWho(this.part, data);
     if (data.remember) {
