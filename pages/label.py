@@ -11,7 +11,7 @@ import streamlit as st
 from alcore.errors import NotAllowed
 from alcore.records import Project
 from alcore.services import keys, labeling, projects
-from alcore.web import state
+from alcore.web import remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import empty
 
@@ -25,6 +25,8 @@ SCRIPTS = (
     "view.js",
     "panels.js",
     "help.js",
+    "guidelines.js",
+    "remarks.js",
     "delivery.js",
     "stage.js",
     "visits.js",
@@ -73,7 +75,10 @@ def _data(project: Project, found: list[Project], name: str) -> dict[str, Any]:
         "classes": labeling.classes_shown(project),
         "keys": keys.layout(project),
         "colours": colours,
-        "guidelines": project.settings.guidelines,
+        "guidelines": {
+            "text": project.settings.guidelines,
+            "examples": remarks.examples(project.id),
+        },
     }
 
 

@@ -29,6 +29,7 @@ class Board {
     this.zoom = new Zoom(this.part.stage, this.part.canvas, this.doButton("zoom"),
       this.stop.signal);
     this.light = new Light(this.part, this.doButton("light"), data.project, this.stop.signal);
+    this.remarks = new Remarks(this, this.stop.signal);
     this.search = new ClassSearch(this.part,
       (chosen, pressed) => this.#answer("label", chosen, pressed), this.stop.signal);
     this.update(data, choose);
@@ -48,8 +49,7 @@ class Board {
     this.choose = choose;
     this.delivery.freshTicket(data.ticket);
     this.#setClasses(data.classes, data.keys);
-    this.part.guidelines.hidden = !data.guidelines;
-    say(this.part.guidetext, data.guidelines ?? "");
+    drawGuidelines(this.part, data.guidelines, this.classes, (c) => this.colour(c));
     this.root.dataset.annotator = data.annotator;
     drawWho(this.part, data);
     if (data.remember) {
@@ -76,7 +76,7 @@ class Board {
       if (this.status?.until_next != null && this.status.until_next <= this.delivery.fresh()) {
         this.#pollSoon(250);
       }
-    } else {
+    } else if (op.kind === "undo") {
       const image = this.feed.images.find((i) => i.token === op.body.token);
       if (image) Object.assign(image, { confirmed: true, expires_in: answer.image?.expires_in });
     }
@@ -97,8 +97,10 @@ class Board {
           + "the image went to somebody else."
         : `An answer was not counted. ${sentence(error.message)}`);
     } else {
-      this.feed.images = this.feed.images.filter((i) => i.token !== op.body.token);
       this.toast(sentence(error.message));
+    }
+    if (op.kind === "undo") {
+      this.feed.images = this.feed.images.filter((i) => i.token !== op.body.token);
       this.paint();
       this.feed.fill();
       this.#loadHistory();
@@ -173,7 +175,8 @@ class Board {
   act(action, pressed) {
     switch (action.do) {
       case "label": return this.#answer("label", action.class, pressed);
-      case "skip": case "unsure": return this.#answer(action.do, null, pressed);
+      case "skip": case "unsure": return this.#answer(action.do, null, pressed, action.note);
+      case "doubt": case "comment": return this.remarks.open(action.do);
       case "undo": return this.#undo();
       case "older": return this.visits.step(-1);
       case "newer": return this.visits.step(1);
@@ -195,7 +198,7 @@ class Board {
     return !this.part.help.hidden || this.search.isOpen;
   }
 
-  #answer(kind, chosen, pressed) {
+  #answer(kind, chosen, pressed, note = "") {
     const { image } = this.stage;
     const broken = kind === "skip" && image?.broken;
     if (!image?.token || this.delivery.locked || !(this.stage.painted || broken)) return;
@@ -204,7 +207,7 @@ class Board {
     const body = {
       key, client: this.link.client, token: image.token, item: image.item, kind,
       class: chosen?.id ?? null, seconds: Math.round(image.seen) / 1000, at: Date.now() / 1000,
-      suggestion_shown: this.about.suggestion(image).length > 0,
+      ...this.about.shown(image), ...(note && { note }),
     };
     record(probe.pressed, { key, item: image.item, at: pressed });
     this.trail.add({
@@ -254,6 +257,7 @@ class Board {
   #close() {
     if (!this.part.help.hidden) openKeys(this.part.help, false);
     else if (this.search.isOpen) this.search.close();
+    else if (this.remarks.isOpen) this.remarks.close();
     else if (this.light.isOpen) this.light.toggle(false);
     else if (this.visits.image) this.visits.end();
     else this.zoom.set(1);
@@ -265,6 +269,7 @@ class Board {
   paint(pressed = null) {
     const changed = this.stage.show(this.visits.image ?? this.feed.first, pressed);
     if (!changed) return;
+    this.remarks.left();
     this.zoom.set(1);
     this.about.draw();
   }

@@ -13,20 +13,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alcore.errors import AlcoreError
-from alcore.records import Lease
-from alcore.services import images, labeling, projects
-from alcore.web import state
+from alcore.records import Lease, Suggestion
+from alcore.services import labeling, projects
+from alcore.web import remarks, state
 from alcore.web.asking import (
     MOST_IMAGES,
     Body,
     answering,
     id_in,
     number_in,
-    refusal,
     text_in,
     texts_in,
 )
+from alcore.web.pictures import pixels, src
 from alcore.web.tickets import LIFE, Ticket
 
 
@@ -38,14 +37,9 @@ def _image(lease: Lease, project_id: int) -> Body:
         "width": lease.width,
         "height": lease.height,
         "round": lease.round_number,
+        "comments": lease.comments,
         "expires_in": max(0.0, lease.expires_at - time.time()),
     }
-
-
-def src(project_id: int, item_id: int, content_hash: str) -> str:
-    """Name the address of an image's pixels, signed for its project."""
-    signature = state.tickets().pixels(project_id)
-    return f"/board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}"
 
 
 def claim(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -79,8 +73,18 @@ def answer(request: Request, ticket: Ticket, body: Body) -> Body:
         seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 3600),
         client_time=None if body.get("at") is None else number_in(body, "at", 0, 2**40),
         suggestion_shown=body.get("suggestion_shown") is True,
+        suggestion=_suggestion(body),
+        note=text_in(body, "note", ""),
     )
     return {"ok": True, "event": event, "duplicate": duplicate}
+
+
+def _suggestion(body: Body) -> Suggestion | None:
+    """Read which class was suggested, and by which model's number, where one was."""
+    if body.get("suggested") is None:
+        return None
+    model = None if body.get("suggested_by") is None else id_in(body, "suggested_by")
+    return Suggestion(id_in(body, "suggested"), model)
 
 
 def undo(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -146,25 +150,6 @@ def why(request: Request, ticket: Ticket, body: Body) -> Body:
     return labeling.why(state.store(), ticket.project_id, request.path_params["item_id"])
 
 
-async def pixels(request: Request) -> Response:
-    """Serve an image's re-encoded pixels, never its original bytes."""
-    project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
-    try:
-        state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
-        data, mime = await run_in_threadpool(images.shown, state.store(), project_id, item_id)
-    except AlcoreError as error:
-        return refusal(error)
-    return Response(
-        data,
-        media_type=mime,
-        headers={
-            "Cache-Control": "private, max-age=31536000, immutable",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'",
-        },
-    )
-
-
 async def health(request: Request) -> Response:
     """Say that the server answers and that its database can be read."""
     await run_in_threadpool(projects.list_projects, state.store())
@@ -191,4 +176,5 @@ def routes() -> list[Route]:
         Route("/board/{project_id:id}/history", answering(history)),
         Route("/board/{project_id:id}/why/{item_id:id}", answering(why)),
         Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
+        *remarks.routes(),
     ]
