@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from alcore.config import ProjectSettings, RetrainRule
-from alcore.jobs.training import swap_queue
+from alcore.jobs.training import choose_overlap, swap_queue
 from alcore.records import Lease, Role
 from alcore.services import labeling
 from alcore.store import Store, items, projects
@@ -54,6 +54,7 @@ def project(
             ],
         )
         projects.set_state(connection, project_id, "ready")
+        choose_overlap(connection, projects.get(connection, project_id))
         pool = items.unlabeled(connection, project_id)[: n if queued is None else queued]
         rows = [
             {
