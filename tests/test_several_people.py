@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from made import BY_HAND, Tab, labels_of, project
-from sqlalchemy import func, select, text, update
+from made import BY_HAND, Tab, labels_of, old_database, project
+from sqlalchemy import create_engine, func, select, text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, LeaseExpired
@@ -232,17 +232,9 @@ def test_a_consensus_that_weighs_otherwise_counts_until_the_next_vote(store: Sto
 
 
 def test_a_workspace_of_the_first_schema_is_brought_up_to_date(workspace: Workspace) -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    from alcore.store import engine, migrate
-
-    made = engine._engine(workspace, "BEGIN IMMEDIATE")
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    old_database(workspace, "0001")
+    made = create_engine(f"sqlite:///{workspace.database}")
     with made.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
         connection.execute(text("INSERT INTO annotator (id, name, created_at) VALUES (1, 'A', 0)"))
         connection.execute(text("INSERT INTO annotator (id, name, created_at) VALUES (2, 'B', 0)"))
         connection.execute(

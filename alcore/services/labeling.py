@@ -16,7 +16,7 @@ from typing import Any
 
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.training import next_due, request_if_due
-from alcore.records import Annotator, LabelEvent, Lease, Origin
+from alcore.records import Annotator, LabelEvent, Lease, Origin, Project, Suggestion
 from alcore.services import gold_questions
 from alcore.services.running_out import refill, why_nothing
 from alcore.store import (
@@ -35,6 +35,7 @@ from alcore.store import (
 
 SHORTEST_LEASE = 60.0
 LONGEST_NAME = 60
+LONGEST_NOTE = 500
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,14 @@ def answer(
     seconds: float | None,
     client_time: float | None,
     suggestion_shown: bool,
+    suggestion: Suggestion | None = None,
+    note: str = "",
 ) -> tuple[int, bool]:
     """Commit one answer; return its event id and whether it had arrived before.
 
     An answer whose lease ran out is still taken while nobody else holds or has answered the
-    image. Raises LeaseExpired otherwise, UnknownItem for an item or class of another project.
+    image. suggestion: what the annotator saw; note: what an unsure one has to say. Raises
+    LeaseExpired otherwise, UnknownItem for an item or class of another project.
     """
     now = time.time()
     if kind not in ("label", "skip", "unsure"):
@@ -127,8 +131,10 @@ def answer(
             _own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
-        if kind == "label" and class_id not in {c.id for c in project.classes}:
-            raise UnknownItem(f"project {project.name!r} has no class {class_id}")
+        if kind == "label":
+            _check_class(project, class_id)
+        if suggestion is not None:
+            _check_class(project, suggestion.class_id)
         lease = _lease_for_answer(connection, project_id, item_id, annotator_id, token, now)
         event = labels.append(
             connection,
@@ -145,6 +151,8 @@ def answer(
             seconds=seconds,
             round_id=lease.round_id if lease else None,
             suggestion_shown=suggestion_shown,
+            suggestion=suggestion if suggestion_shown else None,
+            note=note.strip()[:LONGEST_NOTE] or None,
         )
         assert event is not None  # the key was looked up in this transaction
         queue.drop(connection, item_id, annotator_id, now)
@@ -342,13 +350,23 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
     }
 
 
-def _at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
-    """Note that somebody is here. Raises NotAllowed for who was shut out."""
+def check_active(connection: Connection, project_id: int, annotator_id: int) -> None:
+    """Raise NotAllowed for somebody who was shut out, of the workspace or of the project."""
     found = labels.annotator_by_id(connection, annotator_id)
     role = members.role(connection, project_id, annotator_id)
     if found is None or not found.active or role == "removed":
         raise NotAllowed("you may not label here any more; ask the project's owner")
+
+
+def _at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
+    """Note that somebody is here. Raises NotAllowed for who was shut out."""
+    check_active(connection, project_id, annotator_id)
     members.seen(connection, project_id, annotator_id, now)
+
+
+def _check_class(project: Project, class_id: int | None) -> None:
+    if class_id not in {c.id for c in project.classes}:
+        raise UnknownItem(f"project {project.name!r} has no class {class_id}")
 
 
 def _own(event: LabelEvent, annotator_id: int) -> None:
