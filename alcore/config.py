@@ -247,6 +247,8 @@ class ProjectSettings:
     seed: int = 0
     guidelines: str = ""
     team: TeamRule = TeamRule()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Own keys of the labeling board by target, as `keymap` writes them."""
 
     def __post_init__(self) -> None:
         _check(self.batch_size >= 1, f"batch size is {self.batch_size}; must be at least 1")
