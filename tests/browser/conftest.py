@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -156,6 +156,27 @@ class Board:
         session = self.page.context.new_cdp_session(self.page)
         session.send("Input.dispatchKeyEvent", event)
         session.detach()
+
+    def drag(self, points: Sequence[dict[str, float]]) -> None:
+        """Draw a finger over the page, or the mouse where there is no finger."""
+        if not self.page.evaluate("navigator.maxTouchPoints"):
+            for point in points:
+                self.page.mouse.move(point["x"], point["y"])
+            return
+        session = self.page.context.new_cdp_session(self.page)
+        kinds = ["touchStart", *["touchMove"] * (len(points) - 1)]
+        for kind, point in zip(kinds, points, strict=True):
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        session.detach()
+
+    def double_press(self, x: float, y: float) -> None:
+        """Click or tap twice, as fast as a shaking hand."""
+        if self.page.evaluate("navigator.maxTouchPoints"):
+            self.page.touchscreen.tap(x, y)
+            self.page.touchscreen.tap(x, y)
+        else:
+            self.page.mouse.dblclick(x, y)
 
     def expect_saved(self, n: int) -> None:
         expect(self.root).to_have_attribute("data-saved", str(n))
