@@ -19,7 +19,7 @@ Role = Literal["answer key", "labels", "none"]
 """What known classes of a source are: hidden answers, existing labels, or absent."""
 Kind = Literal["label", "skip", "unsure", "undo", "import"]
 Origin = Literal["query", "random", "cold start", "holdout", "relabel", "import"]
-JobKind = Literal["import", "train", "baseline", "pretrain"]
+JobKind = Literal["import", "train", "review", "baseline", "pretrain"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 

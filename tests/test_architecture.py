@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.records", ()),
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),
+    ("alcore.doubts", ()),
     ("alcore.stopping", ()),
     ("alcore.retraining", ()),
     ("alcore.acquisition", ()),

@@ -32,9 +32,10 @@ PAGE_FIRST = 3.0
 FUNCTIONS: dict[JobKind, str] = {
     "import": "alcore.jobs.importing:run_import",
     "train": "alcore.jobs.training:run_training",
+    "review": "alcore.jobs.reviewing:run_review",
     "baseline": "alcore.jobs.baseline:run_baseline",
 }
-PREEMPTIBLE: frozenset[JobKind] = frozenset({"baseline"})
+PREEMPTIBLE: frozenset[JobKind] = frozenset({"review", "baseline"})
 """Work that nobody waits for: it makes room at once when something else is due in its lane."""
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def dispatch(runtime: Runtime, over: threading.Event) -> None:
     """Start jobs as they become due until `over` is set; then put the running ones back."""
     store = Store.open(runtime.workspace)
     name = f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{os.getpid()}"
-    lanes = (Lane(("import",)), Lane(("train", "baseline")))
+    lanes = (Lane(("import",)), Lane(("train", "review", "baseline")))
     lanes[1].worker.submit(warm_up, runtime.threads, PAGE_FIRST)
     try:
         while not over.wait(POLL):
