@@ -18,7 +18,7 @@ Split = Literal["pool", "holdout"]
 Role = Literal["answer key", "labels", "none"]
 """What known classes of a source are: hidden answers, existing labels, or absent."""
 Kind = Literal["label", "skip", "unsure", "undo", "import"]
-Origin = Literal["query", "random", "cold start", "holdout", "relabel", "import"]
+Origin = Literal["query", "random", "cold start", "holdout", "relabel", "import", "adjudicated"]
 JobKind = Literal["import", "train", "review", "baseline", "pretrain"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
