@@ -1,19 +1,31 @@
 """Owns what the review page may ask: pages of items, their log, mending labels, a new look.
 
-A mended label is a new event; what was there stays in the log. Where others have answered the
-item too, it is the last word on it; else it is what its author says now.
+A mended label is a new event; what was there stays in the log. An owner has the last word on what
+others have answered; else it is what its author says now. Where a project has no owner, everybody
+is one.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alcore.errors import InvalidSettings, LeaseExpired, NothingToUndo
 from alcore.jobs.training import request_if_due
 from alcore.records import Job
 from alcore.services.labeling import check_active, check_class
-from alcore.store import Connection, Store, items, jobs, labels, opinions, projects, review
+from alcore.store import (
+    Connection,
+    Store,
+    items,
+    jobs,
+    labels,
+    members,
+    opinions,
+    projects,
+    review,
+    votes,
+)
 from alcore.store.review import Entry, Filter, Reviewed
 
 MOST = 200
@@ -52,6 +64,8 @@ def page(
             f"no view called {wanted.view!r}; choose from {', '.join(review.VIEWS)}"
         )
     with store.read() as connection:
+        decides = _is_owner(connection, project_id, annotator_id)
+        wanted = replace(wanted, open_too=decides)
         rows = review.page(connection, project_id, annotator_id, wanted, offset, min(n, MOST))
         return Page(tuple(rows), review.count(connection, project_id, annotator_id, wanted))
 
@@ -59,9 +73,11 @@ def page(
 def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
     """Count what waits in each view."""
     with store.read() as connection:
+        decides = _is_owner(connection, project_id, annotator_id)
 
         def count(view: review.View) -> int:
-            return review.count(connection, project_id, annotator_id, Filter(view))
+            wanted = Filter(view, open_too=decides)
+            return review.count(connection, project_id, annotator_id, wanted)
 
         last = opinions.last_look(connection, project_id)
         return Overview(
@@ -102,7 +118,7 @@ def mend(
     """
     now = time.time()
     with store.write() as connection:
-        check_active(connection, annotator_id)
+        check_active(connection, project_id, annotator_id)
         project = projects.get(connection, project_id)
         items.get(connection, project_id, item_id)
         check_class(project, class_id)
@@ -110,11 +126,8 @@ def mend(
             (before,) = review.rows(connection, [item_id])
             if before.event_id != seen:
                 raise LeaseExpired("somebody changed this label meanwhile; look at it again")
-            by_others = any(
-                entry.annotator_id != annotator_id
-                for entry in review.log(connection, item_id)
-                if not entry.undone and entry.kind in ("label", "import", "unsure")
-            )
+            others = {who for who, _, _ in votes.of_item(connection, item_id)} - {annotator_id}
+            decides = _is_owner(connection, project_id, annotator_id)
             labels.append(
                 connection,
                 project_id=project_id,
@@ -123,7 +136,7 @@ def mend(
                 kind="label",
                 class_id=class_id,
                 key=key,
-                origin="adjudicated" if by_others else "relabel",
+                origin="adjudicated" if others and decides else "relabel",
                 now=now,
                 seconds=seconds,
             )
@@ -137,7 +150,7 @@ def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: 
     Raises NothingToUndo where it is unknown, somebody else's or taken back already.
     """
     with store.write() as connection:
-        check_active(connection, annotator_id)
+        check_active(connection, project_id, annotator_id)
         target = labels.by_key(connection, undoes)
         if target is None or target.annotator_id != annotator_id or target.kind != "label":
             raise NothingToUndo("there is no label of yours to take back")
@@ -165,9 +178,14 @@ def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: 
 def look_again(store: Store, project_id: int, annotator_id: int) -> None:
     """Have models asked about the labels as soon as nothing more urgent runs."""
     with store.write() as connection:
-        check_active(connection, annotator_id)
+        check_active(connection, project_id, annotator_id)
         projects.get(connection, project_id)
         jobs.request(connection, project_id, "review", time.time())
+
+
+def _is_owner(connection: Connection, project_id: int, annotator_id: int) -> bool:
+    owned = members.owners(connection, project_id) > 0
+    return not owned or members.role(connection, project_id, annotator_id) == "owner"
 
 
 def _row(connection: Connection, item_id: int) -> Reviewed:

@@ -10,22 +10,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, case, func, select
 
 from alcore.records import Kind, Origin
 from alcore.store.tables import (
     annotator,
     answer,
     comment,
+    gold,
     item,
     label_event,
     opinion,
+    vote,
 )
 
 View = Literal["all", "mine", "doubts", "unsure", "disagreements", "comments"]
 
 _undo = label_event.alias("undo")
 _not_undone = ~select(_undo.c.id).where(_undo.c.undoes == label_event.c.id).exists()
+_origin = case((label_event.c.origin == "gold", "random"), else_=label_event.c.origin)
+"""Gold looks like any other question."""
 _fresh = and_(opinion.c.item_id == answer.c.item_id, opinion.c.event_id == answer.c.event_id)
 """An opinion is of the label that counts now."""
 
@@ -42,6 +46,9 @@ class Filter:
     """The model names another class."""
     name: str = ""
     """Part of the file name."""
+    open_too: bool = True
+    """Items that I may still be asked about and others have answered: who sees what they said
+    would not answer by themselves."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
             answer.c.class_id,
             annotator.c.name,
             label_event.c.created_at,
-            label_event.c.origin,
+            _origin,
             label_event.c.note,
             comments,
             opinion.c.class_id,
@@ -143,7 +150,7 @@ def log(connection: Connection, item_id: int) -> list[Entry]:
             label_event.c.kind,
             label_event.c.class_id,
             label_event.c.created_at,
-            label_event.c.origin,
+            _origin,
             label_event.c.note,
             label_event.c.suggested_class,
             ~_not_undone,
@@ -171,7 +178,7 @@ def people(connection: Connection, project_id: int) -> list[tuple[int, str]]:
 def origins(connection: Connection, project_id: int) -> list[str]:
     """List where the labels that count came from."""
     found = connection.execute(
-        select(label_event.c.origin)
+        select(_origin)
         .distinct()
         .join(answer, answer.c.event_id == label_event.c.id)
         .where(answer.c.project_id == project_id)
@@ -195,17 +202,28 @@ def _chosen(project_id: int, me: int, wanted: Filter) -> Select[Any]:
         if wanted.annotator_id is not None:
             chosen = chosen.where(event.c.annotator_id == wanted.annotator_id)
         if wanted.origin is not None:
-            chosen = chosen.where(event.c.origin == wanted.origin)
+            hidden = ("gold",) if wanted.origin == "random" else ()
+            chosen = chosen.where(event.c.origin.in_((wanted.origin, *hidden)))
     if wanted.disagrees:
         said = opinion.alias("said")
         chosen = chosen.join(
             said, and_(said.c.item_id == answer.c.item_id, said.c.event_id == answer.c.event_id)
         ).where(said.c.class_id != answer.c.class_id)
+    if not wanted.open_too:
+        chosen = chosen.where(found.not_in(_open_to(project_id, me)))
     if wanted.name:
         chosen = chosen.join(item, item.c.id == found).where(
             item.c.name.icontains(wanted.name, autoescape=True)
         )
     return chosen
+
+
+def _open_to(project_id: int, me: int) -> Select[Any]:
+    """Select items that several people answer, or that are gold, and I have not answered."""
+    several = item.c.answers > 1
+    known = item.c.id.in_(select(gold.c.item_id).where(gold.c.project_id == project_id))
+    mine = select(vote.c.item_id).where(vote.c.item_id == item.c.id, vote.c.annotator_id == me)
+    return select(item.c.id).where(item.c.project_id == project_id, several | known, ~mine.exists())
 
 
 def _all(project_id: int, me: int) -> Select[Any]:
@@ -233,7 +251,12 @@ def _mine(project_id: int, me: int) -> Select[Any]:
     last = func.max(label_event.c.id)
     mine = (
         select(label_event.c.item_id, last.label("last"))
-        .where(_said_by_people(project_id), label_event.c.annotator_id == me)
+        .where(
+            label_event.c.annotator_id == me,
+            label_event.c.project_id == project_id,
+            label_event.c.kind.in_(("label", "unsure")),
+            _not_undone,
+        )
         .group_by(label_event.c.item_id)
         .subquery()
     )
@@ -241,31 +264,20 @@ def _mine(project_id: int, me: int) -> Select[Any]:
 
 
 def _disagreements(project_id: int, me: int) -> Select[Any]:
-    """Select items whose annotators' last labels differ and of which nobody had the last word."""
-    several = (
-        select(label_event.c.item_id)
-        .where(label_event.c.project_id == project_id, label_event.c.class_id.is_not(None))
-        .group_by(label_event.c.item_id)
-        .having(func.min(label_event.c.class_id) != func.max(label_event.c.class_id))
-    )
-    last = (
-        select(func.max(label_event.c.id).label("id"))
-        .where(_said_by_people(project_id), label_event.c.item_id.in_(several))
-        .group_by(label_event.c.item_id, label_event.c.annotator_id)
-        .subquery()
-    )
-    said = label_event.alias("said")
+    """Select items on which people differ and nobody had the last word."""
     disputed = (
-        select(said.c.item_id, func.max(said.c.id).label("last"))
-        .join(last, last.c.id == said.c.id)
-        .group_by(said.c.item_id)
-        .having(
-            func.count(said.c.class_id.distinct()) > 1,
-            func.sum(said.c.origin == "adjudicated") == 0,
-        )
+        select(vote.c.item_id, func.max(vote.c.event_id).label("last"))
+        .where(vote.c.project_id == project_id)
+        .group_by(vote.c.item_id)
+        .having(func.count(vote.c.class_id.distinct()) > 1)
         .subquery()
     )
-    return select(disputed.c.item_id).order_by(disputed.c.last.desc())
+    return (
+        select(disputed.c.item_id)
+        .join(answer, answer.c.item_id == disputed.c.item_id)
+        .where(~answer.c.final)
+        .order_by(disputed.c.last.desc())
+    )
 
 
 def _comments(project_id: int, me: int) -> Select[Any]:
@@ -276,14 +288,6 @@ def _comments(project_id: int, me: int) -> Select[Any]:
         .subquery()
     )
     return select(talked.c.item_id).order_by(talked.c.last.desc())
-
-
-def _said_by_people(project_id: int) -> ColumnElement[bool]:
-    return and_(
-        label_event.c.project_id == project_id,
-        label_event.c.kind.in_(("label", "import", "unsure")),
-        _not_undone,
-    )
 
 
 VIEWS = {
