@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from alcore.errors import InvalidSettings, LeaseExpired, NothingToUndo
+from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo
 from alcore.jobs.training import request_if_due
 from alcore.records import Job
 from alcore.services.labeling import check_active, check_class
@@ -93,10 +93,14 @@ def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
         )
 
 
-def log(store: Store, project_id: int, item_id: int) -> list[Entry]:
-    """Read all that was ever answered of an item, oldest first. Raises UnknownItem."""
+def log(store: Store, project_id: int, annotator_id: int, item_id: int) -> list[Entry]:
+    """Read all that was ever answered of an item, oldest first.
+
+    Raises UnknownItem, and NotAllowed for what somebody but an owner shall answer unbiased first.
+    """
     with store.read() as connection:
         items.get(connection, project_id, item_id)
+        _check_seen(connection, project_id, annotator_id, item_id)
         return review.log(connection, item_id)
 
 
@@ -122,6 +126,7 @@ def mend(
         project = projects.get(connection, project_id)
         items.get(connection, project_id, item_id)
         check_class(project, class_id)
+        _check_seen(connection, project_id, annotator_id, item_id)
         if labels.by_key(connection, key) is None:
             (before,) = review.rows(connection, [item_id])
             if before.event_id != seen:
@@ -181,6 +186,13 @@ def look_again(store: Store, project_id: int, annotator_id: int) -> None:
         check_active(connection, project_id, annotator_id)
         projects.get(connection, project_id)
         jobs.request(connection, project_id, "review", time.time())
+
+
+def _check_seen(connection: Connection, project_id: int, annotator_id: int, item_id: int) -> None:
+    if not _is_owner(connection, project_id, annotator_id) and review.is_open(
+        connection, project_id, annotator_id, item_id
+    ):
+        raise NotAllowed("you may still be asked about this image; answer it first")
 
 
 def _is_owner(connection: Connection, project_id: int, annotator_id: int) -> bool:

@@ -162,6 +162,12 @@ def log(connection: Connection, item_id: int) -> list[Entry]:
     return [Entry(*row[:-1], bool(row[-1])) for row in found]
 
 
+def is_open(connection: Connection, project_id: int, me: int, item_id: int) -> bool:
+    """Tell whether I may still be asked about an item that others answer, or that is gold."""
+    asked = _open_to(project_id, me).where(item.c.id == item_id)
+    return connection.execute(asked).first() is not None
+
+
 def people(connection: Connection, project_id: int) -> list[tuple[int, str]]:
     """List id and name of everybody who has answered in a project, by name."""
     worked = (

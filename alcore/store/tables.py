@@ -179,6 +179,7 @@ vote = Table(
     Column("event_id", ForeignKey("label_event.id"), nullable=False),
     Column("class_id", ForeignKey("project_class.id")),
     Index("ix_vote_annotator", "project_id", "annotator_id"),
+    Index("ix_vote_class", "project_id", "item_id", "class_id", "event_id"),
 )
 """Each person's last label, import or unsure (no class) of an item that was not undone.
 

@@ -29,4 +29,5 @@ def upgrade() -> None:
     op.create_index(
         "ix_opinion_doubt", "opinion", ["project_id", "doubt"], sqlite_where=sa.text("flagged")
     )
+    op.create_index("ix_vote_class", "vote", ["project_id", "item_id", "class_id", "event_id"])
     op.create_index("ix_answer_event", "answer", ["project_id", "event_id"])
