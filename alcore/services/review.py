@@ -51,6 +51,8 @@ class Overview:
     looked_at: float | None
     """When models were asked about the labels last."""
     looked_labels: int
+    decides: bool
+    """I have the last word on labels, and choose examples."""
     job: Job | None
     """The newest look at the labels, finished or not."""
 
@@ -64,7 +66,7 @@ def page(
             f"no view called {wanted.view!r}; choose from {', '.join(review.VIEWS)}"
         )
     with store.read() as connection:
-        decides = _is_owner(connection, project_id, annotator_id)
+        decides = members.decides(connection, project_id, annotator_id)
         wanted = replace(wanted, open_too=decides)
         rows = review.page(connection, project_id, annotator_id, wanted, offset, min(n, MOST))
         return Page(tuple(rows), review.count(connection, project_id, annotator_id, wanted))
@@ -73,7 +75,7 @@ def page(
 def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
     """Count what waits in each view."""
     with store.read() as connection:
-        decides = _is_owner(connection, project_id, annotator_id)
+        decides = members.decides(connection, project_id, annotator_id)
 
         def count(view: review.View) -> int:
             wanted = Filter(view, open_too=decides)
@@ -89,6 +91,7 @@ def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
             origins=tuple(review.origins(connection, project_id)),
             looked_at=last[0] if last else None,
             looked_labels=last[1] if last else 0,
+            decides=decides,
             job=jobs.newest(connection, project_id, "review"),
         )
 
@@ -132,7 +135,7 @@ def mend(
             if before.event_id != seen:
                 raise LeaseExpired("somebody changed this label meanwhile; look at it again")
             others = {who for who, _, _ in votes.of_item(connection, item_id)} - {annotator_id}
-            decides = _is_owner(connection, project_id, annotator_id)
+            decides = members.decides(connection, project_id, annotator_id)
             labels.append(
                 connection,
                 project_id=project_id,
@@ -189,15 +192,10 @@ def look_again(store: Store, project_id: int, annotator_id: int) -> None:
 
 
 def _check_seen(connection: Connection, project_id: int, annotator_id: int, item_id: int) -> None:
-    if not _is_owner(connection, project_id, annotator_id) and review.is_open(
+    if not members.decides(connection, project_id, annotator_id) and review.is_open(
         connection, project_id, annotator_id, item_id
     ):
         raise NotAllowed("you may still be asked about this image; answer it first")
-
-
-def _is_owner(connection: Connection, project_id: int, annotator_id: int) -> bool:
-    owned = members.owners(connection, project_id) > 0
-    return not owned or members.role(connection, project_id, annotator_id) == "owner"
 
 
 def _row(connection: Connection, item_id: int) -> Reviewed:

@@ -28,8 +28,9 @@ View = Literal["all", "mine", "doubts", "unsure", "disagreements", "comments"]
 
 _undo = label_event.alias("undo")
 _not_undone = ~select(_undo.c.id).where(_undo.c.undoes == label_event.c.id).exists()
-_origin = case((label_event.c.origin == "gold", "random"), else_=label_event.c.origin)
-"""Gold looks like any other question."""
+_HIDDEN = ("gold", "holdout")
+"""Origins that look like any other random question."""
+_origin = case((label_event.c.origin.in_(_HIDDEN), "random"), else_=label_event.c.origin)
 _fresh = and_(opinion.c.item_id == answer.c.item_id, opinion.c.event_id == answer.c.event_id)
 """An opinion is of the label that counts now."""
 
@@ -208,7 +209,7 @@ def _chosen(project_id: int, me: int, wanted: Filter) -> Select[Any]:
         if wanted.annotator_id is not None:
             chosen = chosen.where(event.c.annotator_id == wanted.annotator_id)
         if wanted.origin is not None:
-            hidden = ("gold",) if wanted.origin == "random" else ()
+            hidden = _HIDDEN if wanted.origin == "random" else ()
             chosen = chosen.where(event.c.origin.in_((wanted.origin, *hidden)))
     if wanted.disagrees:
         said = opinion.alias("said")
