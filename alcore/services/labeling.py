@@ -16,12 +16,13 @@ from typing import Any
 
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.training import next_due, request_if_due
-from alcore.records import Annotator, LabelEvent, Lease, Origin
+from alcore.records import Annotator, LabelEvent, Lease, Origin, Project, Suggestion
 from alcore.services.running_out import refill, why_nothing
 from alcore.store import Connection, Store, items, jobs, labels, projects, queue, rounds
 
 SHORTEST_LEASE = 60.0
 LONGEST_NAME = 60
+LONGEST_NOTE = 500
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def claim(
     """Renew the leases in `hold` and lease up to n more images, in the order of the queue."""
     now = time.time()
     with store.write() as connection:
-        _check_active(connection, annotator_id)
+        check_active(connection, annotator_id)
         project = projects.get(connection, project_id)
         ranking, _ = projects.ranking(connection, project_id)
         expires_at = now + _lease_length(connection, project_id, n + len(hold))
@@ -94,25 +95,30 @@ def answer(
     seconds: float | None,
     client_time: float | None,
     suggestion_shown: bool,
+    suggestion: Suggestion | None = None,
+    note: str = "",
 ) -> tuple[int, bool]:
     """Commit one answer; return its event id and whether it had arrived before.
 
     An answer whose lease ran out is still taken while nobody else holds or has answered the
-    image. Raises LeaseExpired otherwise, UnknownItem for an item or class of another project.
+    image. suggestion: what the annotator saw; note: what an unsure one has to say. Raises
+    LeaseExpired otherwise, UnknownItem for an item or class of another project.
     """
     now = time.time()
     if kind not in ("label", "skip", "unsure"):
         raise NotAllowed(f"an answer is a label, skip or unsure; got {kind!r}")
     with store.write() as connection:
-        _check_active(connection, annotator_id)
+        check_active(connection, annotator_id)
         project = projects.get(connection, project_id)
         known = labels.by_key(connection, key)
         if known is not None:
             _own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
-        if kind == "label" and class_id not in {c.id for c in project.classes}:
-            raise UnknownItem(f"project {project.name!r} has no class {class_id}")
+        if kind == "label":
+            _check_class(project, class_id)
+        if suggestion is not None:
+            _check_class(project, suggestion.class_id)
         lease = _lease_for_answer(connection, project_id, item_id, token, now)
         event = labels.append(
             connection,
@@ -129,6 +135,8 @@ def answer(
             seconds=seconds,
             round_id=lease.round_id if lease else None,
             suggestion_shown=suggestion_shown,
+            suggestion=suggestion if suggestion_shown else None,
+            note=note.strip()[:LONGEST_NOTE] or None,
         )
         assert event is not None  # the key was looked up in this transaction
         queue.drop(connection, item_id)
@@ -154,7 +162,7 @@ def undo(
     """
     now = time.time()
     with store.write() as connection:
-        _check_active(connection, annotator_id)
+        check_active(connection, annotator_id)
         target = labels.by_key(connection, undoes)
         if target is None or target.annotator_id != annotator_id or target.kind == "undo":
             raise NothingToUndo("there is no answer of yours to take back")
@@ -202,7 +210,7 @@ def revisit(
     """Lease an image to change its answer; return the lease and the class that it has now."""
     now = time.time()
     with store.write() as connection:
-        _check_active(connection, annotator_id)
+        check_active(connection, annotator_id)
         items.get(connection, project_id, item_id)
         current = labels.current(connection, item_id)
         lease = queue.claim_item(
@@ -321,10 +329,16 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
     }
 
 
-def _check_active(connection: Connection, annotator_id: int) -> None:
+def check_active(connection: Connection, annotator_id: int) -> None:
+    """Raise NotAllowed for somebody who was shut out."""
     found = labels.annotator_by_id(connection, annotator_id)
     if found is None or not found.active:
         raise NotAllowed("you may not label here any more; ask the project's owner")
+
+
+def _check_class(project: Project, class_id: int | None) -> None:
+    if class_id not in {c.id for c in project.classes}:
+        raise UnknownItem(f"project {project.name!r} has no class {class_id}")
 
 
 def _own(event: LabelEvent, annotator_id: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.records import Annotator, Kind, Label, LabelEvent, Origin
+from alcore.records import Annotator, Kind, Label, LabelEvent, Origin, Suggestion
 from alcore.store.tables import (
     annotator,
     answer,
@@ -54,6 +54,8 @@ def append(
     seconds: float | None = None,
     round_id: int | None = None,
     suggestion_shown: bool = False,
+    suggestion: Suggestion | None = None,
+    note: str | None = None,
 ) -> int | None:
     """Append an event; return its id, or None when its key is in the log already."""
     return connection.execute(
@@ -73,6 +75,9 @@ def append(
             origin=origin,
             round_id=round_id,
             suggestion_shown=suggestion_shown,
+            suggested_class=suggestion and suggestion.class_id,
+            suggested_by=suggestion and suggestion.model,
+            note=note,
         )
         .on_conflict_do_nothing(index_elements=["key"])
         .returning(label_event.c.id)

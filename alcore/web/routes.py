@@ -1,18 +1,11 @@
 """Owns the HTTP routes of the labeling board, on the same server as the pages.
 
-A request is trusted for what its signed ticket says (project, annotator), never for what its
-body claims. A label is on disk before it is acknowledged.
+A label is on disk before it is acknowledged.
 """
 
 from __future__ import annotations
 
-import functools
-import json
-import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
@@ -20,118 +13,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alcore.errors import (
-    AlcoreError,
-    InvalidSettings,
-    LeaseExpired,
-    NotAllowed,
-    NothingToUndo,
-    UnknownItem,
-    UnknownProject,
-    UnreadableImage,
+from alcore.records import Lease, Suggestion
+from alcore.services import labeling, projects
+from alcore.web import remarks, state
+from alcore.web.asking import (
+    MOST_IMAGES,
+    Body,
+    answering,
+    id_in,
+    number_in,
+    text_in,
+    texts_in,
 )
-from alcore.records import Lease
-from alcore.services import images, labeling, projects
-from alcore.web import state
+from alcore.web.pictures import pixels, src
 from alcore.web.tickets import LIFE, Ticket
-
-STATUS: dict[type[AlcoreError], int] = {
-    NotAllowed: 401,
-    UnknownItem: 404,
-    UnknownProject: 404,
-    UnreadableImage: 404,
-    LeaseExpired: 409,
-    NothingToUndo: 409,
-    InvalidSettings: 422,
-}
-MOST_IMAGES = 60
-MOST_BODY = 64_000
-
-log = logging.getLogger(__name__)
-Body = dict[str, Any]
-
-
-def _answering(
-    work: Callable[[Request, Ticket, Body], Any],
-) -> Callable[[Request], Awaitable[Response]]:
-    """Make a route of work that runs in a thread and may raise alcore's errors."""
-
-    @functools.wraps(work)
-    async def endpoint(request: Request) -> Response:
-        try:
-            body = await _body(request) if request.method == "POST" else {}
-            ticket = _ticket(request, body)
-            return JSONResponse(await run_in_threadpool(work, request, ticket, body))
-        except AlcoreError as error:
-            return _refusal(error)
-
-    return endpoint
-
-
-def _refusal(error: AlcoreError) -> JSONResponse:
-    code = STATUS.get(type(error), 503)
-    if code == 503:
-        log.warning("%s: %s", type(error).__name__, error)
-    return JSONResponse({"error": type(error).__name__, "message": str(error)}, code)
-
-
-async def _body(request: Request) -> Body:
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise NotAllowed("requests from other sites are refused")
-    raw = bytearray()
-    async for part in request.stream():
-        raw += part
-        if len(raw) > MOST_BODY:
-            break
-    try:
-        body = json.loads(raw) if len(raw) <= MOST_BODY else None
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise InvalidSettings(f"the body must be a JSON object of at most {MOST_BODY} bytes")
-    return body
-
-
-def _ticket(request: Request, body: Body) -> Ticket:
-    text = request.headers.get("x-alcore-ticket") or _text(body, "ticket", "")
-    ticket = state.tickets().read(text)
-    if ticket.project_id != request.path_params["project_id"]:
-        raise NotAllowed("this ticket is for another project; reload the page")
-    return ticket
-
-
-def _text(body: Body, name: str, default: str | None = None, longest: int = 2_000) -> str:
-    value = body.get(name, default)
-    if not _is_text(value) or len(value) > longest or (default is None and not value):
-        raise InvalidSettings(f"{name} must be a text of 1 to {longest} characters; got {value!r}")
-    return value
-
-
-def _is_text(value: Any) -> bool:
-    """Tell whether a value is a text that can be stored: JSON may hold halves of characters."""
-    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
-
-
-def _number(body: Body, name: str, low: float, high: float) -> float:
-    value = body.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # NaN
-        raise InvalidSettings(f"{name} must be a number; got {value!r}")
-    return min(max(value, low), high)
-
-
-def _id(body: Body, name: str) -> int:
-    value = body.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**53:
-        raise InvalidSettings(f"{name} must be a whole number above 0; got {value!r}")
-    return value
-
-
-def _texts(body: Body, name: str) -> list[str]:
-    value = body.get(name, [])
-    if not isinstance(value, list) or not all(map(_is_text, value)):
-        raise InvalidSettings(f"{name} must be a list of texts; got {value!r}")
-    return value[:MOST_IMAGES]
 
 
 def _image(lease: Lease, project_id: int) -> Body:
@@ -142,14 +37,9 @@ def _image(lease: Lease, project_id: int) -> Body:
         "width": lease.width,
         "height": lease.height,
         "round": lease.round_number,
+        "comments": lease.comments,
         "expires_in": max(0.0, lease.expires_at - time.time()),
     }
-
-
-def src(project_id: int, item_id: int, content_hash: str) -> str:
-    """Name the address of an image's pixels, signed for its project."""
-    signature = state.tickets().pixels(project_id)
-    return f"/board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}"
 
 
 def claim(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -157,9 +47,9 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
-        _text(body, "client", longest=100),
-        int(_number(body, "count", 0, MOST_IMAGES)),
-        _texts(body, "hold"),
+        text_in(body, "client", longest=100),
+        int(number_in(body, "count", 0, MOST_IMAGES)),
+        texts_in(body, "hold"),
     )
     return {
         "images": [_image(lease, ticket.project_id) for lease in found.leases],
@@ -174,17 +64,27 @@ def answer(request: Request, ticket: Ticket, body: Body) -> Body:
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
-        key=_text(body, "key", longest=100),
-        client=_text(body, "client", longest=100),
-        token=_text(body, "token", longest=100),
-        item_id=_id(body, "item"),
-        kind=_text(body, "kind"),
-        class_id=None if body.get("class") is None else _id(body, "class"),
-        seconds=None if body.get("seconds") is None else _number(body, "seconds", 0, 3600),
-        client_time=None if body.get("at") is None else _number(body, "at", 0, 2**40),
+        key=text_in(body, "key", longest=100),
+        client=text_in(body, "client", longest=100),
+        token=text_in(body, "token", longest=100),
+        item_id=id_in(body, "item"),
+        kind=text_in(body, "kind"),
+        class_id=None if body.get("class") is None else id_in(body, "class"),
+        seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 3600),
+        client_time=None if body.get("at") is None else number_in(body, "at", 0, 2**40),
         suggestion_shown=body.get("suggestion_shown") is True,
+        suggestion=_suggestion(body),
+        note=text_in(body, "note", ""),
     )
     return {"ok": True, "event": event, "duplicate": duplicate}
+
+
+def _suggestion(body: Body) -> Suggestion | None:
+    """Read which class was suggested, and by which model's number, where one was."""
+    if body.get("suggested") is None:
+        return None
+    model = None if body.get("suggested_by") is None else id_in(body, "suggested_by")
+    return Suggestion(id_in(body, "suggested"), model)
 
 
 def undo(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -192,10 +92,10 @@ def undo(request: Request, ticket: Ticket, body: Body) -> Body:
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
-        key=_text(body, "key", longest=100),
-        client=_text(body, "client", longest=100),
-        undoes=_text(body, "undoes", longest=100),
-        token=_text(body, "token", longest=100),
+        key=text_in(body, "key", longest=100),
+        client=text_in(body, "client", longest=100),
+        undoes=text_in(body, "undoes", longest=100),
+        token=text_in(body, "token", longest=100),
     )
     return {"ok": True, "image": _image(lease, ticket.project_id), "duplicate": duplicate}
 
@@ -205,14 +105,14 @@ def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
-        _text(body, "client", longest=100),
-        _id(body, "item"),
+        text_in(body, "client", longest=100),
+        id_in(body, "item"),
     )
     return {"image": _image(lease, ticket.project_id), "current": current}
 
 
 def release(request: Request, ticket: Ticket, body: Body) -> Body:
-    labeling.release(state.store(), _text(body, "client", longest=100), _texts(body, "tokens"))
+    labeling.release(state.store(), text_in(body, "client", longest=100), texts_in(body, "tokens"))
     return {"ok": True}
 
 
@@ -250,25 +150,6 @@ def why(request: Request, ticket: Ticket, body: Body) -> Body:
     return labeling.why(state.store(), ticket.project_id, request.path_params["item_id"])
 
 
-async def pixels(request: Request) -> Response:
-    """Serve an image's re-encoded pixels, never its original bytes."""
-    project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
-    try:
-        state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
-        data, mime = await run_in_threadpool(images.shown, state.store(), project_id, item_id)
-    except AlcoreError as error:
-        return _refusal(error)
-    return Response(
-        data,
-        media_type=mime,
-        headers={
-            "Cache-Control": "private, max-age=31536000, immutable",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'",
-        },
-    )
-
-
 async def health(request: Request) -> Response:
     """Say that the server answers and that its database can be read."""
     await run_in_threadpool(projects.list_projects, state.store())
@@ -288,11 +169,12 @@ def routes() -> list[Route]:
     return [
         Route("/alcore/health", health),
         *(
-            Route(f"/board/{{project_id:id}}/{post.__name__}", _answering(post), methods=["POST"])
+            Route(f"/board/{{project_id:id}}/{post.__name__}", answering(post), methods=["POST"])
             for post in posts
         ),
-        Route("/board/{project_id:id}/status", _answering(status)),
-        Route("/board/{project_id:id}/history", _answering(history)),
-        Route("/board/{project_id:id}/why/{item_id:id}", _answering(why)),
+        Route("/board/{project_id:id}/status", answering(status)),
+        Route("/board/{project_id:id}/history", answering(history)),
+        Route("/board/{project_id:id}/why/{item_id:id}", answering(why)),
         Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
+        *remarks.routes(),
     ]

@@ -1,0 +1,134 @@
+"""Owns how a request becomes work: its ticket, its body, the checks of its fields, its answer.
+
+A request is trusted for what its signed ticket says (project, annotator), never for what its
+body claims.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alcore.errors import (
+    AlcoreError,
+    InvalidSettings,
+    LeaseExpired,
+    NotAllowed,
+    NothingToUndo,
+    UnknownItem,
+    UnknownProject,
+    UnreadableImage,
+)
+from alcore.web import state
+from alcore.web.tickets import Ticket
+
+STATUS: dict[type[AlcoreError], int] = {
+    NotAllowed: 401,
+    UnknownItem: 404,
+    UnknownProject: 404,
+    UnreadableImage: 404,
+    LeaseExpired: 409,
+    NothingToUndo: 409,
+    InvalidSettings: 422,
+}
+MOST_IMAGES = 60
+MOST_BODY = 64_000
+
+log = logging.getLogger(__name__)
+Body = dict[str, Any]
+
+
+def answering(
+    work: Callable[[Request, Ticket, Body], Any],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Make a route of work that runs in a thread and may raise alcore's errors."""
+
+    @functools.wraps(work)
+    async def endpoint(request: Request) -> Response:
+        try:
+            body = await _body(request) if request.method == "POST" else {}
+            ticket = _ticket(request, body)
+            return JSONResponse(await run_in_threadpool(work, request, ticket, body))
+        except AlcoreError as error:
+            return refusal(error)
+
+    return endpoint
+
+
+def refusal(error: AlcoreError) -> JSONResponse:
+    """Say what went wrong, with the status that its kind has."""
+    code = STATUS.get(type(error), 503)
+    if code == 503:
+        log.warning("%s: %s", type(error).__name__, error)
+    return JSONResponse({"error": type(error).__name__, "message": str(error)}, code)
+
+
+async def _body(request: Request) -> Body:
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise NotAllowed("requests from other sites are refused")
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > MOST_BODY:
+            break
+    try:
+        body = json.loads(raw) if len(raw) <= MOST_BODY else None
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise InvalidSettings(f"the body must be a JSON object of at most {MOST_BODY} bytes")
+    return body
+
+
+def _ticket(request: Request, body: Body) -> Ticket:
+    text = request.headers.get("x-alcore-ticket") or text_in(body, "ticket", "")
+    ticket = state.tickets().read(text)
+    if ticket.project_id != request.path_params["project_id"]:
+        raise NotAllowed("this ticket is for another project; reload the page")
+    return ticket
+
+
+def text_in(body: Body, name: str, default: str | None = None, longest: int = 2_000) -> str:
+    """Read a text; without a default it must be there. Raises InvalidSettings."""
+    value = body.get(name, default)
+    if not _is_text(value) or len(value) > longest or (default is None and not value):
+        raise InvalidSettings(f"{name} must be a text of 1 to {longest} characters; got {value!r}")
+    return value
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether a value is a text that can be stored: JSON may hold halves of characters."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def number_in(body: Body, name: str, low: float, high: float) -> float:
+    """Read a number, moved into its range. Raises InvalidSettings."""
+    value = body.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # NaN
+        raise InvalidSettings(f"{name} must be a number; got {value!r}")
+    return min(max(value, low), high)
+
+
+def id_in(body: Body, name: str) -> int:
+    """Read an id. Raises InvalidSettings."""
+    value = body.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**53:
+        raise InvalidSettings(f"{name} must be a whole number above 0; got {value!r}")
+    return value
+
+
+def texts_in(body: Body, name: str) -> list[str]:
+    """Read the first texts of a list, empty by default. Raises InvalidSettings."""
+    value = body.get(name, [])
+    if not isinstance(value, list) or not all(map(_is_text, value)):
+        raise InvalidSettings(f"{name} must be a list of texts; got {value!r}")
+    return value[:MOST_IMAGES]
