@@ -87,7 +87,7 @@ def _balls(points: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
         for row in np.flatnonzero(within.sum(axis=1) > most):
             bar = np.partition(table[row], most - 1)[most - 1]
             within[row] &= table[row] <= bar
-        owner, item = np.nonzero(within)
+        owner, item = np.divmod(np.flatnonzero(within), len(points))
         found.append(item.astype(np.int32))
         sizes[start + 1 : start + 1 + len(table)] = np.bincount(owner, minlength=len(table))
     return np.cumsum(sizes), np.concatenate(found)
