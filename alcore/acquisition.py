@@ -311,7 +311,13 @@ def _cover(
     nearest: np.ndarray, factors: tuple[np.ndarray, ...], norms: np.ndarray, picks: list[int]
 ) -> None:
     """Lower `nearest` (N,) in place to the squared distances to the picked rows, block by block."""
+    doubled, *others = [factor[picks] for factor in factors]
+    doubled = -2 * doubled
     for start in range(0, len(nearest), _ROWS_AT_ONCE):
         block = slice(start, start + _ROWS_AT_ONCE)
-        table = squared_distances(factors, norms, block, picks)
-        np.minimum(nearest[block], table.min(axis=1), out=nearest[block])
+        table = doubled @ factors[0][block].T
+        for other, factor in zip(others, factors[1:], strict=True):
+            table *= other @ factor[block].T
+        table += norms[picks, None]
+        closest = table.min(axis=0) + norms[block]
+        np.minimum(nearest[block], np.maximum(closest, 0, out=closest), out=nearest[block])

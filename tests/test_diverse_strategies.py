@@ -183,7 +183,7 @@ def test_typiclust_goes_to_groups_without_labels_and_to_their_densest_part() -> 
 
 
 def test_typicality_by_hand() -> None:
-    # Half of four points: two neighbours each; of three or two that are left, one. Then 0 and 3 tie.
+    # Half of four points: two neighbours each; of three or two that are left, one.
     rows, typical = _most_typical(np.array([[0.0], [1.0], [3.0], [7.0]]), 4, rng())
     assert rows[0] == 1
     np.testing.assert_allclose(typical, [1 / 1.5, 1 / 3, 1 / 7, 1])
