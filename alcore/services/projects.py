@@ -156,7 +156,11 @@ def edit(
             projects.rename(connection, project.id, name.strip())
         if settings.resolution != old.resolution:
             jobs.request(connection, project.id, "import", now)
-        if (settings.resolution, settings.augmentation) != (old.resolution, old.augmentation):
+        if (settings.resolution, settings.augmentation, settings.learner) != (
+            old.resolution,
+            old.augmentation,
+            old.learner,
+        ):
             rounds.forget_baseline(connection, project.id)
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
@@ -187,7 +191,7 @@ def archive(store: Store, project_id: int, away: bool = True) -> None:
         projects.get(connection, project_id)
         projects.archive(connection, project_id, now if away else None)
         if away:
-            for kind in ("import", "train", "baseline"):
+            for kind in ("import", "train", "baseline", "pretrain"):
                 jobs.cancel(connection, project_id, kind, now)
 
 
