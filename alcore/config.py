@@ -228,6 +228,8 @@ class ProjectSettings:
     """Labels after which stopping is advised; None for no limit."""
     seed: int = 0
     guidelines: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Own keys of the labeling board by target, as `keymap` writes them."""
 
     def __post_init__(self) -> None:
         _check(self.batch_size >= 1, f"batch size is {self.batch_size}; must be at least 1")
