@@ -2,7 +2,8 @@
 
 It runs in a process of its own at the lowest priority, beside trainings: those take the
 processor when they need it and it takes the rest, so neither waits for the other's end. What
-was computed is kept every half minute; a kill costs no more than that. Times in seconds.
+was computed is kept every half minute, or twentieth; a kill costs no more than that. Times in
+seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from alcore.records import Pretrained
 from alcore.store import items, jobs, pretrained, projects, rounds
 
 KEEP = 30.0
-"""Time between two savings of what was computed."""
+"""Time between two savings of what was computed, at most."""
+KEEP_SHARE = 0.05
+"""Share of the work between two savings, at most."""
 
 
 def half_done(folder: Path) -> Path:
@@ -106,6 +109,7 @@ class _Work:
         self._path = path
         self._before = float(running.job.args.get("seconds", 0.0))
         self._started = self._kept = time.monotonic()
+        self._share = self._kept_share = 0.0
         self._stop: JobCancelled | None = None
         self._noted = False
 
@@ -126,19 +130,24 @@ class _Work:
         if not self._noted:
             # With the share it began at and the time since, a page can tell the time left.
             self._running.note({"began_at": share})
-            self._noted = True
+            self._noted, self._kept_share = True, share
+        self._share = share
         try:
             self._running.report("pretraining", share)
         except JobCancelled as stop:
             self._stop = stop
 
     def should_stop(self) -> bool:
-        return self._stop is not None or time.monotonic() - self._kept > KEEP
+        return (
+            self._stop is not None
+            or time.monotonic() - self._kept > KEEP
+            or self._share - self._kept_share >= KEEP_SHARE
+        )
 
     def keep(self, state: object) -> None:
         """Save the work; raises JobCancelled where it was asked to stop."""
         state.save(self._path)
-        self._kept = time.monotonic()
+        self._kept, self._kept_share = time.monotonic(), self._share
         self._running.note({"seconds": self.seconds})
         if self._stop is not None:
             raise self._stop
