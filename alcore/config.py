@@ -72,6 +72,13 @@ BALANCES: Mapping[str, str] = MappingProxyType(
         "weights": "mistakes on rare classes count more",
     }
 )
+CONSENSUS: Mapping[str, str] = MappingProxyType(
+    {
+        "majority": "what most people said; of as many, what was said last",
+        "Dawid-Skene": "each person weighs as much as their usual mistakes allow",
+        "model-weighted": "people and the model, each weighed by how often they are right",
+    }
+)
 
 
 def _check(right: bool, message: str) -> None:
@@ -172,6 +179,34 @@ class HoldoutRule:
 
 
 @dataclass(frozen=True)
+class TeamRule:
+    """How several people's answers are asked for, checked and put together."""
+
+    overlap_share: float = 0.0
+    """Share of the items that several people answer; the seed draws which."""
+    answers: int = 2
+    """How many people answer each of those."""
+    consensus: str = "majority"
+    gold_every: int = 0
+    """One question in this many has a known answer, as long as there is gold; 0 for none."""
+
+    def __post_init__(self) -> None:
+        _check(
+            0 <= self.overlap_share <= 1,
+            f"the share that several people answer is {self.overlap_share}; it must be 0 to 1",
+        )
+        _check(2 <= self.answers <= 5, f"{self.answers} answers; must be 2 to 5")
+        _check(
+            self.consensus in CONSENSUS,
+            f"no consensus called {self.consensus!r}; choose from {', '.join(CONSENSUS)}",
+        )
+        _check(
+            self.gold_every == 0 or self.gold_every >= 2,
+            f"gold is one question in {self.gold_every}; must be 0 for none, or at least 2",
+        )
+
+
+@dataclass(frozen=True)
 class LearnerRule:
     """Which network learns, what it begins with, and how it is taught."""
 
@@ -228,6 +263,7 @@ class ProjectSettings:
     """Labels after which stopping is advised; None for no limit."""
     seed: int = 0
     guidelines: str = ""
+    team: TeamRule = TeamRule()
     keys: Mapping[str, str] = field(default_factory=dict)
     """Own keys of the labeling board by target, as `keymap` writes them."""
 

@@ -20,7 +20,7 @@ from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
 from alcore.jobs.running import Running
 from alcore.records import Project, RoundSummary
 from alcore.retraining import NextTraining, next_training
-from alcore.store import Connection, items, jobs, labels, projects, queue, rounds
+from alcore.store import Connection, items, jobs, labels, projects, queue, rounds, votes
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared for stop advice."""
@@ -74,7 +74,7 @@ def run_training(running: Running) -> None:
         questions = items.unanswered_holdout(connection, project_id)
         previous = rounds.latest(connection, project_id)
         number = rounds.next_number(connection, project_id)
-        votes = labels.votes(connection, project_id, labeled_ids)
+        said = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
         begins = beginnings(connection, store.workspace, project)
     running.note({"last_event": last_event, "model": number})
@@ -106,7 +106,7 @@ def run_training(running: Running) -> None:
             previous_stop=before,
             threads=running.threads,
             question_ids=questions,
-            votes=_positions(votes, position),
+            votes=_positions(said, position),
             minibatch=minibatch,
             **begins,
             **last_model(folder, previous),
@@ -162,8 +162,8 @@ def run_training(running: Running) -> None:
         unpublished.with_suffix(".npz").replace(round_arrays(folder, number))
         _make_names_durable(unpublished.parent)
         round_id = rounds.add(connection, summary, last_event)
-        said = dict(zip(questions.tolist(), map(_rounded, result.questions), strict=True))
-        swap_queue(connection, project, selection_rows(result), round_id, number, said)
+        guessed = dict(zip(questions.tolist(), map(_rounded, result.questions), strict=True))
+        swap_queue(connection, project, selection_rows(result), round_id, number, guessed)
         if project.has_key and settings.baseline:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
@@ -214,13 +214,25 @@ def swap_queue(
     """Put a new query queue in place, with holdout questions mixed in where they are needed.
 
     said: what the model says of each question, so that a suggestion does not give them away.
+    Every other question is one that further people shall answer, while there are any.
     """
     by_id = {row["item_id"]: row for row in rows}
+    further = {
+        row["item_id"]: row
+        for row in votes.lacking_rows(connection, project.id)
+        if row["item_id"] not in by_id
+    }
     questions = items.unanswered_holdout(connection, project.id)
     settings = project.settings
     order = pool.mix_in(
         list(by_id), questions, settings.holdout.every, rng(settings, "questions", number)
     )
+    order = mix_in_further(
+        order,
+        np.array(list(further), dtype=np.int64),
+        rng(settings, "further answers", number),
+    )
+    by_id |= further
     hidden = {"score": None, "reason": "random", "origin": "holdout"}
     said = said or {}
     queue.swap(
@@ -232,6 +244,27 @@ def swap_queue(
         ],
         ranked_by,
     )
+
+
+def choose_overlap(connection: Connection, project: Project) -> None:
+    """Say how many people shall answer each item, as the project's settings have it.
+
+    Labels that came with the import are not asked for again.
+    """
+    rule = project.settings.team
+    ids = items.ids(connection, project.id)
+    chosen = ids[pool.overlapped(len(ids), rule.overlap_share, rng(project.settings, "overlap"))]
+    chosen = np.setdiff1d(chosen, votes.imported(connection, project.id))
+    votes.set_answers(connection, project.id, chosen.tolist(), rule.answers)
+
+
+def mix_in_further(
+    order: list[int], further: np.ndarray, generator: np.random.Generator
+) -> list[int]:
+    """Put items that further people shall answer among others, one in two, then the rest."""
+    mixed = pool.mix_in(order, further, 2, generator)
+    there = set(mixed)
+    return mixed + [i for i in further.tolist() if i not in there]
 
 
 def pixels_of(folder: Path, settings: ProjectSettings, n: int) -> np.ndarray:

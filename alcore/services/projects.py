@@ -15,7 +15,7 @@ from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import BEAT, put_back_silent, run
-from alcore.jobs.training import queue_size, request_if_due
+from alcore.jobs.training import choose_overlap, queue_size, request_if_due
 from alcore.records import Job, Project, Role, SkippedFile
 from alcore.store import Store, items, jobs, projects, rounds
 from alcore.strategies import costs
@@ -164,6 +164,8 @@ def edit(
             old.learner,
         ):
             rounds.forget_baseline(connection, project.id)
+        if now_there.state == "ready" and settings.team != old.team:
+            choose_overlap(connection, now_there)
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
 
