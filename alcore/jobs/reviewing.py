@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from alcore import doubts
+from alcore.jobs.beginnings import beginnings
 from alcore.jobs.running import Running
 from alcore.jobs.training import pixels_of
 from alcore.store import items, opinions, projects
@@ -25,6 +26,7 @@ def run_review(running: Running) -> None:
         project = projects.get(connection, project_id)
         item_ids = items.ids(connection, project_id)
         judged = opinions.to_judge(connection, project_id)
+        begins = beginnings(connection, store.workspace, project)
     position = {c.id: c.position for c in project.classes}
     labels = np.array([position[c] for c in judged.class_ids], dtype=np.int64)
     trained = ~judged.held
@@ -51,6 +53,7 @@ def run_review(running: Running) -> None:
             previous_stop=None,
             threads=running.threads,
             question_ids=judged.item_ids[judged.held],
+            **begins,
         ),
         running.report,
     )

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from alcore.learner import device, inference, training
+from alcore.learner import device, inference
+from alcore.learner.calibration import folds
+from alcore.rounds import teaching
 from alcore.rounds.progress import Progress
 from alcore.rounds.values import RoundInput, Rows, generator, number
 
@@ -18,26 +20,25 @@ PHASE = "asking models about labels"
 def second_look(round_input: RoundInput, progress: Progress) -> np.ndarray:
     """Ask about each label a model that was trained on the others: (L + Q, C) float32.
 
-    One network per fold of the labels is trained on the other folds; heads on the embeddings of
-    the round's network would be cheaper, but that one has seen all labels, wrong ones too. What
-    all networks say on average stands for the items in `question_ids`, and for the only label of
-    a class, which nobody could learn without it. Raises TrainingImpossible.
+    One network per fold of the labels is trained on the other folds, by the round's recipe; heads
+    on the embeddings of the round's network would be cheaper, but that one has seen all labels,
+    wrong ones too. What all networks say on average stands for the items in `question_ids`, and
+    for the only label of a class, which nobody could learn without it. Raises as `run_round`.
     """
     given, rows = round_input, Rows(round_input.item_ids)
-    labels = given.labels
-    fold = _folds(labels, generator(given.seed, given.round_number, "second look"))
+    fold = folds(given.labels, generator(given.seed, given.round_number, "second look"), FOLDS)
     asked = rows(np.concatenate([given.labeled_ids, given.question_ids]))
     mean = np.zeros((len(asked), len(given.class_names)), np.float32)
     found = np.zeros_like(mean)
     with device.computing(number(given, "second look"), given.threads):
+        recipe = teaching.recipe(given, rows)
         for k in range(FOLDS):
             kept = fold != k
-            model = training.fit(
-                given.pixels[rows(given.labeled_ids[kept])],
-                labels[kept],
-                given.class_names,
-                given.channels,
-                training.LearnerSettings(augmentation=given.augmentation),
+            model = teaching.without(
+                given,
+                rows,
+                recipe,
+                kept,
                 number(given, f"second look {k}"),
                 lambda done, k=k: progress(PHASE, (k + 0.9 * done) / FOLDS),
             )
@@ -55,13 +56,3 @@ def second_look(round_input: RoundInput, progress: Progress) -> np.ndarray:
     seen_by_all = np.concatenate([fold == -1, np.ones(len(given.question_ids), bool)])
     found[seen_by_all] = mean[seen_by_all]
     return found
-
-
-def _folds(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Deal labels (L,) to folds (L,), each class evenly; −1 for the only label of a class."""
-    order = rng.permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    fold = np.empty(len(labels), np.int64)
-    fold[order] = np.arange(len(labels)) % FOLDS
-    fold[np.bincount(labels)[labels] == 1] = -1
-    return fold
