@@ -15,12 +15,14 @@ from typing import Any, Self
 from alcore.errors import InvalidSettings
 
 MOST_CLASSES = 1_000
-RESOLUTIONS = (8, 16, 32, 64, 96, 128)
+RESOLUTIONS = (8, 16, 32, 64, 96, 128, 224)
 AUGMENTATIONS: Mapping[str, str] = MappingProxyType(
     {
         "none": "images as they are",
         "shift": "shift by up to an eighth of the side",
         "flip": "shift, and mirror left to right",
+        "rotate": "shift, and turn by up to 15 degrees",
+        "crop and colour": "cut out a part, mirror, change light and colour",
     }
 )
 NETWORKS: Mapping[str, str] = MappingProxyType(
@@ -209,6 +211,8 @@ class ProjectSettings:
     """Labels after which stopping is advised; None for no limit."""
     seed: int = 0
     guidelines: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Own keys of the labeling board by target, as `keymap` writes them."""
 
     def __post_init__(self) -> None:
         _check(self.batch_size >= 1, f"batch size is {self.batch_size}; must be at least 1")

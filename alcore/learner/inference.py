@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -90,12 +91,10 @@ def block_size(resolution: int, device: torch.device) -> int:
 def fused(network: nn.Module) -> nn.Module:
     """Return a copy for inference with each batch norm folded into the convolution before it."""
     folded = copy.deepcopy(network).eval()
-    for block in [m for m in folded.modules() if isinstance(m, nn.Sequential)]:
-        if (
-            len(block) > 1
-            and isinstance(block[0], nn.Conv2d)
-            and isinstance(block[1], nn.BatchNorm2d)
-        ):
-            block[0] = fuse_conv_bn_eval(block[0], block[1])
-            block[1] = nn.Identity()
+    for parent in list(folded.modules()):
+        children = list(parent.named_children())
+        for (first, convolution), (second, norm) in pairwise(children):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(parent, first, fuse_conv_bn_eval(convolution, norm))
+                setattr(parent, second, nn.Identity())
     return folded

@@ -18,8 +18,6 @@ from alcore.learner import autoencoder, deepfool, heads, inference, training
 from alcore.learner.augmentation import AUGMENTATIONS, vary_light
 from alcore.learner.checkpoints import Model
 from alcore.learner.inference import Predictions
-from alcore.learner.learning_loss import LossModule
-from alcore.learner.networks import NETWORKS
 from alcore.learner.training import LearnerSettings
 from alcore.strategies import Need, Signals
 from alcore.strategies.costs import EXTRA, SUBSET
@@ -41,14 +39,12 @@ Arrays = dict[str, np.ndarray]
 class Traces:
     """What a training leaves behind besides its model, where a signal needs it."""
 
-    def __init__(self, needs: frozenset[Need], network: str = LearnerSettings.network) -> None:
+    def __init__(self, needs: frozenset[Need]) -> None:
         self.snapshots: list[nn.Module] = []
         """T copies of the network, taken while it learned; only for histories."""
-        self.loss_module: LossModule | None = None
-        """Trained jointly with the network; only for predicted losses."""
         self._keeps = not needs.isdisjoint({"history", "inner_history"})
-        if "predicted_loss" in needs:
-            self.loss_module = LossModule(NETWORKS[network].widths)
+        self.loss_module = "predicted_loss" in needs
+        """Whether the network needs a loss module beside it."""
 
     def watch(self, network: nn.Module) -> None:
         """Copy the network, if its history is needed."""
@@ -218,11 +214,11 @@ def _augmented(given: Material, labeled: Predictions | None, told: Told) -> Arra
 
 
 def _predicted_loss(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
-    network, module = inference.fused(given.model.network), given.traces.loss_module.eval()
+    network = inference.fused(given.model.network)
     found = np.empty(len(given.rows), np.float32)
     with torch.inference_mode():
         for place, images in inference.blocks(given.model, given.pixels, given.rows):
-            found[place] = module(list(network.outputs(images))).cpu().numpy()
+            found[place] = network.loss_module(list(network.outputs(images))).cpu().numpy()
             told(place.stop / len(given.rows))
     return {"predicted_loss": found}
 

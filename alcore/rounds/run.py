@@ -143,7 +143,7 @@ def _fit(
         number(given, "weights"),
         told,
         watch=None if traces is None else traces.watch,
-        loss_module=None if traces is None else traces.loss_module,
+        loss_module=traces is not None and traces.loss_module,
     )
 
 

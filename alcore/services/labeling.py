@@ -17,6 +17,7 @@ from typing import Any
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.training import next_due, request_if_due
 from alcore.records import Annotator, LabelEvent, Lease, Origin, Project, Suggestion
+from alcore.services import keys
 from alcore.services.running_out import refill, why_nothing
 from alcore.store import Connection, Store, items, jobs, labels, projects, queue, rounds
 
@@ -301,8 +302,14 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         "interval": evaluation.interval if evaluation else None,
         "holdout_n": evaluation.n if evaluation else 0,
         "job": job,
-        "classes": [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes],
+        "classes": classes_shown(project),
+        "keys": keys.layout(project),
     }
+
+
+def classes_shown(project: Project) -> list[dict[str, Any]]:
+    """List the classes as the board reads them."""
+    return [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes]
 
 
 def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from alcore import strategies
+from alcore import keymap, strategies
 from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
@@ -142,6 +142,8 @@ def edit(
     fixed = (settings.seed, settings.holdout) != (old.seed, old.holdout)
     now = time.time()
     with store.write() as connection:
+        if settings.keys != old.keys:
+            keymap.check(projects.classes(connection, project.id), settings.keys)
         projects.save_settings(connection, project.id, settings, project.version)
         now_there = projects.get(connection, project.id)
         if now_there.state == "ready" and fixed:
