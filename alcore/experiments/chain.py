@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -21,14 +21,13 @@ from alcore.experiments import data, oracles, trials
 from alcore.experiments.data import DataSpec
 from alcore.experiments.grid import Cell
 from alcore.experiments.oracles import ABSTAINED, Answers, Oracle
+from alcore.experiments.results import Arrays, Done
 from alcore.experiments.trials import TrialData
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared, as in live projects."""
 _AHEAD = 5
 """Where the oracle may abstain, so many times the batch is queued, as people skip too."""
-
-Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -42,33 +41,17 @@ class Run:
     budget: int
     threads: int = 1
 
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "cell": self.cell.to_json()}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        return cls(**{**raw, "cell": Cell.from_json(raw["cell"])})
+
     @property
     def trial_seed(self) -> int:
         """The same for all strategies, learners and oracles of a trial: they are paired."""
         return int(np.random.default_rng([self.seed, self.trial]).integers(2**31))
-
-
-@dataclass(frozen=True)
-class Done:
-    """A finished round: all that is stored of it and all that the next one needs."""
-
-    number: int
-    """1, 2, 3 … within the run."""
-    labels: int
-    """Labels given so far; a second look counts."""
-    answers: int
-    """Answers of single annotators so far, also those that were no answer."""
-    minutes: float
-    """Human time so far."""
-    accuracy: float
-    seconds: float
-    """Computing time of the round."""
-    summary: Mapping[str, Any]
-    """Measures, seeds, versions: plain JSON."""
-    arrays: Arrays
-    """asked_ids (n,), asked_times (n,), asked_classes, asked_annotators and asked_seconds (n, V):
-    what was asked since the round before; selected_ids and selected_scores: the order for the
-    next; stop_predicted (S,)."""
 
 
 def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
@@ -90,7 +73,6 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
     decided = Answers(
         everything["asked_classes"], everything["asked_annotators"], everything["asked_seconds"]
     ).decided()
-    new = asked["asked_ids"]
     accuracy = measured.evaluation.accuracy
     return Done(
         number=number,
@@ -99,21 +81,7 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
         minutes=float(everything["asked_seconds"].sum() / 60),
         accuracy=float(accuracy if accuracy is not None else np.nan),
         seconds=time.perf_counter() - started,
-        summary={
-            "items": len(ids),
-            "right": float((labels == trial.truth[ids]).mean()),
-            "evaluation": asdict(measured.evaluation),
-            "stop": asdict(measured.stop),
-            "uncertainty": measured.uncertainty,
-            "labels_per_class": np.bincount(labels, minlength=len(trial.class_names)).tolist(),
-            "asked_per_class": np.bincount(
-                trial.truth[new], minlength=len(trial.class_names)
-            ).tolist(),
-            "phases": {k: round(v, 4) for k, v in measured.seconds.items()},
-            "seed": run.trial_seed,
-            "versions": dict(measured.versions),
-            "minibatches": measured.minibatches,
-        },
+        summary=_plain(run, trial, measured, ids, labels, asked["asked_ids"]),
         arrays={
             **asked,
             "selected_ids": measured.selection.item_ids.astype(np.int64),
@@ -121,6 +89,27 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
             "stop_predicted": measured.stop_predicted.astype(np.int64),
         },
     )
+
+
+def _plain(
+    run: Run, trial: TrialData, measured: Any, ids: np.ndarray, labels: np.ndarray, new: np.ndarray
+) -> dict[str, Any]:
+    """Return what is told of a round besides its figures, as plain JSON."""
+    classes = len(trial.class_names)
+    about = {
+        "items": len(ids),
+        "right": float((labels == trial.truth[ids]).mean()),
+        "evaluation": asdict(measured.evaluation),
+        "stop": asdict(measured.stop),
+        "uncertainty": measured.uncertainty,
+        "labels_per_class": np.bincount(labels, minlength=classes).tolist(),
+        "asked_per_class": np.bincount(trial.truth[new], minlength=classes).tolist(),
+        "phases": {k: round(v, 4) for k, v in measured.seconds.items()},
+        "seed": run.trial_seed,
+        "versions": dict(measured.versions),
+        "minibatches": measured.minibatches,
+    }
+    return json.loads(json.dumps(about))
 
 
 def pool_of(spec: DataSpec, seed: int, folder: Path) -> TrialData:
