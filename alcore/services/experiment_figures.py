@@ -41,11 +41,18 @@ def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
     room = 0.05 * max(0.01, high - low)
     ends = altair.Scale(domain=[max(0.0, low - room), min(1.0, high + room)], nice=False)
     base = altair.Chart(altair.Data(values=rows)).encode(
-        x=altair.X(f"{across}:Q", title=title, scale=altair.Scale(zero=False, nice=False)),
+        x=altair.X(
+            f"{across}:Q",
+            title=title,
+            scale=altair.Scale(zero=False, nice=False),
+            axis=altair.Axis(tickCount=6),
+        ),
         color=altair.Color(
             "strategy:N",
             scale=_scale(setting.strategies),
-            legend=altair.Legend(title=None, orient="bottom", columns=4, labelLimit=260),
+            legend=altair.Legend(
+                title=None, orient="bottom", columns=4, labelLimit=260, symbolOpacity=1
+            ),
         ),
     )
     percent = altair.Axis(format=".0%")
