@@ -32,10 +32,11 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.rounds", ()),
     ("alcore.experiments", ("sklearn",)),
     ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3")),
-    ("alcore.jobs", ()),
-    ("alcore.services", ("itsdangerous",)),
+    ("alcore.jobs", ("distributed", "dask")),
+    ("alcore.services", ("itsdangerous", "altair", "vl_convert")),
     ("alcore.web", ("starlette", "itsdangerous")),
     ("pages", ("streamlit", "altair")),
+    ("alcore.experiment_command", ()),
     ("alcore.__main__", ()),
     ("app", ("streamlit", "starlette")),
 )
