@@ -6,6 +6,7 @@ import os
 import time
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,23 @@ import numpy as np
 from alcore import pool
 from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
+from alcore.doubts import worth_a_look
 from alcore.errors import TrainingImpossible, WorkspaceUnusable
+from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
 from alcore.jobs.running import Running
 from alcore.records import Project, RoundSummary
 from alcore.retraining import NextTraining, next_training
-from alcore.store import Connection, items, jobs, labels, projects, queue, rounds, votes
+from alcore.store import (
+    Connection,
+    items,
+    jobs,
+    labels,
+    opinions,
+    projects,
+    queue,
+    rounds,
+    votes,
+)
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared for stop advice."""
@@ -74,11 +87,13 @@ def run_training(running: Running) -> None:
         number = rounds.next_number(connection, project_id)
         said = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
+        begins = beginnings(connection, store.workspace, project)
     running.note({"last_event": last_event, "model": number})
 
     position = {c.id: c.position for c in project.classes}
     positions = np.array([position[c] for c in labeled], dtype=np.int64)
     pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
+    minibatch, why_smaller = smaller_minibatch(running.job)
     stop_ids, before = _stop_set(settings, pool_ids, folder, previous)
     result = run_round(
         RoundInput(
@@ -103,6 +118,9 @@ def run_training(running: Running) -> None:
             threads=running.threads,
             question_ids=questions,
             votes=_positions(said, position),
+            minibatch=minibatch,
+            **begins,
+            **last_model(folder, previous),
         ),
         running.report,
     )
@@ -123,6 +141,9 @@ def run_training(running: Running) -> None:
         stop_ids=stop_ids,
         stop_predicted=result.stop_predicted,
     )
+    teaching = result.teaching
+    if why_smaller:
+        teaching = replace(teaching, notes=(why_smaller, *teaching.notes))
     summary = RoundSummary(
         id=0,
         project_id=project_id,
@@ -132,7 +153,7 @@ def run_training(running: Running) -> None:
         label_minutes=minutes,
         strategy=settings.strategy,
         strategy_options=dict(settings.strategy_options),
-        mode="fresh",
+        mode=result.model.mode,
         evaluation=result.evaluation,
         stop=result.stop,
         uncertainty=result.uncertainty,
@@ -144,6 +165,8 @@ def run_training(running: Running) -> None:
         seed=settings.seed,
         checkpoint=checkpoint,
         versions=dict(result.versions),
+        teaching=teaching,
+        calibration=result.calibration,
     )
     with running.publish() as connection:
         unpublished.with_suffix(".safetensors").replace(folder / checkpoint)
@@ -155,6 +178,9 @@ def run_training(running: Running) -> None:
         if project.has_key and settings.baseline:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
+        last = opinions.last_look(connection, project_id)
+        if worth_a_look(opinions.labels(connection, project_id), last[1] if last else 0):
+            jobs.request(connection, project_id, "review", time.time())
 
 
 def _positions(votes: np.ndarray, position: Mapping[int, int]) -> np.ndarray:
