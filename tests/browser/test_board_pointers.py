@@ -40,10 +40,11 @@ class Hand:
     press: Callable[[Locator], None]
 
     def do(self, action: str) -> None:
+        self.board.rest()
         self.press(self.board.root.locator(f".actions [data-do={action}]"))
 
     def label(self, nth: int) -> int:
-        item = self.board.item()
+        item = self.board.rest()
         self.press(self.board.root.locator(".class").nth(nth))
         return item
 
@@ -124,6 +125,7 @@ def test_looks_closer(hand: Hand) -> None:
     board.drag(points)
     expect(canvas).to_have_attribute("style", re.compile(r"origin: (7|8)\d"))
     hand.do("zoom")
+    expect(canvas).to_have_attribute("style", re.compile(r"scale\(4\)"))
     hand.do("zoom")
     expect(board.button("zoom")).to_have_attribute("aria-pressed", "false")
     hand.do("light")
@@ -145,7 +147,7 @@ def test_looks_closer(hand: Hand) -> None:
         expect(board.button(what)).to_have_attribute("aria-pressed", "true")
     hand.do("help")
     expect(board.part("help")).to_be_visible()
-    hand.press(board.part("help").get_by_text("Close"))
+    hand.press(board.part("help").get_by_role("button"))
     expect(board.part("help")).to_be_hidden()
 
 
@@ -172,7 +174,7 @@ def test_a_second_press_of_a_double_one_answers_nothing(
     hand: Hand, server: Server, kinds: Project
 ) -> None:
     board = hand.board
-    item = board.item()
+    item = board.rest()
     button = board.root.locator(".class").nth(1)
     box = button.bounding_box()
     assert box is not None
