@@ -222,13 +222,35 @@ def test_a_consensus_that_weighs_otherwise_counts_until_the_next_vote(store: Sto
     with store.write() as connection:
         (item_id,) = votes.table(connection, tab.project_id).item_ids.tolist()
         cat, dog = tab.classes
-        assert votes.settle(connection, {item_id: cat}) == 1
-        assert votes.settle(connection, {item_id: cat}) == 0
+        assert votes.settle(connection, tab.project_id, {item_id: cat}) == 1
+        assert votes.settle(connection, tab.project_id, {item_id: cat}) == 0
         assert labels.current(connection, item_id)[0] == cat
     assert labels_of(store, tab.project_id) == {item_id: cat}
     other = Tab(store, tab.project_id, "Dora")
     other.answer(other.next(), 1)
     assert labels_of(store, tab.project_id) == {item_id: dog}
+
+
+def test_the_consensus_that_is_chosen_counts_and_the_majority_again_after_it(store: Store) -> None:
+    """Two who always say dog outvote one who is right, until gold tells who knows cats."""
+    project_id = project(store, 40, settings=shared(3))
+    ana, *others = people(store, project_id, "Ana", "Ben", "Cleo")
+    truth = {}
+    for _ in range(40):
+        image = ana.next()
+        truth[image.item_id] = ana.classes[image.item_id % 2]
+        ana.answer(image, image.item_id % 2)
+        for tab in others:
+            tab.answer(tab.next(), 1)
+    dog = dict.fromkeys(truth, ana.classes[1])
+    assert labels_of(store, project_id) == dog
+    with store.write() as connection:
+        gold.add(connection, project_id, {i: c for i, c in truth.items() if i <= 20}, time.time())
+    for consensus, expected in (("Dawid-Skene", truth), ("majority", dog)):
+        there = projects.get(store, project_id)
+        team = replace(there.settings.team, consensus=consensus)
+        projects.edit(store, there, replace(there.settings, team=team))
+        assert labels_of(store, project_id) == expected
 
 
 def test_a_workspace_of_the_first_schema_is_brought_up_to_date(workspace: Workspace) -> None:

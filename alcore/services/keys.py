@@ -32,9 +32,7 @@ def table(project: Project) -> list[KeyLine]:
     """List classes and actions with their keys."""
     found = layout(project)
     own = project.settings.keys
-    lines = [
-        (keymap.target_of(c.id), c.name, found["classes"][str(c.id)]) for c in project.classes
-    ]
+    lines = [(keymap.target_of(c.id), c.name, found["classes"][str(c.id)]) for c in project.classes]
     lines += [
         (name, title, found["actions"].get(name, [])) for name, (_, title) in keymap.ACTIONS.items()
     ]

@@ -15,6 +15,7 @@ from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import BEAT, put_back_silent, run
+from alcore.jobs.settling import settle
 from alcore.jobs.training import choose_overlap, queue_size, request_if_due
 from alcore.records import Job, Project, Role, SkippedFile
 from alcore.store import Store, items, jobs, projects, rounds
@@ -162,6 +163,7 @@ def edit(
             rounds.forget_baseline(connection, project.id)
         if now_there.state == "ready" and settings.team != old.team:
             choose_overlap(connection, now_there)
+            settle(connection, now_there)
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
 

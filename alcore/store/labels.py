@@ -160,7 +160,7 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
 
     Their last answer that was not undone; an unsure one is none. An answer to a question that a
     ranking asked again is a second look and has a column of its own, so that a person who is
-    alone can confirm a label.
+    alone can confirm a label. An owner's last word is no vote.
     """
     second = (label_event.c.origin == "relabel") & label_event.c.round_id.is_not(None)
     rows = connection.execute(
@@ -172,6 +172,7 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
         .where(
             label_event.c.project_id == project_id,
             label_event.c.kind.in_(("label", "import", "unsure")),
+            label_event.c.origin != "adjudicated",
             _not_undone,
         )
         .order_by(label_event.c.id)
