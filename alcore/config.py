@@ -25,37 +25,50 @@ AUGMENTATIONS: Mapping[str, str] = MappingProxyType(
         "crop and colour": "cut out a part, mirror, change light and colour",
     }
 )
+BACKBONES = ("resnet18", "mobilenet_v3_small", "efficientnet_b0")
+"""Networks of torchvision, which has weights for them."""
 NETWORKS: Mapping[str, str] = MappingProxyType(
-    {"small CNN": "quick on any computer, and the best of its size"}
+    {
+        "small CNN": "quick on any computer, and the best of its size",
+        "small CNN with loss module": "the same, and it learns to tell how wrong it may be",
+        "study A": "two convolutions and a dense layer, for comparison with older studies",
+        "resnet18": "larger, for photographs; with weights it needs few labels, and some patience",
+        "mobilenet_v3_small": "made for phones: light, and at its best with weights",
+        "efficientnet_b0": "the most careful eye of all, and the slowest",
+    }
 )
-BACKBONES: tuple[str, ...] = ()
-"""Networks that torchvision has weights for."""
 WEIGHTS: Mapping[str, str] = MappingProxyType(
     {
-        "pool": "learned from this project's own images, without labels, by pretraining",
-        "torchvision": "learned from ImageNet; comes with torchvision's networks, by download",
-        "file": "a weights file on this computer",
+        "pool": "learned from the project's own images by pretraining, once that was done",
+        "torchvision": "learned from ImageNet; downloaded once, where there is a network",
+        "file": "read from a file on this computer",
     }
 )
 TRANSFERS: Mapping[str, str] = MappingProxyType(
     {
-        "none": "start from nothing, whatever weights there are",
-        "freeze": "keep the early layers as they are and train the rest: quick, for few labels",
-        "finetune": "train everything gently from the weights",
+        "finetune": "train everything, gently",
+        "freeze": "keep the early layers as they are, train the rest",
+        "linear": "train the last layer alone: the quickest",
+        "none": "begin with nothing, whatever weights there are",
     }
 )
 MODES: Mapping[str, str] = MappingProxyType(
     {
-        "fresh": "each model begins anew: slower, and the most accurate",
-        "shrink_perturb": "begin from the last model, shrunk and shaken a little",
-        "warm": "go on from the last model: quick, and a little less accurate",
+        "fresh": "each model begins anew: the most accurate",
+        "shrink_perturb": "go on from the last model, shrunk and shaken a little",
+        "warm": "go on from the last model as it is",
     }
 )
-UNLABELED: Mapping[str, str] = MappingProxyType({"none": "learn from labels alone"})
+UNLABELED: Mapping[str, str] = MappingProxyType(
+    {
+        "none": "learn from labels alone",
+        "pseudo-labels": "learn from the model's own answers too: three times as long",
+    }
+)
 BALANCES: Mapping[str, str] = MappingProxyType(
     {
         "none": "every label counts the same",
-        "sampling": "rare classes are shown more often",
+        "sampling": "rare classes are shown as often as common ones",
         "weights": "mistakes on rare classes count more",
     }
 )
@@ -82,6 +95,11 @@ class Workspace:
     @property
     def database(self) -> Path:
         return self.root / "alcore.db"
+
+    @property
+    def downloads(self) -> Path:
+        """Folder of weights that were downloaded."""
+        return self.root / "weights"
 
     def project(self, project_id: int) -> Path:
         """Folder of one project: originals, pixels, checkpoints, rounds."""
@@ -223,8 +241,7 @@ class LearnerRule:
         _check(
             self.weights != "torchvision" or self.network in BACKBONES,
             f"torchvision has no weights for {self.network!r}; "
-            f"choose one of its networks ({', '.join(BACKBONES) or 'none here'}), "
-            "pretraining on the pool, or a file",
+            f"choose {', '.join(BACKBONES)}, pretraining on the pool, or a file",
         )
 
 

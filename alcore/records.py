@@ -242,6 +242,8 @@ class Calibration:
     """Labels that the temperature was found with, each asked of a model that had not seen it."""
     found_at: int
     """Labels there were at that time; a later round may still use it."""
+    recipe: str
+    """What it was found for, in a few words: another recipe needs another."""
     ece: float | None = None
     """Of the holdout before the temperature was applied, beside that of the evaluation."""
     nll: float | None = None
@@ -255,8 +257,8 @@ class Teaching:
     weights: str = "none"
     """What it began with, in a few words: none, pretraining 2, torchvision, file x, model 7."""
     transfer: str = "none"
-    minibatch: int | None = None
-    """Images per minibatch; None in rounds before this was recorded."""
+    augmentation: str = ""
+    """Empty in rounds before this was recorded."""
     unlabeled: str = "none"
     balance: str = "none"
     notes: tuple[str, ...] = ()

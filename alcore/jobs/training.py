@@ -6,6 +6,7 @@ import os
 import time
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from alcore import pool
 from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import TrainingImpossible, WorkspaceUnusable
+from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
 from alcore.jobs.running import Running
 from alcore.jobs.settling import positions as class_positions
 from alcore.jobs.settling import settle
@@ -81,11 +83,13 @@ def run_training(running: Running) -> None:
         number = rounds.next_number(connection, project_id)
         said = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
+        begins = beginnings(connection, store.workspace, project)
     running.note({"last_event": last_event, "model": number})
 
     position = {c.id: c.position for c in project.classes}
     positions = np.array([position[c] for c in labeled], dtype=np.int64)
     pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
+    minibatch, why_smaller = smaller_minibatch(running.job)
     stop_ids, before = _stop_set(settings, pool_ids, folder, previous)
     result = run_round(
         RoundInput(
@@ -110,6 +114,9 @@ def run_training(running: Running) -> None:
             threads=running.threads,
             question_ids=questions,
             votes=class_positions(said, np.array([c.id for c in project.classes])),
+            minibatch=minibatch,
+            **begins,
+            **last_model(folder, previous),
         ),
         running.report,
     )
@@ -130,6 +137,9 @@ def run_training(running: Running) -> None:
         stop_ids=stop_ids,
         stop_predicted=result.stop_predicted,
     )
+    teaching = result.teaching
+    if why_smaller:
+        teaching = replace(teaching, notes=(why_smaller, *teaching.notes))
     summary = RoundSummary(
         id=0,
         project_id=project_id,
@@ -139,7 +149,7 @@ def run_training(running: Running) -> None:
         label_minutes=minutes,
         strategy=settings.strategy,
         strategy_options=dict(settings.strategy_options),
-        mode="fresh",
+        mode=result.model.mode,
         evaluation=result.evaluation,
         stop=result.stop,
         uncertainty=result.uncertainty,
@@ -151,6 +161,8 @@ def run_training(running: Running) -> None:
         seed=settings.seed,
         checkpoint=checkpoint,
         versions=dict(result.versions),
+        teaching=teaching,
+        calibration=result.calibration,
     )
     with running.publish() as connection:
         unpublished.with_suffix(".safetensors").replace(folder / checkpoint)

@@ -159,7 +159,11 @@ def edit(
             projects.rename(connection, project.id, name.strip())
         if settings.resolution != old.resolution:
             jobs.request(connection, project.id, "import", now)
-        if (settings.resolution, settings.augmentation) != (old.resolution, old.augmentation):
+        if (settings.resolution, settings.augmentation, settings.learner) != (
+            old.resolution,
+            old.augmentation,
+            old.learner,
+        ):
             rounds.forget_baseline(connection, project.id)
         if now_there.state == "ready" and settings.team != old.team:
             choose_overlap(connection, now_there)
@@ -193,7 +197,7 @@ def archive(store: Store, project_id: int, away: bool = True) -> None:
         projects.get(connection, project_id)
         projects.archive(connection, project_id, now if away else None)
         if away:
-            for kind in ("import", "train", "baseline"):
+            for kind in ("import", "train", "baseline", "pretrain"):
                 jobs.cancel(connection, project_id, kind, now)
 
 
