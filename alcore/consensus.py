@@ -88,15 +88,14 @@ def dawid_skene(votes: np.ndarray, n_classes: int, known: np.ndarray | None = No
 
 
 def model_weighted(
-    votes: np.ndarray, labels: np.ndarray, probabilities: np.ndarray
+    votes: np.ndarray, probabilities: np.ndarray, weights: Trust
 ) -> np.ndarray | None:
     """Return the quality (L, C) of each class, as the votes and the model see it together.
 
-    labels (L,) are those in force; probabilities (L, C) come from models that have not seen them.
+    probabilities (L, C) come from models that have not seen the labels; weights from `trust`.
     None while too few items have two opinions to weigh people by. Goh, Tkachenko & Mueller 2022
     (CROWDLAB).
     """
-    weights = trust(votes, labels, probabilities.argmax(axis=1))
     if weights.agreement is None:
         return None
     n_classes = probabilities.shape[1]

@@ -152,7 +152,8 @@ def test_a_model_that_is_right_more_often_than_people_settles_their_quarrels() -
     guess = np.where(rng.random(800) < 0.92, true, rng.integers(0, 3, 800))
     probabilities = np.full((800, 3), 0.05) + 0.85 * np.eye(3)[guess]
     labels = majority(votes, 3)
-    quality = consensus.model_weighted(votes, labels, probabilities)
+    weights = consensus.trust(votes, labels, probabilities.argmax(axis=1))
+    quality = consensus.model_weighted(votes, probabilities, weights)
     assert np.allclose(quality.sum(axis=1), 1)
     ours = np.mean(consensus.choose(quality, votes) == true)
     assert ours > np.mean(labels == true) + 0.05
@@ -161,13 +162,16 @@ def test_a_model_that_is_right_more_often_than_people_settles_their_quarrels() -
 def test_a_model_that_knows_nothing_does_not_overrule_people_who_agree() -> None:
     true, votes = simulated([person(0.95)] * 3, 400, seed=4)
     noise = np.random.default_rng(5).dirichlet(np.ones(3), 400)
-    quality = consensus.model_weighted(votes, majority(votes, 3), noise)
+    weights = consensus.trust(votes, majority(votes, 3), noise.argmax(axis=1))
+    quality = consensus.model_weighted(votes, noise, weights)
     assert np.mean(consensus.choose(quality, votes) == true) > 0.97
 
 
 def test_with_few_shared_items_nobody_is_weighed() -> None:
     votes = np.array([[0, 1]] * (consensus.ENOUGH - 1) + [[0, NONE]] * 50)
-    assert consensus.model_weighted(votes, votes[:, 0], np.full((len(votes), 2), 0.5)) is None
+    weights = consensus.trust(votes, votes[:, 0], votes[:, 0])
+    assert (weights.model, weights.annotators.tolist()) == (1.0, [1.0, 1.0])
+    assert consensus.model_weighted(votes, np.full((len(votes), 2), 0.5), weights) is None
 
 
 @given(VOTES)

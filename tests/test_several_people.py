@@ -15,10 +15,11 @@ from sqlalchemy import create_engine, func, select, text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, LeaseExpired
+from alcore.jobs.settling import settle
 from alcore.jobs.training import swap_queue
 from alcore.records import Lease
 from alcore.services import labeling, projects
-from alcore.store import Store, gold, items, labels, votes
+from alcore.store import Store, gold, items, labels, opinions, votes
 from alcore.store import projects as stored_projects
 from alcore.store.tables import annotator, item, label_event, lease, vote
 
@@ -251,6 +252,39 @@ def test_the_consensus_that_is_chosen_counts_and_the_majority_again_after_it(sto
         team = replace(there.settings.team, consensus=consensus)
         projects.edit(store, there, replace(there.settings, team=team))
         assert labels_of(store, project_id) == expected
+
+
+def test_a_model_settles_quarrels_once_people_can_be_weighed(store: Store) -> None:
+    project_id = project(store, 40, settings=shared(2, consensus="model-weighted"))
+    ana, ben = people(store, project_id, "Ana", "Ben")
+    truth = {}
+    for turn in range(40):
+        image = ana.next()
+        truth[image.item_id] = right = image.item_id % 2
+        ana.answer(image, right)
+        ben.answer(ben.next(), 1 - right if turn % 5 == 0 else right)
+    wrong = {i for i, c in labels_of(store, project_id).items() if c != ana.classes[truth[i]]}
+    assert len(wrong) == 8
+    there = projects.get(store, project_id)
+    with store.write() as connection:
+        assert settle(connection, there) == 0  # no model has said anything yet
+        judged = opinions.to_judge(connection, project_id)
+        opinions.put(
+            connection,
+            [
+                {
+                    "item_id": i, "project_id": project_id, "event_id": event, "p": 0.95,
+                    "class_id": ana.classes[truth[i]], "doubt": 0.0, "flagged": False,
+                    "p_label": 0.95 if said == ana.classes[truth[i]] else 0.05, "created_at": 1.0,
+                }
+                for i, event, said in zip(
+                    judged.item_ids.tolist(), judged.event_ids.tolist(), judged.class_ids.tolist(),
+                    strict=True,
+                )
+            ],
+        )  # fmt: skip
+        assert settle(connection, there) == 8
+    assert labels_of(store, project_id) == {i: ana.classes[c] for i, c in truth.items()}
 
 
 def test_a_workspace_of_the_first_schema_is_brought_up_to_date(workspace: Workspace) -> None:

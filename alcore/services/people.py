@@ -72,13 +72,8 @@ def check_active(connection: Connection, project_id: int, annotator_id: int) -> 
 
 
 def is_owner(connection: Connection, project_id: int, annotator_id: int | None) -> bool:
-    """Tell whether somebody may do what owners may."""
-    if annotator_id is None:
-        return True
-    role = members.role(connection, project_id, annotator_id)
-    if role == "removed":
-        return False
-    return role == "owner" or members.owners(connection, project_id) == 0
+    """Tell whether somebody may do what owners may; the command line asks as None."""
+    return annotator_id is None or members.decides(connection, project_id, annotator_id)
 
 
 def check_owner(connection: Connection, project_id: int, annotator_id: int | None) -> None:

@@ -214,7 +214,7 @@ def archive(store: Store, project_id: int, away: bool = True, by: int | None = N
         projects.get(connection, project_id)
         projects.archive(connection, project_id, now if away else None)
         if away:
-            for kind in ("import", "train", "baseline", "pretrain"):
+            for kind in ("import", "train", "review", "baseline", "pretrain"):
                 jobs.cancel(connection, project_id, kind, now)
 
 

@@ -136,6 +136,17 @@ def current(connection: Connection, item_id: int) -> tuple[int, int] | None:
     return row and (row.class_id, row.annotator_id)
 
 
+def counting(connection: Connection, project_id: int) -> dict[int, int]:
+    """Read the class id that counts, by item id."""
+    return dict(
+        connection.execute(
+            select(answer.c.item_id, answer.c.class_id).where(
+                answer.c.project_id == project_id, answer.c.class_id.is_not(None)
+            )
+        ).all()
+    )
+
+
 def history(
     connection: Connection, project_id: int, annotator_id: int, n: int
 ) -> list[tuple[LabelEvent, str]]:
