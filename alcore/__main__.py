@@ -19,8 +19,11 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from alcore import __version__, strategies
-from alcore.config import AUGMENTATIONS, RESOLUTIONS, ProjectSettings, Runtime
+from alcore.config import AUGMENTATIONS, NETWORKS, RESOLUTIONS, ProjectSettings, Runtime
 from alcore.errors import AlcoreError
+from alcore.experiment_command import add_parser, experiment
+from alcore.pretrain_command import add_parser as add_pretrain
+from alcore.pretrain_command import pretrain
 from alcore.records import Job, Project
 from alcore.services import exporting, projects, training
 from alcore.store import Store
@@ -31,6 +34,7 @@ examples:
   python -m alcore import scans.zip --name scans --role none --classes "crack,no crack"
   python -m alcore import shapes --name shapes --option classes=8 --option imbalance=10
   python -m alcore import CIFAR10 --name cifar --root ~/datasets
+  python -m alcore pretrain birds
   python -m alcore train birds
   python -m alcore export birds --out labels.csv
 """
@@ -94,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--resolution", type=int, choices=RESOLUTIONS, help="pixels for the network")
     bring.add_argument("--augmentation", choices=list(AUGMENTATIONS))
     bring.add_argument("--strategy", help="query strategy")
+    bring.add_argument("--network", choices=list(NETWORKS), help="small CNN by default")
+    bring.add_argument("--pretrain", action="store_true", help="pretrain once the images are in")
     bring.add_argument("--seed", type=int, default=0)
     bring.add_argument("--root", help="folder of a torchvision data set")
     bring.add_argument("--download", action="store_true", help="download a torchvision data set")
@@ -113,6 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--classes", type=int, default=10, help="classes (10)")
     listing.add_argument("--batch", type=int, default=100, help="batch size (100)")
     listing.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=32)
+    add_pretrain(command)
+    add_parser(commands)
     work = command("work", "run the background jobs of the workspace until stopped")
     work.add_argument("--until-input-closes", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -150,6 +158,9 @@ def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
         for key in ("resolution", "augmentation", "strategy"):
             if getattr(chosen, key) is not None:
                 settings = replace(settings, **{key: getattr(chosen, key)})
+        network = chosen.network or settings.learner.network
+        learner = replace(settings.learner, network=network, pretrain=chosen.pretrain)
+        settings = replace(settings, learner=learner)
         classes = [c for c in chosen.classes.split(",") if c.strip()]
         role = chosen.role.replace("-", " ")
         spec = _spec(chosen)
@@ -307,6 +318,8 @@ COMMANDS = {
     "train": _train,
     "status": _status,
     "export": _export,
+    "experiment": experiment,
+    "pretrain": lambda *given: pretrain(*given, _with_progress),
 }
 
 

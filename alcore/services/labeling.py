@@ -132,9 +132,9 @@ def answer(
             return known.id, True
         items.get(connection, project_id, item_id)
         if kind == "label":
-            _check_class(project, class_id)
+            check_class(project, class_id)
         if suggestion is not None:
-            _check_class(project, suggestion.class_id)
+            check_class(project, suggestion.class_id)
         lease = _lease_for_answer(connection, project_id, item_id, annotator_id, token, now)
         event = labels.append(
             connection,
@@ -370,7 +370,8 @@ def _at_work(connection: Connection, project_id: int, annotator_id: int, now: fl
     members.seen(connection, project_id, annotator_id, now)
 
 
-def _check_class(project: Project, class_id: int | None) -> None:
+def check_class(project: Project, class_id: int | None) -> None:
+    """Raise UnknownItem for what is no class of the project."""
     if class_id not in {c.id for c in project.classes}:
         raise UnknownItem(f"project {project.name!r} has no class {class_id}")
 
