@@ -10,13 +10,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
-
-from tqdm import tqdm
+from typing import Any
 
 from alcore import __version__, strategies
 from alcore.config import AUGMENTATIONS, NETWORKS, RESOLUTIONS, ProjectSettings, Runtime
@@ -24,9 +21,10 @@ from alcore.errors import AlcoreError
 from alcore.experiment_command import add_parser, experiment
 from alcore.pretrain_command import add_parser as add_pretrain
 from alcore.pretrain_command import pretrain
-from alcore.records import Job, Project
+from alcore.records import Project
 from alcore.services import exporting, projects, training
 from alcore.store import Store
+from alcore.terminal import print_rows, with_progress
 
 EXAMPLES = """\
 examples:
@@ -38,7 +36,6 @@ examples:
   python -m alcore train birds
   python -m alcore export birds --out labels.csv
 """
-T = TypeVar("T")
 GENERATED = ("digits", "shapes")
 
 
@@ -142,7 +139,7 @@ def _projects(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int
                 "accuracy": state.latest and state.latest.evaluation.accuracy,
             }
         )
-    _print(rows, chosen.json)
+    print_rows(rows, chosen.json)
     return 0
 
 
@@ -169,7 +166,7 @@ def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
             print(f"note: {note}", file=sys.stderr)
         project_id = projects.create(store, name, spec, role, settings, classes)
     started = time.monotonic()
-    _with_progress(
+    with_progress(
         lambda: projects.import_now(store, project_id, runtime.threads),
         lambda: projects.import_job(store, project_id),
         lambda: projects.stop_import(store, project_id),
@@ -219,7 +216,7 @@ def _spec(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _train(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     project = projects.named(store, chosen.project)
-    summary = _with_progress(
+    summary = with_progress(
         lambda: training.train_now(store, project.id, runtime.threads),
         lambda: training.status(store, project.id).job,
         lambda: training.stop(store, project.id),
@@ -242,7 +239,7 @@ def _status(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     state = training.status(store, project.id)
     latest = state.latest
     job = projects.import_job(store, project.id) if project.state != "ready" else state.job
-    _print(
+    print_rows(
         {
             "project": project.name,
             "state": project.state,
@@ -289,7 +286,7 @@ def _strategies(runtime: Runtime, chosen: argparse.Namespace) -> int:
         store.close()
     for name, why in strategies.broken().items():
         print(f"strategy {name!r} cannot be used: {why}", file=sys.stderr)
-    _print(projects.strategy_table(images, classes, settings), chosen.json)
+    print_rows(projects.strategy_table(images, classes, settings), chosen.json)
     return 0
 
 
@@ -319,51 +316,8 @@ COMMANDS = {
     "status": _status,
     "export": _export,
     "experiment": experiment,
-    "pretrain": lambda *given: pretrain(*given, _with_progress),
+    "pretrain": pretrain,
 }
-
-
-def _with_progress(
-    work: Callable[[], T], job: Callable[[], Job | None], stop: Callable[[], None]
-) -> T:
-    """Run work in a thread and draw the progress of its job; Ctrl+C stops it. Returns its value."""
-    form = "{desc:34} {bar} {n:3.0f} % {remaining}"
-    with (
-        ThreadPoolExecutor(1) as executor,
-        tqdm(total=100, bar_format=form, disable=None) as bar,
-    ):
-        done = executor.submit(work)
-        try:
-            while not wait([done], timeout=0.2).done:
-                now = job()
-                if now is not None and now.state == "running":
-                    bar.set_description_str(now.phase, refresh=False)
-                    bar.n = 100 * now.progress
-                    bar.refresh()
-        except KeyboardInterrupt:
-            stop()  # the work ends at its next report
-            raise
-        if done.exception() is None:
-            bar.n = 100
-        return done.result()
-
-
-def _print(rows: Any, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    if isinstance(rows, dict):
-        width = max(map(len, rows))
-        for key, value in rows.items():
-            print(f"{key:{width}}  {'–' if value is None else value}")
-        return
-    if not rows:
-        print("nothing yet")
-        return
-    cells = [list(rows[0])] + [["–" if v is None else f"{v}" for v in row.values()] for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-    for line in cells:
-        print("  ".join(f"{cell:{w}}" for cell, w in zip(line, widths, strict=True)).rstrip())
 
 
 if __name__ == "__main__":

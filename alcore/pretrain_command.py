@@ -7,11 +7,11 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 from alcore.config import Runtime
 from alcore.services import pretraining, projects
 from alcore.store import Store
+from alcore.terminal import with_progress
 
 WORDS = "let the network learn from a project's images before they are labeled"
 
@@ -25,12 +25,7 @@ def add_parser(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     added.add_argument("--json", action="store_true", help="print JSON")
 
 
-def pretrain(
-    store: Store,
-    runtime: Runtime,
-    chosen: argparse.Namespace,
-    with_progress: Callable[..., Any],
-) -> int:
+def pretrain(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     """Pretrain in this process; return the exit code."""
     project = projects.named(store, chosen.project)
     status = pretraining.status(store, project.id)
