@@ -242,6 +242,7 @@ def _input(
         previous_stop=before[-1]["stop_predicted"] if before else None,
         threads=run.threads,
         votes=votes,
+        calibrate=False,  # it changes no accuracy, and would double the trainings
     )
 
 
