@@ -61,7 +61,7 @@ def test_a_cluster_gives_the_same_and_loses_nothing_when_a_worker_is_killed(
     workspace: Workspace, tmp_path: Path, cluster: tuple[str, list[subprocess.Popen]]
 ) -> None:
     address, workers = cluster
-    grid = a_grid(trials=4, budget=100)
+    grid = a_grid(budget=80)
     calm = Store.open(Workspace(tmp_path / "calm"))
     here = Processes(1)
     undisturbed = put(calm, grid)
@@ -74,7 +74,7 @@ def test_a_cluster_gives_the_same_and_loses_nothing_when_a_worker_is_killed(
 
     def told(rounds: int) -> None:
         heard.append(rounds)
-        if sum(heard) > 12 and workers[0].poll() is None:
+        if sum(heard) > 6 and workers[0].poll() is None:
             workers[0].kill()
 
     engine = open_engine(f"dask:{address}", 1)
