@@ -22,7 +22,7 @@ Kind = Literal["label", "skip", "unsure", "undo", "import"]
 Origin = Literal[
     "query", "random", "cold start", "holdout", "relabel", "import", "gold", "adjudicated"
 ]
-JobKind = Literal["import", "train", "baseline", "pretrain"]
+JobKind = Literal["import", "train", "review", "baseline", "pretrain"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 

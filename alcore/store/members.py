@@ -40,6 +40,12 @@ def owners(connection: Connection, project_id: int) -> int:
     ).scalar_one()
 
 
+def decides(connection: Connection, project_id: int, annotator_id: int) -> bool:
+    """Tell whether somebody is an owner; where a project has none, everybody is one."""
+    mine = role(connection, project_id, annotator_id)
+    return mine == "owner" or (mine != "removed" and owners(connection, project_id) == 0)
+
+
 def set_role(
     connection: Connection, project_id: int, annotator_id: int, new: MemberRole, now: float
 ) -> None:
