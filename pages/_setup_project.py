@@ -15,6 +15,7 @@ from alcore.services.exporting import write_csv
 from alcore.services.setup import ProjectLine
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
+from pages._setup_examples import examples_tab
 from pages._setup_keys import keys_tab
 from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
@@ -47,8 +48,8 @@ def show_project(store: Store, line: ProjectLine) -> None:
             ("pages/dashboard.py", "Dashboard", ":material/show_chart:"),
         ):
             row.page_link(page, label=label, icon=icon, query_params={"project": str(project.id)})
-    settings, classes, keys, pretraining, images, end = st.tabs(
-        ["Settings", "Classes", "Keys", "Pretraining", "Images", "Danger zone"],
+    settings, classes, examples, keys, pretraining, images, end = st.tabs(
+        ["Settings", "Classes", "Examples", "Keys", "Pretraining", "Images", "Danger zone"],
         default="Images" if unfinished else "Settings",
         key=f"tabs-{project.id}-{unfinished}",
     )
@@ -56,6 +57,8 @@ def show_project(store: Store, line: ProjectLine) -> None:
         _settings(store, line)
     with classes:
         _classes(store, project)
+    with examples:
+        examples_tab(store, project)
     with keys:
         keys_tab(store, project)
     with pretraining:

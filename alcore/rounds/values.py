@@ -62,8 +62,6 @@ class RoundInput:
     """Folder for weights that are downloaded."""
     previous: Path | None = None
     """Checkpoint of the model before this one."""
-    calibrate: bool = True
-    """Find a temperature, which takes trainings of its own now and then."""
     calibration: Calibration | None = None
     """The temperature of the round before this one."""
     minibatch: int | None = None
