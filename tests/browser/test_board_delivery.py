@@ -223,7 +223,7 @@ def test_the_board_fits_the_window_and_a_phone(
         box = button.bounding_box()
         assert box is None or (box["height"] >= 44 and box["width"] >= 44)
     stage = board.part("stage").bounding_box()
-    item = board.item()
+    item = board.rest()
     board.root.locator("[data-do=hint]").tap()
     board.root.locator(".class").nth(3).tap()
     expect(board.root).to_have_attribute("data-saved", "1")
