@@ -231,7 +231,7 @@ def test_own_keys_of_a_project_work_and_are_printed(server: Server, open_board: 
     board.expect_saved(2)
     assert answers(server, project, "owner") == given
     board.press("h")
-    expect(board.part("keys").locator("tr", has_text="banana")).to_contain_text("Q")
+    expect(board.part("keys").locator("span", has_text="banana")).to_have_text("Q banana")
     expect(board.part("keys").locator("tr", has_text="skip")).to_contain_text("⇧S")
 
 
