@@ -18,7 +18,11 @@ Split = Literal["pool", "holdout"]
 Role = Literal["answer key", "labels", "none"]
 """What known classes of a source are: hidden answers, existing labels, or absent."""
 Kind = Literal["label", "skip", "unsure", "undo", "import"]
-Origin = Literal["query", "random", "cold start", "holdout", "relabel", "import"]
+Origin = Literal[
+    "query", "random", "cold start", "holdout", "relabel", "import", "grid", "similar"
+]
+"""Where a question came from; "grid": among others of one predicted class, "similar": found as
+a neighbour of another image, so not a random sample."""
 JobKind = Literal["import", "train", "baseline"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -104,6 +108,8 @@ class Lease:
     content_hash: str
     width: int
     height: int
+    instant: int | None = None
+    """Labels that the linear head knew when it ranked; None where the model alone did."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,8 @@ class Label:
     seconds: float | None
     origin: Origin
     round_number: int | None
+    instant: int | None = None
+    """Labels that the linear head knew on top of that round's model."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from alcore import acquisition, metrics, strategies
 from alcore.errors import UnknownItem
-from alcore.learner import device, inference, signals, training
+from alcore.learner import device, embedding, inference, signals, training
 from alcore.learner.checkpoints import Model
 from alcore.records import Evaluation, Selection, StopSignals
 from alcore.strategies import Context, Need
@@ -93,6 +93,10 @@ class RoundResult:
     label, by a model that has not seen it."""
     questions: np.ndarray
     """(Q, C) float32 probabilities of the items in question_ids."""
+    embeddings: np.ndarray
+    """(N, D) float32 of all images, in the order of item_ids."""
+    head: np.ndarray
+    """(D + 1, C) float32 last layer: weights, then the bias."""
     model: Model
     seconds: Mapping[str, float]
     """train, evaluate, score, select."""
@@ -110,7 +114,6 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
     """
     given = round_input
     needs = strategies.needed(given.strategy, given.strategy_options)
-    embeddings = signals.embeds(needs)
     classes = len(given.class_names)
     rows = _Rows(given.item_ids)
     watch = _Stopwatch()
@@ -122,7 +125,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             model = _fit(given, rows, bar.phase("train"), traces)
         with watch("evaluate"):
             told = bar.phase("evaluate")
-            held = _predict(model, given, rows, given.holdout_ids, told, True, embeddings)
+            held = _predict(model, given, rows, given.holdout_ids, told, True, True)
             evaluation = metrics.evaluate(held.probabilities, given.holdout_labels, classes)
         with watch("score"):
             ids = _candidates(given)
@@ -130,7 +133,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             both = np.union1d(np.union1d(ids, given.stop_ids), given.question_ids)
             told = bar.phase("score")
             first = bar.part(told, 0, 1 / (1 + extra))
-            pool = _predict(model, given, rows, both, first, embeddings=embeddings)
+            pool = _predict(model, given, rows, both, first, embeddings=True)
             probabilities = pool.probabilities[np.searchsorted(both, ids)]
             looked = _looked_at(given, needs, ids)
             place = np.searchsorted(both, looked)
@@ -170,6 +173,8 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             suggestions = _suggestions(selection, both, pool, found)
             batch = _classes(suggestions[: given.batch_size])
             bar.phase("select")(1.0)
+        known = ((rows(both), pool), (rows(given.holdout_ids), held))
+        embeddings = embedding.of_all(model, given.pixels, len(given.item_ids), known)
     return RoundResult(
         evaluation=evaluation,
         stop=stop,
@@ -184,6 +189,8 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         candidate_predicted=_classes(probabilities),
         suggestions=suggestions,
         questions=pool.probabilities[np.searchsorted(both, given.question_ids)],
+        embeddings=embeddings,
+        head=embedding.head(model),
         model=model,
         seconds=watch.seconds,
         versions=device.versions(),

@@ -15,6 +15,7 @@ from alcore import pool
 from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import TrainingImpossible, WorkspaceUnusable
+from alcore.jobs import embeddings
 from alcore.jobs.running import Running
 from alcore.records import Project, RoundSummary
 from alcore.retraining import NextTraining, next_training
@@ -122,7 +123,9 @@ def run_training(running: Running) -> None:
         candidate_score=result.scores,
         stop_ids=stop_ids,
         stop_predicted=result.stop_predicted,
+        head=result.head,
     )
+    embeddings.save(unpublished.with_suffix(".npy"), result.embeddings)
     summary = RoundSummary(
         id=0,
         project_id=project_id,
@@ -148,6 +151,7 @@ def run_training(running: Running) -> None:
     with running.publish() as connection:
         unpublished.with_suffix(".safetensors").replace(folder / checkpoint)
         unpublished.with_suffix(".npz").replace(round_arrays(folder, number))
+        unpublished.with_suffix(".npy").replace(embeddings.path(folder, number))
         _make_names_durable(unpublished.parent)
         round_id = rounds.add(connection, summary, last_event)
         said = dict(zip(questions.tolist(), map(_rounded, result.questions), strict=True))
@@ -155,6 +159,7 @@ def run_training(running: Running) -> None:
         if project.has_key and settings.baseline:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
+    embeddings.forget_others(folder, number)
 
 
 def _positions(votes: np.ndarray, position: Mapping[int, int]) -> np.ndarray:
@@ -198,6 +203,7 @@ def swap_queue(
     ranked_by: int | None,
     number: int,
     said: Mapping[int, list[float]] | None = None,
+    instant: int | None = None,
 ) -> None:
     """Put a new query queue in place, with holdout questions mixed in where they are needed.
 
@@ -219,6 +225,7 @@ def swap_queue(
             for item_id in order
         ],
         ranked_by,
+        instant,
     )
 
 

@@ -70,7 +70,7 @@ class Material:
     labels: np.ndarray
     """(L,) int64 class positions."""
     pool: Predictions
-    """Of the candidates; with embeddings where `embeds` says so."""
+    """Of the candidates, with embeddings."""
     held: Predictions
     """Of the holdout."""
     traces: Traces
@@ -79,11 +79,6 @@ class Material:
     """Candidates that will be asked for: no shortlist is shorter."""
     seed: Callable[[str], int]
     """Gives each signal a seed of its own."""
-
-
-def embeds(needs: frozenset[Need]) -> bool:
-    """Tell whether any of these signals is computed from embeddings of the pool."""
-    return not needs.isdisjoint({"embeddings", "logits", "dropout", "committee", "holdout_logits"})
 
 
 def most(needs: frozenset[Need], classes: int) -> int | None:

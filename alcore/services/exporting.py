@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from alcore.store import Store, labels, projects
 
-COLUMNS = ("item", "file", "class", "annotator", "time", "seconds", "source", "model")
+COLUMNS = ("item", "file", "class", "annotator", "time", "seconds", "source", "model", "instant")
 
 
 def safe(value: Any) -> Any:
@@ -49,6 +49,7 @@ def label_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
             "seconds": None if label.seconds is None else round(label.seconds, 2),
             "source": label.origin,
             "model": label.round_number,
+            "instant": label.instant,
         }
         for label, file in found
     ]

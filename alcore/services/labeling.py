@@ -56,10 +56,10 @@ def claim(
     """Renew the leases in `hold` and lease up to n more images, in the order of the queue."""
     now = time.time()
     with store.write() as connection:
-        _check_active(connection, annotator_id)
+        check_active(connection, annotator_id)
         project = projects.get(connection, project_id)
         ranking, _ = projects.ranking(connection, project_id)
-        expires_at = now + _lease_length(connection, project_id, n + len(hold))
+        expires_at = now + lease_length(connection, project_id, n + len(hold))
         held = queue.renew(connection, client, hold, now, expires_at)
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
@@ -104,16 +104,16 @@ def answer(
     if kind not in ("label", "skip", "unsure"):
         raise NotAllowed(f"an answer is a label, skip or unsure; got {kind!r}")
     with store.write() as connection:
-        _check_active(connection, annotator_id)
+        check_active(connection, annotator_id)
         project = projects.get(connection, project_id)
         known = labels.by_key(connection, key)
         if known is not None:
-            _own(known, annotator_id)
+            check_own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
         if kind == "label" and class_id not in {c.id for c in project.classes}:
             raise UnknownItem(f"project {project.name!r} has no class {class_id}")
-        lease = _lease_for_answer(connection, project_id, item_id, token, now)
+        lease = lease_for_answer(connection, project_id, item_id, token, now)
         event = labels.append(
             connection,
             project_id=project_id,
@@ -129,6 +129,7 @@ def answer(
             seconds=seconds,
             round_id=lease.round_id if lease else None,
             suggestion_shown=suggestion_shown,
+            instant=lease.instant if lease else None,
         )
         assert event is not None  # the key was looked up in this transaction
         queue.drop(connection, item_id)
@@ -154,7 +155,7 @@ def undo(
     """
     now = time.time()
     with store.write() as connection:
-        _check_active(connection, annotator_id)
+        check_active(connection, annotator_id)
         target = labels.by_key(connection, undoes)
         if target is None or target.annotator_id != annotator_id or target.kind == "undo":
             raise NothingToUndo("there is no answer of yours to take back")
@@ -165,7 +166,7 @@ def undo(
         repeated = known is not None
         if not repeated and target.undone:
             raise NothingToUndo("this answer was taken back before")
-        origin, round_id = labels.provenance(connection, target.id)
+        origin, round_id, instant = labels.provenance(connection, target.id)
         if not repeated:
             labels.append(
                 connection,
@@ -187,9 +188,10 @@ def undo(
             client,
             origin,
             now,
-            now + _lease_length(connection, project_id, 1),
+            now + lease_length(connection, project_id, 1),
             token,
             round_id,
+            instant,
         )
     if lease is None:
         raise LeaseExpired("your answer was taken back, but somebody else has this image now")
@@ -202,7 +204,7 @@ def revisit(
     """Lease an image to change its answer; return the lease and the class that it has now."""
     now = time.time()
     with store.write() as connection:
-        _check_active(connection, annotator_id)
+        check_active(connection, annotator_id)
         items.get(connection, project_id, item_id)
         current = labels.current(connection, item_id)
         lease = queue.claim_item(
@@ -213,7 +215,7 @@ def revisit(
             client,
             "relabel",
             now,
-            now + _lease_length(connection, project_id, 1),
+            now + lease_length(connection, project_id, 1),
         )
     if lease is None:
         raise LeaseExpired("somebody else is looking at this image; try again in a minute")
@@ -321,25 +323,25 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
     }
 
 
-def _check_active(connection: Connection, annotator_id: int) -> None:
+def check_active(connection: Connection, annotator_id: int) -> None:
     found = labels.annotator_by_id(connection, annotator_id)
     if found is None or not found.active:
         raise NotAllowed("you may not label here any more; ask the project's owner")
 
 
-def _own(event: LabelEvent, annotator_id: int) -> None:
+def check_own(event: LabelEvent, annotator_id: int) -> None:
     if event.annotator_id != annotator_id:
         raise NotAllowed("this answer's key belongs to somebody else's answer")
 
 
-def _lease_length(connection: Connection, project_id: int, images: int) -> float:
+def lease_length(connection: Connection, project_id: int, images: int) -> float:
     """Return three times what the images in hand will take, at least a minute."""
     recent = labels.recent_seconds(connection, project_id)
     typical = statistics.median(recent) if recent else 0.0
     return max(SHORTEST_LEASE, 3 * typical * max(images, 1))
 
 
-def _lease_for_answer(
+def lease_for_answer(
     connection: Connection, project_id: int, item_id: int, token: str, now: float
 ) -> Lease | None:
     found = queue.of_item(connection, item_id)

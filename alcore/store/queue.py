@@ -24,9 +24,9 @@ SKIPS_TO_OTHERS = 2
 _CLAIM = text(
     """
     INSERT INTO lease (item_id, project_id, annotator_id, client, token, expires_at, origin,
-                       round_id)
+                       round_id, instant)
     SELECT q.item_id, q.project_id, :annotator, :client, lower(hex(randomblob(16))), :expires,
-           q.origin, :round
+           q.origin, :round, :instant
     FROM queue_item q
     WHERE q.project_id = :project AND q.ranking = :ranking
       AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now)
@@ -42,7 +42,8 @@ _CLAIM = text(
     LIMIT :n
     ON CONFLICT (item_id) DO UPDATE SET
         annotator_id = excluded.annotator_id, client = excluded.client, token = excluded.token,
-        expires_at = excluded.expires_at, origin = excluded.origin, round_id = excluded.round_id
+        expires_at = excluded.expires_at, origin = excluded.origin, round_id = excluded.round_id,
+        instant = excluded.instant
     RETURNING token
     """
 )
@@ -60,8 +61,11 @@ def swap(
     project_id: int,
     rows: Sequence[Mapping[str, Any]],
     ranked_by: int | None,
+    instant: int | None = None,
 ) -> int:
     """Replace the query queue; rows hold item_id, score, reason, origin and suggestion.
+
+    instant: labels that the linear head knew on top of the model, where it has ranked.
 
     Returns the number of the new ranking. Leases on items of the old one stay valid.
     """
@@ -75,7 +79,7 @@ def swap(
                 for rank, row in enumerate(rows)
             ],
         )
-    projects.set_ranking(connection, project_id, new, ranked_by)
+    projects.set_ranking(connection, project_id, new, ranked_by, instant)
     connection.execute(
         delete(queue_item).where(queue_item.c.project_id == project_id, queue_item.c.ranking < old)
     )
@@ -156,6 +160,7 @@ def claim(
             "client": client,
             "expires": expires_at,
             "round": ranked_by,
+            "instant": projects.instant(connection, project_id),
             "known": _known(connection, ranked_by),
             "ranking": ranking,
             "now": now,
@@ -178,6 +183,7 @@ def claim_item(
     expires_at: float,
     token: str | None = None,
     round_id: int | None = None,
+    instant: int | None = None,
 ) -> Lease | None:
     """Lease one given item, or return None while somebody else holds it or the token is used."""
     token = token or secrets.token_hex(16)
@@ -204,6 +210,7 @@ def claim_item(
             expires_at=expires_at,
             origin=origin,
             round_id=round_id,
+            instant=instant,
         )
     )
     return by_token(connection, project_id, [token])[0]
@@ -325,6 +332,7 @@ def _record(row: Row[Any]) -> Lease:
         origin=row.origin,
         round_id=row.round_id,
         round_number=row.number,
+        instant=row.instant,
         content_hash=row.content_hash,
         width=row.width,
         height=row.height,

@@ -1,7 +1,8 @@
 """Owns the table definitions; each change here goes with one file in `migrations/versions`.
 
 Instants are Unix seconds in UTC (float). `label_event` is append-only: triggers refuse update
-and delete. What counts of it is kept in `answer`, by a trigger; the views `current_answer` and
+and delete. `instant` is the number of labels that the linear head on top of the round's model
+knew; NULL where the model alone had ranked. What counts of the log is kept in `answer`, by a trigger; the views `current_answer` and
 `current_label` show it as events.
 """
 
@@ -44,6 +45,7 @@ project = Table(
     Column("channels", Integer, nullable=False, server_default="3"),
     Column("ranking", Integer, nullable=False, server_default="0"),
     Column("ranked_by", Integer),
+    Column("instant", Integer),
     Column("created_at", Float, nullable=False),
     Column("archived_at", Float),
 )
@@ -118,6 +120,7 @@ label_event = Table(
     Column("origin", String, nullable=False),
     Column("round_id", ForeignKey("round.id")),
     Column("suggestion_shown", Boolean, nullable=False, server_default="0"),
+    Column("instant", Integer),
     CheckConstraint(
         "kind in ('label', 'skip', 'unsure', 'undo', 'import')", name="ck_label_event_kind"
     ),
@@ -172,6 +175,7 @@ lease = Table(
     Column("expires_at", Float, nullable=False),
     Column("origin", String, nullable=False),
     Column("round_id", ForeignKey("round.id")),
+    Column("instant", Integer),
     Index("ix_lease_project", "project_id", "expires_at"),
 )
 
