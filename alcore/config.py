@@ -23,6 +23,40 @@ AUGMENTATIONS: Mapping[str, str] = MappingProxyType(
         "flip": "shift, and mirror left to right",
     }
 )
+NETWORKS: Mapping[str, str] = MappingProxyType(
+    {"small CNN": "quick on any computer, and the best of its size"}
+)
+BACKBONES: tuple[str, ...] = ()
+"""Networks that torchvision has weights for."""
+WEIGHTS: Mapping[str, str] = MappingProxyType(
+    {
+        "pool": "learned from this project's own images, without labels, by pretraining",
+        "torchvision": "learned from ImageNet; comes with torchvision's networks, by download",
+        "file": "a weights file on this computer",
+    }
+)
+TRANSFERS: Mapping[str, str] = MappingProxyType(
+    {
+        "none": "start from nothing, whatever weights there are",
+        "freeze": "keep the early layers as they are and train the rest: quick, for few labels",
+        "finetune": "train everything gently from the weights",
+    }
+)
+MODES: Mapping[str, str] = MappingProxyType(
+    {
+        "fresh": "each model begins anew: slower, and the most accurate",
+        "shrink_perturb": "begin from the last model, shrunk and shaken a little",
+        "warm": "go on from the last model: quick, and a little less accurate",
+    }
+)
+UNLABELED: Mapping[str, str] = MappingProxyType({"none": "learn from labels alone"})
+BALANCES: Mapping[str, str] = MappingProxyType(
+    {
+        "none": "every label counts the same",
+        "sampling": "rare classes are shown more often",
+        "weights": "mistakes on rare classes count more",
+    }
+)
 
 
 def _check(right: bool, message: str) -> None:
@@ -118,6 +152,46 @@ class HoldoutRule:
 
 
 @dataclass(frozen=True)
+class LearnerRule:
+    """Which network learns, what it begins with, and how it is taught."""
+
+    network: str = "small CNN"
+    weights: str = "pool"
+    """Where weights come from; those of the pool are used once pretraining has made them."""
+    weights_file: str = ""
+    """Path of the weights where they come from a file."""
+    transfer: str = "finetune"
+    """What is done with weights, where there are any."""
+    mode: str = "fresh"
+    """What a model takes over from the one before."""
+    unlabeled: str = "none"
+    balance: str = "none"
+    pretrain: bool = False
+    """Pretrain on the pool as soon as the images are in."""
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("network", self.network, NETWORKS),
+            ("source of weights", self.weights, WEIGHTS),
+            ("form of transfer", self.transfer, TRANSFERS),
+            ("mode between rounds", self.mode, MODES),
+            ("use of unlabeled images", self.unlabeled, UNLABELED),
+            ("class balance", self.balance, BALANCES),
+        ):
+            _check(value in known, f"no {what} called {value!r}; choose from {', '.join(known)}")
+        _check(
+            self.weights != "file" or bool(self.weights_file.strip()),
+            "the weights come from a file, but no file is named; give its path",
+        )
+        _check(
+            self.weights != "torchvision" or self.network in BACKBONES,
+            f"torchvision has no weights for {self.network!r}; "
+            f"choose one of its networks ({', '.join(BACKBONES) or 'none here'}), "
+            "pretraining on the pool, or a file",
+        )
+
+
+@dataclass(frozen=True)
 class ProjectSettings:
     """What a project's owner can set."""
 
@@ -127,6 +201,9 @@ class ProjectSettings:
     retrain: RetrainRule = RetrainRule()
     resolution: int = 32
     augmentation: str = "shift"
+    learner: LearnerRule = LearnerRule()
+    instant: bool = False
+    """Let the queue follow each answer, by a linear head on the newest model's embeddings."""
     holdout: HoldoutRule = HoldoutRule()
     baseline: bool = True
     """Simulate random labeling beside the live curve, where true classes are known."""

@@ -18,12 +18,10 @@ Split = Literal["pool", "holdout"]
 Role = Literal["answer key", "labels", "none"]
 """What known classes of a source are: hidden answers, existing labels, or absent."""
 Kind = Literal["label", "skip", "unsure", "undo", "import"]
-Origin = Literal[
-    "query", "random", "cold start", "holdout", "relabel", "import", "grid", "similar"
-]
+Origin = Literal["query", "random", "cold start", "holdout", "relabel", "import", "grid", "similar"]
 """Where a question came from; "grid": among others of one predicted class, "similar": found as
 a neighbour of another image, so not a random sample."""
-JobKind = Literal["import", "train", "baseline"]
+JobKind = Literal["import", "train", "baseline", "pretrain"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
@@ -108,6 +106,8 @@ class Lease:
     content_hash: str
     width: int
     height: int
+    comments: int = 0
+    """How many people's comments the item has."""
     instant: int | None = None
     """Labels that the linear head knew when it ranked; None where the model alone did."""
 
@@ -139,6 +139,37 @@ class LabelEvent:
     key: str
     created_at: float
     undone: bool
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What the model's suggestion said that an annotator saw."""
+
+    class_id: int
+    model: int | None
+    """Number of the round whose model said so."""
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What somebody remarked on an item, whatever its label."""
+
+    id: int
+    item_id: int
+    annotator: str
+    text: str
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture of what a class looks like: an item, or without one an uploaded picture."""
+
+    id: int
+    class_id: int
+    item_id: int | None
+    name: str
+    content_hash: str | None
 
 
 # -- loop --------------------------------------------------------------------------------------
@@ -193,6 +224,58 @@ class StopSignals:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """How the probabilities of a model were made to mean what they say."""
+
+    temperature: float
+    """Probabilities are softmax(ln p / temperature): above 1 takes confidence away."""
+    labels: int
+    """Labels that the temperature was found with, each asked of a model that had not seen it."""
+    found_at: int
+    """Labels there were at that time; a later round may still use it."""
+    ece: float | None = None
+    """Of the holdout before the temperature was applied, beside that of the evaluation."""
+    nll: float | None = None
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How a round made its model."""
+
+    network: str = "small CNN"
+    weights: str = "none"
+    """What it began with, in a few words: none, pretraining 2, torchvision, file x, model 7."""
+    transfer: str = "none"
+    minibatch: int | None = None
+    """Images per minibatch; None in rounds before this was recorded."""
+    unlabeled: str = "none"
+    balance: str = "none"
+    notes: tuple[str, ...] = ()
+    """What went otherwise than the settings say, as sentences for people."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Weights that were learned from a project's images without labels."""
+
+    id: int
+    project_id: int
+    number: int
+    """1, 2, 3 … within the project; the newest counts."""
+    created_at: float
+    network: str
+    channels: int
+    resolution: int
+    images: int
+    epochs: float
+    seconds: float
+    """Time spent computing, over all attempts."""
+    loss: float
+    checkpoint: str
+    """File name within the project's folder."""
+
+
+@dataclass(frozen=True)
 class RoundSummary:
     """One finished round, as stored."""
 
@@ -220,6 +303,9 @@ class RoundSummary:
     checkpoint: str | None
     """File name within the project's folder."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    teaching: Teaching = Teaching()
+    calibration: Calibration | None = None
+    """None where the labels were too few to find a temperature with, and in old rounds."""
 
 
 @dataclass(frozen=True)
@@ -244,6 +330,8 @@ class Job:
     state: JobState
     args: Mapping[str, Any]
     attempt: int
+    failures: int
+    """Attempts whose process died."""
     phase: str
     progress: float
     error: str | None

@@ -11,7 +11,7 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.records import Project, RoundSummary
 from alcore.services import dashboard
-from alcore.web import routes, state
+from alcore.web import pictures, state
 from alcore.web.palette import class_colours
 from pages import _dashboard_charts as charts
 from pages._dashboard_parts import (
@@ -144,4 +144,4 @@ def _behind(project_id: int, number: int, chosen: dict[str, Any]) -> None:
 
 
 def _src(project_id: int, picture: Any) -> str:
-    return routes.src(project_id, picture.item_id, picture.content_hash)
+    return pictures.src(project_id, picture.item_id, picture.content_hash)

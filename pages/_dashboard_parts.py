@@ -45,14 +45,16 @@ def heading(text: str, small: bool = False) -> Any:
 
 
 def download(name: str, rows: Sequence[dict[str, Any]]) -> None:
-    def text() -> str:
-        out = io.StringIO()
-        write_csv(out, list(rows[0]) if rows else (), rows)
-        return out.getvalue()
+    """Offer rows as a CSV file.
 
+    The text is made now, not on the click: a page that draws itself again between the click and
+    the making would lose the click.
+    """
+    out = io.StringIO()
+    write_csv(out, list(rows[0]) if rows else (), rows)
     st.download_button(
         "CSV",
-        text,
+        out.getvalue(),
         f"{name}.csv",
         "text/csv",
         key=f"download-{name}",

@@ -11,12 +11,27 @@ import streamlit as st
 from alcore.errors import NotAllowed
 from alcore.records import Project
 from alcore.services import labeling, projects
-from alcore.web import state
+from alcore.web import remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import empty
 
 ASSETS = Path(__file__).parent.parent / "alcore" / "web"
-SCRIPTS = ("keys.js", "outbox.js", "feed.js", "trail.js", "view.js", "panels.js", "board.js")
+SCRIPTS = (
+    "keys.js",
+    "outbox.js",
+    "session.js",
+    "feed.js",
+    "trail.js",
+    "view.js",
+    "panels.js",
+    "delivery.js",
+    "stage.js",
+    "visits.js",
+    "about.js",
+    "input.js",
+    "board.js",
+)
+"""They become one module, in this order; the last one says what is exported."""
 NEWCOMER = "me"
 LONGEST_NAME = 60
 SPARE_COLOURS = 20
@@ -56,7 +71,10 @@ def _data(project: Project, found: list[Project], name: str) -> dict[str, Any]:
         "remember": annotator.name != NEWCOMER,
         "classes": [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes],
         "colours": colours,
-        "guidelines": project.settings.guidelines,
+        "guidelines": {
+            "text": project.settings.guidelines,
+            "examples": remarks.examples(project.id),
+        },
     }
 
 

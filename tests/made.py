@@ -5,14 +5,29 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from alcore.config import ProjectSettings, RetrainRule
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.jobs.training import swap_queue
 from alcore.records import Lease, Role
 from alcore.services import labeling
-from alcore.store import Store, items, projects
+from alcore.store import Store, items, migrate, projects
 
 BY_HAND = ProjectSettings(retrain=RetrainRule(automatic=False))
+
+
+def old_database(workspace: Workspace, revision: str) -> None:
+    """Make the empty database of an earlier version of the schema."""
+    config = Config()
+    folder = Path(migrate.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    with create_engine(f"sqlite:///{workspace.database}").begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def project(

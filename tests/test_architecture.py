@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.datasets", ("torchvision", "sklearn")),
     ("alcore.learner", ("torch", "torchvision", "safetensors", "sklearn")),
     ("alcore.rounds", ()),
-    ("alcore.experiments", ()),
+    ("alcore.experiments", ("sklearn",)),
     ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3")),
     ("alcore.jobs", ()),
     ("alcore.services", ("itsdangerous",)),

@@ -118,7 +118,8 @@ def test_claimed_images_have_all_that_the_board_draws(board: Board) -> None:
     found = board.claim(3)
     assert len(found["images"]) == 3 and found["held"] == [] and found["waiting"] is None
     image = found["images"][0]
-    assert set(image) == {"token", "item", "src", "width", "height", "round", "expires_in"}
+    drawn = {"token", "item", "src", "width", "height", "round", "expires_in", "comments"}
+    assert set(image) == drawn
     assert image["src"].startswith(f"/board/{board.project_id}/pixels/{image['item']}?v=")
     assert (image["width"], image["height"], image["round"]) == (8, 8, None)
     assert 55 < image["expires_in"] <= 60

@@ -324,7 +324,7 @@ def test_memory_is_bounded_however_large_the_pool() -> None:
     assert signals.most(frozenset({"dropout", "history"}), 1000) == math.floor(2**26 / 20_000)
 
 
-def test_a_large_pool_is_looked_at_in_part_and_scored_in_full() -> None:
+def test_a_large_pool_islooked_at_in_part_and_scored_in_full() -> None:
     repeats = 9
     pixels = np.concatenate([PIXELS] * repeats)
     ids = np.arange(len(pixels), dtype=np.int64)
@@ -340,9 +340,9 @@ def test_a_large_pool_is_looked_at_in_part_and_scored_in_full() -> None:
         strategy="label dispersion",
     )
     needs = strategies.needed(given.strategy, {})
-    looked = rounds._looked_at(given, needs, given.candidate_ids)
+    looked = rounds.looked_at(given, needs, given.candidate_ids)
     assert len(np.unique(looked)) == 10_000 < len(given.candidate_ids)
-    assert np.array_equal(looked, rounds._looked_at(given, needs, given.candidate_ids))
+    assert np.array_equal(looked, rounds.looked_at(given, needs, given.candidate_ids))
     result = rounds.run_round(given, quiet)
     assert len(result.scores) == len(given.candidate_ids)
     assert set(result.selection.item_ids) <= set(looked) and len(result.selection.item_ids) == 30

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import sqlite3
 import time
 from pathlib import Path
 
@@ -16,9 +18,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from alcore.config import Workspace
+from alcore.config import ProjectSettings, Workspace
 from alcore.errors import WorkspaceUnusable
-from alcore.store import Store, engine, items, labels, migrate
+from alcore.store import Store, engine, items, labels, migrate, projects
 from alcore.store.tables import answer, job, label_event, metadata
 
 
@@ -41,6 +43,25 @@ def test_a_new_database_is_at_the_newest_revision(store: Store) -> None:
     with store.read() as connection:
         version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     assert version == migrate.HEAD
+
+
+def test_a_workspace_of_the_first_version_is_brought_up_to_date(workspace: Workspace) -> None:
+    made.old_database(workspace, "0001")
+    settings = ProjectSettings().to_json()
+    del settings["learner"]  # that version did not know it
+    with sqlite3.connect(workspace.database) as old:
+        old.execute(
+            "INSERT INTO project (name, settings, state, source, role, created_at) "
+            "VALUES ('old', ?, 'ready', '{}', 'none', 0)",
+            (json.dumps(settings),),
+        )
+    old.close()
+    store = Store.open(workspace)
+    with store.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        (project,) = projects.all_projects(connection)
+    assert project.settings == ProjectSettings()
+    store.close()
 
 
 def test_an_empty_file_becomes_a_database(workspace: Workspace) -> None:

@@ -14,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from alcore.errors import LeaseExpired, NothingToUndo, UnknownItem
+from alcore.errors import LeaseExpired, NothingToUndo
 from alcore.jobs.training import request_if_due
-from alcore.records import Lease
+from alcore.records import LabelEvent, Lease, Suggestion
 from alcore.services import labeling
-from alcore.services.outlook import Outlook, Outlooks
-from alcore.store import Store, items, labels, lots, projects, queue
+from alcore.services.outlook import Opinion, Outlook, Outlooks
+from alcore.store import Connection, Store, items, labels, lots, projects, queue
 
 FEWEST, MOST = 12, 50
 """Tiles that a grid may have."""
@@ -87,7 +87,7 @@ def tiles(
         expires_at = now + labeling.lease_length(connection, project_id, n + len(hold))
         held = queue.renew(connection, client, hold, now, expires_at)
         opinion = outlook.opinion
-        counts = _counts(outlook, [c.id for c in project.classes])
+        counts = _counts(outlook, opinion, [c.id for c in project.classes])
         if like is not None:
             items.get(connection, project_id, like)
             current = labels.current(connection, like)
@@ -99,10 +99,10 @@ def tiles(
                 there = [i for i, count in counts.items() if count]
                 class_id = min(there, key=lambda i: given.get(i, 0), default=None)
             positions = {c.id: c.position for c in project.classes}
-            if class_id is not None and class_id not in positions:
-                raise UnknownItem(f"project {project.name!r} has no class {class_id}")
+            if class_id is not None:
+                labeling.check_class(project, class_id)
             place = None if class_id is None else positions[class_id]
-            order = _predicted(outlook, place, first)
+            order = _predicted(outlook, opinion, place, first)
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
             leases = lots.claim(
@@ -140,6 +140,7 @@ def label_lot(
     client: str,
     class_id: int,
     tiles: Sequence[tuple[str, int]],
+    suggested: int | None = None,
     release: Sequence[str] = (),
     seconds: float | None = None,
     client_time: float | None = None,
@@ -147,8 +148,9 @@ def label_lot(
     """Give many images, as (token, item id), one class, and others back, in one transaction.
 
     Tiles that went to somebody else are left out and named; where nothing is left, LeaseExpired
-    is raised. The time taken is shared among the labels. Sent again, nothing happens twice.
-    Raises UnknownItem for an item or class of another project.
+    is raised. The time taken is shared among the labels; `suggested` is the class that stood
+    above the tiles as the model's prediction. Sent again, nothing happens twice. Raises
+    UnknownItem for an item or class of another project.
     """
     now = time.time()
     with store.write() as connection:
@@ -164,8 +166,9 @@ def label_lot(
                 tuple(i for i in wanted if i not in there),
                 True,
             )
-        if class_id not in {c.id for c in project.classes}:
-            raise UnknownItem(f"project {project.name!r} has no class {class_id}")
+        for named in (class_id, suggested):
+            if named is not None:
+                labeling.check_class(project, named)
         queue.release(connection, client, release)
         taken: list[tuple[str, int, Lease | None]] = []
         refused: list[int] = []
@@ -194,8 +197,10 @@ def label_lot(
                 client_time=client_time,
                 seconds=None if seconds is None else seconds / len(taken),
                 round_id=lease.round_id if lease else None,
-                # The class stands above the tiles: nobody labels them without having read it.
-                suggestion_shown=lease is None or lease.origin == "grid",
+                suggestion_shown=suggested is not None,
+                suggestion=None
+                if suggested is None or lease is None
+                else Suggestion(suggested, lease.round_number),
                 instant=lease.instant if lease else None,
             )
             queue.drop(connection, item_id)
@@ -222,11 +227,7 @@ def undo_lot(
         again = {event.item_id for event in known}
         back = [e for e in target if e.item_id in again] if known else []
         if not known:
-            back = [
-                event
-                for event in target
-                if not event.undone and _is_current(labels.current(connection, event.item_id), event)
-            ]
+            back = [e for e in target if not e.undone and _counts_now(connection, e)]
         if not back:
             raise NothingToUndo("these answers were taken back or changed before")
         expires_at = now + labeling.lease_length(connection, project_id, len(back))
@@ -264,24 +265,24 @@ def undo_lot(
     return [lease for lease in leases if lease is not None], bool(known)
 
 
-def _is_current(current, event) -> bool:
-    return current is not None and current == (event.class_id, event.annotator_id)
+def _counts_now(connection: Connection, event: LabelEvent) -> bool:
+    """Tell whether an item's label is still what this event said."""
+    current = labels.current(connection, event.item_id)
+    return current == (event.class_id, event.annotator_id)
 
 
-def _counts(outlook: Outlook, class_ids: Sequence[int]) -> dict[int, int]:
+def _counts(outlook: Outlook, opinion: Opinion, class_ids: Sequence[int]) -> dict[int, int]:
     """Count open images by predicted class id."""
-    predicted = outlook.opinion.probabilities.argmax(axis=1)[outlook.open]
-    found = np.bincount(predicted, minlength=len(class_ids))
+    found = np.bincount(opinion.predicted[outlook.open], minlength=len(class_ids))
     return dict(zip(class_ids, found.tolist(), strict=False))
 
 
-def _predicted(outlook: Outlook, place: int | None, first: First) -> np.ndarray:
+def _predicted(outlook: Outlook, opinion: Opinion, place: int | None, first: First) -> np.ndarray:
     """Return ids of open items that the model takes for one class, surest or least sure first."""
     if place is None:
         return np.zeros(0, np.int64)
-    probabilities = outlook.opinion.probabilities
-    rows = np.flatnonzero(outlook.open & (probabilities.argmax(axis=1) == place))
-    sureness = probabilities[rows, place]
+    rows = np.flatnonzero(outlook.open & (opinion.predicted == place))
+    sureness = opinion.probabilities[rows, place]
     order = np.argsort(-sureness if first == "sure" else sureness, kind="stable")
     return outlook.item_ids[rows[order[:_LOOKED_THROUGH]]]
 

@@ -16,12 +16,13 @@ from typing import Any
 
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.training import next_due, request_if_due
-from alcore.records import Annotator, LabelEvent, Lease, Origin
+from alcore.records import Annotator, LabelEvent, Lease, Origin, Project, Suggestion
 from alcore.services.running_out import refill, why_nothing
 from alcore.store import Connection, Store, items, jobs, labels, projects, queue, rounds
 
 SHORTEST_LEASE = 60.0
 LONGEST_NAME = 60
+LONGEST_NOTE = 500
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,14 @@ def answer(
     seconds: float | None,
     client_time: float | None,
     suggestion_shown: bool,
+    suggestion: Suggestion | None = None,
+    note: str = "",
 ) -> tuple[int, bool]:
     """Commit one answer; return its event id and whether it had arrived before.
 
     An answer whose lease ran out is still taken while nobody else holds or has answered the
-    image. Raises LeaseExpired otherwise, UnknownItem for an item or class of another project.
+    image. suggestion: what the annotator saw; note: what an unsure one has to say. Raises
+    LeaseExpired otherwise, UnknownItem for an item or class of another project.
     """
     now = time.time()
     if kind not in ("label", "skip", "unsure"):
@@ -111,8 +115,10 @@ def answer(
             check_own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
-        if kind == "label" and class_id not in {c.id for c in project.classes}:
-            raise UnknownItem(f"project {project.name!r} has no class {class_id}")
+        if kind == "label":
+            check_class(project, class_id)
+        if suggestion is not None:
+            check_class(project, suggestion.class_id)
         lease = lease_for_answer(connection, project_id, item_id, token, now)
         event = labels.append(
             connection,
@@ -130,6 +136,8 @@ def answer(
             round_id=lease.round_id if lease else None,
             suggestion_shown=suggestion_shown,
             instant=lease.instant if lease else None,
+            suggestion=suggestion if suggestion_shown else None,
+            note=note.strip()[:LONGEST_NOTE] or None,
         )
         assert event is not None  # the key was looked up in this transaction
         queue.drop(connection, item_id)
@@ -243,6 +251,7 @@ def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
         items.get(connection, project_id, item_id)
         found = queue.entry(connection, project_id, item_id)
         latest = rounds.latest(connection, project_id)
+        instant = projects.instant(connection, project_id)
     if found is None or found["origin"] in ("holdout", "random"):
         found = {"origin": "random", "reason": "drawn at random", "score": None} | {
             "suggestion": found and found["suggestion"]
@@ -260,6 +269,7 @@ def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
         "reason": found["reason"],
         "score": found["score"],
         "model": latest.number if latest and found["origin"] != "cold start" else None,
+        "instant": instant,
         "origin": found["origin"],
         "suggestion": suggestion,
     }
@@ -276,6 +286,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         per_class = labels.per_class(connection, project_id)
         following = next_due(connection, project)
         latest = rounds.latest(connection, project_id)
+        instant = projects.instant(connection, project_id)
         counts = items.count(connection, project_id)
         total = sum(per_class.values())
         job = _job_shown(connection, project_id, now)
@@ -291,6 +302,8 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         "model": latest.number if latest else None,
         "model_labels": latest.labels if latest else None,
         "ranking": ranking,
+        "instant": instant,
+        "follows": project.settings.instant,
         "accuracy": evaluation.accuracy if evaluation else None,
         "interval": evaluation.interval if evaluation else None,
         "holdout_n": evaluation.n if evaluation else 0,
@@ -324,9 +337,15 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
 
 
 def check_active(connection: Connection, annotator_id: int) -> None:
+    """Raise NotAllowed for somebody who was shut out."""
     found = labels.annotator_by_id(connection, annotator_id)
     if found is None or not found.active:
         raise NotAllowed("you may not label here any more; ask the project's owner")
+
+
+def check_class(project: Project, class_id: int | None) -> None:
+    if class_id not in {c.id for c in project.classes}:
+        raise UnknownItem(f"project {project.name!r} has no class {class_id}")
 
 
 def check_own(event: LabelEvent, annotator_id: int) -> None:

@@ -6,8 +6,10 @@ and the instant mode need no torch. N items by position, D embedding width, C cl
 
 from __future__ import annotations
 
+import functools
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -31,6 +33,11 @@ class Opinion:
     """(N, C) float32."""
     instant: int | None
     """Labels that the head was fitted to; None for the network's own."""
+
+    @functools.cached_property
+    def predicted(self) -> np.ndarray:
+        """(N,) int64 positions of the likeliest classes."""
+        return self.probabilities.argmax(axis=1)
 
     @classmethod
     def of(cls, embeddings: np.ndarray, head: np.ndarray, instant: int | None) -> Opinion:
@@ -138,8 +145,11 @@ class Outlooks:
                 self._made[project_id] = made
             with made.lock:
                 made.follow(connection, project_id)
-                if made.prior.shape[1] < len(project.classes):
+                grown = made.prior.shape[1] < len(project.classes)
+                off = made.opinion.instant is not None and not project.settings.instant
+                if grown:
                     made.prior = linear_head.widened(made.prior, len(project.classes))
+                if grown or off:
                     made.opinion = Opinion.of(made.embeddings, made.prior, None)
             return made
 
@@ -176,10 +186,10 @@ class Outlooks:
         )
 
 
-def _head(folder, number: int) -> np.ndarray | None:
+def _head(folder: Path, number: int) -> np.ndarray | None:
     """Read the head (D + 1, C) that a round has left."""
     path = round_arrays(folder, number)
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as arrays:
-        return arrays["head"] if "head" in arrays else None
+        return arrays.get("head")

@@ -23,7 +23,7 @@ STARTING = "starting"
 """Phase of a job that was taken and whose process has not said anything yet."""
 _RECENT = 10
 """Among so many newest jobs of a kind are the running and the waiting one."""
-_URGENCY = case({"import": 0, "train": 1, "baseline": 2}, value=job.c.kind)
+_URGENCY = case({"import": 0, "train": 1, "baseline": 2, "pretrain": 3}, value=job.c.kind)
 
 
 def request(
@@ -275,6 +275,7 @@ def _record(row: Row[Any]) -> Job:
         state=row.state,
         args=row.args,
         attempt=row.attempt,
+        failures=row.failures,
         phase=row.phase,
         progress=row.progress,
         error=row.error,

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.records import Annotator, Kind, Label, LabelEvent, Origin
+from alcore.records import Annotator, Kind, Label, LabelEvent, Origin, Suggestion
 from alcore.store.tables import (
     annotator,
     answer,
@@ -55,6 +55,8 @@ def append(
     round_id: int | None = None,
     suggestion_shown: bool = False,
     instant: int | None = None,
+    suggestion: Suggestion | None = None,
+    note: str | None = None,
 ) -> int | None:
     """Append an event; return its id, or None when its key is in the log already."""
     return connection.execute(
@@ -75,6 +77,9 @@ def append(
             round_id=round_id,
             suggestion_shown=suggestion_shown,
             instant=instant,
+            suggested_class=suggestion and suggestion.class_id,
+            suggested_by=suggestion and suggestion.model,
+            note=note,
         )
         .on_conflict_do_nothing(index_elements=["key"])
         .returning(label_event.c.id)
@@ -97,10 +102,8 @@ def by_key(connection: Connection, key: str) -> LabelEvent | None:
     return row and _event(row)
 
 
-def provenance(
-    connection: Connection, event_id: int
-) -> tuple[Origin, int | None, int | None]:
-    """Read where the question of an event came from: origin, round, labels the instant head knew."""
+def provenance(connection: Connection, event_id: int) -> tuple[Origin, int | None, int | None]:
+    """Read where the question of an event came from: origin, round, and `instant`."""
     row = connection.execute(
         select(label_event.c.origin, label_event.c.round_id, label_event.c.instant).where(
             label_event.c.id == event_id

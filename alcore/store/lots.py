@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select
 
-from alcore.records import Lease, LabelEvent, Origin
+from alcore.records import LabelEvent, Lease, Origin
 from alcore.store import labels, queue
 from alcore.store.tables import answer, item, label_event, lease
 

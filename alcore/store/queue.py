@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text,
 
 from alcore.records import Lease, Origin
 from alcore.store import projects
-from alcore.store.tables import annotator, answer, item, lease, queue_item, round_
+from alcore.store.tables import annotator, answer, comment, item, lease, queue_item, round_
 
 SKIP_PAUSE = 10
 """Answers that a person gives before an image that they skipped comes back."""
@@ -46,6 +46,13 @@ _CLAIM = text(
         instant = excluded.instant
     RETURNING token
     """
+)
+_comments = (
+    select(func.count())
+    .where(comment.c.item_id == lease.c.item_id)
+    .correlate(lease)
+    .scalar_subquery()
+    .label("comments")
 )
 _RECENT = text(
     """
@@ -310,7 +317,7 @@ def _known(connection: Connection, ranked_by: int | None) -> int:
 
 def _leases(condition: Any, ranking: int) -> Any:
     return (
-        select(lease, round_.c.number, item.c.content_hash, item.c.width, item.c.height)
+        select(lease, round_.c.number, item.c.content_hash, item.c.width, item.c.height, _comments)
         .join(item, item.c.id == lease.c.item_id)
         .outerjoin(round_, round_.c.id == lease.c.round_id)
         .outerjoin(
@@ -336,4 +343,5 @@ def _record(row: Row[Any]) -> Lease:
         content_hash=row.content_hash,
         width=row.width,
         height=row.height,
+        comments=row.comments,
     )

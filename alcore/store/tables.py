@@ -2,8 +2,8 @@
 
 Instants are Unix seconds in UTC (float). `label_event` is append-only: triggers refuse update
 and delete. `instant` is the number of labels that the linear head on top of the round's model
-knew; NULL where the model alone had ranked. What counts of the log is kept in `answer`, by a trigger; the views `current_answer` and
-`current_label` show it as events.
+knew; NULL where the model alone had ranked. What counts of the log is kept in `answer`, by a
+trigger; the views `current_answer` and `current_label` show it as events.
 """
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -121,6 +122,9 @@ label_event = Table(
     Column("round_id", ForeignKey("round.id")),
     Column("suggestion_shown", Boolean, nullable=False, server_default="0"),
     Column("instant", Integer),
+    Column("note", String),
+    Column("suggested_class", ForeignKey("project_class.id")),
+    Column("suggested_by", Integer),
     CheckConstraint(
         "kind in ('label', 'skip', 'unsure', 'undo', 'import')", name="ck_label_event_kind"
     ),
@@ -149,6 +153,38 @@ answer = Table(
 
 Written by a trigger on `label_event` alone: to find it in the log takes 0.3 s at 20,000 labels.
 """
+
+comment = Table(
+    "comment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("item_id", ForeignKey("item.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("key", String, nullable=False, unique=True),
+    Column("text", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("ix_comment_item", "item_id", "id"),
+    Index("ix_comment_project", "project_id", "item_id"),
+)
+
+example = Table(
+    "example",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("class_id", ForeignKey("project_class.id"), nullable=False),
+    Column("item_id", ForeignKey("item.id")),
+    Column("name", String, nullable=False),
+    Column("pixels", LargeBinary),
+    Column("mime", String),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("class_id", "item_id"),
+    CheckConstraint("(item_id is null) = (pixels is not null)", name="ck_example_picture"),
+    Index("ix_example_project", "project_id", "id"),
+)
+"""What a class looks like: one of the project's items, or a picture of its own."""
 
 queue_item = Table(
     "queue_item",
@@ -189,6 +225,17 @@ round_ = Table(
     Column("last_event", Integer, nullable=False),
     Column("labels", Integer, nullable=False),
     Column("summary", JSON, nullable=False),
+    UniqueConstraint("project_id", "number"),
+)
+
+pretrained = Table(
+    "pretrained",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("about", JSON, nullable=False),
     UniqueConstraint("project_id", "number"),
 )
 

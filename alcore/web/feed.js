@@ -39,10 +39,9 @@ class Feed {
     this.images.unshift(image);
   }
 
-  take(image) {
+  remove(image) {
     const at = this.images.indexOf(image);
     if (at >= 0) this.images.splice(at, 1);
-    this.fill();
   }
 
   tick(now) {

@@ -5,47 +5,26 @@ A label is on disk before it is acknowledged.
 
 from __future__ import annotations
 
-import time
-
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alcore.errors import AlcoreError
-from alcore.records import Lease
-from alcore.services import images, labeling, projects
-from alcore.web import state
+from alcore.records import Suggestion
+from alcore.services import labeling, projects
+from alcore.web import grids, remarks, state
 from alcore.web.asking import (
     MOST_IMAGES,
     Body,
     answering,
     id_in,
     number_in,
-    refusal,
     text_in,
     texts_in,
 )
+from alcore.web.pictures import leased, pixels, src
 from alcore.web.tickets import LIFE, Ticket
-
-
-def _image(lease: Lease, project_id: int) -> Body:
-    return {
-        "token": lease.token,
-        "item": lease.item_id,
-        "src": src(project_id, lease.item_id, lease.content_hash),
-        "width": lease.width,
-        "height": lease.height,
-        "round": lease.round_number,
-        "expires_in": max(0.0, lease.expires_at - time.time()),
-    }
-
-
-def src(project_id: int, item_id: int, content_hash: str) -> str:
-    """Name the address of an image's pixels, signed for its project."""
-    signature = state.tickets().pixels(project_id)
-    return f"/board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}"
 
 
 def claim(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -58,7 +37,7 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
         texts_in(body, "hold"),
     )
     return {
-        "images": [_image(lease, ticket.project_id) for lease in found.leases],
+        "images": [leased(lease, ticket.project_id) for lease in found.leases],
         "held": list(found.held),
         "ranking": found.ranking,
         "waiting": found.waiting and {"reason": found.waiting, "retry_in": found.retry_in},
@@ -79,8 +58,19 @@ def answer(request: Request, ticket: Ticket, body: Body) -> Body:
         seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 3600),
         client_time=None if body.get("at") is None else number_in(body, "at", 0, 2**40),
         suggestion_shown=body.get("suggestion_shown") is True,
+        suggestion=_suggestion(body),
+        note=text_in(body, "note", ""),
     )
+    state.instant().notify(ticket.project_id)
     return {"ok": True, "event": event, "duplicate": duplicate}
+
+
+def _suggestion(body: Body) -> Suggestion | None:
+    """Read which class was suggested, and by which model's number, where one was."""
+    if body.get("suggested") is None:
+        return None
+    model = None if body.get("suggested_by") is None else id_in(body, "suggested_by")
+    return Suggestion(id_in(body, "suggested"), model)
 
 
 def undo(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -93,7 +83,8 @@ def undo(request: Request, ticket: Ticket, body: Body) -> Body:
         undoes=text_in(body, "undoes", longest=100),
         token=text_in(body, "token", longest=100),
     )
-    return {"ok": True, "image": _image(lease, ticket.project_id), "duplicate": duplicate}
+    state.instant().notify(ticket.project_id)
+    return {"ok": True, "image": leased(lease, ticket.project_id), "duplicate": duplicate}
 
 
 def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -104,7 +95,7 @@ def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
         text_in(body, "client", longest=100),
         id_in(body, "item"),
     )
-    return {"image": _image(lease, ticket.project_id), "current": current}
+    return {"image": leased(lease, ticket.project_id), "current": current}
 
 
 def release(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -113,6 +104,7 @@ def release(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def status(request: Request, ticket: Ticket, body: Body) -> Body:
+    state.instant().notify(ticket.project_id)  # a new model may have ranked
     fresh = None
     if ticket.age > LIFE / 2:
         fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
@@ -146,25 +138,6 @@ def why(request: Request, ticket: Ticket, body: Body) -> Body:
     return labeling.why(state.store(), ticket.project_id, request.path_params["item_id"])
 
 
-async def pixels(request: Request) -> Response:
-    """Serve an image's re-encoded pixels, never its original bytes."""
-    project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
-    try:
-        state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
-        data, mime = await run_in_threadpool(images.shown, state.store(), project_id, item_id)
-    except AlcoreError as error:
-        return refusal(error)
-    return Response(
-        data,
-        media_type=mime,
-        headers={
-            "Cache-Control": "private, max-age=31536000, immutable",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'",
-        },
-    )
-
-
 async def health(request: Request) -> Response:
     """Say that the server answers and that its database can be read."""
     await run_in_threadpool(projects.list_projects, state.store())
@@ -191,4 +164,6 @@ def routes() -> list[Route]:
         Route("/board/{project_id:id}/history", answering(history)),
         Route("/board/{project_id:id}/why/{item_id:id}", answering(why)),
         Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
+        *remarks.routes(),
+        *grids.routes(),
     ]

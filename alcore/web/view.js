@@ -47,6 +47,12 @@ function classButton(chosen, colour, hint) {
   return button;
 }
 
+// A short sign that a press arrived.
+function flash(button) {
+  if (!button || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  button.animate([{ filter: "brightness(0.88)" }, { filter: "none" }], 180);
+}
+
 // Bars and shares of the model's suggestion on the class buttons; null takes them away.
 function drawGuesses(buttons, suggestion) {
   const shares = new Map((suggestion ?? []).map((s) => [s.class, s.p]));
@@ -76,14 +82,22 @@ function whyText(why) {
   return `${reason} Strategy ${why.strategy}${why.model == null ? "" : `, model ${why.model}`}.`;
 }
 
-function suggestionText(suggestion, names) {
+function suggestionText(suggestion, classes) {
   if (!suggestion?.length) return "No suggestion for this image.";
   const [best] = suggestion;
-  return `The model says ${names.get(best.class) ?? "?"} (${Math.round(100 * best.p)} %). `
+  return `The model says ${classes.get(best.class)?.name ?? "?"} (${Math.round(100 * best.p)} %). `
     + "Enter accepts.";
 }
 
 // -- side column -------------------------------------------------------------------------------
+
+function drawWho(part, { project, projects = [], annotator }) {
+  part.name.value = annotator;
+  part.projectfield.hidden = projects.length < 2;
+  part.project.replaceChildren(...projects.map((p) => element("option", {
+    value: String(p.id), textContent: p.name, selected: p.id === project,
+  })));
+}
 
 // fresh: labels given here that the status does not count yet.
 function drawStatus(part, status, fresh) {

@@ -1,4 +1,4 @@
-"""Owns one round: fit -> evaluate -> signals -> select; no database, no threads, no clock times.
+"""Owns the steps of a round: fit -> evaluate -> signals -> select.
 
 N items, L labels, M holdout items, P candidates, S stop items, C classes; images (N, H, W, 3)
 uint8. Classes are positions 0 … C − 1. Durations in seconds.
@@ -6,103 +6,20 @@ uint8. Classes are positions 0 … C − 1. Durations in seconds.
 
 from __future__ import annotations
 
-import time
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from alcore import acquisition, metrics, strategies
-from alcore.errors import UnknownItem
 from alcore.learner import device, embedding, inference, signals, training
 from alcore.learner.checkpoints import Model
 from alcore.records import Evaluation, Selection, StopSignals
+from alcore.rounds.progress import Bar, Progress, Stopwatch
+from alcore.rounds.values import RoundInput, RoundResult, Rows, generator, number
 from alcore.strategies import Context, Need
 
 UNCERTAINTY_BINS = 20
-Progress = Callable[[str, float], None]
-"""(phase, share of the whole round done 0–1); may raise JobCancelled to stop the round."""
-
-
-@dataclass(frozen=True)
-class RoundInput:
-    """All that a round depends on: the same input on the same machine gives the same result."""
-
-    pixels: np.ndarray
-    """(N, H, W, 3) uint8, maybe a memmap; row r is item_ids[r]."""
-    item_ids: np.ndarray
-    """(N,) int64, unique."""
-    labeled_ids: np.ndarray
-    labels: np.ndarray
-    """(L,) int64 class positions of labeled_ids."""
-    holdout_ids: np.ndarray
-    holdout_labels: np.ndarray
-    """(M,) int64; M may be 0."""
-    candidate_ids: np.ndarray
-    """(P,) int64 unlabeled pool items; labeled and holdout items among them are left out."""
-    class_names: tuple[str, ...]
-    channels: int
-    strategy: str
-    strategy_options: Mapping[str, Any]
-    batch_size: int
-    queue_size: int
-    """Items to select: the batch first, then what the strategy would take next."""
-    augmentation: str
-    seed: int
-    round_number: int
-    stop_ids: np.ndarray
-    """(S,) a fixed unlabeled set on which successive models are compared."""
-    previous_stop: np.ndarray | None
-    """(S,) what the last model predicted for them."""
-    threads: int
-    question_ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    """(Q,) items to predict for people only: neither candidates nor measured on."""
-    votes: np.ndarray | None = None
-    """(L, annotators) int64 class position that each gave of labeled_ids, -1 for none."""
-
-
-@dataclass(frozen=True)
-class RoundResult:
-    """All that a round found; P counts the candidates that were scored."""
-
-    evaluation: Evaluation
-    stop: StopSignals
-    selection: Selection
-    uncertainty: tuple[int, ...]
-    """Candidates per bin of 1 − (p₁ − p₂), 20 equal bins over 0–1."""
-    batch_per_class: tuple[int, ...]
-    """Predicted classes of the first batch_size items of the selection."""
-    holdout_predicted: np.ndarray
-    """(M,) int64."""
-    holdout_confidence: np.ndarray
-    """(M,) float32 probability of the predicted class."""
-    stop_predicted: np.ndarray
-    """(S,) int64."""
-    candidate_ids: np.ndarray
-    """(P,) int64, the candidates in the order of the next two."""
-    scores: np.ndarray
-    """(P,) float32, 1 − (p₁ − p₂) whatever the strategy."""
-    candidate_predicted: np.ndarray
-    """(P,) int64."""
-    suggestions: np.ndarray
-    """(len(selection), C) float32 probabilities of the selected items; of those that have a
-    label, by a model that has not seen it."""
-    questions: np.ndarray
-    """(Q, C) float32 probabilities of the items in question_ids."""
-    embeddings: np.ndarray
-    """(N, D) float32 of all images, in the order of item_ids."""
-    head: np.ndarray
-    """(D + 1, C) float32 last layer: weights, then the bias."""
-    model: Model
-    seconds: Mapping[str, float]
-    """train, evaluate, score, select."""
-    versions: Mapping[str, str]
-    minibatches: int
-    final_loss: float
 
 
 def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
@@ -115,11 +32,11 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
     given = round_input
     needs = strategies.needed(given.strategy, given.strategy_options)
     classes = len(given.class_names)
-    rows = _Rows(given.item_ids)
-    watch = _Stopwatch()
+    rows = Rows(given.item_ids)
+    watch = Stopwatch()
     extra = signals.passes(needs)
-    bar = _Bar(progress, len(given.labels), len(given.holdout_ids), len(given.candidate_ids), extra)
-    with device.computing(_number(given, "weights"), given.threads):
+    bar = Bar(progress, len(given.labels), len(given.holdout_ids), len(given.candidate_ids), extra)
+    with device.computing(number(given, "weights"), given.threads):
         with watch("train"):
             traces = signals.Traces(needs)
             model = _fit(given, rows, bar.phase("train"), traces)
@@ -135,7 +52,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             first = bar.part(told, 0, 1 / (1 + extra))
             pool = _predict(model, given, rows, both, first, embeddings=True)
             probabilities = pool.probabilities[np.searchsorted(both, ids)]
-            looked = _looked_at(given, needs, ids)
+            looked = looked_at(given, needs, ids)
             place = np.searchsorted(both, looked)
             found = signals.gather(
                 needs,
@@ -151,7 +68,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
                     traces=traces,
                     augmentation=given.augmentation,
                     at_least=_wanted(given),
-                    seed=partial(_number, given),
+                    seed=partial(number, given),
                 ),
                 bar.part(told, 1 / (1 + extra), 1),
             )
@@ -202,21 +119,12 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
 def measure(round_input: RoundInput, progress: Progress) -> Evaluation:
     """Fit a fresh model and measure it, no more: a point of the simulated random baseline."""
     given = round_input
-    rows = _Rows(given.item_ids)
-    bar = _Bar(progress, len(given.labels), len(given.holdout_ids), 0)
-    with device.computing(_number(given, "weights"), given.threads):
+    rows = Rows(given.item_ids)
+    bar = Bar(progress, len(given.labels), len(given.holdout_ids), 0)
+    with device.computing(number(given, "weights"), given.threads):
         model = _fit(given, rows, bar.phase("train"))
         held = _predict(model, given, rows, given.holdout_ids, bar.phase("evaluate"), mirror=True)
     return metrics.evaluate(held.probabilities, given.holdout_labels, len(given.class_names))
-
-
-def generator(seed: int, round_number: int, purpose: str) -> np.random.Generator:
-    """Return the generator of one purpose in one round; others do not disturb it."""
-    return np.random.default_rng([seed, round_number, zlib.crc32(purpose.encode())])
-
-
-def _number(given: RoundInput, purpose: str) -> int:
-    return int(generator(given.seed, given.round_number, purpose).integers(2**62))
 
 
 # -- the parts of a round ----------------------------------------------------------------------
@@ -224,7 +132,7 @@ def _number(given: RoundInput, purpose: str) -> int:
 
 def _fit(
     given: RoundInput,
-    rows: _Rows,
+    rows: Rows,
     told: Callable[[float], None],
     traces: signals.Traces | None = None,
 ) -> Model:
@@ -235,7 +143,7 @@ def _fit(
         given.class_names,
         given.channels,
         training.LearnerSettings(augmentation=given.augmentation),
-        _number(given, "weights"),
+        number(given, "weights"),
         told,
         watch=None if traces is None else traces.watch,
         loss_module=None if traces is None else traces.loss_module,
@@ -245,7 +153,7 @@ def _fit(
 def _predict(
     model: Model,
     given: RoundInput,
-    rows: _Rows,
+    rows: Rows,
     ids: np.ndarray,
     told: Callable[[float], None],
     mirror: bool = False,
@@ -265,7 +173,7 @@ def _wanted(given: RoundInput) -> int:
     return max(given.batch_size, given.queue_size)
 
 
-def _looked_at(given: RoundInput, needs: frozenset[Need], ids: np.ndarray) -> np.ndarray:
+def looked_at(given: RoundInput, needs: frozenset[Need], ids: np.ndarray) -> np.ndarray:
     """Return the candidates that strategies choose from: all, or chance's choice of very many."""
     most = signals.most(needs, len(given.class_names))
     if most is None or len(ids) <= max(most, _wanted(given)):
@@ -282,7 +190,7 @@ def _suggestions(
     suggestions = np.empty((len(chosen), pool.probabilities.shape[1]), np.float32)
     suggestions[~again] = pool.probabilities[np.searchsorted(ids, chosen[~again])]
     if again.any():
-        suggestions[again] = found.labeled_crossfit[_Rows(found.labeled_ids)(chosen[again])]
+        suggestions[again] = found.labeled_crossfit[Rows(found.labeled_ids)(chosen[again])]
     return suggestions
 
 
@@ -305,62 +213,3 @@ def _classes(probabilities: np.ndarray) -> np.ndarray:
 def _histogram(scores: np.ndarray) -> tuple[int, ...]:
     counts, _ = np.histogram(np.clip(scores, 0, 1), UNCERTAINTY_BINS, (0.0, 1.0))
     return tuple(counts.tolist())
-
-
-class _Rows:
-    """Finds the rows of the pixels that belong to item ids."""
-
-    def __init__(self, item_ids: np.ndarray) -> None:
-        self._order = np.argsort(item_ids, kind="stable")
-        self._sorted = np.asarray(item_ids)[self._order]
-
-    def __call__(self, ids: np.ndarray) -> np.ndarray:
-        """Return the rows (n,) of ids (n,); raises UnknownItem for an id without pixels."""
-        ids = np.asarray(ids, np.int64)
-        place = np.searchsorted(self._sorted, ids)
-        inside = np.minimum(place, len(self._sorted) - 1)
-        missing = ids[self._sorted[inside] != ids] if len(self._sorted) else ids
-        if len(missing):
-            raise UnknownItem(f"{len(missing)} items have no pixels, among them {missing[0]}")
-        return self._order[inside]
-
-
-class _Stopwatch:
-    """Measures the seconds of each phase."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[phase] = time.perf_counter() - start
-
-
-class _Bar:
-    """Turns shares of phases into one share of the whole, by the work that each phase has."""
-
-    def __init__(
-        self, progress: Progress, labels: int, holdout: int, pool: int, extra: float = 0.0
-    ) -> None:
-        # One minibatch costs about as much as scoring 1,200 images; the holdout is asked twice.
-        self._progress = progress
-        self._work = {
-            "train": training.minibatches(labels) * 1200,
-            "evaluate": 2 * holdout,
-            "score": pool * (1 + extra),
-            "select": 200 if pool else 0,
-        }
-
-    def phase(self, name: str) -> Callable[[float], None]:
-        """Return what a phase calls with its own share 0–1."""
-        names = list(self._work)
-        total = sum(self._work.values())
-        before = sum(self._work[earlier] for earlier in names[: names.index(name)])
-        return lambda share: self._progress(name, (before + share * self._work[name]) / total)
-
-    @staticmethod
-    def part(told: Callable[[float], None], low: float, high: float) -> Callable[[float], None]:
-        """Return what the part of a phase from `low` to `high` calls with its own share 0–1."""
-        return lambda share: told(low + share * (high - low))

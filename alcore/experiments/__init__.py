@@ -1,0 +1,1 @@
+"""Owns simulated experiments: grids, oracles, data, learners, chained rounds, statistics."""

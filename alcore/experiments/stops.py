@@ -1,0 +1,78 @@
+"""Owns stop criteria after the fact: where each would have stopped a run, and at what price.
+
+Labels are counts, accuracies 0–1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from alcore import stopping
+from alcore.records import RoundSummary
+from alcore.stopping import Advice
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What a criterion would have done to one finished run."""
+
+    criterion: str
+    number: int | None
+    """The round after which it says stop; None where it never does."""
+    labels: int
+    """Labels given by then; all of them where it never stops."""
+    saved: int
+    """Labels that the run went on to spend."""
+    accuracy: float | None
+    lost: float | None
+    """Accuracy at the end of the run less that at the stop: the price, below 0 for a gain."""
+
+
+def _stable(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
+    compared = sum(r.stop.kappa is not None for r in rounds)
+    enough = compared >= stopping.KAPPA_ROUNDS
+    return enough and advice.kappa is not None and advice.kappa >= stopping.KAPPA
+
+
+def _certain(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
+    return advice.entropy is not None and advice.entropy < stopping.ENTROPY
+
+
+def _flat(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
+    return advice.gain is not None and advice.gain < stopping.PLATEAU_GAIN
+
+
+CRITERIA: Mapping[str, Callable[[Advice, Sequence[RoundSummary]], bool]] = MappingProxyType(
+    {
+        "stable predictions": _stable,
+        "low uncertainty": _certain,
+        "flat accuracy": _flat,
+        "any of them": lambda advice, rounds: advice.stop,
+    }
+)
+
+
+def after_the_fact(rounds: Sequence[RoundSummary]) -> list[Stop]:
+    """Tell where each criterion would have stopped a run, given all its rounds, oldest first."""
+    if not rounds:
+        return []
+    advices = [stopping.advise(rounds[: i + 1], None) for i in range(len(rounds))]
+    last = rounds[-1]
+    found = []
+    for name, says in CRITERIA.items():
+        index = next((i for i, a in enumerate(advices) if says(a, rounds[: i + 1])), None)
+        at = last if index is None else rounds[index]
+        accuracy, end = at.evaluation.accuracy, last.evaluation.accuracy
+        found.append(
+            Stop(
+                criterion=name,
+                number=None if index is None else at.number,
+                labels=at.labels,
+                saved=last.labels - at.labels,
+                accuracy=accuracy,
+                lost=None if accuracy is None or end is None else end - accuracy,
+            )
+        )
+    return found

@@ -1,0 +1,83 @@
+"""Owns what people are told about the classes: a text, and example images of each class."""
+
+from __future__ import annotations
+
+import time
+
+from alcore.datasets.decoding import display
+from alcore.errors import InvalidSettings, UnknownItem
+from alcore.records import Example
+from alcore.services.labeling import check_active
+from alcore.store import Connection, Store, examples, items, projects
+
+MOST_EXAMPLES = 8
+"""Per class: beside the image there is room for few."""
+LARGEST = 512
+"""Longest side of an uploaded picture as it is kept, in pixels."""
+LONGEST_NAME = 200
+
+
+def of_project(store: Store, project_id: int) -> list[Example]:
+    """Read the example images of all classes by age."""
+    with store.read() as connection:
+        return examples.of_project(connection, project_id)
+
+
+def choose(store: Store, project_id: int, annotator_id: int, item_id: int, class_id: int) -> None:
+    """Make an item an example of a class. Raises UnknownItem, InvalidSettings, NotAllowed."""
+    with store.write() as connection:
+        check_active(connection, annotator_id)
+        found = items.get(connection, project_id, item_id)
+        _check_room(connection, project_id, class_id)
+        examples.add_item(
+            connection,
+            project_id=project_id,
+            class_id=class_id,
+            item_id=item_id,
+            name=found.name,
+            annotator_id=annotator_id,
+            now=time.time(),
+        )
+
+
+def upload(
+    store: Store, project_id: int, annotator_id: int, class_id: int, name: str, data: bytes
+) -> None:
+    """Add a picture that is no item as an example of a class, encoded anew and made small.
+
+    Raises UnreadableImage, UnknownItem, InvalidSettings, NotAllowed.
+    """
+    pixels, mime = display(data, LARGEST)
+    with store.write() as connection:
+        check_active(connection, annotator_id)
+        _check_room(connection, project_id, class_id)
+        examples.add_picture(
+            connection,
+            project_id=project_id,
+            class_id=class_id,
+            name=name[:LONGEST_NAME],
+            pixels=pixels,
+            mime=mime,
+            annotator_id=annotator_id,
+            now=time.time(),
+        )
+
+
+def remove(store: Store, project_id: int, annotator_id: int, example_id: int) -> None:
+    """Take an example away; an item stays as it is."""
+    with store.write() as connection:
+        check_active(connection, annotator_id)
+        examples.remove(connection, project_id, example_id)
+
+
+def picture(store: Store, project_id: int, example_id: int) -> tuple[bytes, str]:
+    """Read the pixels and the media type of an uploaded example. Raises UnknownItem."""
+    with store.read() as connection:
+        return examples.picture(connection, project_id, example_id)
+
+
+def _check_room(connection: Connection, project_id: int, class_id: int) -> None:
+    if class_id not in {c.id for c in projects.classes(connection, project_id)}:
+        raise UnknownItem(f"the project has no class {class_id}")
+    if examples.count(connection, project_id, class_id) >= MOST_EXAMPLES:
+        raise InvalidSettings(f"a class has {MOST_EXAMPLES} examples at most; take one away first")

@@ -1,0 +1,107 @@
+"""Owns the rows of example images: what each class looks like."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as insert_or
+
+from alcore.errors import UnknownItem
+from alcore.records import Example
+from alcore.store.tables import example, item
+
+
+def of_project(connection: Connection, project_id: int) -> list[Example]:
+    """Read a project's examples by age; the pixels of uploaded ones stay where they are."""
+    rows = connection.execute(
+        select(
+            example.c.id,
+            example.c.class_id,
+            example.c.item_id,
+            example.c.name,
+            item.c.content_hash,
+        )
+        .outerjoin(item, item.c.id == example.c.item_id)
+        .where(example.c.project_id == project_id)
+        .order_by(example.c.id)
+    )
+    return [Example(*row) for row in rows]
+
+
+def count(connection: Connection, project_id: int, class_id: int) -> int:
+    """Count the examples of a class."""
+    return connection.execute(
+        select(func.count()).where(
+            example.c.project_id == project_id, example.c.class_id == class_id
+        )
+    ).scalar_one()
+
+
+def add_item(
+    connection: Connection,
+    *,
+    project_id: int,
+    class_id: int,
+    item_id: int,
+    name: str,
+    annotator_id: int,
+    now: float,
+) -> None:
+    """Make an item an example of a class; one that is an example of it already stays one."""
+    connection.execute(
+        insert_or(example)
+        .values(
+            project_id=project_id,
+            class_id=class_id,
+            item_id=item_id,
+            name=name,
+            annotator_id=annotator_id,
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["class_id", "item_id"])
+    )
+
+
+def add_picture(
+    connection: Connection,
+    *,
+    project_id: int,
+    class_id: int,
+    name: str,
+    pixels: bytes,
+    mime: str,
+    annotator_id: int,
+    now: float,
+) -> None:
+    """Add an uploaded picture, encoded for browsers, as an example of a class."""
+    connection.execute(
+        insert(example).values(
+            project_id=project_id,
+            class_id=class_id,
+            name=name,
+            pixels=pixels,
+            mime=mime,
+            annotator_id=annotator_id,
+            created_at=now,
+        )
+    )
+
+
+def picture(connection: Connection, project_id: int, example_id: int) -> tuple[bytes, str]:
+    """Read the pixels and the media type of an uploaded example. Raises UnknownItem."""
+    row = connection.execute(
+        select(example.c.pixels, example.c.mime).where(
+            example.c.project_id == project_id,
+            example.c.id == example_id,
+            example.c.pixels.is_not(None),
+        )
+    ).one_or_none()
+    if row is None:
+        raise UnknownItem(f"project {project_id} has no picture {example_id}")
+    return row.pixels, row.mime
+
+
+def remove(connection: Connection, project_id: int, example_id: int) -> None:
+    """Take an example away; the item itself stays."""
+    connection.execute(
+        delete(example).where(example.c.project_id == project_id, example.c.id == example_id)
+    )

@@ -1,0 +1,92 @@
+// What becomes of answers once they are given: acknowledged, refused, or waiting for a fresh
+// ticket. The outbox lives on when its board is gone.
+
+const outboxes = new Map(); // scope -> {outbox, delivery, link}
+
+class Delivery {
+  // board: whose answers these are.
+  constructor(board, scope, link) {
+    this.board = board;
+    this.saved = 0; // answers acknowledged on this page
+    this.counted = 0; // labels acknowledged and not undone since the last status
+    this.locked = false; // the ticket is too old
+    let mail = outboxes.get(scope);
+    if (!mail) {
+      mail = { delivery: this, link };
+      outboxes.set(scope, mail);
+      mail.outbox = new Outbox(scope, link,
+        (event, op, detail) => mail.delivery?.heard(event, op, detail));
+    }
+    this.mail = mail;
+    mail.delivery = this;
+    // One object for both, so that a fresh ticket reaches the outbox of an earlier board too.
+    Object.assign(mail.link, link);
+    this.link = mail.link;
+    this.outbox = mail.outbox;
+  }
+
+  get ops() {
+    return this.outbox.ops;
+  }
+
+  push(kind, body, shown) {
+    return this.outbox.push(kind, body, shown);
+  }
+
+  // Labels that the last status cannot know of.
+  fresh() {
+    return this.ops.reduce((sum, op) => sum + labelsIn(op), this.counted);
+  }
+
+  heard(event, op, detail) {
+    if (event === "done") this.#delivered(op, detail);
+    if (event === "dropped") this.board.refused(op, detail);
+    if (event === "locked") this.tooOld();
+    this.draw();
+  }
+
+  draw() {
+    drawSaving(this.board.part, this.outbox, this.saved);
+    this.board.root.dataset.pending = String(this.ops.length);
+  }
+
+  #delivered(op, answer) {
+    if (op.kind === "answer") {
+      this.saved += 1;
+      this.board.root.dataset.saved = String(this.saved);
+      record(probe.acknowledged, { key: op.body.key, item: op.body.item, at: performance.now() });
+    }
+    if (!(op.kind === "answer" && op.adopted)) this.counted += labelsIn(op);
+    this.board.delivered(op, answer);
+  }
+
+  tooOld() {
+    if (this.locked) return;
+    this.locked = true;
+    const reload = element("button", { type: "button", textContent: "Reload" });
+    reload.addEventListener("click", () => location.reload());
+    this.board.toast("This page is old. Your answers are kept; please reload.", 0, reload);
+    this.board.root.dataset.locked = "true";
+  }
+
+  freshTicket(ticket) {
+    if (!ticket || ticket === this.link.ticket) return;
+    this.link.ticket = ticket;
+    if (!this.locked) return;
+    this.locked = false;
+    delete this.board.root.dataset.locked;
+    this.board.part.toast.hidden = true;
+    this.outbox.wake();
+    this.board.feed.fill(true);
+  }
+
+  leave() {
+    if (this.mail.delivery === this) this.mail.delivery = null;
+  }
+}
+
+// How many labels an operation adds: 1, 0 or -1.
+function labelsIn(op) {
+  if (op.shown.kind !== "label") return 0;
+  return op.kind === "undo" ? -1 : 1;
+}

@@ -1,0 +1,63 @@
+// Keys, clicks and taps: what a person does becomes an action of the board.
+
+const DOUBLE_CLICK = 250; // milliseconds within which a second click is the same one
+const ANSWERING = new Set(["skip", "unsure"]);
+
+// Listen until the signal ends.
+function listen(board, signal) {
+  // Before Streamlit's own shortcuts (R, C) see the key.
+  window.addEventListener("keydown", (event) => onKey(board, event), { capture: true, signal });
+  board.root.addEventListener("click", (event) => onClick(board, event), { signal });
+  // A click leaves the focus alone: Space then means skip, and not this button once more.
+  board.root.addEventListener("mousedown", (event) => {
+    if (event.target.closest("input, select, label")) return;
+    if (event.target.closest("button")) event.preventDefault();
+    if (!board.root.contains(board.root.getRootNode().activeElement)) document.activeElement?.blur();
+  }, { signal });
+  document.addEventListener("visibilitychange", () => board.visibility(), { signal });
+  window.addEventListener("pagehide", () => board.feed.leave(), { signal });
+  window.addEventListener("pageshow", (event) => event.persisted && board.feed.restart(),
+    { signal });
+  window.addEventListener("online", () => board.feed.fill(true), { signal });
+  window.addEventListener("resize", () => board.stage.resized(), { signal });
+}
+
+function onKey(board, event) {
+  if (isTyping(event)) return;
+  const action = actionOf(event, board.keys);
+  if (!action) return;
+  if (board.overlaid && action.do !== "close" && action.do !== "help") return;
+  if (isPressable(event) && (action.do === "skip" || action.do === "accept")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  board.act(action, event.timeStamp);
+}
+
+function onClick(board, event) {
+  const button = event.target.closest("button");
+  if (event.target.classList.contains("veil")) board.act({ do: "close" });
+  if (!button) return;
+  // A second click this soon is half of a double click, not a judgement of the next image.
+  const answering = button.dataset.class || ANSWERING.has(button.dataset.do);
+  if (event.detail > 1 && answering && board.stage.isNew(DOUBLE_CLICK)) return;
+  if (button.dataset.class) {
+    board.act({ do: "label", class: board.byId.get(Number(button.dataset.class)) },
+      event.timeStamp);
+  } else if (button.dataset.do) board.act({ do: button.dataset.do }, event.timeStamp);
+}
+
+// The fields that say who labels which project; choose tells the page.
+function listenToWho(board, signal) {
+  const { project, name } = board.part;
+  project.addEventListener("change", () => board.choose({ project: Number(project.value) }),
+    { signal });
+  name.addEventListener("change", () => {
+    const typed = name.value.trim().replace(/\s+/g, " ");
+    if (typed && typed !== board.data.annotator) board.choose({ annotator: typed });
+    else name.value = board.data.annotator;
+  }, { signal });
+  name.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") name.value = board.data.annotator;
+    if (event.key === "Enter" || event.key === "Escape") name.blur();
+  }, { signal });
+}

@@ -1,0 +1,59 @@
+"""Owns how pictures reach a browser: their signed addresses, and what answers them."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alcore.errors import AlcoreError
+from alcore.records import Lease
+from alcore.services import images
+from alcore.web import state
+from alcore.web.asking import Body, refusal
+
+
+def src(project_id: int, item_id: int, content_hash: str) -> str:
+    """Name the address of an image's pixels, signed for its project."""
+    signature = state.tickets().pixels(project_id)
+    return f"/board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}"
+
+
+def leased(lease: Lease, project_id: int) -> Body:
+    """Say of a leased image what the board needs to know."""
+    return {
+        "token": lease.token,
+        "item": lease.item_id,
+        "src": src(project_id, lease.item_id, lease.content_hash),
+        "width": lease.width,
+        "height": lease.height,
+        "round": lease.round_number,
+        "instant": lease.instant,
+        "comments": lease.comments,
+        "expires_in": max(0.0, lease.expires_at - time.time()),
+    }
+
+
+async def pixels(request: Request) -> Response:
+    """Serve an image's re-encoded pixels, never its original bytes."""
+    project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
+    try:
+        state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
+        return picture(*await run_in_threadpool(images.shown, state.store(), project_id, item_id))
+    except AlcoreError as error:
+        return refusal(error)
+
+
+def picture(data: bytes, mime: str) -> Response:
+    """Answer with a picture that never changes at its address."""
+    return Response(
+        data,
+        media_type=mime,
+        headers={
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'",
+        },
+    )
