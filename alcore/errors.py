@@ -85,6 +85,10 @@ class TrainingImpossible(AlcoreError):
     """The labels at hand cannot train a model."""
 
 
+class WeightsUnavailable(AlcoreError):
+    """Pretrained weights are neither on disk nor can be downloaded."""
+
+
 class CheckpointMismatch(AlcoreError):
     """A checkpoint does not fit the network it is loaded into, or is damaged."""
 

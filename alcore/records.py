@@ -17,8 +17,20 @@ from alcore.config import ProjectSettings
 Split = Literal["pool", "holdout"]
 Role = Literal["answer key", "labels", "none"]
 """What known classes of a source are: hidden answers, existing labels, or absent."""
+MemberRole = Literal["owner", "annotator", "removed"]
 Kind = Literal["label", "skip", "unsure", "undo", "import"]
-Origin = Literal["query", "random", "cold start", "holdout", "relabel", "import", "grid", "similar"]
+Origin = Literal[
+    "query",
+    "random",
+    "cold start",
+    "holdout",
+    "relabel",
+    "import",
+    "gold",
+    "adjudicated",
+    "grid",
+    "similar",
+]
 """Where a question came from; "grid": among others of one predicted class, "similar": found as
 a neighbour of another image, so not a random sample."""
 JobKind = Literal["import", "train", "baseline", "pretrain"]
@@ -75,6 +87,8 @@ class Item:
     """Bytes of the original in the project's originals file, or None when kept in place."""
     path: str | None
     """Where the original lies when it is kept in place."""
+    answers: int = 1
+    """How many people shall answer it."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,16 @@ class Annotator:
     id: int
     name: str
     active: bool
+
+
+@dataclass(frozen=True)
+class Member:
+    """What somebody is in a project, and when they asked for images last."""
+
+    annotator: Annotator
+    role: MemberRole
+    joined_at: float
+    seen_at: float
 
 
 @dataclass(frozen=True)
@@ -233,6 +257,8 @@ class Calibration:
     """Labels that the temperature was found with, each asked of a model that had not seen it."""
     found_at: int
     """Labels there were at that time; a later round may still use it."""
+    recipe: str
+    """What it was found for, in a few words: another recipe needs another."""
     ece: float | None = None
     """Of the holdout before the temperature was applied, beside that of the evaluation."""
     nll: float | None = None
@@ -246,8 +272,8 @@ class Teaching:
     weights: str = "none"
     """What it began with, in a few words: none, pretraining 2, torchvision, file x, model 7."""
     transfer: str = "none"
-    minibatch: int | None = None
-    """Images per minibatch; None in rounds before this was recorded."""
+    augmentation: str = ""
+    """Empty in rounds before this was recorded."""
     unlabeled: str = "none"
     balance: str = "none"
     notes: tuple[str, ...] = ()

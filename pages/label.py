@@ -10,7 +10,7 @@ import streamlit as st
 
 from alcore.errors import NotAllowed
 from alcore.records import Project
-from alcore.services import labeling, projects
+from alcore.services import keys, labeling, projects
 from alcore.web import remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import empty
@@ -24,6 +24,9 @@ SCRIPTS = (
     "trail.js",
     "view.js",
     "panels.js",
+    "help.js",
+    "guidelines.js",
+    "remarks.js",
     "delivery.js",
     "stage.js",
     "visits.js",
@@ -69,7 +72,8 @@ def _data(project: Project, found: list[Project], name: str) -> dict[str, Any]:
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
         "remember": annotator.name != NEWCOMER,
-        "classes": [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes],
+        "classes": labeling.classes_shown(project),
+        "keys": keys.layout(project),
         "colours": colours,
         "guidelines": {
             "text": project.settings.guidelines,

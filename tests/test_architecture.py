@@ -18,6 +18,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.errors", ()),
     ("alcore.config", ()),
     ("alcore.records", ()),
+    ("alcore.keymap", ()),
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),
     ("alcore.stopping", ()),

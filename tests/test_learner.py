@@ -17,9 +17,9 @@ import torch
 from alcore.config import AUGMENTATIONS as OFFERED
 from alcore.config import RESOLUTIONS
 from alcore.errors import CheckpointMismatch, TrainingImpossible, WorkspaceUnusable
-from alcore.learner import augmentation, checkpoints, device, inference, networks, training
+from alcore.learner import augmentation, checkpoints, device, files, inference, networks, training
+from alcore.learner.architecture import Architecture
 from alcore.learner.checkpoints import Model
-from alcore.learner.networks import Architecture
 from alcore.learner.training import LearnerSettings
 
 NAMES = ("left", "right")
@@ -236,11 +236,11 @@ def test_weights_of_another_architecture_are_refused_by_name(model: Model) -> No
     ten = networks.build(replace(model.architecture, classes=10))
     tensors = model.network.state_dict()
     with pytest.raises(CheckpointMismatch, match=r"head.* has shape \(2.*must be \(10"):
-        checkpoints.fill(ten, tensors, "x")
-    with pytest.raises(CheckpointMismatch, match=r"lacks head\.bias"):
-        checkpoints.fill(ten, {k: v for k, v in tensors.items() if k != "head.bias"}, "x")
+        files.check(tensors, ten.state_dict(), "x")
+    with pytest.raises(CheckpointMismatch, match="lacks bias"):
+        files.check({"weight": tensors["head.weight"]}, model.network.head.state_dict(), "x")
     with pytest.raises(CheckpointMismatch, match="unknown extra"):
-        checkpoints.fill(ten, {**tensors, "extra": torch.ones(1)}, "x")
+        files.check({**tensors, "extra": torch.ones(1)}, tensors, "x")
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(model: Model, tmp_path: Path) -> None:

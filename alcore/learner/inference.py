@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from alcore.learner import device as devices
+from alcore.learner.calibration import temper
 from alcore.learner.checkpoints import Model
 from alcore.learner.training import as_tensor
 
@@ -45,7 +47,8 @@ def predict(
     """Ask the model about the given rows (N,) of pixels (M, H, W, 3) uint8, maybe a memmap.
 
     Only a block of images is in memory at a time. With `mirror`, and where the model was
-    trained on mirrored images, probabilities are the mean of the image and its mirror image;
+    trained on mirrored images, probabilities are the mean of the image and its mirror image,
+    before the model's temperature is applied;
     embeddings are of the image itself. `progress` is told the share done after each block.
     """
     device = next(model.network.parameters()).device
@@ -58,7 +61,7 @@ def predict(
             share = network.head(features).float().softmax(dim=1)
             if mirror and model.mirror:
                 share = (share + network(images.flip(3)).float().softmax(dim=1)) / 2
-            probabilities[place] = share.cpu().numpy()
+            probabilities[place] = temper(share.cpu().numpy(), model.temperature)
             if embeddings:
                 found.append(features.float().cpu().numpy())
             progress(place.stop / len(rows))
@@ -90,12 +93,10 @@ def block_size(resolution: int, device: torch.device) -> int:
 def fused(network: nn.Module) -> nn.Module:
     """Return a copy for inference with each batch norm folded into the convolution before it."""
     folded = copy.deepcopy(network).eval()
-    for block in [m for m in folded.modules() if isinstance(m, nn.Sequential)]:
-        if (
-            len(block) > 1
-            and isinstance(block[0], nn.Conv2d)
-            and isinstance(block[1], nn.BatchNorm2d)
-        ):
-            block[0] = fuse_conv_bn_eval(block[0], block[1])
-            block[1] = nn.Identity()
+    for parent in list(folded.modules()):
+        children = list(parent.named_children())
+        for (first, convolution), (second, norm) in pairwise(children):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(parent, first, fuse_conv_bn_eval(convolution, norm))
+                setattr(parent, second, nn.Identity())
     return folded

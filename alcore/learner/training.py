@@ -9,22 +9,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from alcore.errors import TrainingImpossible
+from alcore.learner import descent, networks, transfer, unlabeled
 from alcore.learner import device as devices
-from alcore.learner import networks
-from alcore.learner.augmentation import AUGMENTATIONS, FLIPS
+from alcore.learner.architecture import Architecture, Network
 from alcore.learner.checkpoints import Model
-from alcore.learner.learning_loss import Joint, LossModule
-from alcore.learner.networks import Architecture
+from alcore.learner.descent import Plan
+from alcore.learner.transfer import Pretrained, Transfer
+from alcore.learner.unlabeled import Pool
+from alcore.learner.views import FLIPS
 
 CHECKPOINTS = 6
 """Moments of a training at which its history is taken, evenly spread."""
+Mode = Literal["fresh", "shrink_perturb", "warm"]
+MODES: tuple[Mode, ...] = ("fresh", "shrink_perturb", "warm")
+_SHRINK, _NOISE = 0.6, 0.01
+"""Ash & Adams 2020: weights · 0.6 + noise of deviation 0.01."""
+_SMALLEST_MINIBATCH = 8
 
 
 @dataclass(frozen=True)
@@ -33,10 +40,17 @@ class LearnerSettings:
 
     network: str = "small CNN"
     augmentation: str = "shift"
+    transfer: Transfer = "finetune"
+    """What pretrained weights are used for, where there are some."""
+    mode: Mode = "fresh"
+    """What a training makes of the model before it, where there is one."""
+    balance: descent.Balance = "none"
+    unlabeled: unlabeled.Use = "none"
+    """What a training makes of images without labels, where it is given some."""
     minibatch: int = 128
     """Images per minibatch; fewer where there are fewer labels."""
     rate: float = 5e-3
-    """Highest learning rate of AdamW, reached after a fifth of the minibatches."""
+    """Highest learning rate of AdamW from random weights, after a fifth of the minibatches."""
     weight_decay: float = 0.05
     smoothing: float = 0.1
     """Share of the target that goes to all classes alike."""
@@ -60,38 +74,84 @@ def fit(
     seed: int,
     progress: Callable[[float], None],
     watch: Callable[[nn.Module], None] | None = None,
-    loss_module: LossModule | None = None,
+    *,
+    pretrained: Pretrained | None = None,
+    previous: Model | None = None,
+    pool: Pool | None = None,
+    loss_module: bool = False,
 ) -> Model:
-    """Train a fresh network on images (L, H, W, 3) uint8 and their labels (L,) int64.
+    """Train a network on images (L, H, W, 3) uint8 and their labels (L,) int64.
 
-    `progress` is told the share done after each minibatch and may raise to stop. `watch` is
-    shown the network at each of CHECKPOINTS moments, the end being the last; it copies what it
-    keeps. A `loss_module` is trained jointly and changes the network too. Raises
-    TrainingImpossible for fewer than two different classes, labels that are no class, and a
-    loss that is not finite. Call within `device.computing`.
+    It begins with random weights, or `pretrained` ones, or, in the modes warm and
+    shrink_perturb, with those of the `previous` model; where that does not fit, for its images
+    or classes have changed, the training is fresh and the model's notes say so. `pool` are
+    images without labels, for the recipes that use them. `progress` is told the share done
+    after each minibatch and may raise to stop. `watch` is shown the network at each of
+    CHECKPOINTS moments, the end being the last; it copies what it keeps. A `loss_module` is
+    trained jointly and changes the network too.
+
+    Where memory runs out, the training starts again with half the minibatch, and the notes say
+    so. Raises TrainingImpossible for fewer than two different classes, labels that are no
+    class, a loss that is not finite, or too little memory; CheckpointMismatch for pretrained
+    weights that do not fit. Call within `device.computing`.
     """
     _check(labels, class_names)
     device = devices.choose()
-    architecture = Architecture(settings.network, channels, pixels.shape[1], len(class_names))
-    generator = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)
+    architecture = Architecture(
+        settings.network, channels, pixels.shape[1], len(class_names), loss_module
+    )
+    notes: list[str] = []
+    mode: Mode = settings.mode if previous is not None else "fresh"
+    if previous is not None and mode != "fresh" and (why := _unlike(previous, architecture)):
+        mode = "fresh"
+        notes.append(f"trained fresh: {why}")
     images = as_tensor(pixels, channels).to(device)
     targets = torch.from_numpy(np.ascontiguousarray(labels, np.int64)).to(device)
-    network = networks.build(architecture).to(device, memory_format=torch.channels_last)
-    network.prepare(images[:5000], generator)
-    steps = minibatches(len(labels))
-    joint = None if loss_module is None else Joint(loss_module.to(device), steps)
-    loss = _descend(
-        network, images, targets, steps, settings, generator, progress, watch or _ignore, joint
-    )
-    network.eval()
+    size = min(settings.minibatch, len(images))
+    started = mode != "fresh" or pretrained is not None
+
+    def start(generator: torch.Generator) -> Network:
+        network = networks.build(architecture).to(device, memory_format=torch.channels_last)
+        network.prepare(images[:5000], generator)
+        if mode != "fresh":
+            _inherit(network, previous, mode, generator)
+        elif pretrained is not None:
+            transfer.put(pretrained, network, architecture)
+        return network
+
+    while True:
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)
+        plan = _plan(settings, len(labels), size, started, mode, watch, progress)
+        try:
+            network = start(generator)
+            loss = descent.descend(network, images, targets, plan, generator)
+            if pool is not None and settings.unlabeled != "none":
+                network, loss = unlabeled.learn(
+                    network, start, images, targets, pool, plan, generator
+                )
+            break
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            if size <= _SMALLEST_MINIBATCH:
+                raise TrainingImpossible(
+                    f"too little memory even for {size} images at a time; close other programs "
+                    "or choose a smaller network or resolution"
+                ) from error
+            size = max(_SMALLEST_MINIBATCH, size // 2)
+        notes.append(f"memory ran out: trained again with {size} images per minibatch")
+    network.requires_grad_(True).eval()
     return Model(
         network=network,
         architecture=architecture,
         class_names=class_names,
         mirror=settings.augmentation in FLIPS,
-        minibatches=steps,
+        minibatches=plan.steps,
         loss=loss,
+        mode=mode,
+        pretrained=pretrained.source if pretrained is not None and mode == "fresh" else "",
+        notes=tuple(notes),
     )
 
 
@@ -104,8 +164,61 @@ def as_tensor(pixels: np.ndarray, channels: int) -> Tensor:
     return torch.from_numpy(array).permute(0, 3, 1, 2)
 
 
-def _ignore(network: nn.Module) -> None:
-    """Watch nothing."""
+def _plan(
+    settings: LearnerSettings,
+    labels: int,
+    size: int,
+    started: bool,
+    mode: Mode,
+    watch: Callable[[nn.Module], None] | None,
+    progress: Callable[[float], None],
+) -> Plan:
+    steps = minibatches(labels)
+    return Plan(
+        steps=steps,
+        size=size,
+        rate=2e-3 if started else settings.rate,
+        head_rate=2e-2 if started and mode == "fresh" else settings.rate,
+        weight_decay=settings.weight_decay,
+        smoothing=settings.smoothing,
+        augmentation=settings.augmentation,
+        balance=settings.balance,
+        transfer=settings.transfer if started and mode == "fresh" else "finetune",
+        watch=watch,
+        moments=frozenset(round(steps * (i + 1) / CHECKPOINTS) for i in range(CHECKPOINTS)),
+        progress=progress,
+    )
+
+
+def _unlike(previous: Model, architecture: Architecture) -> str:
+    """Return why a model cannot be trained on, or nothing."""
+    before = previous.architecture
+    for what in ("network", "channels", "resolution", "classes"):
+        old, new = getattr(before, what), getattr(architecture, what)
+        if old != new:
+            return f"the model before it has {what} {old}, this one {new}"
+    return ""
+
+
+@torch.no_grad()
+def _inherit(network: Network, previous: Model, mode: Mode, generator: torch.Generator) -> None:
+    tensors = previous.network.state_dict()
+    if not network.state_dict().keys() <= tensors.keys():
+        tensors = {**network.state_dict(), **tensors}
+    network.load_state_dict(tensors, strict=False)
+    if mode == "shrink_perturb":
+        for parameter in network.parameters():
+            if parameter.requires_grad:
+                noise = torch.randn(parameter.shape, generator=generator).to(parameter.device)
+                parameter.mul_(_SHRINK).add_(_NOISE * noise)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory is what lacked: each allocator says so in words of its own."""
+    words = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        "out of memory" in words or "can't allocate memory" in words or "not enough memory" in words
+    )
 
 
 def _check(labels: np.ndarray, class_names: tuple[str, ...]) -> None:
@@ -119,62 +232,3 @@ def _check(labels: np.ndarray, class_names: tuple[str, ...]) -> None:
             f"all {len(labels)} labels say {class_names[seen[0]]!r}" if len(seen) else "no labels"
         )
         raise TrainingImpossible(f"{what}; a model needs labels of at least 2 classes")
-
-
-def _descend(
-    network: nn.Module,
-    images: Tensor,
-    targets: Tensor,
-    steps: int,
-    settings: LearnerSettings,
-    generator: torch.Generator,
-    progress: Callable[[float], None],
-    watch: Callable[[nn.Module], None],
-    joint: Joint | None,
-) -> float:
-    """Run AdamW with one cycle of the rate; return the mean loss of the last tenth."""
-    decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
-    plain = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, settings.rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.rate, total_steps=steps, pct_start=0.2
-    )
-    augment = AUGMENTATIONS[settings.augmentation]
-    size = min(settings.minibatch, len(images))
-    order = torch.empty(0, dtype=torch.int64)
-    last: list[float] = []
-    moments = {round(steps * (i + 1) / CHECKPOINTS) for i in range(CHECKPOINTS)}
-    network.train()
-    for step in range(steps):
-        while len(order) < size:  # full minibatches only: each epoch begins where the last ended
-            order = torch.cat([order, torch.randperm(len(images), generator=generator)])
-        rows, order = order[:size].to(images.device), order[size:]
-        batch = augment(images[rows], generator)
-        with devices.half_precision(images.device):
-            maps = list(network.outputs(batch))
-            logits = network.head(network.embedding(maps[-1]))
-        losses = functional.cross_entropy(
-            logits.float(), targets[rows], label_smoothing=settings.smoothing, reduction="none"
-        )
-        loss = losses.mean()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingImpossible(
-                f"the loss became {value} at minibatch {step + 1} of {steps}; "
-                "the last model stays in use"
-            )
-        if joint is not None:
-            loss = loss + joint.loss(maps, losses, step)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if joint is not None:
-            joint.step()
-        if step >= steps * 0.9:
-            last.append(value)
-        if step + 1 in moments:
-            watch(network)
-        progress((step + 1) / steps)
-    return float(np.mean(last))

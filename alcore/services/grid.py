@@ -81,7 +81,7 @@ def tiles(
         return Tiles((), (), None, {}, (), None, None, reason)
     now = time.time()
     with store.write() as connection:
-        labeling.check_active(connection, annotator_id)
+        labeling.at_work(connection, project_id, annotator_id, now)
         project = projects.get(connection, project_id)
         queue.release(connection, client, release)
         expires_at = now + labeling.lease_length(connection, project_id, n + len(hold))
@@ -154,7 +154,7 @@ def label_lot(
     """
     now = time.time()
     with store.write() as connection:
-        labeling.check_active(connection, annotator_id)
+        labeling.at_work(connection, project_id, annotator_id, now)
         project = projects.get(connection, project_id)
         known = lots.events(connection, project_id, key)
         wanted = [item_id for _, item_id in tiles]
@@ -175,7 +175,9 @@ def label_lot(
         for token, item_id in dict((i, (t, i)) for t, i in tiles).values():
             items.get(connection, project_id, item_id)
             try:
-                lease = labeling.lease_for_answer(connection, project_id, item_id, token, now)
+                lease = labeling.lease_for_answer(
+                    connection, project_id, item_id, annotator_id, token, now
+                )
             except LeaseExpired:
                 refused.append(item_id)
             else:
@@ -203,7 +205,7 @@ def label_lot(
                 else Suggestion(suggested, lease.round_number),
                 instant=lease.instant if lease else None,
             )
-            queue.drop(connection, item_id)
+            queue.drop(connection, item_id, annotator_id, now)
         request_if_due(connection, project, now)
     return Lot(tuple(item_id for _, item_id, _ in taken), tuple(refused), False)
 
@@ -219,7 +221,7 @@ def undo_lot(
     """
     now = time.time()
     with store.write() as connection:
-        labeling.check_active(connection, annotator_id)
+        labeling.at_work(connection, project_id, annotator_id, now)
         known = lots.events(connection, project_id, key)
         target = [e for e in lots.events(connection, project_id, undoes) if e.kind == "label"]
         if not target or target[0].annotator_id != annotator_id:

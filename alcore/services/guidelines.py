@@ -26,7 +26,7 @@ def of_project(store: Store, project_id: int) -> list[Example]:
 def choose(store: Store, project_id: int, annotator_id: int, item_id: int, class_id: int) -> None:
     """Make an item an example of a class. Raises UnknownItem, InvalidSettings, NotAllowed."""
     with store.write() as connection:
-        check_active(connection, annotator_id)
+        check_active(connection, project_id, annotator_id)
         found = items.get(connection, project_id, item_id)
         _check_room(connection, project_id, class_id)
         examples.add_item(
@@ -49,7 +49,7 @@ def upload(
     """
     pixels, mime = display(data, LARGEST)
     with store.write() as connection:
-        check_active(connection, annotator_id)
+        check_active(connection, project_id, annotator_id)
         _check_room(connection, project_id, class_id)
         examples.add_picture(
             connection,
@@ -66,7 +66,7 @@ def upload(
 def remove(store: Store, project_id: int, annotator_id: int, example_id: int) -> None:
     """Take an example away; an item stays as it is."""
     with store.write() as connection:
-        check_active(connection, annotator_id)
+        check_active(connection, project_id, annotator_id)
         examples.remove(connection, project_id, example_id)
 
 

@@ -80,9 +80,8 @@ class Instant:
         if outlook is None:
             return False
         turn = (outlook.round_id, outlook.seen)
-        if self._fitted.get(project_id) == turn or (
-            project_id not in self._fitted and outlook.seen <= outlook.learnt_until
-        ):
+        last = self._fitted.get(project_id, (0, 0))
+        if last == turn or (last[0] != turn[0] and outlook.seen <= outlook.learnt_until):
             return False
         with self.store.read() as connection:
             known = lots.known_labels(connection, project_id, outlook.learnt_until)

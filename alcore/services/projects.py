@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from alcore import strategies
+from alcore import keymap, strategies
 from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import BEAT, put_back_silent, run
-from alcore.jobs.training import queue_size, request_if_due
+from alcore.jobs.training import choose_overlap, queue_size, request_if_due
 from alcore.records import Job, Project, Role, SkippedFile
 from alcore.store import Store, items, jobs, projects, rounds
 from alcore.strategies import costs
@@ -142,6 +142,8 @@ def edit(
     fixed = (settings.seed, settings.holdout) != (old.seed, old.holdout)
     now = time.time()
     with store.write() as connection:
+        if settings.keys != old.keys:
+            keymap.check(projects.classes(connection, project.id), settings.keys)
         projects.save_settings(connection, project.id, settings, project.version)
         now_there = projects.get(connection, project.id)
         if now_there.state == "ready" and fixed:
@@ -156,8 +158,14 @@ def edit(
             projects.rename(connection, project.id, name.strip())
         if settings.resolution != old.resolution:
             jobs.request(connection, project.id, "import", now)
-        if (settings.resolution, settings.augmentation) != (old.resolution, old.augmentation):
+        if (settings.resolution, settings.augmentation, settings.learner) != (
+            old.resolution,
+            old.augmentation,
+            old.learner,
+        ):
             rounds.forget_baseline(connection, project.id)
+        if now_there.state == "ready" and settings.team != old.team:
+            choose_overlap(connection, now_there)
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
 
@@ -187,7 +195,7 @@ def archive(store: Store, project_id: int, away: bool = True) -> None:
         projects.get(connection, project_id)
         projects.archive(connection, project_id, now if away else None)
         if away:
-            for kind in ("import", "train", "baseline"):
+            for kind in ("import", "train", "baseline", "pretrain"):
                 jobs.cancel(connection, project_id, kind, now)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from alcore import acquisition
 from alcore.records import Selection
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, Strategy, check_count
 
 ENOUGH = 20
@@ -114,28 +115,33 @@ def select(
     ids = np.concatenate([candidates, signals.labeled_ids[doubted]]).astype(np.int64)
     rows = acquisition.top_k(scores, k, rng)
     again = rows >= len(candidates)
-    reasons = []
-    for row in rows.tolist():
-        if row < len(candidates):
-            reasons.append(_new(signals.crossfit[row], context))
-        else:
-            place = doubted[row - len(candidates)]
-            reasons.append(_again(asked[place], int(labels[place]), context))
+    places = doubted[rows[again] - len(candidates)]
+    new_ones = iter(_new(signals.crossfit[rows[~again]], context))
+    doubts = iter(_again(asked[places], labels[places], context))
+    reasons = [next(doubts if known else new_ones) for known in again.tolist()]
     origins = tuple("relabel" if known else "query" for known in again)
     return Selection(ids[rows], scores[rows].astype(np.float64), tuple(reasons), origins)
 
 
-def _new(probabilities: np.ndarray, context: Context) -> str:
-    guess = int(probabilities.argmax())
-    return f"new, perhaps {context.class_names[guess][:40]} ({probabilities[guess]:.2f})"
+def _new(probabilities: np.ndarray, context: Context) -> list[str]:
+    """Say what each new image (n, C) may be."""
+    ((guesses,), (sure,)) = wording.likeliest(probabilities, 1)
+    return [
+        f"new, perhaps {context.class_names[guess][:40]} ({p:.2f})"
+        for guess, p in zip(guesses, sure, strict=True)
+    ]
 
 
-def _again(probabilities: np.ndarray, label: int, context: Context) -> str:
-    guess = int(probabilities.argmax())
-    names = [context.class_names[i][:20] for i in (label, guess)]
-    if guess == label:
-        return f"labeled {names[0]}, and the model is not sure ({probabilities[guess]:.2f})"
-    return f"labeled {names[0]}, but the model says {names[1]} ({probabilities[guess]:.2f})"
+def _again(probabilities: np.ndarray, labels: np.ndarray, context: Context) -> list[str]:
+    """Say why each label (n,) is in doubt, by what the model says (n, C)."""
+    ((guesses,), (sure,)) = wording.likeliest(probabilities, 1)
+    names = [name[:20] for name in context.class_names]
+    return [
+        f"labeled {names[label]}, and the model is not sure ({p:.2f})"
+        if guess == label
+        else f"labeled {names[label]}, but the model says {names[guess]} ({p:.2f})"
+        for guess, p, label in zip(guesses, sure, labels.tolist(), strict=True)
+    ]
 
 
 LABEL_OR_RELABEL = Strategy(
