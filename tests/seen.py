@@ -38,7 +38,7 @@ def look(store: Store, project_id: int, *, turned: int = 0, queued: int = 50) ->
     spread = np.linspace(1.2, 0.2, n)[:, None]
     found = 4 * np.eye(c, WIDTH)[groups] + spread * rng.normal(size=(n, WIDTH))
     head = np.zeros((WIDTH + 1, c), np.float32)
-    head[np.arange(c), (np.arange(c) + turned) % c] = 0.5
+    head[np.arange(c), (np.arange(c) + turned) % c] = 0.15
     folder = store.workspace.project(project_id)
     path = round_arrays(folder, summary.number)
     path.parent.mkdir(parents=True, exist_ok=True)

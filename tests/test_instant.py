@@ -218,7 +218,7 @@ def test_holdout_questions_stay_one_in_five_and_carry_suggestions(
         assert all(said is not None for said in rows)
 
 
-@pytest.mark.parametrize("strategy", ["random", "entropy", "badge", "mixed", "label or relabel"])
+@pytest.mark.parametrize("strategy", ["random", "entropy", "BADGE", "mixed", "label or relabel"])
 def test_any_strategy_can_be_the_projects(store: Store, instant: Instant, strategy: str) -> None:
     tab = seen_project(store, settings=replace(ON, strategy=strategy))
     answer_truly(tab, 6)
