@@ -62,6 +62,7 @@ def main() -> None:
     st.navigation(
         [
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
+            st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
             st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
             st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
         ],

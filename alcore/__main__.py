@@ -21,6 +21,7 @@ from tqdm import tqdm
 from alcore import __version__, strategies
 from alcore.config import AUGMENTATIONS, RESOLUTIONS, ProjectSettings, Runtime
 from alcore.errors import AlcoreError
+from alcore.experiment_command import add_parser, experiment
 from alcore.records import Job, Project
 from alcore.services import exporting, projects, training
 from alcore.store import Store
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--classes", type=int, default=10, help="classes (10)")
     listing.add_argument("--batch", type=int, default=100, help="batch size (100)")
     listing.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=32)
+    add_parser(commands)
     work = command("work", "run the background jobs of the workspace until stopped")
     work.add_argument("--until-input-closes", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -307,6 +309,7 @@ COMMANDS = {
     "train": _train,
     "status": _status,
     "export": _export,
+    "experiment": experiment,
 }
 
 

@@ -33,7 +33,7 @@ Origin = Literal[
 ]
 """Where a question came from; "grid": among others of one predicted class, "similar": found as
 a neighbour of another image, so not a random sample."""
-JobKind = Literal["import", "train", "baseline", "pretrain"]
+JobKind = Literal["import", "train", "review", "baseline", "pretrain"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 

@@ -15,13 +15,24 @@ import numpy as np
 from alcore import pool
 from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
+from alcore.doubts import worth_a_look
 from alcore.errors import TrainingImpossible, WorkspaceUnusable
 from alcore.jobs import embeddings
 from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
 from alcore.jobs.running import Running
 from alcore.records import Project, RoundSummary
 from alcore.retraining import NextTraining, next_training
-from alcore.store import Connection, items, jobs, labels, projects, queue, rounds, votes
+from alcore.store import (
+    Connection,
+    items,
+    jobs,
+    labels,
+    opinions,
+    projects,
+    queue,
+    rounds,
+    votes,
+)
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared for stop advice."""
@@ -171,6 +182,9 @@ def run_training(running: Running) -> None:
         if project.has_key and settings.baseline:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
+        last = opinions.last_look(connection, project_id)
+        if worth_a_look(opinions.labels(connection, project_id), last[1] if last else 0):
+            jobs.request(connection, project_id, "review", time.time())
     embeddings.forget_others(folder, number)
 
 

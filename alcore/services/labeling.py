@@ -378,6 +378,7 @@ def at_work(connection: Connection, project_id: int, annotator_id: int, now: flo
 
 
 def check_class(project: Project, class_id: int | None) -> None:
+    """Raise UnknownItem for what is no class of the project."""
     if class_id not in {c.id for c in project.classes}:
         raise UnknownItem(f"project {project.name!r} has no class {class_id}")
 

@@ -195,7 +195,7 @@ def archive(store: Store, project_id: int, away: bool = True) -> None:
         projects.get(connection, project_id)
         projects.archive(connection, project_id, now if away else None)
         if away:
-            for kind in ("import", "train", "baseline", "pretrain"):
+            for kind in ("import", "train", "review", "baseline", "pretrain"):
                 jobs.cancel(connection, project_id, kind, now)
 
 

@@ -24,7 +24,9 @@ STARTING = "starting"
 """Phase of a job that was taken and whose process has not said anything yet."""
 _RECENT = 10
 """Among so many newest jobs of a kind are the running and the waiting one."""
-_URGENCY = case({"import": 0, "train": 1, "baseline": 2, "pretrain": 3}, value=job.c.kind)
+_URGENCY = case(
+    {"import": 0, "train": 1, "review": 2, "baseline": 3, "pretrain": 4}, value=job.c.kind
+)
 
 
 def request(

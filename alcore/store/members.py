@@ -40,6 +40,12 @@ def owners(connection: Connection, project_id: int) -> int:
     ).scalar_one()
 
 
+def decides(connection: Connection, project_id: int, annotator_id: int) -> bool:
+    """Tell whether somebody is an owner; where a project has none, everybody is one."""
+    owned = owners(connection, project_id) > 0
+    return not owned or role(connection, project_id, annotator_id) == "owner"
+
+
 def set_role(
     connection: Connection, project_id: int, annotator_id: int, new: MemberRole, now: float
 ) -> None:

@@ -164,6 +164,7 @@ answer = Table(
     Column("split", String, nullable=False),
     Column("final", Boolean, nullable=False, server_default="0"),
     Index("ix_answer_class", "project_id", "split", "class_id", "event_id"),
+    Index("ix_answer_event", "project_id", "event_id"),
 )
 """What counts of an item: an owner's last word (`final`), else what most votes say.
 
@@ -181,6 +182,7 @@ vote = Table(
     Column("event_id", ForeignKey("label_event.id"), nullable=False),
     Column("class_id", ForeignKey("project_class.id")),
     Index("ix_vote_annotator", "project_id", "annotator_id"),
+    Index("ix_vote_class", "project_id", "item_id", "class_id", "event_id"),
 )
 """Each person's last label, import or unsure (no class) of an item that was not undone.
 
@@ -230,6 +232,26 @@ example = Table(
     Index("ix_example_project", "project_id", "id"),
 )
 """What a class looks like: one of the project's items, or a picture of its own."""
+
+opinion = Table(
+    "opinion",
+    metadata,
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("event_id", ForeignKey("label_event.id"), nullable=False),
+    Column("class_id", ForeignKey("project_class.id"), nullable=False),
+    Column("p", Float, nullable=False),
+    Column("p_label", Float, nullable=False),
+    Column("doubt", Float, nullable=False),
+    Column("flagged", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("ix_opinion_project", "project_id", "created_at"),
+    Index("ix_opinion_doubt", "project_id", "doubt", sqlite_where=text("flagged")),
+)
+"""What a model that has not seen the label of `event_id` says of its item.
+
+class_id: the class it names, with probability `p`; `p_label`: the probability of the label.
+"""
 
 queue_item = Table(
     "queue_item",

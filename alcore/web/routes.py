@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from alcore.records import Suggestion
 from alcore.services import labeling, projects
-from alcore.web import grids, remarks, state
+from alcore.web import grids, remarks, reviewing, state
 from alcore.web.asking import (
     MOST_IMAGES,
     Body,
@@ -165,5 +165,6 @@ def routes() -> list[Route]:
         Route("/board/{project_id:id}/why/{item_id:id}", answering(why)),
         Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
         *remarks.routes(),
+        *reviewing.routes(),
         *grids.routes(),
     ]
