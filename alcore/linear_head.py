@@ -25,14 +25,16 @@ def refit(
     targets: np.ndarray,
     prior: np.ndarray,
     start: np.ndarray,
+    spread: np.ndarray,
     steps: int = STEPS,
 ) -> np.ndarray:
     """Return the head (D + 1, C) float32 that fits the targets without leaving the prior far.
 
-    embeddings (L, D), targets (L, C) probabilities, prior and start (D + 1, C). Minimises the
-    summed cross-entropy plus a ridge on the difference to the prior, in units of each feature's
-    spread. Steps use the fixed bound XᵀX / 2 on the curvature (Böhning 1992) with Nesterov's
-    momentum: no line search and no rate. `start`, the head of one label ago, makes few enough.
+    embeddings (L, D), targets (L, C) probabilities, prior and start (D + 1, C), spread (D,)
+    the variance of each feature over all images. Minimises the summed cross-entropy plus a ridge
+    on the difference to the prior, in units of the spread. Steps use the
+    fixed bound XᵀX / 2 on the curvature (Böhning 1992) with Nesterov's momentum: no line search
+    and no rate. `start`, the head of one label ago, makes few enough.
 
     For a label that the network has learnt, the target is what its head says of it: a network
     fits its own labels much better than others, and 0 or 1 there makes the head overconfident
@@ -41,10 +43,9 @@ def refit(
     embeddings, targets = embeddings[-MOST_LABELS:], targets[-MOST_LABELS:]
     inputs = np.ones((len(targets), len(prior)), np.float32)
     inputs[:, :-1] = embeddings
-    spread = inputs.var(axis=0)
-    spread[:-1] += 1e-3 * spread[:-1].mean() + 1e-12  # a feature that never moves may not run away
-    spread[-1] = 1.0
-    hold = HOLD * len(spread) * spread.astype(np.float64)
+    # A feature that never moves may not run away.
+    floor = 1e-3 * float(spread.mean()) + 1e-12
+    hold = HOLD * len(prior) * np.append(spread.astype(np.float64) + floor, 1.0)
     bound = 0.5 * (inputs.T @ inputs).astype(np.float64) + np.diag(hold)
     inverse = np.linalg.inv(bound).astype(np.float32)
     pull = hold.astype(np.float32)[:, None]

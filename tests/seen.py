@@ -35,7 +35,7 @@ def look(store: Store, project_id: int, *, turned: int = 0, queued: int = 50) ->
     n, c = len(item_ids), len(classes)
     groups = np.arange(n) % c
     rng = np.random.default_rng(0)
-    spread = np.linspace(1.2, 0.2, n)[:, None]
+    spread = np.linspace(0.6, 0.1, n)[:, None]
     found = 4 * np.eye(c, WIDTH)[groups] + spread * rng.normal(size=(n, WIDTH))
     head = np.zeros((WIDTH + 1, c), np.float32)
     head[np.arange(c), (np.arange(c) + turned) % c] = 0.15

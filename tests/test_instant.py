@@ -77,12 +77,12 @@ def test_queue_and_suggestions_follow_the_answers(store: Store, instant: Instant
     before = ranking(tab)
     assert instant.refresh(tab.project_id)
     assert ranking(tab) == (before[0] + 1, before[1], 1)
-    answer_truly(tab, 20)
+    answer_truly(tab, 50)
     assert instant.refresh(tab.project_id)
-    assert ranking(tab)[2] == 21
+    assert ranking(tab)[2] == 51
     said = suggestions(tab)
     right = np.mean([guess == group(item_id) for item_id, guess in said.items()])
-    assert len(said) == 99 and right > 0.95  # the model itself was always wrong
+    assert len(said) == 69 and right > 0.9  # the model itself was always wrong
 
 
 def test_without_new_answers_nothing_is_swapped(store: Store, instant: Instant) -> None:

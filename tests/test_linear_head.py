@@ -44,8 +44,8 @@ def test_a_refit_finds_the_minimum_that_it_promises(rng: np.random.Generator) ->
     embeddings, labels = blobs(rng, 60)
     targets = np.eye(3, dtype=np.float32)[labels]
     prior = rng.normal(scale=0.1, size=(33, 3)).astype(np.float32)
-    near = linear_head.refit(embeddings, targets, prior, prior, steps=2000)
-    quick = linear_head.refit(embeddings, targets, prior, prior)
+    near = linear_head.refit(embeddings, targets, prior, prior, embeddings.var(axis=0), 2000)
+    quick = linear_head.refit(embeddings, targets, prior, prior, embeddings.var(axis=0))
     best = loss(embeddings, targets, prior, near)
     assert loss(embeddings, targets, prior, prior) > 2 * best
     assert loss(embeddings, targets, prior, quick) == pytest.approx(best, rel=0.01)
@@ -59,7 +59,9 @@ def test_without_new_labels_the_head_stays_the_networks(rng: np.random.Generator
     prior = rng.normal(scale=0.2, size=(33, 3)).astype(np.float32)
     targets = linear_head.probabilities(embeddings, prior)
     np.testing.assert_allclose(
-        linear_head.refit(embeddings, targets, prior, prior), prior, atol=1e-5
+        linear_head.refit(embeddings, targets, prior, prior, embeddings.var(axis=0)),
+        prior,
+        atol=1e-5,
     )
 
 
@@ -70,7 +72,7 @@ def test_one_label_moves_its_image_and_its_likes(rng: np.random.Generator) -> No
     targets = linear_head.probabilities(embeddings, prior)
     targets[-1] = [0, 0, 1]
     after = linear_head.probabilities(
-        embeddings, linear_head.refit(embeddings, targets, prior, prior)
+        embeddings, linear_head.refit(embeddings, targets, prior, prior, embeddings.var(axis=0))
     )
     assert after[-1].argmax() == 2
     assert np.abs(after[:-1] - targets[:-1]).mean() < 0.1
@@ -79,9 +81,9 @@ def test_one_label_moves_its_image_and_its_likes(rng: np.random.Generator) -> No
 def test_labels_of_other_images_teach_about_new_ones(rng: np.random.Generator) -> None:
     embeddings, labels = blobs(rng, 300)
     prior = np.zeros((33, 3), np.float32)
-    head = linear_head.refit(
-        embeddings[:60], np.eye(3, dtype=np.float32)[labels[:60]], prior, prior
-    )
+    targets = np.eye(3, dtype=np.float32)[labels[:60]]
+    spread = embeddings.var(axis=0)
+    head = linear_head.refit(embeddings[:60], targets, prior, prior, spread)
     found = linear_head.probabilities(embeddings[60:], head).argmax(axis=1)
     assert np.mean(found == labels[60:]) > 0.9
 
@@ -91,7 +93,9 @@ def test_features_that_never_move_do_no_harm(rng: np.random.Generator) -> None:
     embeddings[:, 3] = 0
     embeddings[:, 4] = 7
     prior = np.zeros((33, 3), np.float32)
-    head = linear_head.refit(embeddings, np.eye(3, dtype=np.float32)[labels], prior, prior)
+    head = linear_head.refit(
+        embeddings, np.eye(3, dtype=np.float32)[labels], prior, prior, embeddings.var(axis=0)
+    )
     assert np.isfinite(head).all() and np.abs(head).max() < 10
 
 
@@ -105,6 +109,14 @@ def test_a_new_class_is_unlikely_until_it_has_a_label(rng: np.random.Generator) 
     targets = found.copy()
     targets[0] = [0, 0, 0, 0, 1]
     after = linear_head.probabilities(
-        embeddings, linear_head.refit(embeddings, targets, wide, wide)
+        embeddings, linear_head.refit(embeddings, targets, wide, wide, embeddings.var(axis=0))
     )
     assert after[0].argmax() == 4
+
+
+def test_the_very_first_label_is_no_earthquake(rng: np.random.Generator) -> None:
+    embeddings, labels = blobs(rng, 50)
+    prior = np.zeros((33, 3), np.float32)
+    target = np.eye(3, dtype=np.float32)[labels[:1]]
+    head = linear_head.refit(embeddings[:1], target, prior, prior, embeddings.var(axis=0))
+    assert 0.5 < linear_head.probabilities(embeddings[:1], head)[0, labels[0]] < 0.99

@@ -120,7 +120,7 @@ def fit(
     start = outlook.opinion.head
     if start.shape != outlook.prior.shape:
         start = outlook.prior
-    head = linear_head.refit(embeddings, targets, outlook.prior, start)
+    head = linear_head.refit(embeddings, targets, outlook.prior, start, outlook.spread)
     return Opinion.of(outlook.embeddings, head, len(labels)), labels
 
 

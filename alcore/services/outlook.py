@@ -21,6 +21,8 @@ from alcore.store import Connection, Store, items, labels, lots, projects, round
 
 MOST_VALUES = 2**26
 """Probabilities that are kept: 256 MB, such as 500,000 images of 134 classes."""
+_LOOKED_AT = 20_000
+"""Images, evenly taken, from which the variance of features is told."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Outlook:
     """(N,) int64 by position."""
     embeddings: np.ndarray
     """(N, D) float32, mapped from the disk."""
+    spread: np.ndarray
+    """(D,) variance of each feature."""
     prior: np.ndarray
     """(D + 1, C) the network's own head."""
     opinion: Opinion
@@ -179,6 +183,7 @@ class Outlooks:
             learnt_until=rounds.last_event(connection, project.id),
             item_ids=item_ids,
             embeddings=found[: len(item_ids)],
+            spread=found[:: 1 + len(found) // _LOOKED_AT].var(axis=0),
             prior=head,
             opinion=Opinion.of(found[: len(item_ids)], head, None),
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
