@@ -189,6 +189,8 @@ class TeamRule:
     consensus: str = "majority"
     gold_every: int = 0
     """One question in this many has a known answer, as long as there is gold; 0 for none."""
+    invited_only: bool = False
+    """Only people who came by an invitation, or were given a role, may label."""
 
     def __post_init__(self) -> None:
         _check(

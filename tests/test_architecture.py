@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.keymap", ()),
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),
+    ("alcore.consensus", ()),
     ("alcore.doubts", ()),
     ("alcore.stopping", ()),
     ("alcore.retraining", ()),

@@ -15,10 +15,11 @@ from sqlalchemy import create_engine, func, select, text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, LeaseExpired
+from alcore.jobs.settling import settle
 from alcore.jobs.training import swap_queue
 from alcore.records import Lease
 from alcore.services import labeling, projects
-from alcore.store import Store, gold, items, labels, votes
+from alcore.store import Store, gold, items, labels, opinions, votes
 from alcore.store import projects as stored_projects
 from alcore.store.tables import annotator, item, label_event, lease, vote
 
@@ -222,13 +223,68 @@ def test_a_consensus_that_weighs_otherwise_counts_until_the_next_vote(store: Sto
     with store.write() as connection:
         (item_id,) = votes.table(connection, tab.project_id).item_ids.tolist()
         cat, dog = tab.classes
-        assert votes.settle(connection, {item_id: cat}) == 1
-        assert votes.settle(connection, {item_id: cat}) == 0
+        assert votes.settle(connection, tab.project_id, {item_id: cat}) == 1
+        assert votes.settle(connection, tab.project_id, {item_id: cat}) == 0
         assert labels.current(connection, item_id)[0] == cat
     assert labels_of(store, tab.project_id) == {item_id: cat}
     other = Tab(store, tab.project_id, "Dora")
     other.answer(other.next(), 1)
     assert labels_of(store, tab.project_id) == {item_id: dog}
+
+
+def test_the_consensus_that_is_chosen_counts_and_the_majority_again_after_it(store: Store) -> None:
+    """Two who always say dog outvote one who is right, until gold tells who knows cats."""
+    project_id = project(store, 40, settings=shared(3))
+    ana, *others = people(store, project_id, "Ana", "Ben", "Cleo")
+    truth = {}
+    for _ in range(40):
+        image = ana.next()
+        truth[image.item_id] = ana.classes[image.item_id % 2]
+        ana.answer(image, image.item_id % 2)
+        for tab in others:
+            tab.answer(tab.next(), 1)
+    dog = dict.fromkeys(truth, ana.classes[1])
+    assert labels_of(store, project_id) == dog
+    with store.write() as connection:
+        gold.add(connection, project_id, {i: c for i, c in truth.items() if i <= 20}, time.time())
+    for consensus, expected in (("Dawid-Skene", truth), ("majority", dog)):
+        there = projects.get(store, project_id)
+        team = replace(there.settings.team, consensus=consensus)
+        projects.edit(store, there, replace(there.settings, team=team))
+        assert labels_of(store, project_id) == expected
+
+
+def test_a_model_settles_quarrels_once_people_can_be_weighed(store: Store) -> None:
+    project_id = project(store, 40, settings=shared(2, consensus="model-weighted"))
+    ana, ben = people(store, project_id, "Ana", "Ben")
+    truth = {}
+    for turn in range(40):
+        image = ana.next()
+        truth[image.item_id] = right = image.item_id % 2
+        ana.answer(image, right)
+        ben.answer(ben.next(), 1 - right if turn % 5 == 0 else right)
+    wrong = {i for i, c in labels_of(store, project_id).items() if c != ana.classes[truth[i]]}
+    assert len(wrong) == 8
+    there = projects.get(store, project_id)
+    with store.write() as connection:
+        assert settle(connection, there) == 0  # no model has said anything yet
+        judged = opinions.to_judge(connection, project_id)
+        opinions.put(
+            connection,
+            [
+                {
+                    "item_id": i, "project_id": project_id, "event_id": event, "p": 0.95,
+                    "class_id": ana.classes[truth[i]], "doubt": 0.0, "flagged": False,
+                    "p_label": 0.95 if said == ana.classes[truth[i]] else 0.05, "created_at": 1.0,
+                }
+                for i, event, said in zip(
+                    judged.item_ids.tolist(), judged.event_ids.tolist(), judged.class_ids.tolist(),
+                    strict=True,
+                )
+            ],
+        )  # fmt: skip
+        assert settle(connection, there) == 8
+    assert labels_of(store, project_id) == {i: ana.classes[c] for i, c in truth.items()}
 
 
 def test_a_workspace_of_the_first_schema_is_brought_up_to_date(workspace: Workspace) -> None:

@@ -20,10 +20,13 @@ from alcore.errors import TrainingImpossible, WorkspaceUnusable
 from alcore.jobs import embeddings
 from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
 from alcore.jobs.running import Running
+from alcore.jobs.settling import positions as class_positions
+from alcore.jobs.settling import settle
 from alcore.records import Project, RoundSummary
 from alcore.retraining import NextTraining, next_training
 from alcore.store import (
     Connection,
+    gold,
     items,
     jobs,
     labels,
@@ -78,12 +81,17 @@ def run_training(running: Running) -> None:
     with store.read() as connection:
         project = projects.get(connection, project_id)
         settings = project.settings
+    if settings.team.consensus != "majority":
+        with store.write() as connection:
+            settle(connection, project)
+    with store.read() as connection:
         last_event = labels.last_event(connection, project_id)
         item_ids = items.ids(connection, project_id)
         labeled_ids, labeled = items.labeled(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         candidates = items.unlabeled(connection, project_id)
-        questions = items.unanswered_holdout(connection, project_id)
+        known = gold.ids(connection, project_id)
+        questions = np.union1d(items.unanswered_holdout(connection, project_id), known)
         previous = rounds.latest(connection, project_id)
         number = rounds.next_number(connection, project_id)
         said = labels.votes(connection, project_id, labeled_ids)
@@ -118,7 +126,7 @@ def run_training(running: Running) -> None:
             previous_stop=before,
             threads=running.threads,
             question_ids=questions,
-            votes=_positions(said, position),
+            votes=class_positions(said, np.array([c.id for c in project.classes])),
             minibatch=minibatch,
             **begins,
             **last_model(folder, previous),
@@ -178,6 +186,7 @@ def run_training(running: Running) -> None:
         _make_names_durable(unpublished.parent)
         round_id = rounds.add(connection, summary, last_event)
         guessed = dict(zip(questions.tolist(), map(_rounded, result.questions), strict=True))
+        gold.suggest(connection, {item_id: guessed[item_id] for item_id in known})
         swap_queue(connection, project, selection_rows(result), round_id, number, guessed)
         if project.has_key and settings.baseline:
             jobs.request(connection, project_id, "baseline", time.time())
@@ -186,14 +195,6 @@ def run_training(running: Running) -> None:
         if worth_a_look(opinions.labels(connection, project_id), last[1] if last else 0):
             jobs.request(connection, project_id, "review", time.time())
     embeddings.forget_others(folder, number)
-
-
-def _positions(votes: np.ndarray, position: Mapping[int, int]) -> np.ndarray:
-    """Turn class ids, -1 for none, into class positions of the same shape."""
-    found = np.full(votes.shape, -1, np.int64)
-    for class_id, place in position.items():
-        found[votes == class_id] = place
-    return found
 
 
 def selection_rows(result: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +15,10 @@ from typing import Any
 
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.training import next_due, request_if_due
-from alcore.records import Annotator, LabelEvent, Lease, Origin, Project, Suggestion
+from alcore.records import LabelEvent, Lease, Origin, Project, Suggestion
 from alcore.services import gold_questions, keys
+from alcore.services.people import annotator as annotator
+from alcore.services.people import check_active
 from alcore.services.running_out import refill, why_nothing
 from alcore.store import (
     Connection,
@@ -34,7 +35,6 @@ from alcore.store import (
 )
 
 SHORTEST_LEASE = 60.0
-LONGEST_NAME = 60
 LONGEST_NOTE = 500
 
 
@@ -47,21 +47,6 @@ class Claim:
     ranking: int
     waiting: str | None = None
     retry_in: float = 2.0
-
-
-def annotator(store: Store, name: str) -> Annotator:
-    """Read the annotator who types this name, adding them if they are new.
-
-    Raises NotAllowed for an empty or very long name and for one that was shut out.
-    """
-    name = unicodedata.normalize("NFC", " ".join(name.split()))
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise NotAllowed(f"a name has 1 to {LONGEST_NAME} visible characters; got {name!r}")
-    with store.write() as connection:
-        found = labels.annotator_named(connection, name, time.time())
-    if not found.active:
-        raise NotAllowed(f"{name!r} may not label here; ask the project's owner")
-    return found
 
 
 def claim(
@@ -260,6 +245,7 @@ def history(
 ) -> list[tuple[LabelEvent, str]]:
     """Read my last answers, newest first, with the content hashes of their images."""
     with store.read() as connection:
+        check_active(connection, project_id, annotator_id)
         return labels.history(connection, project_id, annotator_id, min(n, 100))
 
 
@@ -301,6 +287,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
     now = time.time()
     midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     with store.read() as connection:
+        check_active(connection, project_id, annotator_id)
         project = projects.get(connection, project_id)
         ranking, _ = projects.ranking(connection, project_id)
         today = labels.counts_since(connection, project_id, midnight)
@@ -361,14 +348,6 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
         "error": shown.error,
         "model": shown.args.get("model"),
     }
-
-
-def check_active(connection: Connection, project_id: int, annotator_id: int) -> None:
-    """Raise NotAllowed for somebody who was shut out, of the workspace or of the project."""
-    found = labels.annotator_by_id(connection, annotator_id)
-    role = members.role(connection, project_id, annotator_id)
-    if found is None or not found.active or role == "removed":
-        raise NotAllowed("you may not label here any more; ask the project's owner")
 
 
 def at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:

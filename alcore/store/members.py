@@ -42,8 +42,8 @@ def owners(connection: Connection, project_id: int) -> int:
 
 def decides(connection: Connection, project_id: int, annotator_id: int) -> bool:
     """Tell whether somebody is an owner; where a project has none, everybody is one."""
-    owned = owners(connection, project_id) > 0
-    return not owned or role(connection, project_id, annotator_id) == "owner"
+    mine = role(connection, project_id, annotator_id)
+    return mine == "owner" or (mine != "removed" and owners(connection, project_id) == 0)
 
 
 def set_role(

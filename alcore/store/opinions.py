@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.store.tables import answer, opinion
+from alcore.store.tables import answer, label_event, opinion
 
 _REPLACED = ("project_id", "event_id", "class_id", "p", "p_label", "doubt", "flagged", "created_at")
 
@@ -72,3 +72,22 @@ def labels(connection: Connection, project_id: int) -> int:
             answer.c.project_id == project_id, answer.c.class_id.is_not(None)
         )
     ).scalar_one()
+
+
+def beliefs(connection: Connection, project_id: int) -> dict[int, tuple[int, float, int, float]]:
+    """Read what models that have not seen a label say of its item, by item id.
+
+    The likeliest class and its probability, then the class that was the label, and its own.
+    """
+    rows = connection.execute(
+        select(
+            opinion.c.item_id,
+            opinion.c.class_id,
+            opinion.c.p,
+            label_event.c.class_id,
+            opinion.c.p_label,
+        )
+        .join(label_event, label_event.c.id == opinion.c.event_id)
+        .where(opinion.c.project_id == project_id)
+    )
+    return {item_id: (best, p, label, p_label) for item_id, best, p, label, p_label in rows}

@@ -10,9 +10,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Subquery, func, select, update
+from sqlalchemy import Connection, Subquery, func, select, text, update
 
 from alcore.store.tables import answer, gold, item, label_event, queue_item, vote
+
+_MAJORITY = text(
+    """
+    UPDATE answer SET (event_id, class_id) = (
+      SELECT max(v.event_id), v.class_id FROM vote v WHERE v.item_id = answer.item_id
+      GROUP BY v.class_id ORDER BY count(*) DESC, max(v.event_id) DESC LIMIT 1)
+    WHERE project_id = :project AND NOT final
+      AND (SELECT count(*) FROM vote v WHERE v.item_id = answer.item_id) > 1
+      AND class_id IS NOT (
+        SELECT v.class_id FROM vote v WHERE v.item_id = answer.item_id
+        GROUP BY v.class_id ORDER BY count(*) DESC, max(v.event_id) DESC LIMIT 1)
+    RETURNING item_id
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -141,31 +155,39 @@ def table(connection: Connection, project_id: int, at_least: int = 1) -> Votes:
     return Votes(items, people, found, final)
 
 
-def settle(connection: Connection, consensus: Mapping[int, int]) -> int:
+def settle(connection: Connection, project_id: int, consensus: Mapping[int, int]) -> int:
     """Let other classes count than the votes' majority: class id by item id; return how many.
 
     Each class must have a vote. Items with an owner's last word are left alone.
     """
+    counting = dict(
+        connection.execute(
+            select(answer.c.item_id, answer.c.class_id).where(
+                answer.c.project_id == project_id, ~answer.c.final
+            )
+        ).all()
+    )
     changed = 0
     for item_id, class_id in consensus.items():
-        newest = (
-            select(func.max(vote.c.event_id))
-            .where(vote.c.item_id == item_id, vote.c.class_id == class_id)
-            .scalar_subquery()
-        )
-        done = connection.execute(
-            update(answer)
-            .where(
-                answer.c.item_id == item_id,
-                ~answer.c.final,
-                (answer.c.class_id != class_id) | answer.c.class_id.is_(None),
-                newest.is_not(None),
+        if counting.get(item_id, class_id) != class_id:
+            newest = (
+                select(func.max(vote.c.event_id))
+                .where(vote.c.item_id == item_id, vote.c.class_id == class_id)
+                .scalar_subquery()
             )
-            .values(class_id=class_id, event_id=newest)
-            .returning(answer.c.item_id)
-        )
-        changed += len(done.all())
+            connection.execute(
+                update(answer)
+                .where(answer.c.item_id == item_id)
+                .values(class_id=class_id, event_id=newest)
+            )
+            changed += 1
     return changed
+
+
+def count_majority(connection: Connection, project_id: int) -> int:
+    """Let the majority of the votes count again everywhere; return how many items changed."""
+    changed = connection.execute(_MAJORITY, {"project": project_id})
+    return len(changed.all())
 
 
 def set_answers(
