@@ -34,7 +34,7 @@ def of_all(
 
 
 def head(model: Model) -> np.ndarray:
-    """Return the last layer as (D + 1, C) float32: weights, then the bias row."""
+    """Return the last layer as (D + 1, C) float32: weights, then the bias row; calibrated."""
     layer = model.network.head
     weight, bias = (p.detach().float().cpu().numpy() for p in (layer.weight, layer.bias))
-    return np.concatenate([weight.T, bias[None]])
+    return np.concatenate([weight.T, bias[None]]) / np.float32(model.temperature)

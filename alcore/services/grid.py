@@ -67,13 +67,14 @@ def tiles(
     class_id: int | None = None,
     first: First = "sure",
     like: int | None = None,
+    aside: Sequence[int] = (),
     release: Sequence[str] = (),
     hold: Sequence[str] = (),
 ) -> Tiles:
     """Lease up to n open images of one predicted class, or those nearest to the item `like`.
 
     Without a class it is the one with the fewest labels among those that the model predicts.
-    Leases in `release` are given back, those in `hold` renewed.
+    Items in `aside` are left out; leases in `release` are given back, those in `hold` renewed.
     """
     outlook = outlooks.get(project_id)
     if outlook is None:
@@ -103,6 +104,7 @@ def tiles(
                 labeling.check_class(project, class_id)
             place = None if class_id is None else positions[class_id]
             order = _predicted(outlook, opinion, place, first)
+        order = order[~np.isin(order, np.array(aside, np.int64))]
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
             leases = lots.claim(

@@ -12,6 +12,8 @@ from alcore.web.asking import Body, answering, id_in, number_in, text_in, texts_
 from alcore.web.pictures import leased
 from alcore.web.tickets import Ticket
 
+MOST_ASIDE = 1_000
+
 
 def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
     first = text_in(body, "first", "sure")
@@ -27,6 +29,7 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         class_id=None if body.get("class") is None else id_in(body, "class"),
         first=first,
         like=None if body.get("like") is None else id_in(body, "like"),
+        aside=_aside(body),
         release=texts_in(body, "release"),
         hold=texts_in(body, "hold"),
     )
@@ -95,6 +98,14 @@ def _tiles(body: Body) -> list[tuple[str, int]]:
     if not all(isinstance(tile, dict) for tile in given):
         raise InvalidSettings("each tile must have a token and an item")
     return [(text_in(tile, "token", longest=130), id_in(tile, "item")) for tile in given]
+
+
+def _aside(body: Body) -> list[int]:
+    """Read the items that were put aside. Raises InvalidSettings."""
+    given = body.get("aside", [])
+    if not isinstance(given, list) or not all(type(i) is int for i in given):
+        raise InvalidSettings("aside must be a list of items")
+    return given[:MOST_ASIDE]
 
 
 def routes() -> list[Route]:
