@@ -149,6 +149,10 @@ class Label:
     round_number: int | None
     instant: int | None = None
     """Labels that the linear head knew on top of that round's model."""
+    suggestion_shown: bool = False
+    suggestion: Suggestion | None = None
+    """What the annotator saw, where a suggestion was shown."""
+    note: str | None = None
 
 
 @dataclass(frozen=True)

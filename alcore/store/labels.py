@@ -293,6 +293,11 @@ def current_labels(connection: Connection, project_id: int) -> list[tuple[Label,
                 row.origin,
                 row.number,
                 row.instant,
+                suggestion_shown=row.suggestion_shown,
+                suggestion=None
+                if row.suggested_class is None
+                else Suggestion(row.suggested_class, row.suggested_by),
+                note=row.note,
             ),
             row.file,
         )
