@@ -301,6 +301,8 @@ class Grid {
 
   #node(tile, i) {
     const image = element("img", { src: tile.src, alt: "", draggable: false, decoding: "async" });
+    const side = Math.max(tile.width ?? 0, tile.height ?? 0);
+    if (side && side < 128) image.className = "crisp";
     image.onload = () => {
       image.classList.toggle("crisp", Math.max(image.naturalWidth, image.naturalHeight) < 128);
     };
@@ -333,7 +335,7 @@ class Grid {
       if (!this.pending) this.#say(found?.reason ?? "There are no images here.");
       return;
     }
-    const by = `${modelName(found?.model, found?.instant)}`;
+    const by = sentence(modelName(found?.model, found?.instant)).slice(0, -1);
     this.#say(order.like
       ? `${plural(this.tiles.length, "image")} most like this one. Press those that do not belong, `
         + "then a class."
@@ -418,7 +420,7 @@ class Grid {
     this.go.classList.add("go");
     this.flipper = button("Exclude all", "Ctrl+A", "all");
     this.back = button("Undo lot", "Take back the last lot", "do:undo", "⌫");
-    this.foot = element("div", { className: "actions gridacts", role: "group" }, this.go, this.flipper,
+    this.foot = element("div", { className: "gridacts", role: "group" }, this.go, this.flipper,
       button("Others", "Give these back and show others", "others"),
       button("Like this", "More images like the one in hand", "do:similar", "L"),
       this.back, button("Back", "Back to single images", "do:grid", "G"));
