@@ -27,6 +27,8 @@ from alcore.learner.transfer import Pretrained
 from alcore.learner.views import FLIPS
 
 FORMAT = "alcore pretraining 1"
+_SMALL, _SMALL_UNTIL = 0.75, 0.75
+"""Views have this share of the side for this share of the minibatches."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,18 @@ class PretrainSettings:
     minibatch: int = 256
     rate: float = 3e-3
     weight_decay: float = 0.05
-    temperature: float = 0.3
-    smallest: float = 0.25
+    temperature: float = 0.2
+    smallest: float = 0.2
     """Least share of the area that a view shows."""
 
 
 def minibatches(images: int) -> int:
-    """Return how many minibatches to pretrain with on N images: 12·√N, from 100 to 4,000.
+    """Return how many minibatches to pretrain with on N images: 18·√N, from 100 to 6,000.
 
     >>> [minibatches(n) for n in (50, 1797, 50_000, 1_000_000)]
-    [100, 509, 2683, 4000]
+    [127, 763, 4025, 6000]
     """
-    return int(min(4000, max(100, round(12 * math.sqrt(images)))))
+    return int(min(6000, max(100, round(18 * math.sqrt(images)))))
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,8 @@ class _Work:
         """Do a minibatch; all its chance depends on the seed and its number alone."""
         generator = self._generator(step)
         images = self._images(self._draw(step)).to(self.device)
-        views = torch.cat([self._view(images, generator) for _ in range(2)])
+        side = _side(images.shape[2], step / steps)
+        views = torch.cat([self._view(images, side, generator) for _ in range(2)])
         views = views.contiguous(memory_format=torch.channels_last)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate * _cycle(step / steps)
@@ -277,8 +280,8 @@ class _Work:
         array = np.array(self.pixels[rows][..., : self.channels], order="C")
         return torch.from_numpy(array).permute(0, 3, 1, 2)
 
-    def _view(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        side, mirror = images.shape[2], self.settings.augmentation in FLIPS
+    def _view(self, images: Tensor, side: int, generator: torch.Generator) -> Tensor:
+        mirror = self.settings.augmentation in FLIPS
         seen = crop(images, generator, self.settings.smallest, side, mirror)
         seen = colour(seen, generator, 0.4)
         if seen.shape[1] == 3:
@@ -304,6 +307,16 @@ def contrast(projected: Tensor, temperature: float) -> Tensor:
     places = torch.arange(2 * half, device=alike.device)
     hidden = places[:, None] % half == places[None, :] % half  # itself, and its other view
     return (alike.masked_fill(hidden, -math.inf).logsumexp(dim=1) - positive).mean()
+
+
+def _side(resolution: int, share: float) -> int:
+    """Return how large views are: small ones first, which cost half as much.
+
+    >>> [_side(32, share) for share in (0.0, 0.7, 0.8, 1.0)]
+    [24, 24, 32, 32]
+    """
+    small = 8 * round(resolution * _SMALL / 8)
+    return resolution if share >= _SMALL_UNTIL or resolution < 16 else small
 
 
 def _cycle(share: float) -> float:
