@@ -27,8 +27,13 @@ from alcore.learner.transfer import Pretrained
 from alcore.learner.views import FLIPS
 
 FORMAT = "alcore pretraining 1"
+_FIRST, _AGAIN = 0.62, 0.5
+"""Share of the minibatches in the first of two cycles; the second peaks at this share of the rate.
+
+Weights are good at the end of each cycle, so one may stop after the first.
+"""
 _SMALL, _SMALL_UNTIL = 0.75, 0.75
-"""Views have this share of the side for this share of the minibatches."""
+"""Views have this share of the side for this share of a cycle's minibatches."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,12 @@ class PretrainSettings:
 
 
 def minibatches(images: int) -> int:
-    """Return how many minibatches to pretrain with on N images: 18·√N, from 100 to 6,000.
+    """Return how many minibatches to pretrain with on N images: 29·√N, from 100 to 9,000.
 
     >>> [minibatches(n) for n in (50, 1797, 50_000, 1_000_000)]
-    [127, 763, 4025, 6000]
+    [205, 1229, 6485, 9000]
     """
-    return int(min(6000, max(100, round(18 * math.sqrt(images)))))
+    return int(min(9000, max(100, round(29 * math.sqrt(images)))))
 
 
 @dataclass(frozen=True)
@@ -312,15 +317,24 @@ def contrast(projected: Tensor, temperature: float) -> Tensor:
 def _side(resolution: int, share: float) -> int:
     """Return how large views are: small ones first, which cost half as much.
 
-    >>> [_side(32, share) for share in (0.0, 0.7, 0.8, 1.0)]
-    [24, 24, 32, 32]
+    >>> [_side(32, share) for share in (0.0, 0.4, 0.5, 0.7, 1.0)]
+    [24, 24, 32, 24, 32]
     """
     small = 8 * round(resolution * _SMALL / 8)
-    return resolution if share >= _SMALL_UNTIL or resolution < 16 else small
+    within, _ = _place(share)
+    return resolution if within >= _SMALL_UNTIL or resolution < 16 else small
 
 
 def _cycle(share: float) -> float:
-    """Return the rate over its peak: up in the first tenth, then down along a cosine."""
-    if share < 0.1:
-        return 0.05 + 0.95 * share / 0.1
-    return 0.5 * (1 + math.cos(math.pi * (share - 0.1) / 0.9))
+    """Return the rate over its peak: in each cycle up for a tenth, then down along a cosine."""
+    within, peak = _place(share)
+    if within < 0.1:
+        return peak * (0.05 + 0.95 * within / 0.1)
+    return peak * 0.5 * (1 + math.cos(math.pi * (within - 0.1) / 0.9))
+
+
+def _place(share: float) -> tuple[float, float]:
+    """Return the share done of the cycle, and its peak over that of the first."""
+    if share < _FIRST:
+        return share / _FIRST, 1.0
+    return (share - _FIRST) / (1 - _FIRST), _AGAIN

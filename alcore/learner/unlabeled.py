@@ -43,7 +43,7 @@ class Pool:
 
 def learn(
     teacher: Network,
-    start: Callable[[torch.Generator], Network],
+    start: Callable[[Tensor, torch.Generator], Network],
     images: Tensor,
     targets: Tensor,
     pool: Pool,
@@ -68,7 +68,7 @@ def learn(
             logits = network(batch)
         return functional.cross_entropy(logits.float(), said[drawn].to(images.device))
 
-    student = start(generator)
+    student = start(images, generator)
     longer = replace(plan, steps=_LONGER * plan.steps, watch=None)
     loss = descent.descend(student, images, targets, longer, generator, extra)
     return student, loss
