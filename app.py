@@ -56,11 +56,13 @@ def on_script_error(error: Exception) -> bool:
 def main() -> None:
     """Draw the page that the address names."""
     # Without an icon of our own Streamlit fetches that of the page from the network.
-    icon = Path(__file__).parent / "alcore" / "web" / "icon.svg"
-    st.set_page_config(page_title="alcore", page_icon=icon, layout="wide")
+    assets = Path(__file__).parent / "alcore" / "web"
+    st.set_page_config(page_title="alcore", page_icon=assets / "icon.svg", layout="wide")
+    st.html(assets / "page.css")
     st.navigation(
         [
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
+            st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
             st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
             st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
         ],

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from alcore import __version__, strategies
 from alcore.config import AUGMENTATIONS, RESOLUTIONS, ProjectSettings, Runtime
 from alcore.errors import AlcoreError
+from alcore.experiment_command import add_parser, experiment
 from alcore.records import Job, Project
 from alcore.services import exporting, projects, training
 from alcore.store import Store
@@ -107,12 +108,16 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command(name, words).add_argument("project", help="name or number")
     commands.choices["export"].add_argument("--out", help="file to write; by default the screen")
+    commands.choices["export"].add_argument(
+        "--remarks", action="store_true", help="comments and unsure answers in place of labels"
+    )
     listing = command("strategies", "list the query strategies and what a round with each costs")
     listing.add_argument("project", nargs="?", help="estimate seconds for this project's pool")
     listing.add_argument("--pool", type=int, default=50_000, help="or for so many images (50,000)")
     listing.add_argument("--classes", type=int, default=10, help="classes (10)")
     listing.add_argument("--batch", type=int, default=100, help="batch size (100)")
     listing.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=32)
+    add_parser(commands)
     work = command("work", "run the background jobs of the workspace until stopped")
     work.add_argument("--until-input-closes", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -254,16 +259,19 @@ def _status(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
 
 def _export(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     project = projects.named(store, chosen.project)
-    rows = exporting.label_rows(store, project.id)
+    columns, rows = exporting.COLUMNS, exporting.label_rows(store, project.id)
+    if chosen.remarks:
+        columns, rows = exporting.REMARKS, exporting.remark_rows(store, project.id)
     if chosen.out is None:
-        exporting.write_csv(sys.stdout, exporting.COLUMNS, rows)
+        exporting.write_csv(sys.stdout, columns, rows)
         return 0
     try:
         with open(chosen.out, "w", newline="", encoding="utf-8") as file:
-            exporting.write_csv(file, exporting.COLUMNS, rows)
+            exporting.write_csv(file, columns, rows)
     except OSError as error:
         raise AlcoreError(f"cannot write {chosen.out}: {error.strerror}") from error
-    print(f"{len(rows)} labels written to {chosen.out}", file=sys.stderr)
+    what = "remarks" if chosen.remarks else "labels"
+    print(f"{len(rows)} {what} written to {chosen.out}", file=sys.stderr)
     return 0
 
 
@@ -307,6 +315,7 @@ COMMANDS = {
     "train": _train,
     "status": _status,
     "export": _export,
+    "experiment": experiment,
 }
 
 

@@ -13,6 +13,8 @@ import numpy as np
 
 _ROWS_AT_ONCE = 4096
 """Rows of a distance table that exist at the same time."""
+_ENTROPIES = 8192
+"""Rows whose logarithms exist at the same time."""
 _TABLE = 2**19
 """Entries of a table that is small enough for a processor's cache."""
 _LEARNED_FROM = 50_000
@@ -63,9 +65,13 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     >>> entropy(np.array([[1.0, 0.0]])).tolist()
     [0.0]
     """
-    logs = np.maximum(probabilities, np.finfo(probabilities.dtype).tiny)
-    np.log(logs, out=logs)
-    return np.abs(np.einsum("nc,nc->n", probabilities, logs))
+    found = np.empty(len(probabilities), probabilities.dtype)
+    for start in range(0, len(found), _ENTROPIES):  # the logarithms of a block stay in the cache
+        block = probabilities[start : start + _ENTROPIES]
+        logs = np.maximum(block, np.finfo(block.dtype).tiny)
+        np.log(logs, out=logs)
+        np.einsum("nc,nc->n", block, logs, out=found[start : start + len(block)])
+    return np.abs(found, out=found)
 
 
 def _two_largest(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,17 +97,11 @@ def top_k(scores: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     k = min(k, len(scores))
     if k <= 0:
         return np.empty(0, np.int64)
-    # All are shuffled, not just those that tie, so that a longer queue begins as a shorter one.
-    shuffled = rng.permutation(len(scores))
-    mixed = -scores[shuffled]
-    if k < len(scores):
-        # All that beat the k-th score, then as many of those that tie with it as are missing.
-        bar = np.partition(mixed, k - 1)[k - 1]
-        better = np.flatnonzero(mixed < bar)
-        chosen = np.concatenate([better, np.flatnonzero(mixed == bar)[: k - len(better)]])
-    else:
-        chosen = np.arange(k)
-    return shuffled[chosen[np.argsort(mixed[chosen], kind="stable")]]
+    # Every row draws a lot, not just those that tie, so that a longer queue begins as a shorter.
+    lots = rng.random(len(scores))
+    bar = np.partition(scores, len(scores) - k)[len(scores) - k]
+    near = np.flatnonzero(scores >= bar)
+    return near[np.lexsort((lots[near], -scores[near]))[:k]]
 
 
 def squared_distances(
@@ -311,7 +311,13 @@ def _cover(
     nearest: np.ndarray, factors: tuple[np.ndarray, ...], norms: np.ndarray, picks: list[int]
 ) -> None:
     """Lower `nearest` (N,) in place to the squared distances to the picked rows, block by block."""
+    doubled, *others = [factor[picks] for factor in factors]
+    doubled = -2 * doubled
     for start in range(0, len(nearest), _ROWS_AT_ONCE):
         block = slice(start, start + _ROWS_AT_ONCE)
-        table = squared_distances(factors, norms, block, picks)
-        np.minimum(nearest[block], table.min(axis=1), out=nearest[block])
+        table = doubled @ factors[0][block].T
+        for other, factor in zip(others, factors[1:], strict=True):
+            table *= other @ factor[block].T
+        table += norms[picks, None]
+        closest = table.min(axis=0) + norms[block]
+        np.minimum(nearest[block], np.maximum(closest, 0, out=closest), out=nearest[block])

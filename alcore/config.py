@@ -25,38 +25,58 @@ AUGMENTATIONS: Mapping[str, str] = MappingProxyType(
         "crop and colour": "cut out a part, mirror, change light and colour",
     }
 )
+BACKBONES = ("resnet18", "mobilenet_v3_small", "efficientnet_b0")
+"""Networks of torchvision, which has weights for them."""
 NETWORKS: Mapping[str, str] = MappingProxyType(
-    {"small CNN": "quick on any computer, and the best of its size"}
+    {
+        "small CNN": "quick on any computer, and the best of its size",
+        "small CNN with loss module": "the same, and it learns to tell how wrong it may be",
+        "study A": "two convolutions and a dense layer, for comparison with older studies",
+        "resnet18": "larger, for photographs; with weights it needs few labels, and some patience",
+        "mobilenet_v3_small": "made for phones: light, and at its best with weights",
+        "efficientnet_b0": "the most careful eye of all, and the slowest",
+    }
 )
-BACKBONES: tuple[str, ...] = ()
-"""Networks that torchvision has weights for."""
 WEIGHTS: Mapping[str, str] = MappingProxyType(
     {
-        "pool": "learned from this project's own images, without labels, by pretraining",
-        "torchvision": "learned from ImageNet; comes with torchvision's networks, by download",
-        "file": "a weights file on this computer",
+        "pool": "learned from the project's own images by pretraining, once that was done",
+        "torchvision": "learned from ImageNet; downloaded once, where there is a network",
+        "file": "read from a file on this computer",
     }
 )
 TRANSFERS: Mapping[str, str] = MappingProxyType(
     {
-        "none": "start from nothing, whatever weights there are",
-        "freeze": "keep the early layers as they are and train the rest: quick, for few labels",
-        "finetune": "train everything gently from the weights",
+        "finetune": "train everything, gently",
+        "freeze": "keep the early layers as they are, train the rest",
+        "linear": "train the last layer alone: the quickest",
+        "none": "begin with nothing, whatever weights there are",
     }
 )
 MODES: Mapping[str, str] = MappingProxyType(
     {
-        "fresh": "each model begins anew: slower, and the most accurate",
-        "shrink_perturb": "begin from the last model, shrunk and shaken a little",
-        "warm": "go on from the last model: quick, and a little less accurate",
+        "fresh": "each model begins anew: the most accurate",
+        "shrink_perturb": "go on from the last model, shrunk and shaken a little",
+        "warm": "go on from the last model as it is",
     }
 )
-UNLABELED: Mapping[str, str] = MappingProxyType({"none": "learn from labels alone"})
+UNLABELED: Mapping[str, str] = MappingProxyType(
+    {
+        "none": "learn from labels alone",
+        "pseudo-labels": "learn from the model's own answers too: three times as long",
+    }
+)
 BALANCES: Mapping[str, str] = MappingProxyType(
     {
         "none": "every label counts the same",
-        "sampling": "rare classes are shown more often",
+        "sampling": "rare classes are shown as often as common ones",
         "weights": "mistakes on rare classes count more",
+    }
+)
+CONSENSUS: Mapping[str, str] = MappingProxyType(
+    {
+        "majority": "what most people said; of as many, what was said last",
+        "Dawid-Skene": "each person weighs as much as their usual mistakes allow",
+        "model-weighted": "people and the model, each weighed by how often they are right",
     }
 )
 
@@ -75,6 +95,11 @@ class Workspace:
     @property
     def database(self) -> Path:
         return self.root / "alcore.db"
+
+    @property
+    def downloads(self) -> Path:
+        """Folder of weights that were downloaded."""
+        return self.root / "weights"
 
     def project(self, project_id: int) -> Path:
         """Folder of one project: originals, pixels, checkpoints, rounds."""
@@ -154,6 +179,36 @@ class HoldoutRule:
 
 
 @dataclass(frozen=True)
+class TeamRule:
+    """How several people's answers are asked for, checked and put together."""
+
+    overlap_share: float = 0.0
+    """Share of the items that several people answer; the seed draws which."""
+    answers: int = 2
+    """How many people answer each of those."""
+    consensus: str = "majority"
+    gold_every: int = 0
+    """One question in this many has a known answer, as long as there is gold; 0 for none."""
+    invited_only: bool = False
+    """Only people who came by an invitation, or were given a role, may label."""
+
+    def __post_init__(self) -> None:
+        _check(
+            0 <= self.overlap_share <= 1,
+            f"the share that several people answer is {self.overlap_share}; it must be 0 to 1",
+        )
+        _check(2 <= self.answers <= 5, f"{self.answers} answers; must be 2 to 5")
+        _check(
+            self.consensus in CONSENSUS,
+            f"no consensus called {self.consensus!r}; choose from {', '.join(CONSENSUS)}",
+        )
+        _check(
+            self.gold_every == 0 or self.gold_every >= 2,
+            f"gold is one question in {self.gold_every}; must be 0 for none, or at least 2",
+        )
+
+
+@dataclass(frozen=True)
 class LearnerRule:
     """Which network learns, what it begins with, and how it is taught."""
 
@@ -188,8 +243,7 @@ class LearnerRule:
         _check(
             self.weights != "torchvision" or self.network in BACKBONES,
             f"torchvision has no weights for {self.network!r}; "
-            f"choose one of its networks ({', '.join(BACKBONES) or 'none here'}), "
-            "pretraining on the pool, or a file",
+            f"choose {', '.join(BACKBONES)}, pretraining on the pool, or a file",
         )
 
 
@@ -211,6 +265,9 @@ class ProjectSettings:
     """Labels after which stopping is advised; None for no limit."""
     seed: int = 0
     guidelines: str = ""
+    team: TeamRule = TeamRule()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Own keys of the labeling board by target, as `keymap` writes them."""
 
     def __post_init__(self) -> None:
         _check(self.batch_size >= 1, f"batch size is {self.batch_size}; must be at least 1")

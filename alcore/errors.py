@@ -95,3 +95,18 @@ class CheckpointMismatch(AlcoreError):
 
 class JobCancelled(AlcoreError):
     """A job was asked to stop, or lost its right to publish to a newer attempt."""
+
+
+# -- experiments -------------------------------------------------------------------------------
+
+
+class UnknownExperiment(AlcoreError):
+    """No experiment has this name."""
+
+
+class ExperimentBusy(AlcoreError):
+    """Another process is running this experiment."""
+
+
+class ExecutorUnavailable(AlcoreError):
+    """The engine that shall compute cannot be reached, or is not installed."""

@@ -12,6 +12,18 @@ def draw_holdout(item_ids: np.ndarray, size: int, rng: np.random.Generator) -> n
     return rng.choice(item_ids, size=min(size, len(item_ids)), replace=False)
 
 
+def overlapped(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Choose which of n items several people answer; (n,) bool.
+
+    A larger share adds to the items of a smaller one, and further items change none before them.
+
+    >>> few, many = (overlapped(9, s, np.random.default_rng(0)) for s in (0.2, 0.6))
+    >>> bool((few <= many).all())
+    True
+    """
+    return rng.random(n) < share
+
+
 def mix_in(
     queue: Sequence[int], questions: np.ndarray, every: int, rng: np.random.Generator
 ) -> list[int]:

@@ -17,9 +17,12 @@ from alcore.config import ProjectSettings
 Split = Literal["pool", "holdout"]
 Role = Literal["answer key", "labels", "none"]
 """What known classes of a source are: hidden answers, existing labels, or absent."""
+MemberRole = Literal["owner", "annotator", "removed"]
 Kind = Literal["label", "skip", "unsure", "undo", "import"]
-Origin = Literal["query", "random", "cold start", "holdout", "relabel", "import"]
-JobKind = Literal["import", "train", "baseline", "pretrain"]
+Origin = Literal[
+    "query", "random", "cold start", "holdout", "relabel", "import", "gold", "adjudicated"
+]
+JobKind = Literal["import", "train", "review", "baseline", "pretrain"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
@@ -73,6 +76,8 @@ class Item:
     """Bytes of the original in the project's originals file, or None when kept in place."""
     path: str | None
     """Where the original lies when it is kept in place."""
+    answers: int = 1
+    """How many people shall answer it."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,16 @@ class Annotator:
     id: int
     name: str
     active: bool
+
+
+@dataclass(frozen=True)
+class Member:
+    """What somebody is in a project, and when they asked for images last."""
+
+    annotator: Annotator
+    role: MemberRole
+    joined_at: float
+    seen_at: float
 
 
 @dataclass(frozen=True)
@@ -119,6 +134,10 @@ class Label:
     seconds: float | None
     origin: Origin
     round_number: int | None
+    suggestion_shown: bool = False
+    suggestion: Suggestion | None = None
+    """What the annotator saw, where a suggestion was shown."""
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +246,8 @@ class Calibration:
     """Labels that the temperature was found with, each asked of a model that had not seen it."""
     found_at: int
     """Labels there were at that time; a later round may still use it."""
+    recipe: str
+    """What it was found for, in a few words: another recipe needs another."""
     ece: float | None = None
     """Of the holdout before the temperature was applied, beside that of the evaluation."""
     nll: float | None = None
@@ -240,8 +261,8 @@ class Teaching:
     weights: str = "none"
     """What it began with, in a few words: none, pretraining 2, torchvision, file x, model 7."""
     transfer: str = "none"
-    minibatch: int | None = None
-    """Images per minibatch; None in rounds before this was recorded."""
+    augmentation: str = ""
+    """Empty in rounds before this was recorded."""
     unlabeled: str = "none"
     balance: str = "none"
     notes: tuple[str, ...] = ()

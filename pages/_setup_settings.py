@@ -50,6 +50,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
         budget=budget,
         seed=seed,
         guidelines=guidelines,
+        keys=start.keys,
     )
 
 

@@ -1,13 +1,27 @@
-"""Owns what pages share on screen: the choice of a project, and the empty state."""
+"""Owns what pages share: who is here, the choice of a project, and the empty state."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from urllib.parse import unquote
 
 import streamlit as st
 
 from alcore.records import Project
+
+NEWCOMER = "me"
+LONGEST_NAME = 60
+
+
+def annotator_name() -> str:
+    """Read the annotator's name: typed here, named in the link, or kept in the browser's cookie.
+
+    It is not put into the address: a link that is passed on must not carry somebody's name.
+    """
+    known = unquote(st.context.cookies.get("alcore_annotator", ""))
+    name = st.session_state.get("annotator") or st.query_params.get("annotator", "") or known
+    return " ".join(name.split())[:LONGEST_NAME] or NEWCOMER
 
 
 def choose_project(ready: Sequence[Project]) -> Project:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import streamlit as st
 
 from alcore.errors import NotAllowed
 from alcore.records import Project
-from alcore.services import labeling, projects
+from alcore.services import keys, labeling, projects
 from alcore.web import remarks, state
 from alcore.web.palette import class_colours
-from pages._shell import empty
+from pages._shell import NEWCOMER, annotator_name, empty
 
 ASSETS = Path(__file__).parent.parent / "alcore" / "web"
 SCRIPTS = (
@@ -24,6 +23,9 @@ SCRIPTS = (
     "trail.js",
     "view.js",
     "panels.js",
+    "help.js",
+    "guidelines.js",
+    "remarks.js",
     "delivery.js",
     "stage.js",
     "visits.js",
@@ -32,20 +34,8 @@ SCRIPTS = (
     "board.js",
 )
 """They become one module, in this order; the last one says what is exported."""
-NEWCOMER = "me"
-LONGEST_NAME = 60
 SPARE_COLOURS = 20
 """For classes that are added while the board is open."""
-
-
-def _name() -> str:
-    """Read the annotator's name: typed here, named in the link, or kept in the browser's cookie.
-
-    It is not put into the address: a link that is passed on must not carry somebody's name.
-    """
-    known = unquote(st.context.cookies.get("alcore_annotator", ""))
-    name = st.session_state.get("annotator") or st.query_params.get("annotator", "") or known
-    return " ".join(name.split())[:LONGEST_NAME] or NEWCOMER
 
 
 def _project(found: list[Project]) -> Project:
@@ -69,7 +59,8 @@ def _data(project: Project, found: list[Project], name: str) -> dict[str, Any]:
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
         "remember": annotator.name != NEWCOMER,
-        "classes": [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes],
+        "classes": labeling.classes_shown(project),
+        "keys": keys.layout(project),
         "colours": colours,
         "guidelines": {
             "text": project.settings.guidelines,
@@ -101,7 +92,7 @@ def page() -> None:
         return
     project = _project(found)
     try:
-        data = _data(project, found, _name())
+        data = _data(project, found, annotator_name())
     except NotAllowed as error:
         st.session_state.pop("annotator", None)
         st.error(f"This name cannot label: {error}. Reload the page to use another one.")

@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
-from alcore.jobs.training import swap_queue
+from alcore.jobs.training import choose_overlap, swap_queue
 from alcore.records import Lease, Role
 from alcore.services import labeling
 from alcore.store import Store, items, migrate, projects
@@ -69,6 +69,7 @@ def project(
             ],
         )
         projects.set_state(connection, project_id, "ready")
+        choose_overlap(connection, projects.get(connection, project_id))
         pool = items.unlabeled(connection, project_id)[: n if queued is None else queued]
         rows = [
             {

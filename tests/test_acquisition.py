@@ -85,6 +85,7 @@ def test_top_k_equals_a_full_sort(values: list[int], k: int) -> None:
     rows = acquisition.top_k(scores, k, rng())
     assert len(set(rows.tolist())) == len(rows) == min(k, len(scores))
     assert scores[rows].tolist() == sorted(values, reverse=True)[:k]
+    assert rows.tolist() == acquisition.top_k(scores, len(scores), rng())[:k].tolist()
 
 
 def test_k_center_equals_the_plain_algorithm() -> None:

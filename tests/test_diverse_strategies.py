@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from alcore import acquisition, strategies
 from alcore.records import Selection
 from alcore.strategies import Context, Signals, plugins
-from alcore.strategies.typiclust import _typicality
+from alcore.strategies.typiclust import _most_typical
 
 NAMES = ("cat", "deer", "dog")
 
@@ -183,9 +183,26 @@ def test_typiclust_goes_to_groups_without_labels_and_to_their_densest_part() -> 
 
 
 def test_typicality_by_hand() -> None:
-    # Half of four points: two neighbours each.
-    line = np.array([[0.0], [1.0], [3.0], [7.0]])
-    np.testing.assert_allclose(_typicality(line), [1 / 2, 1 / 1.5, 1 / 2.5, 1 / 5])
+    # Half of four points: two neighbours each; of three or two that are left, one.
+    rows, typical = _most_typical(np.array([[0.0], [1.0], [3.0], [7.0]]), 4, rng())
+    assert rows[0] == 1
+    np.testing.assert_allclose(typical, [1 / 1.5, 1 / 3, 1 / 7, 1])
+
+
+@pytest.mark.parametrize(("n", "count"), [(6, 6), (30, 12), (90, 90), (200, 25)])
+def test_picks_from_one_table_are_those_of_a_fresh_one_per_pick(n: int, count: int) -> None:
+    points = rng(n).normal(size=(n, 4))
+    rows, typical = _most_typical(points, count, rng())
+    left = np.arange(n)
+    for row, score in zip(rows, typical, strict=True):
+        table = np.linalg.norm(points[left, None] - points[None, left], axis=2)
+        wanted = min(20, len(left) // 2)
+        expected = np.ones(len(left))
+        if wanted:
+            expected = 1 / np.sort(table, axis=1)[:, 1 : wanted + 1].mean(axis=1)
+        assert score == pytest.approx(expected.max(), rel=1e-6)
+        assert expected[left == row] == pytest.approx(score, rel=1e-6)
+        left = left[left != row]
 
 
 def test_cluster_margin_takes_turns_over_small_groups_first() -> None:
@@ -287,7 +304,7 @@ def test_no_near_duplicates_equals_the_plain_rule_across_blocks(distance: float)
     rows = pick("no near-duplicates", 1500, given, distance=distance).item_ids
     order = pick("margin", 1500, given).item_ids
     pairs = rng()
-    pairs.permutation(1500)
+    pairs.random(1500)  # the lots that break ties
     some = pairs.integers(1500, size=(2, 1000))
     typical = np.median(np.linalg.norm(points[some[0]] - points[some[1]], axis=1))
     taken: list[int] = []

@@ -61,7 +61,9 @@ def test_vote_entropy_counts_heads_and_consensus_entropy_weighs_them() -> None:
     found = score(consensus_entropy, committee=committee)
     assert found == pytest.approx([np.log(2), np.log(2), together])
     given = Signals(committee=np.array([[[1, 0, 0], [0, 1, 0], [0.2, 0.8, 0]]]))
-    assert vote_entropy.reason(given, 0, 0.6, CONTEXT) == "committee votes: deer ×2, cat ×1"
+    assert vote_entropy.reasons(given, np.array([0]), np.array([0.6]), CONTEXT) == [
+        "committee votes: deer ×2, cat ×1"
+    ]
 
 
 def test_label_dispersion_is_the_share_of_other_predictions() -> None:
@@ -70,7 +72,7 @@ def test_label_dispersion_is_the_share_of_other_predictions() -> None:
     assert score(dispersion, history=history) == pytest.approx([0.25, 0, 0.5])
     given = Signals(history=np.array(history))
     said = "while learning, the model said deer only 3 of 4 times"
-    assert dispersion.reason(given, 0, 0.25, CONTEXT) == said
+    assert dispersion.reasons(given, np.array([0]), np.array([0.25]), CONTEXT) == [said]
 
 
 def test_consistency_sums_the_variances_of_the_classes() -> None:

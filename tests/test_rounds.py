@@ -11,7 +11,9 @@ from sklearn.datasets import load_digits
 
 from alcore import rounds, strategies
 from alcore.errors import JobCancelled, TrainingImpossible, UnknownItem, UnknownStrategy
-from alcore.rounds import RoundInput
+from alcore.records import Calibration
+from alcore.rounds import RoundInput, teaching
+from alcore.rounds.values import Rows
 
 CLASSES = tuple(str(d) for d in range(10))
 
@@ -33,8 +35,8 @@ ORDER = np.random.default_rng(0).permutation(len(TRUE))
 HOLDOUT, POOL = ORDER[:300], ORDER[300:]
 
 
-def an_input(count: int = 60, **changes: object) -> RoundInput:
-    """A round on digits with so many random labels."""
+def an_input(count: int = 60, *, calibrated: bool = True, **changes: object) -> RoundInput:
+    """A round on digits with so many random labels; mostly it takes over a temperature."""
     labeled, rest = POOL[:count], POOL[count:]
     values = {
         "pixels": PIXELS,
@@ -57,7 +59,11 @@ def an_input(count: int = 60, **changes: object) -> RoundInput:
         "previous_stop": None,
         "threads": 1,
     }
-    return RoundInput(**{**values, **changes})
+    given = RoundInput(**{**values, **changes})
+    if not calibrated:
+        return given
+    name = teaching.recipe(given, Rows(IDS)).name
+    return dataclasses.replace(given, calibration=Calibration(1.25, 60, len(given.labels), name))
 
 
 def test_a_round_measures_scores_and_selects() -> None:
@@ -73,10 +79,11 @@ def test_a_round_measures_scores_and_selects() -> None:
     assert result.suggestions.shape == (30, 10)
     np.testing.assert_allclose(result.suggestions.sum(axis=1), 1, atol=1e-5)
     assert result.holdout_predicted.shape == result.holdout_confidence.shape == (300,)
-    assert set(result.seconds) == {"train", "evaluate", "score", "select"}
+    assert set(result.seconds) == {"train", "calibrate", "evaluate", "score", "select"}
     shares = [share for _, share in seen]
     assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == 1
-    assert list(dict.fromkeys(phase for phase, _ in seen)) == list(result.seconds)
+    phases = list(dict.fromkeys(phase for phase, _ in seen))
+    assert phases == [phase for phase in result.seconds if phase != "calibrate"]
 
 
 def same(first: rounds.RoundResult, second: rounds.RoundResult) -> bool:
@@ -170,7 +177,10 @@ def test_mapped_pixels_give_the_same_round_as_pixels_in_memory(
 def test_measuring_alone_gives_the_evaluation_of_the_round(first: rounds.RoundResult) -> None:
     seen: list[float] = []
     found = rounds.measure(an_input(), lambda _, share: seen.append(share))
-    assert found == first.evaluation
+    assert (found.accuracy, found.confusion) == (
+        first.evaluation.accuracy,
+        first.evaluation.confusion,
+    )
     assert seen[-1] == 1
 
 

@@ -184,6 +184,7 @@ def test_status_has_all_that_the_board_shows(board: Board) -> None:
         "holdout_n",
         "job",
         "classes",
+        "keys",
         "ticket",
     }
     assert (status["unlabeled"], status["until_next"], status["ticket"]) == (35, None, None)

@@ -21,7 +21,8 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from alcore.config import ProjectSettings, Workspace
 from alcore.errors import WorkspaceUnusable
 from alcore.store import Store, engine, items, labels, migrate, projects
-from alcore.store.tables import answer, job, label_event, metadata
+from alcore.store.experiment_tables import metadata
+from alcore.store.tables import answer, job, label_event
 
 
 @pytest.fixture

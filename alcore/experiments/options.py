@@ -9,12 +9,17 @@ from typing import Any
 from alcore.errors import InvalidSettings
 
 
-def unknown(what: str, name: object, known: Iterable[str]) -> InvalidSettings:
-    """Return the error for a name that does not exist, with the nearest one that does."""
+def nearest(what: str, name: object, known: Iterable[str]) -> str:
+    """Return the sentence for a name that does not exist, with the nearest one that does."""
     names = list(known)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return InvalidSettings(f"no {what} called {name!r}; {hint}choose from {', '.join(names)}")
+    return f"no {what} called {name!r}; {hint}choose from {', '.join(names) or 'none'}"
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> InvalidSettings:
+    """Return the error for a name that does not exist."""
+    return InvalidSettings(nearest(what, name, known))
 
 
 def settled(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

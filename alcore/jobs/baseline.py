@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from alcore.errors import TrainingImpossible
+from alcore.jobs.beginnings import beginnings
 from alcore.jobs.running import Running
 from alcore.jobs.training import pixels_of, rng
 from alcore.store import items, projects, rounds
@@ -32,6 +33,7 @@ def run_baseline(running: Running) -> None:
         key_ids, key = items.answer_key(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
+        begins = beginnings(connection, store.workspace, project)
         done = {(trial, n) for trial, n, _ in rounds.baseline(connection, project_id)}
     position = {c.id: c.position for c in project.classes}
     classes = np.array([position[c] for c in key], dtype=np.int64)
@@ -62,6 +64,7 @@ def run_baseline(running: Running) -> None:
         stop_ids=key_ids[:0],
         previous_stop=None,
         threads=running.threads,
+        **begins,
     )
     for index, (trial, n) in enumerate(missing):
         order = rng(settings, "baseline", trial).permutation(len(key_ids))[:n]

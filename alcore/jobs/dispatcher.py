@@ -19,22 +19,25 @@ from pathlib import Path
 
 from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled
-from alcore.jobs.processes import Worker
+from alcore.jobs.processes import LEAST_URGENT, Worker
 from alcore.jobs.running import BEAT, Running, put_back_silent, run
 from alcore.records import Job, JobKind
 from alcore.store import Store, jobs
 
 POLL = 0.1
-GRACE = 3.0
-"""What a job that was asked to stop gets before its process is killed."""
+GRACE, LONG_GRACE = 3.0, 20.0
+"""What a job that was asked to stop gets before its process is killed; more for one that has
+hours of work to keep."""
 PAGE_FIRST = 3.0
 """Torch is imported this long after the start, so that the first page has the processor."""
 FUNCTIONS: dict[JobKind, str] = {
     "import": "alcore.jobs.importing:run_import",
     "train": "alcore.jobs.training:run_training",
+    "review": "alcore.jobs.reviewing:run_review",
     "baseline": "alcore.jobs.baseline:run_baseline",
+    "pretrain": "alcore.jobs.pretraining:run_pretraining",
 }
-PREEMPTIBLE: frozenset[JobKind] = frozenset({"baseline"})
+PREEMPTIBLE: frozenset[JobKind] = frozenset({"review", "baseline"})
 """Work that nobody waits for: it makes room at once when something else is due in its lane."""
 
 log = logging.getLogger(__name__)
@@ -82,6 +85,7 @@ class Lane:
 
     kinds: tuple[JobKind, ...]
     worker: Worker = field(default_factory=Worker)
+    grace: float = GRACE
     job: Job | None = None
     future: Future[None] | None = None
     stop_since: float | None = None
@@ -91,7 +95,11 @@ def dispatch(runtime: Runtime, over: threading.Event) -> None:
     """Start jobs as they become due until `over` is set; then put the running ones back."""
     store = Store.open(runtime.workspace)
     name = f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{os.getpid()}"
-    lanes = (Lane(("import",)), Lane(("train", "baseline")))
+    lanes = (
+        Lane(("import",)),
+        Lane(("train", "review", "baseline")),
+        Lane(("pretrain",), Worker(LEAST_URGENT), LONG_GRACE),
+    )
     lanes[1].worker.submit(warm_up, runtime.threads, PAGE_FIRST)
     try:
         while not over.wait(POLL):
@@ -150,7 +158,7 @@ def _watch(store: Store, lane: Lane, threads: int) -> None:
             # Its next heartbeat tells it to leave: quicker than a new process, which would have
             # to import torch again before the training can start.
             _put_back(store, lane, "it made room", count=False)
-    if lane.stop_since is not None and now - lane.stop_since > GRACE:
+    if lane.stop_since is not None and now - lane.stop_since > lane.grace:
         lane.worker.kill()
         _put_back(store, lane, "stopped")
         lane.job = None

@@ -15,9 +15,9 @@ from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled
 from alcore.jobs.running import Running
-from alcore.jobs.training import request_if_due, rng, swap_queue
+from alcore.jobs.training import choose_overlap, request_if_due, rng, swap_queue
 from alcore.records import Item, Project, Role
-from alcore.store import Connection, items, labels, projects
+from alcore.store import Connection, items, jobs, labels, projects
 from alcore.strategies.cold_start import cold_start
 
 COLD_START = 100
@@ -162,6 +162,7 @@ def _make_ready(running: Running, folder: Path) -> None:
         projects.set_role(connection, project_id, role)
         projects.set_state(connection, project_id, "ready", channels)
         ready = projects.get(connection, project_id)
+        choose_overlap(connection, ready)
         queue_rows = [
             {
                 "item_id": int(item_id),
@@ -176,6 +177,8 @@ def _make_ready(running: Running, folder: Path) -> None:
         ]
         swap_queue(connection, ready, queue_rows, None, 0)
         request_if_due(connection, ready, time.time())
+        if settings.learner.pretrain:
+            jobs.request(connection, project_id, "pretrain", time.time())
 
 
 def _import_labels(connection: Connection, project_id: int, rows: list[Item]) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-NICENESS = 10
+NICENESS, LEAST_URGENT = 10, 19
 SPAWN = 30.0
 """Seconds that a process may take to come up."""
 T = TypeVar("T")
@@ -42,7 +42,8 @@ class Worker:
     first work.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int = NICENESS) -> None:
+        self._niceness = niceness
         self._executor: ProcessPoolExecutor | None = None
         self._pid: Future[int] | None = None
 
@@ -50,7 +51,10 @@ class Worker:
         """Run a function of an importable module in the process."""
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
-                1, multiprocessing.get_context("spawn"), initializer=settle, initargs=(NICENESS,)
+                1,
+                multiprocessing.get_context("spawn"),
+                initializer=settle,
+                initargs=(self._niceness,),
             )
             self._pid = self._executor.submit(os.getpid)
         return self._executor.submit(function, *arguments)

@@ -30,6 +30,7 @@ class Running:
         self.store = store
         self.job = job
         self.threads = threads
+        self._args = dict(job.args)
         self._state = (job.phase, 0.0)
         self._stopped: JobCancelled | None = None
         self._over = threading.Event()
@@ -43,8 +44,9 @@ class Running:
 
     def note(self, args: Mapping[str, Any]) -> None:
         """Record what this attempt works on."""
+        self._args |= args
         with self.store.write() as connection:
-            jobs.note(connection, self.job.id, {**self.job.args, **args})
+            jobs.note(connection, self.job.id, self._args)
 
     @contextmanager
     def publish(self) -> Iterator[Connection]:

@@ -6,6 +6,7 @@ import os
 import time
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,26 @@ import numpy as np
 from alcore import pool
 from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
+from alcore.doubts import worth_a_look
 from alcore.errors import TrainingImpossible, WorkspaceUnusable
+from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
 from alcore.jobs.running import Running
+from alcore.jobs.settling import positions as class_positions
+from alcore.jobs.settling import settle
 from alcore.records import Project, RoundSummary
 from alcore.retraining import NextTraining, next_training
-from alcore.store import Connection, items, jobs, labels, projects, queue, rounds
+from alcore.store import (
+    Connection,
+    gold,
+    items,
+    jobs,
+    labels,
+    opinions,
+    projects,
+    queue,
+    rounds,
+    votes,
+)
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared for stop advice."""
@@ -64,21 +80,28 @@ def run_training(running: Running) -> None:
     with store.read() as connection:
         project = projects.get(connection, project_id)
         settings = project.settings
+    if settings.team.consensus != "majority":
+        with store.write() as connection:
+            settle(connection, project)
+    with store.read() as connection:
         last_event = labels.last_event(connection, project_id)
         item_ids = items.ids(connection, project_id)
         labeled_ids, labeled = items.labeled(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         candidates = items.unlabeled(connection, project_id)
-        questions = items.unanswered_holdout(connection, project_id)
+        known = gold.ids(connection, project_id)
+        questions = np.union1d(items.unanswered_holdout(connection, project_id), known)
         previous = rounds.latest(connection, project_id)
         number = rounds.next_number(connection, project_id)
-        votes = labels.votes(connection, project_id, labeled_ids)
+        said = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
+        begins = beginnings(connection, store.workspace, project)
     running.note({"last_event": last_event, "model": number})
 
     position = {c.id: c.position for c in project.classes}
     positions = np.array([position[c] for c in labeled], dtype=np.int64)
     pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
+    minibatch, why_smaller = smaller_minibatch(running.job)
     stop_ids, before = _stop_set(settings, pool_ids, folder, previous)
     result = run_round(
         RoundInput(
@@ -102,7 +125,10 @@ def run_training(running: Running) -> None:
             previous_stop=before,
             threads=running.threads,
             question_ids=questions,
-            votes=_positions(votes, position),
+            votes=class_positions(said, np.array([c.id for c in project.classes])),
+            minibatch=minibatch,
+            **begins,
+            **last_model(folder, previous),
         ),
         running.report,
     )
@@ -123,6 +149,9 @@ def run_training(running: Running) -> None:
         stop_ids=stop_ids,
         stop_predicted=result.stop_predicted,
     )
+    teaching = result.teaching
+    if why_smaller:
+        teaching = replace(teaching, notes=(why_smaller, *teaching.notes))
     summary = RoundSummary(
         id=0,
         project_id=project_id,
@@ -132,7 +161,7 @@ def run_training(running: Running) -> None:
         label_minutes=minutes,
         strategy=settings.strategy,
         strategy_options=dict(settings.strategy_options),
-        mode="fresh",
+        mode=result.model.mode,
         evaluation=result.evaluation,
         stop=result.stop,
         uncertainty=result.uncertainty,
@@ -144,25 +173,23 @@ def run_training(running: Running) -> None:
         seed=settings.seed,
         checkpoint=checkpoint,
         versions=dict(result.versions),
+        teaching=teaching,
+        calibration=result.calibration,
     )
     with running.publish() as connection:
         unpublished.with_suffix(".safetensors").replace(folder / checkpoint)
         unpublished.with_suffix(".npz").replace(round_arrays(folder, number))
         _make_names_durable(unpublished.parent)
         round_id = rounds.add(connection, summary, last_event)
-        said = dict(zip(questions.tolist(), map(_rounded, result.questions), strict=True))
-        swap_queue(connection, project, selection_rows(result), round_id, number, said)
+        guessed = dict(zip(questions.tolist(), map(_rounded, result.questions), strict=True))
+        gold.suggest(connection, {item_id: guessed[item_id] for item_id in known})
+        swap_queue(connection, project, selection_rows(result), round_id, number, guessed)
         if project.has_key and settings.baseline:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
-
-
-def _positions(votes: np.ndarray, position: Mapping[int, int]) -> np.ndarray:
-    """Turn class ids, -1 for none, into class positions of the same shape."""
-    found = np.full(votes.shape, -1, np.int64)
-    for class_id, place in position.items():
-        found[votes == class_id] = place
-    return found
+        last = opinions.last_look(connection, project_id)
+        if worth_a_look(opinions.labels(connection, project_id), last[1] if last else 0):
+            jobs.request(connection, project_id, "review", time.time())
 
 
 def selection_rows(result: Any) -> list[dict[str, Any]]:
@@ -202,13 +229,25 @@ def swap_queue(
     """Put a new query queue in place, with holdout questions mixed in where they are needed.
 
     said: what the model says of each question, so that a suggestion does not give them away.
+    Every other question is one that further people shall answer, while there are any.
     """
     by_id = {row["item_id"]: row for row in rows}
+    further = {
+        row["item_id"]: row
+        for row in votes.lacking_rows(connection, project.id)
+        if row["item_id"] not in by_id
+    }
     questions = items.unanswered_holdout(connection, project.id)
     settings = project.settings
     order = pool.mix_in(
         list(by_id), questions, settings.holdout.every, rng(settings, "questions", number)
     )
+    order = mix_in_further(
+        order,
+        np.array(list(further), dtype=np.int64),
+        rng(settings, "further answers", number),
+    )
+    by_id |= further
     hidden = {"score": None, "reason": "random", "origin": "holdout"}
     said = said or {}
     queue.swap(
@@ -220,6 +259,27 @@ def swap_queue(
         ],
         ranked_by,
     )
+
+
+def choose_overlap(connection: Connection, project: Project) -> None:
+    """Say how many people shall answer each item, as the project's settings have it.
+
+    Labels that came with the import are not asked for again.
+    """
+    rule = project.settings.team
+    ids = items.ids(connection, project.id)
+    chosen = ids[pool.overlapped(len(ids), rule.overlap_share, rng(project.settings, "overlap"))]
+    chosen = np.setdiff1d(chosen, votes.imported(connection, project.id))
+    votes.set_answers(connection, project.id, chosen.tolist(), rule.answers)
+
+
+def mix_in_further(
+    order: list[int], further: np.ndarray, generator: np.random.Generator
+) -> list[int]:
+    """Put items that further people shall answer among others, one in two, then the rest."""
+    mixed = pool.mix_in(order, further, 2, generator)
+    there = set(mixed)
+    return mixed + [i for i in further.tolist() if i not in there]
 
 
 def pixels_of(folder: Path, settings: ProjectSettings, n: int) -> np.ndarray:

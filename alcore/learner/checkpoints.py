@@ -32,6 +32,8 @@ class Model:
     """What the weights began as: fresh, shrink_perturb or warm."""
     pretrained: str = ""
     """Source of the weights that a fresh training began with; empty for random ones."""
+    temperature: float = 1.0
+    """Its probabilities are softmax(logits / temperature)."""
     notes: tuple[str, ...] = ()
     """What did not go as asked, a sentence each, such as a smaller minibatch."""
 
@@ -48,6 +50,7 @@ class Model:
             "loss": self.loss,
             "mode": self.mode,
             "pretrained": self.pretrained,
+            "temperature": self.temperature,
             "notes": self.notes,
         }
         files.write(path, self.network.state_dict(), FORMAT, about)

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from alcore.learner import device as devices
+from alcore.learner.calibration import temper
 from alcore.learner.checkpoints import Model
 from alcore.learner.training import as_tensor
 
@@ -46,7 +47,8 @@ def predict(
     """Ask the model about the given rows (N,) of pixels (M, H, W, 3) uint8, maybe a memmap.
 
     Only a block of images is in memory at a time. With `mirror`, and where the model was
-    trained on mirrored images, probabilities are the mean of the image and its mirror image;
+    trained on mirrored images, probabilities are the mean of the image and its mirror image,
+    before the model's temperature is applied;
     embeddings are of the image itself. `progress` is told the share done after each block.
     """
     device = next(model.network.parameters()).device
@@ -59,7 +61,7 @@ def predict(
             share = network.head(features).float().softmax(dim=1)
             if mirror and model.mirror:
                 share = (share + network(images.flip(3)).float().softmax(dim=1)) / 2
-            probabilities[place] = share.cpu().numpy()
+            probabilities[place] = temper(share.cpu().numpy(), model.temperature)
             if embeddings:
                 found.append(features.float().cpu().numpy())
             progress(place.stop / len(rows))

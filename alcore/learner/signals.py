@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
-from alcore.learner import autoencoder, deepfool, heads, inference, training
+from alcore.learner import autoencoder, deepfool, heads, inference
 from alcore.learner.augmentation import AUGMENTATIONS, vary_light
+from alcore.learner.calibration import folds
 from alcore.learner.checkpoints import Model
 from alcore.learner.inference import Predictions
-from alcore.learner.training import LearnerSettings
 from alcore.strategies import Need, Signals
 from alcore.strategies.costs import EXTRA, SUBSET
 
@@ -73,6 +73,8 @@ class Material:
     augmentation: str
     at_least: int
     """Candidates that will be asked for: no shortlist is shorter."""
+    without: Callable[[np.ndarray, int, Told], Model]
+    """Trains by the round's recipe on some of the labels, (L,) bool, with a seed."""
     seed: Callable[[str], int]
     """Gives each signal a seed of its own."""
 
@@ -253,29 +255,21 @@ def _crossfit(given: Material, labeled: Predictions | None, told: Told) -> Array
     """Train a network per fold of the labels, on the other folds, and ask it about its fold.
 
     Heads on the embeddings of the round's network would be cheaper, but it has seen all labels,
-    wrong ones too, and has moved their images to where the label says. The only label of a
-    class is in no fold: nobody could learn the class without it.
+    wrong ones too, and has moved their images to where the label says.
     """
     labels, classes = given.labels, given.model.architecture.classes
-    order = np.random.default_rng(given.seed("crossfit")).permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    fold = np.empty(len(labels), np.int64)
-    fold[order] = np.arange(len(labels)) % FOLDS
-    fold[np.bincount(labels, minlength=classes)[labels] == 1] = -1
+    fold = folds(labels, np.random.default_rng(given.seed("crossfit")), FOLDS)
     rows = np.concatenate([given.rows, given.labeled_rows])
     total = np.zeros((len(rows), classes), np.float32)
     unseen = np.zeros((len(labels), classes), np.float32)
     for k in range(FOLDS):
         kept = fold != k
-        model = training.fit(
-            given.pixels[given.labeled_rows[kept]],
-            labels[kept],
-            given.model.class_names,
-            given.model.architecture.channels,
-            LearnerSettings(given.model.architecture.network, augmentation=given.augmentation),
+        model = given.without(
+            kept,
             given.seed(f"crossfit {k}"),
             lambda done, k=k: told((k + 0.9 * done) / FOLDS),
         )
+        model = replace(model, temperature=given.model.temperature)
         found = inference.predict(
             model,
             given.pixels,

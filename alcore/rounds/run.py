@@ -7,14 +7,16 @@ uint8. Classes are positions 0 … C − 1. Durations in seconds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from alcore import acquisition, metrics, strategies
-from alcore.learner import device, inference, signals, training
+from alcore.learner import calibration, device, inference, signals
 from alcore.learner.checkpoints import Model
-from alcore.records import Evaluation, Selection, StopSignals
+from alcore.records import Calibration, Evaluation, Selection, StopSignals
+from alcore.rounds import teaching
 from alcore.rounds.progress import Bar, Progress, Stopwatch
 from alcore.rounds.values import RoundInput, RoundResult, Rows, generator, number
 from alcore.strategies import Context, Need
@@ -23,11 +25,12 @@ UNCERTAINTY_BINS = 20
 
 
 def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
-    """Fit a fresh model, measure it, score the candidates and select the next batch.
+    """Fit a model, calibrate and measure it, score the candidates and select the next batch.
 
     Raises TrainingImpossible where the labels cannot train a model, UnknownStrategy and
-    InvalidSettings before anything is computed, UnknownItem for ids without pixels. Fewer
-    candidates than asked for give a shorter selection, none an empty one.
+    InvalidSettings before anything is computed, UnknownItem for ids without pixels,
+    WeightsUnavailable and CheckpointMismatch for weights that cannot be had. Fewer candidates
+    than asked for give a shorter selection, none an empty one.
     """
     given = round_input
     needs = strategies.needed(given.strategy, given.strategy_options)
@@ -36,15 +39,28 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
     rows = Rows(given.item_ids)
     watch = Stopwatch()
     extra = signals.passes(needs)
-    bar = Bar(progress, len(given.labels), len(given.holdout_ids), len(given.candidate_ids), extra)
     with device.computing(number(given, "weights"), given.threads):
+        recipe = teaching.recipe(given, rows)
+        bar = Bar(
+            progress,
+            len(given.labels),
+            len(given.holdout_ids),
+            len(given.candidate_ids),
+            extra,
+            teaching.due(given, recipe),
+        )
         with watch("train"):
             traces = signals.Traces(needs)
-            model = _fit(given, rows, bar.phase("train"), traces)
+            model = teaching.fit(given, rows, recipe, bar.phase("train"), traces)
+        with watch("calibrate"):
+            calibrated = teaching.calibrate(given, rows, recipe, bar.phase("calibrate"))
+            if calibrated is not None:
+                model = replace(model, temperature=calibrated.temperature)
         with watch("evaluate"):
             told = bar.phase("evaluate")
             held = _predict(model, given, rows, given.holdout_ids, told, True, embeddings)
             evaluation = metrics.evaluate(held.probabilities, given.holdout_labels, classes)
+            calibrated = _beside(calibrated, held.probabilities, given.holdout_labels)
         with watch("score"):
             ids = _candidates(given)
             # One pass for all: stop items mostly are candidates too.
@@ -69,6 +85,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
                     traces=traces,
                     augmentation=given.augmentation,
                     at_least=_wanted(given),
+                    without=partial(teaching.without, given, rows, recipe),
                     seed=partial(number, given),
                 ),
                 bar.part(told, 1 / (1 + extra), 1),
@@ -106,6 +123,8 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         suggestions=suggestions,
         questions=pool.probabilities[np.searchsorted(both, given.question_ids)],
         model=model,
+        teaching=teaching.record(given, recipe, model),
+        calibration=calibrated,
         seconds=watch.seconds,
         versions=device.versions(),
         minibatches=model.minibatches,
@@ -119,7 +138,8 @@ def measure(round_input: RoundInput, progress: Progress) -> Evaluation:
     rows = Rows(given.item_ids)
     bar = Bar(progress, len(given.labels), len(given.holdout_ids), 0)
     with device.computing(number(given, "weights"), given.threads):
-        model = _fit(given, rows, bar.phase("train"))
+        recipe = teaching.recipe(given, rows)
+        model = teaching.fit(given, rows, recipe, bar.phase("train"))
         held = _predict(model, given, rows, given.holdout_ids, bar.phase("evaluate"), mirror=True)
     return metrics.evaluate(held.probabilities, given.holdout_labels, len(given.class_names))
 
@@ -127,23 +147,17 @@ def measure(round_input: RoundInput, progress: Progress) -> Evaluation:
 # -- the parts of a round ----------------------------------------------------------------------
 
 
-def _fit(
-    given: RoundInput,
-    rows: Rows,
-    told: Callable[[float], None],
-    traces: signals.Traces | None = None,
-) -> Model:
-    told(0.0)
-    return training.fit(
-        given.pixels[rows(given.labeled_ids)],
-        given.labels,
-        given.class_names,
-        given.channels,
-        training.LearnerSettings(augmentation=given.augmentation),
-        number(given, "weights"),
-        told,
-        watch=None if traces is None else traces.watch,
-        loss_module=traces is not None and traces.loss_module,
+def _beside(
+    found: Calibration | None, probabilities: np.ndarray, true: np.ndarray
+) -> Calibration | None:
+    """Add what the holdout said of the probabilities before they were calibrated."""
+    if found is None or not len(true):
+        return found
+    before = calibration.temper(probabilities, 1 / found.temperature)
+    return replace(
+        found,
+        ece=metrics.expected_calibration_error(before, true),
+        nll=metrics.negative_log_likelihood(before, true),
     )
 
 

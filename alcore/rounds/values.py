@@ -9,13 +9,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from alcore.config import LearnerRule
 from alcore.errors import UnknownItem
 from alcore.learner.checkpoints import Model
-from alcore.records import Evaluation, Selection, StopSignals
+from alcore.records import Calibration, Evaluation, Selection, StopSignals, Teaching
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,17 @@ class RoundInput:
     """(Q,) items to predict for people only: neither candidates nor measured on."""
     votes: np.ndarray | None = None
     """(L, annotators) int64 class position that each gave of labeled_ids, -1 for none."""
+    learner: LearnerRule = LearnerRule()
+    pretrained: Path | None = None
+    """Weights learned from the project's own images, if that was done."""
+    downloads: Path | None = None
+    """Folder for weights that are downloaded."""
+    previous: Path | None = None
+    """Checkpoint of the model before this one."""
+    calibration: Calibration | None = None
+    """The temperature of the round before this one."""
+    minibatch: int | None = None
+    """Images per minibatch where they shall be fewer than usual."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +97,11 @@ class RoundResult:
     questions: np.ndarray
     """(Q, C) float32 probabilities of the items in question_ids."""
     model: Model
+    """Its temperature is that of the calibration: it answers with calibrated probabilities."""
+    teaching: Teaching
+    calibration: Calibration | None
     seconds: Mapping[str, float]
-    """train, evaluate, score, select."""
+    """train, calibrate, evaluate, score, select."""
     versions: Mapping[str, str]
     minibatches: int
     final_loss: float

@@ -23,7 +23,7 @@ def add(
     if not 0 < len(text) <= LONGEST:
         raise InvalidSettings(f"a comment has 1 to {LONGEST} characters; got {len(text)}")
     with store.write() as connection:
-        check_active(connection, annotator_id)
+        check_active(connection, project_id, annotator_id)
         items.get(connection, project_id, item_id)
         comments.add(
             connection,

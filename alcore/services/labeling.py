@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +15,26 @@ from typing import Any
 
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.training import next_due, request_if_due
-from alcore.records import Annotator, LabelEvent, Lease, Origin, Project, Suggestion
+from alcore.records import LabelEvent, Lease, Origin, Project, Suggestion
+from alcore.services import gold_questions, keys
+from alcore.services.people import annotator as annotator
+from alcore.services.people import check_active
 from alcore.services.running_out import refill, why_nothing
-from alcore.store import Connection, Store, items, jobs, labels, projects, queue, rounds
+from alcore.store import (
+    Connection,
+    Store,
+    gold,
+    items,
+    jobs,
+    labels,
+    members,
+    projects,
+    queue,
+    rounds,
+    votes,
+)
 
 SHORTEST_LEASE = 60.0
-LONGEST_NAME = 60
 LONGEST_NOTE = 500
 
 
@@ -36,45 +49,33 @@ class Claim:
     retry_in: float = 2.0
 
 
-def annotator(store: Store, name: str) -> Annotator:
-    """Read the annotator who types this name, adding them if they are new.
-
-    Raises NotAllowed for an empty or very long name and for one that was shut out.
-    """
-    name = unicodedata.normalize("NFC", " ".join(name.split()))
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise NotAllowed(f"a name has 1 to {LONGEST_NAME} visible characters; got {name!r}")
-    with store.write() as connection:
-        found = labels.annotator_named(connection, name, time.time())
-    if not found.active:
-        raise NotAllowed(f"{name!r} may not label here; ask the project's owner")
-    return found
-
-
 def claim(
     store: Store, project_id: int, annotator_id: int, client: str, n: int, hold: Sequence[str] = ()
 ) -> Claim:
     """Renew the leases in `hold` and lease up to n more images, in the order of the queue."""
     now = time.time()
     with store.write() as connection:
-        check_active(connection, annotator_id)
         project = projects.get(connection, project_id)
-        ranking, _ = projects.ranking(connection, project_id)
+        _at_work(connection, project_id, annotator_id, now)
+        ranking, ranked_by = projects.ranking(connection, project_id)
         expires_at = now + _lease_length(connection, project_id, n + len(hold))
         held = queue.renew(connection, client, hold, now, expires_at)
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
-            leases = queue.claim(connection, project_id, annotator_id, client, n, now, expires_at)
-            if len(leases) < n and refill(connection, project):
+            known = gold_questions.claim(
+                connection, project, annotator_id, client, n, ranked_by, now, expires_at
+            )
+            more = n - len(known)
+            leases = queue.claim(
+                connection, project_id, annotator_id, client, more, now, expires_at
+            )
+            if len(leases) < more and refill(connection, project):
+                more -= len(leases)
                 leases += queue.claim(
-                    connection,
-                    project_id,
-                    annotator_id,
-                    client,
-                    n - len(leases),
-                    now,
-                    expires_at,
+                    connection, project_id, annotator_id, client, more, now, expires_at
                 )
+            for place, lease in sorted(known.items()):
+                leases.insert(place, lease)
         waiting = None
         if len(leases) + len(held) == 0:
             waiting = why_nothing(connection, project, now)
@@ -108,18 +109,18 @@ def answer(
     if kind not in ("label", "skip", "unsure"):
         raise NotAllowed(f"an answer is a label, skip or unsure; got {kind!r}")
     with store.write() as connection:
-        check_active(connection, annotator_id)
         project = projects.get(connection, project_id)
+        _at_work(connection, project_id, annotator_id, now)
         known = labels.by_key(connection, key)
         if known is not None:
             _own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
         if kind == "label":
-            _check_class(project, class_id)
+            check_class(project, class_id)
         if suggestion is not None:
-            _check_class(project, suggestion.class_id)
-        lease = _lease_for_answer(connection, project_id, item_id, token, now)
+            check_class(project, suggestion.class_id)
+        lease = _lease_for_answer(connection, project_id, item_id, annotator_id, token, now)
         event = labels.append(
             connection,
             project_id=project_id,
@@ -139,7 +140,7 @@ def answer(
             note=note.strip()[:LONGEST_NOTE] or None,
         )
         assert event is not None  # the key was looked up in this transaction
-        queue.drop(connection, item_id)
+        queue.drop(connection, item_id, annotator_id, now)
         if kind == "label":
             request_if_due(connection, project, now)
     return event, False
@@ -162,7 +163,7 @@ def undo(
     """
     now = time.time()
     with store.write() as connection:
-        check_active(connection, annotator_id)
+        _at_work(connection, project_id, annotator_id, now)
         target = labels.by_key(connection, undoes)
         if target is None or target.annotator_id != annotator_id or target.kind == "undo":
             raise NothingToUndo("there is no answer of yours to take back")
@@ -207,12 +208,15 @@ def undo(
 def revisit(
     store: Store, project_id: int, annotator_id: int, client: str, item_id: int
 ) -> tuple[Lease, int | None]:
-    """Lease an image to change its answer; return the lease and the class that it has now."""
+    """Lease an image to change its answer; return the lease and the class that it has now.
+
+    Of an image that others answer too, that is what this person said.
+    """
     now = time.time()
     with store.write() as connection:
-        check_active(connection, annotator_id)
+        _at_work(connection, project_id, annotator_id, now)
         items.get(connection, project_id, item_id)
-        current = labels.current(connection, item_id)
+        current = _shown_again(connection, project_id, item_id, annotator_id)
         lease = queue.claim_item(
             connection,
             project_id,
@@ -225,7 +229,7 @@ def revisit(
         )
     if lease is None:
         raise LeaseExpired("somebody else is looking at this image; try again in a minute")
-    return lease, current[0] if current else None
+    return lease, current
 
 
 def release(store: Store, client: str, tokens: Sequence[str]) -> None:
@@ -239,6 +243,7 @@ def history(
 ) -> list[tuple[LabelEvent, str]]:
     """Read my last answers, newest first, with the content hashes of their images."""
     with store.read() as connection:
+        check_active(connection, project_id, annotator_id)
         return labels.history(connection, project_id, annotator_id, min(n, 100))
 
 
@@ -249,6 +254,8 @@ def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
         items.get(connection, project_id, item_id)
         found = queue.entry(connection, project_id, item_id)
         latest = rounds.latest(connection, project_id)
+        if gold.is_gold(connection, item_id):
+            found = {"origin": "random", "suggestion": gold.suggestion(connection, item_id)}
     if found is None or found["origin"] in ("holdout", "random"):
         found = {"origin": "random", "reason": "drawn at random", "score": None} | {
             "suggestion": found and found["suggestion"]
@@ -276,6 +283,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
     now = time.time()
     midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     with store.read() as connection:
+        check_active(connection, project_id, annotator_id)
         project = projects.get(connection, project_id)
         ranking, _ = projects.ranking(connection, project_id)
         today = labels.counts_since(connection, project_id, midnight)
@@ -301,8 +309,14 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         "interval": evaluation.interval if evaluation else None,
         "holdout_n": evaluation.n if evaluation else 0,
         "job": job,
-        "classes": [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes],
+        "classes": classes_shown(project),
+        "keys": keys.layout(project),
     }
+
+
+def classes_shown(project: Project) -> list[dict[str, Any]]:
+    """List the classes as the board reads them."""
+    return [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes]
 
 
 def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str, Any] | None:
@@ -329,14 +343,14 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
     }
 
 
-def check_active(connection: Connection, annotator_id: int) -> None:
-    """Raise NotAllowed for somebody who was shut out."""
-    found = labels.annotator_by_id(connection, annotator_id)
-    if found is None or not found.active:
-        raise NotAllowed("you may not label here any more; ask the project's owner")
+def _at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
+    """Note that somebody is here. Raises NotAllowed for who was shut out."""
+    check_active(connection, project_id, annotator_id)
+    members.seen(connection, project_id, annotator_id, now)
 
 
-def _check_class(project: Project, class_id: int | None) -> None:
+def check_class(project: Project, class_id: int | None) -> None:
+    """Raise UnknownItem for what is no class of the project."""
     if class_id not in {c.id for c in project.classes}:
         raise UnknownItem(f"project {project.name!r} has no class {class_id}")
 
@@ -354,21 +368,44 @@ def _lease_length(connection: Connection, project_id: int, images: int) -> float
 
 
 def _lease_for_answer(
-    connection: Connection, project_id: int, item_id: int, token: str, now: float
+    connection: Connection,
+    project_id: int,
+    item_id: int,
+    annotator_id: int,
+    token: str,
+    now: float,
 ) -> Lease | None:
-    found = queue.of_item(connection, item_id)
-    if found is not None and found[0].token == token:
-        return found[0]
-    if found is not None and found[0].expires_at > now:
+    found = queue.of_person(connection, item_id, annotator_id)
+    if found is not None and found.token != token:
+        found = None
+    if found is not None and found.expires_at > now:
+        return found
+    held, lacking = queue.room(connection, item_id, annotator_id, now)
+    if held and not lacking:
         raise LeaseExpired("somebody else has this image by now; your answer was not used")
-    if labels.answered(connection, item_id) and not queue.asked_again(
-        connection, project_id, item_id
-    ):
+    if found is not None or queue.asked_again(connection, project_id, item_id):
+        return found
+    answered = annotator_id in {who for who, _, _ in votes.of_item(connection, item_id)}
+    if answered or not lacking:
         raise LeaseExpired("somebody else answered this image meanwhile; yours was not used")
     return None
 
 
+def _shown_again(
+    connection: Connection, project_id: int, item_id: int, annotator_id: int
+) -> int | None:
+    """Read the class of an item that this person may see: not what others or gold say of it."""
+    said = {who: class_id for who, class_id, _ in votes.of_item(connection, item_id)}
+    several = items.get(connection, project_id, item_id).answers > 1
+    if annotator_id in said and (several or gold.is_gold(connection, item_id)):
+        return said[annotator_id]
+    current = labels.current(connection, item_id)
+    return current[0] if current else None
+
+
 def _origin_in_queue(connection: Connection, project_id: int, item_id: int) -> Origin:
     """Say where a question came from whose lease is gone."""
+    if gold.is_gold(connection, item_id):
+        return "gold"
     found = queue.entry(connection, project_id, item_id)
     return found["origin"] if found else "random"

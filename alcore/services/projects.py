@@ -9,14 +9,16 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from alcore import strategies
+from alcore import keymap, strategies
 from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import BEAT, put_back_silent, run
-from alcore.jobs.training import queue_size, request_if_due
+from alcore.jobs.settling import settle
+from alcore.jobs.training import choose_overlap, queue_size, request_if_due
 from alcore.records import Job, Project, Role, SkippedFile
+from alcore.services.people import check_owner
 from alcore.store import Store, items, jobs, projects, rounds
 from alcore.strategies import costs
 
@@ -130,18 +132,26 @@ def item_counts(store: Store, project_id: int) -> dict[str, int]:
 
 
 def edit(
-    store: Store, project: Project, settings: ProjectSettings, name: str | None = None
+    store: Store,
+    project: Project,
+    settings: ProjectSettings,
+    name: str | None = None,
+    by: int | None = None,
 ) -> None:
     """Save settings that were edited from `project`, and start what they ask for.
 
-    The holdout and the seed are fixed with the first import. Raises StaleSettings where somebody
-    saved in between, InvalidSettings, DuplicateProject.
+    by: the annotator who asks, None for the command line. The holdout and the seed are fixed
+    with the first import. Raises StaleSettings where somebody saved in between, NotAllowed,
+    InvalidSettings, DuplicateProject.
     """
     strategies.settle(settings.strategy, settings.strategy_options)
     old = project.settings
     fixed = (settings.seed, settings.holdout) != (old.seed, old.holdout)
     now = time.time()
     with store.write() as connection:
+        check_owner(connection, project.id, by)
+        if settings.keys != old.keys:
+            keymap.check(projects.classes(connection, project.id), settings.keys)
         projects.save_settings(connection, project.id, settings, project.version)
         now_there = projects.get(connection, project.id)
         if now_there.state == "ready" and fixed:
@@ -156,38 +166,55 @@ def edit(
             projects.rename(connection, project.id, name.strip())
         if settings.resolution != old.resolution:
             jobs.request(connection, project.id, "import", now)
-        if (settings.resolution, settings.augmentation) != (old.resolution, old.augmentation):
+        if (settings.resolution, settings.augmentation, settings.learner) != (
+            old.resolution,
+            old.augmentation,
+            old.learner,
+        ):
             rounds.forget_baseline(connection, project.id)
+        if now_there.state == "ready" and settings.team != old.team:
+            choose_overlap(connection, now_there)
+            settle(connection, now_there)
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
 
 
-def add_classes(store: Store, project_id: int, names: Sequence[str]) -> Project:
-    """Append classes, also midway; return the project as it is now. Raises InvalidClasses."""
+def add_classes(
+    store: Store, project_id: int, names: Sequence[str], by: int | None = None
+) -> Project:
+    """Append classes, also midway; return the project as it is now.
+
+    Raises InvalidClasses, NotAllowed.
+    """
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         there = projects.get(connection, project_id)
         clean_classes([c.name for c in there.classes] + list(names))
         projects.add_classes(connection, project_id, clean_classes(names), time.time())
         return projects.get(connection, project_id)
 
 
-def rename_class(store: Store, project_id: int, class_id: int, name: str) -> None:
-    """Give a class another name; its labels stay. Raises InvalidClasses."""
+def rename_class(
+    store: Store, project_id: int, class_id: int, name: str, by: int | None = None
+) -> None:
+    """Give a class another name; its labels stay. Raises InvalidClasses, NotAllowed."""
     (clean,) = clean_classes([name])
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         if class_id not in {c.id for c in projects.get(connection, project_id).classes}:
             raise InvalidClasses(f"the project has no class {class_id}")
         projects.rename_class(connection, class_id, clean)
 
 
-def archive(store: Store, project_id: int, away: bool = True) -> None:
+def archive(store: Store, project_id: int, away: bool = True, by: int | None = None) -> None:
     """Put a project away with all that it holds, or take it back; stop what runs for it."""
     now = time.time()
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         projects.get(connection, project_id)
         projects.archive(connection, project_id, now if away else None)
         if away:
-            for kind in ("import", "train", "baseline"):
+            for kind in ("import", "train", "review", "baseline", "pretrain"):
                 jobs.cancel(connection, project_id, kind, now)
 
 

@@ -10,9 +10,9 @@ from datetime import datetime
 import numpy as np
 
 from alcore import pool
-from alcore.jobs.training import rng
+from alcore.jobs.training import mix_in_further, rng
 from alcore.records import Project
-from alcore.store import Connection, items, jobs, labels, queue
+from alcore.store import Connection, items, jobs, labels, queue, votes
 
 REFILL = 200
 """Random items that are queued when the ranked ones are used up."""
@@ -21,7 +21,8 @@ REFILL = 200
 def refill(connection: Connection, project: Project) -> bool:
     """Queue random items when the ranked ones are used up; return whether any were left.
 
-    Holdout questions are mixed in as they are among ranked ones.
+    Holdout questions are mixed in as they are among ranked ones, and so are images that further
+    people shall answer.
     """
     queued = np.array(sorted(queue.queued(connection, project.id)), dtype=np.int64)
     left = np.setdiff1d(items.unlabeled(connection, project.id), queued)
@@ -33,13 +34,26 @@ def refill(connection: Connection, project: Project) -> bool:
         project.settings.holdout.every,
         generator,
     )
+    hidden = set(questions.tolist())
+    asked = {row["item_id"]: row for row in votes.lacking_rows(connection, project.id)}
+    further = np.setdiff1d(np.array(list(asked), dtype=np.int64), queued)
+    order = mix_in_further(order, further, generator)
     if not order:
         return False
-    hidden = set(questions.tolist())
     queue.extend(
         connection,
         project.id,
-        [(item_id, "holdout" if item_id in hidden else "random") for item_id in order],
+        [
+            (
+                item_id,
+                asked[item_id]["origin"]
+                if item_id in asked
+                else "holdout"
+                if item_id in hidden
+                else "random",
+            )
+            for item_id in order
+        ],
         "random",
     )
     return True
@@ -58,10 +72,16 @@ def why_nothing(connection: Connection, project: Project, now: float) -> str:
     left = len(items.unlabeled(connection, project.id)) + len(
         items.unanswered_holdout(connection, project.id)
     )
+    others = len(votes.lacking_rows(connection, project.id))
+    if left == 0 and others > 0:
+        return (
+            f"Thank you: nothing is left for you. {others} "
+            f"{'image waits' if others == 1 else 'images wait'} for the answer of somebody else."
+        )
     if left == 0:
         return "Every image has an answer."
     held = queue.holders(connection, project.id, now)
-    if held:
+    if held and left > 0:
         who = ", ".join(
             f"{name} holds {n} until {datetime.fromtimestamp(until):%H:%M}"
             for name, n, until in held

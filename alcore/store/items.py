@@ -83,6 +83,16 @@ def ids(connection: Connection, project_id: int) -> np.ndarray:
     return np.fromiter(rows, np.int64)
 
 
+def pool_rows(connection: Connection, project_id: int) -> np.ndarray:
+    """Read the positions of all pool items, labeled or not; (P,) int64, ascending."""
+    rows = connection.execute(
+        select(item.c.position)
+        .where(item.c.project_id == project_id, item.c.split == "pool")
+        .order_by(item.c.position)
+    ).scalars()
+    return np.fromiter(rows, np.int64)
+
+
 def move_to_holdout(connection: Connection, item_ids: Sequence[int]) -> None:
     if len(item_ids):
         connection.execute(

@@ -19,11 +19,14 @@ from alcore.store.tables import job
 
 ATTEMPTS = 3
 """A job whose process died this often has failed."""
+STOPPED = "stopped by request"
 STARTING = "starting"
 """Phase of a job that was taken and whose process has not said anything yet."""
 _RECENT = 10
 """Among so many newest jobs of a kind are the running and the waiting one."""
-_URGENCY = case({"import": 0, "train": 1, "baseline": 2, "pretrain": 3}, value=job.c.kind)
+_URGENCY = case(
+    {"import": 0, "train": 1, "review": 2, "baseline": 3, "pretrain": 4}, value=job.c.kind
+)
 
 
 def request(
@@ -125,12 +128,12 @@ def beat(
         update(job)
         .where(job.c.id == job_id, job.c.attempt == attempt, job.c.state == "running")
         .values(heartbeat_at=now, phase=phase, progress=progress)
-        .returning(job.c.cancel_requested)
-    ).scalar_one_or_none()
+        .returning(job.c.cancel_requested, job.c.error)
+    ).one_or_none()
     if wanted is None:
         raise JobCancelled(f"job {job_id} was taken over: attempt {attempt} is not current")
-    if wanted:
-        raise JobCancelled("stopped by request")
+    if wanted.cancel_requested:
+        raise JobCancelled(wanted.error or STOPPED)
 
 
 def note(connection: Connection, job_id: int, args: Mapping[str, Any]) -> None:
@@ -188,7 +191,7 @@ def put_back(
     if row is None:
         return
     if row.cancel_requested:
-        fail(connection, job_id, attempt, now, "stopped by request", cancelled=True)
+        fail(connection, job_id, attempt, now, row.error or STOPPED, cancelled=True)
     elif row.failures + count >= ATTEMPTS:
         fail(connection, job_id, attempt, now, f"{reason}; given up after {ATTEMPTS} attempts")
     else:
@@ -222,17 +225,19 @@ def silent(connection: Connection, before: float) -> list[Job]:
     return [_record(row) for row in rows]
 
 
-def cancel(connection: Connection, project_id: int, kind: JobKind, now: float) -> None:
-    """Ask the running job to stop, and drop the waiting one."""
+def cancel(
+    connection: Connection, project_id: int, kind: JobKind, now: float, reason: str = STOPPED
+) -> None:
+    """Ask the running job to stop, and drop the waiting one; both end with the reason."""
     connection.execute(
         update(job)
         .where(job.c.project_id == project_id, job.c.kind == kind, job.c.state == "running")
-        .values(cancel_requested=True)
+        .values(cancel_requested=True, error=reason)
     )
     connection.execute(
         update(job)
         .where(job.c.project_id == project_id, job.c.kind == kind, job.c.state == "waiting")
-        .values(state="cancelled", finished_at=now, error="stopped by request")
+        .values(state="cancelled", finished_at=now, error=reason)
     )
 
 

@@ -136,6 +136,17 @@ def current(connection: Connection, item_id: int) -> tuple[int, int] | None:
     return row and (row.class_id, row.annotator_id)
 
 
+def counting(connection: Connection, project_id: int) -> dict[int, int]:
+    """Read the class id that counts, by item id."""
+    return dict(
+        connection.execute(
+            select(answer.c.item_id, answer.c.class_id).where(
+                answer.c.project_id == project_id, answer.c.class_id.is_not(None)
+            )
+        ).all()
+    )
+
+
 def history(
     connection: Connection, project_id: int, annotator_id: int, n: int
 ) -> list[tuple[LabelEvent, str]]:
@@ -160,7 +171,7 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
 
     Their last answer that was not undone; an unsure one is none. An answer to a question that a
     ranking asked again is a second look and has a column of its own, so that a person who is
-    alone can confirm a label.
+    alone can confirm a label. An owner's last word is no vote.
     """
     second = (label_event.c.origin == "relabel") & label_event.c.round_id.is_not(None)
     rows = connection.execute(
@@ -172,6 +183,7 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
         .where(
             label_event.c.project_id == project_id,
             label_event.c.kind.in_(("label", "import", "unsure")),
+            label_event.c.origin != "adjudicated",
             _not_undone,
         )
         .order_by(label_event.c.id)
@@ -276,6 +288,11 @@ def current_labels(connection: Connection, project_id: int) -> list[tuple[Label,
                 row.seconds,
                 row.origin,
                 row.number,
+                suggestion_shown=row.suggestion_shown,
+                suggestion=None
+                if row.suggested_class is None
+                else Suggestion(row.suggested_class, row.suggested_by),
+                note=row.note,
             ),
             row.file,
         )

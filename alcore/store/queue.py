@@ -13,8 +13,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text, update
 
 from alcore.records import Lease, Origin
-from alcore.store import projects
-from alcore.store.tables import annotator, answer, comment, item, lease, queue_item, round_
+from alcore.store import projects, votes
+from alcore.store.tables import (
+    annotator,
+    answer,
+    comment,
+    gold,
+    item,
+    lease,
+    queue_item,
+    round_,
+    vote,
+)
 
 SKIP_PAUSE = 10
 """Answers that a person gives before an image that they skipped comes back."""
@@ -27,11 +37,26 @@ _CLAIM = text(
                        round_id)
     SELECT q.item_id, q.project_id, :annotator, :client, lower(hex(randomblob(16))), :expires,
            q.origin, :round
-    FROM queue_item q
+    FROM queue_item q JOIN item i ON i.id = q.item_id
     WHERE q.project_id = :project AND q.ranking = :ranking
-      AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now)
-      AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id
-                      AND (q.origin <> 'relabel' OR a.event_id > :known))
+      AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now
+                      AND (i.answers = 1 OR q.origin = 'relabel'
+                           OR l.annotator_id = :annotator))
+      AND CASE
+        WHEN q.origin = 'relabel' THEN
+          NOT EXISTS (SELECT 1 FROM vote v WHERE v.item_id = q.item_id AND v.event_id > :known)
+          AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id AND a.final)
+        WHEN i.answers = 1 THEN
+          NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id)
+        ELSE
+          NOT EXISTS (SELECT 1 FROM vote v WHERE v.item_id = q.item_id
+                      AND v.annotator_id = :annotator)
+          AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id AND a.final)
+          AND (SELECT count(*) FROM vote v WHERE v.item_id = q.item_id)
+            + (SELECT count(*) FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now
+               AND NOT EXISTS (SELECT 1 FROM vote v WHERE v.item_id = q.item_id
+                               AND v.annotator_id = l.annotator_id)) < i.answers
+        END
       AND (SELECT count(*) FROM label_event s WHERE s.item_id = q.item_id AND s.kind = 'skip'
            AND s.annotator_id = :annotator
            AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = s.id)) < :skips
@@ -40,12 +65,20 @@ _CLAIM = text(
                      AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = s.id)),
              q.rank
     LIMIT :n
-    ON CONFLICT (item_id) DO UPDATE SET
-        annotator_id = excluded.annotator_id, client = excluded.client, token = excluded.token,
-        expires_at = excluded.expires_at, origin = excluded.origin, round_id = excluded.round_id
+    ON CONFLICT (item_id, annotator_id) DO UPDATE SET
+        client = excluded.client, token = excluded.token, expires_at = excluded.expires_at,
+        origin = excluded.origin, round_id = excluded.round_id
     RETURNING token
     """
 )
+_FORGET = text(
+    """
+    DELETE FROM lease WHERE project_id = :project AND expires_at <= :now AND item_id IN
+      (SELECT item_id FROM lease WHERE project_id = :project AND client = :client
+       AND expires_at > :now)
+    """
+)
+"""The end of leases that ran out, on images that this client has by now."""
 _comments = (
     select(func.count())
     .where(comment.c.item_id == lease.c.item_id)
@@ -106,7 +139,8 @@ def extend(
 ) -> None:
     """Append items that are not queued yet, and drop those that are answered.
 
-    Those that are asked again stay: their old answers do not tell whether they are open.
+    Those that others shall answer too stay, and those that are asked again: their old answers do
+    not tell whether they are open.
     """
     number, _ = projects.ranking(connection, project_id)
     first = connection.execute(
@@ -120,6 +154,7 @@ def extend(
             queue_item.c.ranking == number,
             queue_item.c.origin != "relabel",
             queue_item.c.item_id.in_(select(answer.c.item_id)),
+            queue_item.c.item_id.not_in(select(votes.lacking(project_id).c.item_id)),
         )
     )
     connection.execute(
@@ -150,8 +185,9 @@ def claim(
     """Lease up to n items to one browser tab, in the order of the queue.
 
     Skips items that anybody holds, that are answered, or that this annotator skipped twice. An
-    item that is asked again counts as answered from its first answer that the ranking's model
-    did not know.
+    item that several people shall answer goes to as many at once as answers are lacking, and
+    never again to who answered it. An item that is asked again counts as answered from its first
+    answer that the ranking's model did not know.
     """
     ranking, ranked_by = projects.ranking(connection, project_id)
     who = {"project": project_id, "annotator": annotator_id}
@@ -171,7 +207,10 @@ def claim(
             "n": n,
         },
     ).scalars()
-    return by_token(connection, project_id, list(tokens))
+    found = by_token(connection, project_id, list(tokens))
+    if found:
+        connection.execute(_FORGET, {"project": project_id, "client": client, "now": now})
+    return found
 
 
 def claim_item(
@@ -186,12 +225,17 @@ def claim_item(
     token: str | None = None,
     round_id: int | None = None,
 ) -> Lease | None:
-    """Lease one given item, or return None while somebody else holds it or the token is used."""
+    """Lease one given item, or return None while it is taken or the token is used.
+
+    It is taken while another tab of the same person holds it, or others do and no further answer
+    is lacking.
+    """
     token = token or secrets.token_hex(16)
     in_the_way = connection.execute(
         select(lease.c.item_id).where(
             or_(
                 (lease.c.item_id == item_id)
+                & (lease.c.annotator_id == annotator_id)
                 & (lease.c.expires_at > now)
                 & (lease.c.client != client),
                 (lease.c.item_id != item_id) & (lease.c.token == token),
@@ -200,7 +244,15 @@ def claim_item(
     ).first()
     if in_the_way is not None:
         return None
-    connection.execute(delete(lease).where(lease.c.item_id == item_id))
+    held, lacking = room(connection, item_id, annotator_id, now)
+    if held and not lacking:
+        return None
+    connection.execute(
+        delete(lease).where(
+            lease.c.item_id == item_id,
+            or_(lease.c.annotator_id == annotator_id, lease.c.expires_at <= now),
+        )
+    )
     connection.execute(
         insert(lease).values(
             item_id=item_id,
@@ -227,12 +279,43 @@ def by_token(connection: Connection, project_id: int, tokens: Sequence[str]) -> 
     return [_record(row) for row in rows]
 
 
-def of_item(connection: Connection, item_id: int) -> tuple[Lease, int, str] | None:
-    """Read the lease on an item with its annotator's id and its client, expired or not."""
+def room(connection: Connection, item_id: int, annotator_id: int, now: float) -> tuple[int, bool]:
+    """Tell how many others hold an item, and whether an answer by this person is lacking.
+
+    Answers and leases of this person do not count. An item that is gold lacks everybody's.
+    """
+    voters = set(
+        connection.execute(
+            select(vote.c.annotator_id).where(
+                vote.c.item_id == item_id, vote.c.annotator_id != annotator_id
+            )
+        ).scalars()
+    )
+    holding = set(
+        connection.execute(
+            select(lease.c.annotator_id).where(
+                lease.c.item_id == item_id,
+                lease.c.annotator_id != annotator_id,
+                lease.c.expires_at > now,
+            )
+        ).scalars()
+    )
     row = connection.execute(
-        _leases(lease.c.item_id == item_id, 0).add_columns(lease.c.annotator_id, lease.c.client)
+        select(item.c.answers, answer.c.final, gold.c.item_id.label("gold"))
+        .outerjoin(answer, answer.c.item_id == item.c.id)
+        .outerjoin(gold, gold.c.item_id == item.c.id)
+        .where(item.c.id == item_id)
+    ).one()
+    lacking = not row.final and len(voters | holding) < row.answers
+    return len(holding), lacking or row.gold is not None
+
+
+def of_person(connection: Connection, item_id: int, annotator_id: int) -> Lease | None:
+    """Read somebody's lease on an item, expired or not."""
+    row = connection.execute(
+        _leases((lease.c.item_id == item_id) & (lease.c.annotator_id == annotator_id), 0)
     ).one_or_none()
-    return row and (_record(row), row.annotator_id, row.client)
+    return row and _record(row)
 
 
 def renew(
@@ -256,9 +339,24 @@ def release(connection: Connection, client: str, tokens: Sequence[str]) -> None:
         connection.execute(delete(lease).where(lease.c.token.in_(tokens), lease.c.client == client))
 
 
-def drop(connection: Connection, item_id: int) -> None:
-    """Remove the lease on an item that was answered."""
-    connection.execute(delete(lease).where(lease.c.item_id == item_id))
+def drop(connection: Connection, item_id: int, annotator_id: int, now: float) -> None:
+    """Remove the lease on an item that somebody answered, and those that ran out."""
+    connection.execute(
+        delete(lease).where(
+            lease.c.item_id == item_id,
+            or_(lease.c.annotator_id == annotator_id, lease.c.expires_at <= now),
+        )
+    )
+
+
+def free(connection: Connection, project_id: int, annotator_id: int) -> int:
+    """Take back all that somebody holds in a project; return how many images."""
+    gone = connection.execute(
+        delete(lease)
+        .where(lease.c.project_id == project_id, lease.c.annotator_id == annotator_id)
+        .returning(lease.c.token)
+    )
+    return len(gone.all())
 
 
 def holders(connection: Connection, project_id: int, now: float) -> list[tuple[str, int, float]]:
@@ -294,7 +392,10 @@ def asked_again(connection: Connection, project_id: int, item_id: int) -> bool:
             queue_item.c.ranking == number,
             queue_item.c.item_id == item_id,
             queue_item.c.origin == "relabel",
-            answer.c.event_id <= _known(connection, ranked_by),
+            ~answer.c.final,
+            ~select(vote.c.item_id)
+            .where(vote.c.item_id == item_id, vote.c.event_id > _known(connection, ranked_by))
+            .exists(),
         )
     ).first()
     return row is not None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -26,12 +27,18 @@ def score(
     return np.where(known, -distances, below)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the class and the size of the change."""
-    name = context.class_names[int(signals.probabilities[row].argmax())]
-    if np.isnan(signals.flip_distance[row]):
-        return f"no tiny change was found that makes it other than {name}"
-    return f"a change of size {-score:.3f} makes it other than {name} to the model"
+    ((guesses,), _) = wording.likeliest(signals.probabilities[rows], 1)
+    names = [context.class_names[guess] for guess in guesses]
+    return [
+        f"no tiny change was found that makes it other than {name}"
+        if unknown
+        else f"a change of size {-score:.3f} makes it other than {name} to the model"
+        for name, score, unknown in zip(
+            names, scores.tolist(), np.isnan(signals.flip_distance[rows]).tolist(), strict=True
+        )
+    ]
 
 
 ADVERSARIAL = scored(
@@ -40,5 +47,5 @@ ADVERSARIAL = scored(
     paper="Ducoffe & Precioso 2018 (DFAL); Moosavi-Dezfooli et al. 2016 (DeepFool)",
     needs=frozenset({"probabilities", "flip_distance"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -36,8 +36,8 @@ def select(
     first = int(acquisition.top_k(sizes[0] * sizes[1], 1, rng)[0])
     rows, squares = acquisition.d2_sampling(factors, k, rng, first=first)
     reasons = [
-        f"{margin.reason(signals, int(row), 0.0, context)}; unlike the batch before it"
-        for row in rows
+        f"{reason}; unlike the batch before it"
+        for reason in margin.reasons(signals, rows, squares, context)
     ]
     return selection(candidates, rows, np.sqrt(squares), reasons)
 

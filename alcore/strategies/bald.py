@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.strategies import opinions
+from alcore.strategies import opinions, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -18,10 +18,13 @@ def score(
     return opinions.disagreement(signals.dropout)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the likeliest classes and by how much the passes differ."""
-    likely = opinions.likeliest(signals.dropout[row], context.class_names)
-    return f"{likely}? dropout passes disagree by {score:.2f} nats"
+    likely = wording.two_named(opinions.consensus(signals.dropout[rows]), context.class_names)
+    return [
+        f"{classes}? dropout passes disagree by {score:.2f} nats"
+        for classes, score in zip(likely, scores.tolist(), strict=True)
+    ]
 
 
 BALD = scored(
@@ -30,5 +33,5 @@ BALD = scored(
     paper="Houlsby et al. 2011; Gal, Islam & Ghahramani 2017",
     needs=frozenset({"dropout"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -39,9 +39,10 @@ def select(
     turns = np.lexsort((np.arange(len(order)), level))[:k]
     rows = order[turns]
     reasons = [
-        f"{of.reason(signals, int(row), float(scores[row]), context)}; "
-        f"{context.class_names[guess]} has {counts[guess]} labels"
-        for row, guess in zip(rows, guesses[turns], strict=True)
+        f"{reason}; {context.class_names[guess]} has {counts[guess]} labels"
+        for reason, guess in zip(
+            of.reasons(signals, rows, scores[rows], context), guesses[turns].tolist(), strict=True
+        )
     ]
     return selection(candidates, rows, scores[rows], reasons)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -19,11 +20,14 @@ def score(
     return 1 - shares[signals.probabilities.argmax(axis=1)]
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the class and how many labels it has."""
-    guess = int(signals.probabilities[row].argmax())
-    count, total = context.labels_per_class[guess], len(context.labels)
-    return f"looks like {context.class_names[guess]}: {count} of {total} labels so far"
+    counts, total = context.labels_per_class.tolist(), len(context.labels)
+    ((guesses,), _) = wording.likeliest(signals.probabilities[rows], 1)
+    return [
+        f"looks like {context.class_names[guess]}: {counts[guess]} of {total} labels so far"
+        for guess in guesses
+    ]
 
 
 CLASS_RARE = scored(
@@ -32,5 +36,5 @@ CLASS_RARE = scored(
     paper="Munro 2021 (stratified by predicted class)",
     needs=frozenset({"probabilities"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

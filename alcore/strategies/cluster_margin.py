@@ -43,8 +43,10 @@ def select(
     order = np.lexsort((rng.permutation(clusters)[of], sizes[of], turn))[:k]
     rows = shortlist[order]
     reasons = [
-        f"{margin.reason(signals, int(row), 0.0, context)}; group of {size}"
-        for row, size in zip(rows, sizes[of[order]], strict=True)
+        f"{reason}; group of {size}"
+        for reason, size in zip(
+            margin.reasons(signals, rows, scores[rows], context), sizes[of[order]], strict=True
+        )
     ]
     return selection(candidates, rows, scores[rows], reasons)
 

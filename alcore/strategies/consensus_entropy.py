@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
-from alcore.strategies import opinions
+from alcore.strategies import opinions, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -19,17 +19,20 @@ def score(
     return acquisition.entropy(opinions.consensus(signals.committee))
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the likeliest classes and how undecided the committee is."""
-    likely = opinions.likeliest(signals.committee[row], context.class_names)
-    return f"{likely}? the committee as a whole is undecided: entropy {score:.2f}"
+    likely = wording.two_named(opinions.consensus(signals.committee[rows]), context.class_names)
+    return [
+        f"{classes}? the committee as a whole is undecided: entropy {score:.2f}"
+        for classes, score in zip(likely, scores.tolist(), strict=True)
+    ]
 
 
 CONSENSUS_ENTROPY = scored(
     name="consensus entropy",
-    sentence="Images of whose class a committee of small models, taken together, is unsure.",
+    sentence="Images of whose class a committee of five heads, taken together, is unsure.",
     paper="Settles 2009 (soft vote entropy)",
     needs=frozenset({"committee"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

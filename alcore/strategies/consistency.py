@@ -19,12 +19,16 @@ def score(
     return sum(np.square(view - mean).sum(axis=1) for view in views) / len(views)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the classes that views were predicted as."""
-    views = np.concatenate([signals.probabilities[row][None], signals.augmented[row]])
-    seen = dict.fromkeys(context.class_names[i] for i in views.argmax(axis=1))
-    said = " or ".join(list(seen)[:3]) if len(seen) > 1 else f"{next(iter(seen))}, not always sure"
-    return f"moved or relit it is {said} (variance {score:.2f})"
+    plain = signals.probabilities[rows].argmax(axis=1)[:, None]
+    views = np.concatenate([plain, signals.augmented[rows].argmax(axis=2)], axis=1).tolist()
+    found = []
+    for guesses, score in zip(views, scores.tolist(), strict=True):
+        seen = [context.class_names[guess] for guess in dict.fromkeys(guesses)]
+        said = " or ".join(seen[:3]) if len(seen) > 1 else f"{seen[0]}, not always sure"
+        found.append(f"moved or relit it is {said} (variance {score:.2f})")
+    return found
 
 
 CONSISTENCY = scored(
@@ -33,5 +37,5 @@ CONSISTENCY = scored(
     paper="Gao et al. 2020 (consistency-based semi-supervised active learning)",
     needs=frozenset({"probabilities", "augmented"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -163,8 +163,10 @@ ended; a strategy for which that cannot hold says `prefix=False`.
 """
 Score = Callable[[Signals, np.random.Generator, Mapping[str, Any], Context], np.ndarray]
 """(signals, rng, options, context) -> (P,) scores, larger = label sooner; never NaN."""
-Reason = Callable[[Signals, int, float, Context], str]
-"""(signals, row, score, context) -> why this candidate, in under 80 characters."""
+Reasons = Callable[[Signals, np.ndarray, np.ndarray, Context], list[str]]
+"""(signals, rows (k,), their scores (k,), context) -> why these candidates, each in under 80
+characters; all at once, since a sentence each, written one by one, takes longer than the choice.
+"""
 Cost = Callable[[int, int, int, int], float]
 """(P, L, C, k) -> about how many seconds a selection takes on two cores, signals not counted."""
 
@@ -192,7 +194,7 @@ class Strategy:
     the batch alone and fills the rest of the queue by its own rule."""
     score: Score | None = None
     """Its score, where it is no more than the top of one: combinators build on it."""
-    reason: Reason | None = None
+    reasons: Reasons | None = None
     """Comes with `score`."""
     cost: Cost = one_pass
     asks_again: bool = False
@@ -232,7 +234,7 @@ def scored(
     paper: str,
     needs: frozenset[Need],
     score: Score,
-    reason: Reason,
+    reasons: Reasons,
     options: tuple[Option, ...] = (),
     cost: Cost = one_pass,
 ) -> Strategy:
@@ -249,9 +251,9 @@ def scored(
         check_count(k, candidates)
         scores = score(signals, rng, options, context)
         rows = acquisition.top_k(scores, k, rng)
-        reasons = [reason(signals, int(row), float(scores[row]), context) for row in rows]
-        return selection(candidates, rows, scores[rows], reasons)
+        chosen = np.asarray(scores[rows], np.float64)
+        return selection(candidates, rows, chosen, reasons(signals, rows, chosen, context))
 
     return Strategy(
-        name, sentence, paper, needs, select, options, score=score, reason=reason, cost=cost
+        name, sentence, paper, needs, select, options, score=score, reasons=reasons, cost=cost
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.strategies import opinions
+from alcore.strategies import opinions, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -19,12 +19,14 @@ def score(
     return 1 - counts.max(axis=1, initial=0) / signals.history.shape[1]
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Count the predictions."""
-    counts = opinions.votes(signals.history[row][None])[0]
-    best, steps = int(counts.argmax()), len(signals.history[row])
-    name = context.class_names[best]
-    return f"while learning, the model said {name} only {counts[best]} of {steps} times"
+    steps = signals.history.shape[1]
+    ((best,), (counts,)) = wording.likeliest(opinions.votes(signals.history[rows]), 1)
+    return [
+        f"while learning, the model said {context.class_names[guess]} only {count} of {steps} times"
+        for guess, count in zip(best, counts, strict=True)
+    ]
 
 
 DISPERSION = scored(
@@ -33,5 +35,5 @@ DISPERSION = scored(
     paper="Zhang et al. 2021 (When Deep Learners Change Their Mind)",
     needs=frozenset({"history"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

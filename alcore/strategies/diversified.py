@@ -42,8 +42,8 @@ def select(
         places, _ = acquisition.d2_sampling((points,), k, rng, nearest)
     rows = shortlist[places]
     reasons = [
-        f"{of.reason(signals, int(row), float(scores[row]), context)}; unlike the others"
-        for row in rows
+        f"{reason}; unlike the others"
+        for reason in of.reasons(signals, rows, scores[rows], context)
     ]
     return selection(candidates, rows, scores[rows], reasons)
 

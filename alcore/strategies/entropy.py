@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -20,11 +20,14 @@ def score(
     return acquisition.entropy(signals.probabilities)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the three most likely classes and how far from certain the model is."""
-    p, names = signals.probabilities[row].tolist(), context.class_names
-    best = " or ".join(names[i] for i in heapq.nlargest(3, range(len(p)), key=p.__getitem__))
-    return f"{best}? entropy {score:.2f} of {math.log(len(p)):.2f}"
+    names, most = context.class_names, math.log(signals.probabilities.shape[1])
+    best, _ = wording.likeliest(signals.probabilities[rows], 3)
+    return [
+        f"{' or '.join([names[guess] for guess in guesses])}? entropy {score:.2f} of {most:.2f}"
+        for *guesses, score in zip(*best, scores.tolist(), strict=True)
+    ]
 
 
 ENTROPY = scored(
@@ -33,5 +36,5 @@ ENTROPY = scored(
     paper="Shannon 1948; Settles 2009",
     needs=frozenset({"probabilities"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -21,9 +21,11 @@ def score(
     return unlabeled_chances(_learning(signals.history), _learning(signals.labeled_history), rng)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Say how sure the trees are."""
-    return f"learned unlike labeled images, say {score:.0%} of the trees"
+    return [
+        f"learned unlike labeled images, say {score:.0%} of the trees" for score in scores.tolist()
+    ]
 
 
 def unlabeled_chances(
@@ -79,6 +81,6 @@ HISTORY_FOREST = scored(
     paper="training history and a random forest; cf. Gissin & Shalev-Shwartz 2019",
     needs=frozenset({"history"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
     cost=cost,
 )

@@ -29,9 +29,12 @@ def score(
     return unlabeled_chances(pool[:, kept], labeled[:, kept], rng)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Say how sure the trees are."""
-    return f"inner layers saw it unlike labeled images, say {score:.0%} of the trees"
+    return [
+        f"inner layers saw it unlike labeled images, say {score:.0%} of the trees"
+        for score in scores.tolist()
+    ]
 
 
 def _developing(history: np.ndarray) -> np.ndarray:
@@ -51,6 +54,6 @@ INNER_HISTORY_FOREST = scored(
     paper="history of inner layers and a random forest; cf. Gissin & Shalev-Shwartz 2019",
     needs=frozenset({"inner_history"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
     cost=_cost,
 )

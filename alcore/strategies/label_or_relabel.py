@@ -6,60 +6,15 @@ P candidates, L labeled items, C classes, J annotators.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from alcore import acquisition
+from alcore.consensus import Trust, trust
 from alcore.records import Selection
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, Strategy, check_count
-
-ENOUGH = 20
-"""Items with two opinions from which on annotators are compared with each other."""
-_LEAST = 1e-4
-"""The smallest weight, and the smallest error that others are compared with."""
-
-
-@dataclass(frozen=True)
-class Trust:
-    """What an opinion weighs."""
-
-    model: float
-    annotators: np.ndarray
-    """(J,) float64."""
-    agreement: float | None
-    """How often a label agrees with the one in force; None until it can be told."""
-
-
-def trust(votes: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> Trust:
-    """Weigh the model and the annotators by items with two opinions; all 1 while there are few.
-
-    votes (L, J), labels and predicted (L,), all int64 classes; -1 for no vote. A weight is
-    1 − error / error of always naming the most frequent class: for an annotator against the
-    others' votes, for the model against the labels in force, times the root of the votes per
-    item. Goh, Tkachenko & Mueller 2022 (CROWDLAB).
-    """
-    given = votes >= 0
-    twice = given.sum(axis=1) > 1
-    if twice.sum() < ENOUGH:
-        return Trust(1.0, np.ones(votes.shape[1]), None)
-    shown, there, truth = votes[twice], given[twice], labels[twice]
-    usual = max(_LEAST, 1 - np.bincount(truth).max() / len(truth))
-    met = np.zeros(votes.shape[1])
-    same = np.zeros(votes.shape[1])
-    for j in range(votes.shape[1]):
-        rows = there[:, j]
-        others = there[rows].sum(axis=1) - 1
-        met[j] = others.sum()
-        same[j] = (shown[rows] == shown[rows, j, None]).sum() - rows.sum()
-    errors = 1 - same[met > 0] / met[met > 0]
-    annotators = np.full(votes.shape[1], np.nan)
-    annotators[met > 0] = np.maximum(_LEAST, 1 - errors / usual)
-    annotators[met == 0] = annotators[met > 0].mean()
-    model = max(_LEAST, 1 - np.mean(predicted[twice] != truth) / usual)
-    agreeing = ((shown == truth[:, None]) & there).sum(axis=1) / there.sum(axis=1)
-    return Trust(model * np.sqrt(given.sum(axis=1).mean()), annotators, float(agreeing.mean()))
 
 
 def unlabeled_quality(probabilities: np.ndarray, weights: Trust) -> np.ndarray:
@@ -99,7 +54,7 @@ def select(
 ) -> Selection:
     """Pick k of candidates and labeled items; score = 1 − quality, ties by rng.
 
-    A label in force is the consensus: the last answer. Without votes, each label is the vote of
+    A label in force is the consensus. Without votes, each label is the vote of
     one annotator. A label is not doubted where it is the only one of its class: no model could
     have learned it elsewhere. Goh & Mueller 2023 (ActiveLab), without its temperature scaling.
     """
@@ -114,28 +69,33 @@ def select(
     ids = np.concatenate([candidates, signals.labeled_ids[doubted]]).astype(np.int64)
     rows = acquisition.top_k(scores, k, rng)
     again = rows >= len(candidates)
-    reasons = []
-    for row in rows.tolist():
-        if row < len(candidates):
-            reasons.append(_new(signals.crossfit[row], context))
-        else:
-            place = doubted[row - len(candidates)]
-            reasons.append(_again(asked[place], int(labels[place]), context))
+    places = doubted[rows[again] - len(candidates)]
+    new_ones = iter(_new(signals.crossfit[rows[~again]], context))
+    doubts = iter(_again(asked[places], labels[places], context))
+    reasons = [next(doubts if known else new_ones) for known in again.tolist()]
     origins = tuple("relabel" if known else "query" for known in again)
     return Selection(ids[rows], scores[rows].astype(np.float64), tuple(reasons), origins)
 
 
-def _new(probabilities: np.ndarray, context: Context) -> str:
-    guess = int(probabilities.argmax())
-    return f"new, perhaps {context.class_names[guess][:40]} ({probabilities[guess]:.2f})"
+def _new(probabilities: np.ndarray, context: Context) -> list[str]:
+    """Say what each new image (n, C) may be."""
+    ((guesses,), (sure,)) = wording.likeliest(probabilities, 1)
+    return [
+        f"new, perhaps {context.class_names[guess][:40]} ({p:.2f})"
+        for guess, p in zip(guesses, sure, strict=True)
+    ]
 
 
-def _again(probabilities: np.ndarray, label: int, context: Context) -> str:
-    guess = int(probabilities.argmax())
-    names = [context.class_names[i][:20] for i in (label, guess)]
-    if guess == label:
-        return f"labeled {names[0]}, and the model is not sure ({probabilities[guess]:.2f})"
-    return f"labeled {names[0]}, but the model says {names[1]} ({probabilities[guess]:.2f})"
+def _again(probabilities: np.ndarray, labels: np.ndarray, context: Context) -> list[str]:
+    """Say why each label (n,) is in doubt, by what the model says (n, C)."""
+    ((guesses,), (sure,)) = wording.likeliest(probabilities, 1)
+    names = [name[:20] for name in context.class_names]
+    return [
+        f"labeled {names[label]}, and the model is not sure ({p:.2f})"
+        if guess == label
+        else f"labeled {names[label]}, but the model says {names[guess]} ({p:.2f})"
+        for guess, p, label in zip(guesses, sure, labels.tolist(), strict=True)
+    ]
 
 
 LABEL_OR_RELABEL = Strategy(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -17,10 +18,12 @@ def score(
     return signals.predicted_loss
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
-    """Say where it stands among the others."""
-    share = float(np.mean(signals.predicted_loss >= score))
-    return f"among the {share:.1%} of images on which the model expects to err most"
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
+    """Say where each stands among the others."""
+    return [
+        f"among the {share:.1%} of images on which the model expects to err most"
+        for share in wording.shares_above(signals.predicted_loss, scores)
+    ]
 
 
 LEARNING_LOSS = scored(
@@ -29,5 +32,5 @@ LEARNING_LOSS = scored(
     paper="Yoo & Kweon 2019 (Learning Loss)",
     needs=frozenset({"predicted_loss"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

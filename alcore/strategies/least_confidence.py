@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -18,11 +19,14 @@ def score(
     return acquisition.least_confidence(signals.probabilities)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the best guess and how sure it is."""
-    p = signals.probabilities[row].tolist()  # lists are quicker than arrays for so few numbers
-    best = max(p)
-    return f"best guess {context.class_names[p.index(best)]}, only {best:.0%} sure"
+    ((guesses,), (sure,)) = wording.likeliest(signals.probabilities[rows], 1)
+    names = context.class_names
+    return [
+        f"best guess {names[guess]}, only {p:.0%} sure"
+        for guess, p in zip(guesses, sure, strict=True)
+    ]
 
 
 LEAST_CONFIDENCE = scored(
@@ -31,5 +35,5 @@ LEAST_CONFIDENCE = scored(
     paper="Lewis & Gale 1994",
     needs=frozenset({"probabilities"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
-from alcore.strategies import opinions
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -19,11 +19,14 @@ def score(
     return acquisition.margin(signals.probabilities)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the two classes and the gap between them."""
-    p, names = signals.probabilities[row], context.class_names
-    first, second = opinions.two_likeliest(p)
-    return f"margin {p[first] - p[second]:.2f} between {names[first]} and {names[second]}"
+    best, values = wording.likeliest(signals.probabilities[rows], 2)
+    names = context.class_names
+    return [
+        f"margin {p - q:.2f} between {names[first]} and {names[second]}"
+        for first, second, p, q in zip(*best, *values, strict=True)
+    ]
 
 
 MARGIN = scored(
@@ -32,5 +35,5 @@ MARGIN = scored(
     paper="Scheffer et al. 2001 (breaking ties)",
     needs=frozenset({"probabilities"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.strategies import opinions
+from alcore.strategies import opinions, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -18,17 +18,20 @@ def score(
     return opinions.disagreement(signals.committee)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the likeliest classes and by how much the members differ."""
-    likely = opinions.likeliest(signals.committee[row], context.class_names)
-    return f"{likely}? committee members differ by {score:.2f} nats"
+    likely = wording.two_named(opinions.consensus(signals.committee[rows]), context.class_names)
+    return [
+        f"{classes}? committee members differ by {score:.2f} nats"
+        for classes, score in zip(likely, scores.tolist(), strict=True)
+    ]
 
 
 MEAN_KL = scored(
     name="mean KL",
-    sentence="Images on which members of a committee of small models differ most from its mean.",
+    sentence="Images on which members of a committee of five heads differ most from its mean.",
     paper="McCallum & Nigam 1998 (KL divergence to the mean)",
     needs=frozenset({"committee"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -53,7 +53,7 @@ def select(
             break
     rows = np.array((taken + passed)[:k], np.int64)
     alone = min(k, len(taken))
-    reasons = [of.reason(signals, int(row), float(scores[row]), context) for row in rows]
+    reasons = of.reasons(signals, rows, scores[rows], context)
     reasons[alone:] = [f"{reason}; like one before it" for reason in reasons[alone:]]
     return selection(candidates, rows, scores[rows], reasons)
 

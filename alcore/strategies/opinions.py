@@ -6,8 +6,6 @@ in nats. Opinions are gone through one by one, so that no second table of their 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from alcore import acquisition
@@ -33,20 +31,3 @@ def votes(opinions: np.ndarray) -> np.ndarray:
     for k in range(count):
         found[np.arange(items), opinions[:, k].argmax(axis=1)] += 1
     return found
-
-
-def two_likeliest(p: np.ndarray) -> tuple[int, int]:
-    """Return the positions of the largest and the second largest of p (C ≥ 2,).
-
-    A thousand reasons are asked for at once, and a list is quicker than sorting an array.
-    """
-    values = p.tolist()
-    first = values.index(max(values))
-    values[first] = -1.0
-    return first, values.index(max(values))
-
-
-def likeliest(opinions: np.ndarray, names: Sequence[str]) -> str:
-    """Return "cat or deer" for the two likeliest classes of the opinions (K, C) on one image."""
-    second, first = np.argsort(opinions.mean(axis=0, dtype=np.float32))[-2:]
-    return f"{names[first]} or {names[second]}"

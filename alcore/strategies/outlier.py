@@ -24,11 +24,14 @@ def score(
     return 1 - ranks / (2 * holdout.size)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Say how low the ranks are."""
     if len(signals.holdout_logits) == 0:
-        return "random: there is no holdout to compare with"
-    return f"unlike what the model knows: mean rank {1 - score:.2f} among holdout images"
+        return ["random: there is no holdout to compare with"] * len(rows)
+    return [
+        f"unlike what the model knows: mean rank {1 - score:.2f} among holdout images"
+        for score in scores.tolist()
+    ]
 
 
 OUTLIER = scored(
@@ -37,5 +40,5 @@ OUTLIER = scored(
     paper="Munro 2021 (model-based outliers)",
     needs=frozenset({"logits", "holdout_logits"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -13,6 +13,8 @@ from alcore.strategies.contract import Context, Option, Signals, Strategy, check
 
 _SUBSET = 20_000
 """Items looked at, by chance in a larger pool: all pairs of them are compared."""
+_BALLS = 512
+"""Balls that are sorted by their items at the same time."""
 _PURITY = 0.95
 _PROBES = 1_000
 
@@ -34,8 +36,10 @@ def select(
     check_count(k, candidates)
     if k == 0:
         return selection(candidates, np.empty(0, np.int64), np.empty(0), [])
-    subset = np.sort(rng.permutation(len(candidates))[: max(_SUBSET, k)])
-    points = signals.embeddings[subset]
+    subset, points = np.arange(len(candidates)), signals.embeddings
+    if len(candidates) > max(_SUBSET, k):
+        subset = np.sort(rng.permutation(len(candidates))[: max(_SUBSET, k)])
+        points = points[subset]
     radius = options["radius"] or _pure_radius(points, len(context.class_names), rng)
     starts, inside = _balls(points, radius)
     labeled = signals.labeled_embeddings
@@ -83,7 +87,7 @@ def _balls(points: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
         for row in np.flatnonzero(within.sum(axis=1) > most):
             bar = np.partition(table[row], most - 1)[most - 1]
             within[row] &= table[row] <= bar
-        owner, item = np.nonzero(within)
+        owner, item = np.divmod(np.flatnonzero(within), len(points))
         found.append(item.astype(np.int32))
         sizes[start + 1 : start + 1 + len(table)] = np.bincount(owner, minlength=len(table))
     return np.cumsum(sizes), np.concatenate(found)
@@ -93,11 +97,8 @@ def _cover(
     starts: np.ndarray, inside: np.ndarray, covered: np.ndarray, k: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pick k balls greedily; returns rows (k,) and how many items each newly covers (k,)."""
-    n = len(covered)
-    owner = np.repeat(np.arange(n, dtype=np.int32), np.diff(starts))
-    by_item = owner[np.argsort(inside, kind="stable")]
-    item_starts = np.concatenate([[0], np.cumsum(np.bincount(inside, minlength=n))])
-    gains = np.bincount(owner[~covered[inside]], minlength=n)
+    item_starts, by_item = _balls_by_item(starts, inside)
+    gains = np.add.reduceat(~covered[inside], starts[:-1], dtype=np.int64)
     rows, won = [], []
     while len(rows) < k:
         best = gains.max()
@@ -111,11 +112,34 @@ def _cover(
         fresh = ball[~covered[ball]]
         covered[fresh] = True
         lost = [by_item[item_starts[i] : item_starts[i + 1]] for i in fresh]
-        gains -= np.bincount(np.concatenate(lost), minlength=n)
+        gains -= np.bincount(np.concatenate(lost), minlength=len(gains))
         rows.append(row)
         won.append(int(best))
         gains[rows] = -1
     return np.array(rows, np.int64), np.array(won, np.int64)
+
+
+def _balls_by_item(starts: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which balls each item lies in: those of j are owners[starts[j] : starts[j + 1]].
+
+    A sort by counting, some balls at a time: one of all would take as much memory again thrice.
+    """
+    n = len(starts) - 1
+    places = np.zeros(n + 1, np.int64)
+    blocks = [(first, min(first + _BALLS, n)) for first in range(0, n, _BALLS)]
+    for first, last in blocks:
+        places[1:] += np.bincount(inside[starts[first] : starts[last]], minlength=n)
+    places = np.cumsum(places)
+    free, owners = places[:-1].copy(), np.empty(len(inside), np.int32)
+    for first, last in blocks:
+        items = inside[starts[first] : starts[last]]
+        order = np.argsort(items, kind="stable")
+        counts = np.bincount(items, minlength=n)
+        before = np.arange(len(items)) - np.repeat(np.cumsum(counts) - counts, counts)
+        balls = np.repeat(np.arange(first, last, dtype=np.int32), np.diff(starts[first : last + 1]))
+        owners[free[items[order]] + before] = balls[order]
+        free += counts
+    return places, owners
 
 
 def cost(pool: int, labeled: int, classes: int, batch: int) -> float:

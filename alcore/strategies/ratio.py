@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
-from alcore.strategies import opinions
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -19,11 +19,14 @@ def score(
     return acquisition.ratio(signals.probabilities)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the two classes and how far the second comes up to the first."""
-    first, second = opinions.two_likeliest(signals.probabilities[row])
+    (best, seconds), _ = wording.likeliest(signals.probabilities[rows], 2)
     names = context.class_names
-    return f"{names[second]} {score:.0%} as likely as {names[first]}"
+    return [
+        f"{names[second]} {score:.0%} as likely as {names[first]}"
+        for first, second, score in zip(best, seconds, scores.tolist(), strict=True)
+    ]
 
 
 RATIO = scored(
@@ -32,5 +35,5 @@ RATIO = scored(
     paper="Munro 2021 (ratio of confidence)",
     needs=frozenset({"probabilities"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

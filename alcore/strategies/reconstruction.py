@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -17,10 +18,13 @@ def score(
     return signals.reconstruction_loss
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
-    """Say where it stands among the others."""
-    share = float(np.mean(signals.reconstruction_loss >= score))
-    return f"among the {share:.1%} of images that are hardest to rebuild (error {score:.3f})"
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
+    """Say where each stands among the others."""
+    shares = wording.shares_above(signals.reconstruction_loss, scores)
+    return [
+        f"among the {share:.1%} of images that are hardest to rebuild (error {score:.3f})"
+        for share, score in zip(shares, scores.tolist(), strict=True)
+    ]
 
 
 RECONSTRUCTION = scored(
@@ -29,5 +33,5 @@ RECONSTRUCTION = scored(
     paper="autoencoders as novelty detectors: Japkowicz, Myers & Gluck 1995",
     needs=frozenset({"reconstruction_loss"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -21,9 +21,12 @@ def score(
     return found
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
-    """Say how much closer it is to the one than to the other."""
-    return f"typical of the unlabeled, not of the labeled images ({score:+.2f})"
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
+    """Say how much closer each is to the one than to the other."""
+    return [
+        f"typical of the unlabeled, not of the labeled images ({score:+.2f})"
+        for score in scores.tolist()
+    ]
 
 
 def _cosine(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -38,5 +41,5 @@ REPRESENTATIVE = scored(
     paper="Munro 2021 (representative sampling)",
     needs=frozenset({"embeddings"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

@@ -36,8 +36,8 @@ def select(
     noisy = scaled(plain, rng) / options["temperature"] + rng.gumbel(size=len(plain))
     rows = acquisition.top_k(noisy, k, rng)
     reasons = [
-        f"{of.reason(signals, int(row), float(plain[row]), context)}; by weighted chance"
-        for row in rows
+        f"{reason}; by weighted chance"
+        for reason in of.reasons(signals, rows, plain[rows], context)
     ]
     return selection(candidates, rows, noisy[rows], reasons)
 

@@ -14,6 +14,8 @@ from alcore.strategies.contract import Context, Option, Signals, Strategy, check
 _NEIGHBOURS = 20
 _SMALLEST = 5
 """Members of a cluster below which it waits for the others."""
+_TABLE = 2**19
+"""Distances that exist at the same time."""
 _MEMBERS = 5_000
 """Members of one cluster that are looked at; a random part of a larger one."""
 
@@ -44,52 +46,86 @@ def select(
     members = np.bincount(owners, minlength=clusters)
     known = np.bincount(owners[len(candidates) :], minlength=clusters)
     by_owner = np.argsort(owners[: len(candidates)], kind="stable")
-    ends = np.cumsum(members - known)
-    free = {
-        c: by_owner[ends[c] - (members[c] - known[c]) : ends[c]]
-        for c in np.lexsort((rng.random(clusters), -members, known, members < _SMALLEST)).tolist()
-    }
-    rows: list[int] = []
-    scores: list[float] = []
-    reasons: list[str] = []
-    while len(rows) < k:
-        for cluster in list(free):
-            inside = free[cluster]
-            if len(inside) == 0:
-                del free[cluster]
-                continue
-            if len(inside) > _MEMBERS:
-                inside = rng.choice(inside, _MEMBERS, replace=False)
-            typical = _typicality(signals.embeddings[inside])
-            row = int(inside[acquisition.top_k(typical, 1, rng)[0]])
-            free[cluster] = free[cluster][free[cluster] != row]
-            rows.append(row)
-            scores.append(float(typical.max()))
-            reasons.append(
-                f"typical of a group of {members[cluster]} images with {known[cluster]} labels"
-            )
-            if len(rows) == k:
-                break
-    return selection(candidates, np.array(rows), np.array(scores), reasons)
+    sizes = members - known
+    ends = np.cumsum(sizes)
+    order = np.lexsort((rng.random(clusters), -members, known, members < _SMALLEST))
+    turns = _turns(order, sizes, k)
+    rows, scores = np.empty(k, np.int64), np.empty(k)
+    for cluster in np.unique(turns).tolist():
+        places = np.flatnonzero(turns == cluster)
+        inside = by_owner[ends[cluster] - sizes[cluster] : ends[cluster]]
+        if len(inside) > max(_MEMBERS, len(places)):
+            inside = np.sort(rng.choice(inside, max(_MEMBERS, len(places)), replace=False))
+        picks, typical = _most_typical(signals.embeddings[inside], len(places), rng)
+        rows[places], scores[places] = inside[picks], typical
+    reasons = [
+        f"typical of a group of {members[cluster]} images with {known[cluster]} labels"
+        for cluster in turns.tolist()
+    ]
+    return selection(candidates, rows, scores, reasons)
 
 
-def _typicality(points: np.ndarray) -> np.ndarray:
-    """Return 1 / the mean distance (n,) of points (n, D) to their nearest, themselves not."""
-    count = min(_NEIGHBOURS, len(points) // 2)
-    if count == 0:
-        return np.ones(len(points))
-    means = np.empty(len(points))
+def _turns(order: np.ndarray, sizes: np.ndarray, k: int) -> np.ndarray:
+    """Return the cluster (k,) of each pick: one of each in order, and around again while it has."""
+    found: list[int] = []
+    left = order[sizes[order] > 0]
+    visits = 0
+    while len(found) < k:
+        found += left.tolist()
+        visits += 1
+        left = left[sizes[left] > visits]
+    return np.array(found[:k], np.int64)
+
+
+def _most_typical(
+    points: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pick the most typical of points (n, D), then of those left, `count` times; ties by rng.
+
+    Returns rows (count,) and their typicalities (count,): 1 / the mean distance to the 20 nearest
+    of those left, or to half of them.
+    """
+    n = len(points)
     points = points - points.mean(axis=0)  # far from 0, squared distances would lose digits
-    norms = np.einsum("nd,nd->n", points, points)
-    at_once = max(1, 2**21 // len(points))
+    nearest = _nearest(points, min(_NEIGHBOURS + count, n))
+    reach = nearest[:, -1].copy()
+    lots, left = rng.random(n), np.ones(n, bool)
+    places = np.arange(nearest.shape[1])
+    picks, typical = np.empty(count, np.int64), np.empty(count)
+    for turn in range(count):
+        wanted = min(_NEIGHBOURS, (n - turn) // 2)
+        means = nearest[:, 1 : wanted + 1].sum(axis=1) / max(1, wanted)
+        score = 1 / np.maximum(means, 1e-7) if wanted else np.ones(n)
+        score[~left] = -1
+        best = np.flatnonzero(score == score.max())
+        pick = best[lots[best].argmin()]
+        picks[turn], typical[turn], left[pick] = pick, score[pick], False
+        if turn + 1 < count:  # nobody's neighbour any more
+            away = np.linalg.norm(points - points[pick], axis=1)
+            losing = np.flatnonzero(away <= reach)
+            gone = np.abs(nearest[losing, 1:] - away[losing, None]).argmin(axis=1) + 1
+            kept = places + (places >= gone[:, None])
+            kept[:, -1] = places[-1]
+            nearest[losing] = np.take_along_axis(nearest[losing], kept, axis=1)
+            nearest[losing, -1] = np.inf
+    return picks, typical
+
+
+def _nearest(points: np.ndarray, count: int) -> np.ndarray:
+    """Return the distances (n, count) of points (n, D) to their nearest, rising, from 0 to self."""
+    found = np.empty((len(points), count), points.dtype)
+    norms = np.einsum("nd,nd->n", points, points)[:, None]
+    # One product per table: −2 x·y + ‖x‖² + ‖y‖².
+    left = np.hstack([-2 * points, norms, np.ones_like(norms)])
+    right = np.hstack([points, np.ones_like(norms), norms]).T
+    at_once = max(64, _TABLE // len(points))
     for start in range(0, len(points), at_once):
-        table = acquisition.squared_distances(
-            (points,), norms, slice(start, start + at_once), slice(None)
-        )
-        table[np.arange(len(table)), np.arange(start, start + len(table))] = 0
-        table.partition(count, axis=1)
-        means[start : start + len(table)] = np.sqrt(table[:, : count + 1]).sum(axis=1) / count
-    return 1 / np.maximum(means, 1e-7)
+        table = left[start : start + at_once] @ right
+        table[np.arange(len(table)), np.arange(start, start + len(table))] = -np.inf
+        table.partition(count - 1, axis=1)
+        found[start : start + len(table)] = table[:, :count]
+    found.sort(axis=1)
+    return np.sqrt(np.maximum(found, 0, out=found), out=found)
 
 
 def cost(pool: int, labeled: int, classes: int, batch: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
-from alcore.strategies import opinions
+from alcore.strategies import opinions, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -20,18 +20,23 @@ def score(
     return acquisition.entropy(shares)
 
 
-def reason(signals: Signals, row: int, score: float, context: Context) -> str:
+def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Count the votes."""
-    counts = opinions.votes(signals.committee[row][None])[0]
-    order = [i for i in np.argsort(-counts, kind="stable")[:3] if counts[i]]
-    return "committee votes: " + ", ".join(f"{context.class_names[i]} ×{counts[i]}" for i in order)
+    best, counts = wording.likeliest(opinions.votes(signals.committee[rows]), 3)
+    names = context.class_names
+    found = []
+    for place in range(len(rows)):
+        said = [(names[b[place]], c[place]) for b, c in zip(best, counts, strict=True)]
+        votes = ", ".join(f"{name} ×{count}" for name, count in said if count > 0)
+        found.append(f"committee votes: {votes}")
+    return found
 
 
 VOTE_ENTROPY = scored(
     name="vote entropy",
-    sentence="Images on which a committee of small models votes for different classes.",
+    sentence="Images on which a committee of five heads votes for different classes.",
     paper="Dagan & Engelson 1995 (query by committee)",
     needs=frozenset({"committee"}),
     score=score,
-    reason=reason,
+    reasons=reasons,
 )

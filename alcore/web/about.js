@@ -19,6 +19,14 @@ class About {
     return (this.show.suggestion && this.known.get(image?.item)?.suggestion) || [];
   }
 
+  // What an answer to this image tells of the suggestion that was on screen.
+  shown(image) {
+    const [best] = this.suggestion(image);
+    if (!best) return { suggestion_shown: false };
+    const { model } = this.known.get(image.item);
+    return { suggestion_shown: true, suggested: best.class, suggested_by: model ?? null };
+  }
+
   draw(fetchToo = true) {
     const { board } = this;
     const { image } = board.stage;
@@ -33,6 +41,7 @@ class About {
     const lines = [this.show.why && ready ? whyText(about) : rankedBy(image, board.status)];
     if (this.show.suggestion && ready) lines.push(suggestionText(about.suggestion, board.byId));
     say(board.part.note, lines.join(" "));
+    board.remarks.count(image?.comments ?? 0);
     board.part.note.title = board.part.note.textContent;
     for (const [id, button] of board.buttons) {
       const current = image?.visited && (image.current ?? image.entry?.class) === id;

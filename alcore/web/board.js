@@ -28,6 +28,8 @@ class Board {
     this.about = new About(this);
     this.zoom = new Zoom(this.part.stage, this.part.canvas, this.doButton("zoom"),
       this.stop.signal);
+    this.light = new Light(this.part, this.doButton("light"), data.project, this.stop.signal);
+    this.remarks = new Remarks(this, this.stop.signal);
     this.search = new ClassSearch(this.part,
       (chosen, pressed) => this.#answer("label", chosen, pressed), this.stop.signal);
     this.update(data, choose);
@@ -46,10 +48,8 @@ class Board {
     this.data = data;
     this.choose = choose;
     this.delivery.freshTicket(data.ticket);
-    this.#setClasses(data.classes);
-    const { text } = data.guidelines;
-    this.part.guidelines.hidden = !text;
-    say(this.part.guidetext, text);
+    this.#setClasses(data.classes, data.keys);
+    drawGuidelines(this.part, data.guidelines, this.classes, (c) => this.colour(c));
     this.root.dataset.annotator = data.annotator;
     drawWho(this.part, data);
     if (data.remember) {
@@ -76,7 +76,7 @@ class Board {
       if (this.status?.until_next != null && this.status.until_next <= this.delivery.fresh()) {
         this.#pollSoon(250);
       }
-    } else {
+    } else if (op.kind === "undo") {
       const image = this.feed.images.find((i) => i.token === op.body.token);
       if (image) Object.assign(image, { confirmed: true, expires_in: answer.image?.expires_in });
     }
@@ -97,8 +97,10 @@ class Board {
           + "the image went to somebody else."
         : `An answer was not counted. ${sentence(error.message)}`);
     } else {
-      this.feed.images = this.feed.images.filter((i) => i.token !== op.body.token);
       this.toast(sentence(error.message));
+    }
+    if (op.kind === "undo") {
+      this.feed.images = this.feed.images.filter((i) => i.token !== op.body.token);
       this.paint();
       this.feed.fill();
       this.#loadHistory();
@@ -126,7 +128,7 @@ class Board {
         if (this.stop.signal.aborted) return;
         this.delivery.counted -= before;
         this.delivery.freshTicket(this.status.ticket);
-        this.#setClasses(this.status.classes);
+        this.#setClasses(this.status.classes, this.status.keys);
         this.root.dataset.model = this.status.model ?? "";
         if (this.status.ranking !== this.feed.ranking) {
           this.feed.ranked(this.status.ranking);
@@ -173,12 +175,15 @@ class Board {
   act(action, pressed) {
     switch (action.do) {
       case "label": return this.#answer("label", action.class, pressed);
-      case "skip": case "unsure": return this.#answer(action.do, null, pressed);
+      case "skip": case "unsure": return this.#answer(action.do, null, pressed, action.note);
+      case "doubt": case "comment": return this.remarks.open(action.do);
       case "undo": return this.#undo();
       case "older": return this.visits.step(-1);
       case "newer": return this.visits.step(1);
       case "accept": return this.#accept(pressed);
       case "zoom": return this.zoom.next();
+      case "light": return this.light.toggle();
+      case "plain": return this.light.reset();
       case "why": case "suggestion": return this.about.toggle(action.do);
       case "search": return this.search.open(this.classes);
       case "help": return openKeys(this.part.help, this.part.help.hidden);
@@ -193,7 +198,7 @@ class Board {
     return !this.part.help.hidden || this.search.isOpen;
   }
 
-  #answer(kind, chosen, pressed) {
+  #answer(kind, chosen, pressed, note = "") {
     const { image } = this.stage;
     const broken = kind === "skip" && image?.broken;
     if (!image?.token || this.delivery.locked || !(this.stage.painted || broken)) return;
@@ -202,7 +207,7 @@ class Board {
     const body = {
       key, client: this.link.client, token: image.token, item: image.item, kind,
       class: chosen?.id ?? null, seconds: Math.round(image.seen) / 1000, at: Date.now() / 1000,
-      suggestion_shown: this.about.suggestion(image).length > 0,
+      ...this.about.shown(image), ...(note && { note }),
     };
     record(probe.pressed, { key, item: image.item, at: pressed });
     this.trail.add({
@@ -252,6 +257,8 @@ class Board {
   #close() {
     if (!this.part.help.hidden) openKeys(this.part.help, false);
     else if (this.search.isOpen) this.search.close();
+    else if (this.remarks.isOpen) this.remarks.close();
+    else if (this.light.isOpen) this.light.toggle(false);
     else if (this.visits.image) this.visits.end();
     else this.zoom.set(1);
   }
@@ -262,6 +269,7 @@ class Board {
   paint(pressed = null) {
     const changed = this.stage.show(this.visits.image ?? this.feed.first, pressed);
     if (!changed) return;
+    this.remarks.left();
     this.zoom.set(1);
     this.about.draw();
   }
@@ -272,24 +280,25 @@ class Board {
   }
 
   // Old buttons stay where they are; new classes are appended.
-  #setClasses(classes) {
-    const sorted = [...classes].sort((a, b) => a.position - b.position);
-    const same = sorted.length === this.classes.length
-      && sorted.every((c, i) => c.id === this.classes[i].id && c.name === this.classes[i].name);
-    if (same) return;
+  #setClasses(classes, layout) {
+    const told = JSON.stringify([classes, layout]);
+    if (told === this.told) return;
+    this.told = told;
     const first = !this.classes.length;
-    this.classes = sorted;
-    this.byId = new Map(sorted.map((c) => [c.id, c]));
-    this.keys = assignKeys(sorted);
-    this.buttons = new Map(sorted.map((c) => [
-      c.id, classButton(c, this.colour(c), this.keys.hints.get(c.id))]));
+    this.classes = [...classes].sort((a, b) => a.position - b.position);
+    this.byId = new Map(this.classes.map((c) => [c.id, c]));
+    this.keys = bindKeys(layout, this.byId);
+    this.buttons = new Map(this.classes.map((c) => [
+      c.id, classButton(c, this.colour(c), layout.classes[c.id] ?? [])]));
     this.part.classes.replaceChildren(...this.buttons.values());
     if (first) {
-      this.part.classes.style.setProperty("--columns", String(Math.min(5, sorted.length || 1)));
-      this.part.classes.classList.toggle("many", sorted.length > 20);
+      this.part.classes.style.setProperty("--columns",
+        String(Math.min(5, this.classes.length || 1)));
+      this.part.classes.classList.toggle("many", this.classes.length > 20);
     }
-    this.part.find.hidden = !this.keys.commands.f;
-    drawKeys(this.part.keys, sorted, this.keys);
+    this.part.find.hidden = !layout.actions.search;
+    drawActionKeys(this.root, layout.actions);
+    drawKeys(this.part.keys, this.classes, layout);
     this.drawStrip();
     this.about.draw();
   }

@@ -23,11 +23,10 @@ function listen(board, signal) {
 }
 
 function onKey(board, event) {
-  if (isTyping(event)) return;
+  if (isTyping(event) || isPressable(event)) return;
   const action = actionOf(event, board.keys);
   if (!action) return;
   if (board.overlaid && action.do !== "close" && action.do !== "help") return;
-  if (isPressable(event) && (action.do === "skip" || action.do === "accept")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   board.act(action, event.timeStamp);

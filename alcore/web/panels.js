@@ -1,4 +1,4 @@
-// What opens over or beside the image: zoom, the search for a class, the list of keys, the hint.
+// What opens over the image: zoom, brightness and contrast, the search for a class.
 
 const MOST_FOUND = 50;
 
@@ -36,6 +36,58 @@ class Zoom {
     const box = this.stage.getBoundingClientRect();
     return [100 * (event.clientX - box.left) / box.width,
       100 * (event.clientY - box.top) / box.height];
+  }
+}
+
+// Brightness and contrast of all images of a project; this browser remembers them.
+class Light {
+  constructor({ light, brightness, contrast, canvas }, button, project, signal) {
+    Object.assign(this, { panel: light, canvas, button, row: `alcore:light:${project}` });
+    this.sliders = [brightness, contrast];
+    for (const slider of this.sliders) {
+      slider.addEventListener("input", () => this.#changed(), { signal });
+    }
+    this.#read();
+  }
+
+  get isOpen() {
+    return !this.panel.hidden;
+  }
+
+  toggle(open = !this.isOpen) {
+    this.panel.hidden = !open;
+    if (open) this.sliders[0].focus();
+    else this.panel.getRootNode().activeElement?.blur();
+  }
+
+  reset() {
+    for (const slider of this.sliders) slider.value = "100";
+    this.#changed();
+  }
+
+  #read() {
+    try {
+      const [brightness = 100, contrast = 100] = JSON.parse(localStorage.getItem(this.row)) ?? [];
+      this.sliders[0].value = String(brightness);
+      this.sliders[1].value = String(contrast);
+    } catch { /* storage is switched off, or not ours: nothing is changed */ }
+    this.#apply();
+  }
+
+  #changed() {
+    this.#apply();
+    try {
+      const values = this.sliders.map((slider) => Number(slider.value));
+      if (values.every((value) => value === 100)) localStorage.removeItem(this.row);
+      else localStorage.setItem(this.row, JSON.stringify(values));
+    } catch { /* storage is switched off: it holds until the page is closed */ }
+  }
+
+  #apply() {
+    const [brightness, contrast] = this.sliders.map((slider) => Number(slider.value) / 100);
+    const changed = brightness !== 1 || contrast !== 1;
+    this.canvas.style.filter = changed ? `brightness(${brightness}) contrast(${contrast})` : "";
+    this.button.setAttribute("aria-pressed", String(changed));
   }
 }
 
@@ -103,25 +155,4 @@ class ClassSearch {
     this.close();
     this.take(chosen, event.timeStamp);
   }
-}
-
-function openKeys(panel, open) {
-  panel.hidden = !open;
-  if (open) panel.querySelector("button").focus();
-}
-
-// The hint of the first visit; once closed it is closed for ever.
-function showHint(panel) {
-  try {
-    panel.hidden = localStorage.getItem("alcore:hint") === "closed";
-  } catch {
-    panel.hidden = true;
-  }
-}
-
-function closeHint(panel) {
-  panel.hidden = true;
-  try {
-    localStorage.setItem("alcore:hint", "closed");
-  } catch { /* storage is switched off: it comes again next time */ }
 }

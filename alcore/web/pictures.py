@@ -11,11 +11,15 @@ from alcore.services import images
 from alcore.web import state
 from alcore.web.asking import refusal
 
+SMALL = 256
+"""Longest side of a thumbnail, in pixels."""
 
-def src(project_id: int, item_id: int, content_hash: str) -> str:
-    """Name the address of an image's pixels, signed for its project."""
+
+def src(project_id: int, item_id: int, content_hash: str, small: bool = False) -> str:
+    """Name the address of an image's pixels, or of a thumbnail, signed for its project."""
     signature = state.tickets().pixels(project_id)
-    return f"/board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}"
+    size = "&small=1" if small else ""
+    return f"/board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}{size}"
 
 
 async def pixels(request: Request) -> Response:
@@ -23,7 +27,10 @@ async def pixels(request: Request) -> Response:
     project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
     try:
         state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
-        return picture(*await run_in_threadpool(images.shown, state.store(), project_id, item_id))
+        largest = SMALL if "small" in request.query_params else images.LARGEST
+        return picture(
+            *await run_in_threadpool(images.shown, state.store(), project_id, item_id, largest)
+        )
     except AlcoreError as error:
         return refusal(error)
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from alcore.records import Lease, Suggestion
 from alcore.services import labeling, projects
-from alcore.web import remarks, state
+from alcore.web import remarks, reviewing, state
 from alcore.web.asking import (
     MOST_IMAGES,
     Body,
@@ -177,4 +177,5 @@ def routes() -> list[Route]:
         Route("/board/{project_id:id}/why/{item_id:id}", answering(why)),
         Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
         *remarks.routes(),
+        *reviewing.routes(),
     ]

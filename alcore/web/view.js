@@ -26,25 +26,38 @@ function fillBar(bar, share) {
 
 // -- classes -----------------------------------------------------------------------------------
 
-function classButton(chosen, colour, hint) {
+// keys: those of this class, the one to print first.
+function classButton(chosen, colour, keys) {
   const button = element("button", { type: "button", className: "class" });
   button.dataset.class = chosen.id;
   button.style.setProperty("--swatch", colour);
   const name = element("span", { className: "name", title: chosen.name });
   const letters = [...chosen.name];
-  if (hint.letter && letters.length > 1) {
+  if (keys.includes(letters[0].toLowerCase()) && letters.length > 1) {
     name.append(element("u", { textContent: letters[0] }), letters.slice(1).join(""));
   } else {
     name.textContent = chosen.name;
   }
-  const key = hint.digit || hint.letter.toUpperCase();
   button.append(
-    element("kbd", { textContent: key || "·" }), name,
+    element("kbd", { textContent: keys.length ? printed(keys[0]) : "·" }), name,
     element("span", { className: "share" }), element("i", { className: "guess" }));
-  const spoken = [hint.digit, hint.letter].filter(Boolean).join(" or ");
-  button.setAttribute("aria-label", spoken ? `${chosen.name}, key ${spoken}` : chosen.name);
-  if (spoken) button.setAttribute("aria-keyshortcuts", spoken.replace("⇧", "Shift+").replace(" or ", " "));
+  const said = keys.map(spoken);
+  button.setAttribute("aria-label",
+    said.length ? `${chosen.name}, key ${said.join(" or ")}` : chosen.name);
+  if (said.length) button.setAttribute("aria-keyshortcuts", said.join(" "));
   return button;
+}
+
+// Print on each action's button the key that it has now.
+function drawActionKeys(root, actions) {
+  for (const sign of root.querySelectorAll(".actions button kbd")) {
+    const button = sign.closest("button");
+    const [key] = actions[button.dataset.do] ?? [];
+    say(sign, key ? printed(key) : "");
+    sign.hidden = !key;
+    if (key) button.setAttribute("aria-keyshortcuts", spoken(key));
+    else button.removeAttribute("aria-keyshortcuts");
+  }
 }
 
 // A short sign that a press arrived.
@@ -236,32 +249,4 @@ function thumbImage(entry) {
     image.classList.toggle("crisp", Math.max(image.naturalWidth, image.naturalHeight) < 128);
   };
   return image;
-}
-
-// -- help --------------------------------------------------------------------------------------
-
-function drawKeys(table, classes, keys) {
-  const rows = [];
-  const row = (key, text) => rows.push(element("tr", {},
-    element("th", {}, ...key.split(" ").map((k) => element("kbd", { textContent: k }))),
-    element("td", { textContent: text })));
-  const digits = [...keys.digits.keys()].filter((d) => !d.startsWith("⇧"));
-  if (digits.length) row(digits.length > 2 ? `${digits[0]} … ${digits.at(-1)}` : digits.join(" "),
-    "label with this class and go on; number pad too");
-  if ([...keys.digits.keys()].some((d) => d.startsWith("⇧"))) row("⇧ 1 … 0", "classes 11 to 20");
-  const letters = [...keys.letters.keys()].map((l) => l.toUpperCase());
-  if (letters.length) row(letters.slice(0, 6).join(" "), "class by its first letter (underlined)");
-  const has = (letter, text) => keys.commands[letter] && row(letter.toUpperCase(), text);
-  has("f", "find a class by its name");
-  row("⌫ Ctrl+Z", "undo the last answer and show its image again; repeatable");
-  row("Space", "skip: it comes back later");
-  has("u", "unsure: goes to review, is not trained on");
-  row("← →", "last answers; press a class to change one");
-  has("w", "why this image");
-  has("m", "show or hide what the model suggests");
-  row("Enter", "accept the suggestion while it is shown");
-  has("z", "zoom; the mouse wheel does too");
-  has("h", "this list");
-  row("Esc", "close, or go back to the queue");
-  table.replaceChildren(element("tbody", {}, ...rows));
 }

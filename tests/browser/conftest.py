@@ -46,7 +46,8 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def launch(self) -> None:
+        """Start without waiting for the first answer."""
         options = ["--server.headless", "true", "--server.port", str(self.port)]
         with (self.workspace.root.parent / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -57,6 +58,10 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def start(self) -> None:
+        self.launch()
+        assert self.process is not None
         until = time.monotonic() + START
         while not self.answers():
             assert self.process.poll() is None, "the server ended while it started"
@@ -69,6 +74,12 @@ class Server:
                 return reply.status == 200
         except (urllib.error.URLError, OSError):
             return False
+
+    def kill(self) -> None:
+        """End the web process at once, as a crash would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         assert self.process is not None

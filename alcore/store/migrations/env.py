@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from alcore.store.tables import metadata
+from alcore.store.experiment_tables import metadata  # which knows all tables
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,210 @@
+"""Owns what an experiment says: its rounds sorted into settings, and the figures of each.
+
+A setting is all but the strategy: strategies are compared within one, on the same trials.
+S strategies, R trials, T points of a curve. Accuracies 0–1, human time in minutes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from alcore.experiments import comparing, curves
+from alcore.experiments.comparing import PairedTest
+from alcore.experiments.curves import Saving
+from alcore.experiments.grid import Cell, Grid
+from alcore.experiments.results import Point
+
+
+@dataclass(frozen=True)
+class CurveRow:
+    """One point of a strategy's mean curve, with the 95 % interval of the mean."""
+
+    strategy: str
+    labels: int
+    minutes: float
+    mean: float
+    low: float
+    high: float
+    trials: int
+
+
+@dataclass(frozen=True)
+class StrategyRow:
+    """A strategy's figures within a setting; intervals are those of the mean over trials."""
+
+    strategy: str
+    trials: int
+    area: float
+    area_low: float
+    area_high: float
+    area_log: float
+    """Over the logarithm of labels: early labels count more."""
+    final: float
+    rank: float
+    penalty: float
+    """Share of comparisons that it lost at 5 %, over the curve and the other strategies."""
+    saving: Saving | None
+    """Against the baseline, for what the baseline reaches at the end; None for itself."""
+    targets: Mapping[float, float | None]
+    """Labels at which the mean curve reaches each target; None where it never does."""
+    seconds: float
+    """Mean computing time of a round."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting and what is known of it so far."""
+
+    name: str
+    baseline: str
+    strategies: tuple[str, ...]
+    curve: tuple[CurveRow, ...]
+    """Of all rounds that there are, also of unfinished runs."""
+    rows: tuple[StrategyRow, ...]
+    """Of complete trials only: those that all strategies have finished. Best first."""
+    tests: tuple[PairedTest, ...]
+    """On the area under the curve, each strategy against the baseline."""
+    penalties: np.ndarray
+    """(S, S), in the order of `strategies`: the share of points at which the row beat the
+    column."""
+    trials: int
+    """Complete ones."""
+    doubts: str
+    """Why the trials are too few to conclude anything; empty where they are not."""
+    smallest_visible: float | None
+    """Difference in area that so many trials would show in four of five studies."""
+
+
+def settings(grid: Grid, points: Sequence[Point], seed: int = 0) -> list[Setting]:
+    """Sort the rounds of an experiment into settings and compare the strategies in each."""
+    by_run: dict[tuple[str, int], list[Point]] = defaultdict(list)
+    for point in points:
+        by_run[point.cell, point.trial].append(point)
+    groups: dict[str, list[Cell]] = defaultdict(list)
+    for cell in grid.cells:
+        groups[cell.setting].append(cell)
+    return [_setting(name, cells, grid, by_run, seed) for name, cells in groups.items()]
+
+
+def _setting(
+    name: str,
+    cells: Sequence[Cell],
+    grid: Grid,
+    by_run: Mapping[tuple[str, int], list[Point]],
+    seed: int,
+) -> Setting:
+    titles = tuple(cell.strategy.title for cell in cells)
+    ends = {
+        (cell.key, trial): [p.labels for p in by_run.get((cell.key, trial), ())]
+        for cell in cells
+        for trial in range(grid.trials)
+    }
+    rounds = cells[0].rounds(grid.budget)
+    whole = [
+        trial
+        for trial in range(grid.trials)
+        if all(len(ends[cell.key, trial]) == rounds for cell in cells)
+    ]
+    empty = Setting(
+        name=name,
+        baseline=grid.against,
+        strategies=titles,
+        curve=tuple(row for cell in cells for row in _curve(cell, grid.trials, by_run)),
+        rows=(),
+        tests=(),
+        penalties=np.zeros((len(cells), len(cells))),
+        trials=len(whole),
+        doubts=comparing.doubts(len(whole), len(cells) - 1) if len(cells) > 1 else "",
+        smallest_visible=None,
+    )
+    if not whole:
+        return empty
+    labels = np.array(ends[cells[0].key, whole[0]])
+    values = np.array(
+        [[[p.accuracy for p in by_run[cell.key, trial]] for trial in whole] for cell in cells]
+    )
+    return _compared(empty, labels, values, by_run, cells, whole, seed)
+
+
+def _compared(
+    found: Setting,
+    labels: np.ndarray,
+    values: np.ndarray,
+    by_run: Mapping[tuple[str, int], list[Point]],
+    cells: Sequence[Cell],
+    whole: Sequence[int],
+    seed: int,
+) -> Setting:
+    areas = np.array([curves.areas(labels, v) for v in values])
+    logs = np.array([curves.areas(labels, v, log=True) for v in values])
+    ranks = comparing.mean_rank(areas)
+    matrix = comparing.penalty_matrix(values)
+    base = found.strategies.index(found.baseline)
+    targets = _targets(values)
+    rows = []
+    for i, title in enumerate(found.strategies):
+        middle, low, high = (float(v[0]) for v in curves.band(areas[i][:, None]))
+        mean = values[i].mean(axis=0)
+        seconds = [p.seconds for trial in whole for p in by_run[cells[i].key, trial]]
+        rows.append(
+            StrategyRow(
+                strategy=title,
+                trials=len(whole),
+                area=middle,
+                area_low=low,
+                area_high=high,
+                area_log=float(logs[i].mean()),
+                final=float(mean[-1]),
+                rank=float(ranks[i]),
+                penalty=float(matrix[:, i].sum() / max(1, len(cells) - 1)),
+                saving=None
+                if i == base
+                else curves.saving(labels, values[base], values[i], np.random.default_rng(seed)),
+                targets={t: curves.labels_to_target(labels, mean, t) for t in targets},
+                seconds=float(np.mean(seconds)),
+            )
+        )
+    return replace(
+        found,
+        rows=tuple(sorted(rows, key=lambda row: -row.area)),
+        tests=tuple(comparing.compare(found.strategies, areas, found.baseline)),
+        penalties=matrix,
+        smallest_visible=comparing.smallest_visible(areas),
+    )
+
+
+def _targets(values: np.ndarray) -> list[float]:
+    """Return round accuracies between where the mean curves begin and where the best one ends."""
+    means = values.mean(axis=1)
+    low, high = float(means[:, 0].min()), float(means.max())
+    step = 0.05 if high - low < 0.35 else 0.1
+    first = np.ceil(low / step + 1e-9)
+    return [round(float(k * step), 2) for k in np.arange(first, np.floor(high / step) + 1)]
+
+
+def _curve(
+    cell: Cell, trials: int, by_run: Mapping[tuple[str, int], list[Point]]
+) -> list[CurveRow]:
+    rounds: dict[int, list[Point]] = defaultdict(list)
+    for trial in range(trials):
+        for point in by_run.get((cell.key, trial), ()):
+            rounds[point.number].append(point)
+    found = []
+    for _, points in sorted(rounds.items()):
+        mean, low, high = curves.band(np.array([[p.accuracy] for p in points]))
+        found.append(
+            CurveRow(
+                strategy=cell.strategy.title,
+                labels=round(float(np.mean([p.labels for p in points]))),
+                minutes=float(np.mean([p.minutes for p in points])),
+                mean=float(mean[0]),
+                low=float(max(0.0, low[0])),
+                high=float(min(1.0, high[0])),
+                trials=len(points),
+            )
+        )
+    return found

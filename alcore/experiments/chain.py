@@ -1,0 +1,277 @@
+"""Owns one run: rounds in a chain, each a pure function of the run and of the rounds before it.
+
+Nothing is kept between rounds but what `Done` holds, so that a run goes on anywhere, bit for bit.
+n items asked about, V answers to each question. Item ids are rows of the trial's images.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from alcore.config import LearnerRule
+from alcore.errors import PoolExhausted
+from alcore.experiments import data, oracles, trials
+from alcore.experiments.data import DataSpec
+from alcore.experiments.grid import Cell
+from alcore.experiments.oracles import ABSTAINED, Answers, Oracle
+from alcore.experiments.results import Arrays, Done
+from alcore.experiments.trials import TrialData
+from alcore.records import Calibration
+
+STOP_SET = 1_000
+"""Pool items on which successive models are compared, as in live projects."""
+_AHEAD = 5
+"""Where the oracle may abstain, so many times the batch is queued, as people skip too."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A cell in one trial."""
+
+    cell: Cell
+    trial: int
+    seed: int
+    """Of the grid: with the trial and the data it gives the trial's seed."""
+    budget: int
+    threads: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "cell": self.cell.to_json()}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        return cls(**{**raw, "cell": Cell.from_json(raw["cell"])})
+
+    @property
+    def trial_seed(self) -> int:
+        """The same for all strategies, learners and oracles of a trial: they are paired."""
+        return int(np.random.default_rng([self.seed, self.trial]).integers(2**31))
+
+
+def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
+    """Ask the oracle what the last round chose, then fit, measure, score and select.
+
+    before: the arrays of all earlier rounds, oldest first. Raises PoolExhausted where nothing is
+    left to ask before the budget is spent.
+    """
+    started = time.perf_counter()
+    trial, oracle = _world(json.dumps(data.to_json(run.cell.data)), run.trial_seed,
+                           json.dumps(asdict(run.cell.oracle)), str(folder))  # fmt: skip
+    number = len(before) + 1
+    asked = _ask(run, trial, oracle, before)
+    history = [*before, asked]
+    everything = {name: np.concatenate([a[name] for a in history]) for name in asked}
+    ids, labels, votes = _known(everything, len(oracle.confusion))
+    given = _input(run, trial, number, ids, labels, votes, everything["asked_ids"], before, folder)
+    measured = _measure(run, trial, given, folder)
+    decided = Answers(
+        everything["asked_classes"], everything["asked_annotators"], everything["asked_seconds"]
+    ).decided()
+    accuracy = measured.evaluation.accuracy
+    return Done(
+        number=number,
+        labels=int((decided != ABSTAINED).sum()),
+        answers=int(everything["asked_classes"].size),
+        minutes=float(everything["asked_seconds"].sum() / 60),
+        accuracy=float(accuracy if accuracy is not None else np.nan),
+        seconds=time.perf_counter() - started,
+        summary=_plain(run, trial, measured, ids, labels, asked["asked_ids"]),
+        arrays={
+            **asked,
+            "selected_ids": measured.selection.item_ids.astype(np.int64),
+            "selected_scores": measured.selection.scores.astype(np.float64),
+            "stop_predicted": measured.stop_predicted.astype(np.int64),
+            "calibration": _as_bytes(measured.calibration),
+        },
+    )
+
+
+def _plain(
+    run: Run, trial: TrialData, measured: Any, ids: np.ndarray, labels: np.ndarray, new: np.ndarray
+) -> dict[str, Any]:
+    """Return what is told of a round besides its figures, as plain JSON."""
+    classes = len(trial.class_names)
+    about = {
+        "items": len(ids),
+        "right": float((labels == trial.truth[ids]).mean()),
+        "evaluation": asdict(measured.evaluation),
+        "stop": asdict(measured.stop),
+        "uncertainty": measured.uncertainty,
+        "labels_per_class": np.bincount(labels, minlength=classes).tolist(),
+        "asked_per_class": np.bincount(trial.truth[new], minlength=classes).tolist(),
+        "phases": {k: round(v, 4) for k, v in measured.seconds.items()},
+        "seed": run.trial_seed,
+        "versions": dict(measured.versions),
+        "minibatches": measured.minibatches,
+    }
+    return json.loads(json.dumps(about))
+
+
+def pool_of(spec: DataSpec, seed: int, folder: Path) -> TrialData:
+    """Return what a trial works on, for whoever wants to look at it."""
+    return trials.of_trial(spec, data.load(data.prepare(spec, folder)), seed)
+
+
+@lru_cache(maxsize=2)
+def _trial(spec: str, seed: int, folder: str) -> TrialData:
+    return pool_of(DataSpec(**json.loads(spec)), seed, Path(folder))
+
+
+@lru_cache(maxsize=4)
+def _world(spec: str, seed: int, oracle: str, folder: str) -> tuple[TrialData, Oracle]:
+    trial = _trial(spec, seed, folder)
+    about = json.loads(oracle)
+    world = oracles.World(trial.truth, trial.class_names, trial.difficulty, seed)
+    return trial, oracles.build(about["kind"], about["options"], world)
+
+
+def _ask(
+    run: Run, trial: TrialData, oracle: Oracle, before: Sequence[Arrays]
+) -> dict[str, np.ndarray]:
+    """Ask in the order chosen until the batch is labeled, as people do who skip."""
+    if not before:
+        order, wanted = _initial(run, trial), run.cell.initial.size
+        times = np.zeros(len(order), np.int64)
+    else:
+        order = before[-1]["selected_ids"]
+        asked = np.concatenate([a["asked_ids"] for a in before])
+        times = np.array([(asked == item).sum() for item in order], np.int64)
+        said = np.concatenate([a["asked_classes"] for a in before])
+        given = int((said != ABSTAINED).any(axis=1).sum())
+        wanted = min(run.cell.batch_size, run.budget - given)
+    answers = oracle.answer(order, times)
+    labeled = np.cumsum(answers.decided() != ABSTAINED)
+    if not len(order) or labeled[-1] == 0:
+        raise PoolExhausted(f"nothing is left to ask, {wanted} labels before the budget is spent")
+    last = min(int(np.searchsorted(labeled, wanted)), len(order) - 1) + 1
+    return {
+        "asked_ids": order[:last],
+        "asked_times": times[:last],
+        "asked_classes": answers.classes[:last],
+        "asked_annotators": answers.annotators[:last],
+        "asked_seconds": answers.seconds[:last],
+    }
+
+
+def _initial(run: Run, trial: TrialData) -> np.ndarray:
+    """Return pool items in the order in which they are asked before there is a model."""
+    order = trials.rng(trial.seed, "initial").permutation(trial.pool)
+    truth = trial.truth[order]
+    if run.cell.initial.how == "balanced":
+        turn = np.empty(len(order), np.int64)
+        for c in range(len(trial.class_names)):
+            turn[truth == c] = np.arange((truth == c).sum())
+        return order[np.argsort(turn, kind="stable")]
+    # A model needs two classes: where chance gives one only, the first of another comes early.
+    size = run.cell.initial.size
+    if (truth[:size] == truth[0]).all():
+        other = int(np.flatnonzero(truth != truth[0])[0])
+        order[[size - 1, other]] = order[[other, size - 1]]
+    return order
+
+
+def _known(everything: Arrays, people: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return labeled items, their labels (the last answer stands) and each annotator's vote.
+
+    As in live projects, a second look has columns of its own.
+    """
+    asked, said = everything["asked_ids"], everything["asked_classes"]
+    who = everything["asked_annotators"]
+    decided = Answers(said, who, everything["asked_seconds"]).decided()
+    known = decided != ABSTAINED
+    ids, first = np.unique(asked[known], return_index=True)
+    ids = ids[np.argsort(first, kind="stable")]  # in the order in which they were first labeled
+    place = {int(item): row for row, item in enumerate(ids)}
+    labels = np.empty(len(ids), np.int64)
+    votes = np.full((len(ids), 2 * people), ABSTAINED, np.int64)
+    for item, label, classes, annotators, times in zip(
+        asked, decided, said, who, everything["asked_times"], strict=True
+    ):
+        row = place.get(int(item))
+        if row is None:
+            continue
+        if label != ABSTAINED:
+            labels[row] = label
+        for c, annotator in zip(classes, annotators, strict=True):
+            votes[row, 2 * annotator + (times > 0)] = c
+    return ids, labels, votes[:, (votes != ABSTAINED).any(axis=0)]
+
+
+def _input(
+    run: Run,
+    trial: TrialData,
+    number: int,
+    ids: np.ndarray,
+    labels: np.ndarray,
+    votes: np.ndarray,
+    asked: np.ndarray,
+    before: Sequence[Arrays],
+    folder: Path,
+) -> Any:
+    from alcore.rounds import RoundInput  # brings torch
+
+    cell = run.cell
+    network = cell.learner.kind == "network"
+    stop_ids = np.sort(
+        trials.rng(trial.seed, "stop set").choice(
+            trial.pool, min(STOP_SET, len(trial.pool)), replace=False
+        )
+    )
+    abstains = cell.oracle.kind == "abstaining"
+    return RoundInput(
+        pixels=trial.pixels,
+        item_ids=np.arange(len(trial.pixels), dtype=np.int64),
+        labeled_ids=ids,
+        labels=labels,
+        holdout_ids=trial.holdout,
+        holdout_labels=trial.truth[trial.holdout],
+        candidate_ids=trial.pool[~np.isin(trial.pool, asked)],
+        class_names=trial.class_names,
+        channels=trial.channels,
+        strategy=cell.strategy.name,
+        strategy_options=cell.strategy.options,
+        batch_size=cell.batch_size,
+        queue_size=_AHEAD * cell.batch_size if abstains else cell.batch_size,
+        augmentation=cell.learner.settled["augmentation"] if network else "none",
+        seed=trial.seed,
+        round_number=number,
+        stop_ids=stop_ids,
+        previous_stop=before[-1]["stop_predicted"] if before else None,
+        threads=run.threads,
+        votes=votes,
+        learner=cell.learner.rule() if network else LearnerRule(),
+        downloads=folder / "downloads",
+        calibration=_calibration(before[-1]) if before else None,
+    )
+
+
+def _as_bytes(found: Calibration | None) -> np.ndarray:
+    """Return a calibration as bytes, none for None: the next round may still use it."""
+    text = "" if found is None else json.dumps(asdict(found))
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def _calibration(last: Arrays) -> Calibration | None:
+    text = last["calibration"].tobytes().decode()
+    return Calibration(**json.loads(text)) if text else None
+
+
+def _measure(run: Run, trial: TrialData, given: Any, folder: Path) -> Any:
+    """Run the round with the cell's learner."""
+    if run.cell.learner.kind == "network":
+        from alcore.rounds import run_round
+
+        return run_round(given, lambda phase, share: None)
+    from alcore.experiments import estimators
+    from alcore.experiments.features import features_of
+
+    features = features_of(run.cell.learner, run.cell.data, trial, folder)
+    return estimators.run_round(given, run.cell.learner, features)

@@ -1,0 +1,141 @@
+"""Owns which learners an experiment may use: the network, or what has scikit-learn's interface.
+
+Here stands what is declared; what is computed stands in `estimators` and in `alcore.rounds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from alcore import strategies
+from alcore.config import AUGMENTATIONS, NETWORKS, LearnerRule
+from alcore.errors import InvalidSettings
+from alcore.experiments.options import settled, unknown
+from alcore.strategies import Need
+
+ESTIMATORS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "random forest": ("sklearn.ensemble.RandomForestClassifier", {}),
+        "extra trees": ("sklearn.ensemble.ExtraTreesClassifier", {}),
+        "logistic regression": ("sklearn.linear_model.LogisticRegression", {"max_iter": 300}),
+        "k nearest": ("sklearn.neighbors.KNeighborsClassifier", {"weights": "distance"}),
+        "naive bayes": ("sklearn.naive_bayes.GaussianNB", {}),
+        "gradient boosting": ("sklearn.ensemble.HistGradientBoostingClassifier", {}),
+    }
+)
+"""Short names of estimators; any other is given by its dotted name."""
+SCALED = frozenset({"logistic regression"})
+"""Estimators that need features of like size."""
+PIXELS = "pixels"
+GIVES: frozenset[Need] = frozenset(
+    {
+        "probabilities",
+        "logits",
+        "embeddings",
+        "labeled_probabilities",
+        "committee",
+        "holdout_logits",
+        "crossfit",
+    }
+)
+"""Signals that an estimator can give; a network gives all."""
+_NETWORK: Mapping[str, Any] = MappingProxyType(
+    {
+        "network": "small CNN",
+        "augmentation": "shift",
+        "weights": "",
+        "weights_file": "",
+        "transfer": "finetune",
+        "unlabeled": "none",
+        "balance": "none",
+    }
+)
+"""Every round begins anew: what a model took over from the one before would not be in the rows."""
+_ESTIMATOR: Mapping[str, Any] = MappingProxyType(
+    {"estimator": "random forest", "features": PIXELS, "settings": {}}
+)
+_HEAD: Mapping[str, Any] = MappingProxyType(
+    {"estimator": "logistic regression", "features": "", "settings": {}}
+)
+_KINDS = MappingProxyType({"network": _NETWORK, "estimator": _ESTIMATOR, "head": _HEAD})
+KINDS = tuple(_KINDS)
+
+
+@dataclass(frozen=True)
+class LearnerSpec:
+    """A learner: alcore's network, an estimator, or a head on embeddings that stay as they are.
+
+    A head's `features` are a checkpoint (.safetensors) whose network embeds the images once, or
+    an array of embeddings (.npy), a row per image of the data set.
+    """
+
+    kind: str = "network"
+    name: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise unknown("learner", self.kind, KINDS)
+        given = self.settled
+        if self.kind == "network":
+            for what, known in (("augmentation", AUGMENTATIONS), ("network", NETWORKS)):
+                if given[what] not in known:
+                    raise unknown(what, given[what], known)
+            self.rule()
+            return
+        named = given["estimator"]
+        if named not in ESTIMATORS and "." not in named:
+            raise unknown("estimator", named, ESTIMATORS)
+        if given["features"] == PIXELS:
+            return
+        path = Path(given["features"]).expanduser()
+        if path.suffix not in (".npy", ".safetensors"):
+            raise InvalidSettings(
+                f"the learner {self.title!r} takes its features from {given['features']!r}; "
+                "name a checkpoint (.safetensors) or an array of embeddings (.npy)"
+            )
+        if not path.is_file():
+            raise InvalidSettings(f"the learner {self.title!r}: there is no file {path}")
+
+    @property
+    def settled(self) -> dict[str, Any]:
+        """All options, with defaults for those not given."""
+        what = f"the learner {self.kind!r}"
+        return settled(what, self.options, _KINDS[self.kind])
+
+    @property
+    def title(self) -> str:
+        """How the learner is called in tables and figures."""
+        if self.name:
+            return self.name
+        if self.kind == "network":
+            given = {"network": "small CNN", **self.options}
+            rest = [f"{k}={v}" for k, v in sorted(given.items()) if k != "network"]
+            return " ".join([str(given["network"]), *rest])
+        given = self.settled
+        named = str(given["estimator"]).rpartition(".")[2]
+        on = "pixels" if given["features"] == PIXELS else Path(given["features"]).stem
+        return f"{named} on {on}"
+
+    def rule(self) -> LearnerRule:
+        """Return a network's settings as live projects have them; raises InvalidSettings."""
+        given = self.settled
+        del given["augmentation"]
+        if not given["weights"]:
+            given["weights"] = "file" if given["weights_file"] else "pool"
+        return LearnerRule(**given)
+
+    def check(self, strategy: str, options: Mapping[str, Any]) -> None:
+        """Raise InvalidSettings where a strategy needs what this learner cannot tell."""
+        if self.kind == "network":
+            return
+        missing = sorted(strategies.needed(strategy, options) - GIVES)
+        if missing:
+            raise InvalidSettings(
+                f"the strategy {strategy!r} needs {', '.join(missing)}, which the learner "
+                f"{self.title!r} cannot give; use the network, or another strategy"
+            )

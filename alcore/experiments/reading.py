@@ -1,0 +1,131 @@
+"""Owns the way from a TOML file, or stored JSON, to a grid; what is wrong in it is named.
+
+Short forms are read too: "digits" for a data source, 20 for an initial set of 20, "margin" for a
+strategy, and options beside the name instead of under "options".
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from alcore.errors import InvalidSettings
+from alcore.experiments.data import PROJECT, DataSpec
+from alcore.experiments.grid import Grid, InitialSpec, OracleSpec, StrategySpec
+from alcore.experiments.learners import LearnerSpec
+from alcore.experiments.options import settled, unknown
+
+
+def read(path: Path) -> Grid:
+    """Read a grid from a TOML file; raises InvalidSettings naming what is wrong in it."""
+    try:
+        with open(path, "rb") as file:
+            return from_json(tomllib.load(file))
+    except OSError as error:
+        raise InvalidSettings(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{path} is not TOML: {error}") from error
+
+
+def from_json(raw: Mapping[str, Any]) -> Grid:
+    """Read a grid; words that this version does not know are an error with the nearest one."""
+    known = {
+        "name": "", "budget": 0, "trials": 5, "seed": 0, "baseline": "", "datasets": None,
+        "strategies": None, "initial": None, "batch_sizes": [10], "learners": None,
+        "oracles": None,
+    }  # fmt: skip
+    given = settled("the grid", raw, known)
+    for needed in ("name", "budget", "datasets", "strategies", "initial"):
+        if not given[needed]:
+            raise InvalidSettings(f"the grid says nothing of {needed!r}; see the examples")
+    return Grid(
+        name=given["name"],
+        budget=given["budget"],
+        trials=given["trials"],
+        seed=given["seed"],
+        baseline=given["baseline"],
+        datasets=_each("datasets", given["datasets"], _data),
+        strategies=_each("strategies", given["strategies"], _strategy),
+        initial=_each("initial", given["initial"], _initial),
+        batch_sizes=_each("batch_sizes", given["batch_sizes"], _whole),
+        learners=_each("learners", given["learners"] or ["network"], _learner),
+        oracles=_each("oracles", given["oracles"] or ["perfect"], _oracle),
+    )
+
+
+def _each(what: str, values: Any, make: Callable[[Any], Any]) -> tuple[Any, ...]:
+    if not isinstance(values, list):
+        raise InvalidSettings(f"{what} is {values!r}; must be a list, such as [{values!r}]")
+    return tuple(make(value) for value in values)
+
+
+def _data(raw: Any) -> DataSpec:
+    given = {"source": raw} if isinstance(raw, str) else dict(raw)
+    known = {f: None for f in DataSpec.__dataclass_fields__}
+    for key in given:
+        if key not in known:
+            raise unknown("setting of a data set", key, known)
+    source = given.get("source")
+    if isinstance(source, str):
+        given["source"] = _source(source)
+    elif not isinstance(source, Mapping):
+        raise InvalidSettings(f"a data set has the source {source!r}; name one, such as 'digits'")
+    for key in ("holdout", "long_tail", "duplicates", "noise"):
+        if isinstance(given.get(key), int):
+            given[key] = float(given[key])
+    try:
+        return DataSpec(**given)
+    except TypeError as error:
+        raise InvalidSettings(f"a data set has a setting of the wrong kind: {error}") from error
+
+
+def _source(text: str) -> dict[str, Any]:
+    """Read the short form: a generated set, project:NAME, a .zip or a folder."""
+    kind, _, name = text.partition(":")
+    if kind == PROJECT and name:
+        return {"kind": PROJECT, "name": name}
+    if text.endswith(".zip"):
+        return {"kind": "archive", "path": str(Path(text).expanduser().resolve())}
+    if "/" in text or Path(text).is_dir():
+        return {"kind": "folder", "path": str(Path(text).expanduser().resolve()), "copy": False}
+    return {"kind": text}
+
+
+def _strategy(raw: Any) -> StrategySpec:
+    given = _named(raw, "name", "strategy")
+    if "options" in given:
+        return StrategySpec(**given)
+    return StrategySpec(given.pop("name"), given)
+
+
+def _initial(raw: Any) -> InitialSpec:
+    given = raw if isinstance(raw, Mapping) else {"size": raw}
+    return InitialSpec(**settled("an initial set", given, {"size": 0, "how": "random"}))
+
+
+def _whole(raw: Any) -> int:
+    if not isinstance(raw, int) or isinstance(raw, bool):
+        raise InvalidSettings(f"a batch size is {raw!r}; must be a whole number")
+    return raw
+
+
+def _learner(raw: Any) -> LearnerSpec:
+    given = _named(raw, "kind", "learner")
+    kind, name = given.pop("kind"), given.pop("name", "")
+    return LearnerSpec(kind, name, given.get("options", given))
+
+
+def _oracle(raw: Any) -> OracleSpec:
+    given = _named(raw, "kind", "oracle")
+    kind, name = given.pop("kind"), given.pop("name", "")
+    return OracleSpec(kind, name, given.get("options", given))
+
+
+def _named(raw: Any, key: str, what: str) -> dict[str, Any]:
+    if isinstance(raw, str):
+        return {key: raw}
+    if not isinstance(raw, Mapping) or not isinstance(raw.get(key), str):
+        raise InvalidSettings(f"a {what} is {raw!r}; name it, such as {{{key} = …}}")
+    return dict(raw)

@@ -1,0 +1,105 @@
+"""Owns the review job: models that have not seen a label say what they think of it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from alcore import doubts
+from alcore.jobs.beginnings import beginnings
+from alcore.jobs.running import Running
+from alcore.jobs.training import pixels_of
+from alcore.store import items, opinions, projects
+
+_ROWS = 2_000
+"""Opinions per transaction, so that nobody who labels waits for it."""
+
+
+def run_review(running: Running) -> None:
+    """Store an opinion of each label that counts now, from models that were not trained on it."""
+    from alcore.rounds import RoundInput, second_look  # brings torch
+
+    store, project_id = running.store, running.job.project_id
+    folder = store.workspace.project(project_id)
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        item_ids = items.ids(connection, project_id)
+        judged = opinions.to_judge(connection, project_id)
+        begins = beginnings(connection, store.workspace, project)
+    position = {c.id: c.position for c in project.classes}
+    labels = np.array([position[c] for c in judged.class_ids], dtype=np.int64)
+    trained = ~judged.held
+    none = item_ids[:0]
+    found = second_look(
+        RoundInput(
+            pixels=pixels_of(folder, project.settings, len(item_ids)),
+            item_ids=item_ids,
+            labeled_ids=judged.item_ids[trained],
+            labels=labels[trained],
+            holdout_ids=none,
+            holdout_labels=none,
+            candidate_ids=none,
+            class_names=tuple(c.name for c in project.classes),
+            channels=project.channels,
+            strategy="random",
+            strategy_options={},
+            batch_size=1,
+            queue_size=0,
+            augmentation=project.settings.augmentation,
+            seed=project.settings.seed,
+            round_number=0,
+            stop_ids=none,
+            previous_stop=None,
+            threads=running.threads,
+            question_ids=judged.item_ids[judged.held],
+            **begins,
+        ),
+        running.report,
+    )
+    order = np.concatenate([np.flatnonzero(trained), np.flatnonzero(judged.held)])
+    probabilities = np.empty_like(found)
+    probabilities[order] = found
+    rows = _rows(project_id, judged, probabilities, labels, [c.id for c in project.classes])
+    for start in range(0, len(rows), _ROWS):
+        running.report("saving", start / len(rows))
+        with store.write() as connection:
+            opinions.put(connection, rows[start : start + _ROWS])
+    with running.publish():
+        pass
+
+
+def _rows(
+    project_id: int,
+    judged: opinions.Judged,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    class_ids: list[int],
+) -> list[dict[str, object]]:
+    """Turn probabilities (L, C) into rows of opinions."""
+    now = time.time()
+    best = probabilities.argmax(axis=1)
+    rows = np.arange(len(labels))
+    return [
+        {
+            "item_id": item_id,
+            "project_id": project_id,
+            "event_id": event_id,
+            "class_id": class_ids[guess],
+            "p": p,
+            "p_label": p_label,
+            "doubt": doubt,
+            "flagged": flagged,
+            "created_at": now,
+        }
+        for item_id, event_id, guess, p, p_label, doubt, flagged in zip(
+            judged.item_ids.tolist(),
+            judged.event_ids.tolist(),
+            best.tolist(),
+            probabilities[rows, best].tolist(),
+            probabilities[rows, labels].tolist(),
+            doubts.doubt(probabilities, labels).tolist(),
+            doubts.probably_wrong(probabilities, labels).tolist(),
+            strict=True,
+        )
+    ]

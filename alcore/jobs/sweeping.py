@@ -1,0 +1,256 @@
+"""Owns running an experiment: what is left to do goes to an engine, what is done to the database.
+
+This process is the only one that writes. A round is computed from the rounds before it, which are
+in the database, so that whatever is killed, only the rounds that were running are lost.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import traceback
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alcore.errors import AlcoreError, ExperimentBusy, PoolExhausted
+from alcore.experiments.results import Arrays, Done, StoredRun
+from alcore.jobs.executors import Engine
+from alcore.store import Store, experiments
+
+SILENCE = 10.0
+"""A driver that said nothing for this many seconds is taken for dead."""
+BEAT = 1.0
+STRIKES = 5
+"""Crashes in a row after which a run is given up, and its error shown."""
+_AHEAD = 2
+"""Rounds per worker that are submitted: one runs, one waits, so that no worker waits for us."""
+
+
+def tables(root: Path) -> Path:
+    """Return the folder of decoded data sets."""
+    return root / "experiments"
+
+
+def compute(spec: Mapping[str, Any], before: Sequence[Arrays], folder: str) -> Done:
+    """Compute a run's next round; this is what workers do."""
+    from alcore.experiments.chain import Run, next_round
+
+    return next_round(Run.from_json(spec), before, Path(folder))
+
+
+@dataclass
+class _Going:
+    """A run that is being worked on."""
+
+    run: StoredRun
+    before: list[Arrays] = field(default_factory=list)
+    strikes: int = 0
+
+
+def sweep(
+    store: Store,
+    experiment_id: int,
+    engine: Engine,
+    over: threading.Event,
+    told: Callable[[int], None] = lambda rounds: None,
+) -> bool:
+    """Run what an experiment has left, until it is done, paused or `over`; tell if it is done.
+
+    `told` hears how many rounds were just stored. Rounds that are running at a pause are
+    finished and stored. Raises ExperimentBusy while another process runs it.
+    """
+    driver = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    _take(store, experiment_id, driver, over)
+    error: str | None = None
+    try:
+        return _Sweep(store, experiment_id, driver, engine, over, told).run()
+    except AlcoreError as problem:
+        error = str(problem)
+        raise
+    finally:
+        try:
+            with store.write() as connection:
+                experiments.release(connection, experiment_id, driver, error)
+        except AlcoreError:
+            if error is None:
+                raise  # else the first error says more
+
+
+def _take(store: Store, experiment_id: int, driver: str, over: threading.Event) -> None:
+    """Become the one who runs it; waits for a silent one to be dead for sure."""
+    until = time.monotonic() + SILENCE + BEAT
+    seen: tuple[str | None, float | None] | None = None
+    while True:
+        with store.write() as connection:
+            found = next(e for e in experiments.every(connection) if e.id == experiment_id)
+            dead = found.driver is not None and _is_dead(found.driver)
+            now = time.time()
+            if experiments.take(connection, experiment_id, driver, now, SILENCE, dead):
+                experiments.forget_errors(connection, experiment_id)
+                return
+        state = (found.driver, found.beat_at)
+        alive = seen is not None and state != seen
+        seen = state
+        if alive or time.monotonic() > until or over.wait(1.5 * BEAT):
+            raise ExperimentBusy(
+                f"the experiment {found.name!r} is being run by process {found.driver}; "
+                "pause that one first"
+            )
+
+
+def _is_dead(driver: str) -> bool:
+    host, pid, _ = driver.rsplit(":", 2)
+    if host != socket.gethostname() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+class _Sweep:
+    """The loop: submit, wait, store."""
+
+    def __init__(
+        self,
+        store: Store,
+        experiment_id: int,
+        driver: str,
+        engine: Engine,
+        over: threading.Event,
+        told: Callable[[int], None],
+    ) -> None:
+        self._store, self._id, self._driver = store, experiment_id, driver
+        self._engine, self._over, self._told = engine, over, told
+        self._folder = str(tables(store.workspace.root))
+        self._ready: deque[_Going] = deque()
+        self._running: dict[Future[Done], _Going] = {}
+        self._paused = False
+        self._beaten = 0.0
+
+    def run(self) -> bool:
+        self._look()
+        while self._ready or self._running:
+            self._paused |= self._over.is_set()
+            if not self._paused:
+                self._submit()
+            elif not self._drop_waiting():
+                return False
+            done, _ = wait(self._running, timeout=BEAT / 2, return_when=FIRST_COMPLETED)
+            self._store_all(done)
+            if time.monotonic() - self._beaten > BEAT:
+                self._beat()
+            if not self._ready and not self._running and not self._paused:
+                self._look()  # it may have been extended meanwhile
+        return True
+
+    def _look(self) -> None:
+        with self._store.read() as connection:
+            left = experiments.runs(connection, self._id, left=True)
+        self._ready.extend(_Going(run) for run in left)
+
+    def _beat(self) -> None:
+        with self._store.write() as connection:
+            asked = experiments.hold(connection, self._id, self._driver, time.time())
+        self._paused |= asked
+        self._beaten = time.monotonic()
+
+    def _submit(self) -> None:
+        while self._ready and len(self._running) < _AHEAD * self._engine.workers:
+            going = self._ready.popleft()
+            if len(going.before) < going.run.finished:
+                with self._store.read() as connection:
+                    going.before = experiments.arrays(connection, going.run.id)
+            try:
+                future = self._engine.submit(compute, going.run.spec, going.before, self._folder)
+            except Exception as error:
+                if not self._engine.crashed(error):
+                    raise
+                self._ready.appendleft(going)
+                self._renew()
+                return
+            self._running[future] = going
+
+    def _drop_waiting(self) -> bool:
+        """Take back what has not begun; tell whether anything is still running."""
+        for future in [f for f in self._running if f.cancel()]:
+            del self._running[future]
+        return bool(self._running)
+
+    def _store_all(self, futures: Iterable[Future[Done]]) -> None:
+        found: list[tuple[_Going, Done]] = []
+        crashed = False
+        for future in futures:
+            going = self._running.pop(future)
+            error = None if future.cancelled() else future.exception()
+            if future.cancelled():
+                self._ready.appendleft(going)
+            elif error is None:
+                found.append((going, future.result()))
+            elif self._engine.crashed(error):
+                crashed = True
+                self._strike(going, error)
+            else:
+                self._failed(going, error)
+        if found:
+            with self._store.write() as connection:
+                self._paused |= experiments.hold(connection, self._id, self._driver, time.time())
+                rows = [(going.run.id, done) for going, done in found]
+                experiments.add_rounds(connection, rows, time.time())
+            self._beaten = time.monotonic()
+        for going, done in found:
+            going.before.append(done.arrays)
+            going.strikes = 0
+            if done.number < going.run.planned:
+                self._ready.appendleft(going)
+        if found:
+            self._told(len(found))
+        if crashed:
+            self._renew()
+
+    def _renew(self) -> None:
+        """Make the engine anew; what it had lost is done again."""
+        self._engine.renew()
+        # A broken pool has ended all its work by now; a cluster goes on with the rest.
+        for future in [f for f in self._running if f.done()]:
+            going = self._running.pop(future)
+            error = None if future.cancelled() else future.exception()
+            if error is not None and self._engine.crashed(error):
+                self._strike(going, error)
+            else:
+                self._ready.appendleft(going)
+
+    def _strike(self, going: _Going, error: BaseException | None) -> None:
+        going.strikes += 1
+        if going.strikes < STRIKES:
+            self._ready.append(going)
+            return
+        self._failed(
+            going,
+            AlcoreError(
+                f"its process died {going.strikes} times in a row "
+                f"({type(error).__name__}: {error}); there may be too little memory"
+            ),
+        )
+
+    def _failed(self, going: _Going, error: BaseException) -> None:
+        with self._store.write() as connection:
+            experiments.hold(connection, self._id, self._driver, time.time())
+            if isinstance(error, PoolExhausted):
+                experiments.finish_early(connection, going.run.id)
+                return
+            words = str(error)
+            if not isinstance(error, AlcoreError):
+                last = traceback.format_exception(error)[-3:]
+                words = f"unexpected {type(error).__name__}: {error}\n{''.join(last)}"
+            experiments.fail(connection, going.run.id, words)

@@ -1,0 +1,58 @@
+"""Owns what models say of labels that they were not trained on.
+
+L labels, Q items that no model is trained on, C classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alcore.learner import device, inference
+from alcore.learner.calibration import folds
+from alcore.rounds import teaching
+from alcore.rounds.progress import Progress
+from alcore.rounds.values import RoundInput, Rows, generator, number
+
+FOLDS = 3
+PHASE = "asking models about labels"
+
+
+def second_look(round_input: RoundInput, progress: Progress) -> np.ndarray:
+    """Ask about each label a model that was trained on the others: (L + Q, C) float32.
+
+    One network per fold of the labels is trained on the other folds, by the round's recipe; heads
+    on the embeddings of the round's network would be cheaper, but that one has seen all labels,
+    wrong ones too. What all networks say on average stands for the items in `question_ids`, and
+    for the only label of a class, which nobody could learn without it. Raises as `run_round`.
+    """
+    given, rows = round_input, Rows(round_input.item_ids)
+    fold = folds(given.labels, generator(given.seed, given.round_number, "second look"), FOLDS)
+    asked = rows(np.concatenate([given.labeled_ids, given.question_ids]))
+    mean = np.zeros((len(asked), len(given.class_names)), np.float32)
+    found = np.zeros_like(mean)
+    with device.computing(number(given, "second look"), given.threads):
+        recipe = teaching.recipe(given, rows)
+        for k in range(FOLDS):
+            kept = fold != k
+            model = teaching.without(
+                given,
+                rows,
+                recipe,
+                kept,
+                number(given, f"second look {k}"),
+                lambda done, k=k: progress(PHASE, (k + 0.9 * done) / FOLDS),
+            )
+            said = inference.predict(
+                model,
+                given.pixels,
+                asked,
+                False,
+                False,
+                lambda done, k=k: progress(PHASE, (k + 0.9 + 0.1 * done) / FOLDS),
+            ).probabilities
+            mean += said / FOLDS
+            unseen = np.flatnonzero(~kept)
+            found[unseen] = said[unseen]
+    seen_by_all = np.concatenate([fold == -1, np.ones(len(given.question_ids), bool)])
+    found[seen_by_all] = mean[seen_by_all]
+    return found

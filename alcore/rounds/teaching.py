@@ -1,0 +1,212 @@
+"""Owns how a round makes its model: the recipe, what it begins with, and its temperature.
+
+What cannot be had is replaced openly: the notes of a recipe, and of its model, say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from alcore.config import BACKBONES
+from alcore.errors import CheckpointMismatch
+from alcore.learner import calibration, checkpoints, inference, signals, training, transfer
+from alcore.learner.architecture import Architecture
+from alcore.learner.checkpoints import Model
+from alcore.learner.training import LearnerSettings
+from alcore.learner.transfer import Pretrained
+from alcore.learner.unlabeled import Pool
+from alcore.records import Calibration, Teaching
+from alcore.rounds.values import RoundInput, Rows, generator, number
+
+GROWTH = 1.5
+"""A temperature is looked for again once there are this many times the labels."""
+Told = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a round trains."""
+
+    settings: LearnerSettings
+    pretrained: Pretrained | None
+    previous: Model | None
+    pool: Pool | None
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """All that changes what its probabilities mean, in a few words."""
+        chosen = self.settings
+        began = self.pretrained.source if self.pretrained else "nothing"
+        how = f"{chosen.transfer} from {began}" if self.pretrained else "from nothing"
+        return (
+            f"{chosen.network} {how}, mode {chosen.mode}, augmentation {chosen.augmentation}, "
+            f"unlabeled {chosen.unlabeled}, balance {chosen.balance}"
+        )
+
+
+def recipe(given: RoundInput, rows: Rows) -> Recipe:
+    """Turn a project's settings into a recipe with all that it begins with.
+
+    Raises WeightsUnavailable and CheckpointMismatch for weights that were named and cannot be
+    had. Weights of a pretraining that no longer fit are left out, with a note.
+    """
+    rule = given.learner
+    notes: list[str] = []
+    pretrained = _weights(given, notes)
+    taken = np.concatenate([given.labeled_ids, given.holdout_ids, given.question_ids])
+    free = given.candidate_ids[~np.isin(given.candidate_ids, taken)]
+    uses_pool = rule.unlabeled != "none" and len(free)
+    return Recipe(
+        settings=LearnerSettings(
+            network=rule.network,
+            augmentation=given.augmentation,
+            transfer=rule.transfer if rule.transfer != "none" else "finetune",
+            mode=rule.mode,
+            balance=rule.balance,
+            unlabeled=rule.unlabeled,
+            minibatch=given.minibatch or LearnerSettings.minibatch,
+        ),
+        pretrained=pretrained,
+        previous=_previous(given, notes),
+        pool=Pool(given.pixels, rows(free), given.channels) if uses_pool else None,
+        notes=tuple(notes),
+    )
+
+
+def fit(
+    given: RoundInput,
+    rows: Rows,
+    used: Recipe,
+    told: Told,
+    traces: signals.Traces | None = None,
+) -> Model:
+    """Train the round's model."""
+    told(0.0)
+    model = training.fit(
+        given.pixels[rows(given.labeled_ids)],
+        given.labels,
+        given.class_names,
+        given.channels,
+        used.settings,
+        number(given, "weights"),
+        told,
+        watch=None if traces is None else traces.watch,
+        pretrained=used.pretrained,
+        previous=used.previous,
+        pool=used.pool,
+        loss_module=traces is not None and traces.loss_module,
+    )
+    return replace(model, notes=(*used.notes, *model.notes))
+
+
+def without(
+    given: RoundInput, rows: Rows, used: Recipe, kept: np.ndarray, seed: int, told: Told
+) -> Model:
+    """Train by the same recipe on some labels `kept` (L,) bool.
+
+    Never from the model before: that one has seen the others.
+    """
+    return training.fit(
+        given.pixels[rows(given.labeled_ids[kept])],
+        given.labels[kept],
+        given.class_names,
+        given.channels,
+        replace(used.settings, mode="fresh"),
+        seed,
+        told,
+        pretrained=used.pretrained,
+        pool=used.pool,
+    )
+
+
+def due(given: RoundInput, used: Recipe) -> int:
+    """Return how many networks must be trained to find a temperature now; mostly none."""
+    last = given.calibration
+    fits = last is not None and last.recipe == used.name
+    if fits and last.found_at <= len(given.labels) < GROWTH * last.found_at:
+        return 0
+    return calibration.trainings(len(given.labels))
+
+
+def calibrate(given: RoundInput, rows: Rows, used: Recipe, told: Told) -> Calibration | None:
+    """Find the temperature for a recipe, or take over the last round's while it still fits.
+
+    None where nothing can be said, and probabilities stay as they are.
+    """
+    several = due(given, used)
+    if not several:
+        last = given.calibration
+        return last if last is not None and last.recipe == used.name else None
+
+    def ask(kept: np.ndarray, left: np.ndarray, k: int) -> np.ndarray:
+        model = without(
+            given,
+            rows,
+            used,
+            kept,
+            number(given, f"calibration {k}"),
+            lambda share: told((k + 0.95 * share) / several),
+        )
+        asked = rows(given.labeled_ids[left])
+        return inference.predict(
+            model, given.pixels, asked, False, False, lambda share: None
+        ).probabilities
+
+    rng = generator(given.seed, given.round_number, "calibration")
+    found = calibration.crossfit(given.labels, rng, ask)
+    told(1.0)
+    if found is None:
+        return None
+    return Calibration(found.temperature, found.labels, len(given.labels), used.name)
+
+
+def record(given: RoundInput, used: Recipe, model: Model) -> Teaching:
+    """Say how the model came about."""
+    began = model.pretrained or ("the last model" if model.mode != "fresh" else "none")
+    return Teaching(
+        network=model.architecture.network,
+        weights=began,
+        transfer=used.settings.transfer if model.pretrained else "none",
+        augmentation=given.augmentation,
+        unlabeled=used.settings.unlabeled if used.pool is not None else "none",
+        balance=used.settings.balance,
+        notes=model.notes,
+    )
+
+
+def _weights(given: RoundInput, notes: list[str]) -> Pretrained | None:
+    rule = given.learner
+    ours = Architecture(rule.network, given.channels, given.pixels.shape[1], len(given.class_names))
+    if rule.transfer == "none":
+        return None
+    if rule.weights == "torchvision":
+        return transfer.backbone(ours, given.downloads)
+    if rule.weights == "file":
+        if rule.network in BACKBONES:
+            return transfer.backbone_from_file(ours, rule.weights_file)
+        found = transfer.load(rule.weights_file)
+        found.check(ours)
+        return found
+    if given.pretrained is None:
+        return None
+    try:
+        found = transfer.load(given.pretrained)
+        found.check(ours)
+    except CheckpointMismatch as error:
+        notes.append(f"trained without pretrained weights: {error}")
+        return None
+    return found
+
+
+def _previous(given: RoundInput, notes: list[str]) -> Model | None:
+    if given.learner.mode == "fresh" or given.previous is None:
+        return None
+    try:
+        return checkpoints.load(given.previous)
+    except CheckpointMismatch as error:
+        notes.append(f"trained fresh: {error}")
+        return None

@@ -1,0 +1,146 @@
+"""Owns the figures of experiments: Altair charts for the page, SVG and PNG files for papers.
+
+Accuracies 0–1 in the data, percent on the axes; human time in minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from alcore.experiments.analysis import Setting
+
+if TYPE_CHECKING:
+    import altair
+
+COLOURS = (
+    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#004488",
+    "#ddaa33", "#777777", "#117733", "#882255",
+)  # fmt: skip
+"""Told apart by people who see colours differently, after Paul Tol; then from the beginning."""
+WIDTH, HEIGHT = 560, 340
+
+
+def _scale(strategies: Sequence[str]) -> altair.Scale:
+    import altair
+
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(strategies))]
+    return altair.Scale(domain=list(strategies), range=colours)
+
+
+def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
+    """Draw mean accuracy against labels, or human minutes, with the 95 % band of the mean."""
+    import altair
+
+    rows = [asdict(row) for row in setting.curve]
+    across = "minutes" if by_minutes else "labels"
+    title = "human minutes" if by_minutes else "labels"
+    low = min((row["low"] for row in rows), default=0.0)
+    high = max((row["high"] for row in rows), default=1.0)
+    room = 0.05 * max(0.01, high - low)
+    ends = altair.Scale(domain=[max(0.0, low - room), min(1.0, high + room)], nice=False)
+    base = altair.Chart(altair.Data(values=rows)).encode(
+        x=altair.X(
+            f"{across}:Q",
+            title=title,
+            scale=altair.Scale(zero=False, nice=False),
+            axis=altair.Axis(tickCount=6),
+        ),
+        color=altair.Color(
+            "strategy:N",
+            scale=_scale(setting.strategies),
+            legend=altair.Legend(
+                title=None, orient="bottom", columns=4, labelLimit=260, symbolOpacity=1
+            ),
+        ),
+    )
+    percent = altair.Axis(format=".0%")
+    band = base.mark_area(opacity=0.15).encode(
+        y=altair.Y("low:Q", title="accuracy", axis=percent, scale=ends), y2="high:Q"
+    )
+    line = base.mark_line(strokeWidth=2, point=altair.OverlayMarkDef(size=24)).encode(
+        y=altair.Y("mean:Q", title="accuracy", axis=percent, scale=ends),
+        tooltip=[
+            altair.Tooltip("strategy:N"),
+            altair.Tooltip("labels:Q"),
+            altair.Tooltip("minutes:Q", format=".1f"),
+            altair.Tooltip("mean:Q", title="accuracy", format=".1%"),
+            altair.Tooltip("trials:Q"),
+        ],
+    )
+    return (band + line).properties(width=WIDTH, height=HEIGHT)
+
+
+def differences(setting: Setting) -> altair.LayerChart:
+    """Draw each strategy's area less the baseline's, in points, with its 95 % interval."""
+    import altair
+
+    rows = [
+        {
+            "strategy": test.first,
+            "difference": 100 * test.difference,
+            "low": 100 * test.low,
+            "high": 100 * test.high,
+        }
+        for test in setting.tests
+        if test.trials > 1
+    ]
+    title = f"points of area under the curve over {setting.baseline}"
+    base = altair.Chart(altair.Data(values=rows)).encode(
+        y=altair.Y("strategy:N", title=None, sort="-x", axis=altair.Axis(labelLimit=260)),
+        color=altair.Color("strategy:N", scale=_scale(setting.strategies), legend=None),
+    )
+    zero = (
+        altair.Chart(altair.Data(values=[{"zero": 0}]))
+        .mark_rule(strokeDash=[4, 4], color="#888888")
+        .encode(x="zero:Q")
+    )
+    line = base.mark_rule(strokeWidth=2).encode(x=altair.X("low:Q", title=title), x2="high:Q")
+    dot = base.mark_point(filled=True, size=70, opacity=1).encode(x="difference:Q")
+    return (zero + line + dot).properties(width=WIDTH, height=altair.Step(24))
+
+
+def penalties(setting: Setting) -> altair.LayerChart:
+    """Draw the penalty matrix: how often the row beat the column."""
+    import altair
+
+    rows = [
+        {"winner": first, "loser": second, "share": float(setting.penalties[i, j])}
+        for i, first in enumerate(setting.strategies)
+        for j, second in enumerate(setting.strategies)
+    ]
+    order = list(setting.strategies)
+    base = altair.Chart(altair.Data(values=rows)).encode(
+        x=altair.X("loser:N", sort=order, title="was beaten", axis=altair.Axis(labelAngle=-40)),
+        y=altair.Y("winner:N", sort=order, title="beat"),
+    )
+    cells = base.mark_rect().encode(
+        color=altair.Color(
+            "share:Q", scale=altair.Scale(scheme="blues", domain=[0, 1]), legend=None
+        )
+    )
+    words = base.mark_text(fontSize=11).encode(
+        text=altair.Text("share:Q", format=".2f"),
+        color=altair.condition("datum.share > 0.5", altair.value("white"), altair.value("black")),
+    )
+    side = altair.Step(44)
+    return (cells + words).properties(width=side, height=side)
+
+
+def svg(chart: altair.TopLevelMixin) -> str:
+    """Return a chart as SVG text."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_svg(_plain(chart))
+
+
+def png(chart: altair.TopLevelMixin, scale: float = 2.0) -> bytes:
+    """Return a chart as PNG."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_png(_plain(chart), scale=scale)
+
+
+def _plain(chart: altair.TopLevelMixin) -> dict[str, Any]:
+    return chart.configure(font="sans-serif", background="white").to_dict()

@@ -1,0 +1,202 @@
+"""Owns what an experiment says, in rows: comparisons, finished rounds, stop criteria; as files.
+
+Accuracies 0–1, human time in minutes, computing time in seconds.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alcore.experiments import stops
+from alcore.experiments.analysis import Setting, settings
+from alcore.experiments.grid import Cell, Grid
+from alcore.records import Evaluation, RoundSummary, StopSignals
+from alcore.services.experiments import grid_of
+from alcore.services.exporting import write_csv
+from alcore.store import Store, experiments
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that an experiment says, and what it says it from."""
+
+    grid: Grid
+    settings: tuple[Setting, ...]
+    rounds: tuple[dict[str, Any], ...]
+    """One row per finished round, as exported."""
+    stops: Mapping[str, tuple[dict[str, Any], ...]]
+    """By setting: one row per strategy and criterion, means over its finished runs."""
+    hours: float
+    """Computing time of all rounds."""
+
+
+def settings_of(store: Store, name: str) -> tuple[Grid, list[Setting]]:
+    """Read what is known so far of an experiment: curves and comparisons."""
+    with store.read() as connection:
+        found = experiments.named(connection, name)
+        points = experiments.points(connection, found.id)
+    grid = grid_of(found)
+    return grid, settings(grid, points)
+
+
+def findings(store: Store, name: str) -> Findings:
+    """Read everything about an experiment; reads every round's summary."""
+    with store.read() as connection:
+        found = experiments.named(connection, name)
+        points = experiments.points(connection, found.id)
+        told = {(r, n): s for r, n, s in experiments.summaries(connection, found.id)}
+    grid = grid_of(found)
+    cells = {cell.key: cell for cell in grid.cells}
+    known = [p for p in points if p.cell in cells]
+    by_run: dict[tuple[str, int], list[RoundSummary]] = defaultdict(list)
+    rows = []
+    for point in known:
+        summary, cell = told[point.run_id, point.number], cells[point.cell]
+        by_run[point.cell, point.trial].append(_summary(point, summary, cell))
+        rows.append(_row(point, summary, cell))
+    return Findings(
+        grid=grid,
+        settings=tuple(settings(grid, points)),
+        rounds=tuple(rows),
+        stops=_stops(cells, by_run, grid),
+        hours=sum(p.seconds for p in points) / 3600,
+    )
+
+
+def csv_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return rows as CSV that is safe to open in a spreadsheet."""
+    out = io.StringIO(newline="")
+    write_csv(out, list(rows[0]) if rows else [], rows)
+    return out.getvalue().encode()
+
+
+def parquet_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return rows as Parquet, without loss."""
+    import pyarrow
+    import pyarrow.parquet
+
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), out)
+    return out.getvalue()
+
+
+def strategy_rows(found: Iterable[Setting]) -> list[dict[str, Any]]:
+    """Return one row per setting and strategy: areas, savings, tests, ranks."""
+    rows = []
+    for setting in found:
+        tests = {test.first: test for test in setting.tests}
+        for row in setting.rows:
+            test, saved = tests.get(row.strategy), row.saving
+            rows.append(
+                {
+                    "setting": setting.name,
+                    "strategy": row.strategy,
+                    "trials": row.trials,
+                    "area": row.area,
+                    "area low": row.area_low,
+                    "area high": row.area_high,
+                    "area on log labels": row.area_log,
+                    "final accuracy": row.final,
+                    "mean rank": row.rank,
+                    "penalty": row.penalty,
+                    "label saving": saved and saved.factor,
+                    "saving is": saved and saved.bound,
+                    "saving low": saved and saved.low,
+                    "saving high": saved and saved.high,
+                    "difference": test and test.difference,
+                    "difference low": test and test.low,
+                    "difference high": test and test.high,
+                    "p Wilcoxon": test and test.wilcoxon,
+                    "p t": test and test.t,
+                    "p Holm": test and test.holm,
+                    "seconds per round": row.seconds,
+                }
+            )
+    return rows
+
+
+def _stops(
+    cells: Mapping[str, Cell], by_run: Mapping[tuple[str, int], list[RoundSummary]], grid: Grid
+) -> dict[str, tuple[dict[str, Any], ...]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for key, cell in cells.items():
+        whole = [
+            r for (k, _), r in by_run.items() if k == key and len(r) == cell.rounds(grid.budget)
+        ]
+        told: dict[str, list[stops.Stop]] = defaultdict(list)
+        for run in whole:
+            for stop in stops.after_the_fact(run):
+                told[stop.criterion].append(stop)
+        for criterion, here in told.items():
+            stopped = [s for s in here if s.number is not None]
+            lost = [s.lost for s in stopped if s.lost is not None]
+            count = len(stopped)
+            found[cell.setting].append(
+                {
+                    "strategy": cell.strategy.title,
+                    "criterion": criterion,
+                    "stopped": f"{count} of {len(here)} runs",
+                    "at labels": f"{sum(s.labels for s in stopped) / count:.0f}" if count else "–",
+                    "labels saved": f"{sum(s.saved for s in stopped) / count:.0f}"
+                    if count
+                    else "–",
+                    "accuracy lost": f"{100 * sum(lost) / len(lost):+.1f} points" if lost else "–",
+                }
+            )
+    return {name: tuple(rows) for name, rows in found.items()}
+
+
+def _summary(point: Any, told: Mapping[str, Any], cell: Cell) -> RoundSummary:
+    return RoundSummary(
+        id=0,
+        project_id=0,
+        number=point.number,
+        created_at=0.0,
+        labels=point.labels,
+        label_minutes=point.minutes,
+        strategy=cell.strategy.name,
+        strategy_options=cell.strategy.options,
+        mode="fresh",
+        evaluation=Evaluation(**told["evaluation"]),
+        stop=StopSignals(**told["stop"]),
+        uncertainty=tuple(told["uncertainty"]),
+        labels_per_class=tuple(told["labels_per_class"]),
+        batch_per_class=(),
+        seconds=told["phases"],
+        seed=told["seed"],
+        checkpoint=None,
+    )
+
+
+def _row(point: Any, told: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
+    measured, stop, phases = told["evaluation"], told["stop"], told["phases"]
+    return {
+        "data": cell.data.title,
+        "learner": cell.learner.title,
+        "oracle": cell.oracle.title,
+        "initial": cell.initial.title,
+        "batch": cell.batch_size,
+        "strategy": cell.strategy.title,
+        "trial": point.trial,
+        "round": point.number,
+        "labels": point.labels,
+        "items": told["items"],
+        "answers": point.answers,
+        "minutes": point.minutes,
+        "accuracy": point.accuracy,
+        "macro F1": measured["macro_f1"],
+        "nll": measured["nll"],
+        "ece": measured["ece"],
+        "right labels": told["right"],
+        "kappa": stop["kappa"],
+        "mean entropy": stop["mean_entropy"],
+        "seconds": point.seconds,
+        **{f"seconds to {name}": phases.get(name) for name in ("train", "score", "select")},
+        "seed": told["seed"],
+        "versions": json.dumps(told["versions"], sort_keys=True),
+    }

@@ -1,0 +1,285 @@
+"""Owns what the experiments page and the command line may ask: define, run, pause, extend, look.
+
+Times in seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from alcore.datasets.pixels import PixelCache
+from alcore.errors import InvalidSettings
+from alcore.experiments import data, trials
+from alcore.experiments.chain import Run
+from alcore.experiments.data import PROJECT, DataSpec, Table
+from alcore.experiments.grid import Cell, Grid, runs
+from alcore.experiments.reading import from_json
+from alcore.experiments.results import Experiment, StoredRun
+from alcore.jobs import calibrating, sweeping
+from alcore.jobs.executors import open_engine
+from alcore.services import projects
+from alcore.store import Store, experiments, items
+from alcore.store import projects as stored_projects
+
+
+@dataclass(frozen=True)
+class CellProgress:
+    """How far a cell is."""
+
+    cell: Cell
+    finished: int
+    planned: int
+    """Rounds over all trials."""
+    failed: int
+    """Runs that cannot go on."""
+    left: float | None
+    """Seconds of computing that are left, by the rounds so far; None before the first."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an experiment is."""
+
+    experiment: Experiment
+    running: bool
+    cells: tuple[CellProgress, ...]
+    errors: tuple[str, ...]
+
+    @property
+    def finished(self) -> int:
+        return sum(cell.finished for cell in self.cells)
+
+    @property
+    def planned(self) -> int:
+        return sum(cell.planned for cell in self.cells)
+
+    @property
+    def failed(self) -> int:
+        return sum(cell.failed for cell in self.cells)
+
+    def left(self, workers: int) -> float | None:
+        """Return the seconds until all is done with so many workers; None before any round."""
+        known = [cell.left for cell in self.cells if cell.left is not None]
+        if not known:
+            return None
+        mean = sum(known) / max(1, sum(c.planned - c.finished for c in self.cells if c.left))
+        unknown = sum(c.planned - c.finished for c in self.cells if c.left is None)
+        return (sum(known) + mean * unknown) / workers
+
+
+def list_experiments(store: Store) -> list[Experiment]:
+    """List experiments, the newest first."""
+    with store.read() as connection:
+        return experiments.every(connection)
+
+
+def named(store: Store, name: str) -> Experiment:
+    """Read an experiment. Raises UnknownExperiment, offering the nearest name."""
+    with store.read() as connection:
+        return experiments.named(connection, name)
+
+
+def grid_of(experiment: Experiment) -> Grid:
+    """Return the grid of an experiment as it is stored."""
+    return from_json(experiment.grid)
+
+
+def checked(store: Store, grid: Grid, workers: int = 0) -> Grid:
+    """Decode the data and check the grid against it; return it with its projects looked up.
+
+    Raises InvalidSettings for what cannot work.
+    """
+    grid = replace(grid, datasets=tuple(_known(store, spec) for spec in grid.datasets))
+    folder = sweeping.tables(store.workspace.root)
+    pools = {}
+    for spec in grid.datasets:
+        _bring(store, spec, folder)
+        table = data.load(data.prepare(spec, folder, workers))
+        trial = trials.of_trial(replace(spec, noise=0.0), table, 0)
+        pools[spec.title] = (len(trial.pool), table.class_names)
+    grid.check(pools)
+    return grid
+
+
+def create(store: Store, grid: Grid, workers: int = 0) -> Experiment:
+    """Check a grid and store its runs; nothing is computed yet.
+
+    A grid of a name that is there grows: finished runs stay, and must be in the new grid.
+    Raises InvalidSettings for what cannot work.
+    """
+    grid = checked(store, grid, workers)
+    with store.write() as connection:
+        there = {e.name: e for e in experiments.every(connection)}.get(grid.name)
+        if there is not None:
+            _check_grows(experiments.runs(connection, there.id), grid)
+        experiment_id = experiments.add(connection, grid.name, grid.to_json(), time.time())
+        experiments.plan(
+            connection,
+            experiment_id,
+            [
+                (
+                    cell.key,
+                    trial,
+                    Run(cell, trial, grid.seed, grid.budget).to_json(),
+                    cell.rounds(grid.budget),
+                )
+                for cell, trial in runs(grid)
+            ],
+        )
+        return experiments.named(connection, grid.name)
+
+
+def extend(
+    store: Store, name: str, strategies: Sequence[str] = (), more_trials: int = 0, workers: int = 0
+) -> Experiment:
+    """Add strategies or trials to an experiment; nothing that is finished is repeated."""
+    stored = grid_of(named(store, name)).to_json()
+    if more_trials < 0:
+        raise InvalidSettings(f"{more_trials} more trials; must be 0 or more")
+    stored["strategies"] += [{"name": strategy} for strategy in strategies]
+    stored["trials"] += more_trials
+    return create(store, from_json(stored), workers)
+
+
+def estimate(
+    store: Store, grid: Grid, setting: str, workers: int, most: float = 60.0
+) -> calibrating.Estimate:
+    """Run a few rounds of the grid to estimate how long it takes, in at most about `most`."""
+    engine = open_engine(setting, workers)
+    try:
+        folder = sweeping.tables(store.workspace.root)
+        return calibrating.estimate(grid, engine, folder, most)
+    finally:
+        engine.close()
+
+
+def run(
+    store: Store,
+    name: str,
+    setting: str,
+    workers: int,
+    over: threading.Event,
+    told: Callable[[int], None] = lambda rounds: None,
+) -> bool:
+    """Run what is left of an experiment, here, until it is done or paused; tell if it is done."""
+    found = named(store, name)
+    engine = open_engine(setting, workers)
+    try:
+        return sweeping.sweep(store, found.id, engine, over, told)
+    finally:
+        engine.close()
+
+
+def pause(store: Store, name: str) -> bool:
+    """Ask whoever runs the experiment to pause; tell whether anybody does."""
+    found = named(store, name)
+    with store.write() as connection:
+        experiments.pause(connection, found.id)
+    return _is_running(found)
+
+
+def progress(store: Store, name: str) -> Progress:
+    """Read how far an experiment is, cell by cell."""
+    with store.read() as connection:
+        found = experiments.named(connection, name)
+        stored = experiments.runs(connection, found.id)
+        spent: dict[str, list[float]] = defaultdict(list)
+        for point in experiments.points(connection, found.id):
+            spent[point.cell].append(point.seconds)
+    by_cell: dict[str, list[StoredRun]] = defaultdict(list)
+    for one in stored:
+        by_cell[one.cell].append(one)
+    cells = []
+    for cell in grid_of(found).cells:
+        mine = by_cell[cell.key]
+        todo = sum(r.planned - r.finished for r in mine if r.error is None)
+        pace = float(np.mean(spent[cell.key])) if spent[cell.key] else None
+        cells.append(
+            CellProgress(
+                cell=cell,
+                finished=sum(r.finished for r in mine),
+                planned=sum(r.finished if r.error else r.planned for r in mine),
+                failed=sum(r.error is not None for r in mine),
+                left=0.0 if todo == 0 else None if pace is None else pace * todo,
+            )
+        )
+    errors = tuple(dict.fromkeys(r.error for r in stored if r.error))
+    return Progress(found, _is_running(found), tuple(cells), errors)
+
+
+def _is_running(experiment: Experiment) -> bool:
+    beat = experiment.beat_at
+    return beat is not None and time.time() - beat < sweeping.SILENCE
+
+
+def _check_grows(stored: Sequence[StoredRun], grid: Grid) -> None:
+    wanted = {(cell.key, trial): cell for cell, trial in runs(grid)}
+    lost = [r for r in stored if r.finished and (r.cell, r.trial) not in wanted]
+    if lost:
+        raise InvalidSettings(
+            f"{len(lost)} runs of the experiment {grid.name!r} are finished or under way, but not "
+            "in this grid; keep what it had, or give the grid another name"
+        )
+    for one in stored:
+        before = one.spec["budget"]
+        if one.finished and (before > grid.budget or one.spec["seed"] != grid.seed):
+            raise InvalidSettings(
+                f"the experiment {grid.name!r} has a budget of {before:,} and the seed "
+                f"{one.spec['seed']}; neither a smaller budget nor another seed goes with what is "
+                "finished; give the grid another name"
+            )
+
+
+def _known(store: Store, spec: DataSpec) -> DataSpec:
+    """Fill in what the project of a data set looks like now, so that a change is noticed."""
+    if spec.source["kind"] != PROJECT:
+        return spec
+    project = projects.named(store, spec.source["name"])
+    counts = projects.item_counts(store, project.id)
+    now = {
+        "kind": PROJECT,
+        "name": project.name,
+        "project": project.id,
+        "items": sum(counts.values()),
+    }
+    return replace(spec, source=now, resolution=project.settings.resolution)
+
+
+def _bring(store: Store, spec: DataSpec, folder: Path) -> None:
+    """Put the images of a project where experiments read them."""
+    where = folder / spec.key
+    if spec.source["kind"] != PROJECT or where.exists():
+        return
+    project_id = int(spec.source["project"])
+    with store.read() as connection:
+        project = stored_projects.get(connection, project_id)
+        everything = items.ids(connection, project_id)
+        key_ids, key = items.answer_key(connection, project_id)
+        held_ids, held = items.holdout(connection, project_id)
+    if not project.has_key:
+        raise InvalidSettings(
+            f"the project {project.name!r} has no answer key, so nobody can say what an oracle "
+            "would answer; import images in one folder per class, with hidden answers"
+        )
+    position = {c.id: c.position for c in project.classes}
+    ids = np.concatenate([key_ids, held_ids])
+    row = {int(item): place for place, item in enumerate(everything)}
+    order = np.array([row[int(item)] for item in ids], np.int64)
+    cache = PixelCache(store.workspace.project(project_id), project.settings.resolution).array()
+    data.save(
+        where,
+        Table(
+            pixels=cache[order],
+            classes=np.array([position[int(c)] for c in (*key, *held)], np.int64),
+            test=np.arange(len(ids)) >= len(key_ids),
+            class_names=tuple(c.name for c in project.classes),
+            channels=project.channels,
+        ),
+    )

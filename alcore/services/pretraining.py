@@ -1,0 +1,148 @@
+"""Owns what people may ask of pretraining: what it costs, start, pause, resume, stop, how it goes.
+
+Times in seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from alcore.errors import TrainingImpossible
+from alcore.jobs.dispatcher import function_of
+from alcore.jobs.running import put_back_silent, run
+from alcore.learner import costs
+from alcore.records import Job, Pretrained, Project
+from alcore.store import Connection, Store, items, jobs, pretrained, projects
+
+PAUSED = "paused"
+"""What the error of a job says that may be gone on with."""
+
+
+@dataclass(frozen=True)
+class PretrainingStatus:
+    """Where the project's pretraining stands."""
+
+    weights: Pretrained | None
+    """The newest there are."""
+    misfit: str | None
+    """Why they cannot be used with the settings of the moment, as a sentence."""
+    job: Job | None
+    """The pretraining that runs or waits, else the last that ended."""
+    images: int
+    cost: float
+    """About how long one takes from its start, on two cores."""
+    left: float | None
+    """About how long the running one still takes."""
+
+    @property
+    def paused(self) -> bool:
+        return self.job is not None and (self.job.state, self.job.error) == ("cancelled", PAUSED)
+
+
+def status(store: Store, project_id: int) -> PretrainingStatus:
+    """Read the state of pretraining and its weights. Raises UnknownProject."""
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        weights = pretrained.latest(connection, project_id)
+        job = jobs.newest(connection, project_id, "pretrain")
+        images = items.count(connection, project_id)["pool"]
+    cost = estimate(project, images)
+    return PretrainingStatus(
+        weights=weights,
+        misfit=weights and _misfit(project, weights),
+        job=job,
+        images=images,
+        cost=cost,
+        left=_left(job, cost),
+    )
+
+
+def estimate(project: Project, images: int) -> float:
+    """Return about how long a pretraining of a project takes on two cores."""
+    settings = project.settings
+    return costs.pretraining_seconds(images, settings.learner.network, settings.resolution)
+
+
+def start(store: Store, project_id: int) -> None:
+    """Ask for a pretraining from its beginning. Raises TrainingImpossible."""
+    _request(store, project_id, resume=False)
+
+
+def resume(store: Store, project_id: int) -> None:
+    """Go on with a pretraining that was paused or has failed. Raises TrainingImpossible."""
+    _request(store, project_id, resume=True)
+
+
+def pause(store: Store, project_id: int) -> None:
+    """End the running or waiting pretraining; what was computed is kept, to be gone on with."""
+    with store.write() as connection:
+        jobs.cancel(connection, project_id, "pretrain", time.time(), PAUSED)
+
+
+def stop(store: Store, project_id: int) -> None:
+    """End the pretraining for good; weights that are there already stay in use."""
+    with store.write() as connection:
+        jobs.cancel(connection, project_id, "pretrain", time.time())
+
+
+def pretrain_now(store: Store, project_id: int, threads: int) -> Pretrained:
+    """Run a pretraining in this process, or go on with a paused one; return the weights.
+
+    Raises what the pretraining raises.
+    """
+    put_back_silent(store)
+    before = status(store, project_id)
+    unfinished = before.paused or (before.job is not None and before.job.state == "failed")
+    with store.write() as connection:
+        _ask(connection, project_id, unfinished)
+        job = jobs.take(connection, ["pretrain"], "foreground", time.time(), project_id)
+        if job is None:  # raised in here, so that nothing was asked for
+            raise TrainingImpossible(
+                "a pretraining of this project is running; wait for it, or pause it first"
+            )
+    error = run(store, job, function_of("pretrain"), threads)
+    if error is not None:
+        raise error
+    with store.read() as connection:
+        made = pretrained.latest(connection, project_id)
+    assert made is not None  # the weights were published before run() returned
+    return made
+
+
+def _request(store: Store, project_id: int, resume: bool) -> None:
+    with store.write() as connection:
+        _ask(connection, project_id, resume)
+
+
+def _ask(connection: Connection, project_id: int, resume: bool) -> None:
+    project = projects.get(connection, project_id)
+    if project.state != "ready":
+        raise TrainingImpossible("the import is not finished; pretrain once the images are in")
+    images = items.count(connection, project_id)["pool"]
+    if images < 2:
+        raise TrainingImpossible(f"{images} images; pretraining needs at least 2")
+    last = jobs.newest(connection, project_id, "pretrain")
+    args = {"resume": resume, "seconds": last.args.get("seconds", 0.0) if last and resume else 0.0}
+    jobs.request(connection, project_id, "pretrain", time.time(), args=args)
+
+
+def _misfit(project: Project, weights: Pretrained) -> str | None:
+    settings = project.settings
+    for what, theirs, ours in (
+        ("the network", weights.network, settings.learner.network),
+        ("images of so many pixels a side:", weights.resolution, settings.resolution),
+    ):
+        if theirs != ours:
+            return f"they are for {what} {theirs}, and the project has {ours} now"
+    return None
+
+
+def _left(job: Job | None, cost: float) -> float | None:
+    if job is None or job.state != "running":
+        return None
+    began = job.args.get("began_at")
+    done = job.progress - (began or 0.0)
+    if began is None or done < 0.005 or job.heartbeat_at is None or job.started_at is None:
+        return cost * (1.0 - job.progress)
+    return (job.heartbeat_at - job.started_at) * (1.0 - job.progress) / done

@@ -1,0 +1,203 @@
+"""Owns what the review page may ask: pages of items, their log, mending labels, a new look.
+
+A mended label is a new event; what was there stays in the log. An owner has the last word on what
+others have answered; else it is what its author says now. Where a project has no owner, everybody
+is one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo
+from alcore.jobs.training import request_if_due
+from alcore.records import Job
+from alcore.services.labeling import check_active, check_class
+from alcore.store import (
+    Connection,
+    Store,
+    items,
+    jobs,
+    labels,
+    members,
+    opinions,
+    projects,
+    review,
+    votes,
+)
+from alcore.store.review import Entry, Filter, Reviewed
+
+MOST = 200
+"""Items per page."""
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: tuple[Reviewed, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How much there is to review, and what it can be filtered by."""
+
+    doubts: int
+    unsure: int
+    disagreements: int
+    comments: int
+    people: tuple[tuple[int, str], ...]
+    origins: tuple[str, ...]
+    looked_at: float | None
+    """When models were asked about the labels last."""
+    looked_labels: int
+    decides: bool
+    """I have the last word on labels, and choose examples."""
+    job: Job | None
+    """The newest look at the labels, finished or not."""
+
+
+def page(
+    store: Store, project_id: int, annotator_id: int, wanted: Filter, offset: int, n: int
+) -> Page:
+    """Read up to n items from `offset` on. Raises InvalidSettings for an unknown view."""
+    if wanted.view not in review.VIEWS:
+        raise InvalidSettings(
+            f"no view called {wanted.view!r}; choose from {', '.join(review.VIEWS)}"
+        )
+    with store.read() as connection:
+        decides = members.decides(connection, project_id, annotator_id)
+        wanted = replace(wanted, open_too=decides)
+        rows = review.page(connection, project_id, annotator_id, wanted, offset, min(n, MOST))
+        return Page(tuple(rows), review.count(connection, project_id, annotator_id, wanted))
+
+
+def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
+    """Count what waits in each view."""
+    with store.read() as connection:
+        decides = members.decides(connection, project_id, annotator_id)
+
+        def count(view: review.View) -> int:
+            wanted = Filter(view, open_too=decides)
+            return review.count(connection, project_id, annotator_id, wanted)
+
+        last = opinions.last_look(connection, project_id)
+        return Overview(
+            doubts=count("doubts"),
+            unsure=count("unsure"),
+            disagreements=count("disagreements"),
+            comments=count("comments"),
+            people=tuple(review.people(connection, project_id)),
+            origins=tuple(review.origins(connection, project_id)),
+            looked_at=last[0] if last else None,
+            looked_labels=last[1] if last else 0,
+            decides=decides,
+            job=jobs.newest(connection, project_id, "review"),
+        )
+
+
+def log(store: Store, project_id: int, annotator_id: int, item_id: int) -> list[Entry]:
+    """Read all that was ever answered of an item, oldest first.
+
+    Raises UnknownItem, and NotAllowed for what somebody but an owner shall answer unbiased first.
+    """
+    with store.read() as connection:
+        items.get(connection, project_id, item_id)
+        _check_seen(connection, project_id, annotator_id, item_id)
+        return review.log(connection, item_id)
+
+
+def mend(
+    store: Store,
+    project_id: int,
+    annotator_id: int,
+    *,
+    key: str,
+    item_id: int,
+    class_id: int,
+    seen: int | None,
+    seconds: float | None = None,
+) -> Reviewed:
+    """Label an item anew, once per key, or confirm its label; return what is said of it now.
+
+    seen: the event that was on screen as the item's label, None for none. Raises LeaseExpired
+    where another one counts by now, UnknownItem, NotAllowed.
+    """
+    now = time.time()
+    with store.write() as connection:
+        check_active(connection, project_id, annotator_id)
+        project = projects.get(connection, project_id)
+        items.get(connection, project_id, item_id)
+        check_class(project, class_id)
+        _check_seen(connection, project_id, annotator_id, item_id)
+        if labels.by_key(connection, key) is None:
+            (before,) = review.rows(connection, [item_id])
+            if before.event_id != seen:
+                raise LeaseExpired("somebody changed this label meanwhile; look at it again")
+            others = {who for who, _, _ in votes.of_item(connection, item_id)} - {annotator_id}
+            decides = members.decides(connection, project_id, annotator_id)
+            labels.append(
+                connection,
+                project_id=project_id,
+                item_id=item_id,
+                annotator_id=annotator_id,
+                kind="label",
+                class_id=class_id,
+                key=key,
+                origin="adjudicated" if others and decides else "relabel",
+                now=now,
+                seconds=seconds,
+            )
+            request_if_due(connection, project, now)
+        return _row(connection, item_id)
+
+
+def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: str) -> Reviewed:
+    """Take a mended label back, so that the one before it counts again.
+
+    Raises NothingToUndo where it is unknown, somebody else's or taken back already.
+    """
+    with store.write() as connection:
+        check_active(connection, project_id, annotator_id)
+        target = labels.by_key(connection, undoes)
+        if target is None or target.annotator_id != annotator_id or target.kind != "label":
+            raise NothingToUndo("there is no label of yours to take back")
+        items.get(connection, project_id, target.item_id)
+        if labels.by_key(connection, key) is None:
+            if target.undone:
+                raise NothingToUndo("this label was taken back before")
+            origin, round_id = labels.provenance(connection, target.id)
+            labels.append(
+                connection,
+                project_id=project_id,
+                item_id=target.item_id,
+                annotator_id=annotator_id,
+                kind="undo",
+                class_id=None,
+                key=key,
+                origin=origin,
+                now=time.time(),
+                undoes=target.id,
+                round_id=round_id,
+            )
+        return _row(connection, target.item_id)
+
+
+def look_again(store: Store, project_id: int, annotator_id: int) -> None:
+    """Have models asked about the labels as soon as nothing more urgent runs."""
+    with store.write() as connection:
+        check_active(connection, project_id, annotator_id)
+        projects.get(connection, project_id)
+        jobs.request(connection, project_id, "review", time.time())
+
+
+def _check_seen(connection: Connection, project_id: int, annotator_id: int, item_id: int) -> None:
+    if not members.decides(connection, project_id, annotator_id) and review.is_open(
+        connection, project_id, annotator_id, item_id
+    ):
+        raise NotAllowed("you may still be asked about this image; answer it first")
+
+
+def _row(connection: Connection, item_id: int) -> Reviewed:
+    (row,) = review.rows(connection, [item_id])
+    return row

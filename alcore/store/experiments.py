@@ -1,0 +1,274 @@
+"""Owns the rows of experiments: grids, runs, finished rounds, and who is running them.
+
+Instants are Unix seconds. Whoever writes rounds must hold the experiment: each write says so in
+its own transaction, so that a process that was taken for dead changes nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or
+
+from alcore.errors import JobCancelled, UnknownExperiment
+from alcore.experiments.options import nearest
+from alcore.experiments.results import Arrays, Done, Experiment, Point, StoredRun
+from alcore.store.experiment_tables import experiment, experiment_round, experiment_run
+
+_OWN = ("number", "labels", "answers", "minutes", "accuracy", "seconds")
+
+
+def add(connection: Connection, name: str, grid: Mapping[str, Any], now: float) -> int:
+    """Insert an experiment, or give the one of this name another grid; return its id."""
+    connection.execute(
+        insert_or(experiment)
+        .values(name=name, grid=grid, created_at=now)
+        .on_conflict_do_update(index_elements=["name"], set_={"grid": grid})
+    )
+    return named(connection, name).id
+
+
+def plan(
+    connection: Connection,
+    experiment_id: int,
+    runs: Sequence[tuple[str, int, Mapping[str, Any], int]],
+) -> None:
+    """Put runs (cell, trial, spec, rounds) in this order; those that are there are kept.
+
+    Other runs of the experiment that have no finished round yet are dropped.
+    """
+    table = experiment_run
+    known = {
+        (row.cell, row.trial): row
+        for row in connection.execute(select(table).where(table.c.experiment_id == experiment_id))
+    }
+    for place, (cell, trial, spec, planned) in enumerate(runs):
+        row = known.pop((cell, trial), None)
+        values = {"place": place, "planned": planned, "spec": spec}
+        if row is None:
+            connection.execute(
+                insert(table).values(experiment_id=experiment_id, cell=cell, trial=trial, **values)
+            )
+        elif (row.place, row.planned, row.spec) != (place, planned, spec):
+            connection.execute(update(table).where(table.c.id == row.id).values(**values))
+    left = [row.id for row in known.values() if not row.finished]
+    connection.execute(delete(table).where(table.c.id.in_(left)))
+
+
+def every(connection: Connection) -> list[Experiment]:
+    """Read all experiments, the newest first."""
+    rows = connection.execute(select(experiment).order_by(experiment.c.id.desc()))
+    return [_record(row) for row in rows]
+
+
+def named(connection: Connection, name: str) -> Experiment:
+    """Read the experiment of this name; raises UnknownExperiment, offering the nearest."""
+    row = connection.execute(select(experiment).where(experiment.c.name == name)).one_or_none()
+    if row is None:
+        known = [e.name for e in every(connection)]
+        raise UnknownExperiment(nearest("experiment", name, known))
+    return _record(row)
+
+
+# -- who runs it -------------------------------------------------------------------------------
+
+
+def take(
+    connection: Connection, experiment_id: int, driver: str, now: float, silence: float, dead: bool
+) -> bool:
+    """Take the right to run an experiment, if nobody alive has it; also ends a pause."""
+    free = [experiment.c.driver.is_(None), experiment.c.beat_at < now - silence]
+    asked = update(experiment).where(experiment.c.id == experiment_id)
+    if not dead:
+        asked = asked.where(or_(*free))
+    taken = connection.execute(
+        asked.values(driver=driver, beat_at=now, paused=False, error=None).returning(
+            experiment.c.id
+        )
+    ).one_or_none()
+    return taken is not None
+
+
+def hold(connection: Connection, experiment_id: int, driver: str, now: float) -> bool:
+    """Say that the driver is alive; return whether it was asked to pause.
+
+    Raises JobCancelled where another has taken over.
+    """
+    row = connection.execute(
+        update(experiment)
+        .where(experiment.c.id == experiment_id, experiment.c.driver == driver)
+        .values(beat_at=now)
+        .returning(experiment.c.paused)
+    ).one_or_none()
+    if row is None:
+        raise JobCancelled("another process runs this experiment now")
+    return bool(row.paused)
+
+
+def release(
+    connection: Connection, experiment_id: int, driver: str, error: str | None = None
+) -> None:
+    """Give back the right to run an experiment, with what went wrong, if anything."""
+    connection.execute(
+        update(experiment)
+        .where(experiment.c.id == experiment_id, experiment.c.driver == driver)
+        .values(driver=None, beat_at=None, error=error)
+    )
+
+
+def pause(connection: Connection, experiment_id: int) -> None:
+    """Ask whoever runs it to stop after the rounds that are running."""
+    connection.execute(
+        update(experiment).where(experiment.c.id == experiment_id).values(paused=True)
+    )
+
+
+# -- runs and rounds ---------------------------------------------------------------------------
+
+
+def runs(connection: Connection, experiment_id: int, left: bool = False) -> list[StoredRun]:
+    """Read the runs in their order; with `left` only those that have rounds to do."""
+    table = experiment_run
+    asked = select(table).where(table.c.experiment_id == experiment_id).order_by(table.c.place)
+    if left:
+        asked = asked.where(table.c.finished < table.c.planned, table.c.error.is_(None))
+    return [
+        StoredRun(r.id, r.cell, r.trial, r.spec, r.planned, r.finished, r.error)
+        for r in connection.execute(asked)
+    ]
+
+
+def left(connection: Connection, experiment_id: int) -> int:
+    """Count the rounds that are still to do, those of failed runs not counted."""
+    table = experiment_run
+    found = connection.execute(
+        select(func.sum(table.c.planned - table.c.finished)).where(
+            table.c.experiment_id == experiment_id, table.c.error.is_(None)
+        )
+    ).scalar()
+    return int(found or 0)
+
+
+def arrays(connection: Connection, run_id: int) -> list[Arrays]:
+    """Read the arrays of a run's rounds, oldest first."""
+    rows = connection.execute(
+        select(experiment_round.c.arrays)
+        .where(experiment_round.c.run_id == run_id)
+        .order_by(experiment_round.c.number)
+    )
+    return [_unpacked(row.arrays) for row in rows]
+
+
+def add_rounds(connection: Connection, rounds: Iterable[tuple[int, Done]], now: float) -> None:
+    """Store finished rounds (run id, round), each the next of its run."""
+    for run_id, done in rounds:
+        counted = connection.execute(
+            update(experiment_run)
+            .where(experiment_run.c.id == run_id, experiment_run.c.finished == done.number - 1)
+            .values(finished=done.number)
+            .returning(experiment_run.c.id)
+        ).one_or_none()
+        if counted is None:
+            raise JobCancelled(f"round {done.number} of run {run_id} was stored by another process")
+        connection.execute(
+            insert(experiment_round).values(
+                run_id=run_id,
+                created_at=now,
+                summary=done.summary,
+                arrays=_packed(done.arrays),
+                **{name: getattr(done, name) for name in _OWN},
+            )
+        )
+
+
+def finish_early(connection: Connection, run_id: int) -> None:
+    """Let a run be over with the rounds that it has."""
+    connection.execute(
+        update(experiment_run)
+        .where(experiment_run.c.id == run_id)
+        .values(planned=experiment_run.c.finished)
+    )
+
+
+def fail(connection: Connection, run_id: int, error: str | None) -> None:
+    """Store why a run cannot go on; None forgets it."""
+    connection.execute(
+        update(experiment_run).where(experiment_run.c.id == run_id).values(error=error)
+    )
+
+
+def forget_errors(connection: Connection, experiment_id: int) -> None:
+    """Let runs that failed be tried again."""
+    connection.execute(
+        update(experiment_run)
+        .where(experiment_run.c.experiment_id == experiment_id)
+        .values(error=None)
+    )
+
+
+def points(connection: Connection, experiment_id: int) -> list[Point]:
+    """Read the figures of all finished rounds, by cell, trial and number."""
+    own = [experiment_round.c[name] for name in _OWN]
+    rows = connection.execute(
+        select(experiment_run.c.id, experiment_run.c.cell, experiment_run.c.trial, *own)
+        .join(experiment_round, experiment_round.c.run_id == experiment_run.c.id)
+        .where(experiment_run.c.experiment_id == experiment_id)
+        .order_by(experiment_run.c.cell, experiment_run.c.trial, experiment_round.c.number)
+    )
+    return [Point(*row) for row in rows]
+
+
+def rounds(connection: Connection, run_id: int) -> list[Done]:
+    """Read all that is stored of a run's rounds, oldest first."""
+    rows = connection.execute(
+        select(experiment_round)
+        .where(experiment_round.c.run_id == run_id)
+        .order_by(experiment_round.c.number)
+    )
+    return [
+        Done(
+            **{name: getattr(row, name) for name in _OWN},
+            summary=row.summary,
+            arrays=_unpacked(row.arrays),
+        )
+        for row in rows
+    ]
+
+
+def summaries(connection: Connection, experiment_id: int) -> list[tuple[int, int, dict[str, Any]]]:
+    """Read (run id, number, summary) of all finished rounds; slower than `points`."""
+    rows = connection.execute(
+        select(experiment_round.c.run_id, experiment_round.c.number, experiment_round.c.summary)
+        .join(experiment_run, experiment_round.c.run_id == experiment_run.c.id)
+        .where(experiment_run.c.experiment_id == experiment_id)
+        .order_by(experiment_round.c.run_id, experiment_round.c.number)
+    )
+    return [tuple(row) for row in rows]
+
+
+def _packed(found: Arrays) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **found)
+    return file.getvalue()
+
+
+def _unpacked(raw: bytes) -> Arrays:
+    with np.load(io.BytesIO(raw), allow_pickle=False) as file:
+        return dict(file.items())
+
+
+def _record(row: Row[Any]) -> Experiment:
+    return Experiment(
+        id=row.id,
+        name=row.name,
+        grid=row.grid,
+        paused=row.paused,
+        driver=row.driver,
+        beat_at=row.beat_at,
+        created_at=row.created_at,
+        error=row.error,
+    )

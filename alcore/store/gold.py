@@ -1,0 +1,191 @@
+"""Owns the rows of gold: items with a known answer, and who answered them how."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, func, insert, select, text, update
+from sqlalchemy.dialects.sqlite import insert as insert_or
+
+from alcore.store.tables import gold, item, label_event, lease, vote
+
+_FREE = text(
+    """
+    SELECT g.item_id FROM gold g
+    WHERE g.project_id = :project
+      AND NOT EXISTS (SELECT 1 FROM vote v WHERE v.item_id = g.item_id
+                      AND v.annotator_id = :annotator)
+      AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = g.item_id
+                      AND l.annotator_id = :annotator AND l.expires_at > :now)
+      AND NOT EXISTS (SELECT 1 FROM label_event s WHERE s.item_id = g.item_id
+                      AND s.kind = 'skip' AND s.annotator_id = :annotator)
+    ORDER BY g.item_id
+    """
+)
+
+
+@dataclass(frozen=True)
+class Gold:
+    item_id: int
+    name: str
+    content_hash: str
+    class_id: int
+    split: str
+    answers: int
+    right: int
+
+
+def add(connection: Connection, project_id: int, known: Mapping[int, int], now: float) -> None:
+    """Make items gold, with their class ids; those that are gold get the new class."""
+    rows = [
+        {"item_id": int(i), "project_id": project_id, "class_id": int(c), "created_at": now}
+        for i, c in known.items()
+    ]
+    if rows:
+        statement = insert_or(gold)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["item_id"], set_={"class_id": statement.excluded.class_id}
+            ),
+            rows,
+        )
+
+
+def remove(connection: Connection, project_id: int, item_ids: Sequence[int]) -> None:
+    """Let items be gold no more; what was answered stays in the log."""
+    connection.execute(
+        delete(gold).where(
+            gold.c.project_id == project_id, gold.c.item_id.in_([int(i) for i in item_ids])
+        )
+    )
+
+
+def is_gold(connection: Connection, item_id: int) -> bool:
+    return (
+        connection.execute(select(gold.c.item_id).where(gold.c.item_id == item_id)).first()
+        is not None
+    )
+
+
+def ids(connection: Connection, project_id: int) -> list[int]:
+    """Read the item ids of a project's gold."""
+    return list(
+        connection.execute(
+            select(gold.c.item_id).where(gold.c.project_id == project_id).order_by(gold.c.item_id)
+        ).scalars()
+    )
+
+
+def suggest(connection: Connection, suggestions: Mapping[int, Sequence[float]]) -> None:
+    """Keep what a model says of gold, so that a missing suggestion does not give it away."""
+    for item_id, probabilities in suggestions.items():
+        connection.execute(
+            update(gold).where(gold.c.item_id == item_id).values(suggestion=list(probabilities))
+        )
+
+
+def suggestion(connection: Connection, item_id: int) -> list[float] | None:
+    return connection.execute(select(gold.c.suggestion).where(gold.c.item_id == item_id)).scalar()
+
+
+def asked(connection: Connection, project_id: int, annotator_id: int, now: float) -> int:
+    """Count the questions that somebody answered or holds; a question's place among theirs."""
+    answered = select(func.count()).where(
+        vote.c.project_id == project_id, vote.c.annotator_id == annotator_id
+    )
+    held = select(func.count()).where(
+        lease.c.project_id == project_id,
+        lease.c.annotator_id == annotator_id,
+        lease.c.expires_at > now,
+    )
+    return connection.execute(answered).scalar_one() + connection.execute(held).scalar_one()
+
+
+def free(connection: Connection, project_id: int, annotator_id: int, now: float) -> list[int]:
+    """List gold that this person neither answered, skipped nor holds."""
+    who = {"project": project_id, "annotator": annotator_id, "now": now}
+    return list(connection.execute(_FREE, who).scalars())
+
+
+def claim(
+    connection: Connection,
+    project_id: int,
+    item_ids: Sequence[int],
+    annotator_id: int,
+    client: str,
+    round_id: int | None,
+    expires_at: float,
+) -> list[str]:
+    """Lease free gold to one browser tab; return the tokens, in order."""
+    tokens = []
+    for item_id in item_ids:
+        connection.execute(
+            delete(lease).where(lease.c.item_id == item_id, lease.c.annotator_id == annotator_id)
+        )
+        tokens.append(secrets.token_hex(16))
+        connection.execute(
+            insert(lease).values(
+                token=tokens[-1],
+                item_id=item_id,
+                project_id=project_id,
+                annotator_id=annotator_id,
+                client=client,
+                expires_at=expires_at,
+                origin="gold",
+                round_id=round_id,
+            )
+        )
+    return tokens
+
+
+def all_gold(connection: Connection, project_id: int) -> list[Gold]:
+    """List gold with the number of answers since it became gold, and how many were right."""
+    given = _given(project_id).subquery()
+    rows = connection.execute(
+        select(
+            gold.c.item_id,
+            item.c.name,
+            item.c.content_hash,
+            gold.c.class_id,
+            item.c.split,
+            func.count(given.c.annotator_id),
+            func.count(given.c.annotator_id).filter(given.c.class_id == gold.c.class_id),
+        )
+        .join(item, item.c.id == gold.c.item_id)
+        .outerjoin(given, given.c.item_id == gold.c.item_id)
+        .where(gold.c.project_id == project_id)
+        .group_by(gold.c.item_id)
+        .order_by(gold.c.item_id)
+    )
+    return [Gold(*row) for row in rows]
+
+
+def scores(connection: Connection, project_id: int) -> dict[int, tuple[int, int]]:
+    """Count right answers and answers to gold per annotator id; an unsure one is not right."""
+    given = _given(project_id).subquery()
+    rows = connection.execute(
+        select(
+            given.c.annotator_id,
+            func.count().filter(given.c.class_id == given.c.known),
+            func.count(),
+        ).group_by(given.c.annotator_id)
+    )
+    return {who: (right, n) for who, right, n in rows}
+
+
+def _given(project_id: int) -> Select[Any]:
+    """Select the votes on gold that came after it had become gold."""
+    return (
+        select(
+            vote.c.item_id,
+            vote.c.annotator_id,
+            vote.c.class_id,
+            gold.c.class_id.label("known"),
+        )
+        .join(gold, gold.c.item_id == vote.c.item_id)
+        .join(label_event, label_event.c.id == vote.c.event_id)
+        .where(gold.c.project_id == project_id, label_event.c.created_at > gold.c.created_at)
+    )

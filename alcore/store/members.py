@@ -1,0 +1,104 @@
+"""Owns who belongs to a project in which role, and who signed in as whom. Instants in Unix s."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.sqlite import insert as insert_or
+
+from alcore.records import Annotator, Member, MemberRole
+from alcore.store.tables import annotator, member
+
+
+def seen(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
+    """Note that somebody is at work in a project; a newcomer joins as an annotator."""
+    connection.execute(
+        insert_or(member)
+        .values(
+            project_id=project_id,
+            annotator_id=annotator_id,
+            role="annotator",
+            joined_at=now,
+            seen_at=now,
+        )
+        .on_conflict_do_update(index_elements=["project_id", "annotator_id"], set_={"seen_at": now})
+    )
+
+
+def role(connection: Connection, project_id: int, annotator_id: int) -> MemberRole | None:
+    """Read somebody's role in a project, None for who never was there."""
+    return connection.execute(
+        select(member.c.role).where(
+            member.c.project_id == project_id, member.c.annotator_id == annotator_id
+        )
+    ).scalar()
+
+
+def owners(connection: Connection, project_id: int) -> int:
+    """Count the owners of a project."""
+    return connection.execute(
+        select(func.count()).where(member.c.project_id == project_id, member.c.role == "owner")
+    ).scalar_one()
+
+
+def decides(connection: Connection, project_id: int, annotator_id: int) -> bool:
+    """Tell whether somebody is an owner; where a project has none, everybody is one."""
+    mine = role(connection, project_id, annotator_id)
+    return mine == "owner" or (mine != "removed" and owners(connection, project_id) == 0)
+
+
+def set_role(
+    connection: Connection, project_id: int, annotator_id: int, new: MemberRole, now: float
+) -> None:
+    """Give somebody a role; who was not there joins without having been seen."""
+    connection.execute(
+        insert_or(member)
+        .values(
+            project_id=project_id,
+            annotator_id=annotator_id,
+            role=new,
+            joined_at=now,
+            seen_at=0.0,
+        )
+        .on_conflict_do_update(index_elements=["project_id", "annotator_id"], set_={"role": new})
+    )
+
+
+def of_project(connection: Connection, project_id: int) -> list[Member]:
+    """List the people of a project by when they joined."""
+    rows = connection.execute(
+        select(member, annotator.c.name, annotator.c.active)
+        .join(annotator, annotator.c.id == member.c.annotator_id)
+        .where(member.c.project_id == project_id)
+        .order_by(member.c.joined_at, member.c.annotator_id)
+    )
+    return [
+        Member(
+            Annotator(row.annotator_id, row.name, row.active), row.role, row.joined_at, row.seen_at
+        )
+        for row in rows
+    ]
+
+
+def signed_in(connection: Connection, subject: str, name: str, now: float) -> Annotator:
+    """Read who signed in as `subject`, adding them under a name that nobody else has."""
+    row = connection.execute(select(annotator).where(annotator.c.subject == subject)).one_or_none()
+    if row is None:
+        taken = set(
+            connection.execute(
+                select(annotator.c.name).where(annotator.c.name.startswith(name, autoescape=True))
+            ).scalars()
+        )
+        free = next(n for n in (name, *(f"{name} {i}" for i in range(2, 10_000))) if n not in taken)
+        connection.execute(insert_or(annotator).values(name=free, subject=subject, created_at=now))
+        row = connection.execute(select(annotator).where(annotator.c.subject == subject)).one()
+    return Annotator(row.id, row.name, row.active)
+
+
+def is_signed_in(connection: Connection, name: str) -> bool:
+    """Tell whether a name belongs to somebody who signs in."""
+    return (
+        connection.execute(
+            select(annotator.c.id).where(annotator.c.name == name, annotator.c.subject.is_not(None))
+        ).first()
+        is not None
+    )

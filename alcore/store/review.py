@@ -1,0 +1,307 @@
+"""Owns the questions that the review page asks: which items, what is said of them, their log.
+
+Instants are Unix seconds in UTC, probabilities 0–1. Pages are cut in SQL: item ids first, by an
+index where no filter needs more, and all else for those of the page only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Select, and_, case, func, select
+
+from alcore.records import Kind, Origin
+from alcore.store.tables import (
+    annotator,
+    answer,
+    comment,
+    gold,
+    item,
+    label_event,
+    opinion,
+    vote,
+)
+
+View = Literal["all", "mine", "doubts", "unsure", "disagreements", "comments"]
+
+_undo = label_event.alias("undo")
+_not_undone = ~select(_undo.c.id).where(_undo.c.undoes == label_event.c.id).exists()
+_HIDDEN = ("gold", "holdout")
+"""Origins that look like any other random question."""
+_origin = case((label_event.c.origin.in_(_HIDDEN), "random"), else_=label_event.c.origin)
+_fresh = and_(opinion.c.item_id == answer.c.item_id, opinion.c.event_id == answer.c.event_id)
+"""An opinion is of the label that counts now."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which items; None and empty let all through."""
+
+    view: View = "all"
+    class_id: int | None = None
+    annotator_id: int | None = None
+    origin: str | None = None
+    disagrees: bool = False
+    """The model names another class."""
+    name: str = ""
+    """Part of the file name."""
+    open_too: bool = True
+    """Items that I may still be asked about and others have answered: who sees what they said
+    would not answer by themselves."""
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """An item with its label that counts, if any, and what the model says of it."""
+
+    item_id: int
+    name: str
+    content_hash: str
+    width: int
+    height: int
+    event_id: int | None
+    kind: Kind | None
+    class_id: int | None
+    annotator: str | None
+    created_at: float | None
+    origin: Origin | None
+    note: str | None
+    comments: int
+    model_class: int | None
+    """What a model that has not seen the label says; None where the label is newer."""
+    model_p: float | None
+    label_p: float | None
+    doubted: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of an item's log."""
+
+    event_id: int
+    annotator_id: int
+    annotator: str
+    kind: Kind
+    class_id: int | None
+    created_at: float
+    origin: Origin
+    note: str | None
+    suggested_class: int | None
+    undone: bool
+
+
+def page(
+    connection: Connection, project_id: int, me: int, wanted: Filter, offset: int, n: int
+) -> list[Reviewed]:
+    """Read n items of a view from `offset` on, in the order of the view."""
+    chosen = _chosen(project_id, me, wanted).limit(n).offset(offset)
+    return rows(connection, [row[0] for row in connection.execute(chosen)])
+
+
+def count(connection: Connection, project_id: int, me: int, wanted: Filter) -> int:
+    """Count the items of a view."""
+    chosen = _chosen(project_id, me, wanted).order_by(None).subquery()
+    return connection.execute(select(func.count()).select_from(chosen)).scalar_one()
+
+
+def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
+    """Read what is said of items, in the order given."""
+    comments = (
+        select(func.count()).where(comment.c.item_id == item.c.id).correlate(item).scalar_subquery()
+    )
+    found = connection.execute(
+        select(
+            item.c.id,
+            item.c.name,
+            item.c.content_hash,
+            item.c.width,
+            item.c.height,
+            answer.c.event_id,
+            label_event.c.kind,
+            answer.c.class_id,
+            annotator.c.name,
+            label_event.c.created_at,
+            _origin,
+            label_event.c.note,
+            comments,
+            opinion.c.class_id,
+            opinion.c.p,
+            opinion.c.p_label,
+            func.coalesce(opinion.c.flagged, False),
+        )
+        .outerjoin(answer, answer.c.item_id == item.c.id)
+        .outerjoin(label_event, label_event.c.id == answer.c.event_id)
+        .outerjoin(annotator, annotator.c.id == label_event.c.annotator_id)
+        .outerjoin(opinion, _fresh)
+        .where(item.c.id.in_(item_ids))
+    )
+    by_id = {row[0]: Reviewed(*row[:-1], bool(row[-1])) for row in found}
+    return [by_id[i] for i in item_ids]
+
+
+def log(connection: Connection, item_id: int) -> list[Entry]:
+    """Read all that was ever answered of an item, oldest first, undone answers marked."""
+    found = connection.execute(
+        select(
+            label_event.c.id,
+            label_event.c.annotator_id,
+            annotator.c.name,
+            label_event.c.kind,
+            label_event.c.class_id,
+            label_event.c.created_at,
+            _origin,
+            label_event.c.note,
+            label_event.c.suggested_class,
+            ~_not_undone,
+        )
+        .join(annotator, annotator.c.id == label_event.c.annotator_id)
+        .where(label_event.c.item_id == item_id)
+        .order_by(label_event.c.id)
+    )
+    return [Entry(*row[:-1], bool(row[-1])) for row in found]
+
+
+def is_open(connection: Connection, project_id: int, me: int, item_id: int) -> bool:
+    """Tell whether I may still be asked about an item that others answer, or that is gold."""
+    asked = _open_to(project_id, me).where(item.c.id == item_id)
+    return connection.execute(asked).first() is not None
+
+
+def people(connection: Connection, project_id: int) -> list[tuple[int, str]]:
+    """List id and name of everybody who has answered in a project, by name."""
+    worked = (
+        select(label_event.c.id)
+        .where(label_event.c.annotator_id == annotator.c.id, label_event.c.project_id == project_id)
+        .exists()
+    )
+    found = connection.execute(
+        select(annotator.c.id, annotator.c.name).where(worked).order_by(annotator.c.name)
+    )
+    return [tuple(row) for row in found]
+
+
+def origins(connection: Connection, project_id: int) -> list[str]:
+    """List where the labels that count came from."""
+    found = connection.execute(
+        select(_origin)
+        .distinct()
+        .join(answer, answer.c.event_id == label_event.c.id)
+        .where(answer.c.project_id == project_id)
+    )
+    return sorted(found.scalars())
+
+
+def _chosen(project_id: int, me: int, wanted: Filter) -> Select[Any]:
+    """Select the ids of a view's items in its order, through the filters."""
+    chosen = VIEWS[wanted.view](project_id, me)
+    of_answer = chosen.selected_columns[0] is not answer.c.item_id
+    found = chosen.selected_columns[0]
+    sifted = (wanted.class_id, wanted.annotator_id, wanted.origin)
+    if of_answer and (any(part is not None for part in sifted) or wanted.disagrees):
+        chosen = chosen.join(answer, answer.c.item_id == found)
+    if wanted.class_id is not None:
+        chosen = chosen.where(answer.c.class_id == wanted.class_id)
+    if wanted.annotator_id is not None or wanted.origin is not None:
+        event = label_event.alias("counted")
+        chosen = chosen.join(event, event.c.id == answer.c.event_id)
+        if wanted.annotator_id is not None:
+            chosen = chosen.where(event.c.annotator_id == wanted.annotator_id)
+        if wanted.origin is not None:
+            hidden = _HIDDEN if wanted.origin == "random" else ()
+            chosen = chosen.where(event.c.origin.in_((wanted.origin, *hidden)))
+    if wanted.disagrees:
+        said = opinion.alias("said")
+        chosen = chosen.join(
+            said, and_(said.c.item_id == answer.c.item_id, said.c.event_id == answer.c.event_id)
+        ).where(said.c.class_id != answer.c.class_id)
+    if not wanted.open_too:
+        chosen = chosen.where(found.not_in(_open_to(project_id, me)))
+    if wanted.name:
+        chosen = chosen.join(item, item.c.id == found).where(
+            item.c.name.icontains(wanted.name, autoescape=True)
+        )
+    return chosen
+
+
+def _open_to(project_id: int, me: int) -> Select[Any]:
+    """Select items that several people answer, or that are gold, and I have not answered."""
+    several = item.c.answers > 1
+    known = item.c.id.in_(select(gold.c.item_id).where(gold.c.project_id == project_id))
+    mine = select(vote.c.item_id).where(vote.c.item_id == item.c.id, vote.c.annotator_id == me)
+    return select(item.c.id).where(item.c.project_id == project_id, several | known, ~mine.exists())
+
+
+def _all(project_id: int, me: int) -> Select[Any]:
+    return (
+        select(answer.c.item_id)
+        .where(answer.c.project_id == project_id)
+        .order_by(answer.c.event_id.desc())
+    )
+
+
+def _unsure(project_id: int, me: int) -> Select[Any]:
+    return _all(project_id, me).where(answer.c.class_id.is_(None))
+
+
+def _doubts(project_id: int, me: int) -> Select[Any]:
+    return (
+        select(answer.c.item_id)
+        .join(opinion, _fresh)
+        .where(opinion.c.project_id == project_id, opinion.c.flagged)
+        .order_by(opinion.c.doubt.desc(), opinion.c.item_id)
+    )
+
+
+def _mine(project_id: int, me: int) -> Select[Any]:
+    last = func.max(label_event.c.id)
+    mine = (
+        select(label_event.c.item_id, last.label("last"))
+        .where(
+            label_event.c.annotator_id == me,
+            label_event.c.project_id == project_id,
+            label_event.c.kind.in_(("label", "unsure")),
+            _not_undone,
+        )
+        .group_by(label_event.c.item_id)
+        .subquery()
+    )
+    return select(mine.c.item_id).order_by(mine.c.last.desc())
+
+
+def _disagreements(project_id: int, me: int) -> Select[Any]:
+    """Select items on which people differ and nobody had the last word."""
+    disputed = (
+        select(vote.c.item_id, func.max(vote.c.event_id).label("last"))
+        .where(vote.c.project_id == project_id)
+        .group_by(vote.c.item_id)
+        .having(func.count(vote.c.class_id.distinct()) > 1)
+        .subquery()
+    )
+    return (
+        select(disputed.c.item_id)
+        .join(answer, answer.c.item_id == disputed.c.item_id)
+        .where(~answer.c.final)
+        .order_by(disputed.c.last.desc())
+    )
+
+
+def _comments(project_id: int, me: int) -> Select[Any]:
+    talked = (
+        select(comment.c.item_id, func.max(comment.c.id).label("last"))
+        .where(comment.c.project_id == project_id)
+        .group_by(comment.c.item_id)
+        .subquery()
+    )
+    return select(talked.c.item_id).order_by(talked.c.last.desc())
+
+
+VIEWS = {
+    "all": _all,
+    "mine": _mine,
+    "doubts": _doubts,
+    "unsure": _unsure,
+    "disagreements": _disagreements,
+    "comments": _comments,
+}

@@ -1,0 +1,52 @@
+// The list of keys, and the hint of the first visit.
+
+const HELP = {
+  search: "find a class by its name",
+  skip: "skip: it comes back later",
+  unsure: "unsure: goes to review, is not trained on",
+  doubt: "unsure, with a note why",
+  undo: "undo the last answer and show its image again; repeatable; Ctrl+Z too",
+  older: "back through the last answers; press a class to change one",
+  newer: "forward again",
+  suggestion: "show or hide what the model suggests",
+  accept: "accept the suggestion while it is shown",
+  why: "why this image",
+  zoom: "zoom; the mouse wheel does too",
+  light: "brightness and contrast",
+  comment: "comment on this image",
+  help: "this list",
+};
+
+// layout: as in keys.js; classes: sorted by position.
+function drawKeys(table, classes, layout) {
+  const row = (keys, text) => element("tr", {},
+    element("th", { scope: "row" }, ...keys.map((k) => element("kbd", { textContent: printed(k) }))),
+    element("td", { textContent: text }));
+  const actions = Object.keys(HELP).filter((action) => layout.actions[action]?.length)
+    .map((action) => row(layout.actions[action], HELP[action]));
+  const labels = classes.filter((c) => layout.classes[c.id]?.length)
+    .map((c) => row(layout.classes[c.id], c.name));
+  table.replaceChildren(element("tbody", {}, ...actions, row(["Escape"], "close, or go back"),
+    ...labels));
+}
+
+function openKeys(panel, open) {
+  panel.hidden = !open;
+  if (open) panel.querySelector("button").focus();
+}
+
+// The hint of the first visit; once closed it is closed for ever.
+function showHint(panel) {
+  try {
+    panel.hidden = localStorage.getItem("alcore:hint") === "closed";
+  } catch {
+    panel.hidden = true;
+  }
+}
+
+function closeHint(panel) {
+  panel.hidden = true;
+  try {
+    localStorage.setItem("alcore:hint", "closed");
+  } catch { /* storage is switched off: it comes again next time */ }
+}

@@ -1,0 +1,89 @@
+// Which items are listed: the view, the filters and the page, kept in the address so that a link
+// restores them.
+
+const PAGE = 48;
+const TYPING = 250; // milliseconds without a key before the file name is looked for
+const SHRINKING = new Set(["doubts", "unsure", "disagreements"]); // what is settled leaves these
+
+class Sieve {
+  // changed: the list must be loaded anew.
+  constructor(part, changed, signal) {
+    Object.assign(this, { part, changed });
+    const asked = new URLSearchParams(location.search);
+    this.view = VIEWS.some(([id]) => id === asked.get("view")) ? asked.get("view") : "all";
+    this.offset = Math.max(0, Math.floor(Number(asked.get("from")) || 0));
+    this.chosen = { class: asked.get("class") ?? "", by: asked.get("by") ?? "",
+      origin: asked.get("origin") ?? "" };
+    part.name.value = asked.get("name") ?? "";
+    part.disagrees.checked = asked.get("disagrees") === "1";
+    part.sieve.addEventListener("submit", (event) => event.preventDefault(), { signal });
+    for (const name of ["class", "by", "origin"]) {
+      part[name].addEventListener("change", () => {
+        this.chosen[name] = part[name].value;
+        this.#again();
+      }, { signal });
+    }
+    part.disagrees.addEventListener("change", () => this.#again(), { signal });
+    part.name.addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => this.#again(), TYPING);
+    }, { signal });
+  }
+
+  get shrinks() {
+    return SHRINKING.has(this.view);
+  }
+
+  get narrowed() {
+    return Object.values(this.chosen).some(Boolean) || this.part.name.value.trim() !== ""
+      || this.part.disagrees.checked;
+  }
+
+  show(view) {
+    this.view = view;
+    this.#again();
+  }
+
+  turn(offset) {
+    this.offset = Math.max(0, offset);
+    this.#keep();
+    this.changed();
+  }
+
+  // The query of the list.
+  query() {
+    const { view, offset } = this;
+    return new URLSearchParams({
+      view, offset, n: PAGE, class: this.chosen.class, annotator: this.chosen.by,
+      origin: this.chosen.origin, name: this.part.name.value.trim(),
+      disagrees: this.part.disagrees.checked ? "1" : "",
+    });
+  }
+
+  draw(classes, overview) {
+    const { part, chosen } = this;
+    drawOptions(part.class, "All classes", classes.map((c) => [c.id, c.name]), chosen.class);
+    if (!overview) return;
+    drawOptions(part.by, "Everybody", overview.people.map((p) => [p.id, p.name]), chosen.by);
+    drawOptions(part.origin, "Anywhere", overview.origins.map((o) => [o, originName(o)]),
+      chosen.origin);
+  }
+
+  #again() {
+    this.offset = 0;
+    this.#keep();
+    this.changed();
+  }
+
+  #keep() {
+    const address = new URL(location.href);
+    const kept = { view: this.view === "all" ? "" : this.view, from: this.offset || "",
+      ...this.chosen, name: this.part.name.value.trim(),
+      disagrees: this.part.disagrees.checked ? "1" : "" };
+    for (const [name, value] of Object.entries(kept)) {
+      if (value === "") address.searchParams.delete(name);
+      else address.searchParams.set(name, String(value));
+    }
+    history.replaceState(history.state, "", address);
+  }
+}

@@ -1,0 +1,170 @@
+"""Owns the routes of the review page: pages of items, one item's log, mending and undoing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from alcore.services import comments, guidelines, review
+from alcore.services.review import Filter, Reviewed
+from alcore.web import remarks, state
+from alcore.web.asking import Body, answering, id_in, number_in, text_in
+from alcore.web.pictures import src
+from alcore.web.tickets import LIFE, Ticket
+
+PAGE = 48
+
+
+def items(request: Request, ticket: Ticket, body: Body) -> Body:
+    asked = request.query_params
+    found = review.page(
+        state.store(),
+        ticket.project_id,
+        ticket.annotator_id,
+        Filter(
+            view=asked.get("view", "all"),
+            class_id=_whole(asked.get("class")),
+            annotator_id=_whole(asked.get("annotator")),
+            origin=asked.get("origin") or None,
+            disagrees=asked.get("disagrees") == "1",
+            name=asked.get("name", "")[:200],
+        ),
+        _whole(asked.get("offset")) or 0,
+        _whole(asked.get("n")) or PAGE,
+    )
+    rows = [_drawn(ticket.project_id, row) for row in found.rows]
+    return {"rows": rows, "total": found.total}
+
+
+def overview(request: Request, ticket: Ticket, body: Body) -> Body:
+    found = review.overview(state.store(), ticket.project_id, ticket.annotator_id)
+    job = found.job
+    fresh = None
+    if ticket.age > LIFE / 2:
+        fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
+    return {
+        "counts": {
+            "doubts": found.doubts,
+            "unsure": found.unsure,
+            "disagreements": found.disagreements,
+            "comments": found.comments,
+        },
+        "people": [{"id": i, "name": name} for i, name in found.people],
+        "origins": found.origins,
+        "decides": found.decides,
+        "looked_at": found.looked_at,
+        "looked_labels": found.looked_labels,
+        "job": job and {"state": job.state, "progress": job.progress, "error": job.error},
+        "ticket": fresh,
+    }
+
+
+def item(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Say what the page shows beside one item: its log and its comments."""
+    store, item_id = state.store(), request.path_params["item_id"]
+    entries = review.log(store, ticket.project_id, ticket.annotator_id, item_id)
+    return {
+        "log": [
+            {
+                "event": e.event_id,
+                "who": e.annotator,
+                "kind": e.kind,
+                "class": e.class_id,
+                "at": e.created_at,
+                "origin": e.origin,
+                "note": e.note,
+                "suggested": e.suggested_class,
+                "undone": e.undone,
+            }
+            for e in entries
+        ],
+        "comments": remarks.drawn(comments.of_item(store, ticket.project_id, item_id)),
+    }
+
+
+def mend(request: Request, ticket: Ticket, body: Body) -> Body:
+    found = review.mend(
+        state.store(),
+        ticket.project_id,
+        ticket.annotator_id,
+        key=text_in(body, "key", longest=100),
+        item_id=id_in(body, "item"),
+        class_id=id_in(body, "class"),
+        seen=None if body.get("seen") is None else id_in(body, "seen"),
+        seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 3600),
+    )
+    return {"row": _drawn(ticket.project_id, found)}
+
+
+def mend_undo(request: Request, ticket: Ticket, body: Body) -> Body:
+    found = review.undo(
+        state.store(),
+        ticket.project_id,
+        ticket.annotator_id,
+        key=text_in(body, "key", longest=100),
+        undoes=text_in(body, "undoes", longest=100),
+    )
+    return {"row": _drawn(ticket.project_id, found)}
+
+
+def look_again(request: Request, ticket: Ticket, body: Body) -> Body:
+    review.look_again(state.store(), ticket.project_id, ticket.annotator_id)
+    return {"ok": True}
+
+
+def example(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Make an item an example of a class, or with `remove` take an example away."""
+    who = (state.store(), ticket.project_id, ticket.annotator_id)
+    if body.get("remove") is not None:
+        guidelines.remove(*who, id_in(body, "remove"))
+    else:
+        guidelines.choose(*who, id_in(body, "item"), id_in(body, "class"))
+    return {"examples": remarks.examples(ticket.project_id)}
+
+
+def _drawn(project_id: int, row: Reviewed) -> dict[str, Any]:
+    return {
+        "item": row.item_id,
+        "name": row.name,
+        "src": src(project_id, row.item_id, row.content_hash),
+        "small": src(project_id, row.item_id, row.content_hash, small=True),
+        "width": row.width,
+        "height": row.height,
+        "event": row.event_id,
+        "kind": row.kind,
+        "class": row.class_id,
+        "who": row.annotator,
+        "at": row.created_at,
+        "origin": row.origin,
+        "note": row.note,
+        "comments": row.comments,
+        "model": None
+        if row.model_class is None
+        else {
+            "class": row.model_class,
+            "p": row.model_p,
+            "label": row.label_p,
+            "doubted": row.doubted,
+        },
+    }
+
+
+def _whole(text: str | None) -> int | None:
+    """Read a whole number from an address; anything else is none."""
+    return int(text) if text and text.isdecimal() and len(text) <= 15 else None
+
+
+def routes() -> list[Route]:
+    """List the routes of the review page."""
+    base = "/board/{project_id:id}/review"
+    return [
+        Route(f"{base}/items", answering(items)),
+        Route(f"{base}/overview", answering(overview)),
+        Route(f"{base}/items/{{item_id:id}}", answering(item)),
+        Route(f"{base}/mend", answering(mend), methods=["POST"]),
+        Route(f"{base}/undo", answering(mend_undo), methods=["POST"]),
+        Route(f"{base}/look", answering(look_again), methods=["POST"]),
+        Route(f"{base}/example", answering(example), methods=["POST"]),
+    ]

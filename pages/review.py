@@ -1,0 +1,67 @@
+"""Owns the review page: who reviews which project; the rest is an element of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from alcore.errors import NotAllowed
+from alcore.records import Project
+from alcore.services import keys, labeling, projects
+from alcore.web import remarks, state
+from alcore.web.palette import class_colours
+from pages._shell import annotator_name, choose_project, empty
+
+ASSETS = Path(__file__).parent.parent / "alcore" / "web"
+SCRIPTS = (
+    "keys.js",
+    "outbox.js",
+    "session.js",
+    "view.js",
+    "panels.js",
+    "review_view.js",
+    "review_sieve.js",
+    "review.js",
+)
+"""They become one module, in this order; the last one says what is exported."""
+
+
+def _data(project: Project) -> dict[str, Any]:
+    """Gather what the element starts with. Raises NotAllowed for a name that may not label."""
+    annotator = labeling.annotator(state.store(), annotator_name())
+    return {
+        "project": project.id,
+        "base": f"/board/{project.id}",
+        "ticket": state.tickets().issue(project.id, annotator.id),
+        "annotator": annotator.name,
+        "classes": labeling.classes_shown(project),
+        "keys": keys.layout(project),
+        "colours": class_colours(len(project.classes)),
+        "examples": remarks.examples(project.id),
+    }
+
+
+def page() -> None:
+    found = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
+    if not found:
+        empty("Labels to review appear here once a project is ready on the Set-up page.", 420)
+        return
+    with st.container(width=360):
+        project = choose_project(found)
+    try:
+        data = _data(project)
+    except NotAllowed as error:
+        st.error(f"This name cannot review: {error}. Choose another one on the Label page.")
+        return
+    draw = st.components.v2.component(
+        "alcore_review",
+        html=(ASSETS / "review.html").read_text("utf-8"),
+        css="\n".join((ASSETS / name).read_text("utf-8") for name in ("board.css", "review.css")),
+        js="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
+    )
+    draw(key=f"review-{project.id}-{data['annotator']}", data=data)
+
+
+page()

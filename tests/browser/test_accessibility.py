@@ -1,0 +1,149 @@
+"""Every page passes axe-core's WCAG A and AA rules, light and dark, and moves little if asked."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from alcore.services import comments, guidelines, labeling, projects
+
+from .conftest import Board, Server
+
+pytestmark = pytest.mark.browser
+
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+}
+LINKS = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"
+RUNNING = "[data-testid=stStatusWidget]"
+
+
+def faults(page: Page) -> list[str]:
+    """List what axe finds wrong with what is on screen."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [
+        f"{fault['id']}: {node['target']} {node['html'][:200]}"
+        for fault in found
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible(server: Server, browser: Browser, scheme: str) -> None:
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    page = context.new_page()
+    page.goto(server.url)
+    expect(page.locator(LINKS).first).to_be_visible()
+    wrong = {}
+    for address in [link.get_attribute("href") for link in page.locator(LINKS).all()]:
+        page.goto(f"{server.url}/{(address or '').removeprefix(server.url).lstrip('/')}")
+        page.wait_for_load_state("networkidle")
+        expect(page.locator(LINKS).first).to_be_visible()
+        expect(page.locator(RUNNING)).to_have_count(0)
+        if found := faults(page):
+            wrong[address] = found
+    assert not wrong
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_board_is_accessible_with_everything_open(
+    server: Server, browser: Browser, scheme: str
+) -> None:
+    store = server.store()
+    name = f"many {scheme}"
+    project = server.project(name, [f"kind {chr(97 + i)}" for i in range(25)])
+    me = labeling.annotator(store, "axe")
+    project = projects.get(store, project.id)
+    with store.read() as connection:
+        first = connection.exec_driver_sql(
+            "SELECT min(id) FROM item WHERE project_id = ?", (project.id,)
+        ).scalar_one()
+    guidelines.choose(store, project.id, me.id, first, project.classes[0].id)
+    comments.add(store, project.id, me.id, key=name, item_id=first, text="look twice")
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    page = context.new_page()
+    page.goto(f"{server.url}/?project={project.id}&annotator=axe")
+    board = Board(page)
+    board.item()
+    wrong = {}
+    for opening, part, closing in (
+        ("Shift+B", "light", "Escape"),
+        ("Shift+C", "remarks", "Escape"),
+        ("h", "help", "Escape"),
+        ("f", "search", "Escape"),
+    ):
+        page.keyboard.press(opening)
+        expect(board.part(part)).to_be_visible()
+        wrong[part] = faults(page)
+        page.keyboard.press(closing)
+        expect(board.part(part)).to_be_hidden()
+    for turn in range(3):
+        board.press("123"[turn])
+    board.expect_saved(3)
+    wrong["history"] = faults(page)
+    assert not {part: found for part, found in wrong.items() if found}
+    context.close()
+
+
+def test_tab_reaches_every_button_and_shows_where_it_is(server: Server, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    digits = projects.named(server.store(), "digits")
+    page.goto(f"{server.url}/?project={digits.id}&annotator=tabs")
+    board = Board(page)
+    board.item()
+    focused = """() => {
+      let node = document.activeElement;
+      while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+      const style = getComputedStyle(node);
+      return [node.getAttribute('data-class') ?? node.getAttribute('data-do'),
+        style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2];
+    }"""
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        name, outlined = page.evaluate(focused)
+        if name is not None:
+            assert outlined, f"nothing shows that {name} has the focus"
+            reached.add(name)
+    classes = {str(c.id) for c in digits.classes}
+    assert classes | {"skip", "unsure", "undo", "why", "zoom", "light", "comment"} <= reached
+    # Enter presses the button that has the focus.
+    board.root.locator(".class").nth(3).focus()
+    item = board.item()
+    page.keyboard.press("Enter")
+    board.expect_saved(1)
+    assert server.events(digits, "tabs")[0].class_id == digits.classes[3].id
+    assert server.events(digits, "tabs")[0].item_id == item
+    page.close()
+
+
+def test_nothing_moves_for_people_who_asked_for_less(server: Server, browser: Browser) -> None:
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(server.url)
+    board = Board(page)
+    board.item()
+    moving = page.evaluate(
+        """() => {
+      const all = [...document.querySelectorAll('*')];
+      const inner = all.flatMap((n) => [...(n.shadowRoot?.querySelectorAll('*') ?? [])]);
+      return [...all, ...inner].filter((node) => {
+        const style = getComputedStyle(node);
+        return parseFloat(style.transitionDuration) > 0.01;
+      }).length;
+    }"""
+    )
+    assert moving == 0
+    board.press("1")
+    board.expect_saved(1)
+    assert page.evaluate("document.getAnimations().length") == 0
+    context.close()
