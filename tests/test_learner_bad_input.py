@@ -87,6 +87,7 @@ def test_an_empty_pool_of_unlabeled_images_changes_nothing() -> None:
     assert np.array_equal(*found)
 
 
+@pytest.mark.slow
 def test_where_memory_runs_out_minibatches_get_smaller_and_the_notes_say_so() -> None:
     code = """
         import resource
@@ -94,8 +95,8 @@ def test_where_memory_runs_out_minibatches_get_smaller_and_the_notes_say_so() ->
         from alcore.errors import TrainingImpossible
         from alcore.learner import device, training
         from alcore.learner.training import LearnerSettings
-        pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 96, 3), np.uint8)
-        many = pixels.repeat(20, axis=0)
+        pixels = np.random.default_rng(0).integers(0, 256, (128, 32, 32, 3), np.uint8)
+        many = pixels.repeat(400, axis=0)
         class Enough(Exception):
             pass
         def nothing(share):
@@ -103,7 +104,7 @@ def test_where_memory_runs_out_minibatches_get_smaller_and_the_notes_say_so() ->
         def stop(share):
             raise Enough
         def fit(minibatch, progress=nothing):
-            settings = LearnerSettings(minibatch=minibatch)
+            settings = LearnerSettings(network="study A", minibatch=minibatch)
             with device.computing(0, 1):
                 return training.fit(
                     pixels, np.arange(len(pixels)) % 2, ("a", "b"), 3, settings, 0, progress
@@ -116,11 +117,11 @@ def test_where_memory_runs_out_minibatches_get_smaller_and_the_notes_say_so() ->
         except Enough:
             pass
         leave(50_000_000)
-        print(fit(64).notes)
+        print(fit(128).notes)
         leave(0)
         pixels = many
         try:
-            fit(64)
+            fit(128)
         except TrainingImpossible as error:
             print(error)
     """
