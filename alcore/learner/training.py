@@ -122,15 +122,17 @@ def fit(
     while True:
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        plan = _plan(settings, len(labels), size, started, mode, watch, progress)
+        uses_pool = settings.unlabeled != "none" and pool is not None and len(pool.rows) > 0
+        first, second = unlabeled.parts(progress) if uses_pool else (progress, progress)
+        plan = _plan(settings, len(labels), size, started, mode, watch, first)
         try:
             images = as_tensor(pixels, channels).to(device)
             targets = torch.from_numpy(np.ascontiguousarray(labels, np.int64)).to(device)
             network = start(images, generator)
             loss = descent.descend(network, images, targets, plan, generator)
-            if settings.unlabeled != "none" and pool is not None and len(pool.rows):
+            if uses_pool:
                 network, loss = unlabeled.learn(
-                    network, start, images, targets, pool, plan, generator
+                    network, start, images, targets, pool, plan, second, generator
                 )
             break
         except (MemoryError, RuntimeError) as error:
