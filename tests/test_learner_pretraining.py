@@ -11,7 +11,7 @@ import torch
 from test_learner import halves, quiet
 
 from alcore.errors import CheckpointMismatch, JobCancelled, TrainingImpossible
-from alcore.learner import augmentation, device, networks, pretraining, transfer
+from alcore.learner import augmentation, contrast, device, networks, pretraining, transfer
 from alcore.learner.pretraining import PretrainSettings, State
 
 SETTINGS = PretrainSettings(minibatch=32, augmentation="shift")
@@ -121,8 +121,8 @@ def test_tiny_grey_and_large_images_are_pretrained_too(side: int, channels: int)
 
 
 def test_views_are_smaller_first_and_whole_at_the_end() -> None:
-    sides = [pretraining._side(32, share) for share in (0.0, 0.4, 0.5, 0.7, 1.0)]
-    assert sides == [24, 24, 32, 24, 32] and pretraining._side(8, 0.0) == 8
+    sides = [contrast.view_side(32, share) for share in (0.0, 0.4, 0.5, 0.7, 1.0)]
+    assert sides == [24, 24, 32, 24, 32] and contrast.view_side(8, 0.0) == 8
 
 
 def test_the_estimate_grows_with_the_images() -> None:
@@ -133,8 +133,8 @@ def test_the_estimate_grows_with_the_images() -> None:
 
 def test_the_loss_is_low_when_views_agree_and_high_when_they_do_not() -> None:
     images = torch.eye(8)
-    same = pretraining.contrast(torch.cat([images, images]), 0.2)
-    mixed = pretraining.contrast(torch.cat([images, images.roll(1, 0)]), 0.2)
+    same = contrast.contrast(torch.cat([images, images]), 0.2)
+    mixed = contrast.contrast(torch.cat([images, images.roll(1, 0)]), 0.2)
     assert same < mixed - 4
 
 
