@@ -29,13 +29,21 @@ def tickets() -> TicketOffice:
     return TicketOffice.of(runtime().workspace)
 
 
-@functools.cache
 def outlooks() -> Outlooks:
-    """Keep what the models say, once."""
-    return Outlooks(store())
+    """Keep what the models of the open store say."""
+    return _outlooks(store())
+
+
+def instant() -> Instant:
+    """Keep the thread that lets the queues of the open store follow the answers."""
+    return _instant(store())
 
 
 @functools.cache
-def instant() -> Instant:
-    """Keep the thread that lets queues follow the answers, once."""
-    return Instant(store(), outlooks())
+def _outlooks(opened: Store) -> Outlooks:
+    return Outlooks(opened)
+
+
+@functools.cache
+def _instant(opened: Store) -> Instant:
+    return Instant(opened, _outlooks(opened))
