@@ -11,6 +11,7 @@ from alcore.services import dashboard
 from alcore.web import state
 from alcore.web.palette import class_colours
 from pages import _dashboard_charts as charts
+from pages import _dashboard_drawing as drawing
 from pages._dashboard_parts import (
     MOST_CLASSES,
     TALL,
@@ -26,7 +27,7 @@ from pages._dashboard_parts import (
 from pages._shell import empty
 
 
-def uncertainty(done: Sequence[RoundSummary], colours: charts.Colours) -> None:
+def uncertainty(done: Sequence[RoundSummary], colours: drawing.Colours) -> None:
     rows = dashboard.uncertainty(done)
     with heading("Uncertainty of the unlabeled images"):
         download("uncertainty", rows)
@@ -43,7 +44,7 @@ def uncertainty(done: Sequence[RoundSummary], colours: charts.Colours) -> None:
     note("One column per model; the stronger the shade, the more of its images lie there.")
 
 
-def labels_per_class(project: Project, colours: charts.Colours) -> None:
+def labels_per_class(project: Project, colours: drawing.Colours) -> None:
     rows = dashboard.labels_per_class(state.store(), project.id)
     height = class_height(len(project.classes), TALL + 16)
     with heading("Labels per class"):
@@ -63,7 +64,7 @@ def labels_per_class(project: Project, colours: charts.Colours) -> None:
     note("Full: for training. Pale: for the holdout." if held else "Labels for training.")
 
 
-def _bars(rows: Sequence[charts.Row], n_classes: int) -> list[charts.Row]:
+def _bars(rows: Sequence[drawing.Row], n_classes: int) -> list[drawing.Row]:
     colours = class_colours(n_classes)
     return [
         {
@@ -78,7 +79,7 @@ def _bars(rows: Sequence[charts.Row], n_classes: int) -> list[charts.Row]:
     ]
 
 
-def people(project_id: int, colours: charts.Colours) -> None:
+def people(project_id: int, colours: drawing.Colours) -> None:
     over_time = dashboard.labels_over_time(state.store(), project_id)
     rows = over_time.rows
     team = dashboard.annotators(state.store(), project_id)
@@ -146,6 +147,7 @@ def rounds(project: Project, done: Sequence[RoundSummary]) -> None:
                 "finished": instant(row["finished"]),
                 "accuracy": hundred(row["accuracy"]),
                 "macro-F1": hundred(row["macro-F1"]),
+                "ECE": hundred(row["ECE"]),
                 "95 % interval": interval(row["low"], row["high"]),
             }
             for row in rows
@@ -158,16 +160,24 @@ def rounds(project: Project, done: Sequence[RoundSummary]) -> None:
             "accuracy",
             "95 % interval",
             "macro-F1",
+            "ECE",
+            "NLL",
             "strategy",
-            *(f"{phase} s" for phase in ("train", "evaluate", "score", "select")),
+            "network",
+            "mode",
+            "began with",
+            *(f"{phase} s" for phase in dashboard.PHASES),
             "minutes",
             "finished",
             "checkpoint",
+            "remarks",
         ),
         column_config={
-            **{f"{phase} s": seconds for phase in ("train", "evaluate", "score", "select")},
+            **{f"{phase} s": seconds for phase in dashboard.PHASES},
             "accuracy": share,
             "macro-F1": share,
+            "ECE": share,
+            "NLL": st.column_config.NumberColumn(format="%.2f"),
             "minutes": st.column_config.NumberColumn("human minutes", format="%.1f"),
         },
         key="rounds",

@@ -10,7 +10,7 @@ import streamlit as st
 
 from alcore.errors import AlcoreError
 from alcore.records import Project
-from alcore.services import guidelines, labeling
+from alcore.services import guidelines, people
 from alcore.web import remarks
 from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal
@@ -77,7 +77,7 @@ def _upload(store: Store, project: Project, class_id: int, files: list[Any], slo
 
 def _change(store: Store, change: Callable[[int], None]) -> None:
     try:
-        change(labeling.annotator(store, annotator_name()).id)
+        change(people.annotator(store, annotator_name()).id)
     except AlcoreError as error:
         refusal(error)
         return

@@ -13,6 +13,7 @@ from alcore.services.review import Filter
 from alcore.store import labels, opinions
 
 from .conftest import Server
+from .test_accessibility import faults
 
 pytestmark = pytest.mark.browser
 
@@ -209,3 +210,20 @@ def test_a_label_that_somebody_changed_meanwhile_is_not_overwritten(
     expect(element.locator("[data-part=toast]")).to_contain_text("meanwhile")
     assert label_of(server, fruits, item) == "apple"
     expect(tiles(element).first).to_contain_text("apple")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_review_page_is_accessible(
+    server: Server, fruits: Project, browser: Browser, scheme: str
+) -> None:
+    within = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    page = within.new_page()
+    element = opened(page, server, fruits, "doubts", "axe")
+    expect(element.locator("[data-part=log] li").first).to_be_visible()
+    page.keyboard.press("Shift+C")
+    expect(element.locator("[data-part=remark]")).to_be_focused()
+    assert faults(page) == []
+    within.close()
