@@ -19,7 +19,7 @@ from alcore import strategies
 from alcore.config import Workspace
 from alcore.datasets.looking import look
 from alcore.errors import ImportRefused, WorkspaceUnusable
-from alcore.services import projects, setup
+from alcore.services import guidelines, people, projects, setup
 from alcore.store import Store
 from alcore.web import state
 
@@ -351,3 +351,41 @@ def test_an_upload_that_cannot_be_stored_says_so(store: Store) -> None:
     (store.workspace.root / "uploads").write_text("in the way")
     with pytest.raises(WorkspaceUnusable, match="cannot be stored"):
         setup.keep_upload(store, io.BytesIO(b"x"), "a.zip")
+
+
+def test_keys_are_moved_and_conflicts_refused(store: Store, page: Callable[..., AppTest]) -> None:
+    made = projects.create(store, "keyed", {"kind": "digits"}, "answer key")
+    projects.import_now(store, made, 1)
+    test = page(str(made))
+
+    def give(what: str, key: str) -> AppTest:
+        version = projects.get(store, made).version
+        slot = f"keys-{made}-{version}"
+        test.selectbox(f"{slot}-what").set_value(what).run()
+        test.text_input(f"{slot}-{what}-key").set_value(key).run()
+        return test.button(f"{slot}-set").click().run()
+
+    assert "key of “Unsure”" in give("skip", "U").error[0].value
+    assert projects.get(store, made).settings.keys == {}
+    assert not give("skip", "Shift + s").error
+    assert projects.get(store, made).settings.keys == {"skip": "⇧s"}
+    version = projects.get(store, made).version
+    test.button(f"keys-{made}-{version}-standard").click().run()
+    assert projects.get(store, made).settings.keys == {}
+
+
+def test_examples_of_classes_are_listed_and_taken_away(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    made = ready(store)
+    first = projects.get(store, made).classes[0]
+    who = people.annotator(store, "Ana").id
+    out = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(out, "PNG")
+    guidelines.upload(store, made, who, first.id, '"><b>red.png', out.getvalue())
+    test = page(str(made))
+    shown = " ".join(html.proto.body for html in test.get("html"))
+    assert "/examples/" in shown and "&quot;&gt;&lt;b&gt;red.png" in shown
+    assert not press(test, "Remove").exception
+    assert guidelines.of_project(store, made) == []
+    assert any("No class has an example yet" in m.value for m in test.markdown + test.caption)
