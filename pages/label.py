@@ -30,6 +30,7 @@ SCRIPTS = (
     "stage.js",
     "visits.js",
     "about.js",
+    "answers.js",
     "grid.js",
     "input.js",
     "board.js",

@@ -28,6 +28,7 @@ class Board {
     this.stage = new Stage(root, this.part, () => this.#emptyText());
     this.visits = new Visits(this);
     this.about = new About(this);
+    this.answers = new Answers(this);
     this.zoom = new Zoom(this.part.stage, this.part.canvas, this.doButton("zoom"),
       this.stop.signal);
     this.light = new Light(this.part, this.doButton("light"), data.project, this.stop.signal);
@@ -141,7 +142,7 @@ class Board {
           this.feed.ranked(this.status.ranking);
           this.paint();
         }
-        this.#drawStatus();
+        this.drawStatus();
       } catch (error) {
         if (error.status === 401) this.delivery.tooOld();
       }
@@ -182,13 +183,13 @@ class Board {
   act(action, pressed) {
     if (this.grid.isOpen && !this.overlaid && this.grid.act(action)) return undefined;
     switch (action.do) {
-      case "label": return this.#answer("label", action.class, pressed);
-      case "skip": case "unsure": return this.#answer(action.do, null, pressed, action.note);
+      case "label": return this.answers.give("label", action.class, pressed);
+      case "skip": case "unsure": return this.answers.give(action.do, null, pressed, action.note);
       case "doubt": case "comment": return this.remarks.open(action.do);
-      case "undo": return this.#undo();
+      case "undo": return this.answers.undo();
       case "older": return this.visits.step(-1);
       case "newer": return this.visits.step(1);
-      case "accept": return this.#accept(pressed);
+      case "accept": return this.answers.accept(pressed);
       case "zoom": return this.zoom.next();
       case "light": return this.light.toggle();
       case "plain": return this.light.reset();
@@ -206,71 +207,6 @@ class Board {
   // Whether something lies over the board that keys belong to.
   get overlaid() {
     return !this.part.help.hidden || this.search.isOpen;
-  }
-
-  #answer(kind, chosen, pressed, note = "") {
-    const { image } = this.stage;
-    const broken = kind === "skip" && image?.broken;
-    // What was pressed before the image was there is not meant for it, however late it arrives.
-    const seen = broken || this.stage.age(pressed) >= 0;
-    if (!image || this.delivery.locked || !seen) return;
-    if (this.visits.pending(image, () => this.#answer(kind, chosen, pressed, note))) return;
-    if (!image.token) return;
-    this.stage.pause();
-    const key = uuid();
-    const body = {
-      key, client: this.link.client, token: image.token, item: image.item, kind,
-      class: chosen?.id ?? null, seconds: Math.round(image.seen) / 1000, at: Date.now() / 1000,
-      ...this.about.shown(image), ...(note && { note }),
-    };
-    record(probe.pressed, { key, item: image.item, at: pressed });
-    this.trail.add({
-      key, item: image.item, src: image.src, kind, class: body.class, at: body.at, saved: false,
-      image,
-    });
-    if (image === this.visits.image) this.visits.answered();
-    this.feed.remove(image);
-    this.paint(pressed);
-    this.delivery.push("answer", body, { kind });
-    this.feed.fill();
-    if (chosen) flash(this.buttons.get(chosen.id));
-    say(this.part.live, `${chosen ? chosen.name : kind}. Next image.`);
-    this.drawStrip();
-    this.#drawStatus();
-  }
-
-  #accept(pressed) {
-    const [best] = this.about.suggestion(this.stage.image);
-    if (best) this.#answer("label", this.byId.get(best.class), pressed);
-  }
-
-  #undo() {
-    if (this.delivery.locked) return;
-    if (this.visits.image) this.visits.end();
-    const lot = lotOf(this.trail.last?.key);
-    if (lot) {
-      this.grid.undo(lot);
-      return;
-    }
-    const entry = this.trail.pop();
-    if (!entry) {
-      this.toast("There is nothing to undo.");
-      return;
-    }
-    const token = uuid();
-    const again = { ranking: undefined, token, confirmed: false, seen: 0 };
-    const image = entry.image?.ready
-      ? { ...entry.image, ...again, visited: false }
-      : this.feed.prepare({ item: entry.item, src: entry.src, round: null }, again);
-    image.visited = true;
-    image.answered = `Undone: it was ${this.nameOf(entry)}.`;
-    this.feed.putFirst(image);
-    this.paint(performance.now());
-    this.delivery.push("undo",
-      { key: uuid(), client: this.link.client, undoes: entry.key, token }, { kind: entry.kind });
-    say(this.part.live, `Undone: ${this.nameOf(entry)}.`);
-    this.drawStrip();
-    this.#drawStatus();
   }
 
   #close() {
@@ -296,7 +232,7 @@ class Board {
   // After labels came or went.
   drawCounts() {
     this.drawStrip();
-    this.#drawStatus();
+    this.drawStatus();
   }
 
   #emptyText() {
@@ -337,7 +273,7 @@ class Board {
     return entry.kind === "label" ? this.byId.get(entry.class)?.name ?? "?" : entry.kind;
   }
 
-  #drawStatus() {
+  drawStatus() {
     drawStatus(this.part, this.status, this.delivery.fresh());
     if (!this.about.show.why) this.about.draw(false);
   }

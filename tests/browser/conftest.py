@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from alcore.services import labeling, projects
 from alcore.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
-START = 60.0
+START = 180.0
 """Seconds that a start may take on a busy machine."""
 expect.set_options(timeout=15_000)
 
@@ -140,6 +141,11 @@ class Board:
     def button(self, name: str) -> Locator:
         return self.root.locator(f".actions [data-do={name}]")
 
+    def opened(self) -> Board:
+        """Wait for the first image, which takes long on a busy machine."""
+        expect(self.root).to_have_attribute("data-item", re.compile(r"\d+"), timeout=1000 * START)
+        return self
+
     def item(self) -> int:
         """Wait until an image is painted, and name it."""
         expect(self.root).not_to_have_attribute("data-item", "")
@@ -226,8 +232,6 @@ def open_board(server: Server, context: BrowserContext) -> OpenBoard:
     def opened(project: Project, name: str, within: BrowserContext | None = None) -> Board:
         page = (within or context).new_page()
         page.goto(f"{server.url}/?project={project.id}&annotator={name}")
-        board = Board(page)
-        board.item()
-        return board
+        return Board(page).opened()
 
     return opened

@@ -72,8 +72,7 @@ def test_the_board_is_accessible_with_everything_open(
     )
     page = context.new_page()
     page.goto(f"{server.url}/?project={project.id}&annotator=axe")
-    board = Board(page)
-    board.item()
+    board = Board(page).opened()
     example = board.part("examples").locator("li", has_text="kind a").locator("img")
     expect(example).to_have_js_property("naturalWidth", 32)
     wrong = {}
@@ -100,8 +99,7 @@ def test_tab_reaches_every_button_and_shows_where_it_is(server: Server, browser:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     digits = projects.named(server.store(), "digits")
     page.goto(f"{server.url}/?project={digits.id}&annotator=tabs")
-    board = Board(page)
-    board.item()
+    board = Board(page).opened()
     focused = """() => {
       let node = document.activeElement;
       while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
@@ -132,8 +130,7 @@ def test_nothing_moves_for_people_who_asked_for_less(server: Server, browser: Br
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
     page.goto(server.url)
-    board = Board(page)
-    board.item()
+    board = Board(page).opened()
     moving = page.evaluate(
         """() => {
       const all = [...document.querySelectorAll('*')];

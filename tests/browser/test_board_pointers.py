@@ -60,8 +60,7 @@ def hand(
     page = context.new_page()
     name = f"{request.param} {request.node.originalname[5:30]}"
     page.goto(f"{server.url}/?project={kinds.id}&annotator={name}")
-    board = Board(page)
-    board.item()
+    board = Board(page).opened()
     yield Hand(board, name, Locator.tap if touch else Locator.click)
     context.close()
 
