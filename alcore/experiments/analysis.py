@@ -126,9 +126,9 @@ def _setting(
     # Where an oracle abstains, label counts may differ: all curves are read at those of one run.
     every = [ends[cell.key, trial] for cell in cells for trial in whole]
     first, last = max(labels[0] for labels in every), min(labels[-1] for labels in every)
-    if first > last:
-        return empty
     labels = np.array([n for n in every[0] if first <= n <= last])
+    if not len(labels):
+        return empty
     values = np.array(
         [
             [
