@@ -10,6 +10,7 @@ import streamlit as st
 
 from alcore.config import AUGMENTATIONS, HoldoutRule, ProjectSettings, RetrainRule
 from alcore.services import projects, setup
+from pages._setup_team import team_fields
 from pages._setup_text import note, sentence
 
 Fixed = Literal["share", "questions", "given"]
@@ -38,6 +39,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
     retrain, resolution, augmentation = _training(case, start)
     holdout, baseline, seed = _measuring(case, start)
     budget, guidelines = _labeling(case, start)
+    team = team_fields(case.prefix, start.team)
     return ProjectSettings(
         strategy=strategy,
         strategy_options=options,
@@ -50,6 +52,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
         budget=budget,
         seed=seed,
         guidelines=guidelines,
+        team=team,
         keys=start.keys,
     )
 
