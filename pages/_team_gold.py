@@ -11,8 +11,9 @@ from alcore.records import Annotator, Project
 from alcore.services import team
 from alcore.web import state
 from alcore.web.pictures import src
-from pages._setup_text import note, refusal
+from pages._setup_text import refusal
 from pages._shell import empty
+from pages._team_parts import note
 
 OWN_LABELS = 100
 

@@ -6,15 +6,22 @@ import time
 from collections.abc import Sequence
 from html import escape
 
+import streamlit as st
+
 from alcore.services.team import Agreement, Presence, Quality
 
 MOST_PAIRS = 30
 
 
+def note(text: str) -> None:
+    """Write a quiet line."""
+    st.html(f'<p class="te-note">{escape(text)}</p>')
+
+
 def people_table(there: Sequence[Presence], done: Sequence[Quality], me: int, owner: bool) -> str:
     """Draw who is here, what they hold and, where it may be seen, how fast and good they are."""
     by_name = {quality.name: quality for quality in done}
-    heads = ["", "", "holds", "today", "labels", "median", "per hour", "on gold", "as others"]
+    heads = ["", "", "holds", "today", "labels", "median", "per hour", "on gold", "agrees"]
     head = "".join(f"<th>{h}</th>" for h in heads)
     rows = "".join(_person(p, by_name.get(p.name), me, owner) for p in there)
     if not rows:
@@ -118,7 +125,8 @@ STYLE = """<style>
   border-top:1px solid rgba(128,132,150,.28); white-space:nowrap}
 .te-people td:nth-child(2) {text-align:left; white-space:normal; overflow-wrap:anywhere;
   min-width:9rem}
-.te-pairs td:nth-child(-n+2) {text-align:left; white-space:normal; overflow-wrap:anywhere}
+.te-pairs td:nth-child(-n+2) {text-align:left; white-space:normal; overflow-wrap:anywhere;
+  min-width:6rem}
 .te-people td:first-child {width:1rem; padding-right:0}
 .te-people span {display:block; font-size:.78rem; opacity:.72; min-height:1.1rem}
 .te-people i {display:inline-block; width:.6rem; height:.6rem; border-radius:50%;
@@ -131,5 +139,5 @@ STYLE = """<style>
 .te-figures {display:flex; flex-wrap:wrap; gap:.4rem 2.4rem; font-variant-numeric:tabular-nums}
 .te-figures b {display:block; font-size:1.5rem; font-weight:600; line-height:1.3}
 .te-figures span {font-size:.82rem; opacity:.72}
-.te-qr svg {display:block; width:min(100%, 15rem); height:auto; border-radius:6px}
+.te-qr {display:block; width:min(100%, 15rem); height:auto; border-radius:6px}
 </style>"""

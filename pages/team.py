@@ -10,10 +10,10 @@ from alcore.errors import AlcoreError, NotAllowed
 from alcore.records import Annotator, Project
 from alcore.services import dashboard, people, projects, team
 from alcore.web import invitations, state
-from pages._setup_text import note, plain, refusal
+from pages._setup_text import plain, refusal
 from pages._shell import choose_project, empty
 from pages._team_gold import gold
-from pages._team_parts import STYLE, agreement_table, people_table
+from pages._team_parts import STYLE, agreement_table, note, people_table
 from pages._who import who
 
 
@@ -128,10 +128,15 @@ def _invite(project: Project) -> None:
         invitations.own_address(),
     )
     note("Whoever opens this link is asked for a name and labels in this project.")
-    st.html(f'<div class="te-qr">{invitations.qr(found.address)}</div>')
+    st.html(
+        f'<img class="te-qr" src="{invitations.qr(found.address)}" alt="The link as a QR code">'
+    )
     st.code(found.address, language=None, wrap_lines=True)
     if found.warning:
         st.warning(plain(found.warning), icon=":material/lan:")
+        if found.remedy:
+            note("To let others in, stop the app and start it with")
+            st.code(found.remedy, language=None, wrap_lines=True)
     else:
         note("It works for 30 days, for everybody who can reach this computer.")
 

@@ -71,6 +71,12 @@ def check_active(connection: Connection, project_id: int, annotator_id: int) -> 
         raise NotAllowed("this project is for invited people; ask its owner for the link")
 
 
+def check_may_look(store: Store, project_id: int, annotator_id: int) -> None:
+    """Raise NotAllowed for somebody who was shut out and only wants to look."""
+    with store.read() as connection:
+        check_active(connection, project_id, annotator_id)
+
+
 def is_owner(connection: Connection, project_id: int, annotator_id: int | None) -> bool:
     """Tell whether somebody may do what owners may; the command line asks as None."""
     return annotator_id is None or members.decides(connection, project_id, annotator_id)

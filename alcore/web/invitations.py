@@ -18,7 +18,9 @@ class Invitation:
     """An address, and what keeps others from opening it; None where nothing is known to."""
 
     address: str
-    warning: str | None
+    warning: str | None = None
+    remedy: str | None = None
+    """The command with which the app is started so that others can come in."""
 
 
 def own_address() -> str | None:
@@ -46,23 +48,20 @@ def invitation(
     warning = None
     if _is_local(host):
         if listens_on not in _ANY:
-            return Invitation(
-                _link(parts.scheme, host, port, token),
-                "This link works on this computer only. To let others in, start the app with "
-                f"{_how(own)}",
-            )
-        if own is None:
+            warning = "This link works on this computer only: the app listens to nobody else."
+        elif own is None:
             warning = "This link works on this computer only: it has no address in a network."
         else:
             host = own
             if allowed and own not in allowed and "*" not in allowed:
-                warning = f"The app refuses visitors under {own}. Start it with {_how(own)}"
-    return Invitation(_link(parts.scheme, host, port, token), warning)
+                warning = f"The app refuses visitors who come to {own}."
+    remedy = _how(own) if warning and own else None
+    return Invitation(_link(parts.scheme, host, port, token), warning, remedy)
 
 
-def _how(own: str | None) -> str:
-    name = own or "the address of this computer"
-    return f"--server.address 0.0.0.0 --server.allowedHosts localhost --server.allowedHosts {name}"
+def _how(own: str) -> str:
+    hosts = " ".join(f"--server.allowedHosts {name}" for name in ("localhost", "127.0.0.1", own))
+    return f"streamlit run app.py --server.address 0.0.0.0 {hosts}"
 
 
 def _link(scheme: str, host: str, port: int | None, token: str) -> str:
@@ -81,7 +80,6 @@ def _is_local(host: str) -> bool:
 
 
 def qr(address: str) -> str:
-    """Draw an address as a QR code: SVG, dark on light on any page."""
-    return segno.make(address, error="m").svg_inline(
-        scale=4, border=3, dark="#14161d", light="#ffffff"
-    )
+    """Draw an address as a QR code, dark on light on any page; return an image's data address."""
+    code = segno.make(address, error="m")
+    return str(code.svg_data_uri(scale=4, border=3, dark="#14161d", light="#ffffff"))
