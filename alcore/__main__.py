@@ -10,21 +10,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
-
-from tqdm import tqdm
+from typing import Any
 
 from alcore import __version__, strategies
-from alcore.config import AUGMENTATIONS, RESOLUTIONS, ProjectSettings, Runtime
+from alcore.config import AUGMENTATIONS, NETWORKS, RESOLUTIONS, ProjectSettings, Runtime
 from alcore.errors import AlcoreError
 from alcore.experiment_command import add_parser, experiment
-from alcore.records import Job, Project
+from alcore.pretrain_command import add_parser as add_pretrain
+from alcore.pretrain_command import pretrain
+from alcore.records import Project
 from alcore.services import exporting, projects, training
 from alcore.store import Store
+from alcore.terminal import print_rows, with_progress
 
 EXAMPLES = """\
 examples:
@@ -32,10 +32,10 @@ examples:
   python -m alcore import scans.zip --name scans --role none --classes "crack,no crack"
   python -m alcore import shapes --name shapes --option classes=8 --option imbalance=10
   python -m alcore import CIFAR10 --name cifar --root ~/datasets
+  python -m alcore pretrain birds
   python -m alcore train birds
   python -m alcore export birds --out labels.csv
 """
-T = TypeVar("T")
 GENERATED = ("digits", "shapes")
 
 
@@ -95,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--resolution", type=int, choices=RESOLUTIONS, help="pixels for the network")
     bring.add_argument("--augmentation", choices=list(AUGMENTATIONS))
     bring.add_argument("--strategy", help="query strategy")
+    bring.add_argument("--network", choices=list(NETWORKS), help="small CNN by default")
+    bring.add_argument("--pretrain", action="store_true", help="pretrain once the images are in")
     bring.add_argument("--seed", type=int, default=0)
     bring.add_argument("--root", help="folder of a torchvision data set")
     bring.add_argument("--download", action="store_true", help="download a torchvision data set")
@@ -108,12 +110,16 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command(name, words).add_argument("project", help="name or number")
     commands.choices["export"].add_argument("--out", help="file to write; by default the screen")
+    commands.choices["export"].add_argument(
+        "--remarks", action="store_true", help="comments and unsure answers in place of labels"
+    )
     listing = command("strategies", "list the query strategies and what a round with each costs")
     listing.add_argument("project", nargs="?", help="estimate seconds for this project's pool")
     listing.add_argument("--pool", type=int, default=50_000, help="or for so many images (50,000)")
     listing.add_argument("--classes", type=int, default=10, help="classes (10)")
     listing.add_argument("--batch", type=int, default=100, help="batch size (100)")
     listing.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=32)
+    add_pretrain(command)
     add_parser(commands)
     work = command("work", "run the background jobs of the workspace until stopped")
     work.add_argument("--until-input-closes", action="store_true", help=argparse.SUPPRESS)
@@ -136,7 +142,7 @@ def _projects(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int
                 "accuracy": state.latest and state.latest.evaluation.accuracy,
             }
         )
-    _print(rows, chosen.json)
+    print_rows(rows, chosen.json)
     return 0
 
 
@@ -152,6 +158,9 @@ def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
         for key in ("resolution", "augmentation", "strategy"):
             if getattr(chosen, key) is not None:
                 settings = replace(settings, **{key: getattr(chosen, key)})
+        network = chosen.network or settings.learner.network
+        learner = replace(settings.learner, network=network, pretrain=chosen.pretrain)
+        settings = replace(settings, learner=learner)
         classes = [c for c in chosen.classes.split(",") if c.strip()]
         role = chosen.role.replace("-", " ")
         spec = _spec(chosen)
@@ -160,7 +169,7 @@ def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
             print(f"note: {note}", file=sys.stderr)
         project_id = projects.create(store, name, spec, role, settings, classes)
     started = time.monotonic()
-    _with_progress(
+    with_progress(
         lambda: projects.import_now(store, project_id, runtime.threads),
         lambda: projects.import_job(store, project_id),
         lambda: projects.stop_import(store, project_id),
@@ -210,7 +219,7 @@ def _spec(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _train(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     project = projects.named(store, chosen.project)
-    summary = _with_progress(
+    summary = with_progress(
         lambda: training.train_now(store, project.id, runtime.threads),
         lambda: training.status(store, project.id).job,
         lambda: training.stop(store, project.id),
@@ -233,7 +242,7 @@ def _status(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     state = training.status(store, project.id)
     latest = state.latest
     job = projects.import_job(store, project.id) if project.state != "ready" else state.job
-    _print(
+    print_rows(
         {
             "project": project.name,
             "state": project.state,
@@ -256,16 +265,19 @@ def _status(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
 
 def _export(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     project = projects.named(store, chosen.project)
-    rows = exporting.label_rows(store, project.id)
+    columns, rows = exporting.COLUMNS, exporting.label_rows(store, project.id)
+    if chosen.remarks:
+        columns, rows = exporting.REMARKS, exporting.remark_rows(store, project.id)
     if chosen.out is None:
-        exporting.write_csv(sys.stdout, exporting.COLUMNS, rows)
+        exporting.write_csv(sys.stdout, columns, rows)
         return 0
     try:
         with open(chosen.out, "w", newline="", encoding="utf-8") as file:
-            exporting.write_csv(file, exporting.COLUMNS, rows)
+            exporting.write_csv(file, columns, rows)
     except OSError as error:
         raise AlcoreError(f"cannot write {chosen.out}: {error.strerror}") from error
-    print(f"{len(rows)} labels written to {chosen.out}", file=sys.stderr)
+    what = "remarks" if chosen.remarks else "labels"
+    print(f"{len(rows)} {what} written to {chosen.out}", file=sys.stderr)
     return 0
 
 
@@ -280,7 +292,7 @@ def _strategies(runtime: Runtime, chosen: argparse.Namespace) -> int:
         store.close()
     for name, why in strategies.broken().items():
         print(f"strategy {name!r} cannot be used: {why}", file=sys.stderr)
-    _print(projects.strategy_table(images, classes, settings), chosen.json)
+    print_rows(projects.strategy_table(images, classes, settings), chosen.json)
     return 0
 
 
@@ -310,50 +322,8 @@ COMMANDS = {
     "status": _status,
     "export": _export,
     "experiment": experiment,
+    "pretrain": pretrain,
 }
-
-
-def _with_progress(
-    work: Callable[[], T], job: Callable[[], Job | None], stop: Callable[[], None]
-) -> T:
-    """Run work in a thread and draw the progress of its job; Ctrl+C stops it. Returns its value."""
-    form = "{desc:34} {bar} {n:3.0f} % {remaining}"
-    with (
-        ThreadPoolExecutor(1) as executor,
-        tqdm(total=100, bar_format=form, disable=None) as bar,
-    ):
-        done = executor.submit(work)
-        try:
-            while not wait([done], timeout=0.2).done:
-                now = job()
-                if now is not None and now.state == "running":
-                    bar.set_description_str(now.phase, refresh=False)
-                    bar.n = 100 * now.progress
-                    bar.refresh()
-        except KeyboardInterrupt:
-            stop()  # the work ends at its next report
-            raise
-        if done.exception() is None:
-            bar.n = 100
-        return done.result()
-
-
-def _print(rows: Any, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    if isinstance(rows, dict):
-        width = max(map(len, rows))
-        for key, value in rows.items():
-            print(f"{key:{width}}  {'–' if value is None else value}")
-        return
-    if not rows:
-        print("nothing yet")
-        return
-    cells = [list(rows[0])] + [["–" if v is None else f"{v}" for v in row.values()] for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-    for line in cells:
-        print("  ".join(f"{cell:{w}}" for cell, w in zip(line, widths, strict=True)).rstrip())
 
 
 if __name__ == "__main__":

@@ -124,8 +124,14 @@ def reliability(
 
     A confidence on an edge belongs to the bin below it, so that 1.0 has a bin.
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == true
+    return reliability_of(probabilities.max(axis=1), probabilities.argmax(axis=1) == true, bins)
+
+
+def reliability_of(
+    confidence: np.ndarray, right: np.ndarray, bins: int = RELIABILITY_BINS
+) -> Reliability:
+    """Return the same of confidences (M,) and whether each prediction was right (M,) bool."""
+    confidence = np.asarray(confidence, np.float64)
     edges = np.linspace(0, 1, bins + 1)
     index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     counts = np.bincount(index, minlength=bins)

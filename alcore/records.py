@@ -134,6 +134,10 @@ class Label:
     seconds: float | None
     origin: Origin
     round_number: int | None
+    suggestion_shown: bool = False
+    suggestion: Suggestion | None = None
+    """What the annotator saw, where a suggestion was shown."""
+    note: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,28 @@ Others run in an environment of their own:
     /tmp/others/bin/pip install scikit-activeml==1.0.1 small-text[transformers]==1.4.1 \
         modAL-python==0.4.2.1 baal==2.1.0
 
-Embeddings (N, 128) float32 in 300 loose groups, 100 labeled items, 10 classes. Each number is a
-fresh process: wall and processor seconds of one selection with all inputs in memory, and the
-memory it took beyond them at its peak, in multiples of the embeddings (of the probabilities for
-strategies that see no embeddings, where it says "p"). An entry over --limit seconds is stopped.
+Embeddings (N, 128) float32 in 300 loose groups, 100 labeled items, 10 classes. A fresh process per
+strategy and library: wall and processor seconds of one selection with all inputs in memory (the
+least of up to seven, as long as they take a second), and the memory that the first took beyond its
+inputs at its peak, in multiples of the largest of them: the embeddings, where the strategy sees
+them. An entry over --limit processor seconds or --memory is stopped. On a busy machine, processor
+seconds of --threads 1 come closest to the seconds of one quiet core.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import importlib
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +39,9 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 WIDTH, CLASSES, LABELED, PASSES = 128, 10, 100, 10
+CHECKPOINTS, FEATURES = 6, 224
+"""Of inner histories: as of the default network."""
+REPEATS = 7
 
 # Strategies of other libraries that follow the same rule as one of ours.
 SAME = {
@@ -65,23 +74,54 @@ SAME = {
 
 
 class Inputs:
-    """The same made inputs for everybody."""
+    """The same made inputs for everybody: what our strategy of a row needs, and no more."""
 
-    def __init__(self, n: int, embeddings: bool, opinions: bool) -> None:
+    def __init__(self, n: int, needs: list[str]) -> None:
         rng = np.random.default_rng(0)
-        self.p = rng.standard_exponential((n, CLASSES), dtype=np.float32)
-        self.p /= self.p.sum(axis=1, keepdims=True)
+        self.p = _shares(rng, n)
+        self.signals: dict[str, np.ndarray] = {"probabilities": self.p}
         self.x = self.labeled = self.opinions = None
-        if embeddings:
+        if "embeddings" in needs:
             middles = 1.5 * rng.standard_normal((300, WIDTH), dtype=np.float32)
             self.x = rng.standard_normal((n, WIDTH), dtype=np.float32)
             self.labeled = middles[:LABELED] + 1
             for start in range(0, n, 10_000):
                 block = self.x[start : start + 10_000]
                 block += middles[rng.integers(300, size=len(block))]
-        if opinions:
-            self.opinions = rng.standard_exponential((n, PASSES, CLASSES), dtype=np.float32)
-            self.opinions /= self.opinions.sum(axis=2, keepdims=True)
+            self.signals |= {"embeddings": self.x, "labeled_embeddings": self.labeled}
+        for need in sorted({"dropout", "committee", "history", "augmented"} & set(needs)):
+            self.opinions = _shares(rng, n, PASSES)
+            self.signals[need] = self.opinions
+        if "history" in needs:
+            self.signals["labeled_history"] = self.opinions[:LABELED]
+        if "inner_history" in needs:
+            shape = (CHECKPOINTS, FEATURES)
+            self.signals["inner_history"] = _normal(rng, n, *shape).astype(np.float16)
+            self.signals["labeled_inner_history"] = _normal(rng, LABELED, *shape) + 0.1
+        if "logits" in needs:
+            self.signals |= {
+                "logits": np.log(self.p),
+                "holdout_logits": _normal(rng, 1000, CLASSES),
+            }
+        if "crossfit" in needs:
+            self.signals |= {"crossfit": self.p, "labeled_crossfit": _shares(rng, LABELED)}
+            self.signals["labeled_ids"] = np.arange(n, n + LABELED)
+        for need in sorted({"predicted_loss", "reconstruction_loss", "flip_distance"} & set(needs)):
+            self.signals[need] = rng.random(n, dtype=np.float32)
+        if "flip_distance" in needs:  # only of a shortlist
+            self.signals["flip_distance"][rng.permutation(n)[1000:]] = np.nan
+        self.largest = max(self.signals.values(), key=lambda signal: signal.nbytes)
+
+
+def _shares(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Return probabilities of this shape and, along a last axis, of the classes."""
+    p = rng.standard_exponential((*shape, CLASSES), dtype=np.float32)
+    p /= p.sum(axis=-1, keepdims=True)
+    return p
+
+
+def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape, dtype=np.float32)
 
 
 class Answering:
@@ -100,13 +140,7 @@ def ours(name: str, inputs: Inputs, k: int) -> Callable[[], Any]:
     from alcore import strategies
     from alcore.strategies import Context, Signals
 
-    if inputs.opinions is None:
-        signals = Signals(inputs.p, inputs.x, inputs.labeled)
-    else:
-        both = {"dropout": inputs.opinions, "committee": inputs.opinions}
-        both |= {"history": inputs.opinions, "augmented": inputs.opinions}
-        both["labeled_history"] = inputs.opinions[:LABELED]
-        signals = Signals(inputs.p, inputs.x, inputs.labeled, **both)
+    signals = Signals(**inputs.signals)
     names = tuple(f"class {c}" for c in range(CLASSES))
     context = Context(names, np.arange(LABELED) % CLASSES, 1)
     ids, rng = np.arange(len(inputs.p)), np.random.default_rng(0)
@@ -185,19 +219,70 @@ LIBRARIES = {
 }
 
 
-def measure(library: str, name: str, n: int, k: int, embeddings: bool, opinions: bool) -> dict:
-    """Time one selection in this process, after a small one that loads what is to be loaded."""
-    LIBRARIES[library](name, Inputs(500, embeddings, opinions), 10)()
-    inputs = Inputs(n, embeddings, opinions)
+def measure(
+    library: str, name: str, sizes: list[tuple[int, int]], needs: list[str], limit: int, most: int
+) -> None:
+    """Print times and memory of selections in this process, one line per pool and batch size.
+
+    A small one before loads what is to be loaded. Short ones are repeated, and the least of the
+    times counts; memory is of the first. What fails at one size is not tried at a larger one.
+    """
+    LIBRARIES[library](name, Inputs(500, needs), 10)()
+    signal.signal(signal.SIGUSR1, _stop)
+    failed: list[tuple[int, int, str]] = []
+    for n, k in sizes:
+        why = next((said for a, b, said in failed if n >= a and k >= b), "")
+        if not why:
+            try:
+                found = _measured(library, name, n, k, needs, limit, most)
+            except (TimeoutError, MemoryError) as error:
+                late = isinstance(error, TimeoutError)
+                why = f"over {limit} s" if late else f"over {most / 2**30:g} GiB"
+                failed.append((n, k, why))
+        print(json.dumps({"error": why} if why else found), flush=True)
+
+
+def _stop(*_: object) -> None:
+    raise TimeoutError
+
+
+def _watch(limit: int, over: threading.Event) -> None:
+    """Interrupt the main thread after so many processor seconds, unless it is over before.
+
+    A timer of the system's would do, but makes the clock of processor time coarse.
+    """
+    end = time.process_time() + limit
+    while not over.wait(0.2):
+        if time.process_time() > end:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            return
+
+
+def _measured(
+    library: str, name: str, n: int, k: int, needs: list[str], limit: int, most: int
+) -> dict[str, float]:
+    inputs = Inputs(n, needs)
     select = LIBRARIES[library](name, inputs, k)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    ctypes.CDLL(None).malloc_trim(0)  # what an earlier size left would hide what this one takes
     before = memory("VmRSS")
-    wall, spent = time.perf_counter(), time.process_time()
-    select()
-    wall, spent = time.perf_counter() - wall, time.process_time() - spent
-    given = inputs.x if embeddings else inputs.p
-    taken = memory("VmHWM") - before
-    return {"seconds": wall, "processor": spent, "bytes": taken, "times": taken / given.nbytes}
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    walls, spent = [], []
+    over = threading.Event()
+    threading.Thread(target=_watch, args=(limit, over), daemon=True).start()
+    resource.setrlimit(resource.RLIMIT_AS, (memory("VmSize") + most, resource.RLIM_INFINITY))
+    try:
+        while len(walls) < REPEATS and sum(walls) < 1:
+            wall, processor = time.perf_counter(), time.process_time()
+            select()
+            walls.append(time.perf_counter() - wall)
+            spent.append(time.process_time() - processor)
+            if len(walls) == 1:
+                taken = memory("VmHWM") - before
+    finally:
+        over.set()
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    times = taken / inputs.largest.nbytes
+    return {"seconds": min(walls), "processor": min(spent), "bytes": taken, "times": times}
 
 
 def memory(field: str) -> int:
@@ -206,20 +291,19 @@ def memory(field: str) -> int:
     return int(text.split(f"{field}:")[1].split()[0]) * 1024
 
 
-def in_its_own_process(python: str, arguments: list[Any], limit: float) -> dict:
-    """Run `measure` by another interpreter; returns its result or why there is none."""
+def in_its_own_process(python: str, arguments: list[Any], threads: int) -> Iterator[dict]:
+    """Run `measure` by another interpreter; yields what it found, or why it ended early."""
     command = [python, "-W", "ignore", __file__, "--one", json.dumps(arguments)]
-    env = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=limit, env=env, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return {"error": f"over {limit:.0f} s"}
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["killed, most likely for memory"])[-1]
-        return {"error": last[:60]}
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    env = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("{"):
+                yield json.loads(line)
+        said = process.stderr.read().strip().splitlines()
+    if process.returncode:
+        yield {"error": (said or ["killed, most likely for memory"])[-1][:60]}
 
 
 def main() -> None:
@@ -229,40 +313,39 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--only", nargs="+", help="names of our strategies")
     parser.add_argument("--others", help="interpreter that has the other libraries")
-    parser.add_argument("--limit", type=float, default=120, help="seconds per entry")
+    parser.add_argument("--limit", type=int, default=60, help="processor seconds per entry")
+    parser.add_argument("--memory", type=int, default=4, help="GiB per entry beyond its inputs")
+    parser.add_argument("--threads", type=int, default=2, help="of linear algebra")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
-        print(json.dumps(measure(*json.loads(chosen.one))))
+        measure(*json.loads(chosen.one))
         return
     sys.path.insert(0, str(ROOT))
     from alcore import strategies
 
-    made = {"probabilities", "embeddings", "dropout", "committee", "history", "augmented"}
     rows = []
     print(f"{'strategy':26}{'library':17}{'N':>9}{'k':>6}{'wall s':>10}{'CPU s':>10}{'memory':>9}")
     for strategy in strategies.all():
         name, needs = strategy.name, strategies.needed(strategy.name, {})
-        if (chosen.only and name not in chosen.only) or not needs <= made:
+        if chosen.only and name not in chosen.only:
             continue
         others = SAME.get(name, {}) if chosen.others else {}
-        for n in chosen.pools:
-            for k in chosen.batches:
-                given = ("embeddings" in needs, bool(needs - {"probabilities", "embeddings"}))
-                for library, theirs in {"alcore": name, **others}.items():
-                    python = sys.executable if library == "alcore" else chosen.others
-                    found = in_its_own_process(
-                        python, [library, theirs, n, k, *given], chosen.limit
-                    )
-                    rows.append({"strategy": name, "library": library, "n": n, "k": k, **found})
-                    line = f"{name:26}{library:17}{n:>9,}{k:>6,}"
-                    if "error" in found:
-                        print(f"{line}  {found['error']}", flush=True)
-                        continue
-                    times = f"{found['times']:.1f}x{'' if given[0] else 'p'}"
-                    seconds, spent = found["seconds"], found["processor"]
-                    print(f"{line}{seconds:>10.4f}{spent:>10.4f}{times:>9}", flush=True)
+        sizes = [(n, k) for n in sorted(chosen.pools) for k in sorted(chosen.batches)]
+        limits = (chosen.limit, chosen.memory * 2**30)
+        for library, theirs in {"alcore": name, **others}.items():
+            python = sys.executable if library == "alcore" else chosen.others
+            asked = [library, theirs, sizes, sorted(needs), *limits]
+            results = in_its_own_process(python, asked, chosen.threads)
+            for (n, k), found in zip(sizes, results, strict=False):
+                rows.append({"strategy": name, "library": library, "n": n, "k": k, **found})
+                line = f"{name:26}{library:17}{n:>9,}{k:>6,}"
+                if "error" in found:
+                    print(f"{line}  {found['error']}", flush=True)
+                    continue
+                seconds, spent, times = (found[x] for x in ("seconds", "processor", "times"))
+                print(f"{line}{seconds:>10.4f}{spent:>10.4f}{times:>8.1f}x", flush=True)
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1))
 

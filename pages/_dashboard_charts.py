@@ -1,61 +1,21 @@
-"""Owns the Vega-Lite specifications of the dashboard's charts; no data is read or computed here.
-
-Rows come from the service and stay in one top-level data set, so that new data flows into a
-chart that is there already instead of drawing it again. Shares are 0–1, instants milliseconds.
-"""
+"""Owns the charts about all models, the pool and the labels; no data is read or computed here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-Row = dict[str, Any]
-Spec = dict[str, Any]
-
-PER_CENT = ".0%"
-FINE_PER_CENT = ".1%"
-ROW_HEIGHT = 26
-PHONE = "windowSize()[0] < 640"
-"""There the names of curves stand over them, not beside them."""
-
-
-@dataclass(frozen=True)
-class Colours:
-    """What a chart needs to sit well on a light or a dark page."""
-
-    accent: str
-    random: str
-    text: str
-    quiet: str
-    page: str
-    sequence: tuple[str, ...]
-    greys: tuple[str, ...]
-
-
-LIGHT = Colours(
-    accent="#3f4fbf",
-    random="#7a7f8e",
-    text="#1d2130",
-    quiet="#5c6272",
-    page="#ffffff",
-    sequence=("#f3f4fc", "#c9cff0", "#949fde", "#5e6cc7", "#39479f"),
-    greys=("#f4f5f9", "#c3c7d3"),
+from pages._dashboard_drawing import (
+    FINE_PER_CENT,
+    PER_CENT,
+    PHONE,
+    Colours,
+    Row,
+    Spec,
+    chart,
+    class_axis,
+    layer,
+    rows_height,
 )
-DARK = Colours(
-    accent="#8b9aff",
-    random="#9aa0b0",
-    text="#e7e9f0",
-    quiet="#a4aaba",
-    page="#14161d",
-    sequence=("#1a1d29", "#2f385e", "#475593", "#6b7ccb", "#a2aef2"),
-    greys=("#1e212b", "#4a4f5f"),
-)
-
-
-def rows_height(n: int) -> int:
-    """Height in pixels of a chart with a line for each of n classes, and its axis."""
-    return ROW_HEIGHT * n + 48
 
 
 def learning_curve(
@@ -95,17 +55,15 @@ def learning_curve(
         mine = [{"filter": f"datum.series === '{series}'"}]
         band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
         layers += [
-            _layer("area", band, mine, color=colour, opacity=0.14),
-            _layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour, aria=False),
-            _layer(
-                "line", {"x": x, "y": y}, mine, color=colour, strokeDash=dash, strokeWidth=width
-            ),
-            _layer("point", {"x": x, "y": y}, mine, color=colour, filled=True, size=22, opacity=1),
+            layer("area", band, mine, color=colour, opacity=0.14),
+            layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour, aria=False),
+            layer("line", {"x": x, "y": y}, mine, color=colour, strokeDash=dash, strokeWidth=width),
+            layer("point", {"x": x, "y": y}, mine, color=colour, filled=True, size=22, opacity=1),
         ]
         for above in (True, False):
             end = [*mine, {"filter": f"datum.end !== null && datum.above === {str(above).lower()}"}]
             layers.append(
-                _layer(
+                layer(
                     "text",
                     {"x": x, "y": y, "text": {"field": "end"}},
                     end,
@@ -120,8 +78,8 @@ def learning_curve(
             )
     stop = [{"filter": "datum.series === 'stop'"}]
     layers += [
-        _layer("rule", {"x": x}, stop, color=colours.quiet, strokeDash=[2, 3], aria=False),
-        _layer(
+        layer("rule", {"x": x}, stop, color=colours.quiet, strokeDash=[2, 3], aria=False),
+        layer(
             "text",
             {"x": x, "y": {"value": 8}, "text": {"field": "end"}},
             stop,
@@ -131,7 +89,7 @@ def learning_curve(
             fontSize=12,
         ),
         # Invisible, but wide enough to be met by a pointer or a thumb.
-        _layer(
+        layer(
             "point",
             {"x": x, "y": y, "tooltip": tooltip},
             [{"filter": "datum.series !== 'stop'"}],
@@ -140,150 +98,14 @@ def learning_curve(
             filled=True,
         ),
     ]
-    spec = _chart(rows, layers, height)
+    spec = chart(rows, layers, height)
     sides = f"{{left: 4, top: 8, bottom: 4, right: {PHONE} ? 12 : 112}}"
     return spec | {"padding": {"expr": sides}}
 
 
-def per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]) -> Spec:
-    """Draw rows with class, precision, recall, holdout, labels, colour; one line per class."""
-    y = _classes(names)
-    share = {
-        "type": "quantitative",
-        "scale": {"domain": [0, 1]},
-        "axis": {"title": None, "format": PER_CENT, "tickCount": 5, "orient": "top"},
-    }
-    tooltip = [
-        {"field": "class", "type": "nominal"},
-        {"field": "recall", "type": "quantitative", "format": FINE_PER_CENT},
-        {"field": "precision", "type": "quantitative", "format": FINE_PER_CENT},
-        {"field": "holdout", "type": "quantitative", "title": "holdout images"},
-        {"field": "labels", "type": "quantitative", "title": "training labels"},
-    ]
-    colour = {"field": "colour", "type": "nominal", "scale": None, "legend": None}
-    recall, precision = share | {"field": "recall"}, share | {"field": "precision"}
-    layers = [
-        _layer(
-            "rule",
-            {"y": y, "x": recall, "x2": {"field": "precision"}},
-            color=colours.quiet,
-            opacity=0.5,
-        ),
-        _layer(
-            "point",
-            {"y": y, "x": precision, "stroke": colour, "tooltip": tooltip},
-            filled=True,
-            fill=colours.page,
-            strokeWidth=2,
-            size=70,
-            opacity=1,
-        ),
-        _layer(
-            "point",
-            {"y": y, "x": recall, "color": colour, "tooltip": tooltip},
-            filled=True,
-            size=100,
-            opacity=1,
-        ),
-    ]
-    return _chart(rows, layers, rows_height(len(names)))
-
-
-def confusion(rows: Sequence[Row], colours: Colours, names: Sequence[str], height: int) -> Spec:
-    """Draw rows with true, predicted, count, share, t, p; a click selects a cell as `cell`."""
-    order = list(names)
-    small = len(order) > 12
-    short = max(map(len, order)) <= 3
-    labels = {"labelFontSize": 11 if small else 12, "labelLimit": 90, "ticks": False}
-    x = {
-        "field": "predicted",
-        "type": "nominal",
-        "sort": order,
-        "axis": {"title": "predicted", "labelAngle": 0 if short else -90 if small else -35}
-        | labels,
-        "scale": {"padding": 0},
-    }
-    y = {
-        "field": "true",
-        "type": "nominal",
-        "sort": order,
-        "axis": {"title": "true"} | labels,
-        "scale": {"padding": 0},
-    }
-    right, wrong = "datum.t === datum.p", "datum.t !== datum.p"
-    tooltip = [
-        {"field": "true", "type": "nominal"},
-        {"field": "predicted", "type": "nominal"},
-        {"field": "count", "type": "quantitative", "title": "images"},
-        {
-            "field": "share",
-            "type": "quantitative",
-            "title": "of this class",
-            "format": FINE_PER_CENT,
-        },
-    ]
-
-    def shade(domain: list[float], colours_of: Sequence[str], power: float) -> Spec:
-        scale = {"type": "pow", "exponent": power, "domain": domain, "range": list(colours_of)}
-        return {
-            "field": "share",
-            "type": "quantitative",
-            "scale": scale | {"clamp": True},
-            "legend": None,
-        }
-
-    cell = {"x": x, "y": y}
-    text = cell | {
-        "text": {"field": "count", "type": "quantitative"},
-        "color": {
-            "condition": {
-                "test": "datum.t !== datum.p && datum.share > 0.2",
-                "value": colours.page,
-            },
-            "value": colours.text,
-        },
-    }
-    chosen = {"condition": {"param": "cell", "empty": False, "value": 2.5}, "value": 0}
-    layers = [
-        _layer(
-            "rect",
-            cell | {"color": shade([0, 1], colours.greys, 1)},
-            [{"filter": right}],
-            stroke=colours.page,
-        ),
-        _layer(
-            "rect",
-            cell | {"color": shade([0, 0.5], (colours.sequence[0], colours.sequence[-1]), 0.5)},
-            [{"filter": wrong}],
-            stroke=colours.page,
-        ),
-        _layer("text", text, [{"filter": "datum.count > 0"}], fontSize=10 if small else 12),
-        {
-            "name": "cells",
-            **_layer(
-                "rect",
-                cell | {"strokeWidth": chosen, "tooltip": tooltip},
-                fill="transparent",
-                stroke=colours.text,
-                cursor="pointer",
-            ),
-        },
-    ]
-    spec = _chart(rows, layers, height)
-    spec["params"] = [
-        {
-            "name": "cell",
-            "select": {"type": "point", "fields": ["t", "p"], "toggle": False},
-            "views": ["cells"],
-        }
-    ]
-    spec["resolve"] = {"scale": {"color": "independent"}}
-    return spec
-
-
 def uncertainty(rows: Sequence[Row], colours: Colours, height: int) -> Spec:
     """Draw rows with model, labels, from, to, images, share: one column of shades per model."""
-    layer = _layer(
+    cells = layer(
         "rect",
         {
             "x": {
@@ -326,12 +148,12 @@ def uncertainty(rows: Sequence[Row], colours: Colours, height: int) -> Spec:
             ],
         },
     )
-    return _chart(rows, [layer], height)
+    return chart(rows, [cells], height)
 
 
 def labels_per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]) -> Spec:
     """Draw rows with class, kind (training, holdout), labels, total (text or None), colour."""
-    y = _classes(names)
+    y = class_axis(names)
     x = {
         "field": "labels",
         "type": "quantitative",
@@ -339,7 +161,7 @@ def labels_per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]
         "stack": "zero",
     }
     layers = [
-        _layer(
+        layer(
             "bar",
             {
                 "y": y,
@@ -358,7 +180,7 @@ def labels_per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]
             },
             height={"band": 0.62},
         ),
-        _layer(
+        layer(
             "text",
             {
                 "y": y,
@@ -371,7 +193,7 @@ def labels_per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]
             color=colours.text,
         ),
     ]
-    return _chart(rows, layers, rows_height(len(names)), right=28)
+    return chart(rows, layers, rows_height(len(names)), right=28)
 
 
 def labels_over_time(
@@ -389,7 +211,7 @@ def labels_over_time(
         " ? timeFormat(datum.value, '%d %b') : timeFormat(datum.value, '%H:%M')"
     )
     steps = [colours.accent, colours.sequence[2], colours.random, colours.sequence[1]]
-    layer = _layer(
+    bars = layer(
         "bar",
         {
             "x": {
@@ -421,29 +243,4 @@ def labels_over_time(
         },
         binSpacing=1,
     )
-    return _chart(rows, [layer], height)
-
-
-def _classes(names: Sequence[str]) -> Spec:
-    return {
-        "field": "class",
-        "type": "nominal",
-        "sort": list(names),
-        "axis": {"title": None, "labelLimit": 120, "ticks": False, "domain": False},
-        "scale": {"paddingInner": 0.1, "paddingOuter": 0.1},
-    }
-
-
-def _layer(mark: str, encoding: Spec, transform: list[Spec] | None = None, **style: Any) -> Spec:
-    layer: Spec = {"mark": {"type": mark, **style}, "encoding": encoding}
-    return layer | ({"transform": transform} if transform else {})
-
-
-def _chart(rows: Sequence[Row], layers: list[Spec], height: int, right: int = 12) -> Spec:
-    return {
-        "data": {"values": list(rows)},
-        "height": height,
-        "padding": {"left": 4, "top": 8, "right": right, "bottom": 4},
-        "layer": layers,
-        "config": {"view": {"stroke": None}},
-    }
+    return chart(rows, [bars], height)

@@ -13,7 +13,8 @@ from alcore.records import Project, RoundSummary
 from alcore.services import dashboard
 from alcore.web import pictures, state
 from alcore.web.palette import class_colours
-from pages import _dashboard_charts as charts
+from pages import _dashboard_charts_model as charts
+from pages import _dashboard_drawing as drawing
 from pages._dashboard_parts import (
     MOST_CLASSES,
     TALL,
@@ -28,7 +29,7 @@ from pages._shell import empty
 
 
 @st.fragment
-def classes(project: Project, done: Sequence[RoundSummary], colours: charts.Colours) -> None:
+def classes(project: Project, done: Sequence[RoundSummary], colours: drawing.Colours) -> None:
     """Draw the charts of one model; a click on a cell moves nothing but its images."""
     measured = {str(r.number): r for r in reversed(done) if r.evaluation.n}
     with heading("Classes"):
@@ -57,7 +58,7 @@ def classes(project: Project, done: Sequence[RoundSummary], colours: charts.Colo
 
 
 def _per_class(
-    project: Project, model: RoundSummary | None, colours: charts.Colours, height: int
+    project: Project, model: RoundSummary | None, colours: drawing.Colours, height: int
 ) -> None:
     rows = dashboard.per_class(project, model) if model else []
     with heading("Precision and recall", small=True):
@@ -85,7 +86,7 @@ def _per_class(
 
 
 def _confusion(
-    project: Project, model: RoundSummary | None, colours: charts.Colours, height: int
+    project: Project, model: RoundSummary | None, colours: drawing.Colours, height: int
 ) -> dict[str, Any] | None:
     """Draw the matrix; return the fields t and p of the cell that was clicked."""
     rows = dashboard.confusion(project, model) if model else []

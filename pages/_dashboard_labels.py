@@ -12,6 +12,7 @@ from alcore.services import dashboard
 from alcore.web import state
 from alcore.web.palette import class_colours
 from pages import _dashboard_charts as charts
+from pages import _dashboard_drawing as drawing
 from pages._dashboard_parts import (
     MOST_CLASSES,
     TALL,
@@ -28,7 +29,7 @@ from pages._shell import empty
 from pages._who import who
 
 
-def uncertainty(done: Sequence[RoundSummary], colours: charts.Colours) -> None:
+def uncertainty(done: Sequence[RoundSummary], colours: drawing.Colours) -> None:
     rows = dashboard.uncertainty(done)
     with heading("Uncertainty of the unlabeled images"):
         download("uncertainty", rows)
@@ -45,7 +46,7 @@ def uncertainty(done: Sequence[RoundSummary], colours: charts.Colours) -> None:
     note("One column per model; the stronger the shade, the more of its images lie there.")
 
 
-def labels_per_class(project: Project, colours: charts.Colours) -> None:
+def labels_per_class(project: Project, colours: drawing.Colours) -> None:
     rows = dashboard.labels_per_class(state.store(), project.id)
     height = class_height(len(project.classes), TALL + 16)
     with heading("Labels per class"):
@@ -65,7 +66,7 @@ def labels_per_class(project: Project, colours: charts.Colours) -> None:
     note("Full: for training. Pale: for the holdout." if held else "Labels for training.")
 
 
-def _bars(rows: Sequence[charts.Row], n_classes: int) -> list[charts.Row]:
+def _bars(rows: Sequence[drawing.Row], n_classes: int) -> list[drawing.Row]:
     colours = class_colours(n_classes)
     return [
         {
@@ -80,7 +81,7 @@ def _bars(rows: Sequence[charts.Row], n_classes: int) -> list[charts.Row]:
     ]
 
 
-def people(project_id: int, colours: charts.Colours) -> None:
+def people(project_id: int, colours: drawing.Colours) -> None:
     over_time = dashboard.labels_over_time(state.store(), project_id)
     rows = over_time.rows
     team = dashboard.annotators(state.store(), project_id, who().id)
@@ -151,6 +152,7 @@ def rounds(project: Project, done: Sequence[RoundSummary]) -> None:
                 "finished": instant(row["finished"]),
                 "accuracy": hundred(row["accuracy"]),
                 "macro-F1": hundred(row["macro-F1"]),
+                "ECE": hundred(row["ECE"]),
                 "95 % interval": interval(row["low"], row["high"]),
             }
             for row in rows
@@ -163,16 +165,24 @@ def rounds(project: Project, done: Sequence[RoundSummary]) -> None:
             "accuracy",
             "95 % interval",
             "macro-F1",
+            "ECE",
+            "NLL",
             "strategy",
-            *(f"{phase} s" for phase in ("train", "evaluate", "score", "select")),
+            "network",
+            "mode",
+            "began with",
+            *(f"{phase} s" for phase in dashboard.PHASES),
             "minutes",
             "finished",
             "checkpoint",
+            "remarks",
         ),
         column_config={
-            **{f"{phase} s": seconds for phase in ("train", "evaluate", "score", "select")},
+            **{f"{phase} s": seconds for phase in dashboard.PHASES},
             "accuracy": share,
             "macro-F1": share,
+            "ECE": share,
+            "NLL": st.column_config.NumberColumn(format="%.2f"),
             "minutes": st.column_config.NumberColumn("human minutes", format="%.1f"),
         },
         key="rounds",

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from alcore.services.exporting import write_csv
-from pages import _dashboard_charts as charts
+from pages import _dashboard_drawing as drawing
 
 TALL = 340
 """Height of the charts side by side, in pixels."""
@@ -21,10 +21,10 @@ MOST_CLASSES = 100
 
 def class_height(n_classes: int, most: int) -> int:
     """Height that is kept for a chart with a line per class."""
-    return min(max(charts.rows_height(n_classes) + 16, 260), most)
+    return min(max(drawing.rows_height(n_classes) + 16, 260), most)
 
 
-def names(rows: Sequence[charts.Row]) -> list[str]:
+def names(rows: Sequence[drawing.Row]) -> list[str]:
     return [row["class"] for row in rows]
 
 

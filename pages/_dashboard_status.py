@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from alcore.errors import AlcoreError
-from alcore.records import Job
+from alcore.records import Job, RoundSummary
 from alcore.services import dashboard, training
 from alcore.web import state
 from pages._dashboard_parts import duration, interval, kept, percent, sentence
@@ -39,7 +39,11 @@ def status(project_id: int) -> None:
         lambda: dashboard.standing(state.store(), project_id),
     )
     active = job is not None and job.state in ("waiting", "running")
-    st.html(_figures(standing) + _work_lines(standing, job, seen.baseline))
+    st.html(
+        _figures(standing)
+        + _work_lines(standing, job, seen.baseline)
+        + _pretraining_line(seen.pretraining)
+    )
     left, right = st.columns(2)
     left.button(
         "Train now",
@@ -62,6 +66,8 @@ def status(project_id: int) -> None:
     )
     refused_for, why = st.session_state.get("refused", (None, ""))
     st.html(_refusal(why) if refused_for == project_id else _advice(standing))
+    if standing.model is not None and standing.model.teaching.notes:
+        st.html(_remarks(standing.model))
 
 
 def _ask(action: Callable[[Any, int], None], project_id: int) -> None:
@@ -141,6 +147,28 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
         text, share = "Random labeling: stopped, goes on after the next model", 0.0
     lines.append(_line(text, side, share, kind))
     return "".join(lines)
+
+
+def _pretraining_line(job: Job | None) -> str:
+    if job is None:
+        return _line("Pretraining: not done; the Set-up page starts it", "", 0.0, "")
+    side = f"{100 * job.progress:.0f} %"
+    if job.state == "running":
+        text = "Pretraining: keeping its work" if job.cancel_requested else "Pretraining"
+        return _line(text, side, job.progress, "")
+    if job.state == "waiting":
+        return _line("Pretraining: waits for its turn", "", job.progress, "")
+    if job.state == "failed":
+        return _line(f"Pretraining failed: {job.error}", "", 0.0, "al-bad")
+    if job.state == "cancelled":
+        return _line(f"Pretraining: {job.error}", side, job.progress, "")
+    return _line("Pretraining: done", "", 1.0, "")
+
+
+def _remarks(model: RoundSummary) -> str:
+    """Say what went otherwise than the settings say."""
+    said = " ".join(escape(sentence(note)) for note in model.teaching.notes)
+    return f'<p class="al-note"><b>Model {model.number}.</b> {said}</p>'
 
 
 def _line(text: str, side: str, share: float, kind: str) -> str:

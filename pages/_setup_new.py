@@ -7,7 +7,7 @@ import streamlit as st
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError
 from alcore.records import Role
-from alcore.services import projects, setup
+from alcore.services import previews, projects, setup
 from alcore.services.setup import Look
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
@@ -107,6 +107,7 @@ def _settings(prefix: str, look: Look, role: Role) -> ProjectSettings | None:
         resolutions=setup.resolutions(look.side, look.resolution),
         images=look.summary.total,
         classes=len(look.summary.classes),
+        images_at=lambda side: previews.samples_of(look.pictures, side),
     )
     with st.expander("Settings", icon=":material/tune:", key=f"{prefix}settings"):
         note("These suit most projects. All but holdout and seed can be changed later.")

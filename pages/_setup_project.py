@@ -10,12 +10,14 @@ import streamlit as st
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError, StaleSettings
 from alcore.records import Job, Project, Role
-from alcore.services import projects, setup
+from alcore.services import previews, projects, setup
 from alcore.services.exporting import write_csv
 from alcore.services.setup import ProjectLine
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
+from pages._setup_examples import examples_tab
 from pages._setup_keys import keys_tab
+from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
 from pages._setup_settings import Case, settings_fields
 from pages._setup_text import chips, figures, left_out, note, plain, refusal, title
@@ -51,8 +53,8 @@ def show_project(store: Store, line: ProjectLine) -> None:
             ("pages/dashboard.py", "Dashboard", ":material/show_chart:"),
         ):
             row.page_link(page, label=label, icon=icon, query_params={"project": str(project.id)})
-    settings, classes, keys, images, end = st.tabs(
-        ["Settings", "Classes", "Keys", "Images", "Danger zone"],
+    settings, classes, examples, keys, pretraining, images, end = st.tabs(
+        ["Settings", "Classes", "Examples", "Keys", "Pretraining", "Images", "Danger zone"],
         default="Images" if unfinished else "Settings",
         key=f"tabs-{project.id}-{unfinished}",
     )
@@ -60,8 +62,15 @@ def show_project(store: Store, line: ProjectLine) -> None:
         _settings(store, line)
     with classes:
         _classes(store, project)
+    with examples:
+        examples_tab(store, project)
     with keys:
         keys_tab(store, project)
+    with pretraining:
+        if unfinished:
+            note("Pretraining is possible once the images are in.")
+        else:
+            pretraining_of(store, project)
     with images:
         _images(store, line)
     with end:
@@ -133,6 +142,7 @@ def _case(store: Store, prefix: str, line: ProjectLine, base: Project) -> Case:
         resolutions=setup.resolutions(None, base.settings.resolution),
         images=line.images - line.holdout,
         classes=len(project.classes),
+        images_at=lambda side: previews.samples(store, project),
         imported=line.holdout if project.state == "ready" else None,
     )
 

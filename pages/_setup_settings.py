@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import streamlit as st
 
-from alcore.config import AUGMENTATIONS, HoldoutRule, ProjectSettings, RetrainRule
+from alcore.config import HoldoutRule, LearnerRule, ProjectSettings, RetrainRule
 from alcore.services import projects, setup
+from pages._setup_learner import augmentation_field, augmentation_preview, learner_fields
+from pages._setup_pretraining import duration
 from pages._setup_team import team_fields
 from pages._setup_text import note, sentence
 
@@ -29,6 +32,8 @@ class Case:
     images: int
     """Images that may be asked."""
     classes: int
+    images_at: Callable[[int], np.ndarray]
+    """Some of the images at a resolution, (n, H, W, 3) uint8."""
     imported: int | None = None
     """Images in the holdout once all are in: what figures depend on is fixed then."""
 
@@ -37,6 +42,9 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
     """Draw all fields; return what they say. Raises InvalidSettings."""
     strategy, options, batch = _asking(case, start)
     retrain, resolution, augmentation = _training(case, start)
+    learner = learner_fields(
+        case.prefix, start.learner, case.imported is None, _cost(case, start.learner, resolution)
+    )
     holdout, baseline, seed = _measuring(case, start)
     budget, guidelines = _labeling(case, start)
     team = team_fields(case.prefix, start.team)
@@ -47,6 +55,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
         retrain=retrain,
         resolution=resolution,
         augmentation=augmentation,
+        learner=learner,
         holdout=holdout,
         baseline=baseline,
         budget=budget,
@@ -192,18 +201,16 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
         help="What the model sees. Twice the side takes four times as long; "
         "annotators always see the original.",
     )
-    kinds = list(AUGMENTATIONS)
-    augmentation = b.selectbox(
-        "Augmentation",
-        kinds,
-        kinds.index(start.augmentation),
-        format_func=lambda kind: sentence(AUGMENTATIONS[kind]),
-        key=f"{case.prefix}augmentation-{start.augmentation}",
-        persist_state="session",
-        help="Mirroring helps with photographs of things. It harms where left and right "
-        "mean something: digits, text, signs.",
-    )
+    augmentation = augmentation_field(b, case.prefix, start.augmentation)
+    augmentation_preview(case.images_at(resolution), augmentation)
     return RetrainRule(automatic, int(new), int(minimum), float(wait)), resolution, augmentation
+
+
+def _cost(case: Case, learner: LearnerRule, resolution: int) -> str | None:
+    if not case.images:
+        return None
+    seconds = setup.pretraining_seconds(case.images, learner.network, resolution)
+    return f"For {case.images:,} images it takes about {duration(seconds)} on two cores."
 
 
 def _measuring(case: Case, start: ProjectSettings) -> tuple[HoldoutRule, bool, int]:

@@ -130,6 +130,7 @@ STYLE = """<style>
 .su-pictures {display:flex; flex-wrap:wrap; gap:6px; max-height:134px; overflow:hidden}
 .su-pictures img {width:64px; height:64px; border-radius:4px; background:rgba(128,132,150,.16)}
 .su-crisp img {image-rendering:pixelated}
+.su-sheet img {width:min(100%,560px); display:block; margin:.2rem 0 .35rem}
 ul.su-chips {list-style:none; display:flex; flex-wrap:wrap; gap:.35rem .5rem; margin:0 !important;
   padding:0 !important; max-height:13rem; overflow:auto; font-variant-numeric:tabular-nums}
 ul.su-chips li {display:flex; align-items:center; gap:.4rem; margin:0; padding:.1rem .55rem;

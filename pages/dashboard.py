@@ -15,6 +15,8 @@ from alcore.records import Project
 from alcore.services import dashboard, projects
 from alcore.web import state
 from pages import _dashboard_charts as charts
+from pages import _dashboard_drawing as drawing
+from pages._dashboard_calibration import calibrated
 from pages._dashboard_classes import classes
 from pages._dashboard_labels import labels_per_class, people, rounds, uncertainty
 from pages._dashboard_parts import STYLE, TALL, download, heading, kept, note, percent
@@ -43,13 +45,14 @@ def page() -> None:
     done = kept(
         "history", (project.id, seen.pulse), lambda: dashboard.history(state.store(), project.id)
     )
-    colours = charts.DARK if st.context.theme.type == "dark" else charts.LIGHT
+    colours = drawing.DARK if st.context.theme.type == "dark" else drawing.LIGHT
 
     with left:
         _curve(project, seen.pulse, colours)
     with right:
         status(project.id)
     classes(project, done, colours)
+    calibrated(project, done, colours)
     left, right = st.columns(2, gap="large")
     with left:
         uncertainty(done, colours)
@@ -59,7 +62,7 @@ def page() -> None:
     rounds(project, done)
 
 
-def _curve(project: Project, pulse: Any, colours: charts.Colours) -> None:
+def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
     with heading("Learning curve"):
         metric = st.segmented_control(
             "Metric",
@@ -112,7 +115,7 @@ def _curve(project: Project, pulse: Any, colours: charts.Colours) -> None:
     )
 
 
-def _curve_rows(found: dashboard.Curve, axis: str) -> list[charts.Row]:
+def _curve_rows(found: dashboard.Curve, axis: str) -> list[drawing.Row]:
     """Name the ends of the curves, the higher one above its line."""
     rows = []
     last = {"live": found.live[-1], "random": found.random[-1] if found.random else None}

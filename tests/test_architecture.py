@@ -37,7 +37,9 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.services", ("itsdangerous", "altair", "vl_convert")),
     ("alcore.web", ("starlette", "itsdangerous")),
     ("pages", ("streamlit", "altair")),
+    ("alcore.terminal", ()),
     ("alcore.experiment_command", ()),
+    ("alcore.pretrain_command", ()),
     ("alcore.__main__", ()),
     ("app", ("streamlit", "starlette")),
 )

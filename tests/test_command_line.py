@@ -115,6 +115,11 @@ def test_import_label_train_status_export(run, workspace: Workspace, tmp_path: P
         "seconds",
         "source",
         "model",
+        "suggestion shown",
+        "suggested class",
+        "suggesting model",
+        "note",
+        "comments",
     ]
     assert rows[0]["annotator"] == "'=Ana" and rows[0]["time"].endswith("+00:00")
     assert (rows[0]["seconds"], rows[0]["source"], rows[0]["model"]) == ("1.0", "cold start", "")

@@ -239,7 +239,7 @@ def test_a_trained_project_fills_every_chart(case: Case, page: AppTest) -> None:
     shown = texts(page)
     assert "accuracy of model 2" in shown
     assert "75.0 %" in shown
-    assert len(charts(page)) == 6
+    assert len(charts(page)) == 8
     assert "appears with" not in shown
 
 

@@ -98,7 +98,6 @@ def test_its_weights_are_used_by_every_later_round_until_they_no_longer_fit(stor
         after = trainings.train_now(store, made, 1)
         assert after.teaching.weights.startswith("SimCLR on")
         assert (after.teaching.transfer, after.teaching.notes) == ("finetune", ())
-    assert asked.pretrain_now(store, made, 1).number == 2
 
     # Another network cannot use them: the round says so and goes on without.
     choose(store, made, network="study A")
@@ -163,14 +162,14 @@ def test_it_survives_a_kill_of_its_worker_and_of_the_app_while_trainings_go_on(
     workspace: Workspace,
 ) -> None:
     store = Store.open(workspace)
-    made = shapes(store, 150, replace(SETTINGS, resolution=32))
+    made = shapes(store, 80, replace(SETTINGS, resolution=16))
     first = start_dispatcher(workspace)
     asked.start(store, made)
-    wait_for(lambda: newest(store, made).progress > 0.1, 90, "the pretraining has begun")
+    wait_for(lambda: newest(store, made).progress > 0.1, 300, "the pretraining has begun")
 
     # A training does not wait for its end.
     trainings.train(store, made)
-    wait_for(lambda: newest(store, made, "train").state == "done", 90, "the training is done")
+    wait_for(lambda: newest(store, made, "train").state == "done", 300, "the training is done")
     assert newest(store, made).state == "running"
 
     reached = newest(store, made).progress
@@ -183,7 +182,7 @@ def test_it_survives_a_kill_of_its_worker_and_of_the_app_while_trainings_go_on(
             and job.args["began_at"] > 0.05
             and job.progress > 0.05
         ),
-        90,
+        300,
         "the second attempt has begun",
     )
     assert newest(store, made).args["began_at"] >= reached - 0.2
@@ -193,7 +192,7 @@ def test_it_survives_a_kill_of_its_worker_and_of_the_app_while_trainings_go_on(
     assert first.wait(timeout=30) == 0
     assert newest(store, made).state == "waiting"
     second = start_dispatcher(workspace)
-    wait_for(lambda: newest(store, made).state == "done", 200, "the pretraining is done")
+    wait_for(lambda: newest(store, made).state == "done", 400, "the pretraining is done")
     second.stdin.close()
     assert second.wait(timeout=30) == 0
     assert asked.status(store, made).weights.number == 1

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from alcore.config import Workspace
 from alcore.errors import InvalidSettings, UnknownItem, UnreadableImage
 from alcore.records import Suggestion
-from alcore.services import comments, guidelines, labeling, projects
+from alcore.services import comments, exporting, guidelines, labeling, projects
 from alcore.store import Store
 from alcore.store.tables import label_event
 from alcore.web import remarks, routes, state
@@ -169,6 +169,35 @@ def test_a_class_has_room_for_few_examples(tab: made.Tab) -> None:
     other = made.Tab(tab.store, made.project(tab.store, name="birds"))
     with pytest.raises(UnknownItem, match="no class"):
         guidelines.upload(*args[:3], other.classes[0], "9.png", png())
+
+
+# -- what leaves alcore ------------------------------------------------------------------------
+
+
+def test_the_export_says_what_was_suggested_noted_and_commented(tab: made.Tab) -> None:
+    shown = Suggestion(tab.classes[1], 7)
+    labeled = answer(tab, "label", suggestion_shown=True, suggestion=shown)
+    plain = answer(tab, "label", suggestion_shown=False)
+    unsure = answer(tab, "unsure", suggestion_shown=False, note="too dark")
+    untouched = tab.next().item_id
+    comment(tab, labeled.item_id, "=a wide cat")
+    comment(tab, labeled.item_id, "indeed")
+    comment(tab, untouched, "what is this?")
+    first, second = exporting.label_rows(tab.store, tab.project_id)
+    assert first["suggestion shown"] == "yes" and second["suggestion shown"] == "no"
+    assert (first["suggested class"], first["suggesting model"]) == ("dog", 7)
+    assert (second["item"], second["suggested class"]) == (plain.item_id, None)
+    assert first["comments"] == "Ana: =a wide cat | Ana: indeed"
+    said = exporting.remark_rows(tab.store, tab.project_id)
+    assert [(r["item"], r["kind"], r["class"], r["text"]) for r in said] == [
+        (labeled.item_id, "comment", "cat", "=a wide cat"),
+        (labeled.item_id, "comment", "cat", "indeed"),
+        (unsure.item_id, "unsure", None, "too dark"),
+        (untouched, "comment", None, "what is this?"),
+    ]
+    out = io.StringIO()
+    assert exporting.write_csv(out, exporting.REMARKS, said) == 4
+    assert "'=a wide cat" in out.getvalue()
 
 
 # -- over HTTP ---------------------------------------------------------------------------------

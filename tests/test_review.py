@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import made
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from alcore.config import Workspace
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
@@ -15,6 +17,7 @@ from alcore.services import comments, review
 from alcore.services.review import Filter
 from alcore.store import Store, labels, members, opinions
 from alcore.store.tables import gold, item
+from alcore.web import routes, state
 
 
 @pytest.fixture
@@ -293,3 +296,57 @@ def test_the_overview_counts_what_waits(ana: made.Tab) -> None:
     review.look_again(ana.store, ana.project_id, ana.annotator.id)
     job = review.overview(ana.store, ana.project_id, ana.annotator.id).job
     assert job is not None and job.state == "waiting"
+
+
+# -- over HTTP ---------------------------------------------------------------------------------
+
+
+def test_the_page_lists_mends_and_undoes_over_http(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
+    kept = (state.runtime, state.store, state.tickets)
+    for once in kept:
+        once.cache_clear()
+    web = state.store()
+    ana = made.Tab(web, made.project(web))
+    for i in range(3):
+        ana.answer(ana.next(), i % 2)
+    cat, dog = ana.classes
+    http = TestClient(Starlette(routes=routes.routes()), base_url="http://127.0.0.1:8501")
+    base = f"/board/{ana.project_id}/review"
+    headers = {"X-Alcore-Ticket": state.tickets().issue(ana.project_id, ana.annotator.id)}
+
+    def get(what: str, **asked: object) -> dict:
+        answer = http.get(f"{base}/{what}", params=asked, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(what: str, **body: object) -> tuple[int, dict]:
+        answer = http.post(f"{base}/{what}", json=body, headers=headers)
+        return answer.status_code, answer.json()
+
+    listed = get("items", **{"class": cat, "offset": "no number", "disagrees": ""})
+    assert listed["total"] == 2 and [r["class"] for r in listed["rows"]] == [cat, cat]
+    row = listed["rows"][0]
+    assert "small=1" in row["small"] and row["who"] == "Ana" and row["model"] is None
+    body = {"key": "m", "item": row["item"], "class": dog, "seen": row["event"], "seconds": 1.5}
+    code, mended = post("mend", **body)
+    assert code == 200 and mended["row"]["class"] == dog
+    code, refused = post("mend", **body | {"key": "n"})
+    assert (code, refused["error"]) == (409, "LeaseExpired")
+    assert [e["class"] for e in get(f"items/{row['item']}")["log"]] == [cat, dog]
+    code, back = post("undo", key="u", undoes="m")
+    assert code == 200 and back["row"]["class"] == cat
+    assert get("overview")["counts"]["doubts"] == 0
+    assert post("look")[0] == 200 and get("overview")["job"]["state"] == "waiting"
+    code, made_one = post("example", item=row["item"], **{"class": cat})
+    (example,) = made_one["examples"][str(cat)]
+    assert post("example", remove=example["id"])[1] == {"examples": {}}
+    for wrong in ({"view": "everything"}, {"view": ""}):
+        assert http.get(f"{base}/items", params=wrong, headers=headers).status_code == 422
+    assert http.get(f"{base}/items").status_code == 401
+    assert post("mend", key="x", item="1", **{"class": cat})[0] == 422
+    web.close()
+    for once in kept:
+        once.cache_clear()

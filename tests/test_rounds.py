@@ -150,6 +150,39 @@ def test_stop_items_that_were_labeled_since_are_still_compared() -> None:
     assert rounds.run_round(given, quiet).stop_predicted.shape == (100,)
 
 
+def test_a_temperature_is_found_without_the_holdout_and_kept_until_labels_have_grown() -> None:
+    given = an_input(calibrated=False)
+    result = rounds.run_round(given, quiet)
+    found = result.calibration
+    assert (found.labels, found.found_at) == (60, 60) and found.temperature != 1
+    assert result.model.temperature == found.temperature
+    none = np.empty(0, np.int64)
+    blind = dataclasses.replace(given, holdout_ids=none, holdout_labels=none)
+    assert rounds.run_round(blind, quiet).calibration.temperature == found.temperature
+    # What people and strategies see is calibrated; the record says what it was before.
+    none_needed = dataclasses.replace(found, temperature=1.0)
+    raw = rounds.run_round(dataclasses.replace(given, calibration=none_needed), quiet)
+    assert (raw.evaluation.ece, raw.evaluation.nll) == pytest.approx((found.ece, found.nll))
+    assert raw.evaluation.confusion == result.evaluation.confusion
+    assert not np.allclose(raw.scores, result.scores)
+
+    def phases(count: int, **changes: object) -> set[str]:
+        seen: set[str] = set()
+        later = dataclasses.replace(an_input(count, calibrated=False), calibration=found, **changes)
+        with pytest.raises(JobCancelled):
+            rounds.run_round(later, lambda phase, _: seen.add(phase) or _until(phase))
+        return seen
+
+    assert "calibrate" not in phases(80)
+    assert "calibrate" in phases(90)
+    assert "calibrate" in phases(60, augmentation="none")
+
+
+def _until(phase: str) -> None:
+    if phase in ("calibrate", "evaluate"):
+        raise JobCancelled("seen enough")
+
+
 def test_an_empty_pool_gives_an_empty_selection() -> None:
     none = np.empty(0, np.int64)
     result = rounds.run_round(an_input(candidate_ids=none, stop_ids=none), quiet)

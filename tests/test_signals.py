@@ -64,6 +64,15 @@ def gather(needs: frozenset, model, traces, told=silent, augmentation: str = "sh
         traces=traces,
         augmentation=augmentation,
         at_least=20,
+        without=lambda kept, seed, told: training.fit(
+            PIXELS[LABELED[kept]],
+            TRUE[LABELED[kept]],
+            CLASSES,
+            1,
+            training.LearnerSettings(),
+            seed,
+            told,
+        ),
         seed=lambda purpose: 7,
     )
     with device.computing(1, 1):

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from alcore.config import LearnerRule
 from alcore.errors import PoolExhausted
 from alcore.experiments import data, oracles, trials
 from alcore.experiments.data import DataSpec
@@ -23,6 +24,7 @@ from alcore.experiments.grid import Cell
 from alcore.experiments.oracles import ABSTAINED, Answers, Oracle
 from alcore.experiments.results import Arrays, Done
 from alcore.experiments.trials import TrialData
+from alcore.records import Calibration
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared, as in live projects."""
@@ -68,7 +70,7 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
     history = [*before, asked]
     everything = {name: np.concatenate([a[name] for a in history]) for name in asked}
     ids, labels, votes = _known(everything, len(oracle.confusion))
-    given = _input(run, trial, number, ids, labels, votes, everything["asked_ids"], before)
+    given = _input(run, trial, number, ids, labels, votes, everything["asked_ids"], before, folder)
     measured = _measure(run, trial, given, folder)
     decided = Answers(
         everything["asked_classes"], everything["asked_annotators"], everything["asked_seconds"]
@@ -87,6 +89,7 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
             "selected_ids": measured.selection.item_ids.astype(np.int64),
             "selected_scores": measured.selection.scores.astype(np.float64),
             "stop_predicted": measured.stop_predicted.astype(np.int64),
+            "calibration": _as_bytes(measured.calibration),
         },
     )
 
@@ -211,10 +214,12 @@ def _input(
     votes: np.ndarray,
     asked: np.ndarray,
     before: Sequence[Arrays],
+    folder: Path,
 ) -> Any:
     from alcore.rounds import RoundInput  # brings torch
 
     cell = run.cell
+    network = cell.learner.kind == "network"
     stop_ids = np.sort(
         trials.rng(trial.seed, "stop set").choice(
             trial.pool, min(STOP_SET, len(trial.pool)), replace=False
@@ -235,14 +240,28 @@ def _input(
         strategy_options=cell.strategy.options,
         batch_size=cell.batch_size,
         queue_size=_AHEAD * cell.batch_size if abstains else cell.batch_size,
-        augmentation=cell.learner.options.get("augmentation", "shift"),
+        augmentation=cell.learner.settled["augmentation"] if network else "none",
         seed=trial.seed,
         round_number=number,
         stop_ids=stop_ids,
         previous_stop=before[-1]["stop_predicted"] if before else None,
         threads=run.threads,
         votes=votes,
+        learner=cell.learner.rule() if network else LearnerRule(),
+        downloads=folder / "downloads",
+        calibration=_calibration(before[-1]) if before else None,
     )
+
+
+def _as_bytes(found: Calibration | None) -> np.ndarray:
+    """Return a calibration as bytes, none for None: the next round may still use it."""
+    text = "" if found is None else json.dumps(asdict(found))
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def _calibration(last: Arrays) -> Calibration | None:
+    text = last["calibration"].tobytes().decode()
+    return Calibration(**json.loads(text)) if text else None
 
 
 def _measure(run: Run, trial: TrialData, given: Any, folder: Path) -> Any:
@@ -252,6 +271,7 @@ def _measure(run: Run, trial: TrialData, given: Any, folder: Path) -> Any:
 
         return run_round(given, lambda phase, share: None)
     from alcore.experiments import estimators
+    from alcore.experiments.features import features_of
 
-    features = estimators.features_of(run.cell.learner, run.cell.data, trial, folder)
+    features = features_of(run.cell.learner, run.cell.data, trial, folder)
     return estimators.run_round(given, run.cell.learner, features)

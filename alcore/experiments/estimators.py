@@ -1,4 +1,4 @@
-"""Owns a round with a learner that has scikit-learn's interface, and heads on fixed embeddings.
+"""Owns a round with a learner that has scikit-learn's interface.
 
 The strategies, the measures and the seeds are those of `alcore.rounds`; only the model is another.
 N items, L labels, P candidates, C classes, D features.
@@ -9,28 +9,22 @@ from __future__ import annotations
 import importlib
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from alcore import metrics, strategies
 from alcore.errors import InvalidSettings, TrainingImpossible
-from alcore.experiments.data import DataSpec
-from alcore.experiments.learners import ESTIMATORS, PIXELS, SCALED, LearnerSpec
-from alcore.experiments.trials import TrialData
+from alcore.experiments.features import Features
+from alcore.experiments.learners import ESTIMATORS, SCALED, LearnerSpec
 from alcore.records import Evaluation, Selection, StopSignals
 from alcore.strategies import Context, Signals
 
 _BLOCK = 4096
 _MEMBERS = 5
 _FOLDS = 3
-Features = Callable[[np.ndarray], np.ndarray]
-"""Gives the features (n, D) float32 of rows (n,)."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +40,8 @@ class Measured:
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
     minibatches: int = 0
+    calibration: None = None
+    """Estimators say what they say."""
 
 
 def run_round(given: Any, spec: LearnerSpec, features: Features) -> Measured:
@@ -119,70 +115,6 @@ def run_round(given: Any, spec: LearnerSpec, features: Features) -> Measured:
     )
 
 
-def features_of(spec: LearnerSpec, data: DataSpec, trial: TrialData, folder: Path) -> Features:
-    """Return where a learner's features come from: pixels, an array, or a network's embeddings.
-
-    A network embeds all images once; the embeddings are kept in the folder for later rounds.
-    """
-    named = spec.settled["features"]
-    if named == PIXELS:
-        return lambda rows: _pixels(trial, rows)
-    path = Path(named).expanduser()
-    if path.suffix == ".npy":
-        if data.changes_pixels:
-            raise InvalidSettings(
-                f"{path} holds embeddings of the images as they are, but the data set "
-                f"{data.title!r} has duplicates or noise; name a checkpoint instead"
-            )
-        found = _array(path)
-    else:
-        found = _array(_embedded(path, data, trial, folder))
-    if len(found) != len(trial.pixels):
-        raise InvalidSettings(
-            f"{path} has {len(found):,} rows, but the data set {data.title!r} has "
-            f"{len(trial.pixels):,} images; it needs a row for each, in their order"
-        )
-    return lambda rows: np.asarray(found[rows], np.float32)
-
-
-def _pixels(trial: TrialData, rows: np.ndarray) -> np.ndarray:
-    images = np.asarray(trial.pixels[rows][..., : trial.channels], np.float32)
-    return images.reshape(len(rows), -1) / 255
-
-
-@lru_cache(maxsize=4)
-def _array(path: Path) -> np.ndarray:
-    try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InvalidSettings(f"{path} is not an array of embeddings: {error}") from error
-    if found.ndim != 2 or not np.issubdtype(found.dtype, np.floating):
-        raise InvalidSettings(
-            f"{path} has shape {found.shape} of {found.dtype}; must be images × features, floats"
-        )
-    return found
-
-
-def _embedded(path: Path, data: DataSpec, trial: TrialData, folder: Path) -> Path:
-    """Compute the embeddings of all images of a trial once; return the file they are in."""
-    what = [data.key, blake2b(path.read_bytes(), digest_size=8).hexdigest()]
-    if data.changes_pixels:
-        what += [f"{data.duplicates}-{data.noise}-{data.items}-{data.long_tail}-{data.holdout}",
-                 str(trial.seed)]  # fmt: skip
-    name = blake2b("/".join(what).encode(), digest_size=8).hexdigest()
-    where = Path(folder) / f"embeddings-{name}.npy"
-    if not where.exists():
-        from alcore.learner import checkpoints, inference
-
-        rows = np.arange(len(trial.pixels))
-        model = checkpoints.load(path)
-        found = inference.predict(model, trial.pixels, rows, True, False, lambda done: None)
-        beside = where.with_suffix(f".{trial.seed}.part.npy")
-        np.save(beside, found.embeddings, allow_pickle=False)
-        beside.replace(where)
-    return where
-
-
 def _fit(spec: LearnerSpec, features: np.ndarray, labels: np.ndarray, seed: int) -> Any:
     if len(np.unique(labels)) < 2:
         raise TrainingImpossible(f"{len(labels)} labels of one class; a model needs at least 2")
@@ -209,10 +141,8 @@ def build(spec: LearnerSpec, seed: int) -> Any:
     except TypeError as error:
         raise InvalidSettings(f"the estimator {named!r} does not take this: {error}") from error
     has = estimator.get_params() if hasattr(estimator, "get_params") else {}
-    ours = {"random_state": seed, "n_jobs": 1}
-    free = {k: v for k, v in ours.items() if k in has and k not in given["settings"]}
-    if free:
-        estimator.set_params(**free)
+    if "random_state" in has and "random_state" not in given["settings"]:
+        estimator.set_params(random_state=seed)
     if named in SCALED:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler

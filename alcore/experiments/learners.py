@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from alcore import strategies
-from alcore.config import AUGMENTATIONS
+from alcore.config import AUGMENTATIONS, NETWORKS, LearnerRule
 from alcore.errors import InvalidSettings
 from alcore.experiments.options import settled, unknown
 from alcore.strategies import Need
@@ -43,7 +43,18 @@ GIVES: frozenset[Need] = frozenset(
     }
 )
 """Signals that an estimator can give; a network gives all."""
-_NETWORK: Mapping[str, Any] = MappingProxyType({"augmentation": "shift"})
+_NETWORK: Mapping[str, Any] = MappingProxyType(
+    {
+        "network": "small CNN",
+        "augmentation": "shift",
+        "weights": "",
+        "weights_file": "",
+        "transfer": "finetune",
+        "unlabeled": "none",
+        "balance": "none",
+    }
+)
+"""Every round begins anew: what a model took over from the one before would not be in the rows."""
 _ESTIMATOR: Mapping[str, Any] = MappingProxyType(
     {"estimator": "random forest", "features": PIXELS, "settings": {}}
 )
@@ -71,8 +82,10 @@ class LearnerSpec:
             raise unknown("learner", self.kind, KINDS)
         given = self.settled
         if self.kind == "network":
-            if given["augmentation"] not in AUGMENTATIONS:
-                raise unknown("augmentation", given["augmentation"], AUGMENTATIONS)
+            for what, known in (("augmentation", AUGMENTATIONS), ("network", NETWORKS)):
+                if given[what] not in known:
+                    raise unknown(what, given[what], known)
+            self.rule()
             return
         named = given["estimator"]
         if named not in ESTIMATORS and "." not in named:
@@ -100,11 +113,21 @@ class LearnerSpec:
         if self.name:
             return self.name
         if self.kind == "network":
-            return "network"
+            given = {"network": "small CNN", **self.options}
+            rest = [f"{k}={v}" for k, v in sorted(given.items()) if k != "network"]
+            return " ".join([str(given["network"]), *rest])
         given = self.settled
         named = str(given["estimator"]).rpartition(".")[2]
         on = "pixels" if given["features"] == PIXELS else Path(given["features"]).stem
         return f"{named} on {on}"
+
+    def rule(self) -> LearnerRule:
+        """Return a network's settings as live projects have them; raises InvalidSettings."""
+        given = self.settled
+        del given["augmentation"]
+        if not given["weights"]:
+            given["weights"] = "file" if given["weights_file"] else "pool"
+        return LearnerRule(**given)
 
     def check(self, strategy: str, options: Mapping[str, Any]) -> None:
         """Raise InvalidSettings where a strategy needs what this learner cannot tell."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled
-from alcore.jobs.processes import LEAST_URGENT, Worker
+from alcore.jobs.processes import Worker
 from alcore.jobs.running import BEAT, Running, put_back_silent, run
 from alcore.records import Job, JobKind
 from alcore.store import Store, jobs
@@ -98,7 +98,7 @@ def dispatch(runtime: Runtime, over: threading.Event) -> None:
     lanes = (
         Lane(("import",)),
         Lane(("train", "review", "baseline")),
-        Lane(("pretrain",), Worker(LEAST_URGENT), LONG_GRACE),
+        Lane(("pretrain",), grace=LONG_GRACE),
     )
     lanes[1].worker.submit(warm_up, runtime.threads, PAGE_FIRST)
     try:

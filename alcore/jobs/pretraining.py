@@ -1,9 +1,8 @@
 """Owns the pretraining job: a project's images teach a network before anybody labels them.
 
-It runs in a process of its own at the lowest priority, beside trainings: those take the
-processor when they need it and it takes the rest, so neither waits for the other's end. What
-was computed is kept every half minute, or twentieth; a kill costs no more than that. Times in
-seconds.
+It runs in a process of its own, beside trainings, and neither waits for the other's end: while
+somebody waits for a training, it rests three quarters of the time. What was computed is kept
+every half minute, or twentieth; a kill costs no more than that. Times in seconds.
 """
 
 from __future__ import annotations
@@ -21,6 +20,10 @@ KEEP = 30.0
 """Time between two savings of what was computed, at most."""
 KEEP_SHARE = 0.05
 """Share of the work between two savings, at most."""
+REST, LONGEST_REST = 3.0, 5.0
+"""While a training runs, each minibatch is followed by a rest of so many times its own time."""
+LOOK = 0.5
+"""Time between two looks at whether a training runs."""
 
 
 def half_done(folder: Path) -> Path:
@@ -108,7 +111,8 @@ class _Work:
         self._running = running
         self._path = path
         self._before = float(running.job.args.get("seconds", 0.0))
-        self._started = self._kept = time.monotonic()
+        self._started = self._kept = self._looked = self._worked = time.monotonic()
+        self._shared = False
         self._share = self._kept_share = 0.0
         self._stop: JobCancelled | None = None
         self._noted = False
@@ -136,6 +140,17 @@ class _Work:
             self._running.report("pretraining", share)
         except JobCancelled as stop:
             self._stop = stop
+        self._make_room()
+
+    def _make_room(self) -> None:
+        now = time.monotonic()
+        if now - self._looked > LOOK:
+            self._looked = now
+            with self._running.store.read() as connection:
+                self._shared = jobs.is_running(connection, "train")
+        if self._shared and self._stop is None:
+            time.sleep(min(LONGEST_REST, REST * (now - self._worked)))
+        self._worked = time.monotonic()
 
     def should_stop(self) -> bool:
         return (

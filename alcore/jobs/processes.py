@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-NICENESS, LEAST_URGENT = 10, 19
+NICENESS = 10
 SPAWN = 30.0
 """Seconds that a process may take to come up."""
 T = TypeVar("T")
@@ -42,8 +42,7 @@ class Worker:
     first work.
     """
 
-    def __init__(self, niceness: int = NICENESS) -> None:
-        self._niceness = niceness
+    def __init__(self) -> None:
         self._executor: ProcessPoolExecutor | None = None
         self._pid: Future[int] | None = None
 
@@ -51,10 +50,7 @@ class Worker:
         """Run a function of an importable module in the process."""
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
-                1,
-                multiprocessing.get_context("spawn"),
-                initializer=settle,
-                initargs=(self._niceness,),
+                1, multiprocessing.get_context("spawn"), initializer=settle, initargs=(NICENESS,)
             )
             self._pid = self._executor.submit(os.getpid)
         return self._executor.submit(function, *arguments)

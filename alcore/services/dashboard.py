@@ -37,7 +37,7 @@ STRETCHES = ((60, "minute"), (300, "5 minutes"), (3600, "hour"), (86_400, "day")
 """Bar widths in seconds; the narrowest is taken that gives at most MOST_BARS bars."""
 MOST_BARS = 48
 LEAST_BARS = 12
-PHASES = ("train", "evaluate", "score", "select")
+PHASES = ("train", "calibrate", "evaluate", "score", "select")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Activity:
     """The running, else waiting, else last training."""
     baseline: Job | None
     """The same for the simulation of random labeling."""
+    pretraining: Job | None
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def activity(store: Store, project_id: int) -> Activity:
             reports.pulse(connection, project_id),
             jobs.newest(connection, project_id, "train"),
             jobs.newest(connection, project_id, "baseline"),
+            jobs.newest(connection, project_id, "pretrain"),
         )
 
 
@@ -342,6 +344,13 @@ def round_table(done: Sequence[RoundSummary]) -> list[Row]:
             "low": (r.evaluation.interval or (None, None))[0],
             "high": (r.evaluation.interval or (None, None))[1],
             "macro-F1": r.evaluation.macro_f1,
+            "ECE": r.evaluation.ece,
+            "NLL": r.evaluation.nll,
+            "temperature": r.calibration and r.calibration.temperature,
+            "network": r.teaching.network,
+            "mode": r.mode,
+            "began with": r.teaching.weights,
+            "remarks": "; ".join(r.teaching.notes),
             "holdout": r.evaluation.n,
             **{f"{phase} s": r.seconds.get(phase) for phase in PHASES},
             "checkpoint": r.checkpoint,

@@ -7,9 +7,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from alcore.store import Store, labels, projects
+from alcore.store import Store, comments, labels, projects, review
 
-COLUMNS = ("item", "file", "class", "annotator", "time", "seconds", "source", "model")
+COLUMNS = (
+    "item",
+    "file",
+    "class",
+    "annotator",
+    "time",
+    "seconds",
+    "source",
+    "model",
+    "suggestion shown",
+    "suggested class",
+    "suggesting model",
+    "note",
+    "comments",
+)
+REMARKS = ("item", "file", "class", "kind", "annotator", "time", "text")
 
 
 def safe(value: Any) -> Any:
@@ -39,16 +54,58 @@ def label_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
     with store.read() as connection:
         names = {c.id: c.name for c in projects.classes(connection, project_id)}
         found = labels.current_labels(connection, project_id)
+        said: dict[int, list[str]] = {}
+        for comment in comments.all_comments(connection, project_id):
+            said.setdefault(comment.item_id, []).append(f"{comment.annotator}: {comment.text}")
     return [
         {
             "item": label.item_id,
             "file": file,
             "class": names[label.class_id],
             "annotator": label.annotator,
-            "time": datetime.fromtimestamp(label.created_at, UTC).isoformat(),
+            "time": _iso(label.created_at),
             "seconds": None if label.seconds is None else round(label.seconds, 2),
             "source": label.origin,
             "model": label.round_number,
+            "suggestion shown": "yes" if label.suggestion_shown else "no",
+            "suggested class": label.suggestion and names[label.suggestion.class_id],
+            "suggesting model": label.suggestion and label.suggestion.model,
+            "note": label.note,
+            "comments": " | ".join(said.get(label.item_id, [])) or None,
         }
         for label, file in found
     ]
+
+
+def remark_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
+    """Read comments and the notes of unsure answers as rows of REMARKS, item by item.
+
+    They may be on items without a label, which `label_rows` leaves out.
+    """
+    with store.read() as connection:
+        names = {c.id: c.name for c in projects.classes(connection, project_id)}
+        found = [
+            ("comment", c.item_id, c.annotator, c.created_at, c.text)
+            for c in comments.all_comments(connection, project_id)
+        ]
+        unsure = review.Filter("unsure")
+        everything = review.count(connection, project_id, 0, unsure)
+        for row in review.page(connection, project_id, 0, unsure, 0, everything):
+            found.append(("unsure", row.item_id, row.annotator, row.created_at, row.note))
+        rows = {r.item_id: r for r in review.rows(connection, sorted({f[1] for f in found}))}
+    return [
+        {
+            "item": item_id,
+            "file": rows[item_id].name,
+            "class": names.get(rows[item_id].class_id),
+            "kind": kind,
+            "annotator": who,
+            "time": _iso(at),
+            "text": text,
+        }
+        for kind, item_id, who, at, text in sorted(found, key=lambda f: (f[1], f[3]))
+    ]
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from alcore.datasets.decoding import display
-from alcore.errors import InvalidSettings, NotAllowed, UnknownItem
+from alcore.errors import InvalidSettings, UnknownItem
 from alcore.records import Example
-from alcore.services.labeling import check_active
-from alcore.store import Connection, Store, examples, items, members, projects
+from alcore.services.people import check_active, check_owner
+from alcore.store import Connection, Store, examples, items, projects
 
 MOST_EXAMPLES = 8
 """Per class: beside the image there is room for few."""
@@ -26,7 +26,8 @@ def of_project(store: Store, project_id: int) -> list[Example]:
 def choose(store: Store, project_id: int, annotator_id: int, item_id: int, class_id: int) -> None:
     """Make an item an example of a class. Raises UnknownItem, InvalidSettings, NotAllowed."""
     with store.write() as connection:
-        _check_owner(connection, project_id, annotator_id)
+        check_active(connection, project_id, annotator_id)
+        check_owner(connection, project_id, annotator_id)
         found = items.get(connection, project_id, item_id)
         _check_room(connection, project_id, class_id)
         examples.add_item(
@@ -49,7 +50,8 @@ def upload(
     """
     pixels, mime = display(data, LARGEST)
     with store.write() as connection:
-        _check_owner(connection, project_id, annotator_id)
+        check_active(connection, project_id, annotator_id)
+        check_owner(connection, project_id, annotator_id)
         _check_room(connection, project_id, class_id)
         examples.add_picture(
             connection,
@@ -66,7 +68,8 @@ def upload(
 def remove(store: Store, project_id: int, annotator_id: int, example_id: int) -> None:
     """Take an example away; an item stays as it is."""
     with store.write() as connection:
-        _check_owner(connection, project_id, annotator_id)
+        check_active(connection, project_id, annotator_id)
+        check_owner(connection, project_id, annotator_id)
         examples.remove(connection, project_id, example_id)
 
 
@@ -74,12 +77,6 @@ def picture(store: Store, project_id: int, example_id: int) -> tuple[bytes, str]
     """Read the pixels and the media type of an uploaded example. Raises UnknownItem."""
     with store.read() as connection:
         return examples.picture(connection, project_id, example_id)
-
-
-def _check_owner(connection: Connection, project_id: int, annotator_id: int) -> None:
-    check_active(connection, project_id, annotator_id)
-    if not members.decides(connection, project_id, annotator_id):
-        raise NotAllowed("only the project's owner chooses its examples")
 
 
 def _check_room(connection: Connection, project_id: int, class_id: int) -> None:

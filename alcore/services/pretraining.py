@@ -86,14 +86,16 @@ def stop(store: Store, project_id: int) -> None:
         jobs.cancel(connection, project_id, "pretrain", time.time())
 
 
-def pretrain_now(store: Store, project_id: int, threads: int) -> Pretrained:
-    """Run a pretraining in this process, or go on with a paused one; return the weights.
+def pretrain_now(store: Store, project_id: int, threads: int, again: bool = False) -> Pretrained:
+    """Run a pretraining in this process; return the weights.
 
-    Raises what the pretraining raises.
+    It goes on with a paused or failed one, unless it shall begin `again`. Raises what the
+    pretraining raises.
     """
     put_back_silent(store)
     before = status(store, project_id)
-    unfinished = before.paused or (before.job is not None and before.job.state == "failed")
+    failed = before.job is not None and before.job.state == "failed"
+    unfinished = not again and (before.paused or failed)
     with store.write() as connection:
         _ask(connection, project_id, unfinished)
         job = jobs.take(connection, ["pretrain"], "foreground", time.time(), project_id)

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo
 from alcore.jobs.training import request_if_due
 from alcore.records import Job
-from alcore.services.labeling import check_active, check_class
+from alcore.services.labeling import check_class
+from alcore.services.people import check_active, is_owner
 from alcore.store import (
     Connection,
     Store,
     items,
     jobs,
     labels,
-    members,
     opinions,
     projects,
     review,
@@ -66,7 +66,7 @@ def page(
             f"no view called {wanted.view!r}; choose from {', '.join(review.VIEWS)}"
         )
     with store.read() as connection:
-        decides = members.decides(connection, project_id, annotator_id)
+        decides = is_owner(connection, project_id, annotator_id)
         wanted = replace(wanted, open_too=decides)
         rows = review.page(connection, project_id, annotator_id, wanted, offset, min(n, MOST))
         return Page(tuple(rows), review.count(connection, project_id, annotator_id, wanted))
@@ -75,7 +75,7 @@ def page(
 def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
     """Count what waits in each view."""
     with store.read() as connection:
-        decides = members.decides(connection, project_id, annotator_id)
+        decides = is_owner(connection, project_id, annotator_id)
 
         def count(view: review.View) -> int:
             wanted = Filter(view, open_too=decides)
@@ -135,7 +135,7 @@ def mend(
             if before.event_id != seen:
                 raise LeaseExpired("somebody changed this label meanwhile; look at it again")
             others = {who for who, _, _ in votes.of_item(connection, item_id)} - {annotator_id}
-            decides = members.decides(connection, project_id, annotator_id)
+            decides = is_owner(connection, project_id, annotator_id)
             labels.append(
                 connection,
                 project_id=project_id,
@@ -192,7 +192,7 @@ def look_again(store: Store, project_id: int, annotator_id: int) -> None:
 
 
 def _check_seen(connection: Connection, project_id: int, annotator_id: int, item_id: int) -> None:
-    if not members.decides(connection, project_id, annotator_id) and review.is_open(
+    if not is_owner(connection, project_id, annotator_id) and review.is_open(
         connection, project_id, annotator_id, item_id
     ):
         raise NotAllowed("you may still be asked about this image; answer it first")

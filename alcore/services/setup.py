@@ -21,6 +21,7 @@ from alcore.datasets.looking import Look, look
 from alcore.datasets.shapes import SHAPES
 from alcore.datasets.sources import TORCHVISION_NAMES
 from alcore.errors import WorkspaceUnusable
+from alcore.learner import costs
 from alcore.records import Class, Job, Project, Role, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.strategies import Option
@@ -124,6 +125,11 @@ def resolutions(side: int | None, current: int) -> list[int]:
     """Return the resolutions to offer: the usual ones, and small ones where images are small."""
     small = [r for r in RESOLUTIONS if r < 32 and side is not None and side <= 2 * r]
     return sorted({*USUAL_RESOLUTIONS, *small, current})
+
+
+def pretraining_seconds(images: int, network: str, resolution: int) -> float:
+    """Return about how long a pretraining would take on two cores."""
+    return costs.pretraining_seconds(images, network, resolution)
 
 
 def split_classes(text: str) -> list[str]:

@@ -217,6 +217,12 @@ def put_back(
             )
 
 
+def is_running(connection: Connection, kind: JobKind) -> bool:
+    """Tell whether a job of a kind runs for any project."""
+    query = select(job.c.id).where(job.c.state == "running", job.c.kind == kind)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def silent(connection: Connection, before: float) -> list[Job]:
     """List running jobs whose last heartbeat is older than an instant."""
     rows = connection.execute(

@@ -296,6 +296,11 @@ def current_labels(connection: Connection, project_id: int) -> list[tuple[Label,
                 row.seconds,
                 row.origin,
                 row.number,
+                suggestion_shown=row.suggestion_shown,
+                suggestion=None
+                if row.suggested_class is None
+                else Suggestion(row.suggested_class, row.suggested_by),
+                note=row.note,
             ),
             row.file,
         )

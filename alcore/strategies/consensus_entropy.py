@@ -30,7 +30,7 @@ def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Con
 
 CONSENSUS_ENTROPY = scored(
     name="consensus entropy",
-    sentence="Images of whose class a committee of small models, taken together, is unsure.",
+    sentence="Images of whose class a committee of five heads, taken together, is unsure.",
     paper="Settles 2009 (soft vote entropy)",
     needs=frozenset({"committee"}),
     score=score,

@@ -29,7 +29,7 @@ def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Con
 
 MEAN_KL = scored(
     name="mean KL",
-    sentence="Images on which members of a committee of small models differ most from its mean.",
+    sentence="Images on which members of a committee of five heads differ most from its mean.",
     paper="McCallum & Nigam 1998 (KL divergence to the mean)",
     needs=frozenset({"committee"}),
     score=score,

@@ -34,7 +34,7 @@ def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Con
 
 VOTE_ENTROPY = scored(
     name="vote entropy",
-    sentence="Images on which a committee of small models votes for different classes.",
+    sentence="Images on which a committee of five heads votes for different classes.",
     paper="Dagan & Engelson 1995 (query by committee)",
     needs=frozenset({"committee"}),
     score=score,

@@ -201,6 +201,7 @@ class Review {
     clearTimeout(this.timer);
     if (this.stop.signal.aborted) return;
     const was = this.overview?.job?.state;
+    this.outdated = false;
     if (!document.hidden) {
       const found = await request(this.link, "GET", "/review/overview").catch(() => null);
       if (this.stop.signal.aborted) return;
@@ -214,7 +215,7 @@ class Review {
       }
     }
     const busy = ["running", "waiting"].includes(this.overview?.job?.state);
-    this.#lookSoon(busy ? BUSY : REST);
+    this.#lookSoon(this.outdated ? OVERVIEW : busy ? BUSY : REST);
   }
 
   #lookSoon(pause) {
@@ -381,6 +382,7 @@ class Review {
 
   #delivered(op, answer) {
     this.saved += 1;
+    this.outdated = true; // also for an overview that is on its way
     this.#lookSoon(OVERVIEW);
     const row = this.rows.find((r) => r.item === op.body.item);
     if (!row || !answer.row) return;

@@ -39,7 +39,7 @@ def project(server: Server) -> Project:
 def page(server: Server, project: Project, context: BrowserContext) -> Iterator[Page]:
     opened = context.new_page()
     opened.goto(f"{server.url}/dashboard?project={project.id}")
-    expect(opened.locator(".vega-embed svg")).to_have_count(6)
+    expect(opened.locator(".vega-embed svg")).to_have_count(8)
     yield opened
     opened.close()
 
@@ -66,7 +66,7 @@ def test_a_new_model_appears_by_itself_and_no_chart_is_drawn_anew(
     expect(page.locator(".al-figures")).to_contain_text("90.0 %", timeout=30_000)
     assert page.locator(".al-figures").inner_text() != before
     expect(page.locator('[aria-label*="labels: 11"]').first).to_be_attached()
-    assert page.locator(".vega-embed svg[data-old]").count() >= 5
+    assert page.locator(".vega-embed svg[data-old]").count() >= 7
 
 
 def test_a_chart_is_downloaded_as_data(page: Page, tmp_path: Path) -> None:
@@ -97,6 +97,6 @@ def test_the_page_asks_nobody_but_its_own_server(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{server.url}/dashboard?project={project.id}")
-    expect(page.locator(".vega-embed svg")).to_have_count(6)
+    expect(page.locator(".vega-embed svg")).to_have_count(8)
     page.close()
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []

@@ -1,0 +1,116 @@
+"""Owns what estimators learn from: pixels, an array of embeddings, or a network's embeddings.
+
+n rows asked for, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alcore.errors import CheckpointMismatch, InvalidSettings
+from alcore.experiments.data import DataSpec
+from alcore.experiments.learners import PIXELS, LearnerSpec
+from alcore.experiments.trials import TrialData
+
+Features = Callable[[np.ndarray], np.ndarray]
+"""Gives the features (n, D) float32 of rows (n,)."""
+
+
+def features_of(spec: LearnerSpec, data: DataSpec, trial: TrialData, folder: Path) -> Features:
+    """Return where a learner's features come from: pixels, an array, or a network's embeddings.
+
+    A network embeds all images once; the embeddings are kept in the folder for later rounds.
+    """
+    named = spec.settled["features"]
+    if named == PIXELS:
+        return lambda rows: _pixels(trial, rows)
+    path = Path(named).expanduser()
+    if path.suffix == ".npy":
+        if data.changes_pixels:
+            raise InvalidSettings(
+                f"{path} holds embeddings of the images as they are, but the data set "
+                f"{data.title!r} has duplicates or noise; name a checkpoint instead"
+            )
+        found = _array(path)
+    else:
+        found = _array(_embedded(path, data, trial, folder))
+    if len(found) != len(trial.pixels):
+        raise InvalidSettings(
+            f"{path} has {len(found):,} rows, but the data set {data.title!r} has "
+            f"{len(trial.pixels):,} images; it needs a row for each, in their order"
+        )
+    return lambda rows: np.asarray(found[rows], np.float32)
+
+
+def _pixels(trial: TrialData, rows: np.ndarray) -> np.ndarray:
+    images = np.asarray(trial.pixels[rows][..., : trial.channels], np.float32)
+    return images.reshape(len(rows), -1) / 255
+
+
+@lru_cache(maxsize=4)
+def _array(path: Path) -> np.ndarray:
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(f"{path} is not an array of embeddings: {error}") from error
+    if found.ndim != 2 or not np.issubdtype(found.dtype, np.floating):
+        raise InvalidSettings(
+            f"{path} has shape {found.shape} of {found.dtype}; must be images × features, floats"
+        )
+    return found
+
+
+def _embedded(path: Path, data: DataSpec, trial: TrialData, folder: Path) -> Path:
+    """Compute the embeddings of all images of a trial once; return the file they are in."""
+    what = [data.key, blake2b(path.read_bytes(), digest_size=8).hexdigest()]
+    if data.changes_pixels:
+        what += [f"{data.duplicates}-{data.noise}-{data.items}-{data.long_tail}-{data.holdout}",
+                 str(trial.seed)]  # fmt: skip
+    name = blake2b("/".join(what).encode(), digest_size=8).hexdigest()
+    where = Path(folder) / f"embeddings-{name}.npy"
+    if not where.exists():
+        from alcore.learner import inference
+
+        rows = np.arange(len(trial.pixels))
+        model = _network(path, trial)
+        found = inference.predict(model, trial.pixels, rows, True, False, lambda done: None)
+        beside = where.with_suffix(f".{trial.seed}.part.npy")
+        np.save(beside, found.embeddings, allow_pickle=False)
+        beside.replace(where)
+    return where
+
+
+def _network(path: Path, trial: TrialData) -> Any:
+    """Read a trained model, or the weights of a pretraining, that embeds these images."""
+    from alcore.learner import checkpoints, networks, transfer
+    from alcore.learner.architecture import Architecture
+
+    try:
+        model = checkpoints.load(path)
+        theirs = model.architecture
+    except CheckpointMismatch as first:
+        try:
+            weights = transfer.load(path)
+        except CheckpointMismatch:
+            raise first from None
+        theirs = replace(weights.architecture, classes=2)
+        network = networks.build(theirs).eval()
+        transfer.put(weights, network, theirs)
+        model = checkpoints.Model(
+            network=network, architecture=theirs, class_names=("one", "other"), mirror=False,
+            minibatches=0, loss=0.0,
+        )  # fmt: skip
+    ours = Architecture(theirs.network, trial.channels, trial.pixels.shape[1], theirs.classes)
+    if theirs != ours:
+        raise CheckpointMismatch(
+            f"{path.name} is for {theirs.channels}-channel images of {theirs.resolution} pixels; "
+            f"these have {ours.channels} channels and {ours.resolution} pixels"
+        )
+    return model

@@ -1,0 +1,62 @@
+"""Owns what the dashboard may ask about probabilities: do they mean what they say.
+
+Rows are made for a chart and a CSV alike. Shares are 0–1, likelihoods in nats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from alcore.jobs.training import round_arrays
+from alcore.metrics import reliability_of
+from alcore.records import RoundSummary
+from alcore.store import Store
+
+Row = dict[str, Any]
+BINS = 10
+
+
+def reliability(store: Store, project_id: int, number: int) -> list[Row]:
+    """Tabulate how often a model was right on the holdout where it said so, in equal bins.
+
+    Bins without images are left out; a round that kept no predictions gives no rows.
+    """
+    path = round_arrays(store.workspace.project(project_id), number)
+    if not path.is_file():
+        return []
+    with np.load(path, allow_pickle=False) as arrays:
+        right = arrays["holdout_predicted"] == arrays["holdout_true"]
+        found = reliability_of(arrays["holdout_confidence"], right, BINS)
+    return [
+        {
+            "from": float(found.edges[i]),
+            "to": float(found.edges[i + 1]),
+            "images": int(found.counts[i]),
+            "confidence": float(found.confidence[i]),
+            "accuracy": float(found.accuracy[i]),
+        }
+        for i in range(BINS)
+        if found.counts[i]
+    ]
+
+
+def over_rounds(done: Sequence[RoundSummary]) -> list[Row]:
+    """Tabulate how well calibrated each model was, and what it was before its temperature."""
+    return [
+        {
+            "model": r.number,
+            "labels": r.labels,
+            "ECE": r.evaluation.ece,
+            "NLL": r.evaluation.nll,
+            "macro-F1": r.evaluation.macro_f1,
+            "ECE before": r.calibration and r.calibration.ece,
+            "NLL before": r.calibration and r.calibration.nll,
+            "temperature": r.calibration and r.calibration.temperature,
+            "labels asked": r.calibration and r.calibration.labels,
+        }
+        for r in done
+        if r.evaluation.n
+    ]

@@ -1,0 +1,86 @@
+"""Owns what the dashboard's Vega-Lite specifications share: colours, sizes, layers.
+
+Rows come from the service and stay in one top-level data set, so that new data flows into a
+chart that is there already instead of drawing it again. Shares are 0–1, instants milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+Spec = dict[str, Any]
+
+PER_CENT = ".0%"
+FINE_PER_CENT = ".1%"
+ROW_HEIGHT = 26
+PHONE = "windowSize()[0] < 640"
+"""There the names of curves stand over them, not beside them."""
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What a chart needs to sit well on a light or a dark page."""
+
+    accent: str
+    random: str
+    text: str
+    quiet: str
+    page: str
+    sequence: tuple[str, ...]
+    greys: tuple[str, ...]
+
+
+LIGHT = Colours(
+    accent="#3f4fbf",
+    random="#7a7f8e",
+    text="#1d2130",
+    quiet="#5c6272",
+    page="#ffffff",
+    sequence=("#f3f4fc", "#c9cff0", "#949fde", "#5e6cc7", "#39479f"),
+    greys=("#f4f5f9", "#c3c7d3"),
+)
+DARK = Colours(
+    accent="#8b9aff",
+    random="#9aa0b0",
+    text="#e7e9f0",
+    quiet="#a4aaba",
+    page="#14161d",
+    sequence=("#1a1d29", "#2f385e", "#475593", "#6b7ccb", "#a2aef2"),
+    greys=("#1e212b", "#4a4f5f"),
+)
+
+
+def rows_height(n: int) -> int:
+    """Height in pixels of a chart with a line for each of n classes, and its axis."""
+    return ROW_HEIGHT * n + 48
+
+
+def class_axis(names: Sequence[str]) -> Spec:
+    """Return an axis with a line per class."""
+    return {
+        "field": "class",
+        "type": "nominal",
+        "sort": list(names),
+        "axis": {"title": None, "labelLimit": 120, "ticks": False, "domain": False},
+        "scale": {"paddingInner": 0.1, "paddingOuter": 0.1},
+    }
+
+
+def layer(mark: str, encoding: Spec, transform: list[Spec] | None = None, **style: Any) -> Spec:
+    """Return one layer of marks."""
+    drawn: Spec = {"mark": {"type": mark, **style}, "encoding": encoding}
+    return drawn | ({"transform": transform} if transform else {})
+
+
+def chart(rows: Sequence[Row], layers: list[Spec], height: int, right: int = 12) -> Spec:
+    """Return a chart of layers over the same rows."""
+    return {
+        "data": {"values": list(rows)},
+        "height": height,
+        "padding": {"left": 4, "top": 8, "right": right, "bottom": 4},
+        "layer": layers,
+        "config": {"view": {"stroke": None}},
+    }

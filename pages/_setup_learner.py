@@ -1,0 +1,151 @@
+"""Owns the fields about the network: which one, what it begins with, what it learns from."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from alcore.config import (
+    AUGMENTATIONS,
+    BACKBONES,
+    BALANCES,
+    MODES,
+    NETWORKS,
+    TRANSFERS,
+    UNLABELED,
+    WEIGHTS,
+    LearnerRule,
+)
+from alcore.services import previews
+from pages._setup_text import note, sentence
+
+_NAMES = {
+    "study A": "Study A's network",
+    "pool": "Pretraining on the pool",
+    "file": "A file",
+    "torchvision": "torchvision",
+    "finetune": "Fine-tune all",
+    "freeze": "Freeze the early layers",
+    "linear": "Freeze all but the last",
+    "shrink_perturb": "Shrink and perturb",
+    "crop and colour": "Crop and colour",
+}
+
+
+def learner_fields(prefix: str, start: LearnerRule, new: bool, cost: str | None) -> LearnerRule:
+    """Draw the fields; return what they say. Raises InvalidSettings.
+
+    `cost` says how long pretraining would take; a `new` project may begin with one.
+    """
+    with st.expander("Advanced learner", icon=":material/neurology:"):
+        note("What is chosen here suits most projects. A change counts from the next model on.")
+        left, right = st.columns(2, gap="medium")
+        with left:
+            network = _choice(prefix, "Network", NETWORKS, start.network)
+        with right:
+            mode = _choice(prefix, "Between models", MODES, start.mode)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            transfer = _choice(prefix, "Pretrained weights", TRANSFERS, start.transfer)
+        weights, file = start.weights, start.weights_file
+        with right:
+            if transfer != "none":
+                offered = [w for w in WEIGHTS if w != "torchvision" or network in BACKBONES]
+                weights = _choice(prefix, "Where they come from", WEIGHTS, weights, offered)
+            elif weights == "torchvision" and network not in BACKBONES:
+                weights = "pool"
+        if transfer != "none" and weights == "file":
+            file = st.text_input(
+                "Path of the weights",
+                file,
+                key=f"{prefix}weights-file",
+                persist_state="session",
+                placeholder="/home/me/resnet18.pth",
+                help="A state dict of torchvision (.pth, .pt, .safetensors) for its networks, or "
+                "weights that alcore has pretrained",
+            )
+        left, right = st.columns(2, gap="medium")
+        with left:
+            balance = _choice(prefix, "Rare classes", BALANCES, start.balance)
+        with right:
+            unlabeled = _choice(prefix, "Unlabeled images", UNLABELED, start.unlabeled)
+        pretrain = start.pretrain
+        if new and transfer != "none" and weights == "pool":
+            pretrain = st.toggle(
+                "Pretrain on the images once they are in",
+                pretrain,
+                key=f"{prefix}pretrain",
+                persist_state="session",
+                help="In the background; labeling and trainings go on meanwhile",
+            )
+            if cost:
+                note(cost)
+    return LearnerRule(
+        network=network,
+        weights=weights,
+        weights_file=file.strip(),
+        transfer=transfer,
+        mode=mode,
+        unlabeled=unlabeled,
+        balance=balance,
+        pretrain=pretrain,
+    )
+
+
+def augmentation_field(place: Any, prefix: str, start: str) -> str:
+    """Draw the choice of augmentation."""
+    kinds = list(AUGMENTATIONS)
+    return place.selectbox(
+        "Augmentation",
+        kinds,
+        kinds.index(start),
+        format_func=lambda kind: sentence(AUGMENTATIONS[kind]),
+        key=f"{prefix}augmentation-{start}",
+        persist_state="session",
+        help="Mirroring helps with photographs of things. It harms where left and right "
+        "mean something: digits, text, signs.",
+    )
+
+
+def augmentation_preview(images: np.ndarray | None, augmentation: str) -> None:
+    """Show images, and below each how a training may see it."""
+    if images is None or not len(images):
+        note("What training sees of your images appears here once some are in.")
+        return
+    encoded = base64.b64encode(previews.sheet(images, augmentation)).decode()
+    crisp = " su-crisp" if images.shape[1] < 96 else ""
+    changed = "as they are" if augmentation == "none" else "below them as training sees them"
+    st.html(
+        f'<div class="su-sheet{crisp}"><img src="data:image/png;base64,{encoded}" '
+        f'alt="Images of the project, {changed}"></div>'
+        f'<p class="su-note">First row: the images. Other rows: {changed}, by chance.</p>'
+    )
+
+
+def _choice(
+    prefix: str,
+    label: str,
+    known: Mapping[str, str],
+    value: str,
+    offered: Sequence[str] | None = None,
+) -> str:
+    """Draw a choice with one line about what is chosen."""
+    names = list(offered or known)
+    chosen = st.selectbox(
+        label,
+        names,
+        names.index(value) if value in names else 0,
+        format_func=_name,
+        key=f"{prefix}{label}-{'-'.join(map(str, map(len, names)))}",
+        persist_state="session",
+    )
+    note(sentence(known[chosen]))
+    return chosen
+
+
+def _name(value: str) -> str:
+    return _NAMES.get(value) or (value if value in NETWORKS else value.capitalize())

@@ -1,0 +1,85 @@
+"""Owns the proof that a temperature makes probabilities mean what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alcore import metrics
+from alcore.learner import calibration
+
+
+def truthful(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, 4) and classes that are drawn from just these."""
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.full(4, 0.4), n)
+    return shares, (shares.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+
+
+@pytest.mark.parametrize("exaggerated", [0.4, 1.0, 3.0])
+def test_a_known_exaggeration_is_taken_back(exaggerated: float) -> None:
+    shares, true = truthful(4000)
+    said = calibration.temper(shares, 1 / exaggerated)
+    found = calibration.temperature_of(said, true)
+    assert found == pytest.approx(exaggerated, rel=0.08)
+    after = calibration.temper(said, found)
+    assert metrics.expected_calibration_error(after, true) < 0.02
+    assert (
+        metrics.negative_log_likelihood(after, true)
+        <= metrics.negative_log_likelihood(said, true) + 1e-9
+    )
+
+
+def test_few_labels_move_the_temperature_little() -> None:
+    sure = np.tile([0.9, 0.05, 0.05], (10, 1))
+    right, wrong = np.zeros(10, np.int64), np.ones(10, np.int64)
+    assert 0.4 < calibration.temperature_of(sure, right) < 1
+    assert 1 < calibration.temperature_of(sure, wrong) < 20
+
+
+@given(st.floats(0.5, 20), st.integers(0, 50))
+def test_a_temperature_changes_no_decision_and_can_be_taken_back(t: float, seed: int) -> None:
+    shares, _ = truthful(20, seed)
+    shares = np.maximum(shares, 1e-3) / np.maximum(shares, 1e-3).sum(axis=1, keepdims=True)
+    warm = calibration.temper(shares, t)
+    np.testing.assert_allclose(warm.sum(axis=1), 1)
+    rows = np.arange(20)
+    np.testing.assert_allclose(warm[rows, shares.argmax(axis=1)], warm.max(axis=1))
+    np.testing.assert_allclose(calibration.temper(warm, 1 / t), shares, atol=1e-6)
+
+
+def test_folds_share_out_each_class_and_leave_the_only_label_of_one() -> None:
+    labels = np.array([0] * 9 + [1] * 6 + [2])
+    found = calibration.folds(labels, np.random.default_rng(0))
+    assert found[-1] == -1
+    for k in range(calibration.FOLDS):
+        assert np.bincount(labels[found == k], minlength=3).tolist() == [3, 2, 0]
+
+
+def test_a_label_is_asked_of_a_network_that_has_not_seen_it() -> None:
+    labels = np.arange(30) % 3
+    seen = np.zeros(30, int)
+
+    def ask(kept: np.ndarray, left: np.ndarray, k: int) -> np.ndarray:
+        assert not (kept & left).any()
+        seen[left] += 1
+        return np.full((left.sum(), 3), 1 / 3)
+
+    found = calibration.crossfit(labels, np.random.default_rng(0), ask)
+    assert found.labels == 30 and (seen == 1).all()
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, 1] * 4, [0] * 30, [0] * 29 + [1], list(range(20)), [0, 1] * 3 + [0] * 20]
+)
+def test_too_few_or_too_much_alike_labels_are_no_trouble(labels: list[int]) -> None:
+    asked = np.array(labels)
+
+    def ask(kept: np.ndarray, left: np.ndarray, k: int) -> np.ndarray:
+        assert len(np.unique(asked[kept])) >= 2
+        return np.full((left.sum(), 20), 1 / 20)
+
+    found = calibration.crossfit(asked, np.random.default_rng(0), ask)
+    assert found is None or found.temperature > 0

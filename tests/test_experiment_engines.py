@@ -1,0 +1,117 @@
+"""Owns the proof that a Dask cluster gives what one machine gives, even when a worker dies."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_experiment_sweeps import a_grid, every_round, put, same
+
+from alcore.config import Workspace
+from alcore.errors import ExecutorUnavailable, InvalidSettings
+from alcore.jobs import executors, sweeping
+from alcore.jobs.executors import Processes, open_engine
+from alcore.store import Store
+
+ROOT = Path(__file__).parent.parent
+
+
+def start(*command: str) -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_LOGGING__DISTRIBUTED": "error"}
+    return subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen]]]:
+    """A real scheduler on loopback and two worker processes; its address, and the workers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    port = address.rpartition(":")[2]
+    scheduler = start(
+        "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"
+    )
+    workers = [
+        start(
+            "distributed.cli.dask_worker", address, "--host", "127.0.0.1", "--nthreads", "1",
+            "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path / f"worker {i}"),
+        )
+        for i in range(2)
+    ]  # fmt: skip
+    try:
+        yield address, workers
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_and_loses_nothing_when_a_worker_is_killed(
+    workspace: Workspace, tmp_path: Path, cluster: tuple[str, list[subprocess.Popen]]
+) -> None:
+    address, workers = cluster
+    grid = a_grid(budget=80)
+    calm = Store.open(Workspace(tmp_path / "calm"))
+    here = Processes(1)
+    undisturbed = put(calm, grid)
+    sweeping.sweep(calm, undisturbed, here, threading.Event())
+    here.close()
+
+    store = Store.open(workspace)
+    experiment_id = put(store, grid)
+    heard: list[int] = []
+
+    def told(rounds: int) -> None:
+        heard.append(rounds)
+        if sum(heard) > 6 and workers[0].poll() is None:
+            workers[0].kill()
+
+    engine = open_engine(f"dask:{address}", 1)
+    until = time.monotonic() + 120
+    while engine.workers < 2 and time.monotonic() < until:
+        time.sleep(0.2)
+    assert engine.workers == 2
+    assert sweeping.sweep(store, experiment_id, engine, threading.Event(), told)
+    engine.close()
+    assert workers[0].poll() is not None, "a worker was killed on the way"
+    assert sum(heard) == grid.trainings
+    same(every_round(calm, undisturbed), every_round(store, experiment_id))
+    store.close()
+    calm.close()
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "ANSWER", 1.0)
+    with pytest.raises(ExecutorUnavailable, match="does not answer within 1 s"):
+        open_engine("dask:tcp://127.0.0.1:1", 1)
+
+
+def test_without_dask_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def absent(name: str, *rest: object, **named: object) -> object:
+        if name == "distributed":
+            raise ImportError(name)
+        return real(name, *rest, **named)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(ExecutorUnavailable, match="pip install distributed"):
+        open_engine("dask:tcp://127.0.0.1:8786", 1)
+
+
+def test_another_engine_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="no engine called 'ray'"):
+        open_engine("ray", 1)
+    with pytest.raises(InvalidSettings, match="0 worker processes"):
+        open_engine("process", 0)

@@ -1,0 +1,133 @@
+"""Owns the proof that any estimator can be the learner, on pixels or on embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alcore import strategies
+from alcore.errors import InvalidSettings
+from alcore.experiments import chain, data, reading
+from alcore.experiments.chain import Run
+from alcore.experiments.data import DataSpec
+from alcore.experiments.learners import GIVES
+from alcore.experiments.results import Arrays, Done
+
+DIGITS = {"source": "digits", "items": 400, "holdout": 300}
+BAYES = {"kind": "estimator", "estimator": "naive bayes"}
+
+
+def rounds(
+    folder: Path, learner: Mapping[str, Any], strategy: Any = "margin", n: int = 3, **changes: Any
+) -> list[Done]:
+    """Run the first rounds of one cell."""
+    grid = reading.from_json(
+        {
+            "name": "x",
+            "budget": 20 * n,
+            "datasets": [DIGITS],
+            "strategies": [strategy],
+            "initial": [20],
+            "batch_sizes": [20],
+            "learners": [learner],
+            **changes,
+        }
+    )
+    found: list[Done] = []
+    before: list[Arrays] = []
+    for _ in range(n):
+        found.append(chain.next_round(Run(grid.cells[0], 0, 0, 20 * n), before, folder))
+        before.append(found[-1].arrays)
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tables")
+
+
+def test_a_random_forest_on_pixels_learns_the_digits(folder: Path) -> None:
+    found = rounds(folder, {"kind": "estimator"})
+    assert [done.labels for done in found] == [20, 40, 60]
+    assert found[-1].accuracy > found[0].accuracy + 0.1
+    assert found[-1].accuracy > 0.7
+    assert found[-1].summary["versions"]["sklearn"]
+    asked = np.concatenate([done.arrays["asked_ids"] for done in found])
+    assert len(set(asked.tolist())) == 60
+
+
+def test_any_class_of_that_interface_serves_by_its_dotted_name(folder: Path) -> None:
+    dotted = "sklearn.naive_bayes.MultinomialNB"
+    learner = {"kind": "estimator", "estimator": dotted, "settings": {"alpha": 0.1}}
+    assert rounds(folder, learner)[-1].accuracy > 0.6
+
+
+FITTING = [s.name for s in strategies.all() if strategies.needed(s.name, {}) <= GIVES]
+
+
+@pytest.mark.parametrize("strategy", FITTING)
+def test_every_strategy_that_an_estimator_can_serve_chooses(folder: Path, strategy: str) -> None:
+    found = rounds(folder, BAYES, strategy, 2)
+    chosen = found[0].arrays["selected_ids"]
+    assert len(chosen) == len(set(chosen.tolist())) == 20
+    assert found[1].labels == 40
+
+
+@pytest.mark.parametrize(
+    ("estimator", "complaint"),
+    [
+        ("sklearn.svm.LinearSVC", "no fit and predict_proba"),
+        ("sklearn.ensemble.RandomForrest", "there is no estimator"),
+        ("nowhere.Model", "there is no estimator"),
+        ("os.system", "no fit and predict_proba"),
+    ],
+)
+def test_what_is_no_classifier_is_refused(folder: Path, estimator: str, complaint: str) -> None:
+    with pytest.raises(InvalidSettings, match=complaint):
+        rounds(folder, {"kind": "estimator", "estimator": estimator})
+
+
+def test_settings_that_an_estimator_does_not_take_are_refused(folder: Path) -> None:
+    with pytest.raises(InvalidSettings, match="does not take this"):
+        rounds(folder, {**BAYES, "settings": {"trees": 3}})
+
+
+def test_a_head_learns_from_embeddings_in_a_file(folder: Path, tmp_path: Path) -> None:
+    table = data.load(data.prepare(DataSpec({"kind": "digits"}), folder))
+    drawn = np.random.default_rng(0)
+    told = np.eye(10)[table.classes] + drawn.normal(0, 0.2, (len(table.classes), 10))
+    np.save(tmp_path / "told.npy", told.astype(np.float32))
+    head = {"kind": "head", "features": str(tmp_path / "told.npy")}
+    assert rounds(folder, head, "k-center")[-1].accuracy > 0.95
+    np.save(tmp_path / "short.npy", told[:50].astype(np.float32))
+    with pytest.raises(InvalidSettings, match="it needs a row for each"):
+        rounds(folder, {**head, "features": str(tmp_path / "short.npy")})
+    noisy = [{**DIGITS, "noise": 5.0}]
+    with pytest.raises(InvalidSettings, match="name a checkpoint instead"):
+        rounds(folder, head, datasets=noisy)
+
+
+def test_a_head_learns_from_a_networks_embeddings_computed_once(
+    folder: Path, tmp_path: Path
+) -> None:
+    from alcore.learner import device, training
+    from alcore.learner.training import LearnerSettings
+
+    table = data.load(data.prepare(DataSpec({"kind": "digits"}), folder))
+    with device.computing(0, 1):
+        model = training.fit(
+            np.asarray(table.pixels[:600]), table.classes[:600], table.class_names, 1,
+            LearnerSettings(), 0, lambda share: None,
+        )  # fmt: skip
+    model.save(tmp_path / "net.safetensors")
+    head = {"kind": "head", "features": str(tmp_path / "net.safetensors")}
+    found = rounds(folder, head)
+    assert found[-1].accuracy > 0.9
+    kept = list(folder.glob("embeddings-*.npy"))
+    assert len(kept) == 1
+    rounds(folder, head, datasets=[{**DIGITS, "duplicates": 0.3}])
+    assert len(list(folder.glob("embeddings-*.npy"))) == 2, "copies have embeddings of their own"

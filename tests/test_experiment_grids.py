@@ -1,0 +1,179 @@
+"""Owns the proof that grids are read as they are meant, and that bad ones are refused kindly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alcore.config import Workspace
+from alcore.errors import InvalidSettings, UnknownExperiment, UnknownStrategy
+from alcore.experiments import chain, reading
+from alcore.experiments.chain import Run
+from alcore.experiments.grid import Cell, Grid, runs
+from alcore.services import experiments
+from alcore.store import Store
+
+TOML = """
+name = "many"
+budget = 50
+trials = 3
+initial = [10, {size = 20, how = "balanced"}]
+batch_sizes = [10, 20]
+strategies = ["random", {name = "mixed", share = 0.25}]
+learners = ["network", {kind = "estimator", estimator = "extra trees"}]
+
+[[datasets]]
+source = "digits"
+long_tail = 10
+
+[[datasets]]
+source = {kind = "shapes", size = 200}
+
+[[oracles]]
+kind = "perfect"
+
+[[oracles]]
+kind = "noise"
+name = "sloppy"
+rate = 0.1
+"""
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Iterator[Store]:
+    opened = Store.open(workspace)
+    yield opened
+    opened.close()
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "plain", "budget": 40, "datasets": ["digits"], "strategies": ["random", "margin"],
+        "initial": [20], **changes,
+    }  # fmt: skip
+
+
+def test_a_toml_file_is_multiplied_out(tmp_path: Path) -> None:
+    path = tmp_path / "many.toml"
+    path.write_text(TOML)
+    grid = reading.read(path)
+    assert len(grid.cells) == 2 * 2 * 2 * 2 * 2 * 2
+    rounds = {(10, 10): 5, (10, 20): 3, (20, 10): 4, (20, 20): 3}
+    assert grid.trainings == 3 * 16 * sum(rounds.values())
+    for cell in grid.cells:
+        assert cell.rounds(50) == rounds[cell.initial.size, cell.batch_size]
+    assert grid.titles == ["random", "mixed share=0.25"] and grid.against == "random"
+    assert {cell.oracle.title for cell in grid.cells} == {"perfect", "sloppy"}
+    assert {cell.learner.title for cell in grid.cells} == {"small CNN", "extra trees on pixels"}
+    assert len({cell.key for cell in grid.cells}) == 64
+    assert [trial for _, trial in runs(grid)][::64] == [0, 1, 2]
+
+
+def test_a_grid_survives_the_database_and_keeps_the_names_of_its_cells(tmp_path: Path) -> None:
+    path = tmp_path / "many.toml"
+    path.write_text(TOML)
+    grid = reading.read(path)
+    again = reading.from_json(grid.to_json())
+    assert again == grid
+    assert [c.key for c in again.cells] == [c.key for c in grid.cells]
+    cell = grid.cells[5]
+    assert Cell.from_json(cell.to_json()).key == cell.key
+    run = Run(cell, 2, 0, 50)
+    assert Run.from_json(run.to_json()) == run
+
+
+def test_trials_differ_and_what_a_trial_shares_does_not_depend_on_the_strategy() -> None:
+    grid = reading.from_json(plain())
+    seeds = [[Run(c, t, 0, 40).trial_seed for c in grid.cells] for t in range(3)]
+    assert all(len(set(row)) == 1 for row in seeds)
+    assert len({row[0] for row in seeds}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"strategies": ["margn"]}, "did you mean 'margin'"),
+        ({"datasets": ["digit"]}, "did you mean 'digits'"),
+        ({"oracles": ["perfekt"]}, "did you mean 'perfect'"),
+        ({"learners": ["netwrk"]}, "did you mean 'network'"),
+        ({"learners": [{"kind": "network", "network": "resnet81"}]}, "did you mean 'resnet18'"),
+        ({"learners": [{"kind": "estimator", "estimator": "random tree"}]}, "'random forest'"),
+        ({"initial": [{"size": 20, "how": "balance"}]}, "did you mean 'balanced'"),
+        ({"strategys": ["margin"]}, "did you mean 'strategies'"),
+        ({"datasets": [{"source": "digits", "longtail": 3}]}, "did you mean 'long_tail'"),
+        ({"oracles": [{"kind": "noise", "rates": 0.1}]}, "did you mean 'rate'"),
+        ({"baseline": "randm"}, "did you mean 'random'"),
+        ({"strategies": ["margin", "margin"]}, "is in the grid twice"),
+        ({"strategies": []}, "says nothing of 'strategies'"),
+        ({"datasets": "digits"}, "must be a list"),
+        ({"budget": 10}, "raise the budget"),
+        ({"trials": 0}, "must be from 1"),
+        ({"budget": "many"}, "must be of the kind of 0"),
+        ({"batch_sizes": [0]}, "must be from 1"),
+        ({"batch_sizes": 10}, "must be of the kind of"),
+        ({"name": "a/b"}, "without '/'"),
+        ({"learners": [{"kind": "head", "features": "x.npy"}]}, "there is no file"),
+        ({"learners": [{"kind": "head"}]}, "name a checkpoint"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_would_be_right(
+    changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises((InvalidSettings, UnknownStrategy), match=complaint):
+        reading.from_json(plain(**changes))
+
+
+def test_a_file_that_is_not_toml_or_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text("name = ")
+    with pytest.raises(InvalidSettings, match="is not TOML"):
+        reading.read(path)
+    with pytest.raises(InvalidSettings, match="cannot be read"):
+        reading.read(tmp_path / "absent.toml")
+
+
+def test_a_budget_larger_than_the_pool_is_refused_before_anything_runs(store: Store) -> None:
+    grid = reading.from_json(plain(budget=500, datasets=[{"source": "digits", "items": 300}]))
+    with pytest.raises(InvalidSettings, match="has 300 items; lower the budget"):
+        experiments.create(store, grid)
+    assert experiments.list_experiments(store) == []
+
+
+def test_an_oracle_that_does_not_fit_the_classes_is_refused(store: Store) -> None:
+    oracles = [{"kind": "confusion", "pairs": [["1", "cat"]]}]
+    with pytest.raises(InvalidSettings, match="no class called 'cat'"):
+        experiments.create(store, reading.from_json(plain(oracles=oracles)))
+
+
+def test_an_experiment_grows_but_does_not_shrink(store: Store) -> None:
+    experiments.create(store, reading.from_json(plain()))
+    grown = experiments.extend(store, "plain", ["entropy"], 2)
+    grid: Grid = experiments.grid_of(grown)
+    assert grid.titles == ["random", "margin", "entropy"] and grid.trials == 7
+    assert experiments.progress(store, "plain").planned == 3 * 7 * 3
+    # Nothing is finished yet, so it may shrink; what is finished must stay (see the sweeps).
+    experiments.create(store, reading.from_json(plain(trials=1)))
+    assert experiments.progress(store, "plain").planned == 2 * 3
+    with pytest.raises(UnknownExperiment, match="did you mean 'plain'"):
+        experiments.progress(store, "plan")
+
+
+def test_the_balanced_initial_set_has_as_many_of_each_class(tmp_path: Path) -> None:
+    quick = [{"kind": "estimator", "estimator": "naive bayes"}]
+    grid = reading.from_json(
+        plain(initial=[{"size": 20, "how": "balanced"}], learners=quick, budget=20)
+    )
+    done = chain.next_round(Run(grid.cells[0], 0, 0, 20), [], tmp_path)
+    assert done.summary["labels_per_class"] == [2] * 10
+
+
+def test_an_initial_set_of_one_class_gets_a_second(tmp_path: Path) -> None:
+    quick = [{"kind": "estimator", "estimator": "naive bayes"}]
+    data = [{"source": "digits", "long_tail": 150.0}]
+    grid = reading.from_json(plain(initial=[2], learners=quick, budget=2, datasets=data))
+    for trial in range(8):
+        done = chain.next_round(Run(grid.cells[0], trial, 0, 2), [], tmp_path)
+        assert sorted(done.summary["labels_per_class"])[-2:] == [1, 1]

@@ -1,0 +1,190 @@
+"""Owns the proof that the command line runs experiments and that reports say what was found."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import threading
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from alcore.__main__ import main
+from alcore.config import ProjectSettings, Workspace
+from alcore.errors import InvalidSettings
+from alcore.experiments import analysis, reading
+from alcore.experiments.results import Point
+from alcore.services import experiment_findings, experiment_report, experiments, projects
+from alcore.store import Store
+
+GRID = """
+name = "shown"
+budget = 40
+trials = 2
+initial = [20]
+batch_sizes = [10]
+strategies = ["random", "margin"]
+[[datasets]]
+source = "digits"
+items = 200
+holdout = 200
+[[learners]]
+kind = "estimator"
+estimator = "naive bayes"
+"""
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Iterator[Store]:
+    opened = Store.open(workspace)
+    yield opened
+    opened.close()
+
+
+def invented(gains: dict[str, float], trials: int = 10) -> list[analysis.Setting]:
+    """Settings of an experiment whose accuracies are made up: a gain per label and strategy."""
+    grid = reading.from_json(
+        {
+            "name": "made up",
+            "budget": 60,
+            "trials": trials,
+            "datasets": ["digits"],
+            "strategies": list(gains),
+            "initial": [20],
+            "batch_sizes": [10],
+        }
+    )
+    drawn = np.random.default_rng(0)
+    points = []
+    for cell in grid.cells:
+        for trial in range(trials):
+            start = 0.2 + 0.01 * np.random.default_rng(trial).normal()
+            for number in range(1, 6):
+                labels = 10 + 10 * number
+                gain = gains[cell.strategy.title]
+                accuracy = start + gain * (labels - 20) + 0.002 * drawn.normal()
+                points.append(
+                    Point(0, cell.key, trial, number, labels, labels, labels / 20, accuracy, 1.0)
+                )
+    return analysis.settings(grid, points)
+
+
+def test_the_figures_of_a_made_up_study_are_those_it_was_made_with() -> None:
+    (setting,) = invented({"random": 0.005, "margin": 0.010, "entropy": 0.005})
+    best = setting.rows[0]
+    assert best.strategy == "margin"
+    assert best.area == pytest.approx(0.2 + 0.01 * 20, abs=0.01)
+    assert best.rank == 1 and best.penalty == 0
+    assert best.saving.bound == "exact"
+    assert best.saving.factor == pytest.approx(60 / 40, rel=0.05)
+    assert best.saving.low < 1.5 < best.saving.high + 0.05
+    tests = {test.first: test for test in setting.tests}
+    assert tests["margin"].holm < 0.01 < 0.05 < tests["entropy"].holm
+    assert tests["margin"].difference == pytest.approx(0.1, abs=0.01)
+    assert setting.doubts == "" and setting.trials == 10
+    assert setting.smallest_visible < 0.01
+    assert best.targets[0.4] == pytest.approx(40, abs=2)
+
+
+def test_few_trials_come_with_a_warning_and_unfinished_ones_do_not_count() -> None:
+    (setting,) = invented({"random": 0.005, "margin": 0.01}, trials=3)
+    assert "At least 6 are needed" in setting.doubts
+    grid = reading.from_json(
+        {
+            "name": "x", "budget": 30, "trials": 2, "datasets": ["digits"], "initial": [20],
+            "strategies": ["random", "margin"], "batch_sizes": [10],
+        }
+    )  # fmt: skip
+    one, two = (cell.key for cell in grid.cells)
+    points = [
+        Point(1, one, 0, 1, 20, 20, 1.0, 0.3, 1.0),
+        Point(1, one, 0, 2, 30, 30, 1.5, 0.4, 1.0),
+        Point(2, two, 0, 1, 20, 20, 1.0, 0.3, 1.0),
+    ]
+    (half,) = analysis.settings(grid, points)
+    assert half.trials == 0 and half.rows == ()
+    assert len(half.curve) == 3, "but the curves show what there is"
+
+
+def test_an_experiment_goes_from_a_file_to_a_report(
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
+    file = tmp_path / "shown.toml"
+    file.write_text(GRID)
+    assert main(["experiment", "run", str(file), "--workers", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "2 cells × 2 trials, 12 trainings, about" in told
+    assert "shown: done, 12 of 12 rounds" in told
+    assert main(["experiment", "status", "shown", "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status["finished"] == status["planned"] == 12 and status["seconds left"] == 0
+    extending = ["experiment", "extend", "shown", "--trials", "1", "--strategy", "entropy"]
+    assert main([*extending, "--workers", "1"]) == 0
+    assert "27 of 27 rounds" in capsys.readouterr().out
+    out = tmp_path / "report"
+    assert main(["experiment", "report", "shown", "--out", str(out)]) == 0
+
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") >= 3 and "margin" in page and "3 paired trials cannot show" in page
+    addresses = re.findall(r'(?:src|href)="([^"#]*)"', page)
+    assert addresses == [], "it needs nothing from anywhere"
+    rows = list(csv.DictReader((out / "rounds.csv").open()))
+    assert len(rows) == 27
+    table = pyarrow.parquet.read_table(out / "rounds.parquet").to_pylist()
+    assert [row["accuracy"] for row in table] == [float(row["accuracy"]) for row in rows]
+    figures = sorted(path.name for path in out.glob("01 *"))
+    assert len(figures) == 8 and (out / "01 curves by labels.png").read_bytes()[:4] == b"\x89PNG"
+
+    assert main(["experiment", "run", "shwn"]) == 1
+    assert "did you mean 'shown'" in capsys.readouterr().err
+    assert main(["experiment", "pause", "shown"]) == 0
+    assert "was not running" in capsys.readouterr().err
+
+
+def test_a_report_without_rounds_is_refused(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "shown.toml"
+    file.write_text(GRID)
+    experiments.create(store, reading.read(file))
+    with pytest.raises(InvalidSettings, match="no finished round yet"):
+        experiment_report.write(store, "shown", tmp_path / "out")
+
+
+def test_hostile_names_are_text_on_the_page(store: Store, tmp_path: Path) -> None:
+    text = GRID.replace('name = "shown"', "name = '<script>alert(1)<script>'")
+    file = tmp_path / "hostile.toml"
+    file.write_text(text)
+    grid = reading.read(file)
+    experiments.create(store, grid)
+    assert experiments.run(store, grid.name, "process", 1, threading.Event())
+    page = experiment_report.page(experiment_findings.findings(store, grid.name))
+    assert "<script" not in page and "&lt;script&gt;" in page
+
+
+def test_a_project_with_an_answer_key_is_a_data_set_and_one_without_is_refused(
+    store: Store,
+) -> None:
+    known = projects.create(store, "numbers", {"kind": "digits"}, "answer key", ProjectSettings())
+    projects.import_now(store, known, 1)
+    text = GRID.replace('source = "digits"', 'source = "project:numbers"')
+    raw = tomllib.loads(text)
+    found = experiments.create(store, reading.from_json(raw))
+    assert experiments.run(store, found.name, "process", 1, threading.Event())
+    assert experiments.progress(store, found.name).finished == 12
+
+    blind = projects.create(
+        store, "blind", {"kind": "digits"}, "none", ProjectSettings(), ["a", "b"]
+    )
+    projects.import_now(store, blind, 1)
+    raw["datasets"] = ["project:blind"]
+    raw["name"] = "blind one"
+    with pytest.raises(InvalidSettings, match="has no answer key"):
+        experiments.create(store, reading.from_json(raw))
