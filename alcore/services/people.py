@@ -106,6 +106,14 @@ def of_project(store: Store, project_id: int) -> list[Member]:
         return members.of_project(connection, project_id)
 
 
+def named(store: Store, project_id: int, name: str) -> Annotator:
+    """Find somebody of a project by name, or take a new name; for the command line."""
+    for member in of_project(store, project_id):
+        if member.annotator.name == name:
+            return member.annotator
+    return annotator(store, name)
+
+
 def join(store: Store, project_id: int, annotator_id: int) -> None:
     """Take an invitation up. Raises NotAllowed for who was shut out."""
     now = time.time()
