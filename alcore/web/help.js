@@ -10,6 +10,8 @@ const HELP = {
   newer: "forward again",
   suggestion: "show or hide what the model suggests",
   accept: "accept the suggestion while it is shown",
+  grid: "grid: many images of one predicted class, labeled at once; arrows and Space exclude",
+  similar: "more like this: the nearest unlabeled images, in the grid",
   why: "why this image",
   zoom: "zoom; the mouse wheel does too",
   light: "brightness and contrast",
