@@ -213,7 +213,9 @@ class Board {
     const broken = kind === "skip" && image?.broken;
     // What was pressed before the image was there is not meant for it, however late it arrives.
     const seen = broken || this.stage.age(pressed) >= 0;
-    if (!image?.token || this.delivery.locked || !seen) return;
+    if (!image || this.delivery.locked || !seen) return;
+    if (this.visits.pending(image, () => this.#answer(kind, chosen, pressed, note))) return;
+    if (!image.token) return;
     this.stage.pause();
     const key = uuid();
     const body = {
