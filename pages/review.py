@@ -24,6 +24,7 @@ SCRIPTS = (
     "panels.js",
     "review_view.js",
     "review_sieve.js",
+    "review_input.js",
     "review.js",
 )
 """They become one module, in this order; the last one says what is exported."""
