@@ -6,15 +6,14 @@ labeled items, k picks. Kernels speak of rows; ids are the strategies' business.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 
 _ROWS_AT_ONCE = 4096
 """Rows of a distance table that exist at the same time."""
-_ENTROPIES = 8192
-"""Rows whose logarithms exist at the same time."""
+_IN_CACHE = 8192
+"""Rows of probabilities that stay in a processor's cache while they are gone through."""
 _TABLE = 2**19
 """Entries of a table that is small enough for a processor's cache."""
 _LEARNED_FROM = 50_000
@@ -36,7 +35,13 @@ def least_confidence(probabilities: np.ndarray) -> np.ndarray:
     """
     if probabilities.shape[1] > 32:  # from here on one pass over rows beats many over columns
         return 1.0 - probabilities.max(axis=1)
-    return 1.0 - functools.reduce(np.maximum, probabilities.T)
+    best = np.empty(len(probabilities), probabilities.dtype)
+    for start in range(0, len(best), _IN_CACHE):
+        block, found = (whole[start : start + _IN_CACHE] for whole in (probabilities, best))
+        found[:] = block[:, 0]
+        for column in block.T[1:]:
+            np.maximum(found, column, out=found)
+    return np.subtract(1.0, best, out=best)
 
 
 def margin(probabilities: np.ndarray) -> np.ndarray:
@@ -66,8 +71,8 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     [0.0]
     """
     found = np.empty(len(probabilities), probabilities.dtype)
-    for start in range(0, len(found), _ENTROPIES):  # the logarithms of a block stay in the cache
-        block = probabilities[start : start + _ENTROPIES]
+    for start in range(0, len(found), _IN_CACHE):
+        block = probabilities[start : start + _IN_CACHE]
         logs = np.maximum(block, np.finfo(block.dtype).tiny)
         np.log(logs, out=logs)
         np.einsum("nc,nc->n", block, logs, out=found[start : start + len(block)])
@@ -79,13 +84,19 @@ def _two_largest(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if probabilities.shape[1] > 32:  # from here on one partition beats many short passes
         top = np.partition(probabilities, -2, axis=1)
         return top[:, -1], top[:, -2]
-    first = probabilities[:, 0].copy()
+    first = np.empty(len(probabilities), probabilities.dtype)
     second = np.full_like(first, -np.inf)
-    lower = np.empty_like(first)
-    for column in probabilities.T[1:]:
-        np.minimum(first, column, out=lower)
-        np.maximum(second, lower, out=second)
-        np.maximum(first, column, out=first)
+    lower = np.empty(_IN_CACHE, first.dtype)
+    for start in range(0, len(first), _IN_CACHE):
+        block, one, two = (
+            whole[start : start + _IN_CACHE] for whole in (probabilities, first, second)
+        )
+        low = lower[: len(one)]
+        one[:] = block[:, 0]
+        for column in block.T[1:]:
+            np.minimum(one, column, out=low)
+            np.maximum(two, low, out=two)
+            np.maximum(one, column, out=one)
     return first, second
 
 

@@ -1,12 +1,20 @@
 """Measures the learner: accuracy and seconds of one training at growing numbers of labels.
 
-    python benchmarks/learner.py                      digits, and CIFAR-10 where it is present
-    python benchmarks/learner.py --trials 3 --json out.json
+    python benchmarks/learner.py                                   all that is missing, 3 trials
+    python benchmarks/learner.py --data digits --trials 10
+    python benchmarks/learner.py --data CIFAR-10 --recipes "study A" scratch --labels 100 500
+    python benchmarks/learner.py --json out.json --markdown docs/learner.md
 
-Labels are random, the test set is fixed (300 digits; the 10,000 test images of CIFAR-10), each
-trial has its own labels and weights. Seconds are wall time of the phases of a round, with the
-whole rest of the pool as candidates. CIFAR-10 comes from a zip of train/<class>/ and
-test/<class>/ images, named by ALCORE_CIFAR10_ZIP or --cifar10.
+Labels are random and each trial has its own labels and weights; test sets are fixed: 300 digits,
+2,000 shapes, the 10,000 test images of CIFAR-10. *Shapes* are imbalanced, 50 to 1 over ten
+classes, in the pool; the test set is balanced. Pretraining sees the pool without labels, never
+the test images. Accuracies of models that know mirrored images average both.
+
+What is in the JSON file already is not measured again, so a long run can be done in parts; the
+weights of a pretraining lie beside it, or come from --pretrained. Seconds are wall time, and
+"processor" the seconds that all threads worked: their ratio tells how busy the machine was.
+CIFAR-10 comes from a zip of train/<class>/ and test/<class>/ images, named by
+ALCORE_CIFAR10_ZIP or --cifar10.
 """
 
 from __future__ import annotations
@@ -17,22 +25,92 @@ import json
 import os
 import platform
 import sys
+import time
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch import Generator, Tensor
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from alcore import rounds  # noqa: E402 - the folder of the project must be on the path first
-from alcore.rounds import RoundInput  # noqa: E402
+from alcore import metrics  # noqa: E402 - the folder of the project must be on the path first
+from alcore.datasets.shapes import ShapesSource  # noqa: E402
+from alcore.learner import (  # noqa: E402
+    device,
+    inference,
+    networks,
+    pretraining,
+    training,
+    transfer,
+)
+from alcore.learner.architecture import Architecture, Normalised  # noqa: E402
+from alcore.learner.pretraining import PretrainSettings  # noqa: E402
+from alcore.learner.small_cnns import SmallCNN  # noqa: E402
+from alcore.learner.training import LearnerSettings  # noqa: E402
+from alcore.learner.transfer import Pretrained  # noqa: E402
+from alcore.learner.unlabeled import Pool  # noqa: E402
 
-COUNTS = {"digits": (20, 60, 120), "CIFAR-10": (100, 250, 500, 1000)}
-BAR = 30
+COUNTS = {
+    "CIFAR-10": (100, 250, 500, 1000, 4000),
+    "digits": (20, 60, 120),
+    "shapes": (100, 250, 1000),
+}
+AIM = {100: 45, 250: 54, 500: 60, 1000: 66, 4000: 77}
+ABLATED = {"CIFAR-10": 500}
+"""Labels at which each part is left out in turn."""
+
+
+PLAIN = "small CNN, plain stem"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way of training, as a row of the table."""
+
+    name: str
+    settings: LearnerSettings
+    pretrained: bool = False
+    pool: bool = False
+    mirror: bool = True
+
+
+STUDY_A = Recipe("study A", LearnerSettings(network="study A"))
+SCRATCH = Recipe("scratch", LearnerSettings())
+FINETUNE = Recipe("pretrained", LearnerSettings(), pretrained=True)
+FREEZE = Recipe("pretrained, frozen", LearnerSettings(transfer="freeze"), pretrained=True)
+LINEAR = Recipe("pretrained, linear", LearnerSettings(transfer="linear"), pretrained=True)
+UNLABELED = Recipe(
+    "pretrained, unlabeled",
+    LearnerSettings(unlabeled="pseudo-labels"),
+    pretrained=True,
+    pool=True,
+)
+BALANCED = Recipe("pretrained, balanced", LearnerSettings(balance="sampling"), pretrained=True)
+WEIGHTED = Recipe("pretrained, weights", LearnerSettings(balance="weights"), pretrained=True)
+RECIPES = (STUDY_A, SCRATCH, FINETUNE, FREEZE, LINEAR, UNLABELED)
+IMBALANCED = (*RECIPES, BALANCED, WEIGHTED)
+PARTS = (
+    Recipe("scratch, no augmentation", LearnerSettings(augmentation="none"), mirror=False),
+    Recipe("scratch, no whitening stem", LearnerSettings(network=PLAIN)),
+    Recipe("scratch, no label smoothing", LearnerSettings(smoothing=0.0)),
+    Recipe("scratch, no flip averaging", LearnerSettings(), mirror=False),
+    Recipe("scratch, unlabeled", LearnerSettings(unlabeled="pseudo-labels"), pool=True),
+    Recipe(
+        "pretrained, no augmentation",
+        LearnerSettings(augmentation="none"),
+        pretrained=True,
+        mirror=False,
+    ),
+    Recipe("pretrained, no label smoothing", LearnerSettings(smoothing=0.0), pretrained=True),
+    Recipe("pretrained, no flip averaging", LearnerSettings(), pretrained=True, mirror=False),
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +138,20 @@ def digits() -> Data:
     return Data("digits", pixels, bunch.target[order], len(order) - 300, names, 1, "shift")
 
 
+def shapes() -> Data:
+    """Generated shapes of ten classes: 5,000 imbalanced ones, then 2,000 balanced for testing."""
+    pool = ShapesSource(size=5000, classes=10, imbalance=50, seed=1)
+    test = ShapesSource(size=2000, classes=10, seed=2)
+    names = tuple(sorted({entry.class_name for entry in test.entries()}))
+    pixels, labels = [], []
+    for source in (pool, test):
+        for entry in source.entries():
+            with Image.open(io.BytesIO(source.read(entry))) as image:
+                pixels.append(np.asarray(image.convert("RGB")))
+            labels.append(names.index(entry.class_name))
+    return Data("shapes", np.stack(pixels), np.array(labels), 5000, names, 3, "flip")
+
+
 def cifar10(path: Path) -> Data:
     """CIFAR-10 decoded from the archive as it lies."""
     pixels, labels = [], []
@@ -75,98 +167,268 @@ def cifar10(path: Path) -> Data:
     return Data("CIFAR-10", np.stack(pixels), np.array(labels), pool, names, 3, "flip")
 
 
-def measure(data: Data, labels: int, seed: int, threads: int, strategy: str) -> dict[str, float]:
-    """Run one round on random labels; returns accuracy, ECE and seconds."""
-    ids = np.arange(len(data.true), dtype=np.int64)
-    order = np.random.default_rng(seed).permutation(data.pool)
-    labeled, rest, test = order[:labels], order[labels:], ids[data.pool :]
-    given = RoundInput(
-        pixels=data.pixels,
-        item_ids=ids,
-        labeled_ids=labeled,
-        labels=data.true[labeled],
-        holdout_ids=test,
-        holdout_labels=data.true[test],
-        candidate_ids=rest,
-        class_names=data.class_names,
-        channels=data.channels,
-        strategy=strategy,
-        strategy_options={},
-        batch_size=100,
-        queue_size=200,
-        augmentation=data.augmentation,
-        seed=seed,
-        round_number=1,
-        stop_ids=rest[:1000],
-        previous_stop=None,
-        threads=threads,
+class Timer:
+    """Wall and processor seconds of a block, and how busy the machine was."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        wall, worked = time.perf_counter(), time.process_time()
+        yield
+        self.found[f"{name} s"] = time.perf_counter() - wall
+        self.found[f"{name} processor s"] = time.process_time() - worked
+
+
+def pretrain(data: Data, path: Path, threads: int) -> dict[str, float]:
+    """Pretrain on the pool of some data into a file; returns seconds."""
+    timer = Timer()
+    settings = PretrainSettings(augmentation=data.augmentation)
+    with timer("pretrain"), device.computing(0, threads):
+        state = pretraining.pretrain(
+            data.pixels, np.arange(data.pool), data.channels, settings, 0, bar(f"{data.name} pool")
+        )
+    state.pretrained().save(path)
+    return timer.found
+
+
+def measure(
+    data: Data, recipe: Recipe, labels: int, trial: int, threads: int, start: Pretrained | None
+) -> dict[str, float]:
+    """Train once on random labels; returns accuracy, macro F1 and seconds."""
+    order = np.random.default_rng(trial).permutation(data.pool)
+    labeled, rest, test = order[:labels], order[labels:], np.arange(data.pool, len(data.true))
+    wanted = recipe.settings.augmentation
+    settings = replace(
+        recipe.settings, augmentation="none" if wanted == "none" else data.augmentation
     )
-
-    def show(phase: str, share: float) -> None:
-        if sys.stderr.isatty():
-            full = "█" * int(BAR * share)
-            print(f"\r{data.name} {labels:>5} {full:<{BAR}} {phase:<9}", end="", file=sys.stderr)
-
-    result = rounds.run_round(given, show)
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
+    timer = Timer()
+    with device.computing(trial, threads):
+        with timer("train"):
+            model = training.fit(
+                data.pixels[labeled],
+                data.true[labeled],
+                data.class_names,
+                data.channels,
+                settings,
+                trial,
+                bar(f"{data.name} {labels} {recipe.name} {trial}"),
+                pretrained=start,
+                pool=Pool(data.pixels, rest, data.channels) if recipe.pool else None,
+            )
+        with timer("test"):
+            found = inference.predict(
+                model, data.pixels, test, False, recipe.mirror, lambda share: None
+            )
+    evaluation = metrics.evaluate(found.probabilities, data.true[test], len(data.class_names))
     return {
-        "accuracy": result.evaluation.accuracy,
-        "ece": result.evaluation.ece,
-        **result.seconds,
+        "accuracy": evaluation.accuracy,
+        "macro F1": evaluation.macro_f1,
+        "ECE": evaluation.ece,
+        "NLL": evaluation.nll,
+        **timer.found,
     }
 
 
-def rows(data: Data, trials: int, threads: int, strategy: str) -> Iterator[dict[str, object]]:
-    """Yield one line of the table per number of labels."""
-    for labels in COUNTS[data.name]:
-        runs = [measure(data, labels, seed, threads, strategy) for seed in range(trials)]
-        spread = float(np.std([r["accuracy"] for r in runs], ddof=1)) if trials > 1 else None
-        yield {
-            "data": data.name,
-            "labels": labels,
-            "trials": trials,
-            "spread": spread,
-            **{key: float(np.mean([r[key] for r in runs])) for key in runs[0]},
+class PlainStem(SmallCNN):
+    """The small CNN with a stem that is trained like the rest, from random weights."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.stem.weight.requires_grad_(True)
+
+    def prepare(self, images: Tensor, generator: Generator) -> None:
+        """Fit the normalisation only."""
+        Normalised.prepare(self, images, generator)
+
+
+def score(data: Data, threads: int) -> dict[str, float]:
+    """Train a little and ask about the whole pool, as a round does; returns seconds."""
+    timer = Timer()
+    rows = np.arange(data.pool)
+    labeled = np.random.default_rng(0).permutation(data.pool)[:100]
+    with device.computing(0, threads):
+        model = training.fit(
+            data.pixels[labeled],
+            data.true[labeled],
+            data.class_names,
+            data.channels,
+            LearnerSettings(augmentation=data.augmentation),
+            0,
+            bar("training"),
+        )
+        with timer("score"):
+            inference.predict(model, data.pixels, rows, False, False, bar("scoring"))
+    print(f"{data.name}: {data.pool:,} images in {timer.found['score s']:.1f} s")
+    return {"threads": threads, "images": data.pool, **timer.found}
+
+
+def bar(text: str) -> Callable[[float], None]:
+    """Return what shows a share done on a terminal."""
+
+    def show(share: float) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\033[K{text} {share:.0%}", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+class Record:
+    """What was measured so far, in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.kept: dict[str, Any] = {"pretraining": {}, "scoring": {}, "trials": []}
+        if path.is_file():
+            self.kept = json.loads(path.read_text())
+
+    def has(self, data: str, recipe: str, labels: int, trial: int) -> bool:
+        """Tell whether this trial was measured."""
+        return any(
+            (r["data"], r["recipe"], r["labels"], r["trial"]) == (data, recipe, labels, trial)
+            for r in self.kept["trials"]
+        )
+
+    def save(self) -> None:
+        """Write all to the file."""
+        self.path.write_text(json.dumps(self.kept, indent=1) + "\n")
+
+    def of(self, data: str, recipe: str, labels: int, what: str) -> list[float]:
+        """Return the values of all trials of a cell."""
+        return [
+            r[what]
+            for r in self.kept["trials"]
+            if (r["data"], r["recipe"], r["labels"]) == (data, recipe, labels)
+        ]
+
+
+def run(data: Data, asked: argparse.Namespace, record: Record) -> None:
+    """Measure what was asked for of some data and is missing."""
+    recipes = [*(IMBALANCED if data.name == "shapes" else RECIPES)]
+    work = [(recipe, labels) for recipe in recipes for labels in COUNTS[data.name]]
+    work += [(part, ABLATED[data.name]) for part in PARTS if data.name in ABLATED]
+    work = [
+        (recipe, labels)
+        for recipe, labels in work
+        if (not asked.recipes or recipe.name in asked.recipes)
+        and (not asked.labels or labels in asked.labels)
+    ]
+    weights = asked.pretrained or asked.json.with_name(f"pretrained {data.name}.safetensors")
+    if any(recipe.pretrained for recipe, _ in work) and not weights.is_file():
+        record.kept["pretraining"][data.name] = {
+            "threads": asked.threads,
+            "images": data.pool,
+            **pretrain(data, weights, asked.threads),
         }
+        record.save()
+    start = transfer.load(weights) if weights.is_file() else None
+    for trial in range(asked.trials):
+        for recipe, labels in work:
+            if record.has(data.name, recipe.name, labels, trial):
+                continue
+            begin = start if recipe.pretrained else None
+            found = measure(data, recipe, labels, trial, asked.threads, begin)
+            row = {"data": data.name, "recipe": recipe.name, "labels": labels, "trial": trial}
+            record.kept["trials"].append({**row, "threads": asked.threads, **found})
+            record.save()
+            print(
+                f"{data.name} {recipe.name} {labels} trial {trial}: {found['accuracy']:.1%} "
+                f"in {found['train s']:.1f} s ({found['train processor s']:.1f} s processor)",
+                flush=True,
+            )
+
+
+def tables(record: Record) -> Iterator[str]:
+    """Yield the lines of the tables in Markdown."""
+    for data, counts in COUNTS.items():
+        found = [r for r in record.kept["trials"] if r["data"] == data]
+        if not found:
+            continue
+        yield from (f"### {data}", "")
+        for what, title in (("accuracy", "accuracy, %"), ("macro F1", "macro F1, %")):
+            if what == "macro F1" and data != "shapes":
+                continue
+            yield f"| {title} at random labels | " + " | ".join(f"{n:,}" for n in counts) + " |"
+            yield "|---|" + "---|" * len(counts)
+            for recipe in IMBALANCED:
+                cells = [record.of(data, recipe.name, n, what) for n in counts]
+                if any(cells):
+                    yield f"| {recipe.name} | " + " | ".join(map(_cell, cells)) + " |"
+            if data == "CIFAR-10" and what == "accuracy":
+                yield "| *aim* | " + " | ".join(str(AIM[n]) for n in counts) + " |"
+            yield ""
+        yield "| processor seconds of one training | " + " | ".join(f"{n:,}" for n in counts) + " |"
+        yield "|---|" + "---|" * len(counts)
+        for recipe in IMBALANCED:
+            cells = [record.of(data, recipe.name, n, "train processor s") for n in counts]
+            if any(cells):
+                spent = [f"{np.mean(cell):.1f}" if cell else "–" for cell in cells]
+                yield f"| {recipe.name} | " + " | ".join(spent) + " |"
+        yield ""
+        yield from _ablations(record, data)
+
+
+def _ablations(record: Record, data: str) -> Iterator[str]:
+    if data not in ABLATED:
+        return
+    labels = ABLATED[data]
+    yield from (f"| {data}, {labels:,} labels | accuracy, % | trials |", "|---|---|---|")
+    for recipe in (SCRATCH, FINETUNE, UNLABELED, *PARTS):
+        if cell := record.of(data, recipe.name, labels, "accuracy"):
+            yield f"| {recipe.name} | {_cell(cell)} | {len(cell)} |"
+    yield ""
+
+
+def _cell(values: list[float]) -> str:
+    if not values:
+        return "–"
+    spread = f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{100 * np.mean(values):.1f}{spread}"
+
+
+def write_into(path: Path, lines: list[str]) -> None:
+    """Put lines between the two marks of a Markdown file."""
+    begin, end = "<!-- tables -->\n", "<!-- end of tables -->\n"
+    before, rest = path.read_text().split(begin)
+    path.write_text(before + begin + "\n".join(["", *lines]) + "\n" + end + rest.split(end)[1])
 
 
 def main() -> int:
-    """Print the table, and write it where --json says."""
+    """Measure what is missing, print the tables, and write them where --markdown says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     named = os.environ.get("ALCORE_CIFAR10_ZIP")
     default = Path(named) if named else ROOT.parent / "shared" / "data" / "cifar10.zip"
     parser.add_argument("--cifar10", type=Path, default=default, help="zip of CIFAR-10")
-    parser.add_argument("--trials", type=int, default=1, help="label sets per row (1)")
+    parser.add_argument("--data", nargs="+", choices=COUNTS, default=list(COUNTS))
+    parser.add_argument("--recipes", nargs="+", help="rows to measure; all without it")
+    parser.add_argument("--labels", nargs="+", type=int, help="columns to measure")
+    parser.add_argument("--trials", type=int, default=3, help="label sets per cell (3)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--strategy", default="margin", help="what selects at the end (margin)")
-    parser.add_argument("--json", type=Path, help="also write the table to this file")
+    parser.add_argument("--pretrained", type=Path, help="weights to use instead of pretraining")
+    parser.add_argument("--json", type=Path, default=Path("learner.json"), help="the record")
+    parser.add_argument("--markdown", type=Path, help="also write the tables into this file")
+    parser.add_argument("--scoring", action="store_true", help="time 50,000 images and stop")
     asked = parser.parse_args()
-    sources = [digits()]
-    if asked.cifar10.is_file():
-        sources.append(cifar10(asked.cifar10))
-    else:
-        print(f"CIFAR-10 is left out: {asked.cifar10} is absent", file=sys.stderr)
     about = {"machine": platform.machine(), "cores": os.cpu_count(), "threads": asked.threads}
-    about |= rounds.device.versions()
-    print(", ".join(f"{key} {value}" for key, value in about.items()))
-    print(
-        f"{'data':<9} {'labels':>6} {'trials':>6} {'accuracy':>9} {'±':>5} {'ECE':>6} "
-        f"{'train s':>8} {'evaluate s':>10} {'score s':>8} {'select s':>8}"
-    )
-    table = []
-    for data in sources:
-        for row in rows(data, asked.trials, asked.threads, asked.strategy):
-            table.append(row)
-            spread = "" if row["spread"] is None else f"{100 * row['spread']:.1f}"
-            print(
-                f"{row['data']:<9} {row['labels']:>6,} {row['trials']:>6} "
-                f"{row['accuracy']:>9.1%} {spread:>5} {row['ece']:>6.3f} {row['train']:>8.2f} "
-                f"{row['evaluate']:>10.2f} {row['score']:>8.2f} {row['select']:>8.2f}",
-                flush=True,
-            )
-    if asked.json:
-        asked.json.write_text(json.dumps({"about": about, "rows": table}, indent=2) + "\n")
+    print(", ".join(f"{key} {value}" for key, value in (about | device.versions()).items()))
+    networks.NETWORKS = {**networks.NETWORKS, PLAIN: PlainStem}
+    record = Record(asked.json)
+    makers = {"CIFAR-10": lambda: cifar10(asked.cifar10), "digits": digits, "shapes": shapes}
+    for name in asked.data:
+        if name == "CIFAR-10" and not asked.cifar10.is_file():
+            print(f"CIFAR-10 is left out: {asked.cifar10} is absent", file=sys.stderr)
+            continue
+        data = makers[name]()
+        if asked.scoring:
+            record.kept["scoring"][name] = score(data, asked.threads)
+            record.save()
+        else:
+            run(data, asked, record)
+    lines = list(tables(record))
+    print("\n".join(lines))
+    if asked.markdown:
+        write_into(asked.markdown, lines)
     return 0
 
 

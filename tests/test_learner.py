@@ -19,6 +19,7 @@ from alcore.config import RESOLUTIONS
 from alcore.errors import CheckpointMismatch, TrainingImpossible, WorkspaceUnusable
 from alcore.learner import augmentation, checkpoints, device, files, inference, networks, training
 from alcore.learner.architecture import Architecture
+from alcore.learner.backbones import BACKBONES
 from alcore.learner.checkpoints import Model
 from alcore.learner.training import LearnerSettings
 
@@ -55,19 +56,40 @@ def model() -> Model:
     return train()
 
 
-@pytest.mark.parametrize("network", networks.NETWORKS)
-@pytest.mark.parametrize("resolution", RESOLUTIONS)
-@pytest.mark.parametrize("channels", [1, 3])
+SIZES = [
+    (network, resolution, channels)
+    for network in networks.NETWORKS
+    for resolution in (RESOLUTIONS if network not in BACKBONES else (8, 32, 224))
+    for channels in (1, 3)
+]
+
+
+@pytest.mark.parametrize(("network", "resolution", "channels"), SIZES)
 def test_every_network_takes_every_resolution_and_both_channel_counts(
     network: str, resolution: int, channels: int
 ) -> None:
     built = networks.build(Architecture(network, channels, resolution, 7))
-    images = torch.randint(0, 256, (4, channels, resolution, resolution), dtype=torch.uint8)
+    images = torch.randint(0, 256, (2, channels, resolution, resolution), dtype=torch.uint8)
     built.prepare(images, torch.Generator().manual_seed(0))
     logits = built(images)
     logits.sum().backward()
-    assert logits.shape == (4, 7) and torch.isfinite(logits).all()
-    assert built.features(images).shape == (4, built.head.in_features)
+    assert logits.shape == (2, 7) and torch.isfinite(logits).all()
+    assert built.features(images).shape == (2, built.head.in_features)
+    assert tuple(m.shape[1] for m in built.outputs(images)) == built.widths
+
+
+@pytest.mark.parametrize("network", BACKBONES)
+def test_backbones_keep_positions_of_small_images_and_fold_for_inference(network: str) -> None:
+    built = networks.build(Architecture(network, 3, 32, 4)).eval()
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    with torch.inference_mode():
+        for part in built.modules():  # batch norms that do something
+            if isinstance(part, torch.nn.BatchNorm2d):
+                part.running_mean.uniform_(-0.1, 0.1)
+        assert list(built.outputs(images))[-1].shape[2:] == (2, 2)
+        folded = inference.fused(built)
+        torch.testing.assert_close(folded(images), built(images), atol=1e-4, rtol=1e-3)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
 
 
 @pytest.mark.parametrize("classes", [2, 1000])

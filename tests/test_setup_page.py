@@ -399,3 +399,24 @@ def test_an_upload_that_cannot_be_stored_says_so(store: Store) -> None:
     (store.workspace.root / "uploads").write_text("in the way")
     with pytest.raises(WorkspaceUnusable, match="cannot be stored"):
         setup.keep_upload(store, io.BytesIO(b"x"), "a.zip")
+
+
+def test_keys_are_moved_and_conflicts_refused(store: Store, page: Callable[..., AppTest]) -> None:
+    made = projects.create(store, "keyed", {"kind": "digits"}, "answer key")
+    projects.import_now(store, made, 1)
+    test = page(str(made))
+
+    def give(what: str, key: str) -> AppTest:
+        version = projects.get(store, made).version
+        slot = f"keys-{made}-{version}"
+        test.selectbox(f"{slot}-what").set_value(what).run()
+        test.text_input(f"{slot}-{what}-key").set_value(key).run()
+        return test.button(f"{slot}-set").click().run()
+
+    assert "key of “Unsure”" in give("skip", "U").error[0].value
+    assert projects.get(store, made).settings.keys == {}
+    assert not give("skip", "Shift + s").error
+    assert projects.get(store, made).settings.keys == {"skip": "⇧s"}
+    version = projects.get(store, made).version
+    test.button(f"keys-{made}-{version}-standard").click().run()
+    assert projects.get(store, made).settings.keys == {}

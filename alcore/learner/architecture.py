@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from alcore.learner.learning_loss import LossModule
 
+_SAMPLE = 5000 * 32 * 32
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -76,6 +78,11 @@ class Network(nn.Module):
         yield from list(self.stages)[:-1]
 
 
+def sample(images: Tensor) -> Tensor:
+    """Return as many images as have the pixels of 5,000 of 32×32: enough for statistics."""
+    return images[: max(1, _SAMPLE // (images.shape[2] * images.shape[3]))]
+
+
 class Normalised(Network):
     """Knows mean and deviation of each channel of its training images."""
 
@@ -90,7 +97,7 @@ class Normalised(Network):
 
     @torch.no_grad()
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
-        """Fit the normalisation to images (n, channels, H, W) uint8."""
-        x = images.float()
+        """Fit the normalisation to images (n, channels, H, W) uint8, to the first if many."""
+        x = sample(images).float()
         self.mean.copy_(x.mean(dim=(0, 2, 3), keepdim=True))
         self.deviation.copy_(x.std(dim=(0, 2, 3), keepdim=True).clamp_min(1.0))

@@ -71,7 +71,7 @@ def descend(
         optimizer, rates, total_steps=plan.steps, pct_start=0.2
     )
     joint = None if network.loss_module is None else Joint(network.loss_module, plan.steps)
-    draw = _Draw(targets, plan, generator)
+    draw = _Draw(targets, plan.size, plan.balance, generator)
     weights = (
         _class_weights(targets, network.head.out_features) if plan.balance == "weights" else None
     )
@@ -134,11 +134,13 @@ def _groups(network: Network, plan: Plan) -> list[dict[str, object]]:
 class _Draw:
     """Draws the images of a minibatch."""
 
-    def __init__(self, targets: Tensor, plan: Plan, generator: torch.Generator) -> None:
-        self._size, self._generator, self._count = plan.size, generator, len(targets)
+    def __init__(
+        self, targets: Tensor, size: int, balance: Balance, generator: torch.Generator
+    ) -> None:
+        self._size, self._generator, self._count = size, generator, len(targets)
         self._order = torch.empty(0, dtype=torch.int64)
         self._chances = None
-        if plan.balance == "sampling":
+        if balance == "sampling":
             each = targets.cpu()
             self._chances = 1.0 / torch.bincount(each)[each]
 

@@ -14,43 +14,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from alcore.errors import CheckpointMismatch, TrainingImpossible
 from alcore.learner import device as devices
 from alcore.learner import files, networks, transfer
 from alcore.learner.architecture import Architecture
-from alcore.learner.augmentation import colour, crop, greyed
+from alcore.learner.contrast import PretrainSettings, Work
 from alcore.learner.transfer import Pretrained
-from alcore.learner.views import FLIPS
 
 FORMAT = "alcore pretraining 1"
 
 
-@dataclass(frozen=True)
-class PretrainSettings:
-    """The recipe; measured on CIFAR-10."""
-
-    network: str = "small CNN"
-    augmentation: str = "flip"
-    """The project's; it says whether mirrored images mean the same."""
-    minibatch: int = 256
-    rate: float = 3e-3
-    weight_decay: float = 0.05
-    temperature: float = 0.3
-    smallest: float = 0.25
-    """Least share of the area that a view shows."""
-
-
 def minibatches(images: int) -> int:
-    """Return how many minibatches to pretrain with on N images: 12·√N, from 100 to 4,000.
+    """Return how many minibatches to pretrain with on N images: 29·√N, from 100 to 9,000.
 
     >>> [minibatches(n) for n in (50, 1797, 50_000, 1_000_000)]
-    [100, 509, 2683, 4000]
+    [205, 1229, 6485, 9000]
     """
-    return int(min(4000, max(100, round(12 * math.sqrt(images)))))
+    return int(min(9000, max(100, round(29 * math.sqrt(images)))))
 
 
 @dataclass(frozen=True)
@@ -90,7 +72,7 @@ class State:
             if name.startswith("network.")
         }
         network.load_state_dict(body)
-        epochs = self.step * self.settings.minibatch / self.images
+        epochs = self.step * min(self.settings.minibatch, self.images) / self.images
         source = f"SimCLR on {self.images:,} images, {epochs:.0f} epochs"
         return transfer.extract(network, self.architecture, source)
 
@@ -140,7 +122,7 @@ def pretrain(
             "the pretraining that was begun is of other images or settings; start it again"
         )
     device = devices.choose()
-    work = _Work(architecture, settings, pixels, rows, seed, device)
+    work = Work(architecture, settings, pixels, rows, seed, device)
     step, total = 0, steps or minibatches(len(rows))
     loss = math.nan
     if state is not None:
@@ -175,139 +157,9 @@ def estimate_seconds(
     pixels = rng.integers(0, 256, (size, resolution, resolution, 3), np.uint8)
     architecture = Architecture(settings.network, channels, resolution, 2)
     with devices.computing(0, threads):
-        work = _Work(architecture, settings, pixels, np.arange(size), 0, devices.choose())
+        work = Work(architecture, settings, pixels, np.arange(size), 0, devices.choose())
         work.advance(0, 100)  # the first is slower: memory is taken, kernels are chosen
         start = time.perf_counter()
         for step in range(1, 4):
             work.advance(step, 100)
         return (time.perf_counter() - start) / 3 * minibatches(images)
-
-
-class _Work:
-    """A network with its projection and optimiser, and the images."""
-
-    def __init__(
-        self,
-        architecture: Architecture,
-        settings: PretrainSettings,
-        pixels: np.ndarray,
-        rows: np.ndarray,
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        self.settings, self.pixels, self.rows, self.seed = settings, pixels, rows, seed
-        self.channels, self.device = architecture.channels, device
-        torch.manual_seed(seed)
-        self.network = networks.build(architecture)
-        self.network.prepare(self._images(rows[:: -(-len(rows) // 5000)]), self._generator(-1))
-        self.network.to(device, memory_format=torch.channels_last)
-        width = self.network.head.in_features
-        self.projection = nn.Sequential(
-            nn.Linear(width, 256, bias=False),
-            nn.BatchNorm1d(256),
-            nn.ReLU(),
-            nn.Linear(256, 128),
-        ).to(device)
-        self.size = min(settings.minibatch, len(rows))
-        self.named = [
-            (f"{kind}.{name}", parameter)
-            for kind, module in (("network", self.network), ("projection", self.projection))
-            for name, parameter in module.named_parameters()
-            if parameter.requires_grad and not name.startswith(("head.", "loss_module."))
-        ]
-        decayed = [p for _, p in self.named if p.ndim > 1]
-        plain = [p for _, p in self.named if p.ndim <= 1]
-        groups = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(
-            groups, settings.rate, weight_decay=settings.weight_decay
-        )
-        self.epoch, self.order = -1, np.empty(0, np.int64)
-
-    def advance(self, step: int, steps: int) -> float:
-        """Do a minibatch; all its chance depends on the seed and its number alone."""
-        generator = self._generator(step)
-        images = self._images(self._draw(step)).to(self.device)
-        views = torch.cat([self._view(images, generator) for _ in range(2)])
-        views = views.contiguous(memory_format=torch.channels_last)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate * _cycle(step / steps)
-        self.network.train()
-        with devices.half_precision(self.device):
-            projected = self.projection(self.network.features(views))
-        loss = contrast(projected.float(), self.settings.temperature)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        return loss.item()
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return all that changes."""
-        found = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        found |= {f"projection.{k}": v for k, v in self.projection.state_dict().items()}
-        for name, parameter in self.named:
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                found[f"optimizer.{key}.{name}"] = value
-        return {k: v.detach().cpu().clone().contiguous() for k, v in found.items()}
-
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what `tensors` gave."""
-        for kind, module in (("network", self.network), ("projection", self.projection)):
-            part = {
-                k.removeprefix(f"{kind}."): v
-                for k, v in tensors.items()
-                if k.startswith(f"{kind}.")
-            }
-            files.check(part, module.state_dict(), "the pretraining that was begun")
-            module.load_state_dict(part)
-        for name, parameter in self.named:
-            for key in ("step", "exp_avg", "exp_avg_sq"):
-                if (value := tensors.get(f"optimizer.{key}.{name}")) is not None:
-                    place = value if key == "step" else value.to(self.device)
-                    self.optimizer.state[parameter][key] = place.clone()
-
-    def _draw(self, step: int) -> np.ndarray:
-        per_epoch = len(self.rows) // self.size
-        epoch, place = divmod(step, per_epoch)
-        if epoch != self.epoch:
-            order = np.random.default_rng([self.seed, epoch]).permutation(len(self.rows))
-            self.epoch, self.order = epoch, order
-        return np.sort(self.rows[self.order[place * self.size : (place + 1) * self.size]])
-
-    def _images(self, rows: np.ndarray) -> Tensor:
-        array = np.array(self.pixels[rows][..., : self.channels], order="C")
-        return torch.from_numpy(array).permute(0, 3, 1, 2)
-
-    def _view(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        side, mirror = images.shape[2], self.settings.augmentation in FLIPS
-        seen = crop(images, generator, self.settings.smallest, side, mirror)
-        seen = colour(seen, generator, 0.4)
-        if seen.shape[1] == 3:
-            chosen = torch.rand(len(seen), 1, 1, 1, generator=generator) < 0.2
-            seen = torch.where(chosen.to(seen.device), greyed(seen), seen)
-        return seen
-
-    def _generator(self, step: int) -> torch.Generator:
-        number = np.random.SeedSequence([self.seed, step + 1]).generate_state(1, np.uint64)[0]
-        return torch.Generator().manual_seed(int(number >> 1))
-
-
-def contrast(projected: Tensor, temperature: float) -> Tensor:
-    """Return the loss of views (2·B, D), view i and i + B of the same image.
-
-    Yeh et al. 2022: without the positive pair among the negatives, which learns faster with
-    minibatches as small as these.
-    """
-    unit = functional.normalize(projected, dim=1)
-    alike = unit @ unit.T / temperature
-    half = len(unit) // 2
-    positive = torch.cat([alike.diagonal(half), alike.diagonal(-half)])
-    places = torch.arange(2 * half, device=alike.device)
-    hidden = places[:, None] % half == places[None, :] % half  # itself, and its other view
-    return (alike.masked_fill(hidden, -math.inf).logsumexp(dim=1) - positive).mean()
-
-
-def _cycle(share: float) -> float:
-    """Return the rate over its peak: up in the first tenth, then down along a cosine."""
-    if share < 0.1:
-        return 0.05 + 0.95 * share / 0.1
-    return 0.5 * (1 + math.cos(math.pi * (share - 0.1) / 0.9))

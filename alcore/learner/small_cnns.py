@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alcore.learner.architecture import Architecture, Normalised
+from alcore.learner.architecture import Architecture, Normalised, sample
 
 _WIDTHS = (32, 64, 128)
 _FILTERS = 64
@@ -64,7 +64,7 @@ class SmallCNN(Normalised):
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
         """Fit the normalisation and the stem to images (n, …) uint8."""
         super().prepare(images, generator)
-        x = self.normalised(images)
+        x = self.normalised(sample(images))
         patches = functional.unfold(x, self.kernel, stride=max(1, self.kernel // 2))
         patches = patches.transpose(1, 2).reshape(-1, patches.shape[1])
         chosen = torch.randperm(len(patches), generator=generator)[:_PATCHES]

@@ -32,6 +32,8 @@ MODES: tuple[Mode, ...] = ("fresh", "shrink_perturb", "warm")
 _SHRINK, _NOISE = 0.6, 0.01
 """Ash & Adams 2020: weights · 0.6 + noise of deviation 0.01."""
 _SMALLEST_MINIBATCH = 8
+_LONGER, _TUNED_RATE, _HEAD_RATE = 1.5, 0.8, 4.0
+"""From pretrained weights: minibatches, rate of the body and of the new head, over the usual."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,12 @@ def fit(
     if previous is not None and mode != "fresh" and (why := _unlike(previous, architecture)):
         mode = "fresh"
         notes.append(f"trained fresh: {why}")
-    images = as_tensor(pixels, channels).to(device)
-    targets = torch.from_numpy(np.ascontiguousarray(labels, np.int64)).to(device)
-    size = min(settings.minibatch, len(images))
+    size = min(settings.minibatch, len(labels))
     started = mode != "fresh" or pretrained is not None
 
-    def start(generator: torch.Generator) -> Network:
+    def start(images: Tensor, generator: torch.Generator) -> Network:
         network = networks.build(architecture).to(device, memory_format=torch.channels_last)
-        network.prepare(images[:5000], generator)
+        network.prepare(images, generator)
         if mode != "fresh":
             _inherit(network, previous, mode, generator)
         elif pretrained is not None:
@@ -122,13 +122,17 @@ def fit(
     while True:
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        plan = _plan(settings, len(labels), size, started, mode, watch, progress)
+        uses_pool = settings.unlabeled != "none" and pool is not None and len(pool.rows) > 0
+        first, second = unlabeled.parts(progress) if uses_pool else (progress, progress)
+        plan = _plan(settings, len(labels), size, started, mode, watch, first)
         try:
-            network = start(generator)
+            images = as_tensor(pixels, channels).to(device)
+            targets = torch.from_numpy(np.ascontiguousarray(labels, np.int64)).to(device)
+            network = start(images, generator)
             loss = descent.descend(network, images, targets, plan, generator)
-            if pool is not None and settings.unlabeled != "none":
+            if uses_pool:
                 network, loss = unlabeled.learn(
-                    network, start, images, targets, pool, plan, generator
+                    network, start, images, targets, pool, plan, second, generator
                 )
             break
         except (MemoryError, RuntimeError) as error:
@@ -173,17 +177,18 @@ def _plan(
     watch: Callable[[nn.Module], None] | None,
     progress: Callable[[float], None],
 ) -> Plan:
-    steps = minibatches(labels)
+    tuned = started and mode == "fresh"
+    steps = round((_LONGER if tuned else 1) * minibatches(labels))
     return Plan(
         steps=steps,
         size=size,
-        rate=2e-3 if started else settings.rate,
-        head_rate=2e-2 if started and mode == "fresh" else settings.rate,
+        rate=_TUNED_RATE * settings.rate if started else settings.rate,
+        head_rate=_HEAD_RATE * settings.rate if tuned else settings.rate,
         weight_decay=settings.weight_decay,
         smoothing=settings.smoothing,
         augmentation=settings.augmentation,
         balance=settings.balance,
-        transfer=settings.transfer if started and mode == "fresh" else "finetune",
+        transfer=settings.transfer if tuned else "finetune",
         watch=watch,
         moments=frozenset(round(steps * (i + 1) / CHECKPOINTS) for i in range(CHECKPOINTS)),
         progress=progress,

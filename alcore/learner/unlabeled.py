@@ -25,8 +25,10 @@ Use = Literal["none", "pseudo-labels"]
 USES: tuple[Use, ...] = ("none", "pseudo-labels")
 _MOST = 20_000
 """Images that get a pseudo-label, by chance."""
-_LONGER = 2
+_LONGER = 1.5
 """The second training takes this many times the steps of the first."""
+_TEACHING = 0.2
+"""Share of all the work that the first training is, about."""
 _BLOCK = 256
 
 
@@ -43,11 +45,12 @@ class Pool:
 
 def learn(
     teacher: Network,
-    start: Callable[[torch.Generator], Network],
+    start: Callable[[Tensor, torch.Generator], Network],
     images: Tensor,
     targets: Tensor,
     pool: Pool,
     plan: Plan,
+    progress: Callable[[float], None],
     generator: torch.Generator,
 ) -> tuple[Network, float]:
     """Train a second network on the labels and on what the first says of unlabeled images.
@@ -68,10 +71,20 @@ def learn(
             logits = network(batch)
         return functional.cross_entropy(logits.float(), said[drawn].to(images.device))
 
-    student = start(generator)
-    longer = replace(plan, steps=_LONGER * plan.steps, watch=None)
+    student = start(images, generator)
+    longer = replace(plan, steps=round(_LONGER * plan.steps), watch=None, progress=progress)
     loss = descent.descend(student, images, targets, longer, generator, extra)
     return student, loss
+
+
+def parts(
+    progress: Callable[[float], None],
+) -> tuple[Callable[[float], None], Callable[[float], None]]:
+    """Return what the two trainings are to call with the share done of each."""
+    return (
+        lambda share: progress(_TEACHING * share),
+        lambda share: progress(_TEACHING + (1 - _TEACHING) * share),
+    )
 
 
 def _images(pool: Pool, rows: np.ndarray) -> Tensor:

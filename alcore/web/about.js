@@ -43,10 +43,7 @@ class About {
     say(board.part.note, lines.join(" "));
     board.remarks.count(image?.comments ?? 0);
     board.part.note.title = board.part.note.textContent;
-    for (const [id, button] of board.buttons) {
-      const current = image?.visited && (image.current ?? image.entry?.class) === id;
-      button.toggleAttribute("data-current", Boolean(current));
-    }
+    drawCurrent(board.buttons, image?.visited ? image.current ?? image.entry?.class : undefined);
   }
 
   async #fetch(image) {

@@ -201,7 +201,9 @@ class Board {
   #answer(kind, chosen, pressed, note = "") {
     const { image } = this.stage;
     const broken = kind === "skip" && image?.broken;
-    if (!image?.token || this.delivery.locked || !(this.stage.painted || broken)) return;
+    // What was pressed before the image was there is not meant for it, however late it arrives.
+    const seen = broken || this.stage.age(pressed) >= 0;
+    if (!image?.token || this.delivery.locked || !seen) return;
     this.stage.pause();
     const key = uuid();
     const body = {

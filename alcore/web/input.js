@@ -1,6 +1,8 @@
 // Keys, clicks and taps: what a person does becomes an action of the board.
 
-const DOUBLE_CLICK = 250; // milliseconds within which a second click is the same one
+// Milliseconds from an image to a click that can be meant for it: a sooner one is the second half
+// of a double click. Taps are not counted as clicks are, and nobody judges that fast.
+const DOUBLE_CLICK = 250;
 const ANSWERING = new Set(["skip", "unsure"]);
 
 // Listen until the signal ends.
@@ -36,9 +38,9 @@ function onClick(board, event) {
   const button = event.target.closest("button");
   if (event.target.classList.contains("veil")) board.act({ do: "close" });
   if (!button) return;
-  // A second click this soon is half of a double click, not a judgement of the next image.
   const answering = button.dataset.class || ANSWERING.has(button.dataset.do);
-  if (event.detail > 1 && answering && board.stage.isNew(DOUBLE_CLICK)) return;
+  const second = event.detail > 1 || event.pointerType === "touch";
+  if (answering && second && board.stage.age(event.timeStamp) < DOUBLE_CLICK) return;
   if (button.dataset.class) {
     board.act({ do: "label", class: board.byId.get(Number(button.dataset.class)) },
       event.timeStamp);

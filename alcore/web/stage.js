@@ -6,6 +6,7 @@ class Stage {
     Object.assign(this, { root, part, emptyText });
     this.image = null;
     this.painted = false;
+    this.paintedAt = null;
     this.since = null; // when somebody began to look at it
     this.width = innerWidth;
   }
@@ -48,7 +49,7 @@ class Stage {
         channel.port1.close();
         if (this.image !== image) return;
         this.painted = true;
-        this.since = performance.now();
+        this.since = this.paintedAt = performance.now();
         this.root.dataset.item = String(image.item);
         record(probe.painted, { item: image.item, at: this.since, pressed });
       };
@@ -68,9 +69,9 @@ class Stage {
     if (this.painted && this.image) this.since = performance.now();
   }
 
-  // Whether the image was painted so lately that a second click is half of a double click.
-  isNew(within) {
-    return performance.now() - (this.since ?? Infinity) < within;
+  // How long the image was on screen at an instant; below 0 where it came later than that.
+  age(instant) {
+    return this.painted ? instant - this.paintedAt : -Infinity;
   }
 
   drawEmpty() {

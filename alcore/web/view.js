@@ -66,13 +66,26 @@ function flash(button) {
   button.animate([{ filter: "brightness(0.88)" }, { filter: "none" }], 180);
 }
 
-// Bars and shares of the model's suggestion on the class buttons; null takes them away.
+// Bars and shares of the model's suggestion on the class buttons; null takes them away. Only the
+// buttons that change are touched, as there may be hundreds.
 function drawGuesses(buttons, suggestion) {
   const shares = new Map((suggestion ?? []).map((s) => [s.class, s.p]));
   for (const [id, button] of buttons) {
     const share = shares.get(id);
+    if (button.share === share) continue;
+    button.share = share;
     button.querySelector(".guess").style.transform = `scaleX(${share ?? 0})`;
     say(button.querySelector(".share"), share === undefined ? "" : `${Math.round(100 * share)} %`);
+  }
+}
+
+// Mark the class that an answered image has now; undefined marks none.
+function drawCurrent(buttons, chosen) {
+  for (const [id, button] of buttons) {
+    const current = id === chosen;
+    if (current !== button.hasAttribute("data-current")) {
+      button.toggleAttribute("data-current", current);
+    }
   }
 }
 

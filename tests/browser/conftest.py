@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -156,6 +156,41 @@ class Board:
         session = self.page.context.new_cdp_session(self.page)
         session.send("Input.dispatchKeyEvent", event)
         session.detach()
+
+    def drag(self, points: Sequence[dict[str, float]]) -> None:
+        """Draw a finger over the page, or the mouse where there is no finger."""
+        if not self.page.evaluate("navigator.maxTouchPoints"):
+            for point in points:
+                self.page.mouse.move(point["x"], point["y"])
+            return
+        session = self.page.context.new_cdp_session(self.page)
+        kinds = ["touchStart", *["touchMove"] * (len(points) - 1)]
+        for kind, point in zip(kinds, points, strict=True):
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+        self.page.wait_for_timeout(200)  # a finger that rests before it leaves throws nothing
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        session.detach()
+
+    def double_press(self, x: float, y: float) -> None:
+        """Click or tap twice, as fast as a shaking hand."""
+        if not self.page.evaluate("navigator.maxTouchPoints"):
+            self.page.mouse.dblclick(x, y)
+            return
+        session = self.page.context.new_cdp_session(self.page)
+        start = time.time()
+        for kind, after in (("Start", 0.0), ("End", 0.02), ("Start", 0.1), ("End", 0.12)):
+            points = [{"x": x, "y": y}] if kind == "Start" else []
+            # With times of its own, a busy machine does not draw the two apart.
+            event = {"type": f"touch{kind}", "touchPoints": points, "timestamp": start + after}
+            session.send("Input.dispatchTouchEvent", event)
+        session.detach()
+
+    def rest(self) -> int:
+        """Look at the image as long as a person does at least, and name it."""
+        item = self.item()
+        seen = "performance.now() - window.alcore.painted.at(-1).at > 300"
+        self.page.wait_for_function(seen)
+        return item
 
     def expect_saved(self, n: int) -> None:
         expect(self.root).to_have_attribute("data-saved", str(n))

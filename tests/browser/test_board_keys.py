@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from alcore.records import Project
-from alcore.services import projects
+from alcore.services import comments, keys, projects
 
 from .conftest import Board, OpenBoard, Server
 
@@ -163,6 +163,101 @@ def test_w_says_why_and_z_zooms_and_h_helps(fruits: Project, open_board: OpenBoa
     board.page.keyboard.press("Enter")  # no suggestion is shown: nothing to accept
     board.expect_no_effect()
     board.expect_saved(0)
+
+
+def test_shift_u_is_unsure_with_a_note_and_shift_c_comments(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "words")
+    item = board.press("Shift+C")
+    expect(board.part("remark")).to_be_focused()
+    board.page.keyboard.type("1 stem, no leaf")
+    board.page.keyboard.press("Enter")
+    board.expect_item(item)
+    board.press("Shift+U")
+    board.page.keyboard.type("blurred")
+    board.page.keyboard.press("Escape")
+    board.expect_item(item)
+    board.press("Shift+U")
+    board.page.keyboard.type("cut off")
+    board.page.keyboard.press("Enter")
+    board.expect_saved(1)
+    assert answers(server, fruits, "words") == [(item, "unsure")]
+    store = server.store()
+    with store.read() as connection:
+        written = connection.exec_driver_sql(
+            "SELECT note FROM label_event WHERE item_id = ?", (item,)
+        ).scalars()
+        assert list(written) == ["cut off"]
+    assert [c.text for c in comments.of_item(store, fruits.id, item)] == ["1 stem, no leaf"]
+    # Words that were begun go with the image that they are about.
+    item = board.press("Shift+C")
+    board.page.keyboard.type("half a pear")
+    board.root.locator(".class").first.click()
+    board.expect_saved(2)
+    board.expect_pending(0)
+    assert [c.text for c in comments.of_item(store, fruits.id, item)] == ["half a pear"]
+
+
+def test_shift_b_sets_brightness_and_keys_go_on_labeling(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "light")
+    board.press("Shift+B")
+    expect(board.part("brightness")).to_be_focused()
+    board.page.keyboard.press("ArrowRight")
+    expect(board.part("canvas")).to_have_attribute("style", re.compile(r"brightness\(1\.05\)"))
+    item = board.press("2")
+    board.expect_saved(1)
+    board.page.keyboard.press("Escape")
+    expect(board.part("light")).to_be_hidden()
+    assert answers(server, fruits, "light") == [(item, "banana")]
+
+
+def test_own_keys_of_a_project_work_and_are_printed(server: Server, open_board: OpenBoard) -> None:
+    project = server.project("own keys", FRUITS)
+    board = open_board(project, "owner")
+    for target, key in ((f"class {project.classes[1].id}", "q"), ("skip", "Shift+s")):
+        keys.set_key(server.store(), projects.get(server.store(), project.id), target, key)
+    # A board that is open learns of them.
+    banana = board.root.locator(".class").nth(1)
+    expect(banana.locator("kbd")).to_have_text("Q")
+    expect(board.button("skip").locator("kbd")).to_have_text("⇧S")
+    expect(banana).to_have_attribute("aria-keyshortcuts", "q")
+    for key in ("2", "Space"):
+        board.page.keyboard.press(key)
+        board.expect_no_effect()
+    given = [(board.press("q"), "banana"), (board.press("Shift+S"), "skip")]
+    board.expect_saved(2)
+    assert answers(server, project, "owner") == given
+    board.press("h")
+    expect(board.part("keys").locator("tr", has_text="banana")).to_contain_text("Q")
+    expect(board.part("keys").locator("tr", has_text="skip")).to_contain_text("⇧S")
+
+
+def test_two_hundred_classes_stay_where_they_are(server: Server, open_board: OpenBoard) -> None:
+    project = server.project("crowd", [f"kind {i:03}" for i in range(200)])
+    board = open_board(project, "crowd")
+    expect(board.root.locator(".class")).to_have_count(200)
+    places = """() => {
+      const host = [...document.querySelectorAll('*')].find((n) => n.shadowRoot
+        ?.querySelector('.board'));
+      return [...host.shadowRoot.querySelectorAll('.class, .stage, .actions button')]
+        .map((n) => [n.getBoundingClientRect().x, n.getBoundingClientRect().y]);
+    }"""
+    before = board.page.evaluate(places)
+    given = [(board.press("3"), "kind 002"), (board.press("Shift+Digit5"), "kind 014")]
+    given.append((board.press("f"), "kind 187"))
+    board.page.keyboard.type("187")
+    board.page.keyboard.press("Enter")
+    board.expect_saved(3)
+    assert answers(server, project, "crowd") == given
+    given.append((board.item(), "kind 199"))
+    board.root.locator(".class").last.click()
+    board.expect_saved(4)
+    board.root.locator(".class").first.scroll_into_view_if_needed()
+    assert answers(server, project, "crowd") == given
+    assert board.page.evaluate(places) == before
 
 
 def test_a_held_key_counts_once(server: Server, fruits: Project, open_board: OpenBoard) -> None:

@@ -1,0 +1,146 @@
+"""Owns the proof that hard and wrong input leaves a model, or a clear reason why there is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from test_learner import NAMES, ask, halves, quiet
+
+from alcore import metrics
+from alcore.errors import TrainingImpossible
+from alcore.learner import descent, device, training
+from alcore.learner.checkpoints import Model
+from alcore.learner.training import LearnerSettings
+from alcore.learner.unlabeled import Pool
+
+
+def fit(pixels: np.ndarray, labels: np.ndarray, names=NAMES, **settings) -> Model:
+    pool = settings.pop("pool", None)
+    with device.computing(0, 1):
+        return training.fit(
+            pixels, labels, names, 3, LearnerSettings(**settings), 0, quiet, pool=pool
+        )
+
+
+@pytest.mark.parametrize("balance", descent.BALANCES)
+def test_a_class_with_one_label_and_one_without_any_train(balance: str) -> None:
+    pixels, _ = halves(21)
+    labels = np.zeros(21, np.int64)
+    labels[1] = 1
+    model = fit(pixels, labels, ("left", "right", "never seen"), balance=balance)
+    found = ask(model, pixels).probabilities
+    assert np.isfinite(found).all() and found[0].argmax() == 0
+
+
+def test_balance_gives_a_rare_class_more_say() -> None:
+    targets = torch.tensor([0] * 90 + [2] * 10)
+    weights = descent._class_weights(targets, 3)
+    assert weights[0] * 90 == pytest.approx(float(weights[2] * 10)) and weights[1] == 0
+    assert float(weights[targets].mean()) == pytest.approx(1.0)
+    shares = {}
+    for balance in ("none", "sampling"):
+        draw = descent._Draw(targets, 50, balance, torch.Generator().manual_seed(0))
+        shares[balance] = float(
+            np.mean([float((targets[draw()] == 2).float().mean()) for _ in range(40)])
+        )
+    assert shares["none"] == pytest.approx(0.1) and 0.45 < shares["sampling"] < 0.55
+
+
+@pytest.mark.parametrize("given", [{}, {"balance": "weights"}, {"network": "study A"}])
+def test_a_loss_that_is_no_number_stops_with_a_reason(given: dict) -> None:
+    with pytest.raises(TrainingImpossible, match=r"the loss became nan .* last model stays"):
+        fit(*halves(20), rate=float("inf"), **given)
+
+
+def test_a_holdout_of_ten_is_measured() -> None:
+    model = fit(*halves(20))
+    pixels, labels = halves(10, seed=2)
+    found = metrics.evaluate(ask(model, pixels).probabilities, labels, 2)
+    low, high = found.interval
+    assert found.n == 10 and low < found.accuracy <= high
+
+
+def test_pseudo_labels_use_images_without_labels() -> None:
+    pixels, labels = halves(300, seed=4)
+    pool = Pool(pixels, np.arange(20, 300), 3)
+    plain = fit(pixels[:20], labels[:20])
+    both = fit(pixels[:20], labels[:20], unlabeled="pseudo-labels", pool=pool)
+    alone = fit(pixels[:20], labels[:20], unlabeled="pseudo-labels")
+    test, truth = halves(60, seed=9)
+    found = [ask(model, test).probabilities for model in (plain, both, alone)]
+    assert np.array_equal(found[0], found[2]) and not np.array_equal(found[0], found[1])
+    assert (found[1].argmax(axis=1) == truth).mean() > 0.9
+
+
+def test_an_empty_pool_of_unlabeled_images_changes_nothing() -> None:
+    pixels, labels = halves(20)
+    nothing = Pool(pixels, np.arange(0), 3)
+    found = [
+        ask(fit(pixels, labels, unlabeled="pseudo-labels", pool=pool), pixels).probabilities
+        for pool in (None, nothing)
+    ]
+    assert np.array_equal(*found)
+
+
+@pytest.mark.slow
+def test_where_memory_runs_out_minibatches_get_smaller_and_the_notes_say_so() -> None:
+    code = """
+        import resource
+        import numpy as np
+        from alcore.errors import TrainingImpossible
+        from alcore.learner import device, training
+        from alcore.learner.training import LearnerSettings
+        pixels = np.random.default_rng(0).integers(0, 256, (128, 32, 32, 3), np.uint8)
+        many = pixels.repeat(400, axis=0)
+        class Enough(Exception):
+            pass
+        def nothing(share):
+            pass
+        def stop(share):
+            raise Enough
+        def fit(minibatch, progress=nothing):
+            settings = LearnerSettings(network="study A", minibatch=minibatch)
+            with device.computing(0, 1):
+                return training.fit(
+                    pixels, np.arange(len(pixels)) % 2, ("a", "b"), 3, settings, 0, progress
+                )
+        def leave(bytes):
+            taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (taken + bytes, resource.RLIM_INFINITY))
+        try:
+            fit(8, stop)  # what is loaded at first use is there now
+        except Enough:
+            pass
+        leave(50_000_000)
+        print(fit(128).notes)
+        leave(0)
+        pixels = many
+        try:
+            fit(128)
+        except TrainingImpossible as error:
+            print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert "memory ran out: trained again with" in done.stdout, done.stderr
+    assert "too little memory even for 8 images at a time; close other" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail at alloc_cpu.cpp:118] data. DefaultCPUAllocator: can't allocate memory: you",
+        "DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes.",
+        "MPS backend out of memory (MPS allocated: 5 GB)",
+    ],
+)
+def test_words_of_every_allocator_are_understood(words: str) -> None:
+    assert training._out_of_memory(RuntimeError(words))
+    assert training._out_of_memory(torch.OutOfMemoryError("CUDA"))
+    assert not training._out_of_memory(RuntimeError("shapes differ"))
