@@ -64,6 +64,7 @@ def main() -> None:
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
             st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
             st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
+            st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
             st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
         ],
         position="top",

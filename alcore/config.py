@@ -258,6 +258,8 @@ class ProjectSettings:
     resolution: int = 32
     augmentation: str = "shift"
     learner: LearnerRule = LearnerRule()
+    instant: bool = False
+    """Let the queue follow each answer, by a linear head on the newest model's embeddings."""
     holdout: HoldoutRule = HoldoutRule()
     baseline: bool = True
     """Simulate random labeling beside the live curve, where true classes are known."""

@@ -23,6 +23,8 @@ ACTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "undo": ("Backspace", "Undo"),
         "suggestion": ("m", "Show or hide the suggestion"),
         "accept": ("Enter", "Accept the suggestion"),
+        "grid": ("g", "Grid"),
+        "similar": ("l", "More like this"),
         "older": ("ArrowLeft", "Older answer"),
         "newer": ("ArrowRight", "Newer answer"),
         "why": ("w", "Why this image"),

@@ -20,8 +20,19 @@ Role = Literal["answer key", "labels", "none"]
 MemberRole = Literal["owner", "annotator", "removed"]
 Kind = Literal["label", "skip", "unsure", "undo", "import"]
 Origin = Literal[
-    "query", "random", "cold start", "holdout", "relabel", "import", "gold", "adjudicated"
+    "query",
+    "random",
+    "cold start",
+    "holdout",
+    "relabel",
+    "import",
+    "gold",
+    "adjudicated",
+    "grid",
+    "similar",
 ]
+"""Where a question came from; "grid": among others of one predicted class, "similar": found as
+a neighbour of another image, so not a random sample."""
 JobKind = Literal["import", "train", "review", "baseline", "pretrain"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -121,6 +132,8 @@ class Lease:
     height: int
     comments: int = 0
     """How many people's comments the item has."""
+    instant: int | None = None
+    """Labels that the linear head knew when it ranked; None where the model alone did."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,8 @@ class Label:
     seconds: float | None
     origin: Origin
     round_number: int | None
+    instant: int | None = None
+    """Labels that the linear head knew on top of that round's model."""
     suggestion_shown: bool = False
     suggestion: Suggestion | None = None
     """What the annotator saw, where a suggestion was shown."""

@@ -45,6 +45,7 @@ def show_project(store: Store, line: ProjectLine) -> None:
         row = st.container(horizontal=True, gap="medium")
         for page, label, icon in (
             ("pages/label.py", "Label these images", ":material/label:"),
+            ("pages/review.py", "Review", ":material/fact_check:"),
             ("pages/dashboard.py", "Dashboard", ":material/show_chart:"),
         ):
             row.page_link(page, label=label, icon=icon, query_params={"project": str(project.id)})

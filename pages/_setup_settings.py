@@ -40,6 +40,16 @@ class Case:
 def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
     """Draw all fields; return what they say. Raises InvalidSettings."""
     strategy, options, batch = _asking(case, start)
+    instant = st.toggle(
+        "Instant mode: the queue follows each answer",
+        start.instant,
+        key=f"{case.prefix}instant",
+        persist_state="session",
+        help="After every label a small part of the newest model is fitted again, and all images "
+        "are ranked anew, within a second; the whole model is retrained behind it as usual. "
+        "Strategies that need more than probabilities are stood in for by margin meanwhile; "
+        "label or relabel keeps its own queue.",
+    )
     retrain, resolution, augmentation = _training(case, start)
     learner = learner_fields(
         case.prefix, start.learner, case.imported is None, _cost(case, start.learner, resolution)
@@ -54,6 +64,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
         resolution=resolution,
         augmentation=augmentation,
         learner=learner,
+        instant=instant,
         holdout=holdout,
         baseline=baseline,
         budget=budget,

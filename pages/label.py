@@ -30,10 +30,12 @@ SCRIPTS = (
     "stage.js",
     "visits.js",
     "about.js",
+    "grid.js",
     "input.js",
     "board.js",
 )
 """They become one module, in this order; the last one says what is exported."""
+STYLES = ("board.css", "grid.css")
 SPARE_COLOURS = 20
 """For classes that are added while the board is open."""
 
@@ -73,7 +75,7 @@ def _board(data: dict[str, Any]) -> None:
     draw = st.components.v2.component(
         "alcore_board",
         html=(ASSETS / "board.html").read_text("utf-8"),
-        css=(ASSETS / "board.css").read_text("utf-8"),
+        css="\n".join((ASSETS / name).read_text("utf-8") for name in STYLES),
         js="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
     )
     wish = draw(key=f"board-{data['project']}", data=data, on_choose_change=lambda: None).choose

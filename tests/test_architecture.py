@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.stopping", ()),
     ("alcore.retraining", ()),
     ("alcore.acquisition", ()),
+    ("alcore.linear_head", ()),
     ("alcore.pool", ("sklearn",)),
     ("alcore.strategies", ("sklearn",)),
     ("alcore.datasets", ("torchvision", "sklearn")),

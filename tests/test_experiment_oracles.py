@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as draw
 
 from alcore.errors import InvalidSettings
@@ -96,6 +96,7 @@ def test_answer_times_are_log_normal_around_their_median() -> None:
     assert (ask("perfect", {"seconds": 3.0, "spread": 0.0}).seconds == 3).all()
 
 
+@settings(deadline=None)  # a busy machine may take any time
 @given(draw.permutations(list(range(30))), draw.sampled_from(sorted(oracles.KINDS)))
 def test_the_same_question_gets_the_same_answer_in_whatever_order(
     order: list[int], kind: str

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as draw
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -64,12 +64,14 @@ def test_a_saving_is_censored_where_one_never_gets_there() -> None:
     assert (nobody.factor, nobody.bound, nobody.low, nobody.high) == (None, "unknown", 0, math.inf)
 
 
+@settings(deadline=None)  # a busy machine may take any time
 @given(arrays(np.float64, (4, 4), elements=shares))
 def test_a_strategy_saves_nothing_against_itself(values: np.ndarray) -> None:
     found = curves.saving(LABELS, values, values, rng(), resamples=20)
     assert found.factor == found.low == found.high == 1
 
 
+@settings(deadline=None)  # a busy machine may take any time
 @given(arrays(np.float64, 4, elements=shares), shares)
 def test_the_curve_is_below_the_target_before_and_there_at_the_label_count(
     values: np.ndarray, target: float
@@ -119,6 +121,7 @@ def signs_counted(values: np.ndarray) -> float:
     return min(1.0, 2 * sum(s <= lesser + 1e-9 for s in sums) / len(sums))
 
 
+@settings(deadline=None)  # a busy machine may take any time
 @given(draw.lists(draw.integers(-6, 6), min_size=1, max_size=9))
 def test_the_rank_test_counts_all_signs_even_with_ties(values: list[int]) -> None:
     found = np.array(values, float)
@@ -143,6 +146,7 @@ def test_five_pairs_cannot_go_below_a_sixteenth() -> None:
     assert "At least 9 are needed" in comparing.doubts(6, 9)
 
 
+@settings(deadline=None)  # a busy machine may take any time
 @given(draw.integers(1, 20), draw.integers(1, 50))
 def test_the_number_of_trials_that_is_asked_for_is_enough_and_one_less_is_not(
     trials: int, comparisons: int
@@ -160,6 +164,7 @@ def test_holm_by_hand() -> None:
     assert comparing.holm([]) == []
 
 
+@settings(deadline=None)  # a busy machine may take any time
 @given(draw.lists(shares, min_size=1, max_size=8))
 def test_holm_keeps_the_order_and_never_lowers_a_p(values: list[float]) -> None:
     corrected = comparing.holm(values)

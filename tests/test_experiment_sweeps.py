@@ -202,7 +202,8 @@ def test_a_run_that_cannot_go_on_says_why_and_the_others_go_on(
 
 def test_a_pool_that_runs_dry_ends_the_run_early(store: Store, engine: Processes) -> None:
     oracles = [{"kind": "abstaining", "rate": 0.9, "harder": False}]
-    experiment_id = put(store, a_grid(oracles=oracles, trials=1))
+    data = [{"source": "digits", "items": 100, "holdout": 200}]
+    experiment_id = put(store, a_grid(oracles=oracles, datasets=data, trials=1))
     assert sweeping.sweep(store, experiment_id, engine, threading.Event())
     with store.read() as connection:
         found = experiments.runs(connection, experiment_id)

@@ -118,7 +118,17 @@ def test_claimed_images_have_all_that_the_board_draws(board: Board) -> None:
     found = board.claim(3)
     assert len(found["images"]) == 3 and found["held"] == [] and found["waiting"] is None
     image = found["images"][0]
-    drawn = {"token", "item", "src", "width", "height", "round", "expires_in", "comments"}
+    drawn = {
+        "token",
+        "item",
+        "src",
+        "width",
+        "height",
+        "round",
+        "instant",
+        "expires_in",
+        "comments",
+    }
     assert set(image) == drawn
     assert image["src"].startswith(f"/board/{board.project_id}/pixels/{image['item']}?v=")
     assert (image["width"], image["height"], image["round"]) == (8, 8, None)
@@ -179,6 +189,8 @@ def test_status_has_all_that_the_board_shows(board: Board) -> None:
         "model",
         "model_labels",
         "ranking",
+        "instant",
+        "follows",
         "accuracy",
         "interval",
         "holdout_n",
@@ -194,7 +206,8 @@ def test_why_never_says_holdout(board: Board) -> None:
     images = board.claim(40)["images"]
     answers = [board.get(f"why/{image['item']}").json() for image in images]
     assert all(
-        set(a) == {"strategy", "reason", "score", "model", "origin", "suggestion"} for a in answers
+        set(a) == {"strategy", "reason", "score", "model", "instant", "origin", "suggestion"}
+        for a in answers
     )
     assert {a["origin"] for a in answers} == {"cold start", "random"}
     assert "holdout" not in json.dumps([images, answers])

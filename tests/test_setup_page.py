@@ -19,7 +19,7 @@ from alcore import strategies
 from alcore.config import LearnerRule, Workspace
 from alcore.datasets.looking import look
 from alcore.errors import ImportRefused, WorkspaceUnusable
-from alcore.services import pretraining, projects, setup
+from alcore.services import guidelines, people, pretraining, projects, setup
 from alcore.store import Store
 from alcore.web import state
 
@@ -420,3 +420,20 @@ def test_keys_are_moved_and_conflicts_refused(store: Store, page: Callable[..., 
     version = projects.get(store, made).version
     test.button(f"keys-{made}-{version}-standard").click().run()
     assert projects.get(store, made).settings.keys == {}
+
+
+def test_examples_of_classes_are_listed_and_taken_away(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    made = ready(store)
+    first = projects.get(store, made).classes[0]
+    who = people.annotator(store, "Ana").id
+    out = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(out, "PNG")
+    guidelines.upload(store, made, who, first.id, '"><b>red.png', out.getvalue())
+    test = page(str(made))
+    shown = " ".join(html.proto.body for html in test.get("html"))
+    assert "/examples/" in shown and "&quot;&gt;&lt;b&gt;red.png" in shown
+    assert not press(test, "Remove").exception
+    assert guidelines.of_project(store, made) == []
+    assert [b for b in test.button if b.label == "Remove"] == []

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -216,17 +217,20 @@ def _input(
     before: Sequence[Arrays],
     folder: Path,
 ) -> Any:
-    from alcore.rounds import RoundInput  # brings torch
-
     cell = run.cell
     network = cell.learner.kind == "network"
+    made: Any = SimpleNamespace
+    if network:
+        from alcore.rounds import RoundInput  # brings torch, which estimators do without
+
+        made = RoundInput
     stop_ids = np.sort(
         trials.rng(trial.seed, "stop set").choice(
             trial.pool, min(STOP_SET, len(trial.pool)), replace=False
         )
     )
     abstains = cell.oracle.kind == "abstaining"
-    return RoundInput(
+    return made(
         pixels=trial.pixels,
         item_ids=np.arange(len(trial.pixels), dtype=np.int64),
         labeled_ids=ids,

@@ -1,6 +1,6 @@
 """Owns a round with a learner that has scikit-learn's interface.
 
-The strategies, the measures and the seeds are those of `alcore.rounds`; only the model is another.
+Strategies and measures are those of `alcore.rounds`; the model is another, and torch stays away.
 N items, L labels, P candidates, C classes, D features.
 """
 
@@ -19,6 +19,7 @@ from alcore import metrics, strategies
 from alcore.errors import InvalidSettings, TrainingImpossible
 from alcore.experiments.features import Features
 from alcore.experiments.learners import ESTIMATORS, SCALED, LearnerSpec
+from alcore.experiments.trials import rng
 from alcore.records import Evaluation, Selection, StopSignals
 from alcore.strategies import Context, Signals
 
@@ -45,14 +46,12 @@ class Measured:
 
 
 def run_round(given: Any, spec: LearnerSpec, features: Features) -> Measured:
-    """Do what `alcore.rounds.run_round` does with an estimator; `given` is its RoundInput."""
+    """Do what `alcore.rounds.run_round` does with an estimator; `given` has RoundInput's fields."""
     import sklearn
     from threadpoolctl import threadpool_limits
 
-    from alcore.rounds import generator
-
     classes = len(given.class_names)
-    seed = int(generator(given.seed, given.round_number, "weights").integers(2**32 - 100))
+    seed = int(rng(given.seed, f"weights {given.round_number}").integers(2**32 - 100))
     seconds: dict[str, float] = {}
     with threadpool_limits(given.threads):
         started = time.perf_counter()
@@ -81,7 +80,7 @@ def run_round(given: Any, spec: LearnerSpec, features: Features) -> Measured:
             signals,
             ids,
             min(max(given.batch_size, given.queue_size), len(ids)),
-            generator(given.seed, given.round_number, "select"),
+            rng(given.seed, f"select {given.round_number}"),
             given.strategy_options,
             Context(given.class_names, given.labels, given.round_number, given.votes),
             given.batch_size,

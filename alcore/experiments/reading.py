@@ -21,12 +21,19 @@ from alcore.experiments.options import settled, unknown
 def read(path: Path) -> Grid:
     """Read a grid from a TOML file; raises InvalidSettings naming what is wrong in it."""
     try:
-        with open(path, "rb") as file:
-            return from_json(tomllib.load(file))
+        return parse(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise InvalidSettings(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{path} is not TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidSettings(f"{path} is not text: {error}") from error
+
+
+def parse(text: str, what: str = "the grid") -> Grid:
+    """Read a grid from TOML text; raises InvalidSettings naming what is wrong in it."""
+    try:
+        return from_json(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidSettings(f"{what} is not TOML: {error}") from error
 
 
 def from_json(raw: Mapping[str, Any]) -> Grid:

@@ -1,4 +1,4 @@
-"""Owns the dispatcher's process as the app sees it: started, restarted, ended with the app."""
+"""Owns the processes that the app starts: the dispatcher, which ends with it, and experiments."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from alcore.config import Runtime
+from alcore.jobs.sweeping import tables
 
 PACKAGE = Path(__file__).parent.parent
 RESTART_PAUSE = 1.0
@@ -42,10 +43,7 @@ class Dispatcher:
                 self._process.kill()
 
     def _keep(self) -> None:
-        environment = self._runtime.to_environment()
-        # The app may have been started from any folder.
-        places = [str(PACKAGE.parent), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+        environment = _environment(self._runtime)
         while not self._over.is_set():
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "alcore", "work", "--until-input-closes"],
@@ -55,3 +53,32 @@ class Dispatcher:
             self._process.wait()
             if not self._over.is_set():
                 time.sleep(RESTART_PAUSE)
+
+
+def start_experiment(runtime: Runtime, name: str, workers: int) -> None:
+    """Start a process of its own that goes on with an experiment; it outlives the app.
+
+    What it says goes to a log file beside the experiments' data.
+    """
+    folder = tables(runtime.workspace.root)
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "alcore", "experiment", "resume", "--workers", str(workers)]
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, "--", name],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=_environment(runtime),
+            start_new_session=True,
+        )
+    # Somebody must hear of its end, or it stays in the process table.
+    threading.Thread(target=process.wait, name="experiment", daemon=True).start()
+
+
+def _environment(runtime: Runtime) -> dict[str, str]:
+    environment = runtime.to_environment()
+    # The app may have been started from any folder.
+    places = [str(PACKAGE.parent), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+    return environment

@@ -17,6 +17,7 @@ from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
 from alcore.doubts import worth_a_look
 from alcore.errors import TrainingImpossible, WorkspaceUnusable
+from alcore.jobs import embeddings
 from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
 from alcore.jobs.running import Running
 from alcore.jobs.settling import positions as class_positions
@@ -148,7 +149,9 @@ def run_training(running: Running) -> None:
         candidate_score=result.scores,
         stop_ids=stop_ids,
         stop_predicted=result.stop_predicted,
+        head=result.head,
     )
+    embeddings.save(unpublished.with_suffix(".npy"), result.embeddings)
     teaching = result.teaching
     if why_smaller:
         teaching = replace(teaching, notes=(why_smaller, *teaching.notes))
@@ -179,6 +182,7 @@ def run_training(running: Running) -> None:
     with running.publish() as connection:
         unpublished.with_suffix(".safetensors").replace(folder / checkpoint)
         unpublished.with_suffix(".npz").replace(round_arrays(folder, number))
+        unpublished.with_suffix(".npy").replace(embeddings.path(folder, number))
         _make_names_durable(unpublished.parent)
         round_id = rounds.add(connection, summary, last_event)
         guessed = dict(zip(questions.tolist(), map(_rounded, result.questions), strict=True))
@@ -190,6 +194,7 @@ def run_training(running: Running) -> None:
         last = opinions.last_look(connection, project_id)
         if worth_a_look(opinions.labels(connection, project_id), last[1] if last else 0):
             jobs.request(connection, project_id, "review", time.time())
+    embeddings.forget_others(folder, number)
 
 
 def selection_rows(result: Any) -> list[dict[str, Any]]:
@@ -225,6 +230,7 @@ def swap_queue(
     ranked_by: int | None,
     number: int,
     said: Mapping[int, list[float]] | None = None,
+    instant: int | None = None,
 ) -> None:
     """Put a new query queue in place, with holdout questions mixed in where they are needed.
 
@@ -258,6 +264,7 @@ def swap_queue(
             for item_id in order
         ],
         ranked_by,
+        instant,
     )
 
 

@@ -66,7 +66,7 @@ class Material:
     labels: np.ndarray
     """(L,) int64 class positions."""
     pool: Predictions
-    """Of the candidates; with embeddings where `embeds` says so."""
+    """Of the candidates, with embeddings."""
     held: Predictions
     """Of the holdout."""
     traces: Traces
@@ -77,11 +77,6 @@ class Material:
     """Trains by the round's recipe on some of the labels, (L,) bool, with a seed."""
     seed: Callable[[str], int]
     """Gives each signal a seed of its own."""
-
-
-def embeds(needs: frozenset[Need]) -> bool:
-    """Tell whether any of these signals is computed from embeddings of the pool."""
-    return not needs.isdisjoint({"embeddings", "logits", "dropout", "committee", "holdout_logits"})
 
 
 def most(needs: frozenset[Need], classes: int) -> int | None:

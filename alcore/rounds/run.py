@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from alcore import acquisition, metrics, strategies
-from alcore.learner import calibration, device, inference, signals
+from alcore.learner import calibration, device, embedding, inference, signals
 from alcore.learner.checkpoints import Model
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
 from alcore.rounds import teaching
@@ -34,7 +34,6 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
     """
     given = round_input
     needs = strategies.needed(given.strategy, given.strategy_options)
-    embeddings = signals.embeds(needs)
     classes = len(given.class_names)
     rows = Rows(given.item_ids)
     watch = Stopwatch()
@@ -58,7 +57,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
                 model = replace(model, temperature=calibrated.temperature)
         with watch("evaluate"):
             told = bar.phase("evaluate")
-            held = _predict(model, given, rows, given.holdout_ids, told, True, embeddings)
+            held = _predict(model, given, rows, given.holdout_ids, told, True, True)
             evaluation = metrics.evaluate(held.probabilities, given.holdout_labels, classes)
             calibrated = _beside(calibrated, held.probabilities, given.holdout_labels)
         with watch("score"):
@@ -67,7 +66,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             both = np.union1d(np.union1d(ids, given.stop_ids), given.question_ids)
             told = bar.phase("score")
             first = bar.part(told, 0, 1 / (1 + extra))
-            pool = _predict(model, given, rows, both, first, embeddings=embeddings)
+            pool = _predict(model, given, rows, both, first, embeddings=True)
             probabilities = pool.probabilities[np.searchsorted(both, ids)]
             looked = looked_at(given, needs, ids)
             place = np.searchsorted(both, looked)
@@ -108,6 +107,8 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             suggestions = _suggestions(selection, both, pool, found)
             batch = _classes(suggestions[: given.batch_size])
             bar.phase("select")(1.0)
+        known = ((rows(both), pool), (rows(given.holdout_ids), held))
+        embeddings = embedding.of_all(model, given.pixels, len(given.item_ids), known)
     return RoundResult(
         evaluation=evaluation,
         stop=stop,
@@ -122,6 +123,8 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         candidate_predicted=_classes(probabilities),
         suggestions=suggestions,
         questions=pool.probabilities[np.searchsorted(both, given.question_ids)],
+        embeddings=embeddings,
+        head=embedding.head(model),
         model=model,
         teaching=teaching.record(given, recipe, model),
         calibration=calibrated,

@@ -96,6 +96,10 @@ class RoundResult:
     label, by a model that has not seen it."""
     questions: np.ndarray
     """(Q, C) float32 probabilities of the items in question_ids."""
+    embeddings: np.ndarray
+    """(N, D) float32 of all images, in the order of item_ids."""
+    head: np.ndarray
+    """(D + 1, C) float32 last layer: weights, then the bias."""
     model: Model
     """Its temperature is that of the calibration: it answers with calibrated probabilities."""
     teaching: Teaching

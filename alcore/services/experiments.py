@@ -14,19 +14,28 @@ from pathlib import Path
 
 import numpy as np
 
+from alcore.config import Runtime
+from alcore.datasets.digits import png
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import InvalidSettings
 from alcore.experiments import data, trials
-from alcore.experiments.chain import Run
+from alcore.experiments.chain import Run, pool_of
 from alcore.experiments.data import PROJECT, DataSpec, Table
 from alcore.experiments.grid import Cell, Grid, runs
-from alcore.experiments.reading import from_json
+from alcore.experiments.learners import ESTIMATORS
+from alcore.experiments.oracles import KINDS as ORACLES
+from alcore.experiments.reading import from_json, parse
 from alcore.experiments.results import Experiment, StoredRun
-from alcore.jobs import calibrating, sweeping
+from alcore.jobs import calibrating, launching, sweeping
 from alcore.jobs.executors import open_engine
 from alcore.services import projects
 from alcore.store import Store, experiments, items
 from alcore.store import projects as stored_projects
+from alcore.strategies import all as all_strategies
+
+__all__ = ["ESTIMATORS", "ORACLES", "parse"]
+
+GENERATED = ("digits", "shapes")
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,16 @@ class CellProgress:
     """Runs that cannot go on."""
     left: float | None
     """Seconds of computing that are left, by the rounds so far; None before the first."""
+
+
+@dataclass(frozen=True)
+class Acquired:
+    """One image that the oracle was asked about."""
+
+    png: bytes
+    true_class: str
+    said: tuple[str | None, ...]
+    """What each annotator said; None for no answer."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +155,22 @@ def create(store: Store, grid: Grid, workers: int = 0) -> Experiment:
         return experiments.named(connection, grid.name)
 
 
+def start(store: Store, runtime: Runtime, name: str, workers: int) -> None:
+    """Go on with an experiment in a process of its own, which outlives this one."""
+    launching.start_experiment(runtime, named(store, name).name, workers)
+
+
+def strategy_names() -> list[str]:
+    """List the query strategies by name."""
+    return [strategy.name for strategy in all_strategies()]
+
+
+def data_sources(store: Store) -> list[str]:
+    """List what the page offers as data, as a grid names it: generated sets, then projects."""
+    with_key = [p.name for p in projects.list_projects(store) if p.has_key and p.state == "ready"]
+    return [*GENERATED, *(f"{PROJECT}:{name}" for name in with_key)]
+
+
 def extend(
     store: Store, name: str, strategies: Sequence[str] = (), more_trials: int = 0, workers: int = 0
 ) -> Experiment:
@@ -212,6 +247,32 @@ def progress(store: Store, name: str) -> Progress:
         )
     errors = tuple(dict.fromkeys(r.error for r in stored if r.error))
     return Progress(found, _is_running(found), tuple(cells), errors)
+
+
+def acquired(store: Store, name: str, cell_key: str, trial: int, number: int) -> list[Acquired]:
+    """Show what the oracle was asked before a round: pictures, and what it said."""
+    with store.read() as connection:
+        found = experiments.named(connection, name)
+        mine = [
+            r
+            for r in experiments.runs(connection, found.id)
+            if (r.cell, r.trial) == (cell_key, trial)
+        ]
+        rounds = experiments.arrays(connection, mine[0].id) if mine else []
+    if not 0 < number <= len(rounds):
+        return []
+    one = Run.from_json(mine[0].spec)
+    folder = sweeping.tables(store.workspace.root)
+    data_of = pool_of(one.cell.data, one.trial_seed, folder)
+    here = rounds[number - 1]
+    return [
+        Acquired(
+            png(data_of.pixels[item]),
+            data_of.class_names[data_of.truth[item]],
+            tuple(data_of.class_names[c] if c >= 0 else None for c in said),
+        )
+        for item, said in zip(here["asked_ids"], here["asked_classes"], strict=True)
+    ]
 
 
 def _is_running(experiment: Experiment) -> bool:

@@ -56,9 +56,9 @@ def claim(
     now = time.time()
     with store.write() as connection:
         project = projects.get(connection, project_id)
-        _at_work(connection, project_id, annotator_id, now)
+        at_work(connection, project_id, annotator_id, now)
         ranking, ranked_by = projects.ranking(connection, project_id)
-        expires_at = now + _lease_length(connection, project_id, n + len(hold))
+        expires_at = now + lease_length(connection, project_id, n + len(hold))
         held = queue.renew(connection, client, hold, now, expires_at)
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
@@ -110,17 +110,17 @@ def answer(
         raise NotAllowed(f"an answer is a label, skip or unsure; got {kind!r}")
     with store.write() as connection:
         project = projects.get(connection, project_id)
-        _at_work(connection, project_id, annotator_id, now)
+        at_work(connection, project_id, annotator_id, now)
         known = labels.by_key(connection, key)
         if known is not None:
-            _own(known, annotator_id)
+            check_own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
         if kind == "label":
             check_class(project, class_id)
         if suggestion is not None:
             check_class(project, suggestion.class_id)
-        lease = _lease_for_answer(connection, project_id, item_id, annotator_id, token, now)
+        lease = lease_for_answer(connection, project_id, item_id, annotator_id, token, now)
         event = labels.append(
             connection,
             project_id=project_id,
@@ -136,6 +136,7 @@ def answer(
             seconds=seconds,
             round_id=lease.round_id if lease else None,
             suggestion_shown=suggestion_shown,
+            instant=lease.instant if lease else None,
             suggestion=suggestion if suggestion_shown else None,
             note=note.strip()[:LONGEST_NOTE] or None,
         )
@@ -163,7 +164,7 @@ def undo(
     """
     now = time.time()
     with store.write() as connection:
-        _at_work(connection, project_id, annotator_id, now)
+        at_work(connection, project_id, annotator_id, now)
         target = labels.by_key(connection, undoes)
         if target is None or target.annotator_id != annotator_id or target.kind == "undo":
             raise NothingToUndo("there is no answer of yours to take back")
@@ -174,7 +175,7 @@ def undo(
         repeated = known is not None
         if not repeated and target.undone:
             raise NothingToUndo("this answer was taken back before")
-        origin, round_id = labels.provenance(connection, target.id)
+        origin, round_id, instant = labels.provenance(connection, target.id)
         if not repeated:
             labels.append(
                 connection,
@@ -196,9 +197,10 @@ def undo(
             client,
             origin,
             now,
-            now + _lease_length(connection, project_id, 1),
+            now + lease_length(connection, project_id, 1),
             token,
             round_id,
+            instant,
         )
     if lease is None:
         raise LeaseExpired("your answer was taken back, but somebody else has this image now")
@@ -214,7 +216,7 @@ def revisit(
     """
     now = time.time()
     with store.write() as connection:
-        _at_work(connection, project_id, annotator_id, now)
+        at_work(connection, project_id, annotator_id, now)
         items.get(connection, project_id, item_id)
         current = _shown_again(connection, project_id, item_id, annotator_id)
         lease = queue.claim_item(
@@ -225,7 +227,7 @@ def revisit(
             client,
             "relabel",
             now,
-            now + _lease_length(connection, project_id, 1),
+            now + lease_length(connection, project_id, 1),
         )
     if lease is None:
         raise LeaseExpired("somebody else is looking at this image; try again in a minute")
@@ -254,6 +256,7 @@ def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
         items.get(connection, project_id, item_id)
         found = queue.entry(connection, project_id, item_id)
         latest = rounds.latest(connection, project_id)
+        instant = projects.instant(connection, project_id)
         if gold.is_gold(connection, item_id):
             found = {"origin": "random", "suggestion": gold.suggestion(connection, item_id)}
     if found is None or found["origin"] in ("holdout", "random"):
@@ -273,6 +276,7 @@ def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
         "reason": found["reason"],
         "score": found["score"],
         "model": latest.number if latest and found["origin"] != "cold start" else None,
+        "instant": instant,
         "origin": found["origin"],
         "suggestion": suggestion,
     }
@@ -290,6 +294,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         per_class = labels.per_class(connection, project_id)
         following = next_due(connection, project)
         latest = rounds.latest(connection, project_id)
+        instant = projects.instant(connection, project_id)
         counts = items.count(connection, project_id)
         total = sum(per_class.values())
         job = _job_shown(connection, project_id, now)
@@ -305,6 +310,8 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         "model": latest.number if latest else None,
         "model_labels": latest.labels if latest else None,
         "ranking": ranking,
+        "instant": instant,
+        "follows": project.settings.instant,
         "accuracy": evaluation.accuracy if evaluation else None,
         "interval": evaluation.interval if evaluation else None,
         "holdout_n": evaluation.n if evaluation else 0,
@@ -343,7 +350,7 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
     }
 
 
-def _at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
+def at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
     """Note that somebody is here. Raises NotAllowed for who was shut out."""
     check_active(connection, project_id, annotator_id)
     members.seen(connection, project_id, annotator_id, now)
@@ -355,19 +362,19 @@ def check_class(project: Project, class_id: int | None) -> None:
         raise UnknownItem(f"project {project.name!r} has no class {class_id}")
 
 
-def _own(event: LabelEvent, annotator_id: int) -> None:
+def check_own(event: LabelEvent, annotator_id: int) -> None:
     if event.annotator_id != annotator_id:
         raise NotAllowed("this answer's key belongs to somebody else's answer")
 
 
-def _lease_length(connection: Connection, project_id: int, images: int) -> float:
+def lease_length(connection: Connection, project_id: int, images: int) -> float:
     """Return three times what the images in hand will take, at least a minute."""
     recent = labels.recent_seconds(connection, project_id)
     typical = statistics.median(recent) if recent else 0.0
     return max(SHORTEST_LEASE, 3 * typical * max(images, 1))
 
 
-def _lease_for_answer(
+def lease_for_answer(
     connection: Connection,
     project_id: int,
     item_id: int,

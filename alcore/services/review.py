@@ -166,7 +166,7 @@ def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: 
         if labels.by_key(connection, key) is None:
             if target.undone:
                 raise NothingToUndo("this label was taken back before")
-            origin, round_id = labels.provenance(connection, target.id)
+            origin, round_id, instant = labels.provenance(connection, target.id)
             labels.append(
                 connection,
                 project_id=project_id,
@@ -179,6 +179,7 @@ def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: 
                 now=time.time(),
                 undoes=target.id,
                 round_id=round_id,
+                instant=instant,
             )
         return _row(connection, target.item_id)
 

@@ -54,6 +54,7 @@ def append(
     seconds: float | None = None,
     round_id: int | None = None,
     suggestion_shown: bool = False,
+    instant: int | None = None,
     suggestion: Suggestion | None = None,
     note: str | None = None,
 ) -> int | None:
@@ -75,6 +76,7 @@ def append(
             origin=origin,
             round_id=round_id,
             suggestion_shown=suggestion_shown,
+            instant=instant,
             suggested_class=suggestion and suggestion.class_id,
             suggested_by=suggestion and suggestion.model,
             note=note,
@@ -100,12 +102,14 @@ def by_key(connection: Connection, key: str) -> LabelEvent | None:
     return row and _event(row)
 
 
-def provenance(connection: Connection, event_id: int) -> tuple[Origin, int | None]:
-    """Read where the question of an event came from, and the round that had ranked it."""
+def provenance(connection: Connection, event_id: int) -> tuple[Origin, int | None, int | None]:
+    """Read where the question of an event came from: origin, round, and `instant`."""
     row = connection.execute(
-        select(label_event.c.origin, label_event.c.round_id).where(label_event.c.id == event_id)
+        select(label_event.c.origin, label_event.c.round_id, label_event.c.instant).where(
+            label_event.c.id == event_id
+        )
     ).one()
-    return row.origin, row.round_id
+    return row.origin, row.round_id, row.instant
 
 
 def last_event(connection: Connection, project_id: int) -> int:
@@ -288,6 +292,7 @@ def current_labels(connection: Connection, project_id: int) -> list[tuple[Label,
                 row.seconds,
                 row.origin,
                 row.number,
+                row.instant,
                 suggestion_shown=row.suggestion_shown,
                 suggestion=None
                 if row.suggested_class is None

@@ -118,13 +118,24 @@ def ranking(connection: Connection, project_id: int) -> tuple[int, int | None]:
 
 
 def set_ranking(
-    connection: Connection, project_id: int, number: int, ranked_by: int | None
+    connection: Connection,
+    project_id: int,
+    number: int,
+    ranked_by: int | None,
+    instant: int | None = None,
 ) -> None:
     connection.execute(
         update(project)
         .where(project.c.id == project_id)
-        .values(ranking=number, ranked_by=ranked_by)
+        .values(ranking=number, ranked_by=ranked_by, instant=instant)
     )
+
+
+def instant(connection: Connection, project_id: int) -> int | None:
+    """Read how many labels the instant head knew that ranked; None for the model alone."""
+    return connection.execute(
+        select(project.c.instant).where(project.c.id == project_id)
+    ).scalar_one()
 
 
 def classes(connection: Connection, project_id: int) -> tuple[Class, ...]:

@@ -34,9 +34,9 @@ SKIPS_TO_OTHERS = 2
 _CLAIM = text(
     """
     INSERT INTO lease (item_id, project_id, annotator_id, client, token, expires_at, origin,
-                       round_id)
+                       round_id, instant)
     SELECT q.item_id, q.project_id, :annotator, :client, lower(hex(randomblob(16))), :expires,
-           q.origin, :round
+           q.origin, :round, :instant
     FROM queue_item q JOIN item i ON i.id = q.item_id
     WHERE q.project_id = :project AND q.ranking = :ranking
       AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now
@@ -67,7 +67,8 @@ _CLAIM = text(
     LIMIT :n
     ON CONFLICT (item_id, annotator_id) DO UPDATE SET
         client = excluded.client, token = excluded.token, expires_at = excluded.expires_at,
-        origin = excluded.origin, round_id = excluded.round_id
+        origin = excluded.origin, round_id = excluded.round_id,
+        instant = excluded.instant
     RETURNING token
     """
 )
@@ -100,8 +101,11 @@ def swap(
     project_id: int,
     rows: Sequence[Mapping[str, Any]],
     ranked_by: int | None,
+    instant: int | None = None,
 ) -> int:
     """Replace the query queue; rows hold item_id, score, reason, origin and suggestion.
+
+    instant: labels that the linear head knew on top of the model, where it has ranked.
 
     Returns the number of the new ranking. Leases on items of the old one stay valid.
     """
@@ -115,7 +119,7 @@ def swap(
                 for rank, row in enumerate(rows)
             ],
         )
-    projects.set_ranking(connection, project_id, new, ranked_by)
+    projects.set_ranking(connection, project_id, new, ranked_by, instant)
     connection.execute(
         delete(queue_item).where(queue_item.c.project_id == project_id, queue_item.c.ranking < old)
     )
@@ -199,6 +203,7 @@ def claim(
             "client": client,
             "expires": expires_at,
             "round": ranked_by,
+            "instant": projects.instant(connection, project_id),
             "known": _known(connection, ranked_by),
             "ranking": ranking,
             "now": now,
@@ -224,6 +229,7 @@ def claim_item(
     expires_at: float,
     token: str | None = None,
     round_id: int | None = None,
+    instant: int | None = None,
 ) -> Lease | None:
     """Lease one given item, or return None while it is taken or the token is used.
 
@@ -263,6 +269,7 @@ def claim_item(
             expires_at=expires_at,
             origin=origin,
             round_id=round_id,
+            instant=instant,
         )
     )
     return by_token(connection, project_id, [token])[0]
@@ -433,6 +440,7 @@ def _record(row: Row[Any]) -> Lease:
         origin=row.origin,
         round_id=row.round_id,
         round_number=row.number,
+        instant=row.instant,
         content_hash=row.content_hash,
         width=row.width,
         height=row.height,

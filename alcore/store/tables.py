@@ -1,8 +1,9 @@
 """Owns the table definitions; each change here goes with one file in `migrations/versions`.
 
 Instants are Unix seconds in UTC (float). `label_event` is append-only: triggers refuse update
-and delete. What counts of it is kept in `answer`, by a trigger; the views `current_answer` and
-`current_label` show it as events.
+and delete. `instant` is the number of labels that the linear head on top of the round's model
+knew; NULL where the model alone had ranked. What counts of the log is kept in `answer`, by a
+trigger; the views `current_answer` and `current_label` show it as events.
 """
 
 from sqlalchemy import (
@@ -45,6 +46,7 @@ project = Table(
     Column("channels", Integer, nullable=False, server_default="3"),
     Column("ranking", Integer, nullable=False, server_default="0"),
     Column("ranked_by", Integer),
+    Column("instant", Integer),
     Column("created_at", Float, nullable=False),
     Column("archived_at", Float),
 )
@@ -134,6 +136,7 @@ label_event = Table(
     Column("origin", String, nullable=False),
     Column("round_id", ForeignKey("round.id")),
     Column("suggestion_shown", Boolean, nullable=False, server_default="0"),
+    Column("instant", Integer),
     Column("note", String),
     Column("suggested_class", ForeignKey("project_class.id")),
     Column("suggested_by", Integer),
@@ -275,6 +278,7 @@ lease = Table(
     Column("expires_at", Float, nullable=False),
     Column("origin", String, nullable=False),
     Column("round_id", ForeignKey("round.id")),
+    Column("instant", Integer),
     UniqueConstraint("item_id", "annotator_id"),
     Index("ix_lease_project", "project_id", "expires_at"),
 )

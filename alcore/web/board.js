@@ -3,6 +3,7 @@
 
 const FAST = 1000; // milliseconds between status requests while a job runs
 const CALM = 2500;
+const FOLLOWING = 250; // until the queue has followed an answer, in instant mode
 
 class Board {
   // choose: tells the page that a person wants another project or name.
@@ -22,7 +23,8 @@ class Board {
     this.link = this.delivery.link;
     this.feed = new Feed(this.link, (event, detail) => this.#fed(event, detail));
     this.feed.blocked = (item) => this.delivery.ops.some(
-      (op) => op.kind === "answer" && op.body.item === item);
+      (op) => (op.kind === "answer" && op.body.item === item)
+        || (op.kind === "lot" && op.body.tiles.some((tile) => tile.item === item)));
     this.stage = new Stage(root, this.part, () => this.#emptyText());
     this.visits = new Visits(this);
     this.about = new About(this);
@@ -31,7 +33,8 @@ class Board {
     this.light = new Light(this.part, this.doButton("light"), data.project, this.stop.signal);
     this.remarks = new Remarks(this, this.stop.signal);
     this.search = new ClassSearch(this.part,
-      (chosen, pressed) => this.#answer("label", chosen, pressed), this.stop.signal);
+      (chosen, pressed) => this.act({ do: "label", class: chosen }, pressed), this.stop.signal);
+    this.grid = new Grid(this, this.stop.signal);
     this.update(data, choose);
     listen(this, this.stop.signal);
     listenToWho(this, this.stop.signal);
@@ -79,10 +82,13 @@ class Board {
     } else if (op.kind === "undo") {
       const image = this.feed.images.find((i) => i.token === op.body.token);
       if (image) Object.assign(image, { confirmed: true, expires_in: answer.image?.expires_in });
+    } else {
+      this.grid.delivered(op, answer);
     }
+    if (this.status?.follows) this.#pollSoon(FOLLOWING);
     this.drawStrip();
     // An undone change brings back the answer before it.
-    if ((op.adopted || op.kind === "undo") && !this.delivery.ops.length) this.#loadHistory();
+    if ((op.adopted || op.kind !== "answer") && !this.delivery.ops.length) this.#loadHistory();
   }
 
   // The server will never take this one.
@@ -99,6 +105,7 @@ class Board {
     } else {
       this.toast(sentence(error.message));
     }
+    if (op.kind === "lot" || op.kind === "unlot") this.grid.refused(op);
     if (op.kind === "undo") {
       this.feed.images = this.feed.images.filter((i) => i.token !== op.body.token);
       this.paint();
@@ -173,6 +180,7 @@ class Board {
 
   // Do what a key or button asks for; pressed: when, in milliseconds of the page.
   act(action, pressed) {
+    if (this.grid.isOpen && !this.overlaid && this.grid.act(action)) return undefined;
     switch (action.do) {
       case "label": return this.#answer("label", action.class, pressed);
       case "skip": case "unsure": return this.#answer(action.do, null, pressed, action.note);
@@ -184,6 +192,8 @@ class Board {
       case "zoom": return this.zoom.next();
       case "light": return this.light.toggle();
       case "plain": return this.light.reset();
+      case "grid": return this.grid.toggle();
+      case "similar": return this.grid.similar();
       case "why": case "suggestion": return this.about.toggle(action.do);
       case "search": return this.search.open(this.classes);
       case "help": return openKeys(this.part.help, this.part.help.hidden);
@@ -203,7 +213,9 @@ class Board {
     const broken = kind === "skip" && image?.broken;
     // What was pressed before the image was there is not meant for it, however late it arrives.
     const seen = broken || this.stage.age(pressed) >= 0;
-    if (!image?.token || this.delivery.locked || !seen) return;
+    if (!image || this.delivery.locked || !seen) return;
+    if (this.visits.pending(image, () => this.#answer(kind, chosen, pressed, note))) return;
+    if (!image.token) return;
     this.stage.pause();
     const key = uuid();
     const body = {
@@ -235,6 +247,11 @@ class Board {
   #undo() {
     if (this.delivery.locked) return;
     if (this.visits.image) this.visits.end();
+    const lot = lotOf(this.trail.last?.key);
+    if (lot) {
+      this.grid.undo(lot);
+      return;
+    }
     const entry = this.trail.pop();
     if (!entry) {
       this.toast("There is nothing to undo.");
@@ -274,6 +291,12 @@ class Board {
     this.remarks.left();
     this.zoom.set(1);
     this.about.draw();
+  }
+
+  // After labels came or went.
+  drawCounts() {
+    this.drawStrip();
+    this.#drawStatus();
   }
 
   #emptyText() {

@@ -51,9 +51,11 @@ class Delivery {
   }
 
   #delivered(op, answer) {
-    if (op.kind === "answer") {
-      this.saved += 1;
+    if (op.kind === "answer" || op.kind === "lot") {
+      this.saved += op.kind === "lot" ? answer.items.length : 1;
       this.board.root.dataset.saved = String(this.saved);
+    }
+    if (op.kind === "answer") {
       record(probe.acknowledged, { key: op.body.key, item: op.body.item, at: performance.now() });
     }
     if (!(op.kind === "answer" && op.adopted)) this.counted += labelsIn(op);
@@ -85,8 +87,8 @@ class Delivery {
   }
 }
 
-// How many labels an operation adds: 1, 0 or -1.
+// How many labels an operation adds: those of a lot, 1, 0, or less where it takes them back.
 function labelsIn(op) {
   if (op.shown.kind !== "label") return 0;
-  return op.kind === "undo" ? -1 : 1;
+  return (op.shown.count ?? 1) * (op.kind === "undo" || op.kind === "unlot" ? -1 : 1);
 }

@@ -10,6 +10,8 @@ const HELP = {
   newer: "forward again",
   suggestion: "show or hide what the model suggests",
   accept: "accept the suggestion while it is shown",
+  grid: "grid: many images of one predicted class, labeled at once; arrows and Space exclude",
+  similar: "more like this: the nearest unlabeled images, in the grid",
   why: "why this image",
   zoom: "zoom; the mouse wheel does too",
   light: "brightness and contrast",
@@ -25,14 +27,15 @@ function drawKeys(table, classes, layout) {
   const actions = Object.keys(HELP).filter((action) => layout.actions[action]?.length)
     .map((action) => row(layout.actions[action], HELP[action]));
   const labels = classes.filter((c) => layout.classes[c.id]?.length)
-    .map((c) => row(layout.classes[c.id], c.name));
+    .map((c) => element("span", {},
+      ...layout.classes[c.id].map((k) => element("kbd", { textContent: printed(k) })), ` ${c.name}`));
   table.replaceChildren(element("tbody", {}, ...actions, row(["Escape"], "close, or go back"),
-    ...labels));
+    element("tr", {}, element("td", { colSpan: 2, className: "classkeys" }, ...labels))));
 }
 
 function openKeys(panel, open) {
   panel.hidden = !open;
-  if (open) panel.querySelector("button").focus();
+  if (open) panel.querySelector("button").focus({ preventScroll: true });
 }
 
 // The hint of the first visit; once closed it is closed for ever.

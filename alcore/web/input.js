@@ -17,15 +17,22 @@ function listen(board, signal) {
     if (!board.root.contains(board.root.getRootNode().activeElement)) document.activeElement?.blur();
   }, { signal });
   document.addEventListener("visibilitychange", () => board.visibility(), { signal });
-  window.addEventListener("pagehide", () => board.feed.leave(), { signal });
+  window.addEventListener("pagehide", () => { board.feed.leave(); board.grid.leave(); },
+    { signal });
   window.addEventListener("pageshow", (event) => event.persisted && board.feed.restart(),
     { signal });
   window.addEventListener("online", () => board.feed.fill(true), { signal });
-  window.addEventListener("resize", () => board.stage.resized(), { signal });
+  window.addEventListener("resize",
+    () => (board.grid.isOpen ? board.grid.fit() : board.stage.resized()), { signal });
 }
 
 function onKey(board, event) {
-  if (isTyping(event) || isPressable(event)) return;
+  if (board.grid.isOpen && !board.overlaid && board.grid.key(event)) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    return;
+  }
+  if (isTyping(event) || (isPressable(event) && !onTile(event))) return;
   const action = actionOf(event, board.keys);
   if (!action) return;
   if (board.overlaid && action.do !== "close" && action.do !== "help") return;
@@ -33,6 +40,9 @@ function onKey(board, event) {
   event.stopImmediatePropagation();
   board.act(action, event.timeStamp);
 }
+
+// Enter on a tile means the lot.
+const onTile = (event) => event.composedPath()[0].matches?.(".tile") ?? false;
 
 function onClick(board, event) {
   const button = event.target.closest("button");

@@ -6,7 +6,7 @@ const NAMES = { " ": "Space" };
 const NAMED = new Set(["Space", "Backspace", "Delete", "Enter", "Escape", "ArrowLeft",
   "ArrowRight", "ArrowUp", "ArrowDown"]);
 const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Backspace: "⌫",
-  Enter: "⏎", Delete: "Del" };
+  Enter: "⏎", Delete: "Del", Escape: "Esc" };
 
 // key -> action
 function bindKeys(layout, byId) {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from alcore.errors import AlcoreError
+from alcore.records import Lease
 from alcore.services import images
 from alcore.web import state
-from alcore.web.asking import refusal
+from alcore.web.asking import Body, refusal
 
 SMALL = 256
 """Longest side of a thumbnail, in pixels."""
@@ -20,6 +23,21 @@ def src(project_id: int, item_id: int, content_hash: str, small: bool = False) -
     signature = state.tickets().pixels(project_id)
     size = "&small=1" if small else ""
     return f"/board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}{size}"
+
+
+def leased(lease: Lease, project_id: int) -> Body:
+    """Say of a leased image what the board needs to know."""
+    return {
+        "token": lease.token,
+        "item": lease.item_id,
+        "src": src(project_id, lease.item_id, lease.content_hash),
+        "width": lease.width,
+        "height": lease.height,
+        "round": lease.round_number,
+        "instant": lease.instant,
+        "comments": lease.comments,
+        "expires_in": max(0.0, lease.expires_at - time.time()),
+    }
 
 
 async def pixels(request: Request) -> Response:

@@ -5,17 +5,15 @@ A label is on disk before it is acknowledged.
 
 from __future__ import annotations
 
-import time
-
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alcore.records import Lease, Suggestion
+from alcore.records import Suggestion
 from alcore.services import labeling, projects
-from alcore.web import remarks, reviewing, state
+from alcore.web import grids, remarks, reviewing, state
 from alcore.web.asking import (
     MOST_IMAGES,
     Body,
@@ -25,21 +23,8 @@ from alcore.web.asking import (
     text_in,
     texts_in,
 )
-from alcore.web.pictures import pixels, src
+from alcore.web.pictures import leased, pixels, src
 from alcore.web.tickets import LIFE, Ticket
-
-
-def _image(lease: Lease, project_id: int) -> Body:
-    return {
-        "token": lease.token,
-        "item": lease.item_id,
-        "src": src(project_id, lease.item_id, lease.content_hash),
-        "width": lease.width,
-        "height": lease.height,
-        "round": lease.round_number,
-        "comments": lease.comments,
-        "expires_in": max(0.0, lease.expires_at - time.time()),
-    }
 
 
 def claim(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -52,7 +37,7 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
         texts_in(body, "hold"),
     )
     return {
-        "images": [_image(lease, ticket.project_id) for lease in found.leases],
+        "images": [leased(lease, ticket.project_id) for lease in found.leases],
         "held": list(found.held),
         "ranking": found.ranking,
         "waiting": found.waiting and {"reason": found.waiting, "retry_in": found.retry_in},
@@ -76,6 +61,7 @@ def answer(request: Request, ticket: Ticket, body: Body) -> Body:
         suggestion=_suggestion(body),
         note=text_in(body, "note", ""),
     )
+    state.instant().notify(ticket.project_id)
     return {"ok": True, "event": event, "duplicate": duplicate}
 
 
@@ -97,7 +83,8 @@ def undo(request: Request, ticket: Ticket, body: Body) -> Body:
         undoes=text_in(body, "undoes", longest=100),
         token=text_in(body, "token", longest=100),
     )
-    return {"ok": True, "image": _image(lease, ticket.project_id), "duplicate": duplicate}
+    state.instant().notify(ticket.project_id)
+    return {"ok": True, "image": leased(lease, ticket.project_id), "duplicate": duplicate}
 
 
 def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -108,7 +95,7 @@ def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
         text_in(body, "client", longest=100),
         id_in(body, "item"),
     )
-    return {"image": _image(lease, ticket.project_id), "current": current}
+    return {"image": leased(lease, ticket.project_id), "current": current}
 
 
 def release(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -117,6 +104,7 @@ def release(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def status(request: Request, ticket: Ticket, body: Body) -> Body:
+    state.instant().notify(ticket.project_id)  # a new model may have ranked
     fresh = None
     if ticket.age > LIFE / 2:
         fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
@@ -178,4 +166,5 @@ def routes() -> list[Route]:
         Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
         *remarks.routes(),
         *reviewing.routes(),
+        *grids.routes(),
     ]

@@ -1,10 +1,12 @@
-"""Owns what one web process has once: its runtime, its store and its ticket office."""
+"""Owns what one web process has once: its store, its ticket office, its models' views."""
 
 from __future__ import annotations
 
 import functools
 
 from alcore.config import Runtime
+from alcore.services.instant import Instant
+from alcore.services.outlook import Outlooks
 from alcore.store import Store
 from alcore.web.tickets import TicketOffice
 
@@ -25,3 +27,23 @@ def store() -> Store:
 def tickets() -> TicketOffice:
     """Open the ticket office with the workspace's own secret."""
     return TicketOffice.of(runtime().workspace)
+
+
+def outlooks() -> Outlooks:
+    """Keep what the models of the open store say."""
+    return _outlooks(store())
+
+
+def instant() -> Instant:
+    """Keep the thread that lets the queues of the open store follow the answers."""
+    return _instant(store())
+
+
+@functools.cache
+def _outlooks(opened: Store) -> Outlooks:
+    return Outlooks(opened)
+
+
+@functools.cache
+def _instant(opened: Store) -> Instant:
+    return Instant(opened, _outlooks(opened))

@@ -1,6 +1,9 @@
 // My last answers, oldest first: what the history shows and what undo takes back.
 
-const MOST_ENTRIES = 40;
+const MOST_ENTRIES = 60;
+
+// The lot that a label was given in: its key stands before the slash.
+const lotOf = (key) => (key?.includes("/") ? key.split("/")[0] : null);
 
 class Trail {
   constructor() {
@@ -12,6 +15,17 @@ class Trail {
     this.entries = this.entries.filter((e) => e.item !== entry.item);
     this.entries.push(entry);
     if (this.entries.length > MOST_ENTRIES) this.entries.shift();
+  }
+
+  get last() {
+    return this.entries.at(-1);
+  }
+
+  // Take the labels of a lot out, and return them.
+  dropLot(lot) {
+    const found = this.entries.filter((e) => lotOf(e.key) === lot);
+    this.entries = this.entries.filter((e) => !found.includes(e));
+    return found;
   }
 
   pop() {
@@ -30,9 +44,11 @@ class Trail {
   // Put the server's events (newest first, asked for at `asked`) in; ops are still to be sent.
   merge(events, asked, ops) {
     const undone = new Set(ops.filter((op) => op.kind === "undo").map((op) => op.body.undoes));
-    const pending = new Set(ops.map((op) => op.body.key));
+    const lots = new Set(ops.filter((op) => op.kind === "unlot").map((op) => op.body.undoes));
+    const pending = new Set(ops.flatMap((op) => (op.kind === "lot"
+      ? op.body.tiles.map((tile) => `${op.body.key}/${tile.item}`) : [op.body.key])));
     const known = new Map(this.entries.map((e) => [e.key, e]));
-    const stored = events.filter((e) => !undone.has(e.key)).reverse()
+    const stored = events.filter((e) => !undone.has(e.key) && !lots.has(lotOf(e.key))).reverse()
       .map((e) => Object.assign(known.get(e.key) ?? {}, e, { saved: true }));
     const keys = new Set(stored.map((e) => e.key));
     const rest = this.entries.filter((e) => !keys.has(e.key));

@@ -91,13 +91,20 @@ function drawCurrent(buttons, chosen) {
 
 // -- what is known about the image -------------------------------------------------------------
 
+// "model 7", or "model 7 + instant, 143 labels" where the linear head on top had ranked.
+function modelName(round, instant) {
+  if (round == null) return "the model";
+  return instant == null ? `model ${round}` : `model ${round} + instant, ${plural(instant, "label")}`;
+}
+
 function rankedBy(image, status) {
   if (!image) return "";
   if (image.visited) return image.answered;
   if (image.round == null) return "Chosen for variety; there is no model yet that could rank.";
   const labels = status?.model === image.round && status.model_labels != null
     ? `, trained on ${plural(status.model_labels, "label")}` : "";
-  return `Ranked by model ${image.round}${labels}.`;
+  return image.instant == null ? `Ranked by model ${image.round}${labels}.`
+    : `Ranked by ${modelName(image.round, image.instant)}.`;
 }
 
 const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/\.?$/, ".");
@@ -105,7 +112,7 @@ const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`.rep
 function whyText(why) {
   const reason = sentence(why.reason || why.origin);
   if (!["query", "relabel"].includes(why.origin)) return reason;
-  return `${reason} Strategy ${why.strategy}${why.model == null ? "" : `, model ${why.model}`}.`;
+  return `${reason} Strategy ${why.strategy}${why.model == null ? "" : `, ${modelName(why.model, why.instant)}`}.`;
 }
 
 function suggestionText(suggestion, classes) {

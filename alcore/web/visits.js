@@ -6,6 +6,14 @@ class Visits {
   constructor(board) {
     this.board = board;
     this.image = null;
+    this.wish = null; // what to do once the image is leased
+  }
+
+  // Whether the image on screen waits for its lease; then `wish` is called once it is there.
+  pending(image, wish) {
+    if (image !== this.image || !image || image.token) return false;
+    this.wish = wish;
+    return true;
   }
 
   step(by) {
@@ -30,29 +38,31 @@ class Visits {
 
   async #lease(image) {
     const { link, feed } = this.board;
+    let answer;
     try {
-      const answer = await request(link, "POST", "/revisit", {
-        client: link.client, item: image.item,
-      });
-      if (this.image !== image) {
-        feed.release([answer.image.token]);
-        return;
-      }
-      Object.assign(image, { token: answer.image.token, current: answer.current });
-      feed.held.add(image.token);
-      this.board.about.draw();
+      answer = await request(link, "POST", "/revisit", { client: link.client, item: image.item });
     } catch (error) {
       if (this.image !== image) return;
       this.end();
       this.board.toast(error instanceof Refused ? sentence(error.message)
         : "No connection: this answer cannot be changed now.");
+      return;
     }
+    if (this.image !== image) {
+      feed.release([answer.image.token]);
+      return;
+    }
+    Object.assign(image, { token: answer.image.token, current: answer.current });
+    feed.held.add(image.token);
+    this.board.about.draw();
+    this.wish?.();
   }
 
   // It was answered: its lease goes with the answer.
   answered() {
     this.board.feed.held.delete(this.image.token);
     this.image = null;
+    this.wish = null;
   }
 
   end() {
@@ -69,6 +79,7 @@ class Visits {
     const token = this.image?.token;
     clearTimeout(this.timer);
     this.image = null;
+    this.wish = null;
     if (!token) return;
     this.board.feed.held.delete(token);
     this.board.feed.release([token]);

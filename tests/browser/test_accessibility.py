@@ -74,6 +74,8 @@ def test_the_board_is_accessible_with_everything_open(
     page.goto(f"{server.url}/?project={project.id}&annotator=axe")
     board = Board(page)
     board.item()
+    example = board.part("examples").locator("li", has_text="kind a").locator("img")
+    expect(example).to_have_js_property("naturalWidth", 32)
     wrong = {}
     for opening, part, closing in (
         ("Shift+B", "light", "Escape"),

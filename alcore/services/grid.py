@@ -1,0 +1,301 @@
+"""Owns the grid: many images of one predicted class, or like one image, labeled with one key.
+
+Tiles are leased like single images. They come from the pool alone: a holdout question is asked
+one by one, where it looks like any other, so that the holdout stays a random sample that nobody
+can tell and that no model has chosen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from alcore.errors import LeaseExpired, NothingToUndo
+from alcore.jobs.training import request_if_due
+from alcore.records import LabelEvent, Lease, Suggestion
+from alcore.services import labeling
+from alcore.services.outlook import Opinion, Outlook, Outlooks
+from alcore.store import Connection, Store, items, labels, lots, projects, queue
+
+FEWEST, MOST = 12, 50
+"""Tiles that a grid may have."""
+_LOOKED_THROUGH = 2_000
+"""Images, best first, among which free ones are looked for."""
+First = Literal["sure", "doubtful"]
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """What a grid shows."""
+
+    leases: tuple[Lease, ...]
+    held: tuple[str, ...]
+    class_id: int | None
+    """What the model predicts for all of them; of neighbours, the label of their image."""
+    counts: dict[int, int]
+    """Open images by predicted class id."""
+    shares: tuple[float, ...]
+    """Probability of the predicted class, by tile."""
+    model: int | None
+    instant: int | None
+    reason: str | None = None
+    """Why there are no tiles."""
+
+
+@dataclass(frozen=True)
+class Lot:
+    """What became of a lot of labels."""
+
+    items: tuple[int, ...]
+    refused: tuple[int, ...]
+    """Tiles that somebody else has or has answered by now."""
+    duplicate: bool
+
+
+def tiles(
+    store: Store,
+    outlooks: Outlooks,
+    project_id: int,
+    annotator_id: int,
+    client: str,
+    n: int,
+    *,
+    class_id: int | None = None,
+    first: First = "sure",
+    like: int | None = None,
+    aside: Sequence[int] = (),
+    release: Sequence[str] = (),
+    hold: Sequence[str] = (),
+) -> Tiles:
+    """Lease up to n open images of one predicted class, or those nearest to the item `like`.
+
+    Without a class it is the one with the fewest labels among those that the model predicts.
+    Items in `aside` are left out; leases in `release` are given back, those in `hold` renewed.
+    """
+    outlook = outlooks.get(project_id)
+    if outlook is None:
+        reason = outlooks.why_none(project_id)
+        return Tiles((), (), None, {}, (), None, None, reason)
+    now = time.time()
+    with store.write() as connection:
+        labeling.at_work(connection, project_id, annotator_id, now)
+        project = projects.get(connection, project_id)
+        queue.release(connection, client, release)
+        expires_at = now + labeling.lease_length(connection, project_id, n + len(hold))
+        held = queue.renew(connection, client, hold, now, expires_at)
+        opinion = outlook.opinion
+        counts = _counts(outlook, opinion, [c.id for c in project.classes])
+        if like is not None:
+            items.get(connection, project_id, like)
+            current = labels.current(connection, like)
+            class_id = current[0] if current else None
+            order = outlook.nearest(like, _LOOKED_THROUGH)
+        else:
+            if class_id is None:
+                given = labels.per_class(connection, project_id)
+                there = [i for i, count in counts.items() if count]
+                class_id = min(there, key=lambda i: given.get(i, 0), default=None)
+            positions = {c.id: c.position for c in project.classes}
+            if class_id is not None:
+                labeling.check_class(project, class_id)
+            place = None if class_id is None else positions[class_id]
+            order = _predicted(outlook, opinion, place, first)
+        order = order[~np.isin(order, np.array(aside, np.int64))]
+        leases: list[Lease] = []
+        if n > 0 and project.state == "ready" and project.archived_at is None:
+            leases = lots.claim(
+                connection,
+                project_id,
+                order.tolist(),
+                n,
+                annotator_id,
+                client,
+                "grid" if like is None else "similar",
+                now,
+                expires_at,
+                outlook.round_id,
+                opinion.instant,
+            )
+    rows = outlook.rows(np.array([lease.item_id for lease in leases], np.int64))
+    return Tiles(
+        leases=tuple(leases),
+        held=tuple(held),
+        class_id=class_id,
+        counts=counts,
+        shares=tuple(np.round(opinion.probabilities[rows].max(axis=1), 4).tolist()),
+        model=outlook.number,
+        instant=opinion.instant,
+        reason=None if leases else _why_none(outlook, like, bool(len(order))),
+    )
+
+
+def label_lot(
+    store: Store,
+    project_id: int,
+    annotator_id: int,
+    *,
+    key: str,
+    client: str,
+    class_id: int,
+    tiles: Sequence[tuple[str, int]],
+    suggested: int | None = None,
+    release: Sequence[str] = (),
+    seconds: float | None = None,
+    client_time: float | None = None,
+) -> Lot:
+    """Give many images, as (token, item id), one class, and others back, in one transaction.
+
+    Tiles that went to somebody else are left out and named; where nothing is left, LeaseExpired
+    is raised. The time taken is shared among the labels; `suggested` is the class that stood
+    above the tiles as the model's prediction. Sent again, nothing happens twice. Raises
+    UnknownItem for an item or class of another project.
+    """
+    now = time.time()
+    with store.write() as connection:
+        labeling.at_work(connection, project_id, annotator_id, now)
+        project = projects.get(connection, project_id)
+        known = lots.events(connection, project_id, key)
+        wanted = [item_id for _, item_id in tiles]
+        if known:
+            labeling.check_own(known[0], annotator_id)
+            there = {event.item_id for event in known}
+            return Lot(
+                tuple(i for i in wanted if i in there),
+                tuple(i for i in wanted if i not in there),
+                True,
+            )
+        for named in (class_id, suggested):
+            if named is not None:
+                labeling.check_class(project, named)
+        queue.release(connection, client, release)
+        taken: list[tuple[str, int, Lease | None]] = []
+        refused: list[int] = []
+        for token, item_id in dict((i, (t, i)) for t, i in tiles).values():
+            items.get(connection, project_id, item_id)
+            try:
+                lease = labeling.lease_for_answer(
+                    connection, project_id, item_id, annotator_id, token, now
+                )
+            except LeaseExpired:
+                refused.append(item_id)
+            else:
+                taken.append((token, item_id, lease))
+        if not taken:
+            raise LeaseExpired("somebody else has these images by now; your labels were not used")
+        for token, item_id, lease in taken:
+            labels.append(
+                connection,
+                project_id=project_id,
+                item_id=item_id,
+                annotator_id=annotator_id,
+                kind="label",
+                class_id=class_id,
+                key=lots.event_key(key, item_id),
+                origin=lease.origin if lease else "grid",
+                now=now,
+                token=token,
+                client_time=client_time,
+                seconds=None if seconds is None else seconds / len(taken),
+                round_id=lease.round_id if lease else None,
+                suggestion_shown=suggested is not None,
+                suggestion=None
+                if suggested is None or lease is None
+                else Suggestion(suggested, lease.round_number),
+                instant=lease.instant if lease else None,
+            )
+            queue.drop(connection, item_id, annotator_id, now)
+        request_if_due(connection, project, now)
+    return Lot(tuple(item_id for _, item_id, _ in taken), tuple(refused), False)
+
+
+def undo_lot(
+    store: Store, project_id: int, annotator_id: int, *, key: str, client: str, undoes: str
+) -> tuple[list[Lease], bool]:
+    """Take a whole lot back and lease its images again; return whether that had happened before.
+
+    The token of an image is the undo's key, a slash and the item's id, so that the board knows
+    it beforehand. Labels of the lot that were changed since stay. An image that somebody else
+    holds by now is not leased. Raises NothingToUndo where nothing of the lot is left.
+    """
+    now = time.time()
+    with store.write() as connection:
+        labeling.at_work(connection, project_id, annotator_id, now)
+        known = lots.events(connection, project_id, key)
+        target = [e for e in lots.events(connection, project_id, undoes) if e.kind == "label"]
+        if not target or target[0].annotator_id != annotator_id:
+            raise NothingToUndo("there is no lot of yours to take back")
+        again = {event.item_id for event in known}
+        back = [e for e in target if e.item_id in again] if known else []
+        if not known:
+            back = [e for e in target if not e.undone and _counts_now(connection, e)]
+        if not back:
+            raise NothingToUndo("these answers were taken back or changed before")
+        expires_at = now + labeling.lease_length(connection, project_id, len(back))
+        leases = []
+        for event in back:
+            origin, round_id, instant = labels.provenance(connection, event.id)
+            if not known:
+                labels.append(
+                    connection,
+                    project_id=project_id,
+                    item_id=event.item_id,
+                    annotator_id=annotator_id,
+                    kind="undo",
+                    class_id=None,
+                    key=lots.event_key(key, event.item_id),
+                    origin=origin,
+                    now=now,
+                    undoes=event.id,
+                )
+            leases.append(
+                queue.claim_item(
+                    connection,
+                    project_id,
+                    event.item_id,
+                    annotator_id,
+                    client,
+                    origin,
+                    now,
+                    expires_at,
+                    lots.event_key(key, event.item_id),
+                    round_id,
+                    instant,
+                )
+            )
+    return [lease for lease in leases if lease is not None], bool(known)
+
+
+def _counts_now(connection: Connection, event: LabelEvent) -> bool:
+    """Tell whether an item's label is still what this event said."""
+    current = labels.current(connection, event.item_id)
+    return current == (event.class_id, event.annotator_id)
+
+
+def _counts(outlook: Outlook, opinion: Opinion, class_ids: Sequence[int]) -> dict[int, int]:
+    """Count open images by predicted class id."""
+    found = np.bincount(opinion.predicted[outlook.open], minlength=len(class_ids))
+    return dict(zip(class_ids, found.tolist(), strict=False))
+
+
+def _predicted(outlook: Outlook, opinion: Opinion, place: int | None, first: First) -> np.ndarray:
+    """Return ids of open items that the model takes for one class, surest or least sure first."""
+    if place is None:
+        return np.zeros(0, np.int64)
+    rows = np.flatnonzero(outlook.open & (opinion.predicted == place))
+    sureness = opinion.probabilities[rows, place]
+    order = np.argsort(-sureness if first == "sure" else sureness, kind="stable")
+    return outlook.item_ids[rows[order[:_LOOKED_THROUGH]]]
+
+
+def _why_none(outlook: Outlook, like: int | None, any_there: bool) -> str:
+    if like is not None and outlook.row(like) is None:
+        return "The model has not seen this image yet; the next one will."
+    if any_there:
+        return "Others hold all of these images now."
+    if like is not None or not outlook.open.any():
+        return "Every image has an answer."
+    return "The model predicts this class for no open image."

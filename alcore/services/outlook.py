@@ -1,0 +1,200 @@
+"""Owns what the newest model says about every image, kept in this process's memory.
+
+It is made from the embeddings and the head that a round leaves on disk, so that grids, neighbours
+and the instant mode need no torch. N items by position, D embedding width, C classes.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from alcore import linear_head
+from alcore.jobs import embeddings as files
+from alcore.jobs.training import round_arrays
+from alcore.records import Project, RoundSummary
+from alcore.store import Connection, Store, items, labels, lots, projects, rounds
+
+MOST_VALUES = 2**26
+"""Probabilities that are kept: 256 MB, such as 500,000 images of 134 classes."""
+_LOOKED_AT = 20_000
+"""Images, evenly taken, from which the variance of features is told."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """One head and what it says of every image."""
+
+    head: np.ndarray
+    """(D + 1, C) float32."""
+    probabilities: np.ndarray
+    """(N, C) float32."""
+    instant: int | None
+    """Labels that the head was fitted to; None for the network's own."""
+
+    @functools.cached_property
+    def predicted(self) -> np.ndarray:
+        """(N,) int64 positions of the likeliest classes."""
+        return self.probabilities.argmax(axis=1)
+
+    @classmethod
+    def of(cls, embeddings: np.ndarray, head: np.ndarray, instant: int | None) -> Opinion:
+        return cls(head, linear_head.probabilities(embeddings, head), instant)
+
+
+@dataclass
+class Outlook:
+    """A project's images as its newest model sees them. Hold `lock` while changing it."""
+
+    round_id: int
+    number: int
+    learnt_until: int
+    """The newest event that the model knows."""
+    item_ids: np.ndarray
+    """(N,) int64 by position."""
+    embeddings: np.ndarray
+    """(N, D) float32, mapped from the disk."""
+    spread: np.ndarray
+    """(D,) variance of each feature."""
+    prior: np.ndarray
+    """(D + 1, C) the network's own head."""
+    opinion: Opinion
+    open: np.ndarray
+    """(N,) bool: in the pool and without an answer, as of the event `seen`."""
+    seen: int
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _order: np.ndarray = field(init=False)
+    _centre: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        self._order = np.argsort(self.item_ids)
+
+    def rows(self, item_ids: np.ndarray) -> np.ndarray:
+        """Return the rows (n,) of items, -1 for those that came after the model."""
+        if not len(self.item_ids):
+            return np.full(len(item_ids), -1)
+        place = np.searchsorted(self.item_ids, item_ids, sorter=self._order)
+        found = self._order[np.minimum(place, len(self._order) - 1)]
+        return np.where(self.item_ids[found] == item_ids, found, -1)
+
+    def row(self, item_id: int) -> int | None:
+        """Return an item's row; None for one that came after the model."""
+        found = int(self.rows(np.array([item_id]))[0])
+        return None if found < 0 else found
+
+    def follow(self, connection: Connection, project_id: int) -> bool:
+        """Take note of what was said since `seen`; return whether there was anything."""
+        found, self.seen = lots.changes(connection, project_id, self.seen)
+        for change in found:
+            row = self.row(change.item_id)
+            if row is not None:
+                self.open[row] = change.in_pool and not change.answered
+        return bool(found)
+
+    def nearest(self, item_id: int, n: int) -> np.ndarray:
+        """Return the ids of the n open items nearest to an item, nearest first.
+
+        By the cosine of embeddings around their mean: without that all images look alike.
+        """
+        row = self.row(item_id)
+        if row is None:
+            return np.zeros(0, np.int64)
+        mean, norms = self._centred()
+        towards = self.embeddings[row] - mean
+        likeness = (self.embeddings @ towards - mean @ towards) / norms
+        likeness[~self.open] = -np.inf
+        likeness[row] = -np.inf
+        n = min(n, int(np.isfinite(likeness).sum()))
+        best = np.argpartition(-likeness, max(0, n - 1))[:n] if n else np.zeros(0, np.int64)
+        return self.item_ids[best[np.argsort(-likeness[best], kind="stable")]]
+
+    def _centred(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean embedding (D,) and the distance (N,) of each from it."""
+        if self._centre is None:
+            mean = self.embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+            squares = np.einsum("nd,nd->n", self.embeddings, self.embeddings)
+            squares += mean @ mean - 2 * (self.embeddings @ mean)
+            self._centre = mean, np.sqrt(np.maximum(squares, 1e-12))
+        return self._centre
+
+
+class Outlooks:
+    """The outlooks of one process: made when first asked for, renewed with each round."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._made: dict[int, Outlook] = {}
+        self._lock = threading.Lock()
+
+    def get(self, project_id: int) -> Outlook | None:
+        """Return the project's outlook, up to date with its newest model and answers.
+
+        None where no model has left embeddings, or where there is more to keep than fits.
+        """
+        with self._lock, self.store.read() as connection:
+            project = projects.get(connection, project_id)
+            latest = rounds.latest(connection, project_id)
+            made = self._made.get(project_id)
+            if latest is None:
+                return None
+            if made is None or made.round_id != latest.id:
+                made = self._make(connection, project, latest)
+                if made is None:
+                    self._made.pop(project_id, None)
+                    return None
+                self._made[project_id] = made
+            with made.lock:
+                made.follow(connection, project_id)
+                grown = made.prior.shape[1] < len(project.classes)
+                off = made.opinion.instant is not None and not project.settings.instant
+                if grown:
+                    made.prior = linear_head.widened(made.prior, len(project.classes))
+                if grown or off:
+                    made.opinion = Opinion.of(made.embeddings, made.prior, None)
+            return made
+
+    def why_none(self, project_id: int) -> str:
+        """Say in a sentence why a project has no outlook."""
+        with self.store.read() as connection:
+            if rounds.latest(connection, project_id) is None:
+                return "There is no model yet. It comes after the first labels, by itself."
+        return (
+            "The newest model has left no embeddings that can be used here; "
+            "the next one brings them, unless there are too many images times classes."
+        )
+
+    def _make(
+        self, connection: Connection, project: Project, latest: RoundSummary
+    ) -> Outlook | None:
+        folder = self.store.workspace.project(project.id)
+        found = files.mapped(folder, latest.number)
+        head = _head(folder, latest.number)
+        if found is None or head is None or len(found) * head.shape[1] > MOST_VALUES:
+            return None
+        item_ids = items.ids(connection, project.id)[: len(found)]
+        seen = labels.last_event(connection, project.id)
+        return Outlook(
+            round_id=latest.id,
+            number=latest.number,
+            learnt_until=rounds.last_event(connection, project.id),
+            item_ids=item_ids,
+            embeddings=found[: len(item_ids)],
+            spread=found[:: 1 + len(found) // _LOOKED_AT].var(axis=0),
+            prior=head,
+            opinion=Opinion.of(found[: len(item_ids)], head, None),
+            open=np.isin(item_ids, items.unlabeled(connection, project.id)),
+            seen=seen,
+        )
+
+
+def _head(folder: Path, number: int) -> np.ndarray | None:
+    """Read the head (D + 1, C) that a round has left."""
+    path = round_arrays(folder, number)
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays.get("head")

@@ -1,0 +1,116 @@
+"""Owns the routes of the grid: tiles to label, a lot of labels, and its undo."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from alcore.errors import InvalidSettings
+from alcore.services import grid
+from alcore.web import state
+from alcore.web.asking import Body, answering, id_in, number_in, text_in, texts_in
+from alcore.web.pictures import leased
+from alcore.web.tickets import Ticket
+
+MOST_ASIDE = 1_000
+
+
+def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
+    first = text_in(body, "first", "sure")
+    if first not in ("sure", "doubtful"):
+        raise InvalidSettings(f"first is {first!r}; must be sure or doubtful")
+    found = grid.tiles(
+        state.store(),
+        state.outlooks(),
+        ticket.project_id,
+        ticket.annotator_id,
+        text_in(body, "client", longest=100),
+        int(number_in(body, "count", 0, grid.MOST)),
+        class_id=None if body.get("class") is None else id_in(body, "class"),
+        first=first,
+        like=None if body.get("like") is None else id_in(body, "like"),
+        aside=_aside(body),
+        release=texts_in(body, "release"),
+        hold=texts_in(body, "hold"),
+    )
+    return {
+        "images": [leased(lease, ticket.project_id) for lease in found.leases],
+        "shares": list(found.shares),
+        "held": list(found.held),
+        "class": found.class_id,
+        "counts": [{"class": c, "open": n} for c, n in found.counts.items()],
+        "model": found.model,
+        "instant": found.instant,
+        "reason": found.reason,
+    }
+
+
+def lot(request: Request, ticket: Ticket, body: Body) -> Body:
+    done = grid.label_lot(
+        state.store(),
+        ticket.project_id,
+        ticket.annotator_id,
+        key=_key(body, "key"),
+        client=text_in(body, "client", longest=100),
+        class_id=id_in(body, "class"),
+        tiles=_tiles(body),
+        suggested=None if body.get("suggested") is None else id_in(body, "suggested"),
+        release=texts_in(body, "release"),
+        seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 36_000),
+        client_time=None if body.get("at") is None else number_in(body, "at", 0, 2**40),
+    )
+    state.instant().notify(ticket.project_id)
+    return {
+        "ok": True,
+        "items": list(done.items),
+        "refused": list(done.refused),
+        "duplicate": done.duplicate,
+    }
+
+
+def unlot(request: Request, ticket: Ticket, body: Body) -> Body:
+    leases, duplicate = grid.undo_lot(
+        state.store(),
+        ticket.project_id,
+        ticket.annotator_id,
+        key=_key(body, "key"),
+        client=text_in(body, "client", longest=100),
+        undoes=_key(body, "undoes"),
+    )
+    state.instant().notify(ticket.project_id)
+    images = [leased(lease, ticket.project_id) for lease in leases]
+    return {"ok": True, "images": images, "duplicate": duplicate}
+
+
+def _key(body: Body, name: str) -> str:
+    """Read a lot's key: the slash parts it from the items in the keys of its events."""
+    key = text_in(body, name, longest=80)
+    if "/" in key:
+        raise InvalidSettings(f"{name} must not hold a slash; got {key!r}")
+    return key
+
+
+def _tiles(body: Body) -> list[tuple[str, int]]:
+    """Read [{token, item}], at most as many as a grid has. Raises InvalidSettings."""
+    given = body.get("tiles")
+    if not isinstance(given, list) or not 0 < len(given) <= grid.MOST:
+        raise InvalidSettings(f"tiles must be a list of 1 to {grid.MOST} images")
+    if not all(isinstance(tile, dict) for tile in given):
+        raise InvalidSettings("each tile must have a token and an item")
+    return [(text_in(tile, "token", longest=130), id_in(tile, "item")) for tile in given]
+
+
+def _aside(body: Body) -> list[int]:
+    """Read the items that were put aside. Raises InvalidSettings."""
+    given = body.get("aside", [])
+    if not isinstance(given, list) or not all(type(i) is int for i in given):
+        raise InvalidSettings("aside must be a list of items")
+    return given[:MOST_ASIDE]
+
+
+def routes() -> list[Route]:
+    """List the routes of the grid."""
+    return [
+        Route(f"/board/{{project_id:id}}/{post.__name__}", answering(post), methods=["POST"])
+        for post in (tiles, lot, unlot)
+    ]

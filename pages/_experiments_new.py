@@ -1,0 +1,99 @@
+"""Owns the form for a new experiment: a few choices, or the grid's own text."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from alcore.errors import AlcoreError
+from alcore.services import experiments
+from alcore.web.state import Store
+from pages._setup_text import refusal, title
+
+DEFAULT = ["random", "margin"]
+
+
+def new_experiment(store: Store) -> str | None:
+    """Draw the form; return the experiment's name once its runs are stored."""
+    title(
+        "New experiment",
+        "A simulated oracle answers; every strategy starts from the same labels, weights and "
+        "holdout, trial by trial.",
+    )
+    text = _fields(store)
+    if st.toggle("Edit the grid as text", key="grid-by-hand"):
+        text = st.text_area("Grid (TOML)", text, height=340, key=f"grid {hash(text)}")
+    row = st.container(horizontal=True, vertical_alignment="center")
+    with row:
+        look = st.button("Check", key="check-grid")
+        start = st.button("Start", type="primary", key="start-grid")
+    if not look and not start:
+        return None
+    try:
+        grid = experiments.parse(text)
+        with st.spinner("Reading the images …"):
+            if start:
+                return experiments.create(store, grid).name
+            grid = experiments.checked(store, grid)
+    except AlcoreError as error:
+        refusal(error)
+        return None
+    st.success(
+        f"{len(grid.cells):,} cells × {grid.trials} trials: {grid.trainings:,} trainings.",
+        icon=":material/check:",
+    )
+    return None
+
+
+def _fields(store: Store) -> str:
+    """Draw the choices; return the grid that they make, as TOML."""
+    left, middle, right = st.columns(3, gap="large")
+    with left:
+        there = {e.name for e in experiments.list_experiments(store)}
+        number = next(n for n in range(1, 10_000) if f"experiment {n}" not in there)
+        name = st.text_input("Name", f"experiment {number}", max_chars=100, key="grid-name")
+        data = st.selectbox("Images", experiments.data_sources(store), key="grid-data")
+        learner = st.selectbox("Learner", ["network", *experiments.ESTIMATORS], key="grid-learner")
+        oracle = st.selectbox("Oracle", experiments.ORACLES, key="grid-oracle")
+    with middle:
+        chosen = st.multiselect(
+            "Strategies", experiments.strategy_names(), DEFAULT, key="grid-strategies"
+        )
+        trials = st.number_input("Trials", 1, 100, 10, key="grid-trials")
+        tail = st.number_input(
+            "Long tail", 1.0, 1000.0, 1.0, key="grid-tail",
+            help="items of the first class over those of the last",
+        )  # fmt: skip
+        copies = st.slider("Near-duplicates in the pool", 0, 90, 0, 5, "%d %%", key="grid-copies")
+    with right:
+        first = st.number_input("Labels at the start", 2, 100_000, 20, key="grid-first")
+        batch = st.number_input("Labels per round", 1, 100_000, 10, key="grid-batch")
+        budget = st.number_input("Labels in all", 2, 1_000_000, 100, key="grid-budget")
+        seed = st.number_input("Seed", 0, 2**31, 0, key="grid-seed")
+    quoted = json.dumps  # a TOML string is written as JSON's
+    lines = [
+        f"name = {quoted(name)}",
+        f"budget = {budget}",
+        f"trials = {trials}",
+        f"seed = {seed}",
+        f"initial = [{first}]",
+        f"batch_sizes = [{batch}]",
+        f"strategies = {quoted(chosen)}",
+        "",
+        "[[datasets]]",
+        f"source = {quoted(data)}",
+        *([f"long_tail = {tail}"] if tail > 1 else []),
+        *([f"duplicates = {copies / 100}"] if copies else []),
+        "",
+        "[[learners]]",
+        *(
+            ['kind = "network"']
+            if learner == "network"
+            else ['kind = "estimator"', f"estimator = {quoted(learner)}"]
+        ),
+        "",
+        "[[oracles]]",
+        f"kind = {quoted(oracle)}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,171 @@
+"""Owns what the experiments page shows of the results: curves, tables, images, downloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from alcore.services import experiment_figures as figures
+from alcore.services import experiment_findings as findings
+from alcore.services import experiment_report as report
+from alcore.services import experiments
+from alcore.web.state import Store
+from pages._dashboard_parts import heading, kept, note
+from pages._setup_text import plain
+from pages._shell import empty
+
+SHOWN = 24
+"""Images of a round that are shown at most."""
+
+
+def results(store: Store, name: str) -> None:
+    """Draw everything that is known so far."""
+    now = experiments.progress(store, name)
+    key = (name, now.finished, now.planned)
+    grid, settings = kept("settings", key, lambda: findings.settings_of(store, name))
+    if not now.finished:
+        empty("Curves appear here with the first finished rounds.", 340)
+        return
+    names = [setting.name for setting in settings]
+    chosen = names[0]
+    if len(names) > 1:
+        chosen = st.selectbox("Setting", names, key="setting", label_visibility="collapsed")
+    setting = settings[names.index(chosen)] if chosen in names else settings[0]
+    with heading("Accuracy"):
+        against = st.segmented_control(
+            "Against", ["labels", "human minutes"], default="labels", required=True,
+            key="experiment-against", label_visibility="collapsed",
+        )  # fmt: skip
+    chart = figures.curves(setting, against != "labels")
+    st.altair_chart(chart, width="stretch", key="experiment-curves")
+    note("Mean over trials, with its 95 % band; unfinished trials are in it.")
+    if setting.doubts:
+        st.warning(setting.doubts, icon=":material/science:")
+    _tables(setting)
+    _images(store, now, grid)
+    _downloads(store, name, key, chart)
+
+
+def _tables(setting: Any) -> None:
+    heading("Strategies compared")
+    if not setting.rows:
+        empty("The comparison appears when all strategies have finished a trial.", 120)
+        return
+    tests = {test.first: test for test in setting.tests}
+    rows = []
+    for row in setting.rows:
+        test = tests.get(row.strategy)
+        rows.append(
+            {
+                "strategy": row.strategy,
+                "area": 100 * row.area,
+                "on log labels": 100 * row.area_log,
+                "at the end": 100 * row.final,
+                "label saving": report.say_saving(row.saving),
+                "points over " + setting.baseline: test and 100 * test.difference,
+                "p (Holm)": test and test.holm,
+                "mean rank": row.rank,
+                "penalty": row.penalty,
+            }
+        )
+    one = st.column_config.NumberColumn(format="%.1f")
+    st.dataframe(
+        rows,
+        column_config={
+            "area": st.column_config.NumberColumn(format="%.1f %%"),
+            "on log labels": st.column_config.NumberColumn(format="%.1f %%"),
+            "at the end": st.column_config.NumberColumn(format="%.1f %%"),
+            "points over " + setting.baseline: st.column_config.NumberColumn(format="%+.1f"),
+            "p (Holm)": st.column_config.NumberColumn(format="%.3g"),
+            "mean rank": one,
+            "penalty": st.column_config.NumberColumn(format="%.2f"),
+        },
+        hide_index=True,
+    )
+    words = f"{setting.trials} complete trials. Area: mean accuracy over the curve."
+    if setting.smallest_visible is not None:
+        words += (
+            f" So many trials show differences from about {100 * setting.smallest_visible:.1f} "
+            "points on."
+        )
+    note(words)
+    if setting.rows[0].targets:
+        with st.expander("Labels to reach an accuracy"):
+            st.dataframe(
+                [
+                    {"strategy": row.strategy}
+                    | {
+                        f"{100 * t:.0f} %": "not reached" if labels is None else f"{labels:,.0f}"
+                        for t, labels in row.targets.items()
+                    }
+                    for row in setting.rows
+                ],
+                hide_index=True,
+            )
+    if setting.trials > 1 and len(setting.strategies) > 1:
+        with st.expander("Differences and penalties"):
+            left, right = st.columns(2, gap="large")
+            left.altair_chart(figures.differences(setting), width="stretch", key="differences")
+            right.altair_chart(figures.penalties(setting), key="penalties")
+
+
+def _images(store: Store, now: Any, grid: Any) -> None:
+    with st.expander("Images that were asked about"):
+        left, middle, right = st.columns(3)
+        cells = {f"{c.cell.strategy.title} · {c.cell.setting}": c for c in now.cells if c.finished}
+        with left:
+            words = st.selectbox("Strategy and setting", list(cells), key="images-cell")
+        with middle:
+            trial = st.number_input("Trial", 1, grid.trials, 1, key="images-trial")
+        cell = cells[words]
+        most = cell.cell.rounds(grid.budget)
+        with right:
+            number = st.number_input("Round", 1, most, min(2, most), key="images-round")
+        key = (now.experiment.name, cell.cell.key, trial, number)
+        shown = kept(
+            "acquired", (*key, cell.finished),
+            lambda: experiments.acquired(store, key[0], key[1], int(trial) - 1, int(number)),
+        )  # fmt: skip
+        if not shown:
+            empty("This round is not finished yet.", 80)
+            return
+        few = shown[:SHOWN]
+        st.image([image.png for image in few], [_caption(image) for image in few], width=72)
+        if len(shown) > SHOWN:
+            note(f"{SHOWN} of {len(shown)}; the class is what the oracle said.")
+
+
+def _caption(image: Any) -> str:
+    said = ", ".join(answer or "no answer" for answer in image.said)
+    wrong = any(answer != image.true_class for answer in image.said)
+    return plain(f"{said} (it is {image.true_class})" if wrong else said)
+
+
+def _downloads(store: Store, name: str, key: Any, chart: Any) -> None:
+    heading("Downloads")
+    row = st.container(horizontal=True)
+    with row:
+        if st.button("Prepare files", icon=":material/inventory_2:", key="prepare"):
+            with st.spinner("Drawing …"):
+                found = findings.findings(store, name)
+                st.session_state["experiment-files"] = (
+                    key,
+                    {
+                        "report.html": (report.page(found), "text/html"),
+                        "rounds.csv": (findings.csv_of(found.rounds), "text/csv"),
+                        "rounds.parquet": (
+                            findings.parquet_of(found.rounds),
+                            "application/vnd.apache.parquet",
+                        ),
+                        "curves.svg": (figures.svg(chart), "image/svg+xml"),
+                        "curves.png": (figures.png(chart), "image/png"),
+                    },
+                )
+        there = st.session_state.get("experiment-files")
+        if there is not None and there[0] == key:
+            for file, (data, kind) in there[1].items():
+                st.download_button(
+                    file, data, f"{name} {file}", kind, key=f"get {file}",
+                    icon=":material/download:", type="tertiary", on_click="ignore",
+                )  # fmt: skip

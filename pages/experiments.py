@@ -1,0 +1,144 @@
+"""Owns the experiments page: widgets only; what they show comes from the experiments services."""
+
+from __future__ import annotations
+
+import os
+from html import escape
+
+import streamlit as st
+
+from alcore.errors import AlcoreError
+from alcore.services import experiments
+from alcore.services.experiments import Progress
+from alcore.web import state
+from pages._dashboard_parts import STYLE as CHARTS
+from pages._experiments_new import new_experiment
+from pages._experiments_results import results
+from pages._setup_text import STYLE, refusal
+from pages._shell import empty
+
+NEW = "＋ New experiment"
+WORKERS = os.cpu_count() or 1
+
+
+def page() -> None:
+    st.html(CHARTS + STYLE)
+    store = state.store()
+    names = [e.name for e in experiments.list_experiments(store)]
+    if not names:
+        empty("Compare strategies with a simulated oracle: the first experiment starts here.", 90)
+        _new()
+        return
+    asked = st.session_state.pop("experiment-made", None) or st.query_params.get("experiment")
+    choices = [*names, NEW]
+    if asked in choices:
+        st.session_state["experiment"] = asked
+    name = st.selectbox("Experiment", choices, key="experiment", label_visibility="collapsed")
+    if name == NEW:
+        st.query_params.pop("experiment", None)
+        _new()
+        return
+    st.query_params["experiment"] = name
+    _follow(name)
+    results(store, name)
+
+
+def _new() -> None:
+    made = new_experiment(state.store())
+    if made is None:
+        return
+    experiments.start(state.store(), state.runtime(), made, WORKERS)
+    st.session_state["experiment-made"] = made
+    st.rerun()
+
+
+@st.fragment(run_every=2.0)
+def _follow(name: str) -> None:
+    """Draw how far it is; the whole page again when rounds came in or its state changed."""
+    now = experiments.progress(state.store(), name)
+    seen = (name, now.running, now.finished, now.planned)
+    drawn = st.session_state.setdefault("experiment-drawn", seen)
+    st.session_state["experiment-drawn"] = seen
+    if drawn != seen and drawn[0] == name:
+        st.rerun()
+    with st.container(border=True):
+        share = now.finished / now.planned if now.planned else 0.0
+        left = now.left(WORKERS)
+        words = f"{_state(now)} · {now.finished:,} of {now.planned:,} rounds"
+        if now.running and left:
+            words += f" · about {duration(left)} left"
+        st.html(
+            f'<div class="su-line"><p>{escape(words)}</p>'
+            f'<div class="su-bar"><i style="width:{100 * share:.1f}%"></i></div></div>'
+        )
+        for error in now.errors[:3]:
+            st.warning(error.replace("$", "\\$"), icon=":material/error:")
+        row = st.container(horizontal=True, vertical_alignment="center")
+        with row:
+            _buttons(now)
+        with st.expander("Every cell"):
+            st.dataframe(
+                [
+                    {
+                        "setting": c.cell.setting,
+                        "strategy": c.cell.strategy.title,
+                        "done": c.finished / c.planned if c.planned else 0.0,
+                        "rounds": f"{c.finished} of {c.planned}",
+                        "left": "" if not c.left else duration(c.left / WORKERS),
+                    }
+                    for c in now.cells
+                ],
+                column_config={
+                    "done": st.column_config.ProgressColumn(format="percent", max_value=1.0)
+                },
+                hide_index=True,
+            )
+
+
+def _buttons(now: Progress) -> None:
+    store, name = state.store(), now.experiment.name
+    if now.running:
+        waiting = now.experiment.paused
+        if st.button("Pausing …" if waiting else "Pause", icon=":material/pause:",
+                     disabled=waiting, key="pause"):  # fmt: skip
+            experiments.pause(store, name)
+            st.rerun()
+    elif now.finished < now.planned or now.failed:
+        words = "Resume" if now.finished else "Start"
+        if st.button(words, icon=":material/play_arrow:", type="primary", key="resume"):
+            experiments.start(store, state.runtime(), name, WORKERS)
+            st.toast("Starting; the first rounds take a moment.")
+    with st.popover("Extend", icon=":material/add:"):
+        grid = experiments.grid_of(now.experiment)
+        more = st.multiselect(
+            "More strategies",
+            [s for s in experiments.strategy_names() if s not in grid.titles],
+            key="more-strategies",
+        )
+        trials = st.number_input("More trials", 0, 100, 0, key="more-trials")
+        if st.button("Add", disabled=not more and not trials, key="extend"):
+            try:
+                experiments.extend(store, name, more, int(trials))
+                if not now.running:
+                    experiments.start(store, state.runtime(), name, WORKERS)
+                st.rerun()
+            except AlcoreError as error:
+                refusal(error)
+
+
+def _state(now: Progress) -> str:
+    if now.running:
+        return "Pausing" if now.experiment.paused else "Running"
+    if now.finished < now.planned:
+        return "Paused" if now.finished else "Not started"
+    return f"Done, but {now.failed} runs failed" if now.failed else "Done"
+
+
+def duration(seconds: float) -> str:
+    """Say a time in the largest unit that fits."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+page()
