@@ -20,28 +20,24 @@ ALCORE_CIFAR10_ZIP or --cifar10.
 from __future__ import annotations
 
 import argparse
-import io
-import json
 import os
 import platform
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
+from learner_images import Data, cifar10, digits, shapes
+from learner_tables import Record, tables, write_into
 from torch import Generator, Tensor
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from alcore import metrics  # noqa: E402 - the folder of the project must be on the path first
-from alcore.datasets.shapes import ShapesSource  # noqa: E402
 from alcore.learner import (  # noqa: E402
     device,
     inference,
@@ -62,11 +58,8 @@ COUNTS = {
     "digits": (20, 60, 120),
     "shapes": (100, 250, 1000),
 }
-AIM = {100: 45, 250: 54, 500: 60, 1000: 66, 4000: 77}
 ABLATED = {"CIFAR-10": 500}
 """Labels at which each part is left out in turn."""
-
-
 PLAIN = "small CNN, plain stem"
 
 
@@ -111,60 +104,6 @@ PARTS = (
     Recipe("pretrained, no label smoothing", LearnerSettings(smoothing=0.0), pretrained=True),
     Recipe("pretrained, no flip averaging", LearnerSettings(), pretrained=True, mirror=False),
 )
-
-
-@dataclass(frozen=True)
-class Data:
-    """Pool images first, then test images."""
-
-    name: str
-    pixels: np.ndarray
-    true: np.ndarray
-    pool: int
-    class_names: tuple[str, ...]
-    channels: int
-    augmentation: str
-
-
-def digits() -> Data:
-    """Scikit-learn's digits, 300 of them for testing."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    order = np.random.default_rng(0).permutation(len(bunch.target))
-    grey = (bunch.images[order] * 255 / 16).round().astype(np.uint8)
-    pixels = np.repeat(grey[..., None], 3, axis=-1)
-    names = tuple(str(d) for d in range(10))
-    return Data("digits", pixels, bunch.target[order], len(order) - 300, names, 1, "shift")
-
-
-def shapes() -> Data:
-    """Generated shapes of ten classes: 5,000 imbalanced ones, then 2,000 balanced for testing."""
-    pool = ShapesSource(size=5000, classes=10, imbalance=50, seed=1)
-    test = ShapesSource(size=2000, classes=10, seed=2)
-    names = tuple(sorted({entry.class_name for entry in test.entries()}))
-    pixels, labels = [], []
-    for source in (pool, test):
-        for entry in source.entries():
-            with Image.open(io.BytesIO(source.read(entry))) as image:
-                pixels.append(np.asarray(image.convert("RGB")))
-            labels.append(names.index(entry.class_name))
-    return Data("shapes", np.stack(pixels), np.array(labels), 5000, names, 3, "flip")
-
-
-def cifar10(path: Path) -> Data:
-    """CIFAR-10 decoded from the archive as it lies."""
-    pixels, labels = [], []
-    with zipfile.ZipFile(path) as archive:
-        files = sorted(n for n in archive.namelist() if "/train/" in n and n.endswith(".jpg"))
-        pool = len(files)
-        files += sorted(n for n in archive.namelist() if "/test/" in n and n.endswith(".jpg"))
-        names = tuple(sorted({name.split("/")[-2] for name in files}))
-        for name in files:
-            with Image.open(io.BytesIO(archive.read(name))) as image:
-                pixels.append(np.asarray(image.convert("RGB")))
-            labels.append(names.index(name.split("/")[-2]))
-    return Data("CIFAR-10", np.stack(pixels), np.array(labels), pool, names, 3, "flip")
 
 
 class Timer:
@@ -274,35 +213,6 @@ def bar(text: str) -> Callable[[float], None]:
     return show
 
 
-class Record:
-    """What was measured so far, in a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.kept: dict[str, Any] = {"pretraining": {}, "scoring": {}, "trials": []}
-        if path.is_file():
-            self.kept = json.loads(path.read_text())
-
-    def has(self, data: str, recipe: str, labels: int, trial: int) -> bool:
-        """Tell whether this trial was measured."""
-        return any(
-            (r["data"], r["recipe"], r["labels"], r["trial"]) == (data, recipe, labels, trial)
-            for r in self.kept["trials"]
-        )
-
-    def save(self) -> None:
-        """Write all to the file."""
-        self.path.write_text(json.dumps(self.kept, indent=1) + "\n")
-
-    def of(self, data: str, recipe: str, labels: int, what: str) -> list[float]:
-        """Return the values of all trials of a cell."""
-        return [
-            r[what]
-            for r in self.kept["trials"]
-            if (r["data"], r["recipe"], r["labels"]) == (data, recipe, labels)
-        ]
-
-
 def run(data: Data, asked: argparse.Namespace, record: Record) -> None:
     """Measure what was asked for of some data and is missing."""
     recipes = [*(IMBALANCED if data.name == "shapes" else RECIPES)]
@@ -315,7 +225,7 @@ def run(data: Data, asked: argparse.Namespace, record: Record) -> None:
         and (not asked.labels or labels in asked.labels)
     ]
     weights = asked.pretrained or asked.json.with_name(f"pretrained {data.name}.safetensors")
-    if any(recipe.pretrained for recipe, _ in work) and not weights.is_file():
+    if asked.trials and any(r.pretrained for r, _ in work) and not weights.is_file():
         record.kept["pretraining"][data.name] = {
             "threads": asked.threads,
             "images": data.pool,
@@ -337,61 +247,6 @@ def run(data: Data, asked: argparse.Namespace, record: Record) -> None:
                 f"in {found['train s']:.1f} s ({found['train processor s']:.1f} s processor)",
                 flush=True,
             )
-
-
-def tables(record: Record) -> Iterator[str]:
-    """Yield the lines of the tables in Markdown."""
-    for data, counts in COUNTS.items():
-        found = [r for r in record.kept["trials"] if r["data"] == data]
-        if not found:
-            continue
-        yield from (f"### {data}", "")
-        for what, title in (("accuracy", "accuracy, %"), ("macro F1", "macro F1, %")):
-            if what == "macro F1" and data != "shapes":
-                continue
-            yield f"| {title} at random labels | " + " | ".join(f"{n:,}" for n in counts) + " |"
-            yield "|---|" + "---|" * len(counts)
-            for recipe in IMBALANCED:
-                cells = [record.of(data, recipe.name, n, what) for n in counts]
-                if any(cells):
-                    yield f"| {recipe.name} | " + " | ".join(map(_cell, cells)) + " |"
-            if data == "CIFAR-10" and what == "accuracy":
-                yield "| *aim* | " + " | ".join(str(AIM[n]) for n in counts) + " |"
-            yield ""
-        yield "| processor seconds of one training | " + " | ".join(f"{n:,}" for n in counts) + " |"
-        yield "|---|" + "---|" * len(counts)
-        for recipe in IMBALANCED:
-            cells = [record.of(data, recipe.name, n, "train processor s") for n in counts]
-            if any(cells):
-                spent = [f"{np.mean(cell):.1f}" if cell else "–" for cell in cells]
-                yield f"| {recipe.name} | " + " | ".join(spent) + " |"
-        yield ""
-        yield from _ablations(record, data)
-
-
-def _ablations(record: Record, data: str) -> Iterator[str]:
-    if data not in ABLATED:
-        return
-    labels = ABLATED[data]
-    yield from (f"| {data}, {labels:,} labels | accuracy, % | trials |", "|---|---|---|")
-    for recipe in (SCRATCH, FINETUNE, UNLABELED, *PARTS):
-        if cell := record.of(data, recipe.name, labels, "accuracy"):
-            yield f"| {recipe.name} | {_cell(cell)} | {len(cell)} |"
-    yield ""
-
-
-def _cell(values: list[float]) -> str:
-    if not values:
-        return "–"
-    spread = f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{100 * np.mean(values):.1f}{spread}"
-
-
-def write_into(path: Path, lines: list[str]) -> None:
-    """Put lines between the two marks of a Markdown file."""
-    begin, end = "<!-- tables -->\n", "<!-- end of tables -->\n"
-    before, rest = path.read_text().split(begin)
-    path.write_text(before + begin + "\n".join(["", *lines]) + "\n" + end + rest.split(end)[1])
 
 
 def main() -> int:
@@ -425,7 +280,8 @@ def main() -> int:
             record.save()
         else:
             run(data, asked, record)
-    lines = list(tables(record))
+    compared = [r.name for r in (SCRATCH, FINETUNE, UNLABELED, *PARTS)]
+    lines = list(tables(record, COUNTS, [r.name for r in IMBALANCED], compared))
     print("\n".join(lines))
     if asked.markdown:
         write_into(asked.markdown, lines)

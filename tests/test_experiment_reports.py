@@ -111,6 +111,21 @@ def test_few_trials_come_with_a_warning_and_unfinished_ones_do_not_count() -> No
     assert len(half.curve) == 3, "but the curves show what there is"
 
 
+def test_curves_of_different_label_counts_are_read_at_the_same_ones() -> None:
+    grid = reading.from_json(
+        {
+            "name": "x", "budget": 40, "trials": 1, "datasets": ["digits"], "initial": [20],
+            "strategies": ["random", "margin"], "batch_sizes": [10],
+        }
+    )  # fmt: skip
+    one, two = (cell.key for cell in grid.cells)
+    points = [Point(1, one, 0, n, 10 + 10 * n, 0, 1.0, 0.1 * n, 1.0) for n in (1, 2, 3)]
+    points += [Point(2, two, 0, n, 15 + 5 * n, 0, 1.0, 0.1 * n, 1.0) for n in (1, 2, 3)]
+    (setting,) = analysis.settings(grid, points)
+    finals = {row.strategy: row.final for row in setting.rows}
+    assert finals == {"random": pytest.approx(0.2), "margin": pytest.approx(0.3)}
+
+
 def test_an_experiment_goes_from_a_file_to_a_report(
     workspace: Workspace,
     tmp_path: Path,

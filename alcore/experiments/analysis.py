@@ -123,9 +123,20 @@ def _setting(
     )
     if not whole:
         return empty
-    labels = np.array(ends[cells[0].key, whole[0]])
+    # Where an oracle abstains, label counts may differ: all curves are read at those of one run.
+    every = [ends[cell.key, trial] for cell in cells for trial in whole]
+    first, last = max(labels[0] for labels in every), min(labels[-1] for labels in every)
+    labels = np.array([n for n in every[0] if first <= n <= last])
+    if not len(labels):
+        return empty
     values = np.array(
-        [[[p.accuracy for p in by_run[cell.key, trial]] for trial in whole] for cell in cells]
+        [
+            [
+                np.interp(labels, ends[cell.key, t], [p.accuracy for p in by_run[cell.key, t]])
+                for t in whole
+            ]
+            for cell in cells
+        ]
     )
     return _compared(empty, labels, values, by_run, cells, whole, seed)
 
