@@ -304,7 +304,7 @@ def test_m_shows_what_the_model_suggests_and_enter_accepts_it(
     for i in range(20):
         board.press(str(i % 10))
     board.expect_saved(20)
-    expect(board.root).not_to_have_attribute("data-model", "", timeout=90_000)
+    expect(board.root).not_to_have_attribute("data-model", "", timeout=240_000)
     # The two images at hand stay when a new ranking comes.
     for _ in range(2):
         board.press("5")
