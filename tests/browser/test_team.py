@@ -73,7 +73,7 @@ def test_an_owner_invites_frees_and_removes_and_others_may_not(
 
         guest = pupils.new_page()
         guest.goto(link.inner_text().strip())
-        guest.get_by_label("Your name").fill("Pupil")
+        guest.get_by_role("textbox", name="Your name").fill("Pupil")
         guest.get_by_role("button", name="Start").click()
         board = guest.locator(".board")
         expect(board).to_have_attribute("data-annotator", "Pupil", timeout=60_000)
