@@ -18,6 +18,7 @@ from alcore.errors import AlcoreError
 from alcore.jobs.launching import Dispatcher
 from alcore.services import projects
 from alcore.web import routes, state
+from pages._who import let_in
 
 
 @asynccontextmanager
@@ -59,16 +60,19 @@ def main() -> None:
     assets = Path(__file__).parent / "alcore" / "web"
     st.set_page_config(page_title="alcore", page_icon=assets / "icon.svg", layout="wide")
     st.html(assets / "page.css")
-    st.navigation(
+    chosen = st.navigation(
         [
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
             st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
             st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
+            st.Page("pages/team.py", title="Team", icon=":material/group:"),
             st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
             st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
         ],
         position="top",
-    ).run()
+    )
+    if let_in():
+        chosen.run()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from alcore.experiment_command import add_parser, experiment
 from alcore.pretrain_command import add_parser as add_pretrain
 from alcore.pretrain_command import pretrain
 from alcore.records import Project
+from alcore.role_command import add_parser as add_role
+from alcore.role_command import role
 from alcore.services import exporting, projects, training
 from alcore.store import Store
 from alcore.terminal import print_rows, with_progress
@@ -33,6 +35,7 @@ examples:
   python -m alcore import shapes --name shapes --option classes=8 --option imbalance=10
   python -m alcore import CIFAR10 --name cifar --root ~/datasets
   python -m alcore pretrain birds
+  python -m alcore role birds "Ana" owner
   python -m alcore train birds
   python -m alcore export birds --out labels.csv
 """
@@ -120,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--batch", type=int, default=100, help="batch size (100)")
     listing.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=32)
     add_pretrain(command)
+    add_role(command)
     add_parser(commands)
     work = command("work", "run the background jobs of the workspace until stopped")
     work.add_argument("--until-input-closes", action="store_true", help=argparse.SUPPRESS)
@@ -323,6 +327,7 @@ COMMANDS = {
     "export": _export,
     "experiment": experiment,
     "pretrain": pretrain,
+    "role": role,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -25,6 +26,7 @@ from pages._dashboard_parts import (
     note,
 )
 from pages._shell import empty
+from pages._who import who
 
 
 def uncertainty(done: Sequence[RoundSummary], colours: drawing.Colours) -> None:
@@ -82,7 +84,7 @@ def _bars(rows: Sequence[drawing.Row], n_classes: int) -> list[drawing.Row]:
 def people(project_id: int, colours: drawing.Colours) -> None:
     over_time = dashboard.labels_over_time(state.store(), project_id)
     rows = over_time.rows
-    team = dashboard.annotators(state.store(), project_id)
+    team = dashboard.annotators(state.store(), project_id, who().id)
     left, right = st.columns(2, gap="large")
     with left:
         with heading("Labels over time"):
@@ -90,7 +92,10 @@ def people(project_id: int, colours: drawing.Colours) -> None:
         if not rows:
             empty("Labels over time appear with the first label.", 240)
         else:
-            names = [w["annotator"] for w in team if w["labels"]]
+            total = Counter[str]()
+            for row in rows:
+                total[row["annotator"]] += row["labels"]
+            names = [name for name, _ in total.most_common()]
             bars = [row | {"from": 1000 * row["from"], "to": 1000 * row["to"]} for row in rows]
             st.vega_lite_chart(
                 charts.labels_over_time(

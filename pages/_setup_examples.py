@@ -10,11 +10,11 @@ import streamlit as st
 
 from alcore.errors import AlcoreError
 from alcore.records import Project
-from alcore.services import guidelines, people
+from alcore.services import guidelines
 from alcore.web import remarks
 from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal
-from pages._shell import annotator_name
+from pages._who import who
 
 
 def examples_tab(store: Store, project: Project) -> None:
@@ -77,7 +77,7 @@ def _upload(store: Store, project: Project, class_id: int, files: list[Any], slo
 
 def _change(store: Store, change: Callable[[int], None]) -> None:
     try:
-        change(people.annotator(store, annotator_name()).id)
+        change(who().id)
     except AlcoreError as error:
         refusal(error)
         return

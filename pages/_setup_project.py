@@ -21,6 +21,7 @@ from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
 from pages._setup_settings import Case, settings_fields
 from pages._setup_text import chips, figures, left_out, note, plain, refusal, title
+from pages._who import owns, who
 
 ROLE_WORDS: dict[Role, str] = {
     "answer key": "The known classes are an answer key: hidden from annotators, they measure the "
@@ -35,6 +36,10 @@ def show_project(store: Store, line: ProjectLine) -> None:
     project = line.project
     made = time.strftime("%d %B %Y", time.localtime(project.created_at))
     title(project.name, f"{line.place} · made on {made}")
+    if not owns(project.id):
+        st.info("Its owners alone change this project.", icon=":material/lock:")
+        _images(store, line)
+        return
     if project.archived_at is not None:
         _archived(store, project)
         return
@@ -152,7 +157,7 @@ def _save(
     name: str,
 ) -> None:
     try:
-        projects.edit(store, base, typed, name)
+        projects.edit(store, base, typed, name, by=who().id)
     except StaleSettings:
         st.rerun()
     except AlcoreError as error:
@@ -213,7 +218,7 @@ def _classes(store: Store, project: Project) -> None:
         if st.button("Add", key=f"{slot}-{generation}-do-add"):
             names = setup.split_classes(typed)
             try:
-                projects.add_classes(store, project.id, names)
+                projects.add_classes(store, project.id, names, by=who().id)
             except AlcoreError as error:
                 refusal(error)
             else:
@@ -234,7 +239,7 @@ def _classes(store: Store, project: Project) -> None:
         )
         if st.button("Rename", key=f"{slot}-{generation}-do-rename"):
             try:
-                projects.rename_class(store, project.id, chosen, name)
+                projects.rename_class(store, project.id, chosen, name, by=who().id)
             except AlcoreError as error:
                 refusal(error)
             else:
@@ -281,7 +286,7 @@ def _danger(store: Store, project: Project) -> None:
         "can take it back here at any time."
     )
     if st.button("Archive", icon=":material/archive:", key=f"archive-{project.id}"):
-        projects.archive(store, project.id)
+        projects.archive(store, project.id, by=who().id)
         st.rerun()
 
 
@@ -292,5 +297,5 @@ def _archived(store: Store, project: Project) -> None:
         icon=":material/archive:",
     )
     if st.button("Take it back", type="primary", key=f"back-{project.id}"):
-        projects.archive(store, project.id, away=False)
+        projects.archive(store, project.id, away=False, by=who().id)
         st.rerun()

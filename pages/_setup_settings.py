@@ -13,6 +13,7 @@ from alcore.config import HoldoutRule, LearnerRule, ProjectSettings, RetrainRule
 from alcore.services import projects, setup
 from pages._setup_learner import augmentation_field, augmentation_preview, learner_fields
 from pages._setup_pretraining import duration
+from pages._setup_team import team_fields
 from pages._setup_text import note, sentence
 
 Fixed = Literal["share", "questions", "given"]
@@ -56,6 +57,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
     )
     holdout, baseline, seed = _measuring(case, start)
     budget, guidelines = _labeling(case, start)
+    team = team_fields(case.prefix, start.team)
     return ProjectSettings(
         strategy=strategy,
         strategy_options=options,
@@ -70,6 +72,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
         budget=budget,
         seed=seed,
         guidelines=guidelines,
+        team=team,
         keys=start.keys,
     )
 

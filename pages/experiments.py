@@ -29,7 +29,9 @@ def page() -> None:
         empty("Compare strategies with a simulated oracle: the first experiment starts here.", 90)
         _new()
         return
-    asked = st.session_state.pop("experiment-made", None) or st.query_params.get("experiment")
+    asked = st.session_state.pop("experiment-made", None)
+    if asked is None and "experiment" not in st.session_state:
+        asked = st.query_params.get("experiment")
     choices = [*names, NEW]
     if asked in choices:
         st.session_state["experiment"] = asked

@@ -12,7 +12,8 @@ from alcore.records import Project
 from alcore.services import keys, labeling, projects
 from alcore.web import remarks, state
 from alcore.web.palette import class_colours
-from pages._shell import NEWCOMER, annotator_name, empty
+from pages._shell import NEWCOMER, empty
+from pages._who import has_accounts, who
 
 ASSETS = Path(__file__).parent.parent / "alcore" / "web"
 SCRIPTS = (
@@ -50,9 +51,9 @@ def _project(found: list[Project]) -> Project:
     return chosen
 
 
-def _data(project: Project, found: list[Project], name: str) -> dict[str, Any]:
+def _data(project: Project, found: list[Project]) -> dict[str, Any]:
     """Gather what the board starts with. Raises NotAllowed for a name that may not label."""
-    annotator = labeling.annotator(state.store(), name)
+    annotator = who()
     colours = class_colours(len(project.classes) + SPARE_COLOURS)
     return {
         "project": project.id,
@@ -60,7 +61,7 @@ def _data(project: Project, found: list[Project], name: str) -> dict[str, Any]:
         "base": f"/board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
-        "remember": annotator.name != NEWCOMER,
+        "remember": annotator.name != NEWCOMER and not has_accounts(),
         "classes": labeling.classes_shown(project),
         "keys": keys.layout(project),
         "colours": colours,
@@ -94,7 +95,7 @@ def page() -> None:
         return
     project = _project(found)
     try:
-        data = _data(project, found, annotator_name())
+        data = _data(project, found)
     except NotAllowed as error:
         st.session_state.pop("annotator", None)
         st.error(f"This name cannot label: {error}. Reload the page to use another one.")

@@ -12,7 +12,8 @@ from alcore.records import Project
 from alcore.services import keys, labeling, projects
 from alcore.web import remarks, state
 from alcore.web.palette import class_colours
-from pages._shell import annotator_name, choose_project, empty
+from pages._shell import choose_project, empty
+from pages._who import who
 
 ASSETS = Path(__file__).parent.parent / "alcore" / "web"
 SCRIPTS = (
@@ -23,6 +24,7 @@ SCRIPTS = (
     "panels.js",
     "review_view.js",
     "review_sieve.js",
+    "review_input.js",
     "review.js",
 )
 """They become one module, in this order; the last one says what is exported."""
@@ -30,7 +32,7 @@ SCRIPTS = (
 
 def _data(project: Project) -> dict[str, Any]:
     """Gather what the element starts with. Raises NotAllowed for a name that may not label."""
-    annotator = labeling.annotator(state.store(), annotator_name())
+    annotator = who()
     return {
         "project": project.id,
         "base": f"/board/{project.id}",

@@ -6,13 +6,14 @@ import time
 
 import streamlit as st
 
-from alcore.services import setup
+from alcore.services import people, setup
 from alcore.services.setup import ProjectLine
 from alcore.web import state
 from alcore.web.state import Store
 from pages._setup_new import new_project
 from pages._setup_project import show_project
 from pages._setup_text import STYLE, note, plain
+from pages._who import has_accounts, who
 
 NEW = "new"
 SETTLING = 3.0
@@ -32,6 +33,8 @@ def page() -> None:
         else:
             made = new_project(store)
             if made is not None:
+                if has_accounts():
+                    people.set_role(store, made, None, who().id, "owner")
                 st.session_state["just-made"] = (str(made), time.monotonic())
                 st.rerun()
 

@@ -41,6 +41,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.terminal", ()),
     ("alcore.experiment_command", ()),
     ("alcore.pretrain_command", ()),
+    ("alcore.role_command", ()),
     ("alcore.__main__", ()),
     ("app", ("streamlit", "starlette")),
 )

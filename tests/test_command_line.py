@@ -137,6 +137,17 @@ def test_strategies_are_listed(run) -> None:
     assert {"random", "least confidence", "margin", "entropy", "k-center", "mixed"} <= names
 
 
+def test_roles_are_given_and_a_project_gets_its_owner_back(run, tmp_path: Path) -> None:
+    run("import", str(pictures(tmp_path / "p", ("a", "b"))), "--name", "mine")
+    assert run("role", "mine")[1] == "nobody yet\n"
+    assert run("role", "mine", "Ana", "owner")[1].split() == ["owner", "Ana"]
+    code, _, error = run("role", "mine", "Ana", "removed")
+    assert code == 1 and "at least one owner" in error
+    run("role", "mine", "Ben", "owner")
+    run("role", "mine", "Ana", "annotator")
+    assert json.loads(run("role", "mine", "--json")[1]) == {"Ana": "annotator", "Ben": "owner"}
+
+
 def test_an_unknown_project_names_the_others(run, tmp_path: Path) -> None:
     root = pictures(tmp_path / "birds", ("a", "b"))
     assert run("import", str(root))[0] == 0

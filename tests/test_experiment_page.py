@@ -83,6 +83,8 @@ def test_a_half_finished_experiment_shows_its_curves_and_can_go_on(store: Store)
     assert not test.exception
     assert [b.key for b in test.button if b.key in ("resume", "pause")] == ["resume"]
     assert any("when all strategies have finished a trial" in h.body for h in test.html)
+    test.selectbox(key="experiment").select_index(1).run()
+    assert [b.key for b in test.button if b.key == "start-grid"], "a new one can be made beside it"
 
 
 def test_a_finished_experiment_shows_tables_images_and_files(store: Store) -> None:

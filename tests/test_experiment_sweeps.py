@@ -18,7 +18,7 @@ import pytest
 
 from alcore.config import Workspace
 from alcore.errors import ExperimentBusy, InvalidSettings, JobCancelled
-from alcore.experiments import chain, reading
+from alcore.experiments import chain, data, reading
 from alcore.experiments.chain import Run
 from alcore.experiments.grid import Grid, runs
 from alcore.experiments.results import Done
@@ -202,8 +202,8 @@ def test_a_run_that_cannot_go_on_says_why_and_the_others_go_on(
 
 def test_a_pool_that_runs_dry_ends_the_run_early(store: Store, engine: Processes) -> None:
     oracles = [{"kind": "abstaining", "rate": 0.9, "harder": False}]
-    data = [{"source": "digits", "items": 100, "holdout": 200}]
-    experiment_id = put(store, a_grid(oracles=oracles, datasets=data, trials=1))
+    few = [{"source": "digits", "items": 100, "holdout": 200}]
+    experiment_id = put(store, a_grid(oracles=oracles, datasets=few, trials=1))
     assert sweeping.sweep(store, experiment_id, engine, threading.Event())
     with store.read() as connection:
         found = experiments.runs(connection, experiment_id)
@@ -257,6 +257,52 @@ if __name__ == "__main__":
     sweeping.sweep(store, int(sys.argv[2]), engine, threading.Event())
     engine.close()
 """
+
+
+NO_ROOM = """
+import resource, sys, threading
+from pathlib import Path
+from alcore.config import Workspace
+from alcore.errors import WorkspaceUnusable
+from alcore.jobs import sweeping
+from alcore.jobs.executors import Processes
+from alcore.store import Store
+if __name__ == "__main__":
+    workspace = Workspace(Path(sys.argv[1]))
+    store = Store.open(workspace)
+    largest = max(path.stat().st_size for path in workspace.root.glob("alcore.db*"))
+    unlimited = resource.RLIM_INFINITY
+    engine = Processes(1)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 100_000, unlimited))
+    try:
+        sweeping.sweep(store, int(sys.argv[2]), engine, threading.Event())
+    except WorkspaceUnusable as error:
+        print(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
+    print(sweeping.sweep(store, int(sys.argv[2]), engine, threading.Event()))
+    engine.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX matter")
+def test_a_full_disk_stops_the_sweep_and_it_goes_on_when_there_is_room(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    store = Store.open(workspace)
+    grid = a_grid(trials=5)
+    data.prepare(grid.datasets[0], sweeping.tables(workspace.root))
+    experiment_id = put(store, grid)
+    script = tmp_path / "no_room.py"
+    script.write_text(NO_ROOM)
+    run = subprocess.run(
+        [sys.executable, str(script), str(workspace.root), str(experiment_id)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "cannot be written" in run.stdout and run.stdout.endswith("True\n")
+    assert len(every_round(store, experiment_id)) == grid.trainings
+    store.close()
 
 
 def children(pid: int) -> list[int]:

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 
 from alcore.config import Workspace
 from alcore.errors import WorkspaceUnusable
-from alcore.services import labeling, projects
+from alcore.services import labeling, people, projects
 from alcore.store import Store
 from alcore.store.tables import lease
 from alcore.web import routes, state
@@ -302,6 +302,24 @@ def test_a_ticket_ends_and_a_fresh_one_is_handed_out_in_time(
     assert state.tickets().read(fresh).age < 60
     board.ticket = old
     refused(board.get("status"), 401, "NotAllowed")
+
+
+def test_who_is_removed_is_refused_at_every_route_at_once(board: Board) -> None:
+    owner = labeling.annotator(state.store(), "Owner").id
+    (image, other) = board.claim(2)["images"]
+    body = board.body(image)
+    board.post("answer", body)
+    for who, role in ((owner, "owner"), (board.annotator, "removed")):
+        people.set_role(state.store(), board.project_id, owner, who, role)
+    for what, sent in (
+        ("claim", {"client": board.client, "count": 1}),
+        ("answer", body | {"key": "k6", "token": other["token"], "item": other["item"]}),
+        ("undo", {"key": "k7", "client": board.client, "undoes": body["key"], "token": "t7"}),
+        ("revisit", {"client": board.client, "item": image["item"]}),
+    ):
+        refused(board.post(what, sent), 401, "NotAllowed")
+    for what in ("status", "history", f"why/{image['item']}"):
+        refused(board.get(what), 401, "NotAllowed")
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,7 @@ def test_who_is_removed_can_do_nothing_and_holds_nothing_and_their_labels_stay(
         lambda: ben.answer(held),
         lambda: ben.undo(answered),
         lambda: ben.revisit(done.item_id),
-        ben.status,
-        lambda: labeling.history(store, ben.project_id, ben.annotator.id, 5),
+        lambda: people.check_may_look(store, ben.project_id, ben.annotator.id),
         lambda: people.join(store, ben.project_id, ben.annotator.id),
     ):
         with pytest.raises(NotAllowed):

@@ -19,6 +19,7 @@ from alcore.jobs.training import next_due, round_arrays
 from alcore.metrics import macro_f1_interval
 from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining
+from alcore.services.people import is_owner
 from alcore.stopping import Advice, advise
 from alcore.store import Store, jobs, labels, projects, reports, rounds
 from alcore.store.reports import Picture, Pulse
@@ -305,10 +306,16 @@ def labels_over_time(store: Store, project_id: int) -> OverTime:
     return OverTime(name, min(start, end - LEAST_BARS * width), end, tuple(rows))
 
 
-def annotators(store: Store, project_id: int) -> list[Row]:
-    """Tabulate the work of each annotator; the rate is that of the last 200 answers."""
+def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row]:
+    """Tabulate the work of each annotator; the rate is that of the last 200 answers.
+
+    by: who asks, None for the command line; who is no owner gets their own row alone.
+    """
     with store.read() as connection:
         found = reports.work(connection, project_id)
+        if not is_owner(connection, project_id, by):
+            mine = labels.annotator_by_id(connection, by)
+            found = [w for w in found if mine is not None and w.annotator == mine.name]
     return [
         {
             "annotator": w.annotator,

@@ -71,6 +71,12 @@ def check_active(connection: Connection, project_id: int, annotator_id: int) -> 
         raise NotAllowed("this project is for invited people; ask its owner for the link")
 
 
+def check_may_look(store: Store, project_id: int, annotator_id: int) -> None:
+    """Raise NotAllowed for somebody who was shut out and only wants to look."""
+    with store.read() as connection:
+        check_active(connection, project_id, annotator_id)
+
+
 def is_owner(connection: Connection, project_id: int, annotator_id: int | None) -> bool:
     """Tell whether somebody may do what owners may; the command line asks as None."""
     return annotator_id is None or members.decides(connection, project_id, annotator_id)
@@ -98,6 +104,14 @@ def of_project(store: Store, project_id: int) -> list[Member]:
     """List the people of a project by when they joined."""
     with store.read() as connection:
         return members.of_project(connection, project_id)
+
+
+def named(store: Store, project_id: int, name: str) -> Annotator:
+    """Find somebody of a project by name, or take a new name; for the command line."""
+    for member in of_project(store, project_id):
+        if member.annotator.name == name:
+            return member.annotator
+    return annotator(store, name)
 
 
 def join(store: Store, project_id: int, annotator_id: int) -> None:

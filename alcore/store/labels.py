@@ -14,6 +14,7 @@ from alcore.store.tables import (
     annotator,
     answer,
     current_label,
+    gold,
     item,
     label_event,
     round_,
@@ -268,7 +269,10 @@ def recent_seconds(connection: Connection, project_id: int, n: int = 50) -> list
 
 
 def current_labels(connection: Connection, project_id: int) -> list[tuple[Label, str]]:
-    """Read all current labels with the file names of their items, in order of answer."""
+    """Read all current labels with the file names of their items, in order of answer.
+
+    What people said of gold that nobody but the answer key has the last word on is left out.
+    """
     rows = connection.execute(
         select(
             current_label,
@@ -279,7 +283,11 @@ def current_labels(connection: Connection, project_id: int) -> list[tuple[Label,
         .join(item, item.c.id == current_label.c.item_id)
         .join(annotator, annotator.c.id == current_label.c.annotator_id)
         .outerjoin(round_, round_.c.id == current_label.c.round_id)
-        .where(current_label.c.project_id == project_id)
+        .join(answer, answer.c.item_id == current_label.c.item_id)
+        .where(
+            current_label.c.project_id == project_id,
+            answer.c.final | current_label.c.item_id.not_in(select(gold.c.item_id)),
+        )
         .order_by(current_label.c.id)
     )
     return [

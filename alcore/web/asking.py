@@ -27,6 +27,7 @@ from alcore.errors import (
     UnknownProject,
     UnreadableImage,
 )
+from alcore.services import people
 from alcore.web import state
 from alcore.web.tickets import Ticket
 
@@ -56,11 +57,20 @@ def answering(
         try:
             body = await _body(request) if request.method == "POST" else {}
             ticket = _ticket(request, body)
-            return JSONResponse(await run_in_threadpool(work, request, ticket, body))
+            return JSONResponse(await run_in_threadpool(_allowed, work, request, ticket, body))
         except AlcoreError as error:
             return refusal(error)
 
     return endpoint
+
+
+def _allowed(
+    work: Callable[[Request, Ticket, Body], Any], request: Request, ticket: Ticket, body: Body
+) -> Any:
+    """Do what is asked; what changes something looks itself, in its own transaction."""
+    if request.method != "POST":
+        people.check_may_look(state.store(), ticket.project_id, ticket.annotator_id)
+    return work(request, ticket, body)
 
 
 def refusal(error: AlcoreError) -> JSONResponse:

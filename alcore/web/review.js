@@ -30,10 +30,10 @@ class Review {
       signal);
     this.update(data);
     this.part.filters.open = !this.narrow || this.sieve.narrowed;
-    this.#listen(signal);
+    listenToReview(this, signal);
     drawSaved(this.part, this.outbox, 0);
     this.load();
-    this.#look();
+    this.look();
   }
 
   // New data from Streamlit after a rerun.
@@ -197,7 +197,7 @@ class Review {
 
   // -- how much there is -----------------------------------------------------------------------
 
-  async #look() {
+  async look() {
     clearTimeout(this.timer);
     if (this.stop.signal.aborted) return;
     const was = this.overview?.job?.state;
@@ -220,7 +220,7 @@ class Review {
 
   #lookSoon(pause) {
     clearTimeout(this.timer);
-    if (!this.stop.signal.aborted) this.timer = setTimeout(() => this.#look(), pause);
+    if (!this.stop.signal.aborted) this.timer = setTimeout(() => this.look(), pause);
   }
 
   // -- what a person does ----------------------------------------------------------------------
@@ -237,7 +237,7 @@ class Review {
       case "down": return this.choose(this.at + this.#columns());
       case "before": return this.#turn(this.sieve.offset - PAGE);
       case "after": return this.#turn(this.sieve.offset + this.rows.length - this.#left());
-      case "comment": return row && this.#talk(true);
+      case "comment": return row && this.talk(true);
       case "example": return row && this.#toggleExample(row);
       case "search": return this.search.open(this.classes);
       case "file": return this.part.name.focus();
@@ -303,7 +303,7 @@ class Review {
     if (row === this.row) this.#drawRow();
   }
 
-  #talk(open) {
+  talk(open) {
     this.part.say.hidden = !open;
     if (open) this.part.remark.focus();
     else {
@@ -312,7 +312,7 @@ class Review {
     }
   }
 
-  #send() {
+  send() {
     const text = this.part.remark.value.trim();
     const { row } = this;
     if (text && row) {
@@ -322,7 +322,7 @@ class Review {
       row.comments = this.told.comments.length;
       this.#redraw(row);
     }
-    this.#talk(false);
+    this.talk(false);
   }
 
   #example(row) {
@@ -347,12 +347,12 @@ class Review {
     } catch (error) {
       this.#toast(sentence(error.message));
     }
-    this.#look();
+    this.look();
   }
 
   #close() {
     if (this.search.isOpen) this.search.close();
-    else this.#talk(false);
+    else this.talk(false);
   }
 
   // -- delivery --------------------------------------------------------------------------------
@@ -413,64 +413,6 @@ class Review {
     say(this.part.toast, text);
     this.part.toast.hidden = false;
     this.toasting = setTimeout(() => { this.part.toast.hidden = true; }, 7000);
-  }
-
-  // -- keys and clicks -------------------------------------------------------------------------
-
-  #listen(signal) {
-    // Before Streamlit's own shortcuts (R, C) see the key.
-    window.addEventListener("keydown", (event) => this.#key(event), { capture: true, signal });
-    this.root.addEventListener("click", (event) => this.#click(event), { signal });
-    this.part.say.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#send();
-    }, { signal });
-    this.part.views.addEventListener("keydown", (event) => this.#tabKey(event), { signal });
-    document.addEventListener("visibilitychange", () => document.hidden || this.#look(),
-      { signal });
-    window.addEventListener("online", () => this.outbox.wake(), { signal });
-  }
-
-  #key(event) {
-    const target = event.composedPath()[0];
-    if (event.key === "Escape" && target === this.part.remark) this.#talk(false);
-    if (event.key === "Escape" && target === this.part.name) target.blur();
-    if (isTyping(event)) return;
-    const onTile = target instanceof Element && target.closest(".tile");
-    if (isPressable(event) && !onTile) return;
-    if (target instanceof Element && target.closest("[role=tab]") && /^Arrow/.test(event.key)) return;
-    const action = actionOf(event, this.keys)
-      ?? (event.repeat && /^Arrow/.test(event.key) ? this.keys.get(event.key) : null);
-    if (!action || (this.search.isOpen && action.do !== "close")) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    this.act(action);
-  }
-
-  // The arrows of a row of tabs.
-  #tabKey(event) {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
-    const tabs = [...this.part.views.children];
-    const next = tabs[(tabs.indexOf(event.target) + step + tabs.length) % tabs.length];
-    event.preventDefault();
-    next.focus();
-    this.sieve.show(next.dataset.view);
-  }
-
-  #click(event) {
-    const chosen = event.target.closest(".tile");
-    if (chosen) {
-      this.choose(this.rows.findIndex((row) => row.item === Number(chosen.dataset.item)));
-      if (this.narrow) this.part.detail.scrollIntoView({ block: "start" });
-    }
-    if (event.target.classList.contains("veil")) this.act({ do: "close" });
-    const button = event.target.closest("button");
-    // The second click of a double click would change the next image.
-    if (!button || (event.detail > 1 && (button.dataset.class || button.dataset.do === "keep"))) return;
-    if (button.dataset.class) {
-      this.act({ do: "label", class: this.byId.get(Number(button.dataset.class)) });
-    } else if (button.dataset.do) this.act({ do: button.dataset.do });
   }
 }
 

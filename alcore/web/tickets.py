@@ -22,6 +22,8 @@ LIFE = 12 * 3600
 """A ticket works for this long; the board is handed a fresh one at half of it."""
 
 
+INVITATION_LIFE = 30 * 24 * 3600
+"""An invitation works for this long."""
 SECRET_BYTES = 32
 
 
@@ -38,6 +40,7 @@ class TicketOffice:
     def __init__(self, secret: bytes) -> None:
         self._boards = URLSafeTimedSerializer(secret, salt="board")
         self._pixels = Signer(secret, salt="pixels")
+        self._invitations = URLSafeTimedSerializer(secret, salt="invitation")
 
     @classmethod
     def of(cls, workspace: Workspace) -> Self:
@@ -65,6 +68,19 @@ class TicketOffice:
         except BadSignature as error:
             raise NotAllowed("this page has no valid ticket; reload it") from error
         return Ticket(project_id, annotator_id, time.time() - signed.timestamp())
+
+    def invite(self, project_id: int) -> str:
+        """Sign an invitation to label in a project."""
+        return str(self._invitations.dumps(project_id))
+
+    def invited_to(self, invitation: str) -> int:
+        """Read the project of an invitation. Raises NotAllowed for a forged or an old one."""
+        try:
+            return int(self._invitations.loads(invitation, max_age=INVITATION_LIFE))
+        except SignatureExpired as error:
+            raise NotAllowed("this invitation is too old; ask for a new one") from error
+        except BadSignature as error:
+            raise NotAllowed("this invitation is damaged; ask for a new one") from error
 
     def pixels(self, project_id: int) -> str:
         """Sign the right to look at a project's images.

@@ -41,6 +41,7 @@ class Server:
     workspace: Workspace
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    options: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -48,7 +49,7 @@ class Server:
 
     def launch(self) -> None:
         """Start without waiting for the first answer."""
-        options = ["--server.headless", "true", "--server.port", str(self.port)]
+        options = ["--server.headless", "true", "--server.port", str(self.port), *self.options]
         with (self.workspace.root.parent / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", "app.py", *options],

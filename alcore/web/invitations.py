@@ -1,0 +1,85 @@
+"""Owns links that invite to a project: which address others reach, and its picture to scan."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+import segno
+
+_ANY = {"", "0.0.0.0", "::"}
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """An address, and what keeps others from opening it; None where nothing is known to."""
+
+    address: str
+    warning: str | None = None
+    remedy: str | None = None
+    """The command with which the app is started so that others can come in."""
+
+
+def own_address() -> str | None:
+    """Find this computer's address in its network, without sending anything; None without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation; UDP sends nothing yet
+            found = str(probe.getsockname()[0])
+        except OSError:
+            return None
+    return None if _is_local(found) or found == "0.0.0.0" else found
+
+
+def invitation(
+    opened: str, token: str, listens_on: str, allowed: Sequence[str], own: str | None
+) -> Invitation:
+    """Write the link with which others come in.
+
+    opened: the address under which this page was opened; listens_on and allowed: the server's
+    settings; own: this computer's address in its network. An address that is not this computer's
+    own loopback is taken as it is: whoever opened the page came that way.
+    """
+    parts = urlsplit(opened)
+    host, port = parts.hostname or "localhost", parts.port
+    warning = None
+    if _is_local(host):
+        if listens_on not in _ANY:
+            warning = "This link works on this computer only: the app listens to nobody else."
+        elif own is None:
+            warning = "This link works on this computer only: it has no address in a network."
+        else:
+            host = own
+            if allowed and own not in allowed and "*" not in allowed:
+                warning = f"The app refuses visitors who come to {own}."
+    remedy = _how(own) if warning and own else None
+    return Invitation(_link(parts.scheme, host, port, token), warning, remedy)
+
+
+def _how(own: str) -> str:
+    hosts = " ".join(f"--server.allowedHosts {name}" for name in ("localhost", "127.0.0.1", own))
+    return f"streamlit run app.py --server.address 0.0.0.0 {hosts}"
+
+
+def _link(scheme: str, host: str, port: int | None, token: str) -> str:
+    place = f"[{host}]" if ":" in host else host
+    place += f":{port}" if port else ""
+    return f"{scheme or 'http'}://{place}/?join={quote(token, safe='')}"
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def qr(address: str) -> str:
+    """Draw an address as a QR code, dark on light on any page; return an image's data address."""
+    code = segno.make(address, error="m")
+    return str(code.svg_data_uri(scale=4, border=3, dark="#14161d", light="#ffffff"))

@@ -1,0 +1,157 @@
+"""Owns the team page: who is here, what they hold, how good answers are; roles, links, gold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from alcore.errors import AlcoreError, NotAllowed
+from alcore.records import Annotator, Project
+from alcore.services import dashboard, people, projects, team
+from alcore.web import invitations, state
+from pages._setup_text import plain, refusal
+from pages._shell import choose_project, empty
+from pages._team_gold import gold
+from pages._team_parts import STYLE, agreement_table, note, people_table
+from pages._who import who
+
+
+def page() -> None:
+    ready = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
+    if not ready:
+        empty("The team appears here once a project is ready on the Set-up page.", 420)
+        return
+    try:
+        me = who()
+    except NotAllowed as error:
+        refusal(error)
+        return
+    st.html(STYLE)
+    left, right = st.columns([2.4, 1], gap="large")
+    with right:
+        project = choose_project(ready)
+    owner = people.owns(state.store(), project.id, me.id)
+    found = people.of_project(state.store(), project.id)
+    st.session_state["team-drawn"] = _roles(found)
+    with left:
+        st.markdown("### People")
+        _live(project.id, me.id, owner)
+        if owner:
+            _powers(project, me, found)
+        else:
+            note("Owners of the project see everybody's figures here; you see your own.")
+    if owner:
+        with right:
+            _invite(project)
+        with left:
+            _agreement(project, me)
+            gold(project, me)
+
+
+def _roles(found: list[Any]) -> list[tuple[int, str]]:
+    return [(member.annotator.id, member.role) for member in found]
+
+
+@st.fragment(run_every=2.0)
+def _live(project_id: int, me: int, owner: bool) -> None:
+    """Show who is here; the rest of the page is drawn anew only when somebody joins."""
+    store = state.store()
+    now_there = people.of_project(store, project_id)
+    if _roles(now_there) != st.session_state.get("team-drawn"):
+        st.rerun()
+    pulse = dashboard.activity(store, project_id).pulse.event_id
+    kept = st.session_state.get("team-quality")
+    if kept is None or kept[0] != (project_id, me, pulse):
+        kept = ((project_id, me, pulse), team.quality(store, project_id, me))
+        st.session_state["team-quality"] = kept
+    st.html(people_table(team.presence(store, project_id), kept[1], me, owner))
+
+
+# -- what owners do ----------------------------------------------------------------------------
+
+
+def _powers(project: Project, me: Annotator, found: list[Any]) -> None:
+    """Give roles, and free what somebody holds."""
+    owners = [m for m in found if m.role == "owner"]
+    if not owners:
+        row = st.container(horizontal=True, vertical_alignment="center")
+        row.html(
+            '<p class="te-note">This project has no owner yet, so that everybody may change '
+            "everything.</p>",
+            width="stretch",
+        )
+        if row.button("Make me its owner", key="be-owner", icon=":material/key:"):
+            _do(people.set_role, state.store(), project.id, me.id, me.id, "owner")
+    names = {m.annotator.id: m for m in found}
+    if not names:
+        return
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    chosen = row.selectbox(
+        "Somebody",
+        list(names),
+        format_func=lambda i: names[i].annotator.name,
+        key=f"somebody-{project.id}",
+        label_visibility="collapsed",
+        width=220,
+    )
+    role = names[chosen].role
+    if row.button("Free their images", key="free", help="What they hold goes to others at once"):
+        _do(team.free, state.store(), project.id, me.id, chosen)
+    for label, new, fits in (
+        ("Make owner", "owner", role != "owner"),
+        ("Make annotator", "annotator", role != "annotator"),
+        ("Remove", "removed", role != "removed"),
+    ):
+        if fits and row.button(label, key=f"role-{new}"):
+            _do(people.set_role, state.store(), project.id, me.id, chosen, new)
+    refused = st.session_state.pop("team-refused", None)
+    if refused is not None:
+        refusal(refused)
+
+
+def _do(action: Any, *arguments: Any) -> None:
+    try:
+        action(*arguments)
+    except AlcoreError as error:
+        st.session_state["team-refused"] = error
+    st.rerun()
+
+
+def _invite(project: Project) -> None:
+    st.markdown("### Invite")
+    found = invitations.invitation(
+        st.context.url or "",
+        state.tickets().invite(project.id),
+        st.get_option("server.address") or "",
+        st.get_option("server.allowedHosts") or [],
+        invitations.own_address(),
+    )
+    note("Whoever opens this link is asked for a name and labels in this project.")
+    st.html(
+        f'<img class="te-qr" src="{invitations.qr(found.address)}" alt="The link as a QR code">'
+    )
+    st.code(found.address, language=None, wrap_lines=True)
+    if found.warning:
+        st.warning(plain(found.warning), icon=":material/lan:")
+        if found.remedy:
+            note("To let others in, stop the app and start it with")
+            st.code(found.remedy, language=None, wrap_lines=True)
+    else:
+        note("It works for 30 days, for everybody who can reach this computer.")
+
+
+def _agreement(project: Project, me: Annotator) -> None:
+    st.markdown("### Agreement")
+    found = team.agreed(state.store(), project.id, me.id)
+    if not found.items:
+        empty(
+            "How far people agree appears once two of them have answered the same images: say on "
+            "the Set-up page what share of the images several people answer.",
+            120,
+        )
+        return
+    st.html(agreement_table(found))
+
+
+page()

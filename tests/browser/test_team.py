@@ -1,0 +1,145 @@
+"""Owns the proof that a team works in browsers: invitation, two people on one image, roles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from alcore.config import TeamRule, Workspace
+from alcore.records import Project
+from alcore.services import people, projects, team
+
+from .conftest import OpenBoard, Server
+from .provider import Provider, provider
+
+pytestmark = pytest.mark.browser
+
+
+def shared(server: Server, name: str) -> Project:
+    """A project in which two people answer every image."""
+    made = server.project(name, ["cat", "dog"], 30)
+    store = server.store()
+    projects.edit(store, made, replace(made.settings, team=TeamRule(1.0, 2)))
+    return projects.get(store, made.id)
+
+
+def open_team(server: Server, page: Page, project: Project, name: str) -> Page:
+    page.goto(f"{server.url}/team?project={project.id}&annotator={name}")
+    expect(page.get_by_role("heading", name="People")).to_be_visible(timeout=60_000)
+    return page
+
+
+def test_two_people_answer_the_same_image_and_the_team_page_shows_them(
+    server: Server, open_board: OpenBoard, browser: Browser
+) -> None:
+    project = shared(server, "a team")
+    with browser.new_context() as first, browser.new_context() as second:
+        ana, ben = open_board(project, "Ana", first), open_board(project, "Ben", second)
+        assert ana.item() == ben.item()
+        one, other = ana.press("1"), ben.press("2")
+        assert one == other
+        ana.expect_saved(1)
+        ben.expect_saved(1)
+        assert ana.item() != one and ben.item() != one
+        watcher = open_team(server, second.new_page(), project, "Ben")
+        table = watcher.get_by_role("region", name="People")
+        mine = table.get_by_role("row").filter(has_text="Ana")
+        expect(mine).to_contain_text("here now")
+        expect(mine).to_contain_text(re.compile(r"[1-9]\d* until \d\d:\d\d"))
+        expect(watcher.get_by_text("Krippendorff")).to_be_visible()
+        # Who closes the page gives back what they held, and is seen to be gone.
+        ana.page.goto("about:blank")
+        expect(mine).not_to_contain_text("until")
+    _nothing_failed(server)
+
+
+def test_an_owner_invites_frees_and_removes_and_others_may_not(
+    server: Server, open_board: OpenBoard, browser: Browser
+) -> None:
+    project = shared(server, "a class")
+    with browser.new_context() as teachers, browser.new_context() as pupils:
+        page = open_team(server, teachers.new_page(), project, "Teacher")
+        page.get_by_role("button", name="Make me its owner").click()
+        expect(page.get_by_role("button", name="Make me its owner")).to_have_count(0)
+        expect(page.get_by_alt_text("The link as a QR code")).to_be_visible()
+        link = page.get_by_test_id("stCode").first
+        expect(link).to_contain_text("?join=")
+        expect(page.get_by_test_id("stAlert")).to_contain_text("this computer only")
+
+        guest = pupils.new_page()
+        guest.goto(link.inner_text().strip())
+        guest.get_by_label("Your name").fill("Pupil")
+        guest.get_by_role("button", name="Start").click()
+        board = guest.locator(".board")
+        expect(board).to_have_attribute("data-annotator", "Pupil", timeout=60_000)
+        expect(board).not_to_have_attribute("data-item", "")
+        assert "join" not in guest.url
+
+        row = page.get_by_role("region", name="People").get_by_role("row").filter(has_text="Pupil")
+        expect(row).to_contain_text("here now")
+        page.get_by_role("combobox", name="Somebody").click()
+        page.get_by_role("option", name="Pupil").click()
+        page.get_by_role("button", name="Remove").click()
+        expect(row).to_contain_text("removed")
+        expect(row).not_to_contain_text("until")
+
+        other = open_team(server, pupils.new_page(), project, "Aide")
+        expect(other.get_by_text("you see your own")).to_be_visible()
+        for name in ("Invite", "Gold", "Agreement"):
+            expect(other.get_by_role("heading", name=name)).to_have_count(0)
+        other.goto(f"{server.url}/setup?project={project.id}&annotator=Aide")
+        expect(other.get_by_text("Its owners alone change this project.")).to_be_visible(
+            timeout=60_000
+        )
+        expect(other.get_by_role("button", name="Save")).to_have_count(0)
+    _nothing_failed(server)
+
+
+def _nothing_failed(server: Server) -> None:
+    assert "Traceback" not in (server.workspace.root.parent / "server.log").read_text()
+
+
+# -- accounts ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Provider]]:
+    """The app with sign-in by a provider on loopback."""
+    root = tmp_path_factory.mktemp("accounts") / "workspace"
+    root.mkdir()
+    running = Server(Workspace(root))
+    secrets: Path = root.parent / "secrets.toml"
+    with provider() as identity:
+        secrets.write_text(identity.secrets(running.url))
+        running.options = ["--secrets.files", str(secrets)]
+        running.start()
+        yield running, identity
+        running.stop()
+
+
+def test_people_with_accounts_are_who_they_are_whatever_name_the_link_says(
+    accounts: tuple[Server, Provider], browser: Browser
+) -> None:
+    server, identity = accounts
+    (project,) = projects.list_projects(server.store())
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/?annotator=Somebody%20else")
+        button = page.get_by_role("button", name="Sign in")
+        expect(button).to_be_visible(timeout=60_000)
+        assert page.locator(".board").count() == 0
+        identity.person = ("subject-1", "Maria")
+        button.click()
+        board = page.locator(".board")
+        expect(board).to_have_attribute("data-annotator", "Maria", timeout=60_000)
+        expect(board).not_to_have_attribute("data-item", "")
+    store = server.store()
+    (member,) = people.of_project(store, project.id)
+    assert member.annotator.name == "Maria"
+    assert people.signed_in(store, f"{identity.url} subject-1", "x").id == member.annotator.id
+    assert [p.name for p in team.presence(store, project.id)] == ["Maria"]
