@@ -123,7 +123,7 @@ def _button(
         except AlcoreError as error:
             refusal(error)
         else:
-            st.rerun(scope="fragment")
+            st.rerun()
 
 
 def duration(seconds: float) -> str:

@@ -21,7 +21,6 @@ from alcore.learner import (
     costs,
     descent,
     networks,
-    pretraining,
     training,
     transfer,
     unlabeled,
@@ -79,7 +78,6 @@ def test_all_that_settings_offer_exists() -> None:
 
 def test_what_it_costs_is_known_before_it_starts_for_every_network() -> None:
     for images in (2, 100, 50_000):
-        assert costs.pretraining_minibatches(images) == pretraining.minibatches(images)
         for network in config.NETWORKS:
             small, large = (costs.pretraining_seconds(images, network, r) for r in (8, 64))
             assert 0 < small < large

@@ -16,10 +16,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from alcore import strategies
-from alcore.config import Workspace
+from alcore.config import LearnerRule, Workspace
 from alcore.datasets.looking import look
 from alcore.errors import ImportRefused, WorkspaceUnusable
-from alcore.services import guidelines, people, projects, setup
+from alcore.services import guidelines, people, pretraining, projects, setup
 from alcore.store import Store
 from alcore.web import state
 
@@ -220,6 +220,54 @@ def test_a_strategy_made_of_others_shows_its_options_and_saves_them(
     settings = projects.get(store, made).settings
     assert settings.strategy == "mixed"
     assert settings.strategy_options == {"of": "entropy", "share": 0.8}
+
+
+def test_the_learner_is_chosen_and_the_preview_follows_the_augmentation(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    made = ready(store)
+    test = page()
+    before = html(test).count("data:image/png;base64"), html(test)
+    field(test, "Network").set_value("resnet18").run()
+    field(test, "Where they come from").set_value("torchvision").run()
+    field(test, "Rare classes").set_value("sampling").run()
+    (augmentation,) = [w for w in test.selectbox if w.label == "Augmentation"]
+    augmentation.set_value("crop and colour").run()
+    assert not errors(test)
+    after = html(test)
+    assert before[0] == after.count("data:image/png;base64") == 1 and before[1] != after
+    press(test, "Save")
+    settings = projects.get(store, made).settings
+    assert settings.augmentation == "crop and colour"
+    assert settings.learner == LearnerRule(
+        network="resnet18", weights="torchvision", balance="sampling"
+    )
+
+
+def test_weights_from_a_file_need_its_path(store: Store, page: Callable[..., AppTest]) -> None:
+    ready(store)
+    test = page()
+    field(test, "Where they come from").set_value("file").run()
+    assert "no file is named" in errors(test)[0]
+    field(test, "Path of the weights").set_value("/some/where.safetensors").run()
+    assert not errors(test)
+
+
+def test_pretraining_says_its_cost_and_is_started_paused_and_resumed(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    made = ready(store)
+    test = page()
+    assert "images: it takes about" in html(test)
+    test = press(test, "Pretrain now")
+    assert "Waiting to start" in html(test)
+    test = press(test, "Pause")
+    assert pretraining.status(store, made).paused
+    assert "Paused: 0% are done" in html(test)
+    press(test, "Resume")
+    assert pretraining.status(store, made).job.state == "waiting"
+    pretraining.stop(store, made)
+    assert not pretraining.status(store, made).paused
 
 
 def test_seed_and_holdout_are_read_only_once_the_images_are_in(

@@ -21,18 +21,10 @@ from alcore.learner import device as devices
 from alcore.learner import files, networks, transfer
 from alcore.learner.architecture import Architecture
 from alcore.learner.contrast import PretrainSettings, Work
+from alcore.learner.costs import pretraining_minibatches as minibatches
 from alcore.learner.transfer import Pretrained
 
 FORMAT = "alcore pretraining 1"
-
-
-def minibatches(images: int) -> int:
-    """Return how many minibatches to pretrain with on N images: 29·√N, from 100 to 9,000.
-
-    >>> [minibatches(n) for n in (50, 1797, 50_000, 1_000_000)]
-    [205, 1229, 6485, 9000]
-    """
-    return int(min(9000, max(100, round(29 * math.sqrt(images)))))
 
 
 @dataclass(frozen=True)

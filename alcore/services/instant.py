@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from alcore import linear_head, strategies
 from alcore.errors import AlcoreError
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Ranked:
+class Ranked:
     """What `selection_rows` reads of a round."""
 
     selection: Selection
@@ -45,6 +46,9 @@ class Instant:
         self._thread: threading.Thread | None = None
         self._fitted: dict[int, tuple[int, int]] = {}
         """By project: the round and the event that the last turn knew."""
+        # On cores that a training keeps busy, a matrix product by two threads took four times
+        # as long as by one: each waits for the other to get its turn.
+        self._products = ThreadpoolController()
 
     def notify(self, project_id: int) -> None:
         """Say that something may have changed; returns at once."""
@@ -85,8 +89,9 @@ class Instant:
             return False
         with self.store.read() as connection:
             known = lots.known_labels(connection, project_id, outlook.learnt_until)
-        opinion, labels = fit(outlook, project, *known)
-        ranked = rank(outlook, opinion, project, labels)
+        with self._products.limit(limits=1, user_api="blas"):
+            opinion, labels = fit(outlook, project, *known)
+            ranked = rank(outlook, opinion, project, labels)
         with self.store.write() as connection:
             swapped = _swap(connection, project, outlook, opinion, ranked)
         if swapped:
@@ -124,7 +129,7 @@ def fit(
     return Opinion.of(outlook.embeddings, head, len(labels)), labels
 
 
-def rank(outlook: Outlook, opinion: Opinion, project: Project, labels: np.ndarray) -> _Ranked:
+def rank(outlook: Outlook, opinion: Opinion, project: Project, labels: np.ndarray) -> Ranked:
     """Choose what to ask next, by the project's strategy where it is quick, else by margin."""
     rows = np.flatnonzero(outlook.open)
     settings = project.settings
@@ -145,11 +150,11 @@ def rank(outlook: Outlook, opinion: Opinion, project: Project, labels: np.ndarra
         settings.batch_size,
     )
     chosen = outlook.rows(selection.item_ids)
-    return _Ranked(selection, opinion.probabilities[chosen])
+    return Ranked(selection, opinion.probabilities[chosen])
 
 
 def _swap(
-    connection: Connection, project: Project, outlook: Outlook, opinion: Opinion, ranked: _Ranked
+    connection: Connection, project: Project, outlook: Outlook, opinion: Opinion, ranked: Ranked
 ) -> bool:
     """Put the new queue in place, unless a newer model has ranked meanwhile."""
     _, ranked_by = projects.ranking(connection, project.id)

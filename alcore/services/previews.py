@@ -19,7 +19,7 @@ from alcore.store import Store
 
 SHOWN = 8
 """Images side by side."""
-VARIANTS = 3
+VARIANTS = 2
 """Rows of changed images below the one of originals."""
 _GAP = 16
 """Parts of a side that lie between two tiles: a sixteenth."""

@@ -394,6 +394,7 @@ class Grid {
     const select = (label, ...options) => {
       const made = element("select", {}, ...options.map(([value, text]) => (
         element("option", { value: String(value), textContent: text }))));
+      made.setAttribute("aria-label", label);
       return [element("label", {}, element("span", { textContent: label }), made), made];
     };
     const button = (text, title, what, key = "") => {

@@ -1,0 +1,141 @@
+"""Owns the proof that a round makes its model as the settings say, and says where it could not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from test_pretraining import choose, newest, shapes
+
+from alcore.config import LearnerRule, ProjectSettings, Workspace
+from alcore.errors import (
+    CheckpointMismatch,
+    InvalidSettings,
+    TrainingImpossible,
+    WeightsUnavailable,
+)
+from alcore.jobs.running import run
+from alcore.jobs.training import run_training
+from alcore.learner import checkpoints, transfer
+from alcore.services import projects, training
+from alcore.store import Store, jobs, queue, rounds
+from alcore.store import projects as stored_projects
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Iterator[Store]:
+    opened = Store.open(workspace)
+    yield opened
+    opened.close()
+
+
+def ranking(store: Store, project_id: int) -> tuple[int, set[int]]:
+    with store.read() as connection:
+        number, _ = stored_projects.ranking(connection, project_id)
+        return number, queue.queued(connection, project_id)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"network": "huge"}, "no network called 'huge'; choose from small CNN"),
+        ({"mode": "hot"}, "no mode between rounds called 'hot'"),
+        ({"balance": "some"}, "no class balance called 'some'"),
+        ({"weights": "file"}, "no file is named; give its path"),
+        ({"weights": "torchvision"}, "torchvision has no weights for 'small CNN'"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_with_the_reason(
+    wrong: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(InvalidSettings, match=complaint):
+        LearnerRule(**wrong)
+
+
+def test_settings_survive_the_database_and_old_ones_get_the_defaults() -> None:
+    settings = ProjectSettings(learner=LearnerRule(network="resnet18", weights="torchvision"))
+    assert ProjectSettings.from_json(settings.to_json()) == settings
+    old = ProjectSettings().to_json()
+    del old["learner"]
+    assert ProjectSettings.from_json(old).learner == LearnerRule()
+
+
+def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store) -> None:
+    made = shapes(store)
+    choose(store, made, mode="warm", balance="weights")
+    first = training.train_now(store, made, 1)
+    assert (first.mode, first.teaching.balance) == ("fresh", "weights")  # nothing came before
+    second = training.train_now(store, made, 1)
+    assert (second.mode, second.teaching.weights) == ("warm", "the last model")
+    assert second.calibration.found_at == first.calibration.found_at == first.labels
+    folder = store.workspace.project(made)
+    assert checkpoints.load(folder / second.checkpoint).temperature == (
+        second.calibration.temperature
+    )
+
+    # Images of another size: the last model's weights do not fit, and the record says so.
+    project = projects.get(store, made)
+    projects.edit(store, project, replace(project.settings, resolution=16))
+    projects.import_now(store, made, 1)
+    third = training.train_now(store, made, 1)
+    assert third.mode == "fresh"
+    assert third.teaching.notes == (
+        "trained fresh: the model before it has resolution 8, this one 16",
+    )
+
+    # A checkpoint that is gone is no reason to stop either.
+    (folder / third.checkpoint).unlink()
+    fourth = training.train_now(store, made, 1)
+    assert fourth.mode == "fresh" and "there is no checkpoint" in fourth.teaching.notes[0]
+
+
+def test_weights_that_lead_nowhere_fail_the_job_and_the_last_model_stays(
+    store: Store, tmp_path: Path
+) -> None:
+    made = shapes(store)
+    kept = training.train_now(store, made, 1)
+    before = ranking(store, made)
+    model = checkpoints.load(store.workspace.project(made) / kept.checkpoint)
+    sound = transfer.extract(model.network, model.architecture, "a test")
+    path = tmp_path / "broken.safetensors"
+    broken = {k: t * torch.nan if t.is_floating_point() else t for k, t in sound.tensors.items()}
+    replace(sound, tensors=broken).save(path)
+    choose(store, made, weights="file", weights_file=str(path))
+    with pytest.raises(TrainingImpossible, match="the loss became nan"):
+        training.train_now(store, made, 1)
+    job = newest(store, made, "train")
+    assert job.state == "failed" and "the last model stays in use" in job.error
+    status = training.status(store, made)
+    assert status.latest.number == kept.number and ranking(store, made) == before
+
+    # So do a file that is none, and one that is not there.
+    path.write_bytes(b"nonsense")
+    with pytest.raises(CheckpointMismatch, match=r"broken\.safetensors is damaged"):
+        training.train_now(store, made, 1)
+    choose(store, made, network="resnet18", weights_file=str(tmp_path / "none.pth"))
+    with pytest.raises(WeightsUnavailable, match=r"no file none\.pth with weights for resnet18"):
+        training.train_now(store, made, 1)
+    choose(store, made, network="small CNN", weights="pool")
+    assert training.train_now(store, made, 1).number == kept.number + 1
+
+
+def test_after_a_process_has_died_minibatches_are_smaller_and_the_record_says_why(
+    store: Store,
+) -> None:
+    made = shapes(store)
+    training.train(store, made)
+    with store.write() as connection:
+        died = jobs.take(connection, ["train"], "test", time.time())
+        jobs.put_back(connection, died.id, died.attempt, time.time(), "its process died")
+    with store.write() as connection:
+        again = jobs.take(connection, ["train"], "test", time.time())
+    assert run(store, again, run_training, 1) is None
+    with store.read() as connection:
+        done = rounds.latest(connection, made)
+    assert done.teaching.notes == (
+        "its process had died, as for want of memory: 64 images per minibatch",
+    )
