@@ -120,9 +120,11 @@ def _do(action: Any, *arguments: Any) -> None:
 
 def _invite(project: Project) -> None:
     st.markdown("### Invite")
+    slot = f"invitation-{project.id}"
+    token = st.session_state.setdefault(slot, state.tickets().invite(project.id))
     found = invitations.invitation(
         st.context.url or "",
-        state.tickets().invite(project.id),
+        token,
         st.get_option("server.address") or "",
         st.get_option("server.allowedHosts") or [],
         invitations.own_address(),

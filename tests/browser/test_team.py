@@ -67,13 +67,13 @@ def test_an_owner_invites_frees_and_removes_and_others_may_not(
         page.get_by_role("button", name="Make me its owner").click()
         expect(page.get_by_role("button", name="Make me its owner")).to_have_count(0)
         expect(page.get_by_alt_text("The link as a QR code")).to_be_visible()
-        link = page.get_by_test_id("stCode").first
+        link = page.get_by_test_id("stCode").first.locator("code")
         expect(link).to_contain_text("?join=")
         expect(page.get_by_test_id("stAlert")).to_contain_text("this computer only")
 
         guest = pupils.new_page()
         guest.goto(link.inner_text().strip())
-        guest.get_by_label("Your name").fill("Pupil")
+        guest.get_by_role("textbox", name="Your name").fill("Pupil")
         guest.get_by_role("button", name="Start").click()
         board = guest.locator(".board")
         expect(board).to_have_attribute("data-annotator", "Pupil", timeout=60_000)
