@@ -17,7 +17,8 @@ RULES = {
     "resultTypes": ["violations"],
 }
 LINKS = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"
-RUNNING = "[data-testid=stStatusWidget]"
+STALE = "[data-stale=true]"
+"""What Streamlit draws faded until it is drawn again."""
 
 
 def faults(page: Page) -> list[str]:
@@ -44,7 +45,9 @@ def test_every_page_is_accessible(server: Server, browser: Browser, scheme: str)
         page.goto(f"{server.url}/{(address or '').removeprefix(server.url).lstrip('/')}")
         page.wait_for_load_state("networkidle")
         expect(page.locator(LINKS).first).to_be_visible()
-        expect(page.locator(RUNNING)).to_have_count(0)
+        expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        expect(page.locator(STALE)).to_have_count(0)
+        page.wait_for_function("document.getAnimations().every((a) => a.playState !== 'running')")
         if found := faults(page):
             wrong[address] = found
     assert not wrong
