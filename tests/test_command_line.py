@@ -115,6 +115,7 @@ def test_import_label_train_status_export(run, workspace: Workspace, tmp_path: P
         "seconds",
         "source",
         "model",
+        "instant",
         "suggestion shown",
         "suggested class",
         "suggesting model",

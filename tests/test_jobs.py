@@ -304,7 +304,7 @@ def test_a_dispatcher_trains_and_survives_kills_and_stops(
     assert done.labels == 30 and done.evaluation.accuracy > 0.5
     number, queued = lab.queue()
     assert number == ranking + 1 and not queued & set(labels_of(lab.store, lab.project_id))
-    assert lab.files() == {"0001.npz", "0001.safetensors"}
+    assert lab.files() == {"0001.npz", "0001.safetensors", "0001.embeddings.npy"}
     lab.check()
 
     # Its process is killed in the middle: the next attempt does it, once.
