@@ -160,7 +160,7 @@ def test_it_survives_a_kill_of_its_worker_and_of_the_app_while_trainings_go_on(
     workspace: Workspace,
 ) -> None:
     store = Store.open(workspace)
-    made = shapes(store, 80, replace(SETTINGS, resolution=16))
+    made = shapes(store, 40, replace(SETTINGS, resolution=16))
     first = start_dispatcher(workspace)
     asked.start(store, made)
     wait_for(lambda: newest(store, made).progress > 0.1, 300, "the pretraining has begun")

@@ -136,7 +136,7 @@ def test_a_plain_strategy_costs_nothing_extra() -> None:
     traces = signals.Traces(needs)
     traces.watch(nn.Linear(1, 1))
     assert signals.passes(needs) == 0 and signals.most(needs, 10) is None
-    assert traces.snapshots == [] and traces.loss_module is None
+    assert traces.snapshots == [] and not traces.loss_module
 
 
 def test_watching_a_training_does_not_change_it(trained: tuple) -> None:
