@@ -212,7 +212,7 @@ def importing(workspace: Workspace) -> bool:
 def test_an_interrupted_import_goes_on_with_the_same_command(
     workspace: Workspace, end: signal.Signals
 ) -> None:
-    command = ("import", "shapes", "--option", "size=8000")
+    command = ("import", "shapes", "--option", "size=4000")
     first = started(workspace, *command)
     deadline = time.monotonic() + 60
     while not importing(workspace):
@@ -227,4 +227,4 @@ def test_an_interrupted_import_goes_on_with_the_same_command(
     second = started(workspace, *command)
     out, err = second.communicate(timeout=300)
     assert second.returncode == 0, err
-    assert out.startswith("shapes: 8000 images")
+    assert out.startswith("shapes: 4000 images")

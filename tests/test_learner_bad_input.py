@@ -138,6 +138,7 @@ def test_where_memory_runs_out_minibatches_get_smaller_and_the_notes_say_so() ->
         "[enforce fail at alloc_cpu.cpp:118] data. DefaultCPUAllocator: can't allocate memory: you",
         "DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes.",
         "MPS backend out of memory (MPS allocated: 5 GB)",
+        "could not create a primitive",
     ],
 )
 def test_words_of_every_allocator_are_understood(words: str) -> None:

@@ -218,11 +218,19 @@ def _inherit(network: Network, previous: Model, mode: Mode, generator: torch.Gen
                 parameter.mul_(_SHRINK).add_(_NOISE * noise)
 
 
+_NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "could not create a primitive",  # oneDNN, when it cannot have its workspace
+)
+
+
 def _out_of_memory(error: BaseException) -> bool:
     """Tell whether memory is what lacked: each allocator says so in words of its own."""
     words = str(error).lower()
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        "out of memory" in words or "can't allocate memory" in words or "not enough memory" in words
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        saying in words for saying in _NO_MEMORY
     )
 
 
