@@ -95,6 +95,12 @@ def test_a_finished_experiment_shows_tables_images_and_files(store: Store) -> No
     compared = next(d.value for d in test.dataframe if "mean rank" in d.value)
     assert sorted(compared["strategy"]) == ["margin", "random"]
     assert not [b for b in test.button if b.key in ("resume", "pause")], "nothing is left to do"
+    assert any("The holdout of 100 labels is not counted" in h.body for h in test.html)
+    assert not [d for d in test.dataframe if "criterion" in d.value], "only where somebody looks"
+    test.session_state["experiment-stops"] = True
+    test.run()
+    stopped = next(d.value for d in test.dataframe if "criterion" in d.value)
+    assert len(stopped) == 2 * 5 and set(stopped["strategy"]) == {"margin", "random"}
     test.button(key="prepare").click().run()
     assert not test.exception
     assert {"get report.html", "get rounds.parquet", "get curves.svg"} <= {

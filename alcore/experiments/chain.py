@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from alcore import __version__
 from alcore.config import LearnerRule
 from alcore.errors import PoolExhausted
 from alcore.experiments import data, oracles, trials
@@ -110,7 +111,7 @@ def _plain(
         "asked_per_class": np.bincount(trial.truth[new], minlength=classes).tolist(),
         "phases": {k: round(v, 4) for k, v in measured.seconds.items()},
         "seed": run.trial_seed,
-        "versions": dict(measured.versions),
+        "versions": {"alcore": __version__, **measured.versions},
         "minibatches": measured.minibatches,
     }
     return json.loads(json.dumps(about))

@@ -7,7 +7,7 @@ its own transaction, so that a process that was taken for dead changes nothing.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -205,7 +205,9 @@ def forget_errors(connection: Connection, experiment_id: int) -> None:
     """Let runs that failed be tried again."""
     connection.execute(
         update(experiment_run)
-        .where(experiment_run.c.experiment_id == experiment_id)
+        .where(
+            experiment_run.c.experiment_id == experiment_id, experiment_run.c.error.is_not(None)
+        )
         .values(error=None)
     )
 
@@ -239,15 +241,26 @@ def rounds(connection: Connection, run_id: int) -> list[Done]:
     ]
 
 
-def summaries(connection: Connection, experiment_id: int) -> list[tuple[int, int, dict[str, Any]]]:
-    """Read (run id, number, summary) of all finished rounds; slower than `points`."""
-    rows = connection.execute(
+def summaries(
+    connection: Connection,
+    experiment_id: int,
+    cells: Collection[str] | None = None,
+    most: int | None = None,
+) -> list[tuple[int, int, dict[str, Any]]]:
+    """Read (run id, number, summary) of finished rounds, those of some cells or all.
+
+    Slower than `points`.
+    """
+    asked = (
         select(experiment_round.c.run_id, experiment_round.c.number, experiment_round.c.summary)
         .join(experiment_run, experiment_round.c.run_id == experiment_run.c.id)
         .where(experiment_run.c.experiment_id == experiment_id)
         .order_by(experiment_round.c.run_id, experiment_round.c.number)
+        .limit(most)
     )
-    return [tuple(row) for row in rows]
+    if cells is not None:
+        asked = asked.where(experiment_run.c.cell.in_(cells))
+    return [tuple(row) for row in connection.execute(asked)]
 
 
 def _packed(found: Arrays) -> bytes:
