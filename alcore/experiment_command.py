@@ -26,7 +26,7 @@ A grid is a small TOML file:
   name = "digits, margin or random"
   budget = 120                        # labels of each run
   trials = 10
-  initial = [20]                      # or {size = 20, how = "balanced"}
+  initial = [20]                      # or {size = 20, how = "balanced"}, "cold start", "TypiClust"
   batch_sizes = [10]
   strategies = ["random", "margin", {name = "mixed", share = 0.5}]
   [[datasets]]

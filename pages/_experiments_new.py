@@ -68,6 +68,7 @@ def _fields(store: Store) -> str:
         copies = st.slider("Near-duplicates in the pool", 0, 90, 0, 5, "%d %%", key="grid-copies")
     with right:
         first = st.number_input("Labels at the start", 2, 100_000, 20, key="grid-first")
+        how = st.selectbox("Chosen by", experiments.initial_ways(), key="grid-how")
         batch = st.number_input("Labels per round", 1, 100_000, 10, key="grid-batch")
         budget = st.number_input("Labels in all", 2, 1_000_000, 100, key="grid-budget")
         seed = st.number_input("Seed", 0, 2**31, 0, key="grid-seed")
@@ -77,7 +78,7 @@ def _fields(store: Store) -> str:
         f"budget = {budget}",
         f"trials = {trials}",
         f"seed = {seed}",
-        f"initial = [{first}]",
+        f"initial = [{{size = {first}, how = {quoted(how)}}}]",
         f"batch_sizes = [{batch}]",
         f"strategies = {quoted(chosen)}",
         "",
