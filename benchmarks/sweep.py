@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -211,11 +212,14 @@ def resume(workspace: Workspace, finished: int) -> dict[str, float]:
             ]
             connection.execute(insert(experiment_round), rows)
         connection.execute(update(experiment_run).values(finished=len(rounds)))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     nothing = _resumed(store, workspace, wait_for=None)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     experiments.extend(store, "finished", more_trials=1)
     first = _resumed(store, workspace, wait_for=len(run_ids) * len(rounds))
     store.close()
-    return {"nothing left": nothing, "first new round": first}
+    return {"nothing left": nothing, "processor": processor, "first new round": first}
 
 
 def _resumed(store: Store, workspace: Workspace, wait_for: int | None) -> float:
@@ -267,9 +271,11 @@ def main() -> None:
           f"{1000 * spent['both']:.0f} ms of processor time "
           f"({1000 * spent['leading process']:.0f} leading, {1000 * spent['worker']:.0f} worker); "
           f"{1000 * spent['on the clock']:.0f} ms on the clock")  # fmt: skip
+    # fmt: off
     print(f"resume of {chosen.finished:,} finished runs: {resumed['nothing left']:.1f} s to find "
-          f"that nothing is left, {resumed['first new round']:.1f} s to the first new round of one "
-          "trial more")  # fmt: skip
+          f"that nothing is left ({resumed['processor']:.1f} s of the processor), "
+          f"{resumed['first new round']:.1f} s to the first new round of a trial more")
+    # fmt: on
     print(f"load of the machine at the start {load:.1f}, at the end {os.getloadavg()[0]:.1f}; "
           f"{time.perf_counter() - started:.0f} s in all")  # fmt: skip
     if chosen.json:

@@ -12,9 +12,18 @@ from alcore.web.state import Store
 from pages._setup_text import refusal, title
 
 DEFAULT = ["random", "margin"]
+ESTIMATE = 20.0
+"""Seconds that rounds are run for, about, to estimate the time."""
 
 
-def new_experiment(store: Store) -> str | None:
+def duration(seconds: float) -> str:
+    """Say a time in the largest unit that fits."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def new_experiment(store: Store, workers: int) -> str | None:
     """Draw the form; return the experiment's name once its runs are stored."""
     title(
         "New experiment",
@@ -27,8 +36,9 @@ def new_experiment(store: Store) -> str | None:
     row = st.container(horizontal=True, vertical_alignment="center")
     with row:
         look = st.button("Check", key="check-grid")
+        time = st.button("Estimate the time", key="time-grid", help="runs a few of its rounds")
         start = st.button("Start", type="primary", key="start-grid")
-    if not look and not start:
+    if not look and not time and not start:
         return None
     try:
         grid = experiments.parse(text)
@@ -36,13 +46,15 @@ def new_experiment(store: Store) -> str | None:
             if start:
                 return experiments.create(store, grid).name
             grid = experiments.checked(store, grid)
+        words = f"{len(grid.cells):,} cells × {grid.trials} trials: {grid.trainings:,} trainings"
+        if time:
+            with st.spinner("Timing a few rounds …"):
+                found = experiments.estimate(store, grid, "process", workers, ESTIMATE)
+            words += f", about {duration(found.seconds)} (from {found.measured} rounds)"
     except AlcoreError as error:
         refusal(error)
         return None
-    st.success(
-        f"{len(grid.cells):,} cells × {grid.trials} trials: {grid.trainings:,} trainings.",
-        icon=":material/check:",
-    )
+    st.success(f"{words}.", icon=":material/check:")
     return None
 
 

@@ -71,6 +71,9 @@ def test_the_first_visit_offers_a_form_that_checks_a_grid(store: Store) -> None:
     assert not test.exception
     test.button(key="check-grid").click().run()
     assert "2 cells × 10 trials: 180 trainings" in test.success[0].value
+    test.selectbox(key="grid-learner").select("naive bayes").run()
+    test.button(key="time-grid").click().run()
+    assert "180 trainings, about" in test.success[0].value
     test.number_input(key="grid-budget").set_value(5000).run()
     test.button(key="check-grid").click().run()
     assert "lower the budget" in test.error[0].value
