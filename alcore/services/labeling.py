@@ -54,7 +54,7 @@ def claim(
 ) -> Claim:
     """Renew the leases in `hold` and lease up to n more images, in the order of the queue."""
     now = time.time()
-    with store.write() as connection:
+    with store.write(lasting=False) as connection:
         project = projects.get(connection, project_id)
         at_work(connection, project_id, annotator_id, now)
         ranking, ranked_by = projects.ranking(connection, project_id)
@@ -236,7 +236,7 @@ def revisit(
 
 def release(store: Store, client: str, tokens: Sequence[str]) -> None:
     """Give images back, so that others get them at once."""
-    with store.write() as connection:
+    with store.write(lasting=False) as connection:
         queue.release(connection, client, tokens)
 
 

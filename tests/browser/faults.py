@@ -22,11 +22,12 @@ FRUITS = ["apple", "banana", "cherry"]
 GONE = 60.0
 """How long the server is away after the fault "gone"."""
 
-# What was answered since the last look: [key, item, the image painted when the key was pressed].
-GIVEN = """() => {
-  const { pressed, painted } = window.alcore;
-  return pressed.splice(0).map(({ key, item, at }) => [key, item,
-    painted.filter((p) => p.at <= at).at(-1)?.item]);
+# What is on screen, and what was answered since the last look: [key, item, the image that was
+# painted when the key was pressed].
+LOOK = """(boards) => {
+  const { pressed = [], painted = [] } = window.alcore ?? {};
+  return [boards[0]?.dataset.item ?? "", pressed.splice(0).map(({ key, item, at }) => [key, item,
+    painted.filter((p) => p.at <= at).at(-1)?.item])];
 }"""
 ACKNOWLEDGED = "() => window.alcore.acknowledged.splice(0).map((entry) => entry.key)"
 WAITING = "() => Object.keys(localStorage).filter((row) => row.startsWith('alcore:op:')).length"
@@ -68,6 +69,8 @@ class Annotator:
     acknowledged: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     unseen: int = 0
+    chosen: int = 0
+    """Class of the last key that was pressed."""
 
     def open(self) -> None:
         self.page = self.context.new_page()
@@ -83,16 +86,23 @@ class Annotator:
     def label(self, rng: np.random.Generator, project: Project) -> None:
         """Answer the image on screen, if there is one."""
         assert self.page is not None
-        board = self.page.locator(".board")
-        if board.count() and board.get_attribute("data-item"):
-            chosen = int(rng.integers(len(FRUITS)))
-            self.page.keyboard.press(str(chosen + 1))
-            for key, item, seen in self.page.evaluate(GIVEN):
-                self.unseen += seen != item
-                self.given[key] = (item, project.classes[chosen].id)
+        if self._see():
+            place = int(rng.integers(len(FRUITS)))
+            self.chosen = project.classes[place].id
+            self.page.keyboard.press(str(place + 1))
+
+    def _see(self) -> str:
+        """Note what was answered, and name the image on screen."""
+        assert self.page is not None
+        on_screen, given = self.page.locator(".board").evaluate_all(LOOK)
+        for key, item, seen in given:
+            self.unseen += seen != item
+            self.given[key] = (item, self.chosen)
+        return on_screen
 
     def look(self) -> None:
         assert self.page is not None
+        self._see()
         if self.page.evaluate("() => window.alcore !== undefined"):
             self.acknowledged |= set(self.page.evaluate(ACKNOWLEDGED))
 
