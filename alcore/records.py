@@ -259,10 +259,10 @@ class Calibration:
     """Probabilities are softmax(ln p / temperature): above 1 takes confidence away."""
     labels: int
     """Labels that the temperature was found with, each asked of a model that had not seen it."""
-    found_at: int
-    """Labels there were at that time; a later round may still use it."""
     recipe: str
     """What it was found for, in a few words: another recipe needs another."""
+    created_at: float | None = None
+    """When it was found, in seconds since 1970; None where a round had found its own."""
     ece: float | None = None
     """Of the holdout before the temperature was applied, beside that of the evaluation."""
     nll: float | None = None
@@ -335,7 +335,7 @@ class RoundSummary:
     versions: Mapping[str, str] = field(default_factory=dict)
     teaching: Teaching = Teaching()
     calibration: Calibration | None = None
-    """None where the labels were too few to find a temperature with, and in old rounds."""
+    """None before a temperature was found for the round's recipe, and in old rounds."""
 
 
 @dataclass(frozen=True)

@@ -112,8 +112,8 @@ def _cell(values: list[float]) -> str:
     return f"{100 * np.mean(values):.1f}{spread}"
 
 
-def write_into(path: Path, lines: list[str]) -> None:
-    """Put lines between the two marks of a Markdown file."""
-    begin, end = "<!-- tables -->\n", "<!-- end of tables -->\n"
+def write_into(path: Path, lines: list[str], mark: str = "tables") -> None:
+    """Put lines between two marks of a Markdown file: "mark" and "end of mark"."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->\n"
     before, rest = path.read_text().split(begin)
     path.write_text(before + begin + "\n".join(["", *lines]) + "\n" + end + rest.split(end)[1])

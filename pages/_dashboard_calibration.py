@@ -48,22 +48,38 @@ def _over_rounds(rows: Sequence[drawing.Row], colours: drawing.Colours) -> None:
             key=f"calibration-{measure}",
             alt=f"{measure} of each model",
         )
-    note(
-        "The lower the better, on the holdout. Dashed: before a temperature was applied, which is "
-        "found with labels that a model had not seen."
+    note(f"The lower the better, on the holdout. {_about_temperature(rows)}")
+
+
+def _about_temperature(rows: Sequence[drawing.Row]) -> str:
+    """Say which temperature the newest model has, and why it may have none yet."""
+    if rows and rows[-1]["temperature"] is not None:
+        return (
+            f"Dashed: before a temperature was applied. Model {rows[-1]['model']} has "
+            f"{rows[-1]['temperature']:.2f}, found with {rows[-1]['labels asked']:,} labels that "
+            "models had not seen."
+        )
+    return (
+        f"Probabilities are the network's own until {calibration.LABELS} labels and a training are "
+        "there. Then, in the background, models that have not seen a label tell how sure the next "
+        "ones may be."
     )
 
 
 def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
-    """Give each value a row; the last of each kind carries its name and value."""
+    """Give each value a row; the last of each kind carries its name and value.
+
+    A model without a temperature has a value before it only.
+    """
     found = []
     for kind, field in (("before", f"{measure} before"), ("calibrated", measure)):
-        mine = [row for row in rows if row[field] is not None]
+        mine = [row for row in rows if kind == "before" or row["temperature"] is not None]
         for row in mine:
             value = row[field]
             words = percent(value) if measure == "ECE" else f"{value:.2f}"
             # The two ends lie on each other where the temperature changes little.
-            close = kind == "before" and abs(value - row[measure]) < 0.1 * max(value, row[measure])
+            both = kind == "before" and row["temperature"] is not None
+            close = both and abs(value - row[measure]) < 0.1 * max(value, row[measure])
             last = row is mine[-1] and not close
             found.append(
                 {

@@ -13,6 +13,7 @@ from pages._dashboard_drawing import (
     Spec,
     chart,
     class_axis,
+    end_label,
     layer,
     rows_height,
 )
@@ -62,20 +63,8 @@ def learning_curve(
         ]
         for above in (True, False):
             end = [*mine, {"filter": f"datum.end !== null && datum.above === {str(above).lower()}"}]
-            layers.append(
-                layer(
-                    "text",
-                    {"x": x, "y": y, "text": {"field": "end"}},
-                    end,
-                    align={"expr": f"{PHONE} ? 'right' : 'left'"},
-                    dx={"expr": f"{PHONE} ? 8 : 9"},
-                    dy={"expr": f"{PHONE} ? {-16 if above else 24} : {-7 if above else 8}"},
-                    color=colour,
-                    fontSize=13,
-                    fontWeight=600,
-                    clip=False,
-                )
-            )
+            dy = f"{PHONE} ? {-16 if above else 24} : {-7 if above else 8}"
+            layers.append(end_label(x, y, end, colour, dy))
     stop = [{"filter": "datum.series === 'stop'"}]
     layers += [
         layer("rule", {"x": x}, stop, color=colours.quiet, strokeDash=[2, 3], aria=False),

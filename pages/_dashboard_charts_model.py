@@ -16,6 +16,7 @@ from pages._dashboard_drawing import (
     Spec,
     chart,
     class_axis,
+    end_label,
     layer,
     rows_height,
 )
@@ -255,18 +256,7 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
                 size=36,
                 opacity=1,
             ),
-            layer(
-                "text",
-                {"x": x, "y": y, "text": {"field": "end"}},
-                end,
-                align={"expr": f"{PHONE} ? 'right' : 'left'"},
-                dx={"expr": f"{PHONE} ? 8 : 9"},
-                dy={"expr": f"{PHONE} ? -12 : 0"},
-                color=colour,
-                fontSize=13,
-                fontWeight=600,
-                clip=False,
-            ),
+            end_label(x, y, end, colour, f"{PHONE} ? -12 : 0"),
         ]
     spec = chart(rows, layers, height)
     sides = f"{{left: 4, top: 8, bottom: 4, right: {PHONE} ? 12 : 92}}"

@@ -75,6 +75,22 @@ def layer(mark: str, encoding: Spec, transform: list[Spec] | None = None, **styl
     return drawn | ({"transform": transform} if transform else {})
 
 
+def end_label(x: Spec, y: Spec, transform: list[Spec], colour: str, dy: str) -> Spec:
+    """Return the layer that names a curve at its last point, dy (an expression) pixels lower."""
+    return layer(
+        "text",
+        {"x": x, "y": y, "text": {"field": "end"}},
+        transform,
+        align={"expr": f"{PHONE} ? 'right' : 'left'"},
+        dx={"expr": f"{PHONE} ? 8 : 9"},
+        dy={"expr": dy},
+        color=colour,
+        fontSize=13,
+        fontWeight=600,
+        clip=False,
+    )
+
+
 def chart(rows: Sequence[Row], layers: list[Spec], height: int, right: int = 12) -> Spec:
     """Return a chart of layers over the same rows."""
     return {

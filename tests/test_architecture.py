@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.datasets", ("torchvision", "sklearn")),
     ("alcore.learner", ("torch", "torchvision", "safetensors", "sklearn")),
     ("alcore.rounds", ()),
-    ("alcore.experiments", ("sklearn",)),
+    ("alcore.experiments", ("scipy", "sklearn")),
     ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3")),
     ("alcore.jobs", ("distributed", "dask")),
     ("alcore.services", ("itsdangerous", "altair", "vl_convert")),

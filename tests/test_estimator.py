@@ -30,6 +30,17 @@ def fitted() -> ImageClassifier:
     return ImageClassifier(white=16).fit(FLAT[:100], NAMES[:100])
 
 
+def test_calibrated_it_chooses_the_same_classes_with_another_sureness(
+    fitted: ImageClassifier,
+) -> None:
+    calibrated = ImageClassifier(white=16, calibrate=True).fit(FLAT[:100], NAMES[:100])
+    warm, plain = (e.predict_proba(FLAT[100:400]) for e in (calibrated, fitted))
+    assert (warm.argmax(axis=1) == plain.argmax(axis=1)).all()
+    right = np.searchsorted(fitted.classes_, NAMES[100:400])
+    rows = np.arange(300)
+    assert -np.log(warm[rows, right]).mean() < -np.log(plain[rows, right]).mean()
+
+
 def test_it_learns_names_from_flat_images_and_gives_embeddings(fitted: ImageClassifier) -> None:
     assert fitted.score(FLAT[100:500], NAMES[100:500]) > 0.75
     shares = fitted.predict_proba(FLAT[100:110])

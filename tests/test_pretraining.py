@@ -187,12 +187,12 @@ def test_it_survives_a_kill_of_its_worker_and_of_the_app_while_trainings_go_on(
 
     # The app is closed and started again.
     first.stdin.close()
-    assert first.wait(timeout=30) == 0
+    assert first.wait(timeout=90) == 0
     assert newest(store, made).state == "waiting"
     second = start_dispatcher(workspace)
     wait_for(lambda: newest(store, made).state == "done", 400, "the pretraining is done")
     second.stdin.close()
-    assert second.wait(timeout=30) == 0
+    assert second.wait(timeout=90) == 0
     assert asked.status(store, made).weights.number == 1
     with store.read() as connection:
         assert len(rounds.all_rounds(connection, made)) == 1

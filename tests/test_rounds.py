@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,8 @@ ORDER = np.random.default_rng(0).permutation(len(TRUE))
 HOLDOUT, POOL = ORDER[:300], ORDER[300:]
 
 
-def an_input(count: int = 60, *, calibrated: bool = True, **changes: object) -> RoundInput:
-    """A round on digits with so many random labels; mostly it takes over a temperature."""
+def an_input(count: int = 60, **changes: object) -> RoundInput:
+    """A round on digits with so many random labels."""
     labeled, rest = POOL[:count], POOL[count:]
     values = {
         "pixels": PIXELS,
@@ -59,11 +60,7 @@ def an_input(count: int = 60, *, calibrated: bool = True, **changes: object) -> 
         "previous_stop": None,
         "threads": 1,
     }
-    given = RoundInput(**{**values, **changes})
-    if not calibrated:
-        return given
-    name = teaching.recipe(given, Rows(IDS)).name
-    return dataclasses.replace(given, calibration=Calibration(1.25, 60, len(given.labels), name))
+    return RoundInput(**{**values, **changes})
 
 
 def test_a_round_measures_scores_and_selects() -> None:
@@ -79,11 +76,11 @@ def test_a_round_measures_scores_and_selects() -> None:
     assert result.suggestions.shape == (30, 10)
     np.testing.assert_allclose(result.suggestions.sum(axis=1), 1, atol=1e-5)
     assert result.holdout_predicted.shape == result.holdout_confidence.shape == (300,)
-    assert set(result.seconds) == {"train", "calibrate", "evaluate", "score", "select"}
+    assert set(result.seconds) == {"train", "evaluate", "score", "select"}
     shares = [share for _, share in seen]
     assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == 1
     phases = list(dict.fromkeys(phase for phase, _ in seen))
-    assert phases == [phase for phase in result.seconds if phase != "calibrate"]
+    assert phases == list(result.seconds)
 
 
 def same(first: rounds.RoundResult, second: rounds.RoundResult) -> bool:
@@ -150,37 +147,37 @@ def test_stop_items_that_were_labeled_since_are_still_compared() -> None:
     assert rounds.run_round(given, quiet).stop_predicted.shape == (100,)
 
 
-def test_a_temperature_is_found_without_the_holdout_and_kept_until_labels_have_grown() -> None:
-    given = an_input(calibrated=False)
-    result = rounds.run_round(given, quiet)
-    found = result.calibration
-    assert (found.labels, found.found_at) == (60, 60) and found.temperature != 1
-    assert result.model.temperature == found.temperature
+def test_a_round_uses_the_temperature_that_is_known_for_its_recipe(
+    first: rounds.RoundResult,
+) -> None:
+    given = an_input()
+    assert first.calibration is None and first.model.temperature == 1
+    name = teaching.recipe(given, Rows(IDS)).name
+    known = (Calibration(2.0, 60, name, 7.0), Calibration(3.0, 60, "another recipe", 8.0))
+    result = rounds.run_round(dataclasses.replace(given, calibrations=known), quiet)
+    assert result.model.temperature == result.calibration.temperature == 2
+    assert result.calibration.created_at == 7
+    # What people and strategies see is calibrated; the record says what it was before.
+    was = (result.calibration.ece, result.calibration.nll)
+    assert was == pytest.approx((first.evaluation.ece, first.evaluation.nll))
+    assert result.evaluation.nll != pytest.approx(first.evaluation.nll)
+    assert result.evaluation.confusion == first.evaluation.confusion
+    assert not np.allclose(result.scores, first.scores)
+    np.testing.assert_allclose(result.head * 2, first.head, rtol=1e-5)
+    other = teaching.recipe(an_input(augmentation="none"), Rows(IDS))
+    assert teaching.calibration(dataclasses.replace(given, calibrations=known), other) is None
+
+
+def test_a_second_look_gives_a_temperature_without_the_holdout() -> None:
+    given = an_input()
+    found = rounds.second_look(given, quiet).calibration
+    assert (found.labels, found.recipe) == (60, teaching.recipe(given, Rows(IDS)).name)
+    assert found.temperature != 1 and time.time() - found.created_at < 600
     none = np.empty(0, np.int64)
     blind = dataclasses.replace(given, holdout_ids=none, holdout_labels=none)
-    assert rounds.run_round(blind, quiet).calibration.temperature == found.temperature
-    # What people and strategies see is calibrated; the record says what it was before.
-    none_needed = dataclasses.replace(found, temperature=1.0)
-    raw = rounds.run_round(dataclasses.replace(given, calibration=none_needed), quiet)
-    assert (raw.evaluation.ece, raw.evaluation.nll) == pytest.approx((found.ece, found.nll))
-    assert raw.evaluation.confusion == result.evaluation.confusion
-    assert not np.allclose(raw.scores, result.scores)
-
-    def phases(count: int, **changes: object) -> set[str]:
-        seen: set[str] = set()
-        later = dataclasses.replace(an_input(count, calibrated=False), calibration=found, **changes)
-        with pytest.raises(JobCancelled):
-            rounds.run_round(later, lambda phase, _: seen.add(phase) or _until(phase))
-        return seen
-
-    assert "calibrate" not in phases(80)
-    assert "calibrate" in phases(90)
-    assert "calibrate" in phases(60, augmentation="none")
-
-
-def _until(phase: str) -> None:
-    if phase in ("calibrate", "evaluate"):
-        raise JobCancelled("seen enough")
+    assert rounds.second_look(blind, quiet).calibration.temperature == found.temperature
+    few = rounds.second_look(an_input(9), quiet)
+    assert few.calibration is None and few.probabilities.shape == (9, 10)
 
 
 def test_an_empty_pool_gives_an_empty_selection() -> None:

@@ -43,7 +43,7 @@ def store(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sto
 def page(store: Store) -> Callable[..., AppTest]:
     def opened(project: str = "") -> AppTest:
         # Pages are known, and links between them possible, once the app itself has run.
-        test = AppTest.from_file(APP, default_timeout=30).run().switch_page("pages/setup.py")
+        test = AppTest.from_file(APP, default_timeout=60).run().switch_page("pages/setup.py")
         test.query_params.clear()
         if project:
             test.query_params["project"] = project

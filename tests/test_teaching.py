@@ -18,11 +18,12 @@ from alcore.errors import (
     TrainingImpossible,
     WeightsUnavailable,
 )
+from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import run
-from alcore.jobs.training import run_training
 from alcore.learner import checkpoints, transfer
+from alcore.records import JobKind
 from alcore.services import projects, training
-from alcore.store import Store, jobs, queue, rounds
+from alcore.store import Store, calibrations, jobs, queue, rounds
 from alcore.store import projects as stored_projects
 
 
@@ -31,6 +32,13 @@ def store(workspace: Workspace) -> Iterator[Store]:
     opened = Store.open(workspace)
     yield opened
     opened.close()
+
+
+def take(store: Store, project_id: int, kind: JobKind) -> None:
+    """Do the job of a kind that waits."""
+    with store.write() as connection:
+        job = jobs.take(connection, [kind], "test", time.time(), project_id)
+    assert run(store, job, function_of(kind), 1) is None
 
 
 def ranking(store: Store, project_id: int) -> tuple[int, set[int]]:
@@ -69,13 +77,10 @@ def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store)
     choose(store, made, mode="warm", balance="weights")
     first = training.train_now(store, made, 1)
     assert (first.mode, first.teaching.balance) == ("fresh", "weights")  # nothing came before
+    assert first.calibration is None and newest(store, made, "review").state == "waiting"
     second = training.train_now(store, made, 1)
     assert (second.mode, second.teaching.weights) == ("warm", "the last model")
-    assert second.calibration.found_at == first.calibration.found_at == first.labels
     folder = store.workspace.project(made)
-    assert checkpoints.load(folder / second.checkpoint).temperature == (
-        second.calibration.temperature
-    )
 
     # Images of another size: the last model's weights do not fit, and the record says so.
     project = projects.get(store, made)
@@ -91,6 +96,30 @@ def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store)
     (folder / third.checkpoint).unlink()
     fourth = training.train_now(store, made, 1)
     assert fourth.mode == "fresh" and "there is no checkpoint" in fourth.teaching.notes[0]
+
+
+def test_the_models_of_a_review_calibrate_the_rounds_after_it(store: Store) -> None:
+    made = shapes(store)
+    first = training.train_now(store, made, 1)
+    assert first.calibration is None
+    take(store, made, "review")
+    second = training.train_now(store, made, 1)
+    with store.read() as connection:
+        (known,) = calibrations.known(connection, made)
+    assert known.labels == first.labels and known.created_at > first.created_at
+    assert replace(second.calibration, ece=None, nll=None) == known
+    folder = store.workspace.project(made)
+    assert checkpoints.load(folder / first.checkpoint).temperature == 1
+    assert checkpoints.load(folder / second.checkpoint).temperature == known.temperature
+    assert newest(store, made, "review").state == "done"  # nothing new to look at
+
+    # Another recipe has no temperature yet: the models of a review are asked for one.
+    choose(store, made, balance="sampling")
+    third = training.train_now(store, made, 1)
+    assert third.calibration is None and newest(store, made, "review").state == "waiting"
+    take(store, made, "review")
+    with store.read() as connection:
+        assert len(calibrations.known(connection, made)) == 2
 
 
 def test_weights_that_lead_nowhere_fail_the_job_and_the_last_model_stays(
@@ -131,9 +160,7 @@ def test_after_a_process_has_died_minibatches_are_smaller_and_the_record_says_wh
     with store.write() as connection:
         died = jobs.take(connection, ["train"], "test", time.time())
         jobs.put_back(connection, died.id, died.attempt, time.time(), "its process died")
-    with store.write() as connection:
-        again = jobs.take(connection, ["train"], "test", time.time())
-    assert run(store, again, run_training, 1) is None
+    take(store, made, "train")
     with store.read() as connection:
         done = rounds.latest(connection, made)
     assert done.teaching.notes == (

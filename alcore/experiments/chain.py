@@ -25,7 +25,6 @@ from alcore.experiments.grid import Cell
 from alcore.experiments.oracles import ABSTAINED, Answers, Oracle
 from alcore.experiments.results import Arrays, Done
 from alcore.experiments.trials import TrialData
-from alcore.records import Calibration
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared, as in live projects."""
@@ -90,7 +89,6 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
             "selected_ids": measured.selection.item_ids.astype(np.int64),
             "selected_scores": measured.selection.scores.astype(np.float64),
             "stop_predicted": measured.stop_predicted.astype(np.int64),
-            "calibration": _as_bytes(measured.calibration),
         },
     )
 
@@ -253,19 +251,7 @@ def _input(
         votes=votes,
         learner=cell.learner.rule() if network else LearnerRule(),
         downloads=folder / "downloads",
-        calibration=_calibration(before[-1]) if before else None,
     )
-
-
-def _as_bytes(found: Calibration | None) -> np.ndarray:
-    """Return a calibration as bytes, none for None: the next round may still use it."""
-    text = "" if found is None else json.dumps(asdict(found))
-    return np.frombuffer(text.encode(), np.uint8)
-
-
-def _calibration(last: Arrays) -> Calibration | None:
-    text = last["calibration"].tobytes().decode()
-    return Calibration(**json.loads(text)) if text else None
 
 
 def _measure(run: Run, trial: TrialData, given: Any, folder: Path) -> Any:

@@ -76,7 +76,9 @@ def paired_t(differences: np.ndarray) -> float:
 
 def t_tail(t: float, freedom: int) -> float:
     """Return the probability that |t| of Student's distribution is at least this."""
-    return _beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+    from scipy import special
+
+    return 2 * float(special.stdtr(freedom, -abs(t)))
 
 
 def t_quantile(freedom: int, level: float = 1 - ALPHA) -> float:
@@ -85,11 +87,9 @@ def t_quantile(freedom: int, level: float = 1 - ALPHA) -> float:
     >>> round(t_quantile(4), 3)
     2.776
     """
-    low, high = 0.0, 1e3
-    while high - low > 1e-9:
-        middle = (low + high) / 2
-        low, high = (middle, high) if t_tail(middle, freedom) > 1 - level else (low, middle)
-    return high
+    from scipy import special
+
+    return float(special.stdtrit(freedom, (1 + level) / 2))
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -204,29 +204,3 @@ def doubts(trials: int, comparisons: int) -> str:
         f"{least:.4g} with {max(1, comparisons)} comparisons. At least {needed} are needed; "
         "until then read the intervals, not the order."
     )
-
-
-def _beta(a: float, b: float, x: float) -> float:
-    """Return the regularised incomplete beta function by its continued fraction (Lentz)."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):
-        return 1 - _beta(b, a, 1 - x)
-    logs = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    front = math.exp(logs + a * math.log(x) + b * math.log1p(-x)) / a
-    tiny = 1e-300
-    value, c, d = 1.0, 1.0, 0.0
-    for step in range(400):
-        half = step // 2
-        if step == 0:
-            term = 1.0
-        elif step % 2 == 0:
-            term = half * (b - half) * x / ((a + step - 1) * (a + step))
-        else:
-            term = -(a + half) * (a + b + half) * x / ((a + step - 1) * (a + step))
-        d = 1 / (1 + term * d or tiny)
-        c = 1 + term / c or tiny
-        value *= c * d
-        if abs(1 - c * d) < 1e-14:
-            break
-    return front * (value - 1)

@@ -41,7 +41,6 @@ class Measured:
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
     minibatches: int = 0
-    calibration: None = None
     """Estimators say what they say."""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 Arrays = Mapping[str, np.ndarray]
 """What a round leaves for the next: asked_ids (n,), asked_times (n,), asked_classes,
 asked_annotators and asked_seconds (n, V): what was asked since the round before; selected_ids and
-selected_scores: the order for the next; stop_predicted (S,); calibration: JSON as bytes."""
+selected_scores: the order for the next; stop_predicted (S,)."""
 
 
 @dataclass(frozen=True)

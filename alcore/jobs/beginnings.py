@@ -31,7 +31,7 @@ def last_model(folder: Path, previous: RoundSummary | None) -> dict[str, Any]:
     if previous is None:
         return {}
     checkpoint = previous.checkpoint and folder / previous.checkpoint
-    return {"previous": checkpoint, "calibration": previous.calibration}
+    return {"previous": checkpoint}
 
 
 def smaller_minibatch(job: Job) -> tuple[int | None, str | None]:

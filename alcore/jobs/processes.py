@@ -48,12 +48,20 @@ class Worker:
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         """Run a function of an importable module in the process."""
+        try:
+            return self._running().submit(function, *arguments)
+        except BrokenProcessPool:
+            log.warning("the worker died while it had nothing to do; it is started again")
+            self.kill()
+            return self._running().submit(function, *arguments)
+
+    def _running(self) -> ProcessPoolExecutor:
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
                 1, multiprocessing.get_context("spawn"), initializer=settle, initargs=(NICENESS,)
             )
             self._pid = self._executor.submit(os.getpid)
-        return self._executor.submit(function, *arguments)
+        return self._executor
 
     def kill(self) -> None:
         """End the process at once, whatever it does; the next work gets a new one."""

@@ -1,4 +1,7 @@
-"""Owns the review job: models that have not seen a label say what they think of it."""
+"""Owns the review job: models that have not seen a label say what they think of it.
+
+Their answers give the temperature of the rounds to come, too: L labels, C classes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from alcore import doubts
 from alcore.jobs.beginnings import beginnings
 from alcore.jobs.running import Running
 from alcore.jobs.training import pixels_of
-from alcore.store import items, opinions, projects
+from alcore.store import calibrations, items, opinions, projects
 
 _ROWS = 2_000
 """Opinions per transaction, so that nobody who labels waits for it."""
@@ -58,15 +61,16 @@ def run_review(running: Running) -> None:
         running.report,
     )
     order = np.concatenate([np.flatnonzero(trained), np.flatnonzero(judged.held)])
-    probabilities = np.empty_like(found)
-    probabilities[order] = found
+    probabilities = np.empty_like(found.probabilities)
+    probabilities[order] = found.probabilities
     rows = _rows(project_id, judged, probabilities, labels, [c.id for c in project.classes])
     for start in range(0, len(rows), _ROWS):
         running.report("saving", start / len(rows))
         with store.write() as connection:
             opinions.put(connection, rows[start : start + _ROWS])
-    with running.publish():
-        pass
+    with running.publish() as connection:
+        if found.calibration is not None:
+            calibrations.put(connection, project_id, found.calibration)
 
 
 def _rows(

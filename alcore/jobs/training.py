@@ -26,6 +26,7 @@ from alcore.records import Project, RoundSummary
 from alcore.retraining import NextTraining, next_training
 from alcore.store import (
     Connection,
+    calibrations,
     gold,
     items,
     jobs,
@@ -108,6 +109,7 @@ def run_training(running: Running) -> None:
         said = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
         begins = beginnings(connection, store.workspace, project)
+        begins["calibrations"] = calibrations.known(connection, project_id)
     running.note({"last_event": last_event, "model": number})
 
     position = {c.id: c.position for c in project.classes}
@@ -203,7 +205,9 @@ def run_training(running: Running) -> None:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
         last = opinions.last_look(connection, project_id)
-        if worth_a_look(opinions.labels(connection, project_id), last[1] if last else 0):
+        # A recipe without a temperature needs the models of a review as much as new labels do.
+        looked_at = last[1] if last and result.calibration else 0
+        if worth_a_look(opinions.labels(connection, project_id), looked_at):
             jobs.request(connection, project_id, "review", time.time())
     embeddings.forget_others(folder, number)
 

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 FOLDS = 3
-ENOUGH = 150
-"""Labels that are asked, at least; so many tell a temperature to about a tenth."""
 FEWEST = 10
-"""Fewer than this tell nothing."""
+"""Answers about fewer labels than this tell nothing."""
 _PRIOR = 0.5
 """Deviation of ln temperature that is expected anyway; it tames what few labels say."""
 _RANGE = (0.05, 20.0)
@@ -75,39 +73,16 @@ def folds(labels: np.ndarray, rng: np.random.Generator, count: int = FOLDS) -> n
     return found
 
 
-def trainings(labels: int) -> int:
-    """Return how many networks are trained to find a temperature with L labels.
+def from_answers(probabilities: np.ndarray, labels: np.ndarray, dealt: np.ndarray) -> Found | None:
+    """Find a temperature by answers (L, C) about labels (L,) that were dealt into folds (L,).
 
-    >>> [trainings(n) for n in (5, 20, 200, 1000)]
-    [0, 3, 3, 1]
+    Each answer comes from a model that was trained without its fold. None where too few labels
+    are in a fold.
     """
-    if labels < FEWEST:
-        return 0
-    return min(FOLDS, -(-ENOUGH * FOLDS // labels))
-
-
-def crossfit(
-    labels: np.ndarray,
-    rng: np.random.Generator,
-    ask: Callable[[np.ndarray, np.ndarray, int], np.ndarray],
-) -> Found | None:
-    """Find a temperature for a recipe of training by its answers about labels it did not see.
-
-    `ask(kept, left, k)` trains on the labels `kept` (L,) bool and returns the probabilities
-    (n, C) of those that are `left`. None where the labels are too few, or too much alike.
-    """
-    dealt = folds(labels, rng)
-    shares, true = [], []
-    for k in range(trainings(len(labels))):
-        left = dealt == k
-        if not left.any() or len(np.unique(labels[~left])) < 2:
-            continue
-        shares.append(ask(~left, left, k))
-        true.append(labels[left])
-    if sum(map(len, true)) < FEWEST // 2:
+    asked = dealt >= 0
+    if asked.sum() < FEWEST:
         return None
-    answers = np.concatenate(true)
-    return Found(temperature_of(np.concatenate(shares), answers), len(answers))
+    return Found(temperature_of(probabilities[asked], labels[asked]), int(asked.sum()))
 
 
 def _least(cost: Callable[[float], float], low: float, high: float) -> float:

@@ -41,7 +41,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         """Name the recipe.
 
         pretrained: file of weights that a pretraining has made. calibrate: find a temperature
-        by cross-fitting, which takes up to three more trainings. shape: (H, W) or (H, W, channels)
+        by cross-fitting, which takes three more trainings. shape: (H, W) or (H, W, channels)
         of flat images; square ones of one channel need none.
         """
         self.network = network
@@ -114,12 +114,13 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         )
 
     def _calibrate(self, pixels: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> None:
-        def ask(kept: np.ndarray, left: np.ndarray, k: int) -> np.ndarray:
+        dealt = calibration.folds(places, rng)
+        said = np.zeros((len(places), len(self.classes_)))
+        for k in np.unique(dealt[dealt >= 0]).tolist():
+            kept, rows = dealt != k, np.flatnonzero(dealt == k)
             model = self._train(pixels[kept], places[kept], self.random_state + 1 + k)
-            rows = np.flatnonzero(left)
-            return inference.predict(model, pixels, rows, False, True, _ignore).probabilities
-
-        found = calibration.crossfit(places, rng, ask)
+            said[rows] = inference.predict(model, pixels, rows, False, True, _ignore).probabilities
+        found = calibration.from_answers(said, places, dealt)
         if found is not None:
             self.model_ = replace(self.model_, temperature=found.temperature)
 

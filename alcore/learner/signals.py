@@ -16,14 +16,13 @@ from torch import nn
 
 from alcore.learner import autoencoder, deepfool, heads, inference
 from alcore.learner.augmentation import AUGMENTATIONS, vary_light
-from alcore.learner.calibration import folds
+from alcore.learner.calibration import FOLDS, folds
 from alcore.learner.checkpoints import Model
 from alcore.learner.inference import Predictions
 from alcore.strategies import Need, Signals
 from alcore.strategies.costs import EXTRA, SUBSET
 
 VIEWS = 4
-FOLDS = 3
 _SUBSET_FOR: frozenset[Need] = frozenset(
     {"history", "inner_history", "augmented", "predicted_loss", "reconstruction_loss"}
 )
@@ -253,7 +252,7 @@ def _crossfit(given: Material, labeled: Predictions | None, told: Told) -> Array
     wrong ones too, and has moved their images to where the label says.
     """
     labels, classes = given.labels, given.model.architecture.classes
-    fold = folds(labels, np.random.default_rng(given.seed("crossfit")), FOLDS)
+    fold = folds(labels, np.random.default_rng(given.seed("crossfit")))
     rows = np.concatenate([given.rows, given.labeled_rows])
     total = np.zeros((len(rows), classes), np.float32)
     unseen = np.zeros((len(labels), classes), np.float32)

@@ -35,13 +35,11 @@ class Bar:
         holdout: int,
         pool: int,
         extra: float = 0.0,
-        calibrating: int = 0,
     ) -> None:
         # One minibatch costs about as much as scoring 1,200 images; the holdout is asked twice.
         self._progress = progress
         self._work = {
             "train": training.minibatches(labels) * 1200,
-            "calibrate": calibrating * training.minibatches(labels) * 1000,
             "evaluate": 2 * holdout,
             "score": pool * (1 + extra),
             "select": 200 if pool else 0,

@@ -25,7 +25,7 @@ UNCERTAINTY_BINS = 20
 
 
 def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
-    """Fit a model, calibrate and measure it, score the candidates and select the next batch.
+    """Fit a model, measure it, score the candidates and select the next batch.
 
     Raises TrainingImpossible where the labels cannot train a model, UnknownStrategy and
     InvalidSettings before anything is computed, UnknownItem for ids without pixels,
@@ -46,15 +46,13 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             len(given.holdout_ids),
             len(given.candidate_ids),
             extra,
-            teaching.due(given, recipe),
         )
         with watch("train"):
             traces = signals.Traces(needs)
             model = teaching.fit(given, rows, recipe, bar.phase("train"), traces)
-        with watch("calibrate"):
-            calibrated = teaching.calibrate(given, rows, recipe, bar.phase("calibrate"))
-            if calibrated is not None:
-                model = replace(model, temperature=calibrated.temperature)
+        calibrated = teaching.calibration(given, recipe)
+        if calibrated is not None:
+            model = replace(model, temperature=calibrated.temperature)
         with watch("evaluate"):
             told = bar.phase("evaluate")
             held = _predict(model, given, rows, given.holdout_ids, told, True, True)

@@ -1,24 +1,38 @@
-"""Owns what models say of labels that they were not trained on.
+"""Owns what models say of labels that they were not trained on, and the temperature this gives.
 
 L labels, Q items that no model is trained on, C classes.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+
 import numpy as np
 
-from alcore.learner import device, inference
-from alcore.learner.calibration import folds
+from alcore.learner import calibration, device, inference
+from alcore.learner.calibration import FOLDS
+from alcore.records import Calibration
 from alcore.rounds import teaching
 from alcore.rounds.progress import Progress
 from alcore.rounds.values import RoundInput, Rows, generator, number
 
-FOLDS = 3
 PHASE = "asking models about labels"
 
 
-def second_look(round_input: RoundInput, progress: Progress) -> np.ndarray:
-    """Ask about each label a model that was trained on the others: (L + Q, C) float32.
+@dataclass(frozen=True)
+class SecondLook:
+    """What was found."""
+
+    probabilities: np.ndarray
+    """(L + Q, C) float32, as they come from the networks: no temperature is applied."""
+    calibration: Calibration | None
+    """The temperature under which those of the L labels fit them best; None where too few can
+    be asked about. It serves the rounds of the same recipe."""
+
+
+def second_look(round_input: RoundInput, progress: Progress) -> SecondLook:
+    """Ask about each label a model that was trained on the others.
 
     One network per fold of the labels is trained on the other folds, by the round's recipe; heads
     on the embeddings of the round's network would be cheaper, but that one has seen all labels,
@@ -26,7 +40,7 @@ def second_look(round_input: RoundInput, progress: Progress) -> np.ndarray:
     for the only label of a class, which nobody could learn without it. Raises as `run_round`.
     """
     given, rows = round_input, Rows(round_input.item_ids)
-    fold = folds(given.labels, generator(given.seed, given.round_number, "second look"), FOLDS)
+    fold = calibration.folds(given.labels, generator(given.seed, given.round_number, "second look"))
     asked = rows(np.concatenate([given.labeled_ids, given.question_ids]))
     mean = np.zeros((len(asked), len(given.class_names)), np.float32)
     found = np.zeros_like(mean)
@@ -55,4 +69,7 @@ def second_look(round_input: RoundInput, progress: Progress) -> np.ndarray:
             found[unseen] = said[unseen]
     seen_by_all = np.concatenate([fold == -1, np.ones(len(given.question_ids), bool)])
     found[seen_by_all] = mean[seen_by_all]
-    return found
+    fitted = calibration.from_answers(found[: len(fold)], given.labels, fold)
+    return SecondLook(
+        found, fitted and Calibration(fitted.temperature, fitted.labels, recipe.name, time.time())
+    )

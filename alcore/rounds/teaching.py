@@ -12,17 +12,15 @@ import numpy as np
 
 from alcore.config import BACKBONES
 from alcore.errors import CheckpointMismatch
-from alcore.learner import calibration, checkpoints, inference, signals, training, transfer
+from alcore.learner import checkpoints, signals, training, transfer
 from alcore.learner.architecture import Architecture
 from alcore.learner.checkpoints import Model
 from alcore.learner.training import LearnerSettings
 from alcore.learner.transfer import Pretrained
 from alcore.learner.unlabeled import Pool
 from alcore.records import Calibration, Teaching
-from alcore.rounds.values import RoundInput, Rows, generator, number
+from alcore.rounds.values import RoundInput, Rows, number
 
-GROWTH = 1.5
-"""A temperature is looked for again once there are this many times the labels."""
 Told = Callable[[float], None]
 
 
@@ -123,45 +121,12 @@ def without(
     )
 
 
-def due(given: RoundInput, used: Recipe) -> int:
-    """Return how many networks must be trained to find a temperature now; mostly none."""
-    last = given.calibration
-    fits = last is not None and last.recipe == used.name
-    if fits and last.found_at <= len(given.labels) < GROWTH * last.found_at:
-        return 0
-    return calibration.trainings(len(given.labels))
+def calibration(given: RoundInput, used: Recipe) -> Calibration | None:
+    """Return the temperature that is known for a recipe; None before it was found.
 
-
-def calibrate(given: RoundInput, rows: Rows, used: Recipe, told: Told) -> Calibration | None:
-    """Find the temperature for a recipe, or take over the last round's while it still fits.
-
-    None where nothing can be said, and probabilities stay as they are.
+    A round never looks for one itself: that takes trainings, and the queue would wait for them.
     """
-    several = due(given, used)
-    if not several:
-        last = given.calibration
-        return last if last is not None and last.recipe == used.name else None
-
-    def ask(kept: np.ndarray, left: np.ndarray, k: int) -> np.ndarray:
-        model = without(
-            given,
-            rows,
-            used,
-            kept,
-            number(given, f"calibration {k}"),
-            lambda share: told((k + 0.95 * share) / several),
-        )
-        asked = rows(given.labeled_ids[left])
-        return inference.predict(
-            model, given.pixels, asked, False, False, lambda share: None
-        ).probabilities
-
-    rng = generator(given.seed, given.round_number, "calibration")
-    found = calibration.crossfit(given.labels, rng, ask)
-    told(1.0)
-    if found is None:
-        return None
-    return Calibration(found.temperature, found.labels, len(given.labels), used.name)
+    return next((known for known in given.calibrations if known.recipe == used.name), None)
 
 
 def record(given: RoundInput, used: Recipe, model: Model) -> Teaching:

@@ -62,8 +62,8 @@ class RoundInput:
     """Folder for weights that are downloaded."""
     previous: Path | None = None
     """Checkpoint of the model before this one."""
-    calibration: Calibration | None = None
-    """The temperature of the round before this one."""
+    calibrations: tuple[Calibration, ...] = ()
+    """The temperatures found so far, one per recipe."""
     minibatch: int | None = None
     """Images per minibatch where they shall be fewer than usual."""
 
@@ -104,8 +104,9 @@ class RoundResult:
     """Its temperature is that of the calibration: it answers with calibrated probabilities."""
     teaching: Teaching
     calibration: Calibration | None
+    """None while no temperature is known for the recipe: probabilities are the network's own."""
     seconds: Mapping[str, float]
-    """train, calibrate, evaluate, score, select."""
+    """train, evaluate, score, select."""
     versions: Mapping[str, str]
     minibatches: int
     final_loss: float

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from alcore.doubts import LEAST
 from alcore.jobs.training import round_arrays
 from alcore.metrics import reliability_of
 from alcore.records import RoundSummary
@@ -17,6 +18,8 @@ from alcore.store import Store
 
 Row = dict[str, Any]
 BINS = 10
+LABELS = LEAST
+"""From so many on, models look at labels that they have not seen, and find a temperature."""
 
 
 def reliability(store: Store, project_id: int, number: int) -> list[Row]:
@@ -44,7 +47,10 @@ def reliability(store: Store, project_id: int, number: int) -> list[Row]:
 
 
 def over_rounds(done: Sequence[RoundSummary]) -> list[Row]:
-    """Tabulate how well calibrated each model was, and what it was before its temperature."""
+    """Tabulate how well calibrated each model was, and what it was before its temperature.
+
+    A model without one has both figures alike, and no temperature.
+    """
     return [
         {
             "model": r.number,
@@ -52,10 +58,11 @@ def over_rounds(done: Sequence[RoundSummary]) -> list[Row]:
             "ECE": r.evaluation.ece,
             "NLL": r.evaluation.nll,
             "macro-F1": r.evaluation.macro_f1,
-            "ECE before": r.calibration and r.calibration.ece,
-            "NLL before": r.calibration and r.calibration.nll,
+            "ECE before": r.calibration.ece if r.calibration else r.evaluation.ece,
+            "NLL before": r.calibration.nll if r.calibration else r.evaluation.nll,
             "temperature": r.calibration and r.calibration.temperature,
             "labels asked": r.calibration and r.calibration.labels,
+            "temperature found": r.calibration and r.calibration.created_at,
         }
         for r in done
         if r.evaluation.n

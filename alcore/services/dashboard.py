@@ -37,7 +37,7 @@ STRETCHES = ((60, "minute"), (300, "5 minutes"), (3600, "hour"), (86_400, "day")
 """Bar widths in seconds; the narrowest is taken that gives at most MOST_BARS bars."""
 MOST_BARS = 48
 LEAST_BARS = 12
-PHASES = ("train", "calibrate", "evaluate", "score", "select")
+PHASES = ("train", "evaluate", "score", "select")
 
 
 @dataclass(frozen=True)

@@ -307,6 +307,16 @@ pretrained = Table(
     UniqueConstraint("project_id", "number"),
 )
 
+calibration = Table(
+    "calibration",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("recipe", String, primary_key=True),
+    Column("temperature", Float, nullable=False),
+    Column("labels", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
 baseline_point = Table(
     "baseline_point",
     metadata,

@@ -21,6 +21,7 @@ class Review {
     this.at = 0;
     this.total = 0;
     this.saved = 0;
+    this.spoken = 0; // comments written here
     this.mended = []; // {key, item, before}, for undo
     this.overview = null;
     this.link = { base: data.base, ticket: data.ticket };
@@ -149,8 +150,10 @@ class Review {
     clearTimeout(this.asking);
     const { row } = this;
     this.asking = setTimeout(async () => {
+      const { spoken } = this;
       const told = await request(this.link, "GET", `/review/items/${row.item}`).catch(() => null);
       if (!told || this.row !== row || this.stop.signal.aborted) return;
+      if (this.spoken !== spoken) return; // older than a comment: asked again once that is there
       this.told = told;
       row.comments = told.comments.length;
       this.#drawRow();
@@ -316,6 +319,7 @@ class Review {
     const text = this.part.remark.value.trim();
     const { row } = this;
     if (text && row) {
+      this.spoken += 1;
       this.outbox.push("comment", { key: uuid(), item: row.item, text });
       const mine = { who: this.data.annotator, text, at: Date.now() / 1000 };
       this.told = { log: this.told?.log ?? [], comments: [...(this.told?.comments ?? []), mine] };
@@ -385,8 +389,13 @@ class Review {
     this.outdated = true; // also for an overview that is on its way
     this.#lookSoon(OVERVIEW);
     const row = this.rows.find((r) => r.item === op.body.item);
-    if (!row || !answer.row) return;
+    if (!row) return;
     const waiting = this.outbox.ops.slice(1).some((o) => o.body.item === row.item);
+    if (op.kind === "comment") {
+      if (row === this.row && !waiting) this.#askLog();
+      return;
+    }
+    if (!answer.row) return;
     if (!waiting) Object.assign(row, answer.row, { pending: false });
     const { next } = row;
     delete row.next;
@@ -406,6 +415,7 @@ class Review {
     this.#toast(sentence(error.message));
     this.mended = this.mended.filter((m) => m.key !== op.body.key);
     if (op.kind !== "comment") this.load();
+    else if (this.row) this.#askLog();
   }
 
   #toast(text) {

@@ -26,7 +26,7 @@ from alcore.store import Store
 ROOT = Path(__file__).parent.parent.parent
 START = 180.0
 """Seconds that a start may take on a busy machine."""
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=45_000)
 
 
 def free_port() -> int:

@@ -63,7 +63,7 @@ def test_a_new_model_appears_by_itself_and_no_chart_is_drawn_anew(
     )
     before = page.locator(".al-figures").inner_text()
     teach(server, project, 5, 0.9)
-    expect(page.locator(".al-figures")).to_contain_text("90.0 %", timeout=30_000)
+    expect(page.locator(".al-figures")).to_contain_text("90.0 %")
     assert page.locator(".al-figures").inner_text() != before
     expect(page.locator('[aria-label*="labels: 11"]').first).to_be_attached()
     assert page.locator(".vega-embed svg[data-old]").count() >= 7
