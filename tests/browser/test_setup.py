@@ -64,6 +64,25 @@ def expect_imported(page: Page) -> int:
     return int(found[1])
 
 
+def test_pictures_become_examples_of_a_class_and_can_be_taken_away(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    project = server.project("with examples", ["cat", "dog"])
+    good, broken = tmp_path / "a cat.png", tmp_path / "broken.jpg"
+    Image.new("RGB", (40, 30), (200, 120, 40)).save(good)
+    broken.write_bytes(b"\xff\xd8\xff\xe0 nothing")
+    page.goto(f"{server.url}/setup?project={project.id}")
+    page.get_by_role("tab", name="Examples").click()
+    field = page.locator('input[type="file"]:visible, [data-testid="stFileUploader"] input').last
+    field.set_input_files(good)
+    picture = page.get_by_role("img", name="a cat.png")
+    expect(picture).to_have_js_property("naturalWidth", 40)
+    field.set_input_files(broken)
+    expect(page.get_by_role("alert").filter(has_text="broken.jpg")).to_be_visible()
+    page.get_by_role("button", name="Remove").click()
+    expect(picture).to_have_count(0)
+
+
 def test_a_first_visit_to_this_page_shows_the_menu_of_the_app(page: Page) -> None:
     for name in ("Label", "Dashboard", "Set-up"):
         expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
