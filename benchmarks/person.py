@@ -3,7 +3,7 @@
     python benchmarks/person.py [--json] [--labels 300] [--speed 1] [--seed 0] [--ways WAY ...]
 
 The ways: "one by one", "grid" (the images that the model is most certain of first), "doubtful"
-(the grid with the most doubtful first).
+(the grid with the most doubtful first), "half" (half of the labels one by one, then the grid).
 
 The demo digits in a fresh workspace, the default learner and strategy, a real Chromium. The
 annotator is right always and takes the time that a person takes, drawn from log-normal
@@ -41,7 +41,7 @@ from alcore.store import Store
 
 ONE, READ, TILE, PRESS, SURE = 1.0, 0.8, 0.25, 0.7, 0.6
 SPREAD = 0.35
-WAYS = ("one by one", "grid", "doubtful")
+WAYS = ("one by one", "grid", "doubtful", "half")
 FIRST = 20
 """Labels that the first model needs."""
 
@@ -141,7 +141,7 @@ def trial(way: str, labels: int, speed: float, seed: int) -> dict[str, float]:
         if way == "one by one":
             person.one_by_one(labels)
         else:
-            person.one_by_one(FIRST)
+            person.one_by_one(labels // 2 if way == "half" else FIRST)
             person.wait(lambda: training.status(store, digits.id).latest)
             first = "doubtful" if way == "doubtful" else "sure"
             lots, exclusions = person.lots(labels, first)

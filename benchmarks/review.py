@@ -38,14 +38,15 @@ AT_ONCE = 5_000
 BY_HAND = replace(ProjectSettings(), retrain=RetrainRule(automatic=False), baseline=False)
 PAUSE = 400
 """Milliseconds between two keys."""
+# Before the page's own listener, which lets no other hear of the key.
+PRESSED = """addEventListener("keydown", (event) => { window.pressed = event.timeStamp; }, true);"""
 WATCH = """(root) => {
   const picture = root.querySelector("[data-part=picture]");
-  let pressed = null;
   window.shown = [];
-  window.addEventListener("keydown", (event) => { pressed = event.timeStamp; }, true);
+  window.pressed = null;
   new MutationObserver(async () => {
-    const at = pressed;
-    pressed = null;
+    const at = window.pressed;
+    window.pressed = null;
     if (at === null) return;
     await picture.decode().catch(() => {});
     requestAnimationFrame(() => {
@@ -234,6 +235,7 @@ def _painted(folder: Path, keys: int) -> dict[str, float]:
     with app(folder) as (url, _), chromium() as browser:
         wait(lambda: answers(url))
         page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.add_init_script(PRESSED)
         page.goto(f"{url}/review?project={project_id}&annotator=Eva")
         shown = page.locator(".review")
         wait(lambda: shown.count() and shown.get_attribute("data-item"), 60)
