@@ -28,6 +28,12 @@ _URGENCY = case(
     {"import": 0, "train": 1, "review": 2, "baseline": 3, "pretrain": 4}, value=job.c.kind
 )
 
+_NEWEST = (
+    select(job)
+    .where(job.c.project_id == bindparam("project"), job.c.kind == bindparam("kind"))
+    .order_by(job.c.id.desc())
+    .limit(_RECENT)
+)
 _STARTED_FROM = literal_column("json_extract(args, '$.last_event')")
 _TRAINED_UNTIL = (
     select(_STARTED_FROM)
@@ -262,12 +268,7 @@ def cancel(
 
 def newest(connection: Connection, project_id: int, kind: JobKind) -> Job | None:
     """Read the job of a kind that matters now: running, else waiting, else the last that ended."""
-    rows = connection.execute(
-        select(job)
-        .where(job.c.project_id == project_id, job.c.kind == kind)
-        .order_by(job.c.id.desc())
-        .limit(_RECENT)
-    ).all()
+    rows = connection.execute(_NEWEST, {"project": project_id, "kind": kind}).all()
     order = {"running": 0, "waiting": 1}
     return _record(min(rows, key=lambda row: order.get(row.state, 2))) if rows else None
 

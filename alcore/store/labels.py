@@ -48,6 +48,26 @@ _PER_CLASS = (
     )
     .group_by(answer.c.class_id)
 )
+_GIVEN = (
+    select(label_event.c.annotator_id, func.count())
+    .where(
+        label_event.c.project_id == bindparam("project"),
+        label_event.c.kind == "label",
+        label_event.c.created_at >= bindparam("since"),
+    )
+    .group_by(label_event.c.annotator_id)
+)
+_TAKEN_BACK = (
+    select(label_event.c.annotator_id, func.count())
+    .join(_undo, _undo.c.undoes == label_event.c.id)
+    .where(
+        _undo.c.project_id == bindparam("project"),
+        _undo.c.kind == "undo",
+        label_event.c.kind == "label",
+        label_event.c.created_at >= bindparam("since"),
+    )
+    .group_by(label_event.c.annotator_id)
+)
 _SINCE = select(func.count()).where(
     answer.c.project_id == bindparam("project"),
     answer.c.event_id > bindparam("after"),
@@ -233,28 +253,11 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
 
 def counts_since(connection: Connection, project_id: int, since: float) -> dict[int, int]:
     """Count labels per annotator id since an instant; undone ones do not count."""
-    given = connection.execute(
-        select(label_event.c.annotator_id, func.count())
-        .where(
-            label_event.c.project_id == project_id,
-            label_event.c.kind == "label",
-            label_event.c.created_at >= since,
-        )
-        .group_by(label_event.c.annotator_id)
-    )
+    which = {"project": project_id, "since": since}
+    given = connection.execute(_GIVEN, which)
     counts = dict(given.all())
     # Undone ones are few: to look each label's undo up takes ten times as long.
-    taken_back = connection.execute(
-        select(label_event.c.annotator_id, func.count())
-        .join(_undo, _undo.c.undoes == label_event.c.id)
-        .where(
-            _undo.c.project_id == project_id,
-            _undo.c.kind == "undo",
-            label_event.c.kind == "label",
-            label_event.c.created_at >= since,
-        )
-        .group_by(label_event.c.annotator_id)
-    )
+    taken_back = connection.execute(_TAKEN_BACK, which)
     return counts | {who: counts[who] - n for who, n in taken_back}
 
 
