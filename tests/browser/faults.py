@@ -40,7 +40,8 @@ class Outcome:
     given: int
     acknowledged: int
     refused: int
-    """Answers that came after somebody else's to the same image, and were told so."""
+    """Answers to an image that somebody else had by the time they arrived, which they were told;
+    the image has somebody's answer in the end."""
     lost: int
     """Acknowledged and not stored."""
     undelivered: int
@@ -134,6 +135,7 @@ class Trouble:
         self, server: Server, browser: Browser, seed: int, labels: int, browsers: int
     ) -> None:
         self.server, self.labels = server, labels
+        self.store = server.store()
         self.rng = np.random.default_rng(seed)
         self.project = server.project(f"faults {seed}", FRUITS, labels + 20 * browsers)
         self.people = [
@@ -160,10 +162,17 @@ class Trouble:
                 if person.page is not None:
                     person.label(self.rng, self.project)
         self._recover(until)
+        while self._left_open():
+            assert time.monotonic() < until, f"nobody answered {self._left_open()}"
+            for person in self.people:
+                person.label(self.rng, self.project)
+            self._deliver(until)
         for person in self.people:
             person.look()
             person.context.close()
-        return self._outcome(time.monotonic() - started)
+        found = self._outcome(time.monotonic() - started)
+        self.store.close()
+        return found
 
     def _break(self, kind: Fault) -> None:
         self.happened[kind] = self.happened.get(kind, 0) + 1
@@ -205,21 +214,34 @@ class Trouble:
                 person.context.set_offline(False)
             if person.page is None:
                 person.open()
+        self._deliver(until)
+
+    def _deliver(self, until: float) -> None:
         for person in self.people:
             while left := person.waiting():
                 assert time.monotonic() < until, f"{left} answers of {person.name} never arrived"
                 assert person.page is not None
                 person.page.wait_for_timeout(100)
 
-    def _outcome(self, seconds: float) -> Outcome:
+    def _left_open(self) -> set[int]:
+        """Name the images of refused answers that have no answer yet: others have them."""
+        refused = {p.given[key][0] for p in self.people for key in p.refused if key in p.given}
+        return refused - {item for _, item, _, _ in self._stored()}
+
+    def _stored(self) -> list[tuple[str, int, int, str]]:
+        """Read the answers: key, item, class and annotator."""
         query = text(
             """
             SELECT label_event.key, item_id, class_id, annotator.name FROM label_event
             JOIN annotator ON annotator.id = annotator_id WHERE project_id = :project
             """
         )
-        with self.server.store().read() as connection:
-            rows = [tuple(row) for row in connection.execute(query, {"project": self.project.id})]
+        with self.store.read() as connection:
+            rows = connection.execute(query, {"project": self.project.id})
+            return [(row.key, row.item_id, row.class_id, row.name) for row in rows]
+
+    def _outcome(self, seconds: float) -> Outcome:
+        rows = self._stored()
         stored = {key: (item, chosen, name) for key, item, chosen, name in rows}
         items = [item for _, item, _, _ in rows]
         given = {
@@ -228,16 +250,13 @@ class Trouble:
             for key, (item, chosen) in person.given.items()
         }
         refused = {key for person in self.people for key in person.refused}
-        # Refused is only what somebody else had answered by the time the network was back.
-        undelivered = {k for k in refused if k in given and given[k][0] not in set(items)}
-        undelivered |= given.keys() - refused - stored.keys()
         acknowledged = {key for person in self.people for key in person.acknowledged}
         return Outcome(
             given=len(given),
             acknowledged=len(acknowledged),
             refused=len(refused),
             lost=len(acknowledged - stored.keys()),
-            undelivered=len(undelivered),
+            undelivered=len(given.keys() - refused - stored.keys()),
             doubled=len(rows) - len(stored) + len(items) - len(set(items)),
             misattributed=sum(given.get(key) != answer for key, answer in stored.items()),
             unseen=sum(person.unseen for person in self.people),
