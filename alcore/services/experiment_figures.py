@@ -86,9 +86,10 @@ def differences(setting: Setting) -> altair.LayerChart:
         for test in setting.tests
         if test.trials > 1
     ]
+    order = [row["strategy"] for row in sorted(rows, key=lambda row: -row["difference"])]
     title = f"points of area under the curve over {setting.baseline}"
     base = altair.Chart(altair.Data(values=rows)).encode(
-        y=altair.Y("strategy:N", title=None, sort="-x", axis=altair.Axis(labelLimit=260)),
+        y=altair.Y("strategy:N", title=None, sort=order, axis=altair.Axis(labelLimit=260)),
         color=altair.Color("strategy:N", scale=_scale(setting.strategies), legend=None),
     )
     zero = (
@@ -96,7 +97,8 @@ def differences(setting: Setting) -> altair.LayerChart:
         .mark_rule(strokeDash=[4, 4], color="#888888")
         .encode(x="zero:Q")
     )
-    line = base.mark_rule(strokeWidth=2).encode(x=altair.X("low:Q", title=title), x2="high:Q")
+    points = altair.X("low:Q", title=title, axis=altair.Axis(tickCount=7))
+    line = base.mark_rule(strokeWidth=2).encode(x=points, x2="high:Q")
     dot = base.mark_point(filled=True, size=70, opacity=1).encode(x="difference:Q")
     return (zero + line + dot).properties(width=WIDTH, height=altair.Step(24))
 
