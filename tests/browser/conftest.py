@@ -249,6 +249,7 @@ OpenBoard = Callable[..., Board]
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     fresh = browser.new_context(viewport={"width": 1440, "height": 900})
+    fresh.set_default_timeout(120_000)
     yield fresh
     fresh.close()
 

@@ -72,14 +72,15 @@ def test_pictures_become_examples_of_a_class_and_can_be_taken_away(
     Image.new("RGB", (40, 30), (200, 120, 40)).save(good)
     broken.write_bytes(b"\xff\xd8\xff\xe0 nothing")
     page.goto(f"{server.url}/setup?project={project.id}")
-    page.get_by_role("tab", name="Examples").click()
-    field = page.locator('input[type="file"]:visible, [data-testid="stFileUploader"] input').last
+    page.get_by_role("tab", name="Examples").click(timeout=IMPORT)
+    expect(page.get_by_role("tabpanel").get_by_text("What each class looks like")).to_be_visible()
+    field = page.get_by_test_id("stFileUploader").locator("input")
     field.set_input_files(good)
     picture = page.get_by_role("img", name="a cat.png")
     expect(picture).to_have_js_property("naturalWidth", 40)
     field.set_input_files(broken)
-    expect(page.get_by_role("alert").filter(has_text="broken.jpg")).to_be_visible()
-    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("alert")).to_contain_text("the file ends before the image does")
+    page.get_by_role("button", name="Remove", exact=True).click()
     expect(picture).to_have_count(0)
 
 
