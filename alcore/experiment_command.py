@@ -1,4 +1,4 @@
-"""Owns `python -m alcore experiment …`: run, status, pause, resume, extend, report."""
+"""Owns `python -m alcore experiment …`: run, status, pause, resume, extend, replay, report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ A grid is a small TOML file:
   name = "digits, margin or random"
   budget = 120                        # labels of each run
   trials = 10
-  initial = [20]                      # or {size = 20, how = "balanced"}
+  initial = [20]                      # or {size = 20, how = "balanced"}, "cold start", "TypiClust"
   batch_sizes = [10]
   strategies = ["random", "margin", {name = "mixed", share = 0.5}]
   [[datasets]]
@@ -80,6 +80,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     status.add_argument("name", nargs="?")
     status.add_argument("--json", action="store_true", help="print JSON")
     command("pause", "stop after the rounds that are running").add_argument("name")
+    replay = command("replay", "compute a run again and compare it with its record, bit for bit")
+    replay.add_argument("name")
+    replay.add_argument("--strategy", default="", help="of this strategy; by default the first")
+    replay.add_argument("--trial", type=int, default=0, help="of this trial, from 1")
+    replay.add_argument("--all", action="store_true", help="all such runs, not only the first")
     report = command("report", "write figures, tables and a page that can be sent")
     report.add_argument("name")
     report.add_argument("--out", type=Path, help="folder; by default named after the experiment")
@@ -226,6 +231,23 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def _replay(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
+    from alcore.services import experiment_replay
+
+    asked = (chosen.name, chosen.strategy, chosen.trial, chosen.all)
+    right = True
+    for one in experiment_replay.replay(store, *asked):
+        what = f"{one.strategy} · {one.setting} · trial {one.trial}"
+        if not one.differences:
+            print(f"{what}: {one.rounds:,} rounds again, the same bit for bit")
+            continue
+        right = False
+        print(f"{what}: not the same in {'; '.join(one.differences)}")
+        if one.versions:
+            print(f"  it was computed with {'; '.join(one.versions)}")
+    return 0 if right else 1
+
+
 def _report(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     from alcore.services import experiment_report
 
@@ -242,5 +264,6 @@ _COMMANDS: dict[str, Callable[[Store, Runtime, argparse.Namespace], int]] = {
     "extend": _extend,
     "status": _status,
     "pause": _pause,
+    "replay": _replay,
     "report": _report,
 }

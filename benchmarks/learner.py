@@ -26,13 +26,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from learner_images import Data, cifar10, digits, shapes
+from learner_recipes import COMPARED, IMBALANCED, MADE_HERE, PARTS, RECIPES, Recipe
 from learner_tables import Record, tables, write_into
-from torch import Generator, Tensor
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -46,9 +46,7 @@ from alcore.learner import (  # noqa: E402
     training,
     transfer,
 )
-from alcore.learner.architecture import Architecture, Normalised  # noqa: E402
 from alcore.learner.pretraining import PretrainSettings  # noqa: E402
-from alcore.learner.small_cnns import SmallCNN  # noqa: E402
 from alcore.learner.training import LearnerSettings  # noqa: E402
 from alcore.learner.transfer import Pretrained  # noqa: E402
 from alcore.learner.unlabeled import Pool  # noqa: E402
@@ -60,50 +58,6 @@ COUNTS = {
 }
 ABLATED = {"CIFAR-10": 500}
 """Labels at which each part is left out in turn."""
-PLAIN = "small CNN, plain stem"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A way of training, as a row of the table."""
-
-    name: str
-    settings: LearnerSettings
-    pretrained: bool = False
-    pool: bool = False
-    mirror: bool = True
-
-
-STUDY_A = Recipe("study A", LearnerSettings(network="study A"))
-SCRATCH = Recipe("scratch", LearnerSettings())
-FINETUNE = Recipe("pretrained", LearnerSettings(), pretrained=True)
-FREEZE = Recipe("pretrained, frozen", LearnerSettings(transfer="freeze"), pretrained=True)
-LINEAR = Recipe("pretrained, linear", LearnerSettings(transfer="linear"), pretrained=True)
-UNLABELED = Recipe(
-    "pretrained, unlabeled",
-    LearnerSettings(unlabeled="pseudo-labels"),
-    pretrained=True,
-    pool=True,
-)
-BALANCED = Recipe("pretrained, balanced", LearnerSettings(balance="sampling"), pretrained=True)
-WEIGHTED = Recipe("pretrained, weights", LearnerSettings(balance="weights"), pretrained=True)
-RECIPES = (STUDY_A, SCRATCH, FINETUNE, FREEZE, LINEAR, UNLABELED)
-IMBALANCED = (*RECIPES, BALANCED, WEIGHTED)
-PARTS = (
-    Recipe("scratch, no augmentation", LearnerSettings(augmentation="none"), mirror=False),
-    Recipe("scratch, no whitening stem", LearnerSettings(network=PLAIN)),
-    Recipe("scratch, no label smoothing", LearnerSettings(smoothing=0.0)),
-    Recipe("scratch, no flip averaging", LearnerSettings(), mirror=False),
-    Recipe("scratch, unlabeled", LearnerSettings(unlabeled="pseudo-labels"), pool=True),
-    Recipe(
-        "pretrained, no augmentation",
-        LearnerSettings(augmentation="none"),
-        pretrained=True,
-        mirror=False,
-    ),
-    Recipe("pretrained, no label smoothing", LearnerSettings(smoothing=0.0), pretrained=True),
-    Recipe("pretrained, no flip averaging", LearnerSettings(), pretrained=True, mirror=False),
-)
 
 
 class Timer:
@@ -168,18 +122,6 @@ def measure(
         "NLL": evaluation.nll,
         **timer.found,
     }
-
-
-class PlainStem(SmallCNN):
-    """The small CNN with a stem that is trained like the rest, from random weights."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__(architecture)
-        self.stem.weight.requires_grad_(True)
-
-    def prepare(self, images: Tensor, generator: Generator) -> None:
-        """Fit the normalisation only."""
-        Normalised.prepare(self, images, generator)
 
 
 def score(data: Data, threads: int) -> dict[str, float]:
@@ -267,7 +209,7 @@ def main() -> int:
     asked = parser.parse_args()
     about = {"machine": platform.machine(), "cores": os.cpu_count(), "threads": asked.threads}
     print(", ".join(f"{key} {value}" for key, value in (about | device.versions()).items()))
-    networks.NETWORKS = {**networks.NETWORKS, PLAIN: PlainStem}
+    networks.NETWORKS = {**networks.NETWORKS, **MADE_HERE}
     record = Record(asked.json)
     makers = {"CIFAR-10": lambda: cifar10(asked.cifar10), "digits": digits, "shapes": shapes}
     for name in asked.data:
@@ -280,8 +222,8 @@ def main() -> int:
             record.save()
         else:
             run(data, asked, record)
-    compared = [r.name for r in (SCRATCH, FINETUNE, UNLABELED, *PARTS)]
-    lines = list(tables(record, COUNTS, [r.name for r in IMBALANCED], compared))
+    rows, parts = ([r.name for r in group] for group in (IMBALANCED, (*COMPARED, *PARTS)))
+    lines = list(tables(record, COUNTS, rows, parts))
     print("\n".join(lines))
     if asked.markdown:
         write_into(asked.markdown, lines)

@@ -12,9 +12,18 @@ from alcore.web.state import Store
 from pages._setup_text import refusal, title
 
 DEFAULT = ["random", "margin"]
+ESTIMATE = 20.0
+"""Seconds that rounds are run for, about, to estimate the time."""
 
 
-def new_experiment(store: Store) -> str | None:
+def duration(seconds: float) -> str:
+    """Say a time in the largest unit that fits."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def new_experiment(store: Store, workers: int) -> str | None:
     """Draw the form; return the experiment's name once its runs are stored."""
     title(
         "New experiment",
@@ -27,8 +36,9 @@ def new_experiment(store: Store) -> str | None:
     row = st.container(horizontal=True, vertical_alignment="center")
     with row:
         look = st.button("Check", key="check-grid")
+        time = st.button("Estimate the time", key="time-grid", help="runs a few of its rounds")
         start = st.button("Start", type="primary", key="start-grid")
-    if not look and not start:
+    if not look and not time and not start:
         return None
     try:
         grid = experiments.parse(text)
@@ -36,13 +46,15 @@ def new_experiment(store: Store) -> str | None:
             if start:
                 return experiments.create(store, grid).name
             grid = experiments.checked(store, grid)
+        words = f"{len(grid.cells):,} cells × {grid.trials} trials: {grid.trainings:,} trainings"
+        if time:
+            with st.spinner("Timing a few rounds …"):
+                found = experiments.estimate(store, grid, "process", workers, ESTIMATE)
+            words += f", about {duration(found.seconds)} (from {found.measured} rounds)"
     except AlcoreError as error:
         refusal(error)
         return None
-    st.success(
-        f"{len(grid.cells):,} cells × {grid.trials} trials: {grid.trainings:,} trainings.",
-        icon=":material/check:",
-    )
+    st.success(f"{words}.", icon=":material/check:")
     return None
 
 
@@ -68,6 +80,7 @@ def _fields(store: Store) -> str:
         copies = st.slider("Near-duplicates in the pool", 0, 90, 0, 5, "%d %%", key="grid-copies")
     with right:
         first = st.number_input("Labels at the start", 2, 100_000, 20, key="grid-first")
+        how = st.selectbox("Chosen by", experiments.initial_ways(), key="grid-how")
         batch = st.number_input("Labels per round", 1, 100_000, 10, key="grid-batch")
         budget = st.number_input("Labels in all", 2, 1_000_000, 100, key="grid-budget")
         seed = st.number_input("Seed", 0, 2**31, 0, key="grid-seed")
@@ -77,7 +90,7 @@ def _fields(store: Store) -> str:
         f"budget = {budget}",
         f"trials = {trials}",
         f"seed = {seed}",
-        f"initial = [{first}]",
+        f"initial = [{{size = {first}, how = {quoted(how)}}}]",
         f"batch_sizes = [{batch}]",
         f"strategies = {quoted(chosen)}",
         "",

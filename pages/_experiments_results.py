@@ -39,10 +39,13 @@ def results(store: Store, name: str) -> None:
         )  # fmt: skip
     chart = figures.curves(setting, against != "labels")
     st.altair_chart(chart, width="stretch", key="experiment-curves")
-    note("Mean over trials, with its 95 % band; unfinished trials are in it.")
+    counted = kept("counted", (name, setting.name),
+                   lambda: findings.counted(store, name, setting.name))  # fmt: skip
+    note(f"Mean over trials, with its 95 % band; unfinished trials are in it. {counted}")
     if setting.doubts:
         st.warning(setting.doubts, icon=":material/science:")
     _tables(setting)
+    _stops(store, name, setting, key)
     _images(store, now, grid)
     _downloads(store, name, key, chart)
 
@@ -108,6 +111,24 @@ def _tables(setting: Any) -> None:
             left, right = st.columns(2, gap="large")
             left.altair_chart(figures.differences(setting), width="stretch", key="differences")
             right.altair_chart(figures.penalties(setting), key="penalties")
+
+
+def _stops(store: Store, name: str, setting: Any, key: Any) -> None:
+    """Draw stop criteria after the fact; they are computed only where somebody looks."""
+    opened = st.expander(
+        "Where stop criteria would have stopped", key="experiment-stops", on_change="rerun"
+    )
+    if not opened.open:
+        return
+    with opened:
+        rows = kept("stops", (*key, setting.name),
+                    lambda: findings.stops_of(store, name, setting.name))  # fmt: skip
+        if not rows:
+            empty("This appears with the first finished run.", 80)
+            return
+        st.dataframe(rows, hide_index=True)
+        note("Means over the runs that would have stopped. Accuracy lost: at the end of the run "
+             "less at the stop, so that a minus is a gain.")  # fmt: skip
 
 
 def _images(store: Store, now: Any, grid: Any) -> None:

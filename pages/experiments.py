@@ -12,12 +12,12 @@ from alcore.services import experiments
 from alcore.services.experiments import Progress
 from alcore.web import state
 from pages._dashboard_parts import STYLE as CHARTS
-from pages._experiments_new import new_experiment
+from pages._experiments_new import duration, new_experiment
 from pages._experiments_results import results
 from pages._setup_text import STYLE, refusal
 from pages._shell import empty
 
-NEW = "＋ New experiment"
+NEW = "+ New experiment"
 WORKERS = os.cpu_count() or 1
 
 
@@ -46,7 +46,7 @@ def page() -> None:
 
 
 def _new() -> None:
-    made = new_experiment(state.store())
+    made = new_experiment(state.store(), WORKERS)
     if made is None:
         return
     experiments.start(state.store(), state.runtime(), made, WORKERS)
@@ -134,13 +134,6 @@ def _state(now: Progress) -> str:
     if now.finished < now.planned:
         return "Paused" if now.finished else "Not started"
     return f"Done, but {now.failed} runs failed" if now.failed else "Done"
-
-
-def duration(seconds: float) -> str:
-    """Say a time in the largest unit that fits."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 page()

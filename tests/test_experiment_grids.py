@@ -10,7 +10,7 @@ import pytest
 
 from alcore.config import Workspace
 from alcore.errors import InvalidSettings, UnknownExperiment, UnknownStrategy
-from alcore.experiments import chain, reading
+from alcore.experiments import chain, initial, reading
 from alcore.experiments.chain import Run
 from alcore.experiments.grid import Cell, Grid, runs
 from alcore.services import experiments
@@ -102,6 +102,7 @@ def test_trials_differ_and_what_a_trial_shares_does_not_depend_on_the_strategy()
         ({"learners": [{"kind": "network", "network": "resnet81"}]}, "did you mean 'resnet18'"),
         ({"learners": [{"kind": "estimator", "estimator": "random tree"}]}, "'random forest'"),
         ({"initial": [{"size": 20, "how": "balance"}]}, "did you mean 'balanced'"),
+        ({"initial": [{"size": 20, "how": "typiclus"}]}, "did you mean 'TypiClust'"),
         ({"strategys": ["margin"]}, "did you mean 'strategies'"),
         ({"datasets": [{"source": "digits", "longtail": 3}]}, "did you mean 'long_tail'"),
         ({"oracles": [{"kind": "noise", "rates": 0.1}]}, "did you mean 'rate'"),
@@ -168,6 +169,22 @@ def test_the_balanced_initial_set_has_as_many_of_each_class(tmp_path: Path) -> N
     )
     done = chain.next_round(Run(grid.cells[0], 0, 0, 20), [], tmp_path)
     assert done.summary["labels_per_class"] == [2] * 10
+
+
+def test_every_way_to_the_initial_set_gives_one_that_depends_on_the_trial_alone(
+    tmp_path: Path,
+) -> None:
+    spec = reading.from_json(plain(datasets=[{"source": "digits", "items": 150}])).datasets[0]
+    trial, other = (chain.pool_of(spec, seed, tmp_path) for seed in (1, 2))
+    classes = {}
+    for how in initial.ways():
+        orders = [initial.order(how, 20, one) for one in (trial, trial, other)]
+        assert orders[0].tolist() == orders[1].tolist(), how
+        assert orders[0][:20].tolist() != orders[2][:20].tolist(), how
+        assert sorted(orders[0].tolist()) == trial.pool.tolist(), how
+        classes[how] = len(set(trial.truth[orders[0][:20]].tolist()))
+    assert {"random", "balanced", "cold start", "TypiClust", "k-center"} <= set(classes)
+    assert classes["balanced"] == 10 and classes["cold start"] >= 8 and classes["TypiClust"] >= 8
 
 
 def test_an_initial_set_of_one_class_gets_a_second(tmp_path: Path) -> None:

@@ -71,6 +71,9 @@ def test_the_first_visit_offers_a_form_that_checks_a_grid(store: Store) -> None:
     assert not test.exception
     test.button(key="check-grid").click().run()
     assert "2 cells × 10 trials: 180 trainings" in test.success[0].value
+    test.selectbox(key="grid-learner").select("naive bayes").run()
+    test.button(key="time-grid").click().run()
+    assert "180 trainings, about" in test.success[0].value
     test.number_input(key="grid-budget").set_value(5000).run()
     test.button(key="check-grid").click().run()
     assert "lower the budget" in test.error[0].value
@@ -95,6 +98,12 @@ def test_a_finished_experiment_shows_tables_images_and_files(store: Store) -> No
     compared = next(d.value for d in test.dataframe if "mean rank" in d.value)
     assert sorted(compared["strategy"]) == ["margin", "random"]
     assert not [b for b in test.button if b.key in ("resume", "pause")], "nothing is left to do"
+    assert any("The holdout of 100 labels is not counted" in h.body for h in test.html)
+    assert not [d for d in test.dataframe if "criterion" in d.value], "only where somebody looks"
+    test.session_state["experiment-stops"] = True
+    test.run()
+    stopped = next(d.value for d in test.dataframe if "criterion" in d.value)
+    assert len(stopped) == 2 * 5 and set(stopped["strategy"]) == {"margin", "random"}
     test.button(key="prepare").click().run()
     assert not test.exception
     assert {"get report.html", "get rounds.parquet", "get curves.svg"} <= {

@@ -149,6 +149,7 @@ def test_an_experiment_goes_from_a_file_to_a_report(
     assert main(["experiment", "report", "shown", "--out", str(out)]) == 0
 
     page = (out / "report.html").read_text()
+    assert "The holdout of 200 labels is not counted" in page
     assert page.count("<svg") >= 3 and "margin" in page and "3 paired trials cannot show" in page
     addresses = re.findall(r'(?:src|href)="([^"#]*)"', page)
     assert addresses == [], "it needs nothing from anywhere"
@@ -158,6 +159,20 @@ def test_an_experiment_goes_from_a_file_to_a_report(
     assert [row["accuracy"] for row in table] == [float(row["accuracy"]) for row in rows]
     figures = sorted(path.name for path in out.glob("01 *"))
     assert len(figures) == 8 and (out / "01 curves by labels.png").read_bytes()[:4] == b"\x89PNG"
+
+    assert main(["experiment", "replay", "shown", "--strategy", "margin", "--trial", "2"]) == 0
+    told = capsys.readouterr().out
+    assert "margin" in told and "trial 2: 3 rounds again, the same bit for bit" in told
+    store = Store.open(workspace)
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE experiment_round SET labels = 31 WHERE number = 2"
+        )
+    store.close()
+    assert main(["experiment", "replay", "shown"]) == 1
+    assert "not the same in round 2: labels 31, again 30" in capsys.readouterr().out
+    assert main(["experiment", "replay", "shown", "--strategy", "margn"]) == 1
+    assert "did you mean 'margin'" in capsys.readouterr().err
 
     assert main(["experiment", "run", "shwn"]) == 1
     assert "did you mean 'shown'" in capsys.readouterr().err

@@ -212,13 +212,18 @@ def test_ten_pairs_see_about_a_point_where_trials_spread_by_a_point() -> None:
 
 
 def a_round(
-    number: int, accuracy: float, kappa: float | None = 0.5, entropy: float = 0.5
+    number: int,
+    accuracy: float,
+    kappa: float | None = 0.5,
+    entropy: float = 0.5,
+    changed: float = 0.1,
 ) -> RoundSummary:
     return RoundSummary(
-        id=0, project_id=0, number=number, created_at=0.0, labels=10 * number, label_minutes=0.0,
+        id=0, project_id=0, number=number, created_at=0.0, labels=10 * number,
+        label_minutes=float(number),
         strategy="margin", strategy_options={}, mode="fresh",
         evaluation=Evaluation(100, accuracy, (0.0, 1.0)),
-        stop=StopSignals(kappa=kappa, mean_entropy=entropy), uncertainty=(), labels_per_class=(),
+        stop=StopSignals(kappa, changed, entropy), uncertainty=(), labels_per_class=(),
         batch_per_class=(), seconds={}, seed=0, checkpoint=None,
     )  # fmt: skip
 
@@ -228,7 +233,7 @@ def test_each_criterion_is_told_apart_and_its_price_reckoned() -> None:
         a_round(1, 0.2, None),
         a_round(2, 0.4),
         a_round(3, 0.6, 0.995),
-        a_round(4, 0.7, 0.995),
+        a_round(4, 0.7, 0.995, changed=0.0),
         a_round(5, 0.8, 0.995),
         a_round(6, 0.85, 0.9, entropy=0.04),
         a_round(7, 0.9, 0.9),
@@ -237,11 +242,12 @@ def test_each_criterion_is_told_apart_and_its_price_reckoned() -> None:
     assert set(found) == set(stops.CRITERIA)
     stable = found["stable predictions"]
     assert (stable.number, stable.labels, stable.saved) == (5, 50, 20)
-    assert stable.lost == pytest.approx(0.1)
+    assert stable.lost == pytest.approx(0.1) and stable.minutes == 2
+    assert found["no change of class"].number == 4
     assert found["low uncertainty"].number == 6
     flat = found["flat accuracy"]
     assert (flat.number, flat.labels, flat.saved, flat.lost) == (None, 70, 0, 0)
-    assert found["any of them"].number == 5
+    assert found["as live projects advise"].number == 5
 
 
 def test_a_run_that_goes_nowhere_is_flat_after_six_rounds() -> None:

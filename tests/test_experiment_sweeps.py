@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from alcore.config import Workspace
 from alcore.errors import ExperimentBusy, InvalidSettings, JobCancelled
@@ -27,7 +28,7 @@ from alcore.jobs.executors import Processes
 from alcore.store import Store, experiments
 
 ROOT = Path(__file__).parent.parent
-KILLS = int(os.environ.get("ALCORE_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("ALCORE_TEST_KILLS", "3"))
 QUICK = {"kind": "estimator", "estimator": "naive bayes"}
 
 
@@ -324,7 +325,10 @@ def children(pid: int) -> list[int]:
 def test_whatever_is_killed_the_result_is_that_of_an_undisturbed_sweep(
     workspace: Workspace, engine: Processes, tmp_path: Path
 ) -> None:
-    """Kills the sweep (which is the writer too) and its workers at random moments."""
+    """Kills a worker, the sweep, and the sweep while it writes, at random moments in turn.
+
+    The sweep is the only process that writes to the database.
+    """
     grid = a_grid(trials=max(2, KILLS), budget=120)
     calm = Store.open(Workspace(tmp_path / "calm"))
     undisturbed = put(calm, grid)
@@ -333,36 +337,52 @@ def test_whatever_is_killed_the_result_is_that_of_an_undisturbed_sweep(
     experiment_id = put(store, grid)
     script = tmp_path / "run_sweep.py"
     script.write_text(SWEEP)
-    drawn, kills, writers = random.Random(0), 0, 0
+    drawn, killed = random.Random(0), dict.fromkeys(("worker", "sweep", "writer"), 0)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(script), str(workspace.root), str(experiment_id)]
-    while True:
+    ended = 1
+    while ended:
         process = subprocess.Popen(command, cwd=ROOT, env=environment)
-        done_before = _finished(store, experiment_id)
-        while process.poll() is None and kills < KILLS:
-            until = time.monotonic() + 60
-            while process.poll() is None and time.monotonic() < until:
-                if _finished(store, experiment_id) > done_before:
-                    break  # it is at work, not still starting
-                time.sleep(0.02)
+        while sum(killed.values()) < KILLS:
+            done = _finished(store, experiment_id)
+            while process.poll() is None and _finished(store, experiment_id) <= done:
+                time.sleep(0.02)  # it is at work from its first round on
             time.sleep(drawn.random() * 0.3)
-            kills += 1
-            done_before = _finished(store, experiment_id)
-            workers = children(process.pid)
-            if drawn.random() < 0.5 and workers:
-                _kill(drawn.choice(workers))
-            else:
-                writers += 1
-                _kill(process.pid)
-                process.wait()
-        if process.wait() == 0:
-            break
-    print(f"{kills} kills, {writers} of them of the process that writes")
+            victim = list(killed)[sum(killed.values()) % 3]
+            pids = children(process.pid) if victim == "worker" else [process.pid]
+            if victim == "writer":
+                _wait_for_writing(store, process)
+            if process.poll() is not None:
+                break
+            if pids:
+                _kill(drawn.choice(pids))
+                killed[victim] += 1
+            if victim != "worker":
+                break
+        ended = process.wait()
+    print(", ".join(f"{count} × {victim}" for victim, count in killed.items()), "killed")
+    assert sum(killed.values()) == KILLS, "the sweep was done before all kills"
     same(every_round(calm, undisturbed), every_round(store, experiment_id))
     with store.read() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
     store.close()
     calm.close()
+
+
+def _wait_for_writing(store: Store, process: subprocess.Popen) -> None:
+    """Return when somebody is in the midst of a transaction that writes, or the process ended."""
+    with store.read() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        try:
+            while process.poll() is None:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                connection.exec_driver_sql("ROLLBACK")
+                time.sleep(0.001)
+        except OperationalError:
+            return
+        finally:
+            connection.invalidate()  # nobody else shall have its impatience
 
 
 def _kill(pid: int) -> None:

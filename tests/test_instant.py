@@ -85,6 +85,20 @@ def test_queue_and_suggestions_follow_the_answers(store: Store, instant: Instant
     assert len(said) == 69 and right > 0.8  # the model itself was always wrong
 
 
+def test_an_image_that_the_queue_has_left_behind_still_has_a_suggestion(
+    store: Store, instant: Instant
+) -> None:
+    tab = seen_project(store, 300)
+    answer_truly(tab, 30)
+    assert instant.refresh(tab.project_id)
+    with store.read() as connection:
+        (left, *_) = set(range(31, 301)) - queue.queued(connection, tab.project_id)
+    assert labeling.why(store, tab.project_id, left)["suggestion"] is None
+    (best, *_) = labeling.why(store, tab.project_id, left, instant.outlooks)["suggestion"]
+    classes = projects.get(store, tab.project_id).classes
+    assert best["class"] == classes[group(left)].id
+
+
 def test_without_new_answers_nothing_is_swapped(store: Store, instant: Instant) -> None:
     tab = seen_project(store)
     assert not instant.refresh(tab.project_id)

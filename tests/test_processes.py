@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
-from alcore.jobs.processes import Worker
+from alcore.jobs.executors import Processes, submit
 
 
 def test_a_worker_that_dies_while_it_has_nothing_to_do_is_started_again() -> None:
-    worker = Worker()
-    first = worker.submit(os.getpid).result(60)
+    engine = Processes(1)
+    first = submit(engine, os.getpid).result(60)
     os.kill(first, signal.SIGKILL)
     with pytest.raises(ProcessLookupError):
         while True:  # until the pool has seen its end
             os.kill(first, 0)
-            worker.submit(os.getpid).exception(60)
-    assert worker.submit(os.getpid).result(60) != first
-    worker.kill()
+            submit(engine, os.getpid).exception(60)
+    assert submit(engine, os.getpid).result(60) != first
+    engine.close()
 
 
-def test_a_killed_worker_takes_the_next_work_in_a_new_process() -> None:
-    worker = Worker()
-    first = worker.submit(os.getpid).result(60)
-    worker.kill()
-    assert worker.submit(os.getpid).result(60) != first
-    worker.kill()
+def test_a_worker_made_anew_leaves_what_it_did_and_takes_the_next_work() -> None:
+    engine = Processes(1)
+    first = submit(engine, os.getpid).result(60)
+    endless = submit(engine, time.sleep, 3600)
+    while not endless.running():
+        time.sleep(0.01)
+    engine.renew()
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    assert engine.crashed(endless.exception(60))
+    assert submit(engine, os.getpid).result(60) != first
+    engine.close()

@@ -7,24 +7,30 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from made import Tab
 from test_pretraining import choose, newest, shapes
 
 from alcore.config import LearnerRule, ProjectSettings, Workspace
 from alcore.errors import (
     CheckpointMismatch,
     InvalidSettings,
+    JobCancelled,
     TrainingImpossible,
     WeightsUnavailable,
 )
+from alcore.jobs import unfinished
 from alcore.jobs.dispatcher import function_of
-from alcore.jobs.running import run
+from alcore.jobs.reviewing import run_review
+from alcore.jobs.running import Running, run
 from alcore.learner import checkpoints, transfer
-from alcore.records import JobKind
+from alcore.records import Job, JobKind
 from alcore.services import projects, training
 from alcore.store import Store, calibrations, jobs, queue, rounds
 from alcore.store import projects as stored_projects
+from alcore.store.opinions import Judged
 
 
 @pytest.fixture
@@ -120,6 +126,78 @@ def test_the_models_of_a_review_calibrate_the_rounds_after_it(store: Store) -> N
     take(store, made, "review")
     with store.read() as connection:
         assert len(calibrations.known(connection, made)) == 2
+
+
+class Interrupted(Running):
+    """An attempt that has to make room after more than half of its work."""
+
+    def report(self, phase: str, progress: float) -> None:
+        if progress > 0.5:
+            raise JobCancelled("a training is due")
+        super().report(phase, progress)
+
+
+class Watched(Running):
+    """An attempt that remembers how far it was at first."""
+
+    first = 1.0
+
+    def report(self, phase: str, progress: float) -> None:
+        if phase != "saving":
+            self.first = min(self.first, progress)
+        super().report(phase, progress)
+
+
+def opinions_of(store: Store) -> list[tuple[object, ...]]:
+    with store.read() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT item_id, event_id, class_id, p, p_label, doubt, flagged FROM opinion ORDER BY 1"
+        )
+        return [tuple(row) for row in rows]
+
+
+def begun(store: Store, project_id: int) -> Job:
+    with store.write() as connection:
+        jobs.request(connection, project_id, "review", time.time())
+        return jobs.take(connection, ["review"], "test", time.time(), project_id)
+
+
+def test_a_review_that_made_room_goes_on_where_it_was(store: Store) -> None:
+    made = shapes(store)
+    with Running(store, begun(store, made), 1) as running:
+        run_review(running)
+    whole = opinions_of(store)
+    job = begun(store, made)
+    with Interrupted(store, job, 1) as running, pytest.raises(JobCancelled):
+        run_review(running)
+    with store.write() as connection:
+        jobs.put_back(connection, job.id, job.attempt, time.time(), "it made room", count=False)
+    # A label that came meanwhile changes nothing: the next review will look at it.
+    tab = Tab(store, made)
+    tab.answer(tab.next(), 0)
+    with Watched(store, begun(store, made), 1) as running:
+        run_review(running)
+    assert running.first > 1 / 3
+    assert opinions_of(store) == whole
+    # It is not gone on with a second time.
+    with Watched(store, begun(store, made), 1) as running:
+        run_review(running)
+    assert running.first < 1 / 3 and len(opinions_of(store)) == len(whole) + 1
+
+
+def test_a_review_of_labels_that_no_longer_count_begins_anew(tmp_path: Path) -> None:
+    ids = np.arange(4)
+    judged = Judged(ids, ids + 10, ids % 2, ids == 3)
+    review = unfinished.begin(tmp_path, judged, "recipe")
+    review.keep(0, np.ones((4, 2)))
+    more = Judged(np.arange(5), np.arange(10, 15), np.arange(5) % 2, np.arange(5) == 3)
+    same = unfinished.begin(tmp_path, more, "recipe")
+    assert list(same.said) == [0] and len(same.judged.item_ids) == 4
+    mended = Judged(ids, np.array([10, 11, 12, 17]), ids % 2, ids == 3)
+    for other, recipe in ((mended, "recipe"), (more, "another")):
+        assert not unfinished.begin(tmp_path, other, recipe).said
+    same.path.write_bytes(same.path.read_bytes()[:300])
+    assert not unfinished.begin(tmp_path, judged, "recipe").said
 
 
 def test_weights_that_lead_nowhere_fail_the_job_and_the_last_model_stays(

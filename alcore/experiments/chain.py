@@ -17,9 +17,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from alcore import __version__
 from alcore.config import LearnerRule
 from alcore.errors import PoolExhausted
-from alcore.experiments import data, oracles, trials
+from alcore.experiments import data, initial, oracles, trials
 from alcore.experiments.data import DataSpec
 from alcore.experiments.grid import Cell
 from alcore.experiments.oracles import ABSTAINED, Answers, Oracle
@@ -108,7 +109,7 @@ def _plain(
         "asked_per_class": np.bincount(trial.truth[new], minlength=classes).tolist(),
         "phases": {k: round(v, 4) for k, v in measured.seconds.items()},
         "seed": run.trial_seed,
-        "versions": dict(measured.versions),
+        "versions": {"alcore": __version__, **measured.versions},
         "minibatches": measured.minibatches,
     }
     return json.loads(json.dumps(about))
@@ -137,7 +138,8 @@ def _ask(
 ) -> dict[str, np.ndarray]:
     """Ask in the order chosen until the batch is labeled, as people do who skip."""
     if not before:
-        order, wanted = _initial(run, trial), run.cell.initial.size
+        wanted = run.cell.initial.size
+        order = initial.order(run.cell.initial.how, wanted, trial)
         times = np.zeros(len(order), np.int64)
     else:
         order = before[-1]["selected_ids"]
@@ -158,23 +160,6 @@ def _ask(
         "asked_annotators": answers.annotators[:last],
         "asked_seconds": answers.seconds[:last],
     }
-
-
-def _initial(run: Run, trial: TrialData) -> np.ndarray:
-    """Return pool items in the order in which they are asked before there is a model."""
-    order = trials.rng(trial.seed, "initial").permutation(trial.pool)
-    truth = trial.truth[order]
-    if run.cell.initial.how == "balanced":
-        turn = np.empty(len(order), np.int64)
-        for c in range(len(trial.class_names)):
-            turn[truth == c] = np.arange((truth == c).sum())
-        return order[np.argsort(turn, kind="stable")]
-    # A model needs two classes: where chance gives one only, the first of another comes early.
-    size = run.cell.initial.size
-    if (truth[:size] == truth[0]).all():
-        other = int(np.flatnonzero(truth != truth[0])[0])
-        order[[size - 1, other]] = order[[other, size - 1]]
-    return order
 
 
 def _known(everything: Arrays, people: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -17,13 +17,11 @@ from typing import Any, Self
 
 from alcore import strategies
 from alcore.errors import InvalidSettings
-from alcore.experiments import oracles
+from alcore.experiments import initial, oracles
 from alcore.experiments.data import DataSpec
 from alcore.experiments.learners import LearnerSpec
 from alcore.experiments.options import between, settled, unknown
 
-INITIAL = ("random", "balanced")
-"""How the first items are chosen: by chance, or as many of each class as there are."""
 MOST_RUNS = 100_000
 
 
@@ -64,11 +62,12 @@ class InitialSpec:
 
     size: int
     how: str = "random"
+    """One of `initial.ways()`."""
 
     def __post_init__(self) -> None:
         between("the size of an initial set", self.size, 2, 10**7)
-        if self.how not in INITIAL:
-            raise unknown("way to choose the initial set", self.how, INITIAL)
+        if self.how not in (known := initial.ways()):
+            raise unknown("way to choose the initial set", self.how, known)
 
     @property
     def title(self) -> str:

@@ -1,6 +1,6 @@
 """Owns stop criteria after the fact: where each would have stopped a run, and at what price.
 
-Labels are counts, accuracies 0–1.
+Labels are counts, accuracies 0–1, human time in minutes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class Stop:
     """Labels given by then; all of them where it never stops."""
     saved: int
     """Labels that the run went on to spend."""
+    minutes: float
+    """Human time for those."""
     accuracy: float | None
     lost: float | None
     """Accuracy at the end of the run less that at the stop: the price, below 0 for a gain."""
@@ -34,6 +36,11 @@ def _stable(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
     compared = sum(r.stop.kappa is not None for r in rounds)
     enough = compared >= stopping.KAPPA_ROUNDS
     return enough and advice.kappa is not None and advice.kappa >= stopping.KAPPA
+
+
+def _unchanged(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
+    """After Zhu & Hovy 2008: no item is taken for another class than by the model before."""
+    return rounds[-1].stop.changed == 0
 
 
 def _certain(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
@@ -47,9 +54,10 @@ def _flat(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
 CRITERIA: Mapping[str, Callable[[Advice, Sequence[RoundSummary]], bool]] = MappingProxyType(
     {
         "stable predictions": _stable,
+        "no change of class": _unchanged,
         "low uncertainty": _certain,
         "flat accuracy": _flat,
-        "any of them": lambda advice, rounds: advice.stop,
+        "as live projects advise": lambda advice, rounds: advice.stop,
     }
 )
 
@@ -71,6 +79,7 @@ def after_the_fact(rounds: Sequence[RoundSummary]) -> list[Stop]:
                 number=None if index is None else at.number,
                 labels=at.labels,
                 saved=last.labels - at.labels,
+                minutes=last.label_minutes - at.label_minutes,
                 accuracy=accuracy,
                 lost=None if accuracy is None or end is None else end - accuracy,
             )

@@ -13,13 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled
-from alcore.jobs.processes import Worker
+from alcore.jobs.executors import Engine, Processes, submit
 from alcore.jobs.running import BEAT, Running, put_back_silent, run
 from alcore.records import Job, JobKind
 from alcore.store import Store, jobs
@@ -81,10 +80,10 @@ def warm_up(threads: int, pause: float = 0.0) -> None:
 
 @dataclass
 class Lane:
-    """A worker and the kinds of jobs it does, one at a time."""
+    """An engine with one worker and the kinds of jobs it does, one at a time."""
 
     kinds: tuple[JobKind, ...]
-    worker: Worker = field(default_factory=Worker)
+    engine: Engine = field(default_factory=lambda: Processes(1))
     grace: float = GRACE
     job: Job | None = None
     future: Future[None] | None = None
@@ -100,7 +99,7 @@ def dispatch(runtime: Runtime, over: threading.Event) -> None:
         Lane(("train", "review", "baseline")),
         Lane(("pretrain",), grace=LONG_GRACE),
     )
-    lanes[1].worker.submit(warm_up, runtime.threads, PAGE_FIRST)
+    submit(lanes[1].engine, warm_up, runtime.threads, PAGE_FIRST)
     try:
         while not over.wait(POLL):
             put_back_silent(store)
@@ -111,7 +110,7 @@ def dispatch(runtime: Runtime, over: threading.Event) -> None:
                     _start(store, lane, name, runtime)
     finally:
         for lane in lanes:
-            lane.worker.kill()
+            lane.engine.close()
             if lane.job is not None:
                 _put_back(store, lane, "the app was closed", count=False)
         store.close()
@@ -125,8 +124,8 @@ def _start(store: Store, lane: Lane, name: str, runtime: Runtime) -> None:
         lane.job = jobs.take(connection, lane.kinds, name, time.time())
     if lane.job is not None:
         lane.stop_since = None
-        lane.future = lane.worker.submit(
-            execute, str(runtime.workspace.root), lane.job.id, runtime.threads
+        lane.future = submit(
+            lane.engine, execute, str(runtime.workspace.root), lane.job.id, runtime.threads
         )
 
 
@@ -135,8 +134,8 @@ def _watch(store: Store, lane: Lane, threads: int) -> None:
     now = time.time()
     if lane.future.done():
         problem = lane.future.exception()
-        if isinstance(problem, BrokenProcessPool):
-            lane.worker.kill()
+        if problem is not None and lane.engine.crashed(problem):
+            lane.engine.renew()
             _put_back(store, lane, "its process died")
         elif problem is not None:
             log.error("job %s ended without saying why", lane.job.id, exc_info=problem)
@@ -159,11 +158,11 @@ def _watch(store: Store, lane: Lane, threads: int) -> None:
             # to import torch again before the training can start.
             _put_back(store, lane, "it made room", count=False)
     if lane.stop_since is not None and now - lane.stop_since > lane.grace:
-        lane.worker.kill()
+        lane.engine.renew()
         _put_back(store, lane, "stopped")
         lane.job = None
         if "train" in lane.kinds:
-            lane.worker.submit(warm_up, threads)
+            submit(lane.engine, warm_up, threads)
 
 
 def _put_back(store: Store, lane: Lane, reason: str, count: bool = True) -> None:

@@ -1,6 +1,7 @@
-"""Owns where sweeps compute: processes of this machine, or a Dask cluster; one interface for both.
+"""Owns where work is computed: processes of this machine, or a Dask cluster; one interface.
 
-Both take work as `concurrent.futures.Executor` does. Times in seconds.
+Both take work as `concurrent.futures.Executor` does. Sweeps use either; the jobs of projects use
+processes, because they must end at once when they are asked to. Times in seconds.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ class Engine(Protocol):
         """Tell whether work ended because its worker died, and not by an error of its own."""
 
     def renew(self) -> None:
-        """Make good what a crash has broken; raises ExecutorUnavailable where that fails."""
+        """Make good what a crash has broken; raises ExecutorUnavailable where that fails.
+
+        Processes of this machine end for that at once, whatever they do.
+        """
 
     def close(self) -> None:
         """End all work at once."""
@@ -61,8 +65,23 @@ def open_engine(setting: str, workers: int) -> Engine:
     )
 
 
+def submit(engine: Engine, function: Callable[..., T], *arguments: object) -> Future[T]:
+    """Submit work to an engine, made anew first where it broke while it had nothing to do."""
+    try:
+        return engine.submit(function, *arguments)
+    except Exception as error:
+        if not engine.crashed(error):
+            raise
+        log.warning("a worker died while it had nothing to do; it is started again")
+        engine.renew()
+        return engine.submit(function, *arguments)
+
+
 class Processes:
-    """Spawned processes of this machine; they end with this process, however it ends."""
+    """Spawned processes of this machine; they end with this process, however it ends.
+
+    Nothing is spawned before the first work.
+    """
 
     def __init__(self, workers: int) -> None:
         if not 1 <= workers <= 1024:
@@ -82,7 +101,7 @@ class Processes:
         return isinstance(error, BrokenExecutor)
 
     def renew(self) -> None:
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self.close()
         self._executor = self._start()
 
     def close(self) -> None:

@@ -1,19 +1,25 @@
 """Owns the review job: models that have not seen a label say what they think of it.
 
-Their answers give the temperature of the rounds to come, too: L labels, C classes.
+Their answers give the temperature of the rounds to come, too. What was found before the job had
+to make room for a training is kept: L labels, C classes.
 """
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from alcore import doubts
+from alcore.jobs import unfinished
 from alcore.jobs.beginnings import beginnings
 from alcore.jobs.running import Running
 from alcore.jobs.training import pixels_of
-from alcore.store import calibrations, items, opinions, projects
+from alcore.records import Project
+from alcore.store import calibrations, items, jobs, opinions, projects
 
 _ROWS = 2_000
 """Opinions per transaction, so that nobody who labels waits for it."""
@@ -30,6 +36,8 @@ def run_review(running: Running) -> None:
         item_ids = items.ids(connection, project_id)
         judged = opinions.to_judge(connection, project_id)
         begins = beginnings(connection, store.workspace, project)
+    review = unfinished.begin(folder, judged, _recipe(project, begins))
+    judged = review.judged
     position = {c.id: c.position for c in project.classes}
     labels = np.array([position[c] for c in judged.class_ids], dtype=np.int64)
     trained = ~judged.held
@@ -59,6 +67,8 @@ def run_review(running: Running) -> None:
             **begins,
         ),
         running.report,
+        review.said,
+        review.keep,
     )
     order = np.concatenate([np.flatnonzero(trained), np.flatnonzero(judged.held)])
     probabilities = np.empty_like(found.probabilities)
@@ -71,6 +81,19 @@ def run_review(running: Running) -> None:
     with running.publish() as connection:
         if found.calibration is not None:
             calibrations.put(connection, project_id, found.calibration)
+        # It may have been begun long ago, and labels have come since.
+        if doubts.worth_a_look(opinions.labels(connection, project_id), len(judged.item_ids)):
+            jobs.request(connection, project_id, "review", time.time())
+    review.forget()
+
+
+def _recipe(project: Project, begins: dict[str, Any]) -> str:
+    """Name all that the networks depend on besides labels and items."""
+    settings = project.settings
+    classes = [c.id for c in project.classes]
+    learner = asdict(begins["learner"])
+    chosen = [settings.augmentation, settings.resolution, settings.seed, classes, learner]
+    return json.dumps([*chosen, str(begins["pretrained"])])
 
 
 def _rows(

@@ -6,6 +6,7 @@ L labels, Q items that no model is trained on, C classes.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +32,20 @@ class SecondLook:
     be asked about. It serves the rounds of the same recipe."""
 
 
-def second_look(round_input: RoundInput, progress: Progress) -> SecondLook:
+def second_look(
+    round_input: RoundInput,
+    progress: Progress,
+    answered: Mapping[int, np.ndarray] | None = None,
+    keep: Callable[[int, np.ndarray], None] = lambda fold, said: None,
+) -> SecondLook:
     """Ask about each label a model that was trained on the others.
 
     One network per fold of the labels is trained on the other folds, by the round's recipe; heads
     on the embeddings of the round's network would be cheaper, but that one has seen all labels,
     wrong ones too. What all networks say on average stands for the items in `question_ids`, and
-    for the only label of a class, which nobody could learn without it. Raises as `run_round`.
+    for the only label of a class, which nobody could learn without it. `keep` is given what each
+    network says, (L + Q, C), as soon as it is known; what an earlier call on the same input had
+    kept is `answered` and not computed again. Raises as `run_round`.
     """
     given, rows = round_input, Rows(round_input.item_ids)
     fold = calibration.folds(given.labels, generator(given.seed, given.round_number, "second look"))
@@ -48,22 +56,25 @@ def second_look(round_input: RoundInput, progress: Progress) -> SecondLook:
         recipe = teaching.recipe(given, rows)
         for k in range(FOLDS):
             kept = fold != k
-            model = teaching.without(
-                given,
-                rows,
-                recipe,
-                kept,
-                number(given, f"second look {k}"),
-                lambda done, k=k: progress(PHASE, (k + 0.9 * done) / FOLDS),
-            )
-            said = inference.predict(
-                model,
-                given.pixels,
-                asked,
-                False,
-                False,
-                lambda done, k=k: progress(PHASE, (k + 0.9 + 0.1 * done) / FOLDS),
-            ).probabilities
+            said = (answered or {}).get(k)
+            if said is None:
+                model = teaching.without(
+                    given,
+                    rows,
+                    recipe,
+                    kept,
+                    number(given, f"second look {k}"),
+                    lambda done, k=k: progress(PHASE, (k + 0.9 * done) / FOLDS),
+                )
+                said = inference.predict(
+                    model,
+                    given.pixels,
+                    asked,
+                    False,
+                    False,
+                    lambda done, k=k: progress(PHASE, (k + 0.9 + 0.1 * done) / FOLDS),
+                ).probabilities
+                keep(k, said)
             mean += said / FOLDS
             unseen = np.flatnonzero(~kept)
             found[unseen] = said[unseen]

@@ -40,6 +40,7 @@ def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
     high = max((row["high"] for row in rows), default=1.0)
     room = 0.05 * max(0.01, high - low)
     ends = altair.Scale(domain=[max(0.0, low - room), min(1.0, high + room)], nice=False)
+    columns = altair.ExprRef("width < 450 ? 2 : 4")  # names shall not be cut on a phone
     base = altair.Chart(altair.Data(values=rows)).encode(
         x=altair.X(
             f"{across}:Q",
@@ -51,7 +52,7 @@ def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
             "strategy:N",
             scale=_scale(setting.strategies),
             legend=altair.Legend(
-                title=None, orient="bottom", columns=4, labelLimit=260, symbolOpacity=1
+                title=None, orient="bottom", columns=columns, labelLimit=260, symbolOpacity=1
             ),
         ),
     )

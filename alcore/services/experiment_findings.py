@@ -68,6 +68,45 @@ def findings(store: Store, name: str) -> Findings:
     )
 
 
+def stops_of(store: Store, name: str, setting: str) -> tuple[dict[str, Any], ...]:
+    """Tell where stop criteria would have stopped a setting's finished runs; one row for each.
+
+    Means over the runs, by strategy and criterion. Reads the summary of every round of them.
+    """
+    with store.read() as connection:
+        found = experiments.named(connection, name)
+        grid = grid_of(found)
+        cells = {cell.key: cell for cell in grid.cells if cell.setting == setting}
+        points = [p for p in experiments.points(connection, found.id) if p.cell in cells]
+        told = {(r, n): s for r, n, s in experiments.summaries(connection, found.id, set(cells))}
+    by_run: dict[tuple[str, int], list[RoundSummary]] = defaultdict(list)
+    for point in points:
+        summary = _summary(point, told[point.run_id, point.number], cells[point.cell])
+        by_run[point.cell, point.trial].append(summary)
+    return _stops(cells, by_run, grid).get(setting, ())
+
+
+def counted(store: Store, name: str, setting: str) -> str:
+    """Say which labels the budget of a setting counts, and which it does not."""
+    with store.read() as connection:
+        found = experiments.named(connection, name)
+        keys = {cell.key for cell in grid_of(found).cells if cell.setting == setting}
+        told = experiments.summaries(connection, found.id, keys, most=1)
+    return say_counted(told[0][2]["evaluation"]["n"]) if told else ""
+
+
+def say_counted(holdout: int) -> str:
+    """Say which labels are counted.
+
+    >>> say_counted(360)[-41:]
+    'The holdout of 360 labels is not counted.'
+    """
+    return (
+        "Labels are those of the initial set and of each query, several answers to one query "
+        f"counted once. The holdout of {holdout:,} labels is not counted."
+    )
+
+
 def csv_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return rows as CSV that is safe to open in a spreadsheet."""
     out = io.StringIO(newline="")
@@ -145,6 +184,9 @@ def _stops(
                     "labels saved": f"{sum(s.saved for s in stopped) / count:.0f}"
                     if count
                     else "–",
+                    "minutes saved": f"{sum(s.minutes for s in stopped) / count:.1f}"
+                    if count
+                    else "–",
                     "accuracy lost": f"{100 * sum(lost) / len(lost):+.1f} points" if lost else "–",
                 }
             )
@@ -187,6 +229,7 @@ def _row(point: Any, told: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         "labels": point.labels,
         "items": told["items"],
         "answers": point.answers,
+        "holdout": measured["n"],
         "minutes": point.minutes,
         "accuracy": point.accuracy,
         "macro F1": measured["macro_f1"],

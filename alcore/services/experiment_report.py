@@ -23,6 +23,7 @@ from alcore.services.experiment_findings import (
     csv_of,
     findings,
     parquet_of,
+    say_counted,
     strategy_rows,
 )
 from alcore.store import Store
@@ -88,6 +89,8 @@ def page(found: Findings) -> str:
         "the end. p values are Wilcoxon's, corrected for the number of strategies after Holm. "
         "Penalty: the share of comparisons along the curve that a strategy lost.</p>",
     ]
+    held = sorted({row["holdout"] for row in found.rounds})
+    body += [f"<p>{html.escape(say_counted(count))}</p>" for count in held]
     for setting in found.settings:
         body += _section(setting, found.stops.get(setting.name, ()))
     versions = next((r["versions"] for r in found.rounds), "")

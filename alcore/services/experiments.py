@@ -22,6 +22,7 @@ from alcore.experiments import data, trials
 from alcore.experiments.chain import Run, pool_of
 from alcore.experiments.data import PROJECT, DataSpec, Table
 from alcore.experiments.grid import Cell, Grid, runs
+from alcore.experiments.initial import ways as initial_ways
 from alcore.experiments.learners import ESTIMATORS
 from alcore.experiments.oracles import KINDS as ORACLES
 from alcore.experiments.reading import from_json, parse
@@ -33,7 +34,7 @@ from alcore.store import Store, experiments, items
 from alcore.store import projects as stored_projects
 from alcore.strategies import all as all_strategies
 
-__all__ = ["ESTIMATORS", "ORACLES", "parse"]
+__all__ = ["ESTIMATORS", "ORACLES", "initial_ways", "parse"]
 
 GENERATED = ("digits", "shapes")
 

@@ -17,6 +17,7 @@ from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.training import next_due, request_if_due
 from alcore.records import LabelEvent, Lease, Origin, Project, Suggestion
 from alcore.services import gold_questions, keys
+from alcore.services.outlook import Outlooks
 from alcore.services.people import annotator as annotator
 from alcore.services.people import check_active
 from alcore.services.running_out import refill, why_nothing
@@ -248,8 +249,14 @@ def history(
         return labels.history(connection, project_id, annotator_id, min(n, 100))
 
 
-def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
-    """Say why an image is asked; a holdout question looks like a random one."""
+def why(
+    store: Store, project_id: int, item_id: int, outlooks: Outlooks | None = None
+) -> dict[str, Any]:
+    """Say why an image is asked; a holdout question looks like a random one.
+
+    In instant mode the queue may have gone on without the image on screen: then the outlooks
+    tell what the head thinks of it.
+    """
     with store.read() as connection:
         project = projects.get(connection, project_id)
         items.get(connection, project_id, item_id)
@@ -263,10 +270,12 @@ def why(store: Store, project_id: int, item_id: int) -> dict[str, Any]:
             "suggestion": found and found["suggestion"]
         }
     by_model = found["origin"] in ("query", "relabel")
-    suggestion = None
-    if found["suggestion"] is not None:
+    said, suggestion = found["suggestion"], None
+    if said is None and outlooks is not None and project.settings.instant:
+        said = outlooks.said(project_id, item_id)
+    if said is not None:
         ranked = sorted(
-            zip(found["suggestion"], project.classes, strict=False),
+            zip(said, project.classes, strict=False),
             key=lambda pair: -pair[0],
         )
         suggestion = [{"class": c.id, "p": p} for p, c in ranked[:5]]

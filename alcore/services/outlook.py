@@ -130,6 +130,14 @@ class Outlooks:
         self._made: dict[int, Outlook] = {}
         self._lock = threading.Lock()
 
+    def said(self, project_id: int, item_id: int) -> list[float] | None:
+        """Return the probabilities of the classes for an item; None where nothing is known."""
+        outlook = self.get(project_id)
+        if outlook is None:
+            return None
+        row = int(outlook.rows(np.array([item_id]))[0])
+        return None if row < 0 else np.round(outlook.opinion.probabilities[row], 4).tolist()
+
     def get(self, project_id: int) -> Outlook | None:
         """Return the project's outlook, up to date with its newest model and answers.
 

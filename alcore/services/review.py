@@ -185,7 +185,7 @@ def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: 
 
 
 def look_again(store: Store, project_id: int, annotator_id: int) -> None:
-    """Have models asked about the labels as soon as nothing more urgent runs."""
+    """Have models asked about all labels as soon as nothing more urgent runs."""
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
         projects.get(connection, project_id)

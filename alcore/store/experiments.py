@@ -7,11 +7,11 @@ its own transaction, so that a process that was taken for dead changes nothing.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import JobCancelled, UnknownExperiment
@@ -20,6 +20,23 @@ from alcore.experiments.results import Arrays, Done, Experiment, Point, StoredRu
 from alcore.store.experiment_tables import experiment, experiment_round, experiment_run
 
 _OWN = ("number", "labels", "answers", "minutes", "accuracy", "seconds")
+
+# Made once: with every round, making them would take longer than running them.
+_HOLD = (
+    update(experiment)
+    .where(experiment.c.id == bindparam("held"), experiment.c.driver == bindparam("by"))
+    .values(beat_at=bindparam("now"))
+    .returning(experiment.c.paused)
+)
+_COUNT = (
+    update(experiment_run)
+    .where(
+        experiment_run.c.id == bindparam("run"), experiment_run.c.finished == bindparam("before")
+    )
+    .values(finished=bindparam("now_finished"))
+    .returning(experiment_run.c.id)
+)
+_ADD = insert(experiment_round)
 
 
 def add(connection: Connection, name: str, grid: Mapping[str, Any], now: float) -> int:
@@ -99,10 +116,7 @@ def hold(connection: Connection, experiment_id: int, driver: str, now: float) ->
     Raises JobCancelled where another has taken over.
     """
     row = connection.execute(
-        update(experiment)
-        .where(experiment.c.id == experiment_id, experiment.c.driver == driver)
-        .values(beat_at=now)
-        .returning(experiment.c.paused)
+        _HOLD, {"held": experiment_id, "by": driver, "now": now}
     ).one_or_none()
     if row is None:
         raise JobCancelled("another process runs this experiment now")
@@ -167,22 +181,18 @@ def add_rounds(connection: Connection, rounds: Iterable[tuple[int, Done]], now: 
     """Store finished rounds (run id, round), each the next of its run."""
     for run_id, done in rounds:
         counted = connection.execute(
-            update(experiment_run)
-            .where(experiment_run.c.id == run_id, experiment_run.c.finished == done.number - 1)
-            .values(finished=done.number)
-            .returning(experiment_run.c.id)
+            _COUNT, {"run": run_id, "before": done.number - 1, "now_finished": done.number}
         ).one_or_none()
         if counted is None:
             raise JobCancelled(f"round {done.number} of run {run_id} was stored by another process")
-        connection.execute(
-            insert(experiment_round).values(
-                run_id=run_id,
-                created_at=now,
-                summary=done.summary,
-                arrays=_packed(done.arrays),
-                **{name: getattr(done, name) for name in _OWN},
-            )
-        )
+        values = {
+            "run_id": run_id,
+            "created_at": now,
+            "summary": done.summary,
+            "arrays": _packed(done.arrays),
+            **{name: getattr(done, name) for name in _OWN},
+        }
+        connection.execute(_ADD, values)
 
 
 def finish_early(connection: Connection, run_id: int) -> None:
@@ -205,7 +215,9 @@ def forget_errors(connection: Connection, experiment_id: int) -> None:
     """Let runs that failed be tried again."""
     connection.execute(
         update(experiment_run)
-        .where(experiment_run.c.experiment_id == experiment_id)
+        .where(
+            experiment_run.c.experiment_id == experiment_id, experiment_run.c.error.is_not(None)
+        )
         .values(error=None)
     )
 
@@ -239,15 +251,26 @@ def rounds(connection: Connection, run_id: int) -> list[Done]:
     ]
 
 
-def summaries(connection: Connection, experiment_id: int) -> list[tuple[int, int, dict[str, Any]]]:
-    """Read (run id, number, summary) of all finished rounds; slower than `points`."""
-    rows = connection.execute(
+def summaries(
+    connection: Connection,
+    experiment_id: int,
+    cells: Collection[str] | None = None,
+    most: int | None = None,
+) -> list[tuple[int, int, dict[str, Any]]]:
+    """Read (run id, number, summary) of finished rounds, those of some cells or all.
+
+    Slower than `points`.
+    """
+    asked = (
         select(experiment_round.c.run_id, experiment_round.c.number, experiment_round.c.summary)
         .join(experiment_run, experiment_round.c.run_id == experiment_run.c.id)
         .where(experiment_run.c.experiment_id == experiment_id)
         .order_by(experiment_round.c.run_id, experiment_round.c.number)
+        .limit(most)
     )
-    return [tuple(row) for row in rows]
+    if cells is not None:
+        asked = asked.where(experiment_run.c.cell.in_(cells))
+    return [tuple(row) for row in connection.execute(asked)]
 
 
 def _packed(found: Arrays) -> bytes:

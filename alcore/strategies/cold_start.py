@@ -34,7 +34,7 @@ def cold_start(
         return selection(item_ids, np.empty(0, np.int64), np.empty(0), [], "cold start")
     size = min(len(item_ids), max(_SUBSET, 4 * k))
     subset = np.sort(rng.choice(len(item_ids), size, replace=False))
-    points = _features(pixels, subset)
+    points = components(pixels, subset)
     centres, owners = acquisition.k_means(points, k, rng)
     chosen, _ = acquisition.most_central(points, centres, owners)
     if len(chosen) < k:  # identical images leave clusters empty
@@ -46,7 +46,7 @@ def cold_start(
     return selection(item_ids, subset[chosen[order]], scores, reasons, "cold start")
 
 
-def _features(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def components(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the first principal components (n, ≤ 32) float32 of reduced images."""
     reduced = np.concatenate(
         [

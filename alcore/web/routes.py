@@ -138,7 +138,8 @@ def history(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def why(request: Request, ticket: Ticket, body: Body) -> Body:
-    return labeling.why(state.store(), ticket.project_id, request.path_params["item_id"])
+    item_id = request.path_params["item_id"]
+    return labeling.why(state.store(), ticket.project_id, item_id, state.outlooks())
 
 
 async def health(request: Request) -> Response:

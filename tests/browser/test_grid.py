@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 from seen import look
 
 from alcore.records import Project
-from alcore.services import exporting
+from alcore.services import exporting, projects
+from alcore.store import items
+from alcore.store import projects as stored_projects
 
-from .conftest import Board, OpenBoard, Server
+from .conftest import START, Board, OpenBoard, Server
 from .test_accessibility import faults
 
 pytestmark = pytest.mark.browser
 CLASSES = ["cat", "dog", "owl"]
 
 
-def seen_project(server: Server, name: str) -> Project:
-    """A project with a model of its images, made up at once."""
+def seen_project(server: Server, name: str, turned: int = 0, instant: bool = False) -> Project:
+    """A project with a model of its images, made up at once; turned by 1 it is always wrong."""
     project = server.project(name, CLASSES, 300)
     store = server.store()
-    look(store, project.id)
+    look(store, project.id, turned=turned)
+    projects.edit(store, project, replace(project.settings, instant=instant))
     store.close()
     return project
 
@@ -221,3 +226,50 @@ def test_fingers_do_all_of_it(server: Server, open_board: OpenBoard, phone: Brow
         assert time.monotonic() < until
     board.root.get_by_role("button", name="Back").tap()
     board.item()
+
+
+def followed(server: Server, project: Project, labels: int) -> None:
+    """Wait until the queue knows so many labels."""
+    store = server.store()
+    until = time.monotonic() + START
+    known = 0
+    while known != labels:
+        assert time.monotonic() < until, f"the queue knows {known} of {labels} labels"
+        time.sleep(0.05)
+        with store.read() as connection:
+            known = stored_projects.instant(connection, project.id) or 0
+    store.close()
+
+
+def test_in_instant_mode_queue_and_shown_probabilities_follow_each_key(
+    server: Server, open_board: OpenBoard
+) -> None:
+    project = seen_project(server, "instant", turned=1, instant=True)
+    store = server.store()
+    with store.read() as connection:
+        group = {int(item): i % 3 for i, item in enumerate(items.ids(connection, project.id))}
+        questions = set(items.unanswered_holdout(connection, project.id).tolist())
+    store.close()
+    board = open_board(project, "Ana")
+    board.root.locator("[data-do=suggestion]").click()
+    note = board.part("note")
+    expect(note).to_contain_text("Ranked by model 1, trained")
+    expect(note).to_contain_text("(33 %)")
+    learnt = 0
+    for labels in range(1, 41):
+        item = board.press(str(group[board.item()] + 1))
+        learnt += item not in questions
+        expect(board.root).not_to_have_attribute("data-item", str(item))
+        board.expect_saved(labels)
+        followed(server, project, learnt)
+        expect(note).to_contain_text("The model says")
+        shown, said = board.root.evaluate(
+            "root => [root.dataset.item, root.querySelector('[data-part=note]').textContent]"
+        )
+        right = CLASSES[group[int(shown or item)]]
+        if re.match(rf"Ranked by model 1 \+ instant, \d+ labels?\. The model says {right}", said):
+            break
+    # Its model takes every cat for a dog; what is shown has learnt otherwise from few answers.
+    else:
+        pytest.fail(f"40 labels have changed nothing: {said}")
+    assert "(33 %)" not in said

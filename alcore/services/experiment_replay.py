@@ -1,0 +1,83 @@
+"""Owns replaying: a run computed again from its record, and compared with it bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from alcore.errors import InvalidSettings
+from alcore.experiments.options import unknown
+from alcore.experiments.replaying import differences, other_versions
+from alcore.jobs import sweeping
+from alcore.jobs.executors import open_engine
+from alcore.services.experiments import grid_of
+from alcore.store import Store, experiments
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A run that was computed again."""
+
+    strategy: str
+    setting: str
+    trial: int
+    """From 1."""
+    rounds: int
+    """That were computed again; no more after the first that differs."""
+    differences: tuple[str, ...]
+    """What differs in that one; empty where all are the same."""
+    versions: tuple[str, ...]
+    """What has another version now than when the record was made."""
+
+
+def replay(
+    store: Store, name: str, strategy: str = "", trial: int = 0, every: bool = False
+) -> Iterator[Replayed]:
+    """Compute runs again, in a process of its own with one thread, as sweeps do.
+
+    The first run with finished rounds, of this strategy and trial (from 1) if they are given; or
+    `every` such run. Nothing is stored. Raises InvalidSettings where there is none.
+    """
+    with store.read() as connection:
+        found = experiments.named(connection, name)
+        stored = experiments.runs(connection, found.id)
+    cells = {cell.key: cell for cell in grid_of(found).cells}
+    titles = {cell.strategy.title for cell in cells.values()}
+    if strategy and strategy not in titles:
+        raise unknown("strategy in this experiment", strategy, sorted(titles))
+    fitting = [
+        run
+        for run in stored
+        if run.finished
+        and strategy in ("", cells[run.cell].strategy.title)
+        and trial in (0, run.trial + 1)
+    ]
+    if not fitting:
+        raise InvalidSettings(
+            f"the experiment {name!r} has no finished round of such a run; run it first, or ask "
+            "for another strategy or trial"
+        )
+    folder = str(sweeping.tables(store.workspace.root))
+    engine = open_engine("process", 1)
+    try:
+        for run in fitting if every else fitting[:1]:
+            with store.read() as connection:
+                records = experiments.rounds(connection, run.id)
+            before: list[Any] = []
+            different: list[str] = []
+            versions: list[str] = []
+            for record in records:
+                again = engine.submit(sweeping.compute, run.spec, before, folder).result()
+                before.append(again.arrays)
+                versions = other_versions(record, again)
+                different = [f"round {record.number}: {d}" for d in differences(record, again)]
+                if different:
+                    break
+            cell = cells[run.cell]
+            yield Replayed(
+                cell.strategy.title, cell.setting, run.trial + 1, len(before),
+                tuple(different), tuple(versions),
+            )  # fmt: skip
+    finally:
+        engine.close()
