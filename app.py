@@ -20,6 +20,9 @@ from alcore.services import projects
 from alcore.web import routes, state
 from pages._who import let_in
 
+TURN = 0.001
+"""Seconds after which a thread that computes, such as a page's, lets a label's thread go on."""
+
 
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
@@ -39,6 +42,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     # Streamlit collects garbage after every script run; what was imported never is garbage.
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(TURN)
     try:
         yield {}
     finally:

@@ -4,9 +4,9 @@
 
 Scripted annotators label digits from the answer key in real Chromium tabs: one alone at a key each
 0.2 s, several at one label per second each; with the machine idle, then while another project
-trains. Typed ahead means a key each 0.2 s whatever the server says. Times in milliseconds; a label
-is acknowledged only once it is on disk, so "key to disk" is key to acknowledgement and bounds it
-from above. Lost: given and not in the database. Doubled: an image with two labels. Misattributed:
+trains. Typed ahead means a key each 0.2 s whatever the server says. Times in milliseconds: to the
+next image painted, to the label committed on disk, to the tick that says so in the browser. Lost:
+given and not in the database. Doubled: an image with two labels. Misattributed:
 stored for another image or class than the one on screen and the key. Unheard: keys that came
 before the image was painted, and so did nothing.
 """

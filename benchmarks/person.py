@@ -1,6 +1,9 @@
 """Measures labels per minute one by one and in the grid, with a scripted annotator in a browser.
 
-    python benchmarks/person.py [--json] [--labels 300] [--speed 1] [--seed 0]
+    python benchmarks/person.py [--json] [--labels 300] [--speed 1] [--seed 0] [--ways WAY ...]
+
+The ways: "one by one", "grid" (the images that the model is most certain of first), "doubtful"
+(the grid with the most doubtful first), "half" (half of the labels one by one, then the grid).
 
 The demo digits in a fresh workspace, the default learner and strategy, a real Chromium. The
 annotator is right always and takes the time that a person takes, drawn from log-normal
@@ -38,6 +41,7 @@ from alcore.store import Store
 
 ONE, READ, TILE, PRESS, SURE = 1.0, 0.8, 0.25, 0.7, 0.6
 SPREAD = 0.35
+WAYS = ("one by one", "grid", "doubtful", "half")
 FIRST = 20
 """Labels that the first model needs."""
 
@@ -78,12 +82,19 @@ class Person:
             self.think(ONE)
             self.page.keyboard.press(self.truth[item])
 
-    def lots(self, n: int) -> tuple[int, int]:
-        """Label in the grid until n labels are saved; return lots and exclusions."""
+    def lots(self, n: int, first: str) -> tuple[int, int]:
+        """Label in the grid until n labels are saved; return lots and exclusions.
+
+        first: "sure" or "doubtful", as the grid's own choice says.
+        """
         board = self.page.locator(".board")
         tiles = self.page.locator(".tile")
         lots = exclusions = 0
         self.page.keyboard.press("g")
+        self.wait(tiles.count)
+        if first != "sure":
+            self.page.get_by_label("First").select_option(first)  # which clears the tiles
+            self.wait(tiles.count)
         while self.saved() < n:
             lots += 1
             self.wait(lambda: int(board.get_attribute("data-tiles") or 0) > 0)
@@ -130,9 +141,10 @@ def trial(way: str, labels: int, speed: float, seed: int) -> dict[str, float]:
         if way == "one by one":
             person.one_by_one(labels)
         else:
-            person.one_by_one(FIRST)
+            person.one_by_one(labels // 2 if way == "half" else FIRST)
             person.wait(lambda: training.status(store, digits.id).latest)
-            lots, exclusions = person.lots(labels)
+            first = "doubtful" if way == "doubtful" else "sure"
+            lots, exclusions = person.lots(labels, first)
             more = {"lots": lots, "exclusions": exclusions}
         wait(lambda: person.saved() >= labels)
         given = exporting.label_rows(store, digits.id)
@@ -158,10 +170,9 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=300)
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster thinking goes")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     chosen = parser.parse_args()
-    found = {
-        way: trial(way, chosen.labels, chosen.speed, chosen.seed) for way in ("one by one", "grid")
-    }
+    found = {way: trial(way, chosen.labels, chosen.speed, chosen.seed) for way in chosen.ways}
     report({f"{way}, speed {chosen.speed:g}": rows for way, rows in found.items()}, chosen.json)
 
 

@@ -14,6 +14,7 @@ from alcore.records import Job, RoundSummary
 from alcore.services import dashboard, training
 from alcore.web import state
 from pages._dashboard_parts import duration, interval, kept, percent, sentence
+from pages._who import owns, who
 
 PATIENCE = 3.0
 """Seconds between two drawings that were caused by labels alone."""
@@ -44,13 +45,16 @@ def status(project_id: int) -> None:
         + _work_lines(standing, job, seen.baseline)
         + _pretraining_line(seen.pretraining)
     )
+    owner = owns(project_id)
+    others = None if owner else "Owners of this project start and stop trainings."
     left, right = st.columns(2)
     left.button(
         "Train now",
         key="train",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=active,
+        disabled=active or not owner,
+        help=others,
         width="stretch",
         on_click=_ask,
         args=(training.train, project_id),
@@ -59,7 +63,8 @@ def status(project_id: int) -> None:
         "Stop",
         key="stop",
         icon=":material/stop:",
-        disabled=not active,
+        disabled=not active or not owner,
+        help=others,
         width="stretch",
         on_click=_ask,
         args=(training.stop, project_id),
@@ -70,9 +75,9 @@ def status(project_id: int) -> None:
         st.html(_remarks(standing.model))
 
 
-def _ask(action: Callable[[Any, int], None], project_id: int) -> None:
+def _ask(action: Callable[[Any, int, int], None], project_id: int) -> None:
     try:
-        action(state.store(), project_id)
+        action(state.store(), project_id, who().id)
     except AlcoreError as error:
         st.session_state["refused"] = (project_id, sentence(str(error)))
     else:

@@ -14,6 +14,7 @@ from alcore.services import pretraining
 from alcore.services.pretraining import PretrainingStatus
 from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal, sentence
+from pages._who import who
 
 
 def pretraining_of(store: Store, project: Project) -> None:
@@ -105,7 +106,7 @@ def _made(weights: Pretrained, misfit: str | None) -> None:
 def _button(
     label: str,
     icon: str,
-    action: Callable[[Store, int], None],
+    action: Callable[[Store, int, int], None],
     store: Store,
     project_id: int,
     disabled: bool = False,
@@ -119,7 +120,7 @@ def _button(
         type="primary" if primary else "secondary",
     ):
         try:
-            action(store, project_id)
+            action(store, project_id, who().id)
         except AlcoreError as error:
             refusal(error)
         else:

@@ -13,6 +13,7 @@ from alcore.records import Job
 from alcore.services import projects, setup
 from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal, sentence
+from pages._who import who
 
 
 @st.fragment(run_every=0.5)
@@ -83,14 +84,14 @@ def _seconds_left(job: Job) -> float | None:
 def _button(
     label: str,
     icon: str,
-    action: Callable[[Store, int], None],
+    action: Callable[[Store, int, int], None],
     store: Store,
     project_id: int,
     disabled: bool = False,
 ) -> None:
     if st.button(label, icon=icon, key=f"import-{label}-{project_id}", disabled=disabled):
         try:
-            action(store, project_id)
+            action(store, project_id, who().id)
         except AlcoreError as error:
             refusal(error)
         else:

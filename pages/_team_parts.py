@@ -11,6 +11,7 @@ import streamlit as st
 from alcore.services.team import Agreement, Presence, Quality
 
 MOST_PAIRS = 30
+HEADS = ("holds", "today", "labels", "median", "per hour", "on gold", "agrees")
 
 
 def note(text: str) -> None:
@@ -21,13 +22,12 @@ def note(text: str) -> None:
 def people_table(there: Sequence[Presence], done: Sequence[Quality], me: int, owner: bool) -> str:
     """Draw who is here, what they hold and, where it may be seen, how fast and good they are."""
     by_name = {quality.name: quality for quality in done}
-    heads = ["", "", "holds", "today", "labels", "median", "per hour", "on gold", "agrees"]
-    head = "".join(f"<th>{h}</th>" for h in heads)
+    head = "<th></th><th></th>" + "".join(f"<th>{name}</th>" for name in HEADS)
     rows = "".join(_person(p, by_name.get(p.name), me, owner) for p in there)
     if not rows:
         rows = (
-            f'<tr><td colspan="{len(heads)}" class="te-none">Nobody has labeled here yet. Share '
-            "the link, or open the Label page.</td></tr>"
+            f'<tr><td colspan="{2 + len(HEADS)}" class="te-none">Nobody has labeled here yet. '
+            "Share the link, or open the Label page.</td></tr>"
         )
     return (
         '<div class="te-wide" tabindex="0" role="region" aria-label="People">'
@@ -48,7 +48,9 @@ def _person(person: Presence, quality: Quality | None, me: int, owner: bool) -> 
     return (
         f'<tr class="te-{state}"><td><i aria-hidden="true"></i></td>'
         f"<td><b>{escape(person.name)}</b>{you}<span>{seen}{role}</span></td>"
-        + "".join(f"<td>{cell}</td>" for cell in cells)
+        + "".join(
+            f'<td data-head="{name}">{cell}</td>' for name, cell in zip(HEADS, cells, strict=True)
+        )
         + "</tr>"
     )
 
@@ -127,6 +129,19 @@ STYLE = """<style>
   min-width:9rem}
 .te-pairs td:nth-child(-n+2) {text-align:left; white-space:normal; overflow-wrap:anywhere;
   min-width:6rem}
+@media (max-width:640px) {
+  .te-people thead {position:absolute; width:1px; height:1px; overflow:hidden;
+    clip-path:inset(50%)}
+  .te-people, .te-people tbody {display:block}
+  .te-people tr {display:grid; grid-template-columns:1rem repeat(3, minmax(0, 1fr));
+    gap:.3rem .6rem; padding:.5rem 0; border-top:1px solid rgba(128,132,150,.28)}
+  .te-people td {padding:0; border:0; text-align:left; white-space:normal}
+  .te-people td:nth-child(2) {grid-column:2 / -1}
+  .te-people td:nth-child(3n + 3) {grid-column-start:2}
+  .te-people td[data-head]::before {content:attr(data-head); display:block; font-size:.78rem;
+    opacity:.72}
+  .te-none {grid-column:1 / -1}
+}
 .te-people td:first-child {width:1rem; padding-right:0}
 .te-people span {display:block; font-size:.78rem; opacity:.72; min-height:1.1rem}
 .te-people i {display:inline-block; width:.6rem; height:.6rem; border-radius:50%;

@@ -16,7 +16,7 @@ from trained import give_labels
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
-from alcore.services import exporting, grid, labeling, projects
+from alcore.services import exporting, grid, labeling, projects, team
 from alcore.services.outlook import Outlooks
 from alcore.store import Store, jobs, lots
 from alcore.store import labels as stored_labels
@@ -88,6 +88,13 @@ def events(store: Store) -> list:
         return connection.execute(select(label_event).order_by(label_event.c.id)).all()
 
 
+def first_of(tab: GridTab, class_index: int = 0) -> int:
+    """Name an open image of a class and give it back."""
+    (lease,) = tab.tiles(1, class_index).leases
+    labeling.release(tab.store, tab.client, [lease.token])
+    return lease.item_id
+
+
 # -- tiles -------------------------------------------------------------------------------------
 
 
@@ -122,6 +129,34 @@ def test_holdout_questions_are_never_in_a_grid(tab: GridTab) -> None:
 def test_neighbours_of_a_holdout_question_are_found_like_any_others(tab: GridTab) -> None:
     found = tab.tiles(12, None, like=111)
     assert len(found.leases) == 12 and all(one.item_id <= 110 for one in found.leases)
+
+
+def test_gold_is_in_no_grid_even_where_its_known_answer_was_taken_back(tab: GridTab) -> None:
+    gold = first_of(tab)
+    known = tab.answer(tab.revisit(gold)[0])
+    team.make_gold(tab.store, tab.project_id, tab.annotator.id, [gold])
+    ben = GridTab(tab.store, tab.project_id, "Ben")
+    assert gold not in {one.item_id for one in ben.tiles(50, 0).leases}
+    last_word = next(e.key for e in events(tab.store) if e.origin == "adjudicated")
+    tab.undo(last_word)
+    tab.undo(known)
+    assert tab.status()["labels"] == 0
+    cleo = GridTab(tab.store, tab.project_id, "Cleo")
+    assert gold not in {one.item_id for one in cleo.tiles(50, 0).leases}
+    some = ben.tiles(50, 1).leases[0].item_id
+    assert gold not in {one.item_id for one in cleo.tiles(50, None, like=some).leases}
+
+
+def test_neighbours_do_not_give_the_answer_of_gold_or_of_others_away(tab: GridTab) -> None:
+    gold = first_of(tab)
+    tab.answer(tab.revisit(gold)[0])
+    team.make_gold(tab.store, tab.project_id, tab.annotator.id, [gold])
+    ben = GridTab(tab.store, tab.project_id, "Ben")
+    assert ben.tiles(12, None, like=gold).class_id is None
+    assert ben.revisit(gold)[1] is None
+    ben.answer(ben.revisit(gold)[0], 2)
+    assert ben.tiles(12, None, like=gold).class_id == ben.classes[2]
+    assert labels_of(tab.store, tab.project_id)[gold] == tab.classes[0]
 
 
 def test_neighbours_are_of_the_same_kind_and_marked(tab: GridTab) -> None:

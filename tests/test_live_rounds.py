@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from alcore import strategies
-from alcore.config import ProjectSettings, RetrainRule
-from alcore.services import labeling, projects, training
-from alcore.store import Store, items, labels, queue
+from alcore.config import ProjectSettings, RetrainRule, TeamRule
+from alcore.services import labeling, people, projects, team, training
+from alcore.store import Store, gold, items, labels, queue
 
 CLASSES = [str(n) for n in range(10)]
 SETTINGS = ProjectSettings(resolution=8, baseline=False, retrain=RetrainRule(automatic=False))
@@ -55,6 +55,54 @@ def test_a_suggestion_does_not_give_a_holdout_question_away(store: Store) -> Non
     shown = labeling.why(store, made, asked[0]["item_id"])
     assert len(shown["suggestion"]) == 5
     assert shown["origin"] == "random"
+
+
+def test_a_training_learns_what_gold_and_dawid_and_skene_make_of_three_peoples_answers(
+    store: Store,
+) -> None:
+    """Two of three people take every digit for the next one; gold knows them."""
+    rule = TeamRule(overlap_share=1.0, answers=3, consensus="Dawid-Skene", gold_every=2)
+    settings = replace(SETTINGS, team=rule)
+    made = projects.create(store, "quarrel", {"kind": "digits"}, "answer key", settings)
+    projects.import_now(store, made, 1)
+    me = people.annotator(store, "owner").id
+    people.set_role(store, made, me, me, "owner")
+    assert team.draw_gold(store, made, me, 30) == 30
+    with store.read() as connection:
+        known = [items.answer_key(connection, made), items.holdout(connection, made)]
+        asked_of_all = set(gold.ids(connection, made))
+    truth = {
+        i: c for ids, classes in known for i, c in zip(ids.tolist(), classes.tolist(), strict=True)
+    }
+    positions = [c.id for c in projects.get(store, made).classes]
+    following = dict(zip(positions, positions[1:] + positions[:1], strict=True))
+    for name, wrong in (("right", False), ("wrong", True), ("wrong too", True)):
+        who = labeling.annotator(store, name).id
+        for lease in (
+            lease for _ in range(3) for lease in labeling.claim(store, made, who, name, 20).leases
+        ):
+            said = truth[lease.item_id]
+            labeling.answer(
+                store, made, who, key=uuid.uuid4().hex, client=name, token=lease.token,
+                item_id=lease.item_id, kind="label", class_id=following[said] if wrong else said,
+                seconds=1.0, client_time=None, suggestion_shown=False,
+            )  # fmt: skip
+    with store.read() as connection:
+        majority = dict(zip(*(a.tolist() for a in items.labeled(connection, made)), strict=True))
+    assert sum(truth[i] == c for i, c in majority.items()) < len(majority) / 2
+
+    summary = training.train_now(store, made, 1)
+    with store.read() as connection:
+        counted = dict(zip(*(a.tolist() for a in items.labeled(connection, made)), strict=True))
+        suggested = [gold.suggestion(connection, i) for i in asked_of_all]
+    assert counted.keys() == majority.keys() and not asked_of_all & counted.keys()
+    right = sum(truth[i] == c for i, c in counted.items())
+    print(f"{right} of {len(counted)} as they truly are")
+    assert right > 0.8 * len(counted)
+    assert summary.labels == len(counted) and summary.evaluation.accuracy is not None
+    assert all(len(shares) == 10 for shares in suggested)
+    gold_right = {q.name: (q.gold_right, q.gold_answers) for q in team.quality(store, made, me)}
+    assert gold_right == {"right": (30, 30), "wrong": (0, 30), "wrong too": (0, 30)}
 
 
 @pytest.fixture(scope="module")

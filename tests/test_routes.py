@@ -140,7 +140,9 @@ def test_claimed_images_have_all_that_the_board_draws(board: Board) -> None:
 def test_an_answer_is_stored_before_it_is_acknowledged_and_counts_once(board: Board) -> None:
     (image,) = board.claim()["images"]
     body = board.body(image)
+    sent = time.time()
     first, again = board.post("answer", body).json(), board.post("answer", body).json()
+    assert sent <= first.pop("committed") <= again.pop("committed") <= time.time()
     assert first == {"ok": True, "event": first["event"], "duplicate": False}
     assert again == {**first, "duplicate": True}
     (event,) = board.get("history", n=5).json()["events"]

@@ -13,7 +13,7 @@ from sqlalchemy import text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, NotAllowed, UnknownItem
-from alcore.services import labeling, people, projects, team
+from alcore.services import labeling, people, pretraining, projects, team, training
 from alcore.store import Store, items
 from alcore.store.tables import lease, member
 
@@ -52,6 +52,14 @@ OWNERS_ONLY: dict[str, Callable[[Store, Tab, int], object]] = {
         s, t.project_id, t.classes[0], "lion", by=by
     ),
     "archive": lambda s, t, by: projects.archive(s, t.project_id, by=by),
+    "training": lambda s, t, by: training.train(s, t.project_id, by),
+    "end of a training": lambda s, t, by: training.stop(s, t.project_id, by),
+    "import": lambda s, t, by: projects.resume_import(s, t.project_id, by),
+    "end of an import": lambda s, t, by: projects.stop_import(s, t.project_id, by),
+    "pretraining": lambda s, t, by: pretraining.start(s, t.project_id, by),
+    "pretraining again": lambda s, t, by: pretraining.resume(s, t.project_id, by),
+    "pause of a pretraining": lambda s, t, by: pretraining.pause(s, t.project_id, by),
+    "end of a pretraining": lambda s, t, by: pretraining.stop(s, t.project_id, by),
     "roles": lambda s, t, by: people.set_role(s, t.project_id, by, by, "owner"),
     "agreement": lambda s, t, by: team.agreed(s, t.project_id, by),
     "freeing": lambda s, t, by: team.free(s, t.project_id, by, t.annotator.id),
@@ -69,6 +77,7 @@ OWNERS_ONLY: dict[str, Callable[[Store, Tab, int], object]] = {
 def test_only_owners_do_what_is_theirs_once_there_is_one(store: Store, what: str) -> None:
     ana, ben = owned(store)
     ben.answer(ben.revisit(1)[0])
+    ben.answer(ben.revisit(2)[0], 1)
     for shut_out in (ben.annotator.id, labeling.annotator(store, "Cleo").id):
         with pytest.raises(NotAllowed, match="owner"):
             OWNERS_ONLY[what](store, ana, shut_out)
@@ -79,6 +88,7 @@ def test_only_owners_do_what_is_theirs_once_there_is_one(store: Store, what: str
 def test_everybody_may_do_everything_until_there_is_an_owner(store: Store, what: str) -> None:
     ben = Tab(store, project(store), "Ben")
     ben.answer(ben.revisit(1)[0])
+    ben.answer(ben.revisit(2)[0], 1)
     OWNERS_ONLY[what](store, ben, ben.annotator.id)
 
 

@@ -15,6 +15,10 @@ def settle(niceness: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(niceness)
+    if hasattr(os, "setsid"):
+        # Linux shares the processor among sessions first: what this process uses shall not count
+        # as used by the web process that started it.
+        os.setsid()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()

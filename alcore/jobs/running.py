@@ -75,7 +75,7 @@ class Running:
         while not self._over.wait(BEAT):
             phase, progress = self._state
             try:
-                with self.store.write() as connection:
+                with self.store.single() as connection:
                     jobs.beat(
                         connection, self.job.id, self.job.attempt, phase, progress, time.time()
                     )

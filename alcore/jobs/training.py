@@ -62,14 +62,25 @@ def next_due(connection: Connection, project: Project) -> NextTraining:
     return next_training(
         project.settings.retrain,
         [counts.get(c.id, 0) for c in project.classes],
-        sum(labels.per_class(connection, project.id, after=last).values()),
+        labels.since(connection, project.id, last),
         first=last == 0,
     )
 
 
 def request_if_due(connection: Connection, project: Project, now: float) -> None:
-    """Ask for a training where the project's rule says so, in the caller's transaction."""
-    if project.archived_at is None and next_due(connection, project).due:
+    """Ask for a training where the project's rule says so, in the caller's transaction.
+
+    Every answer comes by: whether there are enough new ones is looked at first, which takes less
+    time than to count all.
+    """
+    rule = project.settings.retrain
+    if project.archived_at is not None or not rule.automatic:
+        return
+    last = jobs.trained_until(connection, project.id)
+    fresh = labels.since(connection, project.id, last)
+    if fresh < (rule.new_labels if last else min(rule.new_labels, rule.minimum)):
+        return
+    if next_due(connection, project).due:
         jobs.request(connection, project.id, "train", now, project.settings.retrain.debounce)
 
 

@@ -2,7 +2,8 @@
 
 Tiles are leased like single images. They come from the pool alone: a holdout question is asked
 one by one, where it looks like any other, so that the holdout stays a random sample that nobody
-can tell and that no model has chosen.
+can tell and that no model has chosen. So is gold: among tiles that the model takes for one class
+its answer would stand above it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Tiles:
     leases: tuple[Lease, ...]
     held: tuple[str, ...]
     class_id: int | None
-    """What the model predicts for all of them; of neighbours, the label of their image."""
+    """What the model predicts for all of them; of neighbours, the label of their image, unless
+    that is gold or others answer it too: then what this annotator said of it, if anything."""
     counts: dict[int, int]
     """Open images by predicted class id."""
     shares: tuple[float, ...]
@@ -90,9 +92,7 @@ def tiles(
         opinion = outlook.opinion
         counts = _counts(outlook, opinion, [c.id for c in project.classes])
         if like is not None:
-            items.get(connection, project_id, like)
-            current = labels.current(connection, like)
-            class_id = current[0] if current else None
+            class_id = labeling.shown_to(connection, project_id, like, annotator_id)
             order = outlook.nearest(like, _LOOKED_THROUGH)
         else:
             if class_id is None:

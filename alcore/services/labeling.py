@@ -55,7 +55,7 @@ def claim(
 ) -> Claim:
     """Renew the leases in `hold` and lease up to n more images, in the order of the queue."""
     now = time.time()
-    with store.write() as connection:
+    with store.write(lasting=False) as connection:
         project = projects.get(connection, project_id)
         at_work(connection, project_id, annotator_id, now)
         ranking, ranked_by = projects.ranking(connection, project_id)
@@ -213,13 +213,13 @@ def revisit(
 ) -> tuple[Lease, int | None]:
     """Lease an image to change its answer; return the lease and the class that it has now.
 
-    Of an image that others answer too, that is what this person said.
+    Of an image that others answer too, and of gold, that is what this person said.
     """
     now = time.time()
     with store.write() as connection:
         at_work(connection, project_id, annotator_id, now)
         items.get(connection, project_id, item_id)
-        current = _shown_again(connection, project_id, item_id, annotator_id)
+        current = shown_to(connection, project_id, item_id, annotator_id)
         lease = queue.claim_item(
             connection,
             project_id,
@@ -237,7 +237,7 @@ def revisit(
 
 def release(store: Store, client: str, tokens: Sequence[str]) -> None:
     """Give images back, so that others get them at once."""
-    with store.write() as connection:
+    with store.write(lasting=False) as connection:
         queue.release(connection, client, tokens)
 
 
@@ -405,14 +405,14 @@ def lease_for_answer(
     return None
 
 
-def _shown_again(
+def shown_to(
     connection: Connection, project_id: int, item_id: int, annotator_id: int
 ) -> int | None:
     """Read the class of an item that this person may see: not what others or gold say of it."""
-    said = {who: class_id for who, class_id, _ in votes.of_item(connection, item_id)}
     several = items.get(connection, project_id, item_id).answers > 1
-    if annotator_id in said and (several or gold.is_gold(connection, item_id)):
-        return said[annotator_id]
+    if several or gold.is_gold(connection, item_id):
+        said = {who: class_id for who, class_id, _ in votes.of_item(connection, item_id)}
+        return said.get(annotator_id)
     current = labels.current(connection, item_id)
     return current[0] if current else None
 

@@ -13,6 +13,7 @@ from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import put_back_silent, run
 from alcore.learner import costs
 from alcore.records import Job, Pretrained, Project
+from alcore.services.people import check_owner
 from alcore.store import Connection, Store, items, jobs, pretrained, projects
 
 PAUSED = "paused"
@@ -64,25 +65,30 @@ def estimate(project: Project, images: int) -> float:
     return costs.pretraining_seconds(images, settings.learner.network, settings.resolution)
 
 
-def start(store: Store, project_id: int) -> None:
-    """Ask for a pretraining from its beginning. Raises TrainingImpossible."""
-    _request(store, project_id, resume=False)
+def start(store: Store, project_id: int, by: int | None = None) -> None:
+    """Ask for a pretraining from its beginning. Raises TrainingImpossible, NotAllowed.
+
+    by, here and below: the annotator who asks, None for the command line.
+    """
+    _request(store, project_id, by, resume=False)
 
 
-def resume(store: Store, project_id: int) -> None:
-    """Go on with a pretraining that was paused or has failed. Raises TrainingImpossible."""
-    _request(store, project_id, resume=True)
+def resume(store: Store, project_id: int, by: int | None = None) -> None:
+    """Go on with a paused or failed pretraining. Raises TrainingImpossible, NotAllowed."""
+    _request(store, project_id, by, resume=True)
 
 
-def pause(store: Store, project_id: int) -> None:
+def pause(store: Store, project_id: int, by: int | None = None) -> None:
     """End the running or waiting pretraining; what was computed is kept, to be gone on with."""
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         jobs.cancel(connection, project_id, "pretrain", time.time(), PAUSED)
 
 
-def stop(store: Store, project_id: int) -> None:
+def stop(store: Store, project_id: int, by: int | None = None) -> None:
     """End the pretraining for good; weights that are there already stay in use."""
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         jobs.cancel(connection, project_id, "pretrain", time.time())
 
 
@@ -112,8 +118,9 @@ def pretrain_now(store: Store, project_id: int, threads: int, again: bool = Fals
     return made
 
 
-def _request(store: Store, project_id: int, resume: bool) -> None:
+def _request(store: Store, project_id: int, by: int | None, resume: bool) -> None:
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         _ask(connection, project_id, resume)
 
 

@@ -99,17 +99,19 @@ def import_now(store: Store, project_id: int, threads: int) -> bool:
     return True
 
 
-def resume_import(store: Store, project_id: int) -> None:
-    """Ask again for an import that failed, was stopped or was interrupted."""
+def resume_import(store: Store, project_id: int, by: int | None = None) -> None:
+    """Ask again for an import that failed, was stopped or was interrupted. Raises NotAllowed."""
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         if projects.get(connection, project_id).state == "failed":
             projects.set_state(connection, project_id, "importing")
         jobs.request(connection, project_id, "import", time.time())
 
 
-def stop_import(store: Store, project_id: int) -> None:
-    """Stop a running import; what is in stays, and it can be resumed."""
+def stop_import(store: Store, project_id: int, by: int | None = None) -> None:
+    """Stop a running import; what is in stays, and it can be resumed. Raises NotAllowed."""
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         jobs.cancel(connection, project_id, "import", time.time())
 
 

@@ -1,4 +1,8 @@
-"""Owns what people may ask of the model: train now, stop, how is it going."""
+"""Owns what people may ask of the model: train now, stop, how is it going.
+
+by: the annotator who asks, None for the command line. Once a project has owners, they alone start
+and stop what runs.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from alcore.jobs.running import put_back_silent, run
 from alcore.jobs.training import next_due
 from alcore.records import Job, RoundSummary
 from alcore.retraining import NextTraining
+from alcore.services.people import check_owner
 from alcore.store import Connection, Store, jobs, labels, projects, rounds
 
 
@@ -39,9 +44,10 @@ def status(store: Store, project_id: int) -> TrainingStatus:
         )
 
 
-def train(store: Store, project_id: int) -> None:
-    """Ask for a training now, whatever the rule says. Raises TrainingImpossible."""
+def train(store: Store, project_id: int, by: int | None = None) -> None:
+    """Ask for a training now, whatever the rule says. Raises TrainingImpossible, NotAllowed."""
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         _check_possible(connection, project_id)
         jobs.request(connection, project_id, "train", time.time())
 
@@ -66,10 +72,14 @@ def train_now(store: Store, project_id: int, threads: int) -> RoundSummary:
     return latest
 
 
-def stop(store: Store, project_id: int) -> None:
-    """Stop the training and the simulated baseline; the last good model goes on serving."""
+def stop(store: Store, project_id: int, by: int | None = None) -> None:
+    """Stop the training and the simulated baseline; the last good model goes on serving.
+
+    Raises NotAllowed.
+    """
     now = time.time()
     with store.write() as connection:
+        check_owner(connection, project_id, by)
         jobs.cancel(connection, project_id, "train", now)
         jobs.cancel(connection, project_id, "baseline", now)
 

@@ -1,8 +1,10 @@
 """Owns the connection to the database: which SQLite, which pragmas, which transactions.
 
 Writers begin with BEGIN IMMEDIATE, so that a read-then-write never fails with "database is
-locked"; readers use a plain BEGIN. WAL needs a SQLite without the WAL-reset bug (3.7.0 to
-3.51.2, but for the patched 3.44.6 and 3.50.7); without one, a rollback journal is used.
+locked"; readers use a plain BEGIN. Writers of one process take turns by a lock of this process:
+SQLite's own waiting sleeps for up to 0.1 s between two looks. WAL needs a SQLite without the
+WAL-reset bug (3.7.0 to 3.51.2, but for the patched 3.44.6 and 3.50.7); without one, a rollback
+journal is used.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import importlib
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +60,9 @@ class Store:
         self.workspace = workspace
         self._reader = _engine(workspace, "BEGIN")
         self._writer = _engine(workspace, "BEGIN IMMEDIATE")
+        self._passing = _engine(workspace, "BEGIN IMMEDIATE", lasting=False)
+        self._single = _engine(workspace, None, lasting=False)
+        self._turn = threading.Lock()
 
     @classmethod
     def open(cls, workspace: Workspace) -> Self:
@@ -98,13 +104,17 @@ class Store:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, lasting: bool = True) -> Iterator[Connection]:
         """Give a connection whose changes commit together at the end, or not at all.
 
-        Raises WorkspaceUnusable where the disk is full or does not take writes any more.
+        What is not lasting, such as a lease or a heartbeat, may be gone after a power cut, though
+        never after a crash of the process, and does not wait for the disk. Raises
+        WorkspaceUnusable where the disk is full or does not take writes any more.
         """
+        engine = self._writer if lasting else self._passing
+        waited = self._turn.acquire(timeout=PATIENCE)
         try:
-            with self._writer.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
         except OperationalError as error:
             if not any(word in str(error.orig) for word in _DISK_TROUBLE):
@@ -113,10 +123,25 @@ class Store:
                 f"{self.workspace.database} cannot be written ({error.orig}); nothing was saved: "
                 "make room, or give the right to write there, and try again"
             ) from error
+        finally:
+            if waited:
+                self._turn.release()
+
+    @contextmanager
+    def single(self) -> Iterator[Connection]:
+        """Give a connection each statement of which commits by itself and is not lasting.
+
+        Whoever has little of the processor, such as a training, so never makes others wait
+        between two statements.
+        """
+        with self._single.connect() as connection:
+            yield connection
 
     def close(self) -> None:
         self._reader.dispose()
         self._writer.dispose()
+        self._passing.dispose()
+        self._single.dispose()
 
 
 def _set_journal(cursor: Any, mode: str, locked: type[Exception]) -> None:
@@ -132,8 +157,10 @@ def _set_journal(cursor: Any, mode: str, locked: type[Exception]) -> None:
             time.sleep(0.02)
 
 
-def _engine(workspace: Workspace, begin: str) -> Engine:
+def _engine(workspace: Workspace, begin: str | None, lasting: bool = True) -> Engine:
     module, wal = _sqlite()
+    # Without a write-ahead log less than FULL may damage the file in a power cut.
+    synchronous = "FULL" if lasting or not wal else "NORMAL"
     engine = create_engine(
         f"sqlite:///{workspace.database}",
         module=module,
@@ -148,13 +175,14 @@ def _engine(workspace: Workspace, begin: str) -> Engine:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE:.0f}")
         _set_journal(cursor, "wal" if wal else "truncate", module.OperationalError)
-        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA recursive_triggers = ON")  # REPLACE deletes, and triggers refuse
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if begin is not None:
+            connection.exec_driver_sql(begin)
 
     return engine

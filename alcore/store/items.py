@@ -14,6 +14,7 @@ from alcore.records import Item, SkippedFile
 from alcore.store.tables import answer, item, project, skipped_file
 
 _answered = select(answer.c.item_id).where(answer.c.item_id == item.c.id).exists()
+_GET = select(item).where(item.c.id == bindparam("item"), item.c.project_id == bindparam("project"))
 
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -42,9 +43,7 @@ def get(connection: Connection, project_id: int, item_id: int) -> Item:
     """Read one item of a project. Raises UnknownItem."""
     row = None
     if 0 < item_id < 2**63:  # more does not fit into a column
-        row = connection.execute(
-            select(item).where(item.c.id == item_id, item.c.project_id == project_id)
-        ).one_or_none()
+        row = connection.execute(_GET, {"item": item_id, "project": project_id}).one_or_none()
     if row is None:
         raise UnknownItem(f"project {project_id} has no item {item_id}")
     return Item(**row._mapping)

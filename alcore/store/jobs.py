@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, literal_column, select, update
+from sqlalchemy import Connection, Row, bindparam, case, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import JobCancelled
@@ -26,6 +26,23 @@ _RECENT = 10
 """Among so many newest jobs of a kind are the running and the waiting one."""
 _URGENCY = case(
     {"import": 0, "train": 1, "review": 2, "baseline": 3, "pretrain": 4}, value=job.c.kind
+)
+
+_NEWEST = (
+    select(job)
+    .where(job.c.project_id == bindparam("project"), job.c.kind == bindparam("kind"))
+    .order_by(job.c.id.desc())
+    .limit(_RECENT)
+)
+_STARTED_FROM = literal_column("json_extract(args, '$.last_event')")
+_TRAINED_UNTIL = (
+    select(_STARTED_FROM)
+    .select_from(job)
+    .where(
+        job.c.project_id == bindparam("project"), job.c.kind == "train", _STARTED_FROM.is_not(None)
+    )
+    .order_by(job.c.id.desc())
+    .limit(1)
 )
 
 
@@ -124,11 +141,13 @@ def beat(
     connection: Connection, job_id: int, attempt: int, phase: str, progress: float, now: float
 ) -> None:
     """Note life and progress of a running job. Raises JobCancelled when it must stop."""
+    current = (job.c.id == job_id, job.c.attempt == attempt, job.c.state == "running")
+    # Without RETURNING the change is made, and committed where it stands alone, in one step.
+    connection.execute(
+        update(job).where(*current).values(heartbeat_at=now, phase=phase, progress=progress)
+    )
     wanted = connection.execute(
-        update(job)
-        .where(job.c.id == job_id, job.c.attempt == attempt, job.c.state == "running")
-        .values(heartbeat_at=now, phase=phase, progress=progress)
-        .returning(job.c.cancel_requested, job.c.error)
+        select(job.c.cancel_requested, job.c.error).where(*current)
     ).one_or_none()
     if wanted is None:
         raise JobCancelled(f"job {job_id} was taken over: attempt {attempt} is not current")
@@ -249,29 +268,14 @@ def cancel(
 
 def newest(connection: Connection, project_id: int, kind: JobKind) -> Job | None:
     """Read the job of a kind that matters now: running, else waiting, else the last that ended."""
-    rows = connection.execute(
-        select(job)
-        .where(job.c.project_id == project_id, job.c.kind == kind)
-        .order_by(job.c.id.desc())
-        .limit(_RECENT)
-    ).all()
+    rows = connection.execute(_NEWEST, {"project": project_id, "kind": kind}).all()
     order = {"running": 0, "waiting": 1}
     return _record(min(rows, key=lambda row: order.get(row.state, 2))) if rows else None
 
 
 def trained_until(connection: Connection, project_id: int) -> int:
     """Read the newest label event that any training, finished or not, has started from."""
-    last = literal_column("json_extract(args, '$.last_event')")
-    return (
-        connection.execute(
-            select(last)
-            .select_from(job)
-            .where(job.c.project_id == project_id, job.c.kind == "train", last.is_not(None))
-            .order_by(job.c.id.desc())
-            .limit(1)
-        ).scalar()
-        or 0
-    )
+    return connection.execute(_TRAINED_UNTIL, {"project": project_id}).scalar() or 0
 
 
 def get(connection: Connection, job_id: int) -> Job:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.records import Annotator, Kind, Label, LabelEvent, Origin, Suggestion
@@ -22,6 +22,58 @@ from alcore.store.tables import (
 
 _undo = label_event.alias("undo")
 _not_undone = ~select(_undo.c.id).where(_undo.c.undoes == label_event.c.id).exists()
+# What every label does is put together once: that takes longer than to run it.
+_ANNOTATOR = select(annotator).where(annotator.c.id == bindparam("annotator"))
+_BY_KEY = select(label_event, (~_not_undone).label("undone")).where(
+    label_event.c.key == bindparam("key")
+)
+_APPEND = (
+    insert_or(label_event)
+    .on_conflict_do_nothing(index_elements=["key"])
+    .returning(label_event.c.id)
+)
+_SECONDS = (
+    select(label_event.c.seconds)
+    .where(label_event.c.project_id == bindparam("project"), label_event.c.seconds.is_not(None))
+    .order_by(label_event.c.id.desc())
+    .limit(bindparam("n"))
+)
+_PER_CLASS = (
+    select(answer.c.class_id, func.count())
+    .where(
+        answer.c.project_id == bindparam("project"),
+        answer.c.split == "pool",
+        answer.c.class_id.is_not(None),
+        answer.c.event_id > bindparam("after"),
+    )
+    .group_by(answer.c.class_id)
+)
+_GIVEN = (
+    select(label_event.c.annotator_id, func.count())
+    .where(
+        label_event.c.project_id == bindparam("project"),
+        label_event.c.kind == "label",
+        label_event.c.created_at >= bindparam("since"),
+    )
+    .group_by(label_event.c.annotator_id)
+)
+_TAKEN_BACK = (
+    select(label_event.c.annotator_id, func.count())
+    .join(_undo, _undo.c.undoes == label_event.c.id)
+    .where(
+        _undo.c.project_id == bindparam("project"),
+        _undo.c.kind == "undo",
+        label_event.c.kind == "label",
+        label_event.c.created_at >= bindparam("since"),
+    )
+    .group_by(label_event.c.annotator_id)
+)
+_SINCE = select(func.count()).where(
+    answer.c.project_id == bindparam("project"),
+    answer.c.event_id > bindparam("after"),
+    answer.c.split == "pool",
+    answer.c.class_id.is_not(None),
+)
 
 
 def annotator_named(connection: Connection, name: str, now: float) -> Annotator:
@@ -34,7 +86,7 @@ def annotator_named(connection: Connection, name: str, now: float) -> Annotator:
 
 
 def annotator_by_id(connection: Connection, annotator_id: int) -> Annotator | None:
-    row = connection.execute(select(annotator).where(annotator.c.id == annotator_id)).one_or_none()
+    row = connection.execute(_ANNOTATOR, {"annotator": annotator_id}).one_or_none()
     return row and Annotator(row.id, row.name, row.active)
 
 
@@ -61,29 +113,27 @@ def append(
 ) -> int | None:
     """Append an event; return its id, or None when its key is in the log already."""
     return connection.execute(
-        insert_or(label_event)
-        .values(
-            project_id=project_id,
-            item_id=item_id,
-            annotator_id=annotator_id,
-            kind=kind,
-            class_id=class_id,
-            undoes=undoes,
-            key=key,
-            token=token,
-            client_time=client_time,
-            created_at=now,
-            seconds=seconds,
-            origin=origin,
-            round_id=round_id,
-            suggestion_shown=suggestion_shown,
-            instant=instant,
-            suggested_class=suggestion and suggestion.class_id,
-            suggested_by=suggestion and suggestion.model,
-            note=note,
-        )
-        .on_conflict_do_nothing(index_elements=["key"])
-        .returning(label_event.c.id)
+        _APPEND,
+        {
+            "project_id": project_id,
+            "item_id": item_id,
+            "annotator_id": annotator_id,
+            "kind": kind,
+            "class_id": class_id,
+            "undoes": undoes,
+            "key": key,
+            "token": token,
+            "client_time": client_time,
+            "created_at": now,
+            "seconds": seconds,
+            "origin": origin,
+            "round_id": round_id,
+            "suggestion_shown": suggestion_shown,
+            "instant": instant,
+            "suggested_class": suggestion and suggestion.class_id,
+            "suggested_by": suggestion and suggestion.model,
+            "note": note,
+        },
     ).scalar_one_or_none()
 
 
@@ -97,9 +147,7 @@ def append_imported(connection: Connection, rows: Sequence[Mapping[str, Any]]) -
 
 def by_key(connection: Connection, key: str) -> LabelEvent | None:
     """Read the event with an idempotency key."""
-    row = connection.execute(
-        select(label_event, (~_not_undone).label("undone")).where(label_event.c.key == key)
-    ).one_or_none()
+    row = connection.execute(_BY_KEY, {"key": key}).one_or_none()
     return row and _event(row)
 
 
@@ -205,44 +253,23 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
 
 def counts_since(connection: Connection, project_id: int, since: float) -> dict[int, int]:
     """Count labels per annotator id since an instant; undone ones do not count."""
-    given = connection.execute(
-        select(label_event.c.annotator_id, func.count())
-        .where(
-            label_event.c.project_id == project_id,
-            label_event.c.kind == "label",
-            label_event.c.created_at >= since,
-        )
-        .group_by(label_event.c.annotator_id)
-    )
+    which = {"project": project_id, "since": since}
+    given = connection.execute(_GIVEN, which)
     counts = dict(given.all())
     # Undone ones are few: to look each label's undo up takes ten times as long.
-    taken_back = connection.execute(
-        select(label_event.c.annotator_id, func.count())
-        .join(_undo, _undo.c.undoes == label_event.c.id)
-        .where(
-            _undo.c.project_id == project_id,
-            _undo.c.kind == "undo",
-            label_event.c.kind == "label",
-            label_event.c.created_at >= since,
-        )
-        .group_by(label_event.c.annotator_id)
-    )
+    taken_back = connection.execute(_TAKEN_BACK, which)
     return counts | {who: counts[who] - n for who, n in taken_back}
 
 
 def per_class(connection: Connection, project_id: int, after: int = 0) -> dict[int, int]:
     """Count current training labels per class id, of events newer than the event `after`."""
-    rows = connection.execute(
-        select(answer.c.class_id, func.count())
-        .where(
-            answer.c.project_id == project_id,
-            answer.c.split == "pool",
-            answer.c.class_id.is_not(None),
-            answer.c.event_id > after,
-        )
-        .group_by(answer.c.class_id)
-    )
+    rows = connection.execute(_PER_CLASS, {"project": project_id, "after": after})
     return dict(rows.all())
+
+
+def since(connection: Connection, project_id: int, after: int) -> int:
+    """Count current training labels of events newer than the event `after`."""
+    return connection.execute(_SINCE, {"project": project_id, "after": after}).scalar_one()
 
 
 def human_seconds(connection: Connection, project_id: int, until: int) -> float:
@@ -259,12 +286,7 @@ def human_seconds(connection: Connection, project_id: int, until: int) -> float:
 
 def recent_seconds(connection: Connection, project_id: int, n: int = 50) -> list[float]:
     """Read how long the last n answers took."""
-    rows = connection.execute(
-        select(label_event.c.seconds)
-        .where(label_event.c.project_id == project_id, label_event.c.seconds.is_not(None))
-        .order_by(label_event.c.id.desc())
-        .limit(n)
-    )
+    rows = connection.execute(_SECONDS, {"project": project_id, "n": n})
     return list(rows.scalars())
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from alcore.records import LabelEvent, Lease, Origin
 from alcore.store import labels, queue
-from alcore.store.tables import answer, item, label_event, lease
+from alcore.store.tables import answer, gold, item, label_event, lease
 
 _AT_ONCE = 500
 _skip = label_event.alias("skip")
@@ -60,7 +60,7 @@ def claim(
     """Lease the first n of the given items that are free, in their order.
 
     Free: in the pool, without an answer, held by nobody, this client included, and not skipped
-    twice by this annotator. Holdout items are never leased here.
+    twice by this annotator. Holdout items and gold are never leased here.
     """
     chosen: list[int] = []
     for start in range(0, len(item_ids), _AT_ONCE):
@@ -179,6 +179,7 @@ def _free(
                 ~select(lease.c.item_id)
                 .where(lease.c.item_id == item.c.id, lease.c.expires_at > now)
                 .exists(),
+                ~select(gold.c.item_id).where(gold.c.item_id == item.c.id).exists(),
                 skips < queue.SKIPS_TO_OTHERS,
             )
         ).scalars()

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.records import Annotator, Member, MemberRole
 from alcore.store.tables import annotator, member
 
+# What every label does is put together once: that takes longer than to run it.
+_ROLE = select(member.c.role).where(
+    member.c.project_id == bindparam("project"), member.c.annotator_id == bindparam("annotator")
+)
+_JOIN = insert_or(member)
+_SEEN = _JOIN.on_conflict_do_update(
+    index_elements=["project_id", "annotator_id"], set_={"seen_at": _JOIN.excluded.seen_at}
+)
+
 
 def seen(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
     """Note that somebody is at work in a project; a newcomer joins as an annotator."""
     connection.execute(
-        insert_or(member)
-        .values(
-            project_id=project_id,
-            annotator_id=annotator_id,
-            role="annotator",
-            joined_at=now,
-            seen_at=now,
-        )
-        .on_conflict_do_update(index_elements=["project_id", "annotator_id"], set_={"seen_at": now})
+        _SEEN,
+        {
+            "project_id": project_id,
+            "annotator_id": annotator_id,
+            "role": "annotator",
+            "joined_at": now,
+            "seen_at": now,
+        },
     )
 
 
 def role(connection: Connection, project_id: int, annotator_id: int) -> MemberRole | None:
     """Read somebody's role in a project, None for who never was there."""
-    return connection.execute(
-        select(member.c.role).where(
-            member.c.project_id == project_id, member.c.annotator_id == annotator_id
-        )
-    ).scalar()
+    return connection.execute(_ROLE, {"project": project_id, "annotator": annotator_id}).scalar()
 
 
 def owners(connection: Connection, project_id: int) -> int:

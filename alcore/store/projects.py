@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    String,
+    bindparam,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from alcore.config import ProjectSettings
 from alcore.errors import DuplicateProject, InvalidClasses, StaleSettings, UnknownProject
 from alcore.records import Class, Project, Role
 from alcore.store.tables import project, project_class
+
+# What every label reads is put together once: that takes longer than to run it.
+_READ = select(
+    *(c for c in project.c if c.name != "settings"),
+    type_coerce(project.c.settings, String).label("settings"),
+)
+_GET = _READ.where(project.c.id == bindparam("project"))
+_CLASSES = (
+    select(project_class.c.id, project_class.c.name, project_class.c.position)
+    .where(project_class.c.project_id == bindparam("project"))
+    .order_by(project_class.c.position)
+)
+_RANKING = select(project.c.ranking, project.c.ranked_by, project.c.instant).where(
+    project.c.id == bindparam("project")
+)
 
 
 def add(
@@ -41,7 +68,7 @@ def add(
 
 def get(connection: Connection, project_id: int) -> Project:
     """Read one project. Raises UnknownProject."""
-    row = connection.execute(select(project).where(project.c.id == project_id)).one_or_none()
+    row = connection.execute(_GET, {"project": project_id}).one_or_none()
     if row is None:
         raise UnknownProject(f"there is no project {project_id}")
     return _record(row, classes(connection, project_id))
@@ -49,7 +76,7 @@ def get(connection: Connection, project_id: int) -> Project:
 
 def all_projects(connection: Connection, archived: bool = False) -> list[Project]:
     """List projects by age; archived ones only when asked."""
-    query = select(project).order_by(project.c.id)
+    query = _READ.order_by(project.c.id)
     if not archived:
         query = query.where(project.c.archived_at.is_(None))
     return [_record(row, classes(connection, row.id)) for row in connection.execute(query)]
@@ -111,9 +138,7 @@ def archive(connection: Connection, project_id: int, at: float | None) -> None:
 
 def ranking(connection: Connection, project_id: int) -> tuple[int, int | None]:
     """Read the ranking that is served now, and the id of the round that made it."""
-    row = connection.execute(
-        select(project.c.ranking, project.c.ranked_by).where(project.c.id == project_id)
-    ).one()
+    row = connection.execute(_RANKING, {"project": project_id}).one()
     return row.ranking, row.ranked_by
 
 
@@ -133,17 +158,11 @@ def set_ranking(
 
 def instant(connection: Connection, project_id: int) -> int | None:
     """Read how many labels the instant head knew that ranked; None for the model alone."""
-    return connection.execute(
-        select(project.c.instant).where(project.c.id == project_id)
-    ).scalar_one()
+    return connection.execute(_RANKING, {"project": project_id}).one().instant
 
 
 def classes(connection: Connection, project_id: int) -> tuple[Class, ...]:
-    rows = connection.execute(
-        select(project_class.c.id, project_class.c.name, project_class.c.position)
-        .where(project_class.c.project_id == project_id)
-        .order_by(project_class.c.position)
-    )
+    rows = connection.execute(_CLASSES, {"project": project_id})
     return tuple(Class(row.id, row.name, row.position) for row in rows)
 
 
@@ -179,11 +198,16 @@ def rename_class(connection: Connection, class_id: int, name: str) -> None:
         raise InvalidClasses(f"the project has a class called {name!r} already") from error
 
 
+@functools.lru_cache(maxsize=64)
+def _settings(text: str) -> ProjectSettings:
+    return ProjectSettings.from_json(json.loads(text))
+
+
 def _record(row: Row[Any], found: tuple[Class, ...]) -> Project:
     return Project(
         id=row.id,
         name=row.name,
-        settings=ProjectSettings.from_json(row.settings),
+        settings=_settings(row.settings),
         version=row.version,
         state=row.state,
         classes=found,

@@ -10,7 +10,18 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from alcore.records import Lease, Origin
 from alcore.store import projects, votes
@@ -86,6 +97,10 @@ _comments = (
     .correlate(lease)
     .scalar_subquery()
     .label("comments")
+)
+_DROP = delete(lease).where(
+    lease.c.item_id == bindparam("item"),
+    or_(lease.c.annotator_id == bindparam("annotator"), lease.c.expires_at <= bindparam("now")),
 )
 _RECENT = text(
     """
@@ -280,9 +295,8 @@ def by_token(connection: Connection, project_id: int, tokens: Sequence[str]) -> 
     if not tokens:
         return []
     number, _ = projects.ranking(connection, project_id)
-    rows = connection.execute(
-        _leases(lease.c.token.in_(tokens), number).where(lease.c.project_id == project_id)
-    )
+    which = {"tokens": list(tokens), "project": project_id, "ranking": number}
+    rows = connection.execute(_BY_TOKEN, which)
     return [_record(row) for row in rows]
 
 
@@ -320,7 +334,7 @@ def room(connection: Connection, item_id: int, annotator_id: int, now: float) ->
 def of_person(connection: Connection, item_id: int, annotator_id: int) -> Lease | None:
     """Read somebody's lease on an item, expired or not."""
     row = connection.execute(
-        _leases((lease.c.item_id == item_id) & (lease.c.annotator_id == annotator_id), 0)
+        _OF_PERSON, {"item": item_id, "annotator": annotator_id, "ranking": 0}
     ).one_or_none()
     return row and _record(row)
 
@@ -348,12 +362,7 @@ def release(connection: Connection, client: str, tokens: Sequence[str]) -> None:
 
 def drop(connection: Connection, item_id: int, annotator_id: int, now: float) -> None:
     """Remove the lease on an item that somebody answered, and those that ran out."""
-    connection.execute(
-        delete(lease).where(
-            lease.c.item_id == item_id,
-            or_(lease.c.annotator_id == annotator_id, lease.c.expires_at <= now),
-        )
-    )
+    connection.execute(_DROP, {"item": item_id, "annotator": annotator_id, "now": now})
 
 
 def free(connection: Connection, project_id: int, annotator_id: int) -> int:
@@ -416,7 +425,7 @@ def _known(connection: Connection, ranked_by: int | None) -> int:
     )
 
 
-def _leases(condition: Any, ranking: int) -> Any:
+def _leases(condition: Any) -> Any:
     return (
         select(lease, round_.c.number, item.c.content_hash, item.c.width, item.c.height, _comments)
         .join(item, item.c.id == lease.c.item_id)
@@ -425,11 +434,20 @@ def _leases(condition: Any, ranking: int) -> Any:
             queue_item,
             (queue_item.c.project_id == lease.c.project_id)
             & (queue_item.c.item_id == lease.c.item_id)
-            & (queue_item.c.ranking == ranking),
+            & (queue_item.c.ranking == bindparam("ranking")),
         )
         .where(condition)
         .order_by(queue_item.c.rank)
     )
+
+
+_BY_TOKEN = _leases(
+    lease.c.token.in_(bindparam("tokens", expanding=True))
+    & (lease.c.project_id == bindparam("project"))
+)
+_OF_PERSON = _leases(
+    (lease.c.item_id == bindparam("item")) & (lease.c.annotator_id == bindparam("annotator"))
+)
 
 
 def _record(row: Row[Any]) -> Lease:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.records import Calibration, Evaluation, RoundSummary, StopSignals, Teaching
 from alcore.store.tables import baseline_point, round_
 
 _APART = {"id", "project_id", "number", "created_at", "labels"}
+_LATEST = (
+    select(round_)
+    .where(round_.c.project_id == bindparam("project"))
+    .order_by(round_.c.number.desc())
+    .limit(1)
+)
 
 
 def next_number(connection: Connection, project_id: int) -> int:
@@ -47,12 +53,7 @@ def all_rounds(connection: Connection, project_id: int) -> list[RoundSummary]:
 
 def latest(connection: Connection, project_id: int) -> RoundSummary | None:
     """Read the newest round of a project."""
-    row = connection.execute(
-        select(round_)
-        .where(round_.c.project_id == project_id)
-        .order_by(round_.c.number.desc())
-        .limit(1)
-    ).one_or_none()
+    row = connection.execute(_LATEST, {"project": project_id}).one_or_none()
     return row and _record(row)
 
 

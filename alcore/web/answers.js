@@ -29,13 +29,13 @@ class Answers {
     });
     if (image === board.visits.image) board.visits.answered();
     board.feed.remove(image);
-    board.paint(pressed);
     board.delivery.push("answer", body, { kind });
-    board.feed.fill();
+    board.paint(pressed);
+    // Others are claimed once this answer is on disk, which so never waits for them.
+    if (board.feed.images.length < 2) board.feed.fill();
     if (chosen) flash(board.buttons.get(chosen.id));
     say(board.part.live, `${chosen ? chosen.name : kind}. Next image.`);
-    board.drawStrip();
-    board.drawStatus();
+    board.drawCounts();
   }
 
   // Take over the model's suggestion, where it is shown.
@@ -72,7 +72,6 @@ class Answers {
     board.delivery.push("undo",
       { key: uuid(), client: board.link.client, undoes: entry.key, token }, { kind: entry.kind });
     say(board.part.live, `Undone: ${board.nameOf(entry)}.`);
-    board.drawStrip();
-    board.drawStatus();
+    board.drawCounts();
   }
 }

@@ -16,6 +16,7 @@ class Board {
     this.byId = new Map();
     this.buttons = new Map();
     this.status = null;
+    this.stale = new Set(); // what is to be drawn after the next frame
     this.stop = new AbortController();
     this.trail = new Trail();
     this.delivery = new Delivery(this, this.scope,
@@ -76,6 +77,7 @@ class Board {
 
   delivered(op, answer) {
     if (op.kind === "answer") {
+      this.feed.fill();
       this.trail.saved(op.body.key);
       if (this.status?.until_next != null && this.status.until_next <= this.delivery.fresh()) {
         this.#pollSoon(250);
@@ -232,7 +234,20 @@ class Board {
   // After labels came or went.
   drawCounts() {
     this.drawStrip();
-    this.drawStatus();
+    this.#later("status");
+  }
+
+  // Draw what stands beside the image once, and after the frame that shows the next image.
+  #later(what) {
+    if (!this.stale.size) {
+      requestAnimationFrame(() => setTimeout(() => {
+        const { stale } = this;
+        this.stale = new Set();
+        if (stale.has("strip")) this.#drawStrip();
+        if (stale.has("status")) this.drawStatus();
+      }));
+    }
+    this.stale.add(what);
   }
 
   #emptyText() {
@@ -279,6 +294,10 @@ class Board {
   }
 
   drawStrip() {
+    this.#later("strip");
+  }
+
+  #drawStrip() {
     const here = this.visits.image ? this.trail.entries.indexOf(this.visits.image.entry) : -1;
     drawStrip(this.part.strip, this.trail.entries, here, this.byId,
       (c) => this.colour(c), (entry) => this.visits.go(entry));

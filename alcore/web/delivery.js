@@ -56,7 +56,10 @@ class Delivery {
       this.board.root.dataset.saved = String(this.saved);
     }
     if (op.kind === "answer") {
-      record(probe.acknowledged, { key: op.body.key, item: op.body.item, at: performance.now() });
+      record(probe.acknowledged, {
+        key: op.body.key, item: op.body.item, at: performance.now(),
+        committed: 1000 * answer.committed,
+      });
     }
     if (!(op.kind === "answer" && op.adopted)) this.counted += labelsIn(op);
     this.board.delivered(op, answer);

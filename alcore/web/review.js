@@ -3,6 +3,7 @@
 
 const ASK_LOG = 120; // milliseconds on an image before its history is asked for
 const OVERVIEW = 600; // after a change
+const AHEAD_ROWS = 2;
 const BUSY = 1500; // between overviews while models look at the labels
 const REST = 15000;
 
@@ -163,6 +164,9 @@ class Review {
   #drawRow() {
     const { row, part } = this;
     this.root.dataset.item = row?.item ?? "";
+    // The next pictures are there before they are needed.
+    this.ahead = this.rows.slice(this.at + 1, this.at + 1 + AHEAD_ROWS)
+      .map(({ src }) => Object.assign(new Image(), { src }));
     drawDetail(part, row, this.names);
     drawLog(part, this.told, this.names);
     const said = !row?.model ? [] : row.model.class === row.class || row.class === null

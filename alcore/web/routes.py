@@ -5,6 +5,8 @@ A label is on disk before it is acknowledged.
 
 from __future__ import annotations
 
+import time
+
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
@@ -61,8 +63,9 @@ def answer(request: Request, ticket: Ticket, body: Body) -> Body:
         suggestion=_suggestion(body),
         note=text_in(body, "note", ""),
     )
+    committed = time.time()
     state.instant().notify(ticket.project_id)
-    return {"ok": True, "event": event, "duplicate": duplicate}
+    return {"ok": True, "event": event, "duplicate": duplicate, "committed": committed}
 
 
 def _suggestion(body: Body) -> Suggestion | None:

@@ -63,7 +63,7 @@ function drawActionKeys(root, actions) {
 // A short sign that a press arrived.
 function flash(button) {
   if (!button || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  button.animate([{ filter: "brightness(0.88)" }, { filter: "none" }], 180);
+  button.animate([{ opacity: 0.7 }, { opacity: 1 }], 120);
 }
 
 // Bars and shares of the model's suggestion on the class buttons; null takes them away. Only the

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +27,14 @@ from alcore.store import Store
 ROOT = Path(__file__).parent.parent.parent
 START = 180.0
 """Seconds that a start may take on a busy machine."""
+COMMON = {
+    "test_accessibility",
+    "test_board_keys",
+    "test_board_pointers",
+    "test_grid",
+    "test_review",
+}
+"""Modules whose tests make projects of their own and leave the server as it is."""
 expect.set_options(timeout=45_000)
 
 
@@ -116,14 +125,32 @@ class Server:
         return [e for e, _ in labeling.history(store, project.id, who.id, 100)][::-1]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    root = tmp_path_factory.mktemp("app") / "workspace"
+@contextmanager
+def started(folder: Path) -> Iterator[Server]:
+    root = folder / "workspace"
     root.mkdir()
     running = Server(Workspace(root))
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def common_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with started(tmp_path_factory.mktemp("common")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The app: one of the module's own, or the one that COMMON modules share to save starts."""
+    if request.module.__name__.rpartition(".")[2] in COMMON:
+        yield request.getfixturevalue("common_server")
+        return
+    with started(tmp_path_factory.mktemp("app")) as running:
+        yield running
 
 
 @dataclass
@@ -222,6 +249,7 @@ OpenBoard = Callable[..., Board]
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     fresh = browser.new_context(viewport={"width": 1440, "height": 900})
+    fresh.set_default_timeout(120_000)
     yield fresh
     fresh.close()
 

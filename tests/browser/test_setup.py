@@ -25,7 +25,7 @@ IMPORT = 60_000
 def page(server: Server, context: BrowserContext) -> Page:
     tab = context.new_page()
     tab.goto(f"{server.url}/setup?project=new")
-    expect(tab.get_by_role("button", name="Create", exact=True)).to_be_enabled()
+    expect(tab.get_by_role("button", name="Create", exact=True)).to_be_enabled(timeout=180_000)
     return tab
 
 

@@ -52,6 +52,15 @@ def test_two_people_answer_the_same_image_and_the_team_page_shows_them(
         expect(mine).to_contain_text("here now")
         expect(mine).to_contain_text(re.compile(r"[1-9]\d* until \d\d:\d\d"))
         expect(watcher.get_by_text("Krippendorff")).to_be_visible()
+        # On a phone all of it is on the screen.
+        watcher.set_viewport_size({"width": 390, "height": 844})
+        watcher.wait_for_function(
+            """() => [...document.querySelectorAll('.te-people td')].every((cell) => {
+              const { left, right } = cell.getBoundingClientRect();
+              return left >= 0 && right <= innerWidth;
+            })"""
+        )
+        watcher.set_viewport_size({"width": 1280, "height": 800})
         # Who closes the page gives back what they held, and is seen to be gone.
         ana.page.goto("about:blank")
         expect(mine).not_to_contain_text("until")
