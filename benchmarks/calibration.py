@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from alcore.rounds import RoundInput, run_round, second_look  # noqa: E402 - path first
 
-COUNTS = {"CIFAR-10": (100, 500, 1000), "digits": (20, 60, 120)}
+COUNTS = {"CIFAR-10": (100, 500, 1000), "digits": (60, 120, 300)}
 MARK = "calibration"
 FIGURES = ("ECE before", "ECE", "NLL before", "NLL", "temperature")
 

@@ -276,8 +276,10 @@ def main() -> None:
           f"that nothing is left ({resumed['processor']:.1f} s of the processor), "
           f"{resumed['first new round']:.1f} s to the first new round of a trial more")
     # fmt: on
-    print(f"load of the machine at the start {load:.1f}, at the end {os.getloadavg()[0]:.1f}; "
-          f"{time.perf_counter() - started:.0f} s in all")  # fmt: skip
+    print(
+        f"load of the machine at the start {load:.1f}, at the end {os.getloadavg()[0]:.1f}; "
+        f"{time.perf_counter() - started:.0f} s in all"
+    )  # fmt: skip
     if chosen.json:
         found = {
             "ways": ways, "overhead": spent, "resume": resumed, "finished runs": chosen.finished,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alcore import metrics
+from alcore.config import CALIBRATED_FROM
 from alcore.learner import calibration
 
 
@@ -67,10 +68,10 @@ def test_labels_in_no_fold_say_nothing_about_the_temperature() -> None:
     assert found.temperature == calibration.temperature_of(shares[dealt >= 0], true[dealt >= 0])
 
 
-@pytest.mark.parametrize("labels", [[], [0, 1] * 4, list(range(20)), [0] * 30, [0] * 29 + [1]])
+@pytest.mark.parametrize("labels", [[], [0, 1] * 4, list(range(20)), [0] * 60, [0] * 59 + [1]])
 def test_too_few_or_too_much_alike_labels_are_no_trouble(labels: list[int]) -> None:
     asked = np.array(labels, dtype=np.int64)
     dealt = calibration.folds(asked, np.random.default_rng(0))
     found = calibration.from_answers(np.full((len(asked), 20), 1 / 20), asked, dealt)
-    assert (found is None) == ((dealt >= 0).sum() < calibration.FEWEST)
+    assert (found is None) == ((dealt >= 0).sum() < CALIBRATED_FROM)
     assert found is None or found.temperature == pytest.approx(1, abs=1e-3)

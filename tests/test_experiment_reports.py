@@ -165,9 +165,7 @@ def test_an_experiment_goes_from_a_file_to_a_report(
     assert "margin" in told and "trial 2: 3 rounds again, the same bit for bit" in told
     store = Store.open(workspace)
     with store.write() as connection:
-        connection.exec_driver_sql(
-            "UPDATE experiment_round SET labels = 31 WHERE number = 2"
-        )
+        connection.exec_driver_sql("UPDATE experiment_round SET labels = 31 WHERE number = 2")
     store.close()
     assert main(["experiment", "replay", "shown"]) == 1
     assert "not the same in round 2: labels 31, again 30" in capsys.readouterr().out

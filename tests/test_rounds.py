@@ -176,8 +176,8 @@ def test_a_second_look_gives_a_temperature_without_the_holdout() -> None:
     none = np.empty(0, np.int64)
     blind = dataclasses.replace(given, holdout_ids=none, holdout_labels=none)
     assert rounds.second_look(blind, quiet).calibration.temperature == found.temperature
-    few = rounds.second_look(an_input(9), quiet)
-    assert few.calibration is None and few.probabilities.shape == (9, 10)
+    few = rounds.second_look(an_input(39), quiet)
+    assert few.calibration is None and few.probabilities.shape == (39, 10)
 
 
 def test_an_empty_pool_gives_an_empty_selection() -> None:

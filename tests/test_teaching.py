@@ -13,7 +13,7 @@ import torch
 from made import Tab
 from test_pretraining import choose, newest, shapes
 
-from alcore.config import LearnerRule, ProjectSettings, Workspace
+from alcore.config import CALIBRATED_FROM, LearnerRule, ProjectSettings, Workspace
 from alcore.errors import (
     CheckpointMismatch,
     InvalidSettings,
@@ -105,14 +105,17 @@ def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store)
 
 
 def test_the_models_of_a_review_calibrate_the_rounds_after_it(store: Store) -> None:
-    made = shapes(store)
+    made = shapes(store, 100)
+    tab = Tab(store, made)
+    for turn in range(40):
+        tab.answer(tab.next(), turn % 2)
     first = training.train_now(store, made, 1)
     assert first.calibration is None
     take(store, made, "review")
     second = training.train_now(store, made, 1)
     with store.read() as connection:
         (known,) = calibrations.known(connection, made)
-    assert known.labels == first.labels and known.created_at > first.created_at
+    assert known.labels == first.labels >= CALIBRATED_FROM and known.created_at > first.created_at
     assert replace(second.calibration, ece=None, nll=None) == known
     folder = store.workspace.project(made)
     assert checkpoints.load(folder / first.checkpoint).temperature == 1

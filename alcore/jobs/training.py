@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from alcore import pool
-from alcore.config import ProjectSettings
+from alcore.config import CALIBRATED_FROM, ProjectSettings
 from alcore.datasets.pixels import PixelCache
 from alcore.doubts import worth_a_look
 from alcore.errors import TrainingImpossible, WorkspaceUnusable
@@ -205,9 +205,10 @@ def run_training(running: Running) -> None:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
         last = opinions.last_look(connection, project_id)
+        counting = opinions.labels(connection, project_id)
         # A recipe without a temperature needs the models of a review as much as new labels do.
-        looked_at = last[1] if last and result.calibration else 0
-        if worth_a_look(opinions.labels(connection, project_id), looked_at):
+        lacking = result.calibration is None and counting >= CALIBRATED_FROM
+        if worth_a_look(counting, last[1] if last and not lacking else 0):
             jobs.request(connection, project_id, "review", time.time())
     embeddings.forget_others(folder, number)
 

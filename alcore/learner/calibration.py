@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alcore.config import CALIBRATED_FROM
+
 FOLDS = 3
-FEWEST = 10
-"""Answers about fewer labels than this tell nothing."""
 _PRIOR = 0.5
 """Deviation of ln temperature that is expected anyway; it tames what few labels say."""
 _RANGE = (0.05, 20.0)
@@ -80,7 +80,7 @@ def from_answers(probabilities: np.ndarray, labels: np.ndarray, dealt: np.ndarra
     are in a fold.
     """
     asked = dealt >= 0
-    if asked.sum() < FEWEST:
+    if asked.sum() < CALIBRATED_FROM:
         return None
     return Found(temperature_of(probabilities[asked], labels[asked]), int(asked.sum()))
 

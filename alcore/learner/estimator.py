@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from alcore.config import CALIBRATED_FROM
 from alcore.errors import InvalidSettings
 from alcore.learner import calibration, device, inference, training, transfer
 from alcore.learner.checkpoints import Model
@@ -41,7 +42,8 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         """Name the recipe.
 
         pretrained: file of weights that a pretraining has made. calibrate: find a temperature
-        by cross-fitting, which takes three more trainings. shape: (H, W) or (H, W, channels)
+        by cross-fitting, which takes three more
+        trainings and at least 40 labels. shape: (H, W) or (H, W, channels)
         of flat images; square ones of one channel need none.
         """
         self.network = network
@@ -115,6 +117,8 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _calibrate(self, pixels: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> None:
         dealt = calibration.folds(places, rng)
+        if (dealt >= 0).sum() < CALIBRATED_FROM:
+            return
         said = np.zeros((len(places), len(self.classes_)))
         for k in np.unique(dealt[dealt >= 0]).tolist():
             kept, rows = dealt != k, np.flatnonzero(dealt == k)

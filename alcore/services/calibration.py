@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.doubts import LEAST
+from alcore.config import CALIBRATED_FROM
 from alcore.jobs.training import round_arrays
 from alcore.metrics import reliability_of
 from alcore.records import RoundSummary
@@ -18,8 +18,7 @@ from alcore.store import Store
 
 Row = dict[str, Any]
 BINS = 10
-LABELS = LEAST
-"""From so many on, models look at labels that they have not seen, and find a temperature."""
+LABELS = CALIBRATED_FROM
 
 
 def reliability(store: Store, project_id: int, number: int) -> list[Row]:

@@ -115,9 +115,7 @@ def hold(connection: Connection, experiment_id: int, driver: str, now: float) ->
 
     Raises JobCancelled where another has taken over.
     """
-    row = connection.execute(
-        _HOLD, {"held": experiment_id, "by": driver, "now": now}
-    ).one_or_none()
+    row = connection.execute(_HOLD, {"held": experiment_id, "by": driver, "now": now}).one_or_none()
     if row is None:
         raise JobCancelled("another process runs this experiment now")
     return bool(row.paused)
@@ -215,9 +213,7 @@ def forget_errors(connection: Connection, experiment_id: int) -> None:
     """Let runs that failed be tried again."""
     connection.execute(
         update(experiment_run)
-        .where(
-            experiment_run.c.experiment_id == experiment_id, experiment_run.c.error.is_not(None)
-        )
+        .where(experiment_run.c.experiment_id == experiment_id, experiment_run.c.error.is_not(None))
         .values(error=None)
     )
 
