@@ -64,6 +64,33 @@ def expect_imported(page: Page) -> int:
     return int(found[1])
 
 
+def test_pictures_become_examples_of_a_class_and_can_be_taken_away(
+    server: Server, context: BrowserContext, tmp_path: Path
+) -> None:
+    project = server.project("with examples", ["cat", "dog"])
+    good, broken = tmp_path / "a cat.png", tmp_path / "broken.jpg"
+    Image.new("RGB", (40, 30), (200, 120, 40)).save(good)
+    broken.write_bytes(b"\xff\xd8\xff\xe0 nothing")
+    page = context.new_page()
+    page.goto(f"{server.url}/setup?project={project.id}")
+    tab = page.get_by_role("tab", name="Examples")
+    expect(tab).to_be_visible(timeout=180_000)
+    # A click that comes while the page is drawn is lost.
+    expect(page.locator(".stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning", timeout=180_000
+    )
+    tab.click()
+    expect(tab).to_have_attribute("aria-selected", "true")
+    field = page.get_by_test_id("stFileUploader").locator("input")
+    field.set_input_files(good)
+    picture = page.get_by_role("img", name="a cat.png")
+    expect(picture).to_have_js_property("naturalWidth", 40)
+    field.set_input_files(broken)
+    expect(page.get_by_role("alert")).to_contain_text("the file ends before the image does")
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(picture).to_have_count(0)
+
+
 def test_a_first_visit_to_this_page_shows_the_menu_of_the_app(page: Page) -> None:
     for name in ("Label", "Dashboard", "Set-up"):
         expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
