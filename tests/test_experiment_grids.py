@@ -116,7 +116,6 @@ def test_trials_differ_and_what_a_trial_shares_does_not_depend_on_the_strategy()
         ({"batch_sizes": [0]}, "must be from 1"),
         ({"batch_sizes": 10}, "must be of the kind of"),
         ({"name": "a/b"}, "without '/'"),
-        ({"learners": [{"kind": "head", "features": "x.npy"}]}, "there is no file"),
         ({"learners": [{"kind": "head"}]}, "name a checkpoint"),
     ],
 )
@@ -139,6 +138,15 @@ def test_a_file_that_is_not_toml_or_not_there_is_refused(tmp_path: Path) -> None
 def test_a_budget_larger_than_the_pool_is_refused_before_anything_runs(store: Store) -> None:
     grid = reading.from_json(plain(budget=500, datasets=[{"source": "digits", "items": 300}]))
     with pytest.raises(InvalidSettings, match="has 300 items; lower the budget"):
+        experiments.create(store, grid)
+    assert experiments.list_experiments(store) == []
+
+
+def test_features_are_looked_for_when_they_are_used_not_when_a_grid_is_read(
+    store: Store,
+) -> None:
+    grid = reading.from_json(plain(learners=[{"kind": "head", "features": "absent.npy"}]))
+    with pytest.raises(InvalidSettings, match=r"there is no file absent\.npy"):
         experiments.create(store, grid)
     assert experiments.list_experiments(store) == []
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from alcore.errors import CheckpointMismatch, InvalidSettings
 from alcore.experiments.data import DataSpec
-from alcore.experiments.learners import PIXELS, LearnerSpec
+from alcore.experiments.learners import LearnerSpec
 from alcore.experiments.trials import TrialData
 
 Features = Callable[[np.ndarray], np.ndarray]
@@ -28,10 +28,9 @@ def features_of(spec: LearnerSpec, data: DataSpec, trial: TrialData, folder: Pat
 
     A network embeds all images once; the embeddings are kept in the folder for later rounds.
     """
-    named = spec.settled["features"]
-    if named == PIXELS:
+    path = spec.features_file()
+    if path is None:
         return lambda rows: _pixels(trial, rows)
-    path = Path(named).expanduser()
     if path.suffix == ".npy":
         if data.changes_pixels:
             raise InvalidSettings(

@@ -92,14 +92,11 @@ class LearnerSpec:
             raise unknown("estimator", named, ESTIMATORS)
         if given["features"] == PIXELS:
             return
-        path = Path(given["features"]).expanduser()
-        if path.suffix not in (".npy", ".safetensors"):
+        if Path(given["features"]).suffix not in (".npy", ".safetensors"):
             raise InvalidSettings(
                 f"the learner {self.title!r} takes its features from {given['features']!r}; "
                 "name a checkpoint (.safetensors) or an array of embeddings (.npy)"
             )
-        if not path.is_file():
-            raise InvalidSettings(f"the learner {self.title!r}: there is no file {path}")
 
     @property
     def settled(self) -> dict[str, Any]:
@@ -128,6 +125,19 @@ class LearnerSpec:
         if not given["weights"]:
             given["weights"] = "file" if given["weights_file"] else "pool"
         return LearnerRule(**given)
+
+    def features_file(self) -> Path | None:
+        """Where the features of an estimator are, None for pixels; raises InvalidSettings.
+
+        A finished experiment can be read without it, so that it is looked for only when used.
+        """
+        named = self.settled.get("features", PIXELS)
+        if named == PIXELS:
+            return None
+        path = Path(named).expanduser()
+        if not path.is_file():
+            raise InvalidSettings(f"the learner {self.title!r}: there is no file {path}")
+        return path
 
     def check(self, strategy: str, options: Mapping[str, Any]) -> None:
         """Raise InvalidSettings where a strategy needs what this learner cannot tell."""

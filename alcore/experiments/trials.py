@@ -101,9 +101,10 @@ def _with_duplicates(
     kept = drawn.permutation(pool)[: max(2, round(len(pool) * (1 - share)))]
     of = drawn.choice(kept, len(pool) - len(kept))
     copies = np.array(pixels[of])
-    steps = drawn.integers(-1, 2, (len(of), 2))
-    for i, (down, right) in enumerate(steps):
-        copies[i] = np.roll(copies[i], (down, right), (0, 1))
+    high, wide = copies.shape[1:3]
+    framed = np.pad(copies, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
+    for i, (top, left) in enumerate(drawn.integers(0, 3, (len(of), 2))):
+        copies[i] = framed[i, top : top + high, left : left + wide]
     copies = _with_noise(copies, 5, drawn)
     fresh = len(pixels) + np.arange(len(of))
     return (

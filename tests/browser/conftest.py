@@ -28,7 +28,6 @@ ROOT = Path(__file__).parent.parent.parent
 START = 180.0
 """Seconds that a start may take on a busy machine."""
 COMMON = {
-    "test_accessibility",
     "test_board_keys",
     "test_board_pointers",
     "test_grid",
