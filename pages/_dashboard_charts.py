@@ -57,7 +57,7 @@ def learning_curve(
         band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
         layers += [
             layer("area", band, mine, color=colour, opacity=0.14),
-            layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour, aria=False),
+            layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour),
             layer("line", {"x": x, "y": y}, mine, color=colour, strokeDash=dash, strokeWidth=width),
             layer("point", {"x": x, "y": y}, mine, color=colour, filled=True, size=22, opacity=1),
         ]
@@ -67,7 +67,7 @@ def learning_curve(
             layers.append(end_label(x, y, end, colour, dy))
     stop = [{"filter": "datum.series === 'stop'"}]
     layers += [
-        layer("rule", {"x": x}, stop, color=colours.quiet, strokeDash=[2, 3], aria=False),
+        layer("rule", {"x": x}, stop, color=colours.quiet, strokeDash=[2, 3]),
         layer(
             "text",
             {"x": x, "y": {"value": 8}, "text": {"field": "end"}},

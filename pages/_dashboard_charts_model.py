@@ -188,14 +188,13 @@ def reliability(rows: Sequence[Row], colours: Colours, height: int) -> Spec:
         "y2": {"datum": 1},
     }
     layers = [
-        layer("rule", diagonal, color=colours.quiet, strokeDash=[4, 4], aria=False),
+        layer("rule", diagonal, color=colours.quiet, strokeDash=[4, 4]),
         layer(
             "rule",
             {"x": x, "y": y, "y2": {"field": "confidence"}},
             color=colours.accent,
             opacity=0.55,
             strokeWidth=2,
-            aria=False,
         ),
         layer(
             "point",

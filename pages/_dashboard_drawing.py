@@ -70,8 +70,8 @@ def class_axis(names: Sequence[str]) -> Spec:
 
 
 def layer(mark: str, encoding: Spec, transform: list[Spec] | None = None, **style: Any) -> Spec:
-    """Return one layer of marks."""
-    drawn: Spec = {"mark": {"type": mark, **style}, "encoding": encoding}
+    """Return one layer of marks. Screen readers hear the chart's name, not each mark."""
+    drawn: Spec = {"mark": {"type": mark, "aria": False, **style}, "encoding": encoding}
     return drawn | ({"transform": transform} if transform else {})
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from made import Tab
 from playwright.sync_api import Browser, Page, expect
 
 from alcore.services import comments, guidelines, labeling, projects
+from alcore.store import rounds
 
 from .conftest import Board, Server
 
@@ -31,8 +35,31 @@ def faults(page: Page) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="module")
+def modelled(server: Server, browser: Browser) -> int:
+    """The demo project with labels and a model, so that every chart has something to draw."""
+    page = browser.new_page()
+    page.goto(server.url)
+    Board(page).opened()  # the project is made and imported by the first visit
+    page.close()
+    store = server.store()
+    digits = projects.named(store, "digits").id
+    tab = Tab(store, digits)
+    for turn in range(30):
+        tab.answer(tab.next(), turn % 10)
+    until = time.monotonic() + 300
+    while True:
+        with store.read() as connection:
+            if rounds.all_rounds(connection, digits):
+                return digits
+        assert time.monotonic() < until, "no model came"
+        time.sleep(0.5)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible(server: Server, browser: Browser, scheme: str) -> None:
+def test_every_page_is_accessible(
+    server: Server, browser: Browser, modelled: int, scheme: str
+) -> None:
     context = browser.new_context(
         viewport={"width": 1440, "height": 900},
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -42,11 +69,14 @@ def test_every_page_is_accessible(server: Server, browser: Browser, scheme: str)
     expect(page.locator(LINKS).first).to_be_visible()
     wrong = {}
     for address in [link.get_attribute("href") for link in page.locator(LINKS).all()]:
-        page.goto(f"{server.url}/{(address or '').removeprefix(server.url).lstrip('/')}")
+        path = (address or "").removeprefix(server.url).lstrip("/")
+        page.goto(f"{server.url}/{path}?project={modelled}")
         page.wait_for_load_state("networkidle")
         expect(page.locator(LINKS).first).to_be_visible()
         expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
         expect(page.locator(STALE)).to_have_count(0)
+        if path == "dashboard":
+            expect(page.locator("[data-testid=stVegaLiteChart] svg").nth(2)).to_be_visible()
         page.wait_for_function("document.getAnimations().every((a) => a.playState !== 'running')")
         if found := faults(page):
             wrong[address] = found
