@@ -143,6 +143,7 @@ def confusion(rows: Sequence[Row], colours: Colours, names: Sequence[str], heigh
                 fill="transparent",
                 stroke=colours.text,
                 cursor="pointer",
+                aria=True,  # each can be chosen
             ),
         },
     ]

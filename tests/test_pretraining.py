@@ -163,11 +163,11 @@ def test_it_survives_a_kill_of_its_worker_and_of_the_app_while_trainings_go_on(
     made = shapes(store, 40, replace(SETTINGS, resolution=16))
     first = start_dispatcher(workspace)
     asked.start(store, made)
-    wait_for(lambda: newest(store, made).progress > 0.1, 300, "the pretraining has begun")
+    wait_for(lambda: newest(store, made).progress > 0.1, "the pretraining has begun")
 
     # A training does not wait for its end.
     trainings.train(store, made)
-    wait_for(lambda: newest(store, made, "train").state == "done", 300, "the training is done")
+    wait_for(lambda: newest(store, made, "train").state == "done", "the training is done")
     assert newest(store, made).state == "running"
 
     reached = newest(store, made).progress
@@ -180,7 +180,6 @@ def test_it_survives_a_kill_of_its_worker_and_of_the_app_while_trainings_go_on(
             and job.args["began_at"] > 0.05
             and job.progress > 0.05
         ),
-        300,
         "the second attempt has begun",
     )
     assert newest(store, made).args["began_at"] >= reached - 0.2
@@ -190,7 +189,7 @@ def test_it_survives_a_kill_of_its_worker_and_of_the_app_while_trainings_go_on(
     assert first.wait(timeout=90) == 0
     assert newest(store, made).state == "waiting"
     second = start_dispatcher(workspace)
-    wait_for(lambda: newest(store, made).state == "done", 400, "the pretraining is done")
+    wait_for(lambda: newest(store, made).state == "done", "the pretraining is done")
     second.stdin.close()
     assert second.wait(timeout=90) == 0
     assert asked.status(store, made).weights.number == 1
