@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
-from alcore.jobs.training import choose_overlap, swap_queue
+from alcore.jobs.queueing import choose_overlap, swap_queue
 from alcore.records import Lease, Role
 from alcore.services import labeling
 from alcore.store import Store, items, migrate, projects

@@ -15,8 +15,8 @@ from sqlalchemy import create_engine, func, select, text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, LeaseExpired
+from alcore.jobs.queueing import swap_queue
 from alcore.jobs.settling import settle
-from alcore.jobs.training import swap_queue
 from alcore.records import Lease
 from alcore.services import labeling, projects
 from alcore.store import Store, gold, items, labels, opinions, votes

@@ -6,7 +6,7 @@ there is gold that the person has not answered. Instants are Unix seconds.
 
 from __future__ import annotations
 
-from alcore.jobs.training import rng
+from alcore.jobs.randomness import rng
 from alcore.records import Lease, Project
 from alcore.store import Connection, gold, queue
 

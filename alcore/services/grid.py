@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from alcore.errors import LeaseExpired, NothingToUndo
-from alcore.jobs.training import request_if_due
+from alcore.jobs.due import request_if_due
 from alcore.records import LabelEvent, Lease, Suggestion
 from alcore.services import labeling
 from alcore.services.outlook import Opinion, Outlook, Outlooks

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
-from alcore.jobs.training import next_due, request_if_due
+from alcore.jobs.due import next_due, request_if_due
 from alcore.records import LabelEvent, Lease, Origin, Project, Suggestion
 from alcore.services import gold_questions, keys
 from alcore.services.outlook import Outlooks

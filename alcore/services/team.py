@@ -16,9 +16,10 @@ import numpy as np
 
 from alcore import agreement, metrics
 from alcore.errors import InvalidSettings, UnknownItem
+from alcore.jobs.due import request_if_due
 from alcore.jobs.importing import IMPORTER
+from alcore.jobs.randomness import rng
 from alcore.jobs.settling import positions
-from alcore.jobs.training import request_if_due, rng
 from alcore.records import LabelEvent, MemberRole
 from alcore.services.people import check_owner, is_owner
 from alcore.store import (
