@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo
 from alcore.jobs.due import request_if_due
 from alcore.records import Job
-from alcore.services.labeling import check_class
+from alcore.services.holding import check_class
 from alcore.services.people import check_active, is_owner
 from alcore.store import (
     Connection,

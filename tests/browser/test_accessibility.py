@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from made import Tab
 from playwright.sync_api import Browser, Page, expect
 
-from alcore.services import comments, guidelines, labeling, projects
+from alcore.services import comments, guidelines, people, projects
 from alcore.store import rounds
 
 from .conftest import Board, Server
@@ -91,7 +91,7 @@ def test_the_board_is_accessible_with_everything_open(
     store = server.store()
     name = f"many {scheme}"
     project = server.project(name, [f"kind {chr(97 + i)}" for i in range(25)])
-    me = labeling.annotator(store, "axe")
+    me = people.annotator(store, "axe")
     project = projects.get(store, project.id)
     with store.read() as connection:
         first = connection.exec_driver_sql(
