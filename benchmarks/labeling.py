@@ -38,7 +38,7 @@ from playwright.sync_api import Browser, Page
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.records import Project
-from alcore.services import keys, projects
+from alcore.services import keys, people, projects
 from alcore.store import Store, labels
 
 GIVEN = """() => window.alcore.pressed.map((p) => [p.item,
