@@ -677,9 +677,12 @@ class Labeling(RuleBasedStateMachine):
         number, image = self.leases[token]
         tab, key = self.tabs[number], uuid.uuid4().hex
         holder = self.holder.get(image.item_id)
-        allowed = holder == token or (
-            holder is None and (self.current(image.item_id) is None or self.expired(token))
-        )
+        open_still = self.current(image.item_id) is None
+        if holder is None:
+            allowed = open_still or self.expired(token)
+        else:  # who answers with an older lease of theirs is not kept from it by the newer one
+            holding = self.tabs[self.leases[holder][0]]
+            allowed = holder == token or (open_still and holding.name == tab.name)
         try:
             event, duplicate = tab.send(image, index, kind=kind, key=key)
         except LeaseExpired:
