@@ -9,6 +9,7 @@ import streamlit as st
 from alcore.services import experiment_figures as figures
 from alcore.services import experiment_findings as findings
 from alcore.services import experiment_report as report
+from alcore.services import experiment_words as words
 from alcore.services import experiments
 from alcore.web.state import Store
 from pages._dashboard_parts import heading, kept, note
@@ -65,7 +66,8 @@ def _tables(setting: Any) -> None:
                 "area": 100 * row.area,
                 "on log labels": 100 * row.area_log,
                 "at the end": 100 * row.final,
-                "label saving": report.say_saving(row.saving),
+                "label saving": words.say_saving(row.saving),
+                **words.earlier(setting, row),
                 "points over " + setting.baseline: test and 100 * test.difference,
                 "p (Holm)": test and test.holm,
                 "mean rank": row.rank,
@@ -86,26 +88,10 @@ def _tables(setting: Any) -> None:
         },
         hide_index=True,
     )
-    words = f"{setting.trials} complete trials. Area: mean accuracy over the curve."
-    if setting.smallest_visible is not None:
-        words += (
-            f" So many trials show differences from about {100 * setting.smallest_visible:.1f} "
-            "points on."
-        )
-    note(words)
-    if setting.rows[0].targets:
+    note(f"{words.say_trials(setting)} Area: mean accuracy over the curve.")
+    if reached := words.to_reach(setting):
         with st.expander("Labels to reach an accuracy"):
-            st.dataframe(
-                [
-                    {"strategy": row.strategy}
-                    | {
-                        f"{100 * t:.0f} %": "not reached" if labels is None else f"{labels:,.0f}"
-                        for t, labels in row.targets.items()
-                    }
-                    for row in setting.rows
-                ],
-                hide_index=True,
-            )
+            st.dataframe(reached, hide_index=True)
     if setting.trials > 1 and len(setting.strategies) > 1:
         with st.expander("Differences and penalties"):
             left, right = st.columns(2, gap="large")
@@ -136,10 +122,10 @@ def _images(store: Store, now: Any, grid: Any) -> None:
         left, middle, right = st.columns(3)
         cells = {f"{c.cell.strategy.title} · {c.cell.setting}": c for c in now.cells if c.finished}
         with left:
-            words = st.selectbox("Strategy and setting", list(cells), key="images-cell")
+            asked = st.selectbox("Strategy and setting", list(cells), key="images-cell")
         with middle:
             trial = st.number_input("Trial", 1, grid.trials, 1, key="images-trial")
-        cell = cells[words]
+        cell = cells[asked]
         most = cell.cell.rounds(grid.budget)
         with right:
             number = st.number_input("Round", 1, most, min(2, most), key="images-round")

@@ -19,7 +19,14 @@ from alcore.config import ProjectSettings, Workspace
 from alcore.errors import InvalidSettings
 from alcore.experiments import analysis, reading
 from alcore.experiments.results import Point
-from alcore.services import experiment_findings, experiment_report, experiments, projects
+from alcore.services import (
+    experiment_findings,
+    experiment_markdown,
+    experiment_report,
+    experiment_words,
+    experiments,
+    projects,
+)
 from alcore.store import Store
 
 GRID = """
@@ -91,6 +98,19 @@ def test_the_figures_of_a_made_up_study_are_those_it_was_made_with() -> None:
     assert best.targets[0.4] == pytest.approx(40, abs=2)
 
 
+def test_savings_are_told_for_an_accuracy_on_the_way_too() -> None:
+    (setting,) = invented({"random": 0.0065, "margin": 0.0130})
+    assert setting.goal == 0.4, "random ends at 0.46"
+    rows = {row.strategy: row for row in setting.rows}
+    assert rows["random"].earlier is None
+    assert rows["margin"].saving.factor == pytest.approx(60 / 40, rel=0.02)
+    assert rows["margin"].earlier.factor == pytest.approx(50.8 / 35.4, rel=0.02)
+    (flat,) = invented({"random": -0.002, "margin": -0.001})
+    assert flat.goal is None and not any(row.earlier for row in flat.rows)
+    assert "at 40%" in experiment_words.compared(setting)[0]
+    assert len(experiment_words.compared(flat)[0]) == len(experiment_words.compared(setting)[0]) - 1
+
+
 def test_few_trials_come_with_a_warning_and_unfinished_ones_do_not_count() -> None:
     (setting,) = invented({"random": 0.005, "margin": 0.01}, trials=3)
     assert "At least 6 are needed" in setting.doubts
@@ -155,8 +175,17 @@ def test_an_experiment_goes_from_a_file_to_a_report(
     assert addresses == [], "it needs nothing from anywhere"
     rows = list(csv.DictReader((out / "rounds.csv").open()))
     assert len(rows) == 27
-    table = pyarrow.parquet.read_table(out / "rounds.parquet").to_pylist()
-    assert [row["accuracy"] for row in table] == [float(row["accuracy"]) for row in rows]
+    kept = pyarrow.parquet.read_table(out / "rounds.parquet").to_pylist()
+    assert [row["accuracy"] for row in kept] == [float(row["accuracy"]) for row in rows]
+    told = (out / "report.md").read_text()
+    assert "3 paired trials cannot show" in told and "The holdout of 200 labels" in told
+    drawn = re.findall(r"!\[[^]]+\]\(<(.+)>\)", told)
+    assert drawn == ["01 curves by labels.svg", "01 differences.svg"]
+    assert all((out / name).is_file() for name in drawn)
+    table = [[c.strip() for c in line.split("|")] for line in told.splitlines() if line[:1] == "|"]
+    best = next(csv.DictReader((out / "strategies.csv").open()))
+    assert table[0][1] == "strategy" and table[2][1] == best["strategy"]
+    assert table[2][2].startswith(f"{float(best['area']):.1%} (")
     figures = sorted(path.name for path in out.glob("01 *"))
     assert len(figures) == 8 and (out / "01 curves by labels.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -193,8 +222,10 @@ def test_hostile_names_are_text_on_the_page(store: Store, tmp_path: Path) -> Non
     grid = reading.read(file)
     experiments.create(store, grid)
     assert experiments.run(store, grid.name, "process", 1, threading.Event())
-    page = experiment_report.page(experiment_findings.findings(store, grid.name))
+    found = experiment_findings.findings(store, grid.name)
+    page = experiment_report.page(found)
     assert "<script" not in page and "&lt;script&gt;" in page
+    assert "# \\<script\\>alert(1)\\<script\\>" in experiment_markdown.text(found, ())
 
 
 def test_a_project_with_an_answer_key_is_a_data_set_and_one_without_is_refused(

@@ -49,6 +49,8 @@ class StrategyRow:
     """Share of comparisons that it lost at 5 %, over the curve and the other strategies."""
     saving: Saving | None
     """Against the baseline, for what the baseline reaches at the end; None for itself."""
+    earlier: Saving | None
+    """The same for the setting's `goal`; None for the baseline, or without a goal."""
     targets: Mapping[float, float | None]
     """Labels at which the mean curve reaches each target; None where it never does."""
     seconds: float
@@ -77,6 +79,8 @@ class Setting:
     """Why the trials are too few to conclude anything; empty where they are not."""
     smallest_visible: float | None
     """Difference in area that so many trials would show in four of five studies."""
+    goal: float | None = None
+    """The highest round accuracy that the baseline's mean curve reaches; None for none."""
 
 
 def settings(grid: Grid, points: Sequence[Point], seed: int = 0) -> list[Setting]:
@@ -156,6 +160,14 @@ def _compared(
     matrix = comparing.penalty_matrix(values)
     base = found.strategies.index(found.baseline)
     targets = _targets(values)
+    ours = values[base].mean(axis=0)
+    reached = [t for t in targets if curves.labels_to_target(labels, ours, t) is not None]
+    goal = max(reached, default=None)
+
+    def saved(i: int, target: float | None) -> Saving:
+        rng = np.random.default_rng(seed)
+        return curves.saving(labels, values[base], values[i], rng, target)
+
     rows = []
     for i, title in enumerate(found.strategies):
         middle, low, high = (float(v[0]) for v in curves.band(areas[i][:, None]))
@@ -172,9 +184,8 @@ def _compared(
                 final=float(mean[-1]),
                 rank=float(ranks[i]),
                 penalty=float(matrix[:, i].sum() / max(1, len(cells) - 1)),
-                saving=None
-                if i == base
-                else curves.saving(labels, values[base], values[i], np.random.default_rng(seed)),
+                saving=None if i == base else saved(i, None),
+                earlier=None if i == base or goal is None else saved(i, goal),
                 targets={t: curves.labels_to_target(labels, mean, t) for t in targets},
                 seconds=float(np.mean(seconds)),
             )
@@ -185,6 +196,7 @@ def _compared(
         tests=tuple(comparing.compare(found.strategies, areas, found.baseline)),
         penalties=matrix,
         smallest_visible=comparing.smallest_visible(areas),
+        goal=goal,
     )
 
 

@@ -60,15 +60,21 @@ def labels_to_target(labels: np.ndarray, values: np.ndarray, target: float) -> f
     >>> labels_to_target(np.array([10, 20, 30]), np.array([0.0, 0.5, 0.4]), 0.25)
     15.0
     """
-    best = monotone(values)
-    place = int(np.searchsorted(best, target - _ROUNDING))
-    if place == len(best):
-        return None
-    if place == 0:
-        return float(labels[0])
-    left, right = best[place - 1], best[place]
-    share = (target - left) / (right - left)
-    return float(labels[place - 1] + share * (labels[place] - labels[place - 1]))
+    found = float(_reached(labels, monotone(values)[None], np.array([target]))[0])
+    return None if math.isinf(found) else found
+
+
+def _reached(labels: np.ndarray, best: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the labels (B,) at which monotone curves (B, T) reach targets (B,); ∞ for never."""
+    place = (best < (targets - _ROUNDING)[:, None]).sum(axis=1)
+    right = np.minimum(place, len(labels) - 1)
+    left = np.maximum(right - 1, 0)
+    every = np.arange(len(best))
+    low, high = best[every, left], best[every, right]
+    rise = np.where(high > low, high - low, 1.0)
+    between = labels[left] + (targets - low) / rise * (labels[right] - labels[left])
+    found = np.where(place == 0, labels[0], between)
+    return np.where(place == best.shape[1], math.inf, found)
 
 
 def saving(
@@ -88,35 +94,28 @@ def saving(
     narrower than what was seen.
     """
     baseline, strategy = np.atleast_2d(baseline), np.atleast_2d(strategy)
-    trials = len(baseline)
-
-    def factor(rows: np.ndarray) -> tuple[float, float, float | None, float | None, float]:
-        first, second = monotone(baseline[rows].mean(axis=0)), strategy[rows].mean(axis=0)
-        goal = first[-1] if target is None else target
-        spent = labels_to_target(labels, first, goal)
-        needed = labels_to_target(labels, second, goal)
-        ratio = (labels[-1] if spent is None else spent) / (
-            labels[-1] if needed is None else needed
-        )
-        low = 0.0 if needed is None else float(ratio)
-        high = math.inf if spent is None else float(ratio)
-        return low, high, spent, needed, float(goal)
-
-    low, high, spent, needed, goal = factor(np.arange(trials))
-    drawn = [factor(rng.integers(trials, size=trials))[:2] for _ in range(resamples)]
-    lows, highs = np.sort(np.array(drawn, np.float64), axis=0).T
+    trials, last = len(baseline), labels[-1]
+    shares = np.zeros((1 + resamples, trials))  # of each trial: all as they are, then resamples
+    shares[0] = 1 / trials
+    drawn = rng.integers(trials, size=(resamples, trials))
+    np.add.at(shares, (np.arange(1, 1 + resamples)[:, None], drawn), 1 / trials)
+    first, second = monotone(shares @ baseline), monotone(shares @ strategy)
+    goals = first[:, -1] if target is None else np.full(len(shares), float(target))
+    spent, needed = _reached(labels, first, goals), _reached(labels, second, goals)
+    ratios = np.minimum(spent, last) / np.minimum(needed, last)
+    lows, highs = np.where(np.isinf(needed), 0, ratios), np.where(np.isinf(spent), math.inf, ratios)
+    never, they_never = math.isinf(spent[0]), math.isinf(needed[0])
     bound: Bound = "exact"
-    if spent is None or needed is None:
-        bound = "unknown" if spent is needed else "at least" if spent is None else "at most"
-    value = {"exact": high, "at least": low, "at most": high, "unknown": None}[bound]
+    if never or they_never:
+        bound = "unknown" if never and they_never else "at least" if never else "at most"
     return Saving(
-        factor=value,
+        factor=None if bound == "unknown" else float(ratios[0]),
         bound=bound,
-        low=float(lows[math.floor(0.025 * (resamples - 1))]),
-        high=float(highs[math.ceil(0.975 * (resamples - 1))]),
-        target=goal,
-        baseline_labels=spent,
-        strategy_labels=needed,
+        low=float(np.sort(lows[1:])[math.floor(0.025 * (resamples - 1))]),
+        high=float(np.sort(highs[1:])[math.ceil(0.975 * (resamples - 1))]),
+        target=float(goals[0]),
+        baseline_labels=None if never else float(spent[0]),
+        strategy_labels=None if they_never else float(needed[0]),
         trials=trials,
     )
 

@@ -5,7 +5,7 @@ Accuracies 0–1 in the data, percent on the axes; human time in minutes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,21 @@ COLOURS = (
 )  # fmt: skip
 """Told apart by people who see colours differently, after Paul Tol; then from the beginning."""
 WIDTH, HEIGHT = 560, 340
+
+
+def charts(setting: Setting) -> Iterator[tuple[str, altair.TopLevelMixin]]:
+    """Yield the figures that a report has of a setting, each with what it is called in files."""
+    if setting.curve:
+        yield "curves by labels", curves(setting)
+        yield "curves by minutes", curves(setting, by_minutes=True)
+    if setting.trials > 1 and setting.tests:
+        yield "differences", differences(setting)
+        yield "penalties", penalties(setting)
+
+
+def file_name(number: int, kind: str, suffix: str) -> str:
+    """Name the file of a figure; settings are numbered from 1."""
+    return f"{number:02d} {kind}.{suffix}"
 
 
 def _scale(strategies: Sequence[str]) -> altair.Scale:

@@ -130,7 +130,7 @@ def strategy_rows(found: Iterable[Setting]) -> list[dict[str, Any]]:
     for setting in found:
         tests = {test.first: test for test in setting.tests}
         for row in setting.rows:
-            test, saved = tests.get(row.strategy), row.saving
+            test, saved, earlier = tests.get(row.strategy), row.saving, row.earlier
             rows.append(
                 {
                     "setting": setting.name,
@@ -147,6 +147,11 @@ def strategy_rows(found: Iterable[Setting]) -> list[dict[str, Any]]:
                     "saving is": saved and saved.bound,
                     "saving low": saved and saved.low,
                     "saving high": saved and saved.high,
+                    "earlier accuracy": setting.goal,
+                    "saving there": earlier and earlier.factor,
+                    "saving there is": earlier and earlier.bound,
+                    "saving there low": earlier and earlier.low,
+                    "saving there high": earlier and earlier.high,
                     "difference": test and test.difference,
                     "difference low": test and test.low,
                     "difference high": test and test.high,
