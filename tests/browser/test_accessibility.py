@@ -57,7 +57,7 @@ def modelled(server: Server, browser: Browser) -> int:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible(
+def test_every_page_and_the_grid_are_accessible(
     server: Server, browser: Browser, modelled: int, scheme: str
 ) -> None:
     context = browser.new_context(
@@ -80,6 +80,12 @@ def test_every_page_is_accessible(
         page.wait_for_function("document.getAnimations().every((a) => a.playState !== 'running')")
         if found := faults(page):
             wrong[address] = found
+    page.goto(f"{server.url}/?project={modelled}&annotator=axe")
+    board = Board(page).opened()
+    board.press("g")
+    expect(board.root.locator(".tile").first).to_be_visible()
+    if found := faults(page):
+        wrong["grid"] = found
     assert not wrong
     context.close()
 
