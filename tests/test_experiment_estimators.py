@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from alcore import strategies
-from alcore.errors import InvalidSettings
+from alcore.errors import CheckpointMismatch, InvalidSettings
 from alcore.experiments import chain, data, reading
 from alcore.experiments.chain import Run
 from alcore.experiments.data import DataSpec
@@ -111,10 +111,10 @@ def test_a_head_learns_from_embeddings_in_a_file(folder: Path, tmp_path: Path) -
         rounds(folder, head, datasets=noisy)
 
 
-def test_a_head_learns_from_a_networks_embeddings_computed_once(
+def test_a_network_begins_with_pretrained_weights_and_a_head_with_a_networks_embeddings(
     folder: Path, tmp_path: Path
 ) -> None:
-    from alcore.learner import device, training
+    from alcore.learner import device, training, transfer
     from alcore.learner.training import LearnerSettings
 
     table = data.load(data.prepare(DataSpec({"kind": "digits"}), folder))
@@ -131,3 +131,11 @@ def test_a_head_learns_from_a_networks_embeddings_computed_once(
     assert len(kept) == 1
     rounds(folder, head, datasets=[{**DIGITS, "duplicates": 0.3}])
     assert len(list(folder.glob("embeddings-*.npy"))) == 2, "copies have embeddings of their own"
+
+    weights = transfer.extract(model.network, model.architecture, "600 digits")
+    weights.save(tmp_path / "weights.safetensors")
+    network = {"kind": "network", "weights_file": str(tmp_path / "weights.safetensors")}
+    began = rounds(folder, network, n=1)[-1].accuracy
+    assert began > rounds(folder, {"kind": "network"}, n=1)[-1].accuracy + 0.1
+    with pytest.raises(CheckpointMismatch, match="are of small CNN with 1 channels"):
+        rounds(folder, {**network, "network": "study A"}, n=1)

@@ -142,10 +142,17 @@ def test_a_budget_larger_than_the_pool_is_refused_before_anything_runs(store: St
     assert experiments.list_experiments(store) == []
 
 
-def test_features_are_looked_for_when_they_are_used_not_when_a_grid_is_read(
-    store: Store,
+@pytest.mark.parametrize(
+    "learner",
+    [
+        {"kind": "head", "features": "absent.npy"},
+        {"kind": "network", "weights_file": "absent.npy"},
+    ],
+)
+def test_files_of_learners_are_looked_for_when_they_are_used_not_when_a_grid_is_read(
+    store: Store, learner: dict[str, str]
 ) -> None:
-    grid = reading.from_json(plain(learners=[{"kind": "head", "features": "absent.npy"}]))
+    grid = reading.from_json(plain(learners=[learner]))
     with pytest.raises(InvalidSettings, match=r"there is no file absent\.npy"):
         experiments.create(store, grid)
     assert experiments.list_experiments(store) == []

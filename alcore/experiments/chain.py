@@ -236,6 +236,7 @@ def _input(
         votes=votes,
         learner=cell.learner.rule() if network else LearnerRule(),
         downloads=folder / "downloads",
+        embeds=False,
     )
 
 

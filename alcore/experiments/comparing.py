@@ -194,13 +194,15 @@ def doubts(trials: int, comparisons: int) -> str:
     >>> doubts(10, 3)
     ''
     """
-    least = min(1.0, 2.0 ** (1 - trials) * max(1, comparisons))
+    comparisons = max(1, comparisons)
+    least = min(1.0, 2.0 ** (1 - trials) * comparisons)
     if least <= ALPHA:
         return ""
-    needed = math.ceil(1 + math.log2(max(1, comparisons) / ALPHA))
+    needed = math.ceil(1 + math.log2(comparisons / ALPHA))
     one = "trial" if trials == 1 else "trials"
+    against = "one comparison" if comparisons == 1 else f"{comparisons} comparisons"
     return (
         f"{trials} paired {one} cannot show a difference at 5 %: the smallest p possible is "
-        f"{least:.4g} with {max(1, comparisons)} comparisons. At least {needed} are needed; "
+        f"{least:.4g} with {against}. At least {needed} are needed; "
         "until then read the intervals, not the order."
     )

@@ -211,13 +211,13 @@ class Grid:
     def check(self, pools: Mapping[str, tuple[int, Sequence[str]]]) -> None:
         """Check what can be known only with the images: (pool size, class names) by data title.
 
-        Raises InvalidSettings for a budget larger than a pool, oracles that do not fit and
-        features that are not there.
+        Raises InvalidSettings for a budget larger than a pool, oracles that do not fit,
+        and features or weights that are not there.
         """
         import numpy as np
 
         for learner in self.learners:
-            learner.features_file()
+            learner.check_files()
         for data, oracle in product(self.datasets, self.oracles):
             size, names = pools[data.title]
             if self.budget > size:

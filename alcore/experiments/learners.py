@@ -139,6 +139,13 @@ class LearnerSpec:
             raise InvalidSettings(f"the learner {self.title!r}: there is no file {path}")
         return path
 
+    def check_files(self) -> None:
+        """Raise InvalidSettings for features, or weights to begin with, that are not there."""
+        self.features_file()
+        weights = self.settled.get("weights_file")
+        if weights and not Path(weights).is_file():
+            raise InvalidSettings(f"the learner {self.title!r}: there is no file {weights}")
+
     def check(self, strategy: str, options: Mapping[str, Any]) -> None:
         """Raise InvalidSettings where a strategy needs what this learner cannot tell."""
         if self.kind == "network":

@@ -105,8 +105,9 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
             suggestions = _suggestions(selection, both, pool, found)
             batch = _classes(suggestions[: given.batch_size])
             bar.phase("select")(1.0)
-        known = ((rows(both), pool), (rows(given.holdout_ids), held))
-        embeddings = embedding.of_all(model, given.pixels, len(given.item_ids), known)
+        known = ((rows(both), pool), (rows(given.holdout_ids), held)) if given.embeds else ()
+        wanted = len(given.item_ids) if given.embeds else 0
+        embeddings = embedding.of_all(model, given.pixels, wanted, known)
     return RoundResult(
         evaluation=evaluation,
         stop=stop,

@@ -66,6 +66,8 @@ class RoundInput:
     """The temperatures found so far, one per recipe."""
     minibatch: int | None = None
     """Images per minibatch where they shall be fewer than usual."""
+    embeds: bool = True
+    """Whether the embeddings of all images are wanted; experiments do without."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class RoundResult:
     questions: np.ndarray
     """(Q, C) float32 probabilities of the items in question_ids."""
     embeddings: np.ndarray
-    """(N, D) float32 of all images, in the order of item_ids."""
+    """(N, D) float32 of all images, in the order of item_ids; (0, D) where not wanted."""
     head: np.ndarray
     """(D + 1, C) float32 last layer: weights, then the bias."""
     model: Model
