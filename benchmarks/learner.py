@@ -58,6 +58,8 @@ COUNTS = {
 }
 ABLATED = {"CIFAR-10": 500}
 """Labels at which each part is left out in turn."""
+UNTIMED, TIMED = 20, 200
+"""Minibatches of pretraining that warm up, and that are timed."""
 
 
 class Timer:
@@ -124,8 +126,8 @@ def measure(
     }
 
 
-def score(data: Data, threads: int) -> dict[str, float]:
-    """Train a little and ask about the whole pool, as a round does; returns seconds."""
+def paces(data: Data, threads: int) -> dict[str, float]:
+    """Time asking about the whole pool, as a round does, and some minibatches of pretraining."""
     timer = Timer()
     rows = np.arange(data.pool)
     labeled = np.random.default_rng(0).permutation(data.pool)[:100]
@@ -141,8 +143,24 @@ def score(data: Data, threads: int) -> dict[str, float]:
         )
         with timer("score"):
             inference.predict(model, data.pixels, rows, False, False, bar("scoring"))
-    print(f"{data.name}: {data.pool:,} images in {timer.found['score s']:.1f} s")
-    return {"threads": threads, "images": data.pool, **timer.found}
+        marks: list[float] = []
+
+        def enough() -> bool:
+            marks.append(time.perf_counter())
+            return len(marks) > UNTIMED + TIMED
+
+        pool = np.arange(data.pool)
+        settings = PretrainSettings()
+        pretraining.pretrain(
+            data.pixels, pool, data.channels, settings, 0, bar("pretraining"), enough
+        )
+    return {
+        "threads": threads,
+        "images": data.pool,
+        "minibatch s": (marks[-1] - marks[UNTIMED]) / TIMED,
+        "minibatches": pretraining.minibatches(data.pool),
+        **timer.found,
+    }
 
 
 def bar(text: str) -> Callable[[float], None]:
@@ -205,7 +223,8 @@ def main() -> int:
     parser.add_argument("--pretrained", type=Path, help="weights to use instead of pretraining")
     parser.add_argument("--json", type=Path, default=Path("learner.json"), help="the record")
     parser.add_argument("--markdown", type=Path, help="also write the tables into this file")
-    parser.add_argument("--scoring", action="store_true", help="time 50,000 images and stop")
+    paced = "time scoring of the pool and a minibatch of pretraining, and stop"
+    parser.add_argument("--paces", action="store_true", help=paced)
     asked = parser.parse_args()
     about = {"machine": platform.machine(), "cores": os.cpu_count(), "threads": asked.threads}
     print(", ".join(f"{key} {value}" for key, value in (about | device.versions()).items()))
@@ -217,8 +236,8 @@ def main() -> int:
             print(f"CIFAR-10 is left out: {asked.cifar10} is absent", file=sys.stderr)
             continue
         data = makers[name]()
-        if asked.scoring:
-            record.kept["scoring"][name] = score(data, asked.threads)
+        if asked.paces:
+            record.kept["paces"][name] = paces(data, asked.threads)
             record.save()
         else:
             run(data, asked, record)

@@ -17,7 +17,7 @@ class Record:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.kept: dict[str, Any] = {"pretraining": {}, "scoring": {}, "trials": []}
+        self.kept: dict[str, Any] = {"pretraining": {}, "paces": {}, "trials": []}
         if path.is_file():
             self.kept = json.loads(path.read_text())
 
@@ -79,16 +79,26 @@ def tables(
 
 
 def _work(record: Record, data: str) -> Iterator[str]:
-    """Say how long the pretraining and the scoring of the pool took."""
-    for what, verb in (("pretraining", "pretrain"), ("scoring", "score")):
-        if found := record.kept[what].get(data):
-            yield (
-                f"{what.capitalize()}, {found['images']:,} images, {found['threads']} "
-                f"thread{'s' if found['threads'] > 1 else ''}: "
-                f"{found[f'{verb} processor s']:,.0f} s of processor time, "
-                f"{found[f'{verb} s']:,.0f} s in all."
-            )
-            yield ""
+    """Say how long pretraining and the scoring of the pool take."""
+    if found := record.kept["pretraining"].get(data):
+        yield (
+            f"Pretraining, {_with(found)}: {found['pretrain processor s']:,.0f} s of processor "
+            f"time, {found['pretrain s']:,.0f} s in all."
+        )
+        yield ""
+    if found := record.kept["paces"].get(data):
+        whole = found["minibatch s"] * found["minibatches"] / 60
+        yield (
+            f"Paces, {_with(found)}: all scored in {found['score s']:.1f} s; a minibatch of "
+            f"pretraining in {found['minibatch s']:.3f} s, so that its {found['minibatches']:,} "
+            f"would take {whole:.0f} minutes."
+        )
+        yield ""
+
+
+def _with(found: Mapping[str, Any]) -> str:
+    threads = found["threads"]
+    return f"{found['images']:,} images, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _ablations(

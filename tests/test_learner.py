@@ -168,6 +168,24 @@ def test_it_learns_from_two_labels_and_from_many() -> None:
         assert (found.argmax(axis=1) == np.arange(50) % 2).mean() > 0.9
 
 
+@pytest.mark.parametrize(("side", "threads"), [(8, 1), (32, 2)])
+def test_small_images_are_trained_on_one_thread(side: int, threads: int) -> None:
+    pixels, labels = halves(20, side)
+    seen = set()
+    with device.computing(0, 2):
+        training.fit(
+            pixels,
+            labels,
+            NAMES,
+            3,
+            LearnerSettings(),
+            0,
+            lambda share: seen.add(torch.get_num_threads()),
+        )
+        assert torch.get_num_threads() == 2
+    assert seen == {threads}
+
+
 def test_training_repeats_itself_for_a_seed(model: Model) -> None:
     pixels, _ = halves(30, seed=1)
     first, again, other = (ask(m, pixels).probabilities for m in (model, train(), train(seed=1)))
