@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from alcore.config import ProjectSettings, RetrainRule  # noqa: E402 - path first
-from alcore.services import labeling, projects, training  # noqa: E402
+from alcore.services import labeling, people, projects, training  # noqa: E402
 from alcore.store import Store, items  # noqa: E402
 
 FLAGS = [
@@ -154,7 +154,7 @@ def p95(values: list[float]) -> float:
 def answer_some(store: Store, project_id: int, n: int) -> None:
     """Answer n images in the order of the queue, from the answer key."""
     truth = truth_of(store, project_id)
-    me = labeling.annotator(store, "benchmark").id
+    me = people.annotator(store, "benchmark").id
     client = uuid.uuid4().hex
     while n:
         for lease in labeling.claim(store, project_id, me, client, min(n, 50)).leases:

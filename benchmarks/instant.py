@@ -31,10 +31,11 @@ sys.path.insert(0, str(ROOT))
 from alcore import metrics  # noqa: E402 - path first
 from alcore.config import ProjectSettings, RetrainRule, Workspace  # noqa: E402
 from alcore.jobs import embeddings  # noqa: E402
-from alcore.jobs.training import round_arrays, selection_rows, swap_queue  # noqa: E402
+from alcore.jobs.queueing import selection_rows, swap_queue  # noqa: E402
+from alcore.jobs.round_files import round_arrays  # noqa: E402
 from alcore.records import RoundSummary, Selection, StopSignals  # noqa: E402
 from alcore.services import instant as service  # noqa: E402
-from alcore.services import labeling  # noqa: E402
+from alcore.services import labeling, people  # noqa: E402
 from alcore.services.outlook import Outlooks  # noqa: E402
 from alcore.store import Store, items, projects, rounds  # noqa: E402
 
@@ -113,7 +114,7 @@ def measure(n: int, labels: int) -> dict[str, float]:
         start = time.perf_counter() - started
         assert outlook is not None
         thread = service.Instant(store, outlooks)
-        me = labeling.annotator(store, "benchmark").id
+        me = people.annotator(store, "benchmark").id
         with store.read() as connection:
             classes = projects.classes(connection, project_id)
         before = float(np.mean(outlook.opinion.predicted == truth))

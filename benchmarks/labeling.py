@@ -38,7 +38,7 @@ from playwright.sync_api import Browser, Page
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.records import Project
-from alcore.services import keys, labeling, projects
+from alcore.services import keys, people, projects
 from alcore.store import Store, labels
 
 GIVEN = """() => window.alcore.pressed.map((p) => [p.item,
@@ -75,11 +75,11 @@ def measure(
     project = fresh_digits(store, classes)
     key_of = {int(i): found[0] for i, found in keys.layout(project)["classes"].items() if found}
     truth = truth_of(store, project.id)
-    people = [open_board(browser, url, project, f"annotator {i}") for i in range(many)]
+    annotators = [open_board(browser, url, project, f"annotator {i}") for i in range(many)]
     pace = (ALONE if many == 1 else TOGETHER) / many
     due = time.monotonic()
     for turn in range(pressed):
-        person = people[turn % many]
+        person = annotators[turn % many]
         item = on_screen(person.page)
         if item is None and wait_for_image:
             item = wait(lambda page=person.page: on_screen(page), 60)
@@ -88,8 +88,8 @@ def measure(
             person.pressed += 1
         due = max(due + pace, time.monotonic() - 1.0)
         person.page.wait_for_timeout(max(0.0, 1000 * (due - time.monotonic())))
-    probes = [finish(person) for person in people]
-    return {**key_times(probes), **verdict(store, project, people, truth), "keys": pressed}
+    probes = [finish(person) for person in annotators]
+    return {**key_times(probes), **verdict(store, project, annotators, truth), "keys": pressed}
 
 
 def fresh_digits(store: Store, classes: int) -> Project:
@@ -124,13 +124,13 @@ def finish(person: Annotator) -> dict[str, list[float]]:
 
 
 def verdict(
-    store: Store, project: Project, people: Sequence[Annotator], truth: dict[int, int]
+    store: Store, project: Project, annotators: Sequence[Annotator], truth: dict[int, int]
 ) -> dict[str, float]:
     """Compare what was given with what is stored."""
     stored: Counter[int] = Counter()
     lost = misattributed = 0
-    for person in people:
-        who = labeling.annotator(store, person.name).id
+    for person in annotators:
+        who = people.annotator(store, person.name).id
         with store.read() as connection:
             events = labels.history(connection, project.id, who, 10**6)
         classes = {event.item_id: event.class_id for event, _ in events}
@@ -141,11 +141,11 @@ def verdict(
             for item, seen in person.given
         )
     return {
-        "labels": sum(len(person.given) for person in people),
+        "labels": sum(len(person.given) for person in annotators),
         "lost": lost,
         "doubled": sum(count - 1 for count in stored.values()),
         "misattributed": misattributed,
-        "unheard": sum(person.pressed - len(person.given) for person in people),
+        "unheard": sum(person.pressed - len(person.given) for person in annotators),
     }
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from alcore.errors import NotAllowed
 from alcore.records import Project
-from alcore.services import keys, labeling, projects
+from alcore.services import beside, keys, projects
 from alcore.web import remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import choose_project, empty
@@ -38,7 +38,7 @@ def _data(project: Project) -> dict[str, Any]:
         "base": f"/board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
-        "classes": labeling.classes_shown(project),
+        "classes": beside.classes_shown(project),
         "keys": keys.layout(project),
         "colours": class_colours(len(project.classes)),
         "examples": remarks.examples(project.id),

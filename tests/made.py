@@ -12,9 +12,9 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
-from alcore.jobs.training import choose_overlap, swap_queue
+from alcore.jobs.queueing import choose_overlap, swap_queue
 from alcore.records import Lease, Role
-from alcore.services import labeling
+from alcore.services import beside, labeling, people
 from alcore.store import Store, items, migrate, projects
 
 BY_HAND = ProjectSettings(retrain=RetrainRule(automatic=False))
@@ -95,7 +95,7 @@ class Tab:
     client: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
-        self.annotator = labeling.annotator(self.store, self.name)
+        self.annotator = people.annotator(self.store, self.name)
         with self.store.read() as connection:
             self.classes = [c.id for c in projects.classes(connection, self.project_id)]
 
@@ -156,7 +156,7 @@ class Tab:
         )
 
     def status(self) -> dict:
-        return labeling.status(self.store, self.project_id, self.annotator.id)
+        return beside.status(self.store, self.project_id, self.annotator.id)
 
 
 def labels_of(store: Store, project_id: int) -> dict[int, int]:

@@ -8,7 +8,8 @@ import numpy as np
 from trained import add_round
 
 from alcore.jobs import embeddings
-from alcore.jobs.training import round_arrays, selection_rows, swap_queue
+from alcore.jobs.queueing import selection_rows, swap_queue
+from alcore.jobs.round_files import round_arrays
 from alcore.records import Selection
 from alcore.store import Store, items, projects, rounds
 

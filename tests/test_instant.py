@@ -14,7 +14,7 @@ from seen import look
 from sqlalchemy import select
 
 from alcore.config import HoldoutRule, Workspace
-from alcore.services import exporting, grid, labeling, projects
+from alcore.services import beside, exporting, grid, projects
 from alcore.services.instant import Instant
 from alcore.services.outlook import Outlooks
 from alcore.store import Store, queue
@@ -93,8 +93,8 @@ def test_an_image_that_the_queue_has_left_behind_still_has_a_suggestion(
     assert instant.refresh(tab.project_id)
     with store.read() as connection:
         (left, *_) = set(range(31, 301)) - queue.queued(connection, tab.project_id)
-    assert labeling.why(store, tab.project_id, left)["suggestion"] is None
-    (best, *_) = labeling.why(store, tab.project_id, left, instant.outlooks)["suggestion"]
+    assert beside.why(store, tab.project_id, left)["suggestion"] is None
+    (best, *_) = beside.why(store, tab.project_id, left, instant.outlooks)["suggestion"]
     classes = projects.get(store, tab.project_id).classes
     assert best["class"] == classes[group(left)].id
 
@@ -124,7 +124,7 @@ def test_every_label_says_what_had_ranked_it(store: Store, instant: Instant) -> 
     instant.refresh(tab.project_id)
     lease = tab.next()
     assert (lease.round_number, lease.instant) == (1, 2)
-    why = labeling.why(store, tab.project_id, lease.item_id)
+    why = beside.why(store, tab.project_id, lease.item_id)
     assert (why["model"], why["instant"], why["strategy"]) == (1, 2, "margin")
     key = tab.answer(lease)
     rows = exporting.label_rows(store, tab.project_id)

@@ -18,10 +18,10 @@ from trained import add_round
 
 from alcore.config import HoldoutRule, ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
-from alcore.jobs.training import swap_queue
+from alcore.jobs.queueing import swap_queue
 from alcore.records import Lease
-from alcore.services import labeling, projects
-from alcore.store import Store, jobs, labels, queue, rounds
+from alcore.services import beside, labeling, people, projects
+from alcore.store import Store, jobs, labels, leasing, rounds
 from alcore.store import items as stored_items
 from alcore.store import projects as stored_projects
 from alcore.store.tables import annotator, item, label_event, lease
@@ -322,7 +322,7 @@ def test_a_labeled_image_is_asked_again_once_in_a_ranking(store: Store) -> None:
     ben = Tab(store, ana.project_id, "Ben")
     again = ben.next()
     assert (again.item_id, again.origin) == (image.item_id, "relabel")
-    told = labeling.why(store, ana.project_id, again.item_id)
+    told = beside.why(store, ana.project_id, again.item_id)
     assert told["reason"] == "labeled cat, but the model says dog (0.91)"
     assert told["strategy"] == "margin"
     key = ben.answer(again, 1)
@@ -397,13 +397,11 @@ def test_history_shows_my_last_answers_without_the_undone(store: Store) -> None:
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "a\x00b", "un\u200bseen"])
 def test_a_name_is_short_and_visible(store: Store, name: str) -> None:
     with pytest.raises(NotAllowed):
-        labeling.annotator(store, name)
+        people.annotator(store, name)
 
 
 def test_a_name_is_one_person_however_it_is_typed(store: Store) -> None:
-    assert (
-        labeling.annotator(store, " Zoe\u0301  M ").id == labeling.annotator(store, "Zo\u00e9 M").id
-    )
+    assert people.annotator(store, " Zoe\u0301  M ").id == people.annotator(store, "Zo\u00e9 M").id
 
 
 def test_who_was_shut_out_can_do_nothing(store: Store) -> None:
@@ -417,7 +415,7 @@ def test_who_was_shut_out_can_do_nothing(store: Store) -> None:
         lambda: tab.answer(image),
         lambda: tab.undo(key),
         lambda: tab.revisit(image.item_id),
-        lambda: labeling.annotator(store, "Ana"),
+        lambda: people.annotator(store, "Ana"),
     ):
         with pytest.raises(NotAllowed):
             act()
@@ -466,7 +464,7 @@ def test_nothing_tells_a_holdout_question_from_a_random_one(store: Store) -> Non
     seen = {}
     for _ in range(40):
         image = tab.next()
-        why = labeling.why(store, tab.project_id, image.item_id)
+        why = beside.why(store, tab.project_id, image.item_id)
         seen.setdefault(image.origin, []).append(why)
         assert "holdout" not in str(why)
         tab.answer(image)
@@ -679,9 +677,12 @@ class Labeling(RuleBasedStateMachine):
         number, image = self.leases[token]
         tab, key = self.tabs[number], uuid.uuid4().hex
         holder = self.holder.get(image.item_id)
-        allowed = holder == token or (
-            holder is None and (self.current(image.item_id) is None or self.expired(token))
-        )
+        open_still = self.current(image.item_id) is None
+        if holder is None:
+            allowed = open_still or self.expired(token)
+        else:  # who answers with an older lease of theirs is not kept from it by the newer one
+            holding = self.tabs[self.leases[holder][0]]
+            allowed = holder == token or (open_still and holding.name == tab.name)
         try:
             event, duplicate = tab.send(image, index, kind=kind, key=key)
         except LeaseExpired:
@@ -807,7 +808,9 @@ class Labeling(RuleBasedStateMachine):
                 ).scalars()
             )
             ids, classes = stored_items.holdout(connection, self.project_id)
-            holders = sum(n for _, n, _ in queue.holders(connection, self.project_id, time.time()))
+            holders = sum(
+                n for _, n, _ in leasing.holders(connection, self.project_id, time.time())
+            )
         found = labels_of(Labeling.store, self.project_id)
         assert not held & set(found)
         found |= dict(zip(ids.tolist(), classes.tolist(), strict=True))

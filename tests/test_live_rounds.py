@@ -11,7 +11,7 @@ import pytest
 
 from alcore import strategies
 from alcore.config import ProjectSettings, RetrainRule, TeamRule
-from alcore.services import labeling, people, projects, team, training
+from alcore.services import beside, labeling, people, projects, team, training
 from alcore.store import Store, gold, items, labels, queue
 
 CLASSES = [str(n) for n in range(10)]
@@ -27,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def answer(store: Store, project_id: int, n: int, truth: dict[int, int]) -> None:
     """Answer n questions of the queue."""
-    me = labeling.annotator(store, "ana").id
+    me = people.annotator(store, "ana").id
     names = projects.get(store, project_id).classes
     for turn in range(n):
         (lease,) = labeling.claim(store, project_id, me, "tab", 1).leases
@@ -52,7 +52,7 @@ def test_a_suggestion_does_not_give_a_holdout_question_away(store: Store) -> Non
     for row in rows:
         assert len(row["suggestion"]) == 10
         assert sum(row["suggestion"]) == pytest.approx(1, abs=0.01)
-    shown = labeling.why(store, made, asked[0]["item_id"])
+    shown = beside.why(store, made, asked[0]["item_id"])
     assert len(shown["suggestion"]) == 5
     assert shown["origin"] == "random"
 
@@ -77,7 +77,7 @@ def test_a_training_learns_what_gold_and_dawid_and_skene_make_of_three_peoples_a
     positions = [c.id for c in projects.get(store, made).classes]
     following = dict(zip(positions, positions[1:] + positions[:1], strict=True))
     for name, wrong in (("right", False), ("wrong", True), ("wrong too", True)):
-        who = labeling.annotator(store, name).id
+        who = people.annotator(store, name).id
         for lease in (
             lease for _ in range(3) for lease in labeling.claim(store, made, who, name, 20).leases
         ):
@@ -140,12 +140,12 @@ def test_labels_that_are_wrong_are_asked_again_and_can_be_mended(store: Store) -
     )
     assert len(first & flipped) >= 2 * chance + 1
 
-    me = labeling.annotator(store, "ben").id
+    me = people.annotator(store, "ben").id
     while True:
         (lease,) = labeling.claim(store, made, me, "tab", 1).leases
         if lease.origin == "relabel":
             break
-    assert labeling.why(store, made, lease.item_id)["reason"].startswith("labeled ")
+    assert beside.why(store, made, lease.item_id)["reason"].startswith("labeled ")
     mended = next(c for c in true.values() if c != before[lease.item_id])
     key = uuid.uuid4().hex
     labeling.answer(
@@ -176,8 +176,8 @@ def test_every_strategy_fills_the_queue_of_a_live_project(
     assert queued - asked_again <= unlabeled and not asked_again & unlabeled
     assert strategies.get(name).asks_again or not asked_again
     assert all(row["reason"] for row in rows)
-    (image, *_) = labeling.claim(store, digits, labeling.annotator(store, "b").id, name, 1).leases
-    told = labeling.why(store, digits, image.item_id)
+    (image, *_) = labeling.claim(store, digits, people.annotator(store, "b").id, name, 1).leases
+    told = beside.why(store, digits, image.item_id)
     assert told["reason"]
     labeling.release(store, name, [image.token])
     print(f"{name}: " + ", ".join(f"{k} {v:.2f} s" for k, v in summary.seconds.items()))

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 
 from alcore.config import Workspace
 from alcore.errors import WorkspaceUnusable
-from alcore.services import labeling, people, projects
+from alcore.services import people, projects
 from alcore.store import Store
 from alcore.store.tables import lease
 from alcore.web import routes, state
@@ -37,7 +37,7 @@ class Board:
             raise_server_exceptions=False,
         )
         self.project_id = project_id
-        self.annotator = labeling.annotator(state.store(), name).id
+        self.annotator = people.annotator(state.store(), name).id
         self.ticket = state.tickets().issue(project_id, self.annotator)
         self.client = uuid.uuid4().hex
 
@@ -307,7 +307,7 @@ def test_a_ticket_ends_and_a_fresh_one_is_handed_out_in_time(
 
 
 def test_who_is_removed_is_refused_at_every_route_at_once(board: Board) -> None:
-    owner = labeling.annotator(state.store(), "Owner").id
+    owner = people.annotator(state.store(), "Owner").id
     (image, other) = board.claim(2)["images"]
     body = board.body(image)
     board.post("answer", body)

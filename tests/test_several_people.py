@@ -15,10 +15,10 @@ from sqlalchemy import create_engine, func, select, text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, LeaseExpired
+from alcore.jobs.queueing import swap_queue
 from alcore.jobs.settling import settle
-from alcore.jobs.training import swap_queue
 from alcore.records import Lease
-from alcore.services import labeling, projects
+from alcore.services import beside, labeling, projects
 from alcore.store import Store, gold, items, labels, opinions, votes
 from alcore.store import projects as stored_projects
 from alcore.store.tables import annotator, item, label_event, lease, vote
@@ -135,7 +135,7 @@ def test_a_shared_image_stays_in_the_queue_across_rankings_as_it_was(store: Stor
     claimed = {lease.item_id: lease for lease in ben.claim(3).leases}
     assert set(claimed) == {9, 10, image.item_id}
     assert claimed[image.item_id].origin == image.origin
-    assert labeling.why(store, ana.project_id, image.item_id)["reason"] == "typical"
+    assert beside.why(store, ana.project_id, image.item_id)["reason"] == "typical"
 
 
 def test_an_answer_is_late_once_others_have_given_all_that_was_asked(store: Store) -> None:
@@ -376,7 +376,7 @@ def test_one_question_in_each_block_is_gold_until_each_was_answered_once(
 def test_nothing_marks_gold_and_its_answers_are_not_trained_on(store: Store) -> None:
     tab, known = with_gold(store, every=2)
     image = next(i for i in tab.claim(2).leases if i.item_id in known)
-    told = labeling.why(store, tab.project_id, image.item_id)
+    told = beside.why(store, tab.project_id, image.item_id)
     assert told["origin"] == "random" and told["reason"] == "drawn at random"
     tab.answer(image, 1)
     assert tab.revisit(image.item_id)[1] == tab.classes[1]

@@ -78,7 +78,7 @@ def test_only_owners_do_what_is_theirs_once_there_is_one(store: Store, what: str
     ana, ben = owned(store)
     ben.answer(ben.revisit(1)[0])
     ben.answer(ben.revisit(2)[0], 1)
-    for shut_out in (ben.annotator.id, labeling.annotator(store, "Cleo").id):
+    for shut_out in (ben.annotator.id, people.annotator(store, "Cleo").id):
         with pytest.raises(NotAllowed, match="owner"):
             OWNERS_ONLY[what](store, ana, shut_out)
     OWNERS_ONLY[what](store, ana, ana.annotator.id)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alcore import metrics
-from alcore.jobs.training import round_arrays
+from alcore.jobs.round_files import round_arrays
 from alcore.records import RoundSummary, StopSignals
 from alcore.store import Store, items, labels, projects, rounds
 

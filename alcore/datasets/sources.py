@@ -59,8 +59,8 @@ def open_source(spec: Mapping[str, Any]) -> Source:
 def scan(spec: Mapping[str, Any]) -> SourceSummary:
     """Look at a source without importing it; raises as the import would.
 
-    torchvision's data sets are looked at in a process of their own: a web process must not
-    import torch.
+    torchvision's data sets are looked at in a process of their own, since a web process must
+    never import torch.
     """
     if spec.get("kind") == "torchvision":
         open_source(spec)

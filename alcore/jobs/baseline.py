@@ -9,8 +9,9 @@ import numpy as np
 
 from alcore.errors import TrainingImpossible
 from alcore.jobs.beginnings import beginnings
+from alcore.jobs.randomness import rng
+from alcore.jobs.round_files import pixels_of
 from alcore.jobs.running import Running
-from alcore.jobs.training import pixels_of, rng
 from alcore.store import items, projects, rounds
 
 QUICK = 10.0

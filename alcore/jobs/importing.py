@@ -14,8 +14,10 @@ from alcore.datasets.ingest import NewItem, ingest, read_original
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled
+from alcore.jobs.due import request_if_due
+from alcore.jobs.queueing import choose_overlap, swap_queue
+from alcore.jobs.randomness import rng
 from alcore.jobs.running import Running
-from alcore.jobs.training import choose_overlap, request_if_due, rng, swap_queue
 from alcore.records import Item, Project, Role
 from alcore.store import Connection, items, jobs, labels, projects
 from alcore.strategies.cold_start import cold_start

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from alcore.errors import CheckpointMismatch, JobCancelled
+from alcore.jobs.round_files import pixels_of
 from alcore.jobs.running import Running
-from alcore.jobs.training import pixels_of
 from alcore.records import Pretrained
 from alcore.store import items, jobs, pretrained, projects, rounds
 

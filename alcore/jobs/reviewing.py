@@ -16,8 +16,8 @@ import numpy as np
 from alcore import doubts
 from alcore.jobs import unfinished
 from alcore.jobs.beginnings import beginnings
+from alcore.jobs.round_files import pixels_of
 from alcore.jobs.running import Running
-from alcore.jobs.training import pixels_of
 from alcore.records import Project
 from alcore.store import calibrations, items, jobs, opinions, projects
 

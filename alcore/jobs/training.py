@@ -2,86 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import time
-import zlib
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from alcore import pool
 from alcore.config import CALIBRATED_FROM, ProjectSettings
-from alcore.datasets.pixels import PixelCache
 from alcore.doubts import worth_a_look
-from alcore.errors import TrainingImpossible, WorkspaceUnusable
 from alcore.jobs import embeddings
 from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
+from alcore.jobs.due import request_if_due
+from alcore.jobs.queueing import queue_size, rounded, selection_rows, swap_queue
+from alcore.jobs.randomness import rng
+from alcore.jobs.round_files import (
+    make_names_durable,
+    make_room,
+    pixels_of,
+    round_arrays,
+    save_arrays,
+)
 from alcore.jobs.running import Running
 from alcore.jobs.settling import positions as class_positions
 from alcore.jobs.settling import settle
-from alcore.records import Project, RoundSummary
-from alcore.retraining import NextTraining, next_training
-from alcore.store import (
-    Connection,
-    calibrations,
-    gold,
-    items,
-    jobs,
-    labels,
-    opinions,
-    projects,
-    queue,
-    rounds,
-    votes,
-)
+from alcore.records import RoundSummary
+from alcore.store import calibrations, gold, items, jobs, labels, opinions, projects, rounds
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared for stop advice."""
-QUEUE = 200
-"""Items that are queued at least, so that nobody waits while a model trains."""
-
-
-def queue_size(batch_size: int) -> int:
-    """Return how many items a round queues."""
-    return max(QUEUE, 3 * batch_size)
-
-
-def rng(settings: ProjectSettings, *purpose: int | str) -> np.random.Generator:
-    """Derive a generator from the project's seed and a purpose."""
-    words = [zlib.crc32(word.encode()) if isinstance(word, str) else word for word in purpose]
-    return np.random.default_rng([settings.seed, *words])
-
-
-def next_due(connection: Connection, project: Project) -> NextTraining:
-    """Read the labels and tell when the project's next training is due."""
-    last = jobs.trained_until(connection, project.id)
-    counts = labels.per_class(connection, project.id)
-    return next_training(
-        project.settings.retrain,
-        [counts.get(c.id, 0) for c in project.classes],
-        labels.since(connection, project.id, last),
-        first=last == 0,
-    )
-
-
-def request_if_due(connection: Connection, project: Project, now: float) -> None:
-    """Ask for a training where the project's rule says so, in the caller's transaction.
-
-    Every answer comes by: whether there are enough new ones is looked at first, which takes less
-    time than to count all.
-    """
-    rule = project.settings.retrain
-    if project.archived_at is not None or not rule.automatic:
-        return
-    last = jobs.trained_until(connection, project.id)
-    fresh = labels.since(connection, project.id, last)
-    if fresh < (rule.new_labels if last else min(rule.new_labels, rule.minimum)):
-        return
-    if next_due(connection, project).due:
-        jobs.request(connection, project.id, "train", now, project.settings.retrain.debounce)
 
 
 def run_training(running: Running) -> None:
@@ -150,9 +98,9 @@ def run_training(running: Running) -> None:
     checkpoint = f"rounds/{number:04d}.safetensors"
     # Under names of this attempt's own: a stale one must not touch the files of its successor.
     unpublished = folder / "rounds" / f"unpublished-{running.job.id}-{running.job.attempt}"
-    _clear(unpublished.parent)
+    make_room(unpublished.parent)
     result.model.save(unpublished.with_suffix(".safetensors"))
-    _save_arrays(
+    save_arrays(
         unpublished.with_suffix(".npz"),
         holdout_ids=holdout_ids,
         holdout_true=np.array([position[c] for c in truth], dtype=np.int64),
@@ -196,9 +144,9 @@ def run_training(running: Running) -> None:
         unpublished.with_suffix(".safetensors").replace(folder / checkpoint)
         unpublished.with_suffix(".npz").replace(round_arrays(folder, number))
         unpublished.with_suffix(".npy").replace(embeddings.path(folder, number))
-        _make_names_durable(unpublished.parent)
+        make_names_durable(unpublished.parent)
         round_id = rounds.add(connection, summary, last_event)
-        guessed = dict(zip(questions.tolist(), map(_rounded, result.questions), strict=True))
+        guessed = dict(zip(questions.tolist(), map(rounded, result.questions), strict=True))
         gold.suggest(connection, {item_id: guessed[item_id] for item_id in known})
         swap_queue(connection, project, selection_rows(result), round_id, number, guessed)
         if project.has_key and settings.baseline:
@@ -211,117 +159,6 @@ def run_training(running: Running) -> None:
         if worth_a_look(counting, last[1] if last and not lacking else 0):
             jobs.request(connection, project_id, "review", time.time())
     embeddings.forget_others(folder, number)
-
-
-def selection_rows(result: Any) -> list[dict[str, Any]]:
-    """Turn a round's selection into rows of the query queue."""
-    chosen = result.selection
-    return [
-        {
-            "item_id": int(item_id),
-            "score": float(score),
-            "reason": reason,
-            "origin": origin,
-            "suggestion": _rounded(probabilities),
-        }
-        for item_id, score, reason, origin, probabilities in zip(
-            chosen.item_ids,
-            chosen.scores,
-            chosen.reasons,
-            chosen.origins,
-            result.suggestions,
-            strict=True,
-        )
-    ]
-
-
-def _rounded(probabilities: np.ndarray) -> list[float]:
-    return [round(float(p), 4) for p in probabilities]
-
-
-def swap_queue(
-    connection: Connection,
-    project: Project,
-    rows: list[dict[str, Any]],
-    ranked_by: int | None,
-    number: int,
-    said: Mapping[int, list[float]] | None = None,
-    instant: int | None = None,
-) -> None:
-    """Put a new query queue in place, with holdout questions mixed in where they are needed.
-
-    said: what the model says of each question, so that a suggestion does not give them away.
-    Every other question is one that further people shall answer, while there are any.
-    """
-    by_id = {row["item_id"]: row for row in rows}
-    further = {
-        row["item_id"]: row
-        for row in votes.lacking_rows(connection, project.id)
-        if row["item_id"] not in by_id
-    }
-    questions = items.unanswered_holdout(connection, project.id)
-    settings = project.settings
-    order = pool.mix_in(
-        list(by_id), questions, settings.holdout.every, rng(settings, "questions", number)
-    )
-    order = mix_in_further(
-        order,
-        np.array(list(further), dtype=np.int64),
-        rng(settings, "further answers", number),
-    )
-    by_id |= further
-    hidden = {"score": None, "reason": "random", "origin": "holdout"}
-    said = said or {}
-    queue.swap(
-        connection,
-        project.id,
-        [
-            by_id.get(item_id) or {"item_id": item_id, "suggestion": said.get(item_id), **hidden}
-            for item_id in order
-        ],
-        ranked_by,
-        instant,
-    )
-
-
-def choose_overlap(connection: Connection, project: Project) -> None:
-    """Say how many people shall answer each item, as the project's settings have it.
-
-    Labels that came with the import are not asked for again.
-    """
-    rule = project.settings.team
-    ids = items.ids(connection, project.id)
-    chosen = ids[pool.overlapped(len(ids), rule.overlap_share, rng(project.settings, "overlap"))]
-    chosen = np.setdiff1d(chosen, votes.imported(connection, project.id))
-    votes.set_answers(connection, project.id, chosen.tolist(), rule.answers)
-
-
-def mix_in_further(
-    order: list[int], further: np.ndarray, generator: np.random.Generator
-) -> list[int]:
-    """Put items that further people shall answer among others, one in two, then the rest."""
-    mixed = pool.mix_in(order, further, 2, generator)
-    there = set(mixed)
-    return mixed + [i for i in further.tolist() if i not in there]
-
-
-def pixels_of(folder: Path, settings: ProjectSettings, n: int) -> np.ndarray:
-    """Map a project's n images at its resolution: (n, H, W, 3) uint8.
-
-    Raises TrainingImpossible while they are being fitted to another resolution.
-    """
-    pixels = PixelCache(folder, settings.resolution).array()
-    if len(pixels) < n:
-        raise TrainingImpossible(
-            f"the images are not fitted to {settings.resolution} pixels yet; "
-            "train again when that is done"
-        )
-    return pixels[:n]
-
-
-def round_arrays(folder: Path, number: int) -> Path:
-    """Name the file with a round's predictions."""
-    return folder / "rounds" / f"{number:04d}.npz"
 
 
 def _stop_set(
@@ -337,33 +174,3 @@ def _stop_set(
     with np.load(path, allow_pickle=False) as arrays:
         same = np.array_equal(arrays["stop_ids"], stop_ids)
         return stop_ids, arrays["stop_predicted"] if same else None
-
-
-def _clear(folder: Path) -> None:
-    """Make the folder of rounds, without what attempts that died have left there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob("unpublished-*"):
-        left.unlink(missing_ok=True)
-
-
-def _save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    try:
-        with path.open("wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise WorkspaceUnusable(
-            f"cannot write the predictions of the round: {error.strerror or error}; "
-            "free some space or check the folder's rights"
-        ) from error
-
-
-def _make_names_durable(folder: Path) -> None:
-    """Make renamings last through a power cut; Windows has no such call and needs none."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

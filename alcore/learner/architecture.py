@@ -6,6 +6,7 @@ Images enter as (B, channels, H, W), uint8 or float on the scale 0–255. `featu
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class Architecture:
     """With a module beside the network that learns how large its loss will be."""
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """A network in parts, so that early ones can be frozen and inner ones looked at."""
 
     stem: nn.Module
@@ -61,9 +62,9 @@ class Network(nn.Module):
         """Return logits (B, C)."""
         return self.head(self.features(images))
 
+    @abstractmethod
     def enter(self, images: Tensor) -> Tensor:
         """Return what the first stage gets of images."""
-        raise NotImplementedError
 
     def embedding(self, last: Tensor) -> Tensor:
         """Return the embedding (B, D) float32 of the maps after the last stage."""

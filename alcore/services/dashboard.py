@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from alcore.errors import UnknownItem
-from alcore.jobs.training import next_due, round_arrays
+from alcore.jobs.due import next_due
+from alcore.jobs.round_files import round_arrays
 from alcore.metrics import macro_f1_interval
 from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining

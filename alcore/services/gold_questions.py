@@ -6,9 +6,9 @@ there is gold that the person has not answered. Instants are Unix seconds.
 
 from __future__ import annotations
 
-from alcore.jobs.training import rng
+from alcore.jobs.randomness import rng
 from alcore.records import Lease, Project
-from alcore.store import Connection, gold, queue
+from alcore.store import Connection, gold, leasing
 
 
 def claim(
@@ -35,7 +35,7 @@ def claim(
     )
     chosen = [i for i in order.tolist() if i in set(free)][: len(places)]
     tokens = gold.claim(connection, project.id, chosen, annotator_id, client, round_id, expires_at)
-    leases = {lease.token: lease for lease in queue.by_token(connection, project.id, tokens)}
+    leases = {lease.token: lease for lease in leasing.by_token(connection, project.id, tokens)}
     return {place: leases[token] for place, token in zip(places, tokens, strict=True)}
 
 

@@ -16,11 +16,11 @@ from typing import Literal
 import numpy as np
 
 from alcore.errors import LeaseExpired, NothingToUndo
-from alcore.jobs.training import request_if_due
+from alcore.jobs.due import request_if_due
 from alcore.records import LabelEvent, Lease, Suggestion
-from alcore.services import labeling
+from alcore.services import holding
 from alcore.services.outlook import Opinion, Outlook, Outlooks
-from alcore.store import Connection, Store, items, labels, lots, projects, queue
+from alcore.store import Connection, Store, items, labels, leasing, lots, projects
 
 FEWEST, MOST = 12, 50
 """Tiles that a grid may have."""
@@ -84,15 +84,15 @@ def tiles(
         return Tiles((), (), None, {}, (), None, None, reason)
     now = time.time()
     with store.write() as connection:
-        labeling.at_work(connection, project_id, annotator_id, now)
+        holding.at_work(connection, project_id, annotator_id, now)
         project = projects.get(connection, project_id)
-        queue.release(connection, client, release)
-        expires_at = now + labeling.lease_length(connection, project_id, n + len(hold))
-        held = queue.renew(connection, client, hold, now, expires_at)
+        leasing.release(connection, client, release)
+        expires_at = now + holding.lease_length(connection, project_id, n + len(hold))
+        held = leasing.renew(connection, client, hold, now, expires_at)
         opinion = outlook.opinion
         counts = _counts(outlook, opinion, [c.id for c in project.classes])
         if like is not None:
-            class_id = labeling.shown_to(connection, project_id, like, annotator_id)
+            class_id = holding.shown_to(connection, project_id, like, annotator_id)
             order = outlook.nearest(like, _LOOKED_THROUGH)
         else:
             if class_id is None:
@@ -101,7 +101,7 @@ def tiles(
                 class_id = min(there, key=lambda i: given.get(i, 0), default=None)
             positions = {c.id: c.position for c in project.classes}
             if class_id is not None:
-                labeling.check_class(project, class_id)
+                holding.check_class(project, class_id)
             place = None if class_id is None else positions[class_id]
             order = _predicted(outlook, opinion, place, first)
         order = order[~np.isin(order, np.array(aside, np.int64))]
@@ -156,12 +156,12 @@ def label_lot(
     """
     now = time.time()
     with store.write() as connection:
-        labeling.at_work(connection, project_id, annotator_id, now)
+        holding.at_work(connection, project_id, annotator_id, now)
         project = projects.get(connection, project_id)
         known = lots.events(connection, project_id, key)
         wanted = [item_id for _, item_id in tiles]
         if known:
-            labeling.check_own(known[0], annotator_id)
+            holding.check_own(known[0], annotator_id)
             there = {event.item_id for event in known}
             return Lot(
                 tuple(i for i in wanted if i in there),
@@ -170,14 +170,14 @@ def label_lot(
             )
         for named in (class_id, suggested):
             if named is not None:
-                labeling.check_class(project, named)
-        queue.release(connection, client, release)
+                holding.check_class(project, named)
+        leasing.release(connection, client, release)
         taken: list[tuple[str, int, Lease | None]] = []
         refused: list[int] = []
         for token, item_id in dict((i, (t, i)) for t, i in tiles).values():
             items.get(connection, project_id, item_id)
             try:
-                lease = labeling.lease_for_answer(
+                lease = holding.lease_for_answer(
                     connection, project_id, item_id, annotator_id, token, now
                 )
             except LeaseExpired:
@@ -207,7 +207,7 @@ def label_lot(
                 else Suggestion(suggested, lease.round_number),
                 instant=lease.instant if lease else None,
             )
-            queue.drop(connection, item_id, annotator_id, now)
+            leasing.drop(connection, item_id, annotator_id, now)
         request_if_due(connection, project, now)
     return Lot(tuple(item_id for _, item_id, _ in taken), tuple(refused), False)
 
@@ -223,7 +223,7 @@ def undo_lot(
     """
     now = time.time()
     with store.write() as connection:
-        labeling.at_work(connection, project_id, annotator_id, now)
+        holding.at_work(connection, project_id, annotator_id, now)
         known = lots.events(connection, project_id, key)
         target = [e for e in lots.events(connection, project_id, undoes) if e.kind == "label"]
         if not target or target[0].annotator_id != annotator_id:
@@ -234,7 +234,7 @@ def undo_lot(
             back = [e for e in target if not e.undone and _counts_now(connection, e)]
         if not back:
             raise NothingToUndo("these answers were taken back or changed before")
-        expires_at = now + labeling.lease_length(connection, project_id, len(back))
+        expires_at = now + holding.lease_length(connection, project_id, len(back))
         leases = []
         for event in back:
             origin, round_id, instant = labels.provenance(connection, event.id)
@@ -252,7 +252,7 @@ def undo_lot(
                     undoes=event.id,
                 )
             leases.append(
-                queue.claim_item(
+                leasing.claim_item(
                     connection,
                     project_id,
                     event.item_id,

@@ -16,7 +16,8 @@ from threadpoolctl import ThreadpoolController
 
 from alcore import linear_head, strategies
 from alcore.errors import AlcoreError
-from alcore.jobs.training import queue_size, rng, selection_rows, swap_queue
+from alcore.jobs.queueing import queue_size, selection_rows, swap_queue
+from alcore.jobs.randomness import rng
 from alcore.records import Project, Selection
 from alcore.services.outlook import Opinion, Outlook, Outlooks
 from alcore.store import Connection, Store, items, lots, projects

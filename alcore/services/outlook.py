@@ -15,7 +15,7 @@ import numpy as np
 
 from alcore import linear_head
 from alcore.jobs import embeddings as files
-from alcore.jobs.training import round_arrays
+from alcore.jobs.round_files import round_arrays
 from alcore.records import Project, RoundSummary
 from alcore.store import Connection, Store, items, labels, lots, projects, rounds
 

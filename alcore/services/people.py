@@ -13,7 +13,7 @@ import unicodedata
 
 from alcore.errors import NotAllowed
 from alcore.records import Annotator, Member, MemberRole
-from alcore.store import Connection, Store, labels, members, projects, queue
+from alcore.store import Connection, Store, labels, leasing, members, projects
 
 LONGEST_NAME = 60
 
@@ -139,4 +139,4 @@ def set_role(
             raise NotAllowed("a project keeps at least one owner; make somebody else owner first")
         members.set_role(connection, project_id, annotator_id, role, time.time())
         if role == "removed":
-            queue.free(connection, project_id, annotator_id)
+            leasing.free(connection, project_id, annotator_id)

@@ -9,8 +9,7 @@ import time
 from dataclasses import dataclass
 
 from alcore.errors import TrainingImpossible
-from alcore.jobs.dispatcher import function_of
-from alcore.jobs.running import put_back_silent, run
+from alcore.jobs.foreground import run_here
 from alcore.learner import costs
 from alcore.records import Job, Pretrained, Project
 from alcore.services.people import check_owner
@@ -38,7 +37,7 @@ class PretrainingStatus:
 
     @property
     def paused(self) -> bool:
-        return self.job is not None and (self.job.state, self.job.error) == ("cancelled", PAUSED)
+        return self.job is not None and _is_paused(self.job)
 
 
 def status(store: Store, project_id: int) -> PretrainingStatus:
@@ -98,24 +97,22 @@ def pretrain_now(store: Store, project_id: int, threads: int, again: bool = Fals
     It goes on with a paused or failed one, unless it shall begin `again`. Raises what the
     pretraining raises.
     """
-    put_back_silent(store)
-    before = status(store, project_id)
-    failed = before.job is not None and before.job.state == "failed"
-    unfinished = not again and (before.paused or failed)
-    with store.write() as connection:
-        _ask(connection, project_id, unfinished)
-        job = jobs.take(connection, ["pretrain"], "foreground", time.time(), project_id)
-        if job is None:  # raised in here, so that nothing was asked for
-            raise TrainingImpossible(
-                "a pretraining of this project is running; wait for it, or pause it first"
-            )
-    error = run(store, job, function_of("pretrain"), threads)
-    if error is not None:
-        raise error
+    busy = "a pretraining of this project is running; wait for it, or pause it first"
+
+    def ask(connection: Connection) -> None:
+        last = jobs.newest(connection, project_id, "pretrain")
+        unfinished = last is not None and (last.state == "failed" or _is_paused(last))
+        _ask(connection, project_id, unfinished and not again)
+
+    run_here(store, project_id, "pretrain", threads, ask, busy)
     with store.read() as connection:
         made = pretrained.latest(connection, project_id)
-    assert made is not None  # the weights were published before run() returned
+    assert made is not None  # published before the job ended
     return made
+
+
+def _is_paused(job: Job) -> bool:
+    return (job.state, job.error) == ("cancelled", PAUSED)
 
 
 def _request(store: Store, project_id: int, by: int | None, resume: bool) -> None:

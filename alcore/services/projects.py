@@ -14,9 +14,10 @@ from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
 from alcore.jobs.dispatcher import function_of
+from alcore.jobs.due import request_if_due
+from alcore.jobs.queueing import choose_overlap, queue_size
 from alcore.jobs.running import BEAT, put_back_silent, run
 from alcore.jobs.settling import settle
-from alcore.jobs.training import choose_overlap, queue_size, request_if_due
 from alcore.records import Job, Project, Role, SkippedFile
 from alcore.services.people import check_owner
 from alcore.store import Store, items, jobs, projects, rounds

@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass, replace
 
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo
-from alcore.jobs.training import request_if_due
+from alcore.jobs.due import request_if_due
 from alcore.records import Job
-from alcore.services.labeling import check_class
+from alcore.services.holding import check_class
 from alcore.services.people import check_active, is_owner
 from alcore.store import (
     Connection,

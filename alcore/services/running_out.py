@@ -10,9 +10,10 @@ from datetime import datetime
 import numpy as np
 
 from alcore import pool
-from alcore.jobs.training import mix_in_further, rng
+from alcore.jobs.queueing import mix_in_further
+from alcore.jobs.randomness import rng
 from alcore.records import Project
-from alcore.store import Connection, items, jobs, labels, queue, votes
+from alcore.store import Connection, items, jobs, labels, leasing, queue, votes
 
 REFILL = 200
 """Random items that are queued when the ranked ones are used up."""
@@ -80,7 +81,7 @@ def why_nothing(connection: Connection, project: Project, now: float) -> str:
         )
     if left == 0:
         return "Every image has an answer."
-    held = queue.holders(connection, project.id, now)
+    held = leasing.holders(connection, project.id, now)
     if held and left > 0:
         who = ", ".join(
             f"{name} holds {n} until {datetime.fromtimestamp(until):%H:%M}"

@@ -16,9 +16,10 @@ import numpy as np
 
 from alcore import agreement, metrics
 from alcore.errors import InvalidSettings, UnknownItem
+from alcore.jobs.due import request_if_due
 from alcore.jobs.importing import IMPORTER
+from alcore.jobs.randomness import rng
 from alcore.jobs.settling import positions
-from alcore.jobs.training import request_if_due, rng
 from alcore.records import LabelEvent, MemberRole
 from alcore.services.people import check_owner, is_owner
 from alcore.store import (
@@ -27,9 +28,9 @@ from alcore.store import (
     gold,
     items,
     labels,
+    leasing,
     members,
     projects,
-    queue,
     reports,
     votes,
 )
@@ -98,7 +99,7 @@ def presence(store: Store, project_id: int) -> list[Presence]:
     midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     with store.read() as connection:
         found = members.of_project(connection, project_id)
-        held = {name: (n, until) for name, n, until in queue.holders(connection, project_id, now)}
+        held = {name: (n, until) for name, n, until in leasing.holders(connection, project_id, now)}
         today = labels.counts_since(connection, project_id, midnight)
     people = [
         Presence(
@@ -182,7 +183,7 @@ def free(store: Store, project_id: int, by: int | None, annotator_id: int) -> in
     """
     with store.write() as connection:
         check_owner(connection, project_id, by)
-        return queue.free(connection, project_id, annotator_id)
+        return leasing.free(connection, project_id, annotator_id)
 
 
 # -- the last word -----------------------------------------------------------------------------

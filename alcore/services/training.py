@@ -10,9 +10,8 @@ import time
 from dataclasses import dataclass
 
 from alcore.errors import TrainingImpossible
-from alcore.jobs.dispatcher import function_of
-from alcore.jobs.running import put_back_silent, run
-from alcore.jobs.training import next_due
+from alcore.jobs.due import next_due
+from alcore.jobs.foreground import run_here
 from alcore.records import Job, RoundSummary
 from alcore.retraining import NextTraining
 from alcore.services.people import check_owner
@@ -54,21 +53,16 @@ def train(store: Store, project_id: int, by: int | None = None) -> None:
 
 def train_now(store: Store, project_id: int, threads: int) -> RoundSummary:
     """Run one round in this process and return it. Raises what the training raises."""
-    put_back_silent(store)
-    with store.write() as connection:
+
+    def ask(connection: Connection) -> None:
         _check_possible(connection, project_id)
         jobs.request(connection, project_id, "train", time.time())
-        job = jobs.take(connection, ["train"], "foreground", time.time(), project_id)
-        if job is None:  # raised in here, so that nothing was asked for
-            raise TrainingImpossible(
-                "a training of this project is running; wait for it, or stop it first"
-            )
-    error = run(store, job, function_of("train"), threads)
-    if error is not None:
-        raise error
+
+    busy = "a training of this project is running; wait for it, or stop it first"
+    run_here(store, project_id, "train", threads, ask, busy)
     with store.read() as connection:
         latest = rounds.latest(connection, project_id)
-    assert latest is not None  # the round was published before run() returned
+    assert latest is not None  # published before the job ended
     return latest
 
 

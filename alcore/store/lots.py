@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select
 
 from alcore.records import LabelEvent, Lease, Origin
-from alcore.store import labels, queue
+from alcore.store import labels, leasing
 from alcore.store.tables import answer, gold, item, label_event, lease
 
 _AT_ONCE = 500
@@ -91,7 +91,7 @@ def claim(
             for item_id, token in zip(chosen, tokens, strict=True)
         ],
     )
-    leases = {one.item_id: one for one in queue.by_token(connection, project_id, tokens)}
+    leases = {one.item_id: one for one in leasing.by_token(connection, project_id, tokens)}
     return [leases[item_id] for item_id in chosen]
 
 
@@ -180,7 +180,7 @@ def _free(
                 .where(lease.c.item_id == item.c.id, lease.c.expires_at > now)
                 .exists(),
                 ~select(gold.c.item_id).where(gold.c.item_id == item.c.id).exists(),
-                skips < queue.SKIPS_TO_OTHERS,
+                skips < leasing.SKIPS_TO_OTHERS,
             )
         ).scalars()
     )

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alcore.records import Suggestion
-from alcore.services import labeling, projects
+from alcore.services import beside, labeling, projects
 from alcore.web import grids, remarks, reviewing, state
 from alcore.web.asking import (
     MOST_IMAGES,
@@ -112,7 +112,7 @@ def status(request: Request, ticket: Ticket, body: Body) -> Body:
     if ticket.age > LIFE / 2:
         fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
     return {
-        **labeling.status(state.store(), ticket.project_id, ticket.annotator_id),
+        **beside.status(state.store(), ticket.project_id, ticket.annotator_id),
         "ticket": fresh,
     }
 
@@ -139,7 +139,7 @@ def history(request: Request, ticket: Ticket, body: Body) -> Body:
 
 def why(request: Request, ticket: Ticket, body: Body) -> Body:
     item_id = request.path_params["item_id"]
-    return labeling.why(state.store(), ticket.project_id, item_id, state.outlooks())
+    return beside.why(state.store(), ticket.project_id, item_id, state.outlooks())
 
 
 async def health(request: Request) -> Response:

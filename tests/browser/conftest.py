@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.records import LabelEvent, Project
-from alcore.services import labeling, projects
+from alcore.services import labeling, people, projects
 from alcore.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
@@ -120,7 +120,7 @@ class Server:
     def events(self, project: Project, name: str) -> list[LabelEvent]:
         """Read somebody's answers that count, oldest first."""
         store = self.store()
-        who = labeling.annotator(store, name)
+        who = people.annotator(store, name)
         return [e for e, _ in labeling.history(store, project.id, who.id, 100)][::-1]
 
 

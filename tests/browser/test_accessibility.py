@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from made import Tab
 from playwright.sync_api import Browser, Page, expect
 
-from alcore.services import comments, guidelines, labeling, projects
+from alcore.services import comments, guidelines, people, projects
 from alcore.store import rounds
 
 from .conftest import Board, Server
@@ -57,7 +57,7 @@ def modelled(server: Server, browser: Browser) -> int:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible(
+def test_every_page_and_the_grid_are_accessible(
     server: Server, browser: Browser, modelled: int, scheme: str
 ) -> None:
     context = browser.new_context(
@@ -80,6 +80,12 @@ def test_every_page_is_accessible(
         page.wait_for_function("document.getAnimations().every((a) => a.playState !== 'running')")
         if found := faults(page):
             wrong[address] = found
+    page.goto(f"{server.url}/?project={modelled}&annotator=axe")
+    board = Board(page).opened()
+    board.press("g")
+    expect(board.root.locator(".tile").first).to_be_visible()
+    if found := faults(page):
+        wrong["grid"] = found
     assert not wrong
     context.close()
 
@@ -91,7 +97,7 @@ def test_the_board_is_accessible_with_everything_open(
     store = server.store()
     name = f"many {scheme}"
     project = server.project(name, [f"kind {chr(97 + i)}" for i in range(25)])
-    me = labeling.annotator(store, "axe")
+    me = people.annotator(store, "axe")
     project = projects.get(store, project.id)
     with store.read() as connection:
         first = connection.exec_driver_sql(

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from alcore.records import Project
-from alcore.services import comments, guidelines, labeling, review
+from alcore.services import comments, guidelines, people, review
 from alcore.services.review import Filter
 from alcore.store import labels, opinions
 
@@ -26,7 +26,7 @@ def fruits(server: Server) -> Project:
     project = server.project("fruits to review", FRUITS)
     store = server.store()
     ids = [c.id for c in project.classes]
-    who = [labeling.annotator(store, name).id for name in ("Ana", "Ben")]
+    who = [people.annotator(store, name).id for name in ("Ana", "Ben")]
     with store.write() as connection:
         found = connection.exec_driver_sql(
             "SELECT id FROM item WHERE project_id = ? AND split = 'pool' ORDER BY id LIMIT 60",
@@ -133,7 +133,7 @@ def test_views_and_filters_narrow_the_list_and_the_address_restores_them(
     page.reload()
     expect(tiles(element)).to_have_count(9)
     expect(element.get_by_label("Annotator")).to_have_value(
-        str(labeling.annotator(server.store(), "Ben").id)
+        str(people.annotator(server.store(), "Ben").id)
     )
     page.get_by_role("tab", name="Unsure").click()
     element.get_by_label("Class", exact=True).select_option(label="All classes")
@@ -194,7 +194,7 @@ def test_a_label_that_somebody_changed_meanwhile_is_not_overwritten(
     element = opened(page, server, fruits, "all", "Zoe")
     item = chosen(element)
     store = server.store()
-    zoe, other = (labeling.annotator(store, name).id for name in ("Zoe", "Somebody"))
+    zoe, other = (people.annotator(store, name).id for name in ("Zoe", "Somebody"))
     row = review.page(store, fruits.id, zoe, Filter(), 0, 1).rows[0]
     assert row.item_id == item
     review.mend(

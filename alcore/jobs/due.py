@@ -1,0 +1,36 @@
+"""Owns when a project's next training is due."""
+
+from __future__ import annotations
+
+from alcore.records import Project
+from alcore.retraining import NextTraining, next_training
+from alcore.store import Connection, jobs, labels
+
+
+def next_due(connection: Connection, project: Project) -> NextTraining:
+    """Read the labels and tell when the project's next training is due."""
+    last = jobs.trained_until(connection, project.id)
+    counts = labels.per_class(connection, project.id)
+    return next_training(
+        project.settings.retrain,
+        [counts.get(c.id, 0) for c in project.classes],
+        labels.since(connection, project.id, last),
+        first=last == 0,
+    )
+
+
+def request_if_due(connection: Connection, project: Project, now: float) -> None:
+    """Ask for a training where the project's rule says so, in the caller's transaction.
+
+    Every answer comes by: whether there are enough new ones is looked at first, which takes less
+    time than to count all.
+    """
+    rule = project.settings.retrain
+    if project.archived_at is not None or not rule.automatic:
+        return
+    last = jobs.trained_until(connection, project.id)
+    fresh = labels.since(connection, project.id, last)
+    if fresh < (rule.new_labels if last else min(rule.new_labels, rule.minimum)):
+        return
+    if next_due(connection, project).due:
+        jobs.request(connection, project.id, "train", now, project.settings.retrain.debounce)

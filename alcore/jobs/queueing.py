@@ -1,0 +1,114 @@
+"""Owns what is put into the query queue: picks, questions for the holdout, further answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from alcore import pool
+from alcore.jobs.randomness import rng
+from alcore.records import Project
+from alcore.store import Connection, items, queue, votes
+
+QUEUE = 200
+"""Items that are queued at least, so that nobody waits while a model trains."""
+
+
+def queue_size(batch_size: int) -> int:
+    """Return how many items a round queues."""
+    return max(QUEUE, 3 * batch_size)
+
+
+def selection_rows(result: Any) -> list[dict[str, Any]]:
+    """Turn a round's selection into rows of the query queue."""
+    chosen = result.selection
+    return [
+        {
+            "item_id": int(item_id),
+            "score": float(score),
+            "reason": reason,
+            "origin": origin,
+            "suggestion": rounded(probabilities),
+        }
+        for item_id, score, reason, origin, probabilities in zip(
+            chosen.item_ids,
+            chosen.scores,
+            chosen.reasons,
+            chosen.origins,
+            result.suggestions,
+            strict=True,
+        )
+    ]
+
+
+def rounded(probabilities: np.ndarray) -> list[float]:
+    """Return probabilities (C,) as they are stored with a question."""
+    return [round(float(p), 4) for p in probabilities]
+
+
+def swap_queue(
+    connection: Connection,
+    project: Project,
+    rows: list[dict[str, Any]],
+    ranked_by: int | None,
+    number: int,
+    said: Mapping[int, list[float]] | None = None,
+    instant: int | None = None,
+) -> None:
+    """Put a new query queue in place, with holdout questions mixed in where they are needed.
+
+    said: what the model says of each question, so that a suggestion does not give them away.
+    Every other question is one that further people shall answer, while there are any.
+    """
+    by_id = {row["item_id"]: row for row in rows}
+    further = {
+        row["item_id"]: row
+        for row in votes.lacking_rows(connection, project.id)
+        if row["item_id"] not in by_id
+    }
+    questions = items.unanswered_holdout(connection, project.id)
+    settings = project.settings
+    order = pool.mix_in(
+        list(by_id), questions, settings.holdout.every, rng(settings, "questions", number)
+    )
+    order = mix_in_further(
+        order,
+        np.array(list(further), dtype=np.int64),
+        rng(settings, "further answers", number),
+    )
+    by_id |= further
+    hidden = {"score": None, "reason": "random", "origin": "holdout"}
+    said = said or {}
+    queue.swap(
+        connection,
+        project.id,
+        [
+            by_id.get(item_id) or {"item_id": item_id, "suggestion": said.get(item_id), **hidden}
+            for item_id in order
+        ],
+        ranked_by,
+        instant,
+    )
+
+
+def choose_overlap(connection: Connection, project: Project) -> None:
+    """Say how many people shall answer each item, as the project's settings have it.
+
+    Labels that came with the import are not asked for again.
+    """
+    rule = project.settings.team
+    ids = items.ids(connection, project.id)
+    chosen = ids[pool.overlapped(len(ids), rule.overlap_share, rng(project.settings, "overlap"))]
+    chosen = np.setdiff1d(chosen, votes.imported(connection, project.id))
+    votes.set_answers(connection, project.id, chosen.tolist(), rule.answers)
+
+
+def mix_in_further(
+    order: list[int], further: np.ndarray, generator: np.random.Generator
+) -> list[int]:
+    """Put items that further people shall answer among others, one in two, then the rest."""
+    mixed = pool.mix_in(order, further, 2, generator)
+    there = set(mixed)
+    return mixed + [i for i in further.tolist() if i not in there]

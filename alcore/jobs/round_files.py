@@ -1,0 +1,62 @@
+"""Owns the files that a round reads and writes: a project's pixels, its predictions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from alcore.config import ProjectSettings
+from alcore.datasets.pixels import PixelCache
+from alcore.errors import TrainingImpossible, WorkspaceUnusable
+
+
+def pixels_of(folder: Path, settings: ProjectSettings, n: int) -> np.ndarray:
+    """Map a project's n images at its resolution: (n, H, W, 3) uint8.
+
+    Raises TrainingImpossible while they are being fitted to another resolution.
+    """
+    pixels = PixelCache(folder, settings.resolution).array()
+    if len(pixels) < n:
+        raise TrainingImpossible(
+            f"the images are not fitted to {settings.resolution} pixels yet; "
+            "train again when that is done"
+        )
+    return pixels[:n]
+
+
+def round_arrays(folder: Path, number: int) -> Path:
+    """Name the file with a round's predictions."""
+    return folder / "rounds" / f"{number:04d}.npz"
+
+
+def make_room(folder: Path) -> None:
+    """Make the folder of rounds, without what attempts that died have left there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("unpublished-*"):
+        left.unlink(missing_ok=True)
+
+
+def save_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write arrays of a round to disk, durably. Raises WorkspaceUnusable."""
+    try:
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise WorkspaceUnusable(
+            f"cannot write the predictions of the round: {error.strerror or error}; "
+            "free some space or check the folder's rights"
+        ) from error
+
+
+def make_names_durable(folder: Path) -> None:
+    """Make renamings last through a power cut; Windows has no such call and needs none."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,75 @@
+"""Owns the rules of who may hold and answer an image, one by one and in the grid.
+
+Instants are Unix seconds, durations seconds.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+from alcore.errors import LeaseExpired, NotAllowed, UnknownItem
+from alcore.records import LabelEvent, Lease, Project
+from alcore.services.people import check_active
+from alcore.store import Connection, gold, items, labels, leasing, members, queue, votes
+
+SHORTEST_LEASE = 60.0
+
+
+def at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
+    """Note that somebody is here. Raises NotAllowed for who was shut out."""
+    check_active(connection, project_id, annotator_id)
+    members.seen(connection, project_id, annotator_id, now)
+
+
+def check_class(project: Project, class_id: int | None) -> None:
+    """Raise UnknownItem for what is no class of the project."""
+    if class_id not in {c.id for c in project.classes}:
+        raise UnknownItem(f"project {project.name!r} has no class {class_id}")
+
+
+def check_own(event: LabelEvent, annotator_id: int) -> None:
+    if event.annotator_id != annotator_id:
+        raise NotAllowed("this answer's key belongs to somebody else's answer")
+
+
+def lease_length(connection: Connection, project_id: int, images: int) -> float:
+    """Return three times what the images in hand will take, at least a minute."""
+    recent = labels.recent_seconds(connection, project_id)
+    typical = statistics.median(recent) if recent else 0.0
+    return max(SHORTEST_LEASE, 3 * typical * max(images, 1))
+
+
+def lease_for_answer(
+    connection: Connection,
+    project_id: int,
+    item_id: int,
+    annotator_id: int,
+    token: str,
+    now: float,
+) -> Lease | None:
+    found = leasing.of_person(connection, item_id, annotator_id)
+    if found is not None and found.token != token:
+        found = None
+    if found is not None and found.expires_at > now:
+        return found
+    held, lacking = leasing.room(connection, item_id, annotator_id, now)
+    if held and not lacking:
+        raise LeaseExpired("somebody else has this image by now; your answer was not used")
+    if found is not None or queue.asked_again(connection, project_id, item_id):
+        return found
+    answered = annotator_id in {who for who, _, _ in votes.of_item(connection, item_id)}
+    if answered or not lacking:
+        raise LeaseExpired("somebody else answered this image meanwhile; yours was not used")
+    return None
+
+
+def shown_to(
+    connection: Connection, project_id: int, item_id: int, annotator_id: int
+) -> int | None:
+    """Read the class of an item that this person may see: not what others or gold say of it."""
+    several = items.get(connection, project_id, item_id).answers > 1
+    if several or gold.is_gold(connection, item_id):
+        said = {who: class_id for who, class_id, _ in votes.of_item(connection, item_id)}
+        return said.get(annotator_id)
+    current = labels.current(connection, item_id)
+    return current[0] if current else None
