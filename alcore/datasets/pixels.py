@@ -147,7 +147,7 @@ class PixelCache:
                         progress(row + 1)
                 os.fsync(file.fileno())
             os.replace(temporary, made.pixels_path)
-            _fsync_folder(self.folder)
+            make_names_durable(self.folder)
         except OSError as error:
             raise _unusable(temporary, error) from error
         finally:
@@ -167,7 +167,7 @@ class PixelCache:
                 self._files = tuple(
                     path.open("ab", buffering=0) for path in (self.pixels_path, self.originals_path)
                 )
-                _fsync_folder(self.folder)
+                make_names_durable(self.folder)
             except OSError as error:
                 raise _unusable(self.folder, error) from error
         return self._files
@@ -189,8 +189,8 @@ def _unusable(path: object, error: OSError) -> WorkspaceUnusable:
     )
 
 
-def _fsync_folder(folder: Path) -> None:
-    """Make names in a folder durable; Windows neither needs nor allows it."""
+def make_names_durable(folder: Path) -> None:
+    """Make renamings in a folder last through a power cut; Windows has no such call."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

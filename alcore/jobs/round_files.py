@@ -50,13 +50,3 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
             f"cannot write the predictions of the round: {error.strerror or error}; "
             "free some space or check the folder's rights"
         ) from error
-
-
-def make_names_durable(folder: Path) -> None:
-    """Make renamings last through a power cut; Windows has no such call and needs none."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from alcore.config import CALIBRATED_FROM, ProjectSettings
+from alcore.datasets.pixels import make_names_durable
 from alcore.doubts import worth_a_look
 from alcore.jobs import embeddings
 from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
@@ -16,7 +17,6 @@ from alcore.jobs.due import request_if_due
 from alcore.jobs.queueing import queue_size, rounded, selection_rows, swap_queue
 from alcore.jobs.randomness import rng
 from alcore.jobs.round_files import (
-    make_names_durable,
     make_room,
     pixels_of,
     round_arrays,

@@ -16,6 +16,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from alcore.datasets.pixels import make_names_durable
 from alcore.errors import CheckpointMismatch, WorkspaceUnusable
 
 
@@ -31,7 +32,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], form: str, about: Mapping[s
     try:
         _write(beside, raw)
         os.replace(beside, path)
-        _flush_folder(path.parent)
+        make_names_durable(path.parent)
     except OSError as error:
         raise WorkspaceUnusable(
             f"cannot write the checkpoint {path.name} ({len(raw):,} bytes): "
@@ -85,14 +86,3 @@ def _write(path: Path, raw: bytes) -> None:
         file.write(raw)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a renaming last through a power cut; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
