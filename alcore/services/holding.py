@@ -28,6 +28,7 @@ def check_class(project: Project, class_id: int | None) -> None:
 
 
 def check_own(event: LabelEvent, annotator_id: int) -> None:
+    """Raise NotAllowed for an answer that somebody else gave."""
     if event.annotator_id != annotator_id:
         raise NotAllowed("this answer's key belongs to somebody else's answer")
 
@@ -47,6 +48,11 @@ def lease_for_answer(
     token: str,
     now: float,
 ) -> Lease | None:
+    """Return the lease that an answer comes with, None where it is gone but an answer is lacking.
+
+    An older lease of the same person will do, so that no answer is lost to a newer one. Raises
+    LeaseExpired where others have the image by now, or nobody's answer is lacking.
+    """
     found = leasing.of_person(connection, item_id, annotator_id)
     if found is not None and found.token != token:
         found = None
