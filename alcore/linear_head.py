@@ -27,12 +27,13 @@ def refit(
     start: np.ndarray,
     spread: np.ndarray,
     steps: int = STEPS,
+    hold: float = HOLD,
 ) -> np.ndarray:
     """Return the head (D + 1, C) float32 that fits the targets without leaving the prior far.
 
     embeddings (L, D), targets (L, C) probabilities, prior and start (D + 1, C), spread (D,)
     the variance of each feature over all images. Minimises the summed cross-entropy plus a ridge
-    on the difference to the prior, in units of the spread. Steps use the
+    on the difference to the prior, in units of the spread, `hold` · (D + 1) strong. Steps use the
     fixed bound XᵀX / 2 on the curvature (Böhning 1992) with Nesterov's momentum: no line search
     and no rate. `start`, the head of one label ago, makes few enough.
 
@@ -45,10 +46,10 @@ def refit(
     inputs[:, :-1] = embeddings
     # A feature that never moves may not run away.
     floor = 1e-3 * float(spread.mean()) + 1e-12
-    hold = HOLD * len(prior) * np.append(spread.astype(np.float64) + floor, 1.0)
-    bound = 0.5 * (inputs.T @ inputs).astype(np.float64) + np.diag(hold)
+    holds = hold * len(prior) * np.append(spread.astype(np.float64) + floor, 1.0)
+    bound = 0.5 * (inputs.T @ inputs).astype(np.float64) + np.diag(holds)
     inverse = np.linalg.inv(bound).astype(np.float32)
-    pull = hold.astype(np.float32)[:, None]
+    pull = holds.astype(np.float32)[:, None]
     head = start.astype(np.float32)
     ahead, speed = head, 1.0
     for _ in range(steps):

@@ -12,9 +12,17 @@ import torch
 from test_learner import NAMES, halves, quiet, train
 from torchvision import models
 
-from alcore.errors import CheckpointMismatch, WeightsUnavailable
-from alcore.learner import backbones, checkpoints, device, networks, training, transfer
-from alcore.learner.architecture import Architecture
+from alcore.errors import CheckpointMismatch, TrainingImpossible, WeightsUnavailable
+from alcore.learner import (
+    backbones,
+    checkpoints,
+    device,
+    networks,
+    probing,
+    training,
+    transfer,
+)
+from alcore.learner.architecture import Architecture, Network
 from alcore.learner.checkpoints import Model
 from alcore.learner.training import LearnerSettings
 from alcore.learner.transfer import Pretrained
@@ -65,6 +73,49 @@ def test_freezing_keeps_early_layers_and_linear_keeps_all_but_the_head(
     changed = state(tuned)["stages.0.0.0.weight"]
     assert not torch.equal(changed, weights.tensors["stages.0.0.0.weight"])
     assert tuned.pretrained == "a test" and fit().pretrained == ""
+
+
+def probed(
+    weights: Pretrained, mirror: bool, spoil: bool = False
+) -> tuple[Network, torch.Tensor, torch.Tensor]:
+    """A network with the weights and a fitted head; what it was fitted to and what it says."""
+    network = networks.build(SMALL)
+    transfer.put(weights, network, SMALL)
+    if spoil:
+        network.stages[0][0][0].weight.data[0] = torch.nan
+    pixels, labels = halves(40)
+    images, targets = training.as_tensor(pixels, 3), torch.from_numpy(labels)
+    probing.fit_head(network, images, targets, mirror, 16)
+    with torch.inference_mode():
+        return network, targets, network.eval()(images).softmax(dim=1)
+
+
+def test_a_head_is_fitted_to_pretrained_weights_before_they_are_trained(
+    weights: Pretrained,
+) -> None:
+    network, targets, said = probed(weights, mirror=False)
+    body = network.state_dict()
+    assert all(torch.equal(body[k], v) for k, v in weights.tensors.items())
+    assert all(p.requires_grad and p.grad is None for p in network.head.parameters())
+    assert torch.equal(said.argmax(dim=1), targets)
+    assert 0.5 < said.amax(dim=1).mean() < 0.95  # it points the right way, and is not sure yet
+
+
+def test_where_mirrored_images_mean_the_same_a_head_learns_from_them_too(
+    weights: Pretrained,
+) -> None:
+    _, _, said = probed(weights, mirror=True)  # then left and right cannot be told apart
+    torch.testing.assert_close(said, torch.full_like(said, 0.5), atol=0.1, rtol=0)
+
+
+def test_weights_that_give_no_numbers_end_as_a_training_that_cannot_be(
+    weights: Pretrained,
+) -> None:
+    network, _, _ = probed(weights, mirror=False, spoil=True)
+    assert all(p.isfinite().all() for p in network.head.parameters())
+    broken = {k: v * torch.nan for k, v in weights.tensors.items()}
+    with pytest.raises(TrainingImpossible, match="the loss became nan at minibatch 1 of"):
+        fit(pretrained=replace(weights, tensors=broken))
 
 
 def test_a_model_can_learn_on_after_it_was_frozen(weights: Pretrained) -> None:

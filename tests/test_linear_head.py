@@ -19,12 +19,18 @@ def blobs(rng: np.random.Generator, n: int, classes: int = 3) -> tuple[np.ndarra
     return (centres[labels] + rng.normal(size=(n, 32))).astype(np.float32), labels
 
 
-def loss(embeddings: np.ndarray, targets: np.ndarray, prior: np.ndarray, head: np.ndarray) -> float:
+def loss(
+    embeddings: np.ndarray,
+    targets: np.ndarray,
+    prior: np.ndarray,
+    head: np.ndarray,
+    hold: float = linear_head.HOLD,
+) -> float:
     """What a refit minimises, written as its docstring says it."""
     spread = embeddings.var(axis=0)
     spread = np.append(spread + 1e-3 * spread.mean(), 1.0)
     p = linear_head.probabilities(embeddings, head)
-    ridge = linear_head.HOLD * 33 / 2 * np.sum(spread[:, None] * (head - prior) ** 2)
+    ridge = hold * 33 / 2 * np.sum(spread[:, None] * (head - prior) ** 2)
     return float(-(targets * np.log(p)).sum() + ridge)
 
 
@@ -52,6 +58,20 @@ def test_a_refit_finds_the_minimum_that_it_promises(rng: np.random.Generator) ->
     for _ in range(20):
         nudge = rng.normal(scale=0.01, size=near.shape).astype(np.float32)
         assert loss(embeddings, targets, prior, near + nudge) > best
+
+
+def test_a_head_that_is_held_more_strongly_stays_nearer(rng: np.random.Generator) -> None:
+    embeddings, labels = blobs(rng, 60)
+    targets, spread = np.eye(3, dtype=np.float32)[labels], embeddings.var(axis=0)
+    prior = np.zeros((33, 3), np.float32)
+    loose, tight = (
+        linear_head.refit(embeddings, targets, prior, prior, spread, 500, hold)
+        for hold in (0.08, 8.0)
+    )
+    assert np.linalg.norm(tight) < 0.2 * np.linalg.norm(loose)
+    assert loss(embeddings, targets, prior, tight, 8.0) < loss(
+        embeddings, targets, prior, loose, 8.0
+    )
 
 
 def test_without_new_labels_the_head_stays_the_networks(rng: np.random.Generator) -> None:

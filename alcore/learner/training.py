@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from alcore.errors import TrainingImpossible
-from alcore.learner import descent, networks, transfer, unlabeled
+from alcore.learner import descent, networks, probing, transfer, unlabeled
 from alcore.learner import device as devices
 from alcore.learner.architecture import Architecture, Network
 from alcore.learner.checkpoints import Model
@@ -34,8 +34,11 @@ _SHRINK, _NOISE = 0.6, 0.01
 _SMALLEST_MINIBATCH = 8
 _ALONE_PIXELS, _ALONE_PARAMETERS = 16_000, 1_000_000
 """Below both, in a minibatch and in a network, one thread is quicker than several."""
-_LONGER, _TUNED_RATE, _HEAD_RATE = 1.5, 0.8, 4.0
-"""From pretrained weights: minibatches, rate of the body and of the new head, over the usual."""
+_LONGER, _TUNED_RATE = 1.5, 0.8
+"""From pretrained weights: minibatches, and rate of all but the head, over the usual."""
+_FULL_FROM = 500
+"""With fewer labels than this, pretrained weights are trained at a lower rate, in proportion:
+a few labels tell less than the weights know."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def fit(
             _inherit(network, previous, mode, generator)
         elif pretrained is not None:
             transfer.put(pretrained, network, architecture)
+            probing.fit_head(network, images, targets, settings.augmentation in FLIPS, size)
         return network
 
     while True:
@@ -194,11 +198,12 @@ def _plan(
 ) -> Plan:
     tuned = started and mode == "fresh"
     steps = round((_LONGER if tuned else 1) * minibatches(labels))
+    peak = settings.rate * (min(1.0, labels / _FULL_FROM) if tuned else 1.0)
     return Plan(
         steps=steps,
         size=size,
-        rate=_TUNED_RATE * settings.rate if started else settings.rate,
-        head_rate=_HEAD_RATE * settings.rate if tuned else settings.rate,
+        rate=_TUNED_RATE * peak if started else peak,
+        head_rate=peak,
         weight_decay=settings.weight_decay,
         smoothing=settings.smoothing,
         augmentation=settings.augmentation,
