@@ -18,6 +18,8 @@ from pages._shell import empty
 
 SHOWN = 24
 """Images of a round that are shown at most."""
+LEGEND = 20
+"""Pixels that a chart gets for each name in its legend, which takes its room from the curves."""
 
 
 def results(store: Store, name: str) -> None:
@@ -39,7 +41,8 @@ def results(store: Store, name: str) -> None:
             key="experiment-against", label_visibility="collapsed",
         )  # fmt: skip
     chart = figures.curves(setting, against != "labels")
-    st.altair_chart(chart, width="stretch", key="experiment-curves")
+    tall = chart.properties(height=figures.HEIGHT + LEGEND * len(setting.strategies))
+    st.altair_chart(tall, width="stretch", key="experiment-curves")
     counted = kept("counted", (name, setting.name),
                    lambda: findings.counted(store, name, setting.name))  # fmt: skip
     note(f"Mean over trials, with its 95 % band; unfinished trials are in it. {counted}")
@@ -87,11 +90,12 @@ def _tables(setting: Any) -> None:
             "penalty": st.column_config.NumberColumn(format="%.2f"),
         },
         hide_index=True,
+        placeholder="–",
     )
     note(f"{words.say_trials(setting)} Area: mean accuracy over the curve.")
     if reached := words.to_reach(setting):
         with st.expander("Labels to reach an accuracy"):
-            st.dataframe(reached, hide_index=True)
+            st.dataframe(reached, hide_index=True, placeholder="–")
     if setting.trials > 1 and len(setting.strategies) > 1:
         with st.expander("Differences and penalties"):
             left, right = st.columns(2, gap="large")
@@ -112,7 +116,7 @@ def _stops(store: Store, name: str, setting: Any, key: Any) -> None:
         if not rows:
             empty("This appears with the first finished run.", 80)
             return
-        st.dataframe(rows, hide_index=True)
+        st.dataframe(rows, hide_index=True, placeholder="–")
         note("Means over the runs that would have stopped. Accuracy lost: at the end of the run "
              "less at the stop, so that a minus is a gain.")  # fmt: skip
 

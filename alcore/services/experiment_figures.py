@@ -55,7 +55,7 @@ def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
     high = max((row["high"] for row in rows), default=1.0)
     room = 0.05 * max(0.01, high - low)
     ends = altair.Scale(domain=[max(0.0, low - room), min(1.0, high + room)], nice=False)
-    columns = altair.ExprRef("width < 450 ? 2 : 4")  # names shall not be cut on a phone
+    columns = altair.ExprRef("width < 450 ? 1 : 4")  # names shall not be cut on a phone
     base = altair.Chart(altair.Data(values=rows)).encode(
         x=altair.X(
             f"{across}:Q",
