@@ -25,9 +25,9 @@ def fit_head(network: Network, images: Tensor, targets: Tensor, mirror: bool, si
     """Fit the network's head in place, `size` images at a time; nothing else changes.
 
     images (L, …) uint8 and targets (L,) int64, evenly spaced ones if there are many. With
-    `mirror` their mirror images count too. The ridge weighs as much as all images together, so
-    that the head points the right way but is sure of little. Embeddings that are not finite
-    leave the head alone.
+    `mirror` their mirror images count too. The ridge weighs as much as all images together,
+    however many there are: the head shall point the right way, and training makes it sure.
+    Embeddings that are not finite leave the head alone.
     """
     step = -(-len(targets) // _MOST)
     images, targets = images[::step], targets[::step].cpu().numpy()
