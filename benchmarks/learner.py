@@ -25,9 +25,10 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from learner_images import Data, cifar10, digits, shapes
@@ -43,6 +44,7 @@ from alcore.learner import (  # noqa: E402
     inference,
     networks,
     pretraining,
+    probing,
     training,
     transfer,
 )
@@ -99,8 +101,9 @@ def measure(
         recipe.settings, augmentation="none" if wanted == "none" else data.augmentation
     )
     timer = Timer()
+    left_out = nullcontext() if recipe.fitted else patch.object(probing, "fit_head")
     with device.computing(trial, threads):
-        with timer("train"):
+        with timer("train"), left_out:
             model = training.fit(
                 data.pixels[labeled],
                 data.true[labeled],

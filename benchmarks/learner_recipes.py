@@ -27,6 +27,8 @@ class Recipe:
     pretrained: bool = False
     pool: bool = False
     mirror: bool = True
+    fitted: bool = True
+    """Whether training from pretrained weights begins with a head that fits them."""
 
 
 STUDY_A = Recipe("study A", LearnerSettings(network="study A"))
@@ -65,6 +67,7 @@ PARTS = (
     ),
     Recipe("pretrained, no label smoothing", LearnerSettings(smoothing=0.0), pretrained=True),
     Recipe("pretrained, no flip averaging", LearnerSettings(), pretrained=True, mirror=False),
+    Recipe("pretrained, no fitted head", LearnerSettings(), pretrained=True, fitted=False),
 )
 
 
