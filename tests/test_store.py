@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sqlite3
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import made
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from alcore.config import ProjectSettings, Workspace
 from alcore.errors import WorkspaceUnusable
+from alcore.records import NewEvent
 from alcore.store import Store, engine, items, labels, migrate, projects
 from alcore.store.experiment_tables import metadata
 from alcore.store.tables import answer, job, label_event
@@ -147,6 +149,10 @@ def test_label_events_can_be_neither_changed_nor_deleted(store: Store) -> None:
         with pytest.raises(DatabaseError), store.write() as connection:
             connection.execute(change)
     assert len(made.labels_of(store, tab.project_id)) == 1
+
+
+def test_a_new_event_has_the_columns_of_the_log() -> None:
+    assert {field.name for field in fields(NewEvent)} | {"id"} == set(label_event.c.keys())
 
 
 def test_an_event_is_undone_once_at_most(store: Store) -> None:
