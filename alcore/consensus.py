@@ -13,7 +13,7 @@ import numpy as np
 from alcore.agreement import counts
 
 ENOUGH = 20
-"""Items with two opinions from which on annotators are compared with each other."""
+"""Items with two votes from which on annotators are compared with each other."""
 _LEAST = 1e-4
 """The smallest weight, and the smallest error that others are compared with."""
 _ROUNDS = 100
@@ -22,7 +22,7 @@ _SETTLED = 1e-4
 
 @dataclass(frozen=True)
 class Trust:
-    """What an opinion weighs."""
+    """What a vote weighs."""
 
     model: float
     annotators: np.ndarray
@@ -93,7 +93,7 @@ def model_weighted(
     """Return the quality (L, C) of each class, as the votes and the model see it together.
 
     probabilities (L, C) come from models that have not seen the labels; weights from `trust`.
-    None while too few items have two opinions to weigh people by. Goh, Tkachenko & Mueller 2022
+    None while too few items have two votes to weigh people by. Goh, Tkachenko & Mueller 2022
     (CROWDLAB).
     """
     if weights.agreement is None:
@@ -124,7 +124,7 @@ def choose(quality: np.ndarray, votes: np.ndarray) -> np.ndarray:
 
 
 def trust(votes: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> Trust:
-    """Weigh the model and the annotators by items with two opinions; all 1 while there are few.
+    """Weigh the model and the annotators by items with two votes; all 1 while there are few.
 
     votes (L, J), labels and predicted (L,), all int64 classes; -1 for no vote. A weight is
     1 − error / error of always naming the most frequent class: for an annotator against the

@@ -17,10 +17,10 @@ from pages._dashboard_parts import (
     MOST_CLASSES,
     TALL,
     class_height,
+    clock,
     download,
     heading,
     hundred,
-    instant,
     interval,
     names,
     note,
@@ -116,7 +116,7 @@ def people(project_id: int, colours: drawing.Colours) -> None:
             empty("Who labeled how much, and how fast, appears with the first label.", 240)
         else:
             st.dataframe(
-                [row | {"last label": instant(row["last label"])} for row in team],
+                [row | {"last label": clock(row["last label"])} for row in team],
                 height=240,
                 hide_index=True,
                 column_order=(
@@ -149,7 +149,7 @@ def rounds(project: Project, done: Sequence[RoundSummary]) -> None:
         [
             row
             | {
-                "finished": instant(row["finished"]),
+                "finished": clock(row["finished"]),
                 "accuracy": hundred(row["accuracy"]),
                 "macro-F1": hundred(row["macro-F1"]),
                 "ECE": hundred(row["ECE"]),

@@ -71,7 +71,7 @@ def status(project_id: int) -> None:
     )
     refused_for, why = st.session_state.get("refused", (None, ""))
     st.html(_refusal(why) if refused_for == project_id else _advice(standing))
-    if standing.model is not None and standing.model.teaching.notes:
+    if standing.model is not None and standing.model.recipe.notes:
         st.html(_remarks(standing.model))
 
 
@@ -172,7 +172,7 @@ def _pretraining_line(job: Job | None) -> str:
 
 def _remarks(model: RoundSummary) -> str:
     """Say what went otherwise than the settings say."""
-    said = " ".join(escape(sentence(note)) for note in model.teaching.notes)
+    said = " ".join(escape(sentence(note)) for note in model.recipe.notes)
     return f'<p class="al-note"><b>Model {model.number}.</b> {said}</p>'
 
 

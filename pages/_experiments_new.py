@@ -41,15 +41,17 @@ def new_experiment(store: Store, workers: int) -> str | None:
     if not look and not time and not start:
         return None
     try:
-        grid = experiments.parse(text)
+        design = experiments.parse(text)
         with st.spinner("Reading the images …"):
             if start:
-                return experiments.create(store, grid).name
-            grid = experiments.checked(store, grid)
-        words = f"{len(grid.cells):,} cells × {grid.trials} trials: {grid.trainings:,} trainings"
+                return experiments.create(store, design).name
+            design = experiments.checked(store, design)
+        words = (
+            f"{len(design.cells):,} cells × {design.trials} trials: {design.trainings:,} trainings"
+        )
         if time:
             with st.spinner("Timing a few rounds …"):
-                found = experiments.estimate(store, grid, "process", workers, ESTIMATE)
+                found = experiments.estimate(store, design, "process", workers, ESTIMATE)
             words += f", about {duration(found.seconds)} (from {found.measured} rounds)"
     except AlcoreError as error:
         refusal(error)

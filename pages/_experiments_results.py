@@ -26,7 +26,7 @@ def results(store: Store, name: str) -> None:
     """Draw everything that is known so far."""
     now = experiments.progress(store, name)
     key = (name, now.finished, now.planned)
-    grid, settings = kept("settings", key, lambda: findings.settings_of(store, name))
+    design, settings = kept("settings", key, lambda: findings.settings_of(store, name))
     if not now.finished:
         empty("Curves appear here with the first finished rounds.", 340)
         return
@@ -46,11 +46,11 @@ def results(store: Store, name: str) -> None:
     counted = kept("counted", (name, setting.name),
                    lambda: findings.counted(store, name, setting.name))  # fmt: skip
     note(f"Mean over trials, with its 95 % band; unfinished trials are in it. {counted}")
-    if setting.doubts:
-        st.warning(setting.doubts, icon=":material/science:")
+    if setting.warning:
+        st.warning(setting.warning, icon=":material/science:")
     _tables(setting)
     _stops(store, name, setting, key)
-    _images(store, now, grid)
+    _images(store, now, design)
     _downloads(store, name, key, chart)
 
 
@@ -121,16 +121,16 @@ def _stops(store: Store, name: str, setting: Any, key: Any) -> None:
              "less at the stop, so that a minus is a gain.")  # fmt: skip
 
 
-def _images(store: Store, now: Any, grid: Any) -> None:
+def _images(store: Store, now: Any, design: Any) -> None:
     with st.expander("Images that were asked about"):
         left, middle, right = st.columns(3)
         cells = {f"{c.cell.strategy.title} · {c.cell.setting}": c for c in now.cells if c.finished}
         with left:
             asked = st.selectbox("Strategy and setting", list(cells), key="images-cell")
         with middle:
-            trial = st.number_input("Trial", 1, grid.trials, 1, key="images-trial")
+            trial = st.number_input("Trial", 1, design.trials, 1, key="images-trial")
         cell = cells[asked]
-        most = cell.cell.rounds(grid.budget)
+        most = cell.cell.rounds(design.budget)
         with right:
             number = st.number_input("Round", 1, most, min(2, most), key="images-round")
         key = (now.experiment.name, cell.cell.key, trial, number)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError, StaleSettings
-from alcore.records import Job, Project, Role
+from alcore.records import Job, KnownClasses, Project
 from alcore.services import previews, projects, setup
 from alcore.services.exporting import write_csv
 from alcore.services.setup import ProjectLine
@@ -23,7 +23,7 @@ from pages._setup_settings import Case, settings_fields
 from pages._setup_text import chips, figures, left_out, note, plain, refusal, title
 from pages._who import owns, who
 
-ROLE_WORDS: dict[Role, str] = {
+KNOWN_CLASSES_WORDS: dict[KnownClasses, str] = {
     "answer key": "The known classes are an answer key: hidden from annotators, they measure the "
     "model and simulate random labeling.",
     "labels": "The known classes were taken over as labels.",
@@ -135,10 +135,10 @@ def _form(store: Store, line: ProjectLine, slot: str) -> bool:
 
 def _case(store: Store, prefix: str, line: ProjectLine, base: Project) -> Case:
     project = line.project
-    _, role = setup.source_of(store, project.id)
+    _, known_classes = setup.source_of(store, project.id)
     return Case(
         prefix=prefix,
-        holdout="share" if role != "none" else "questions",
+        holdout="share" if known_classes != "none" else "questions",
         has_key=project.has_key,
         resolutions=setup.resolutions(None, base.settings.resolution),
         images=line.images - line.holdout,
@@ -252,7 +252,7 @@ def _classes(store: Store, project: Project) -> None:
 
 def _images(store: Store, line: ProjectLine) -> None:
     project = line.project
-    _, role = setup.source_of(store, project.id)
+    _, known_classes = setup.source_of(store, project.id)
     if _active(line.job) and project.state != "ready":
         note("What came in, and what was left out and why, appears here once the import ends.")
         return
@@ -266,7 +266,7 @@ def _images(store: Store, line: ProjectLine) -> None:
         }
     )
     note(f"Source: {line.place}. It was fixed when the project was made.")
-    note(ROLE_WORDS[role])
+    note(KNOWN_CLASSES_WORDS[known_classes])
     if report.left_out:
         out = io.StringIO()
         write_csv(out, ["file", "reason"], setup.shown_rows(report.left_out))

@@ -10,7 +10,7 @@ import streamlit as st
 
 from alcore.errors import AlcoreError
 from alcore.services import setup
-from alcore.services.setup import Look
+from alcore.services.setup import SourcePreview
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_text import note, plain, preview, refusal
@@ -53,7 +53,7 @@ def choose_source(store: Store, prefix: str) -> Spec | None:
         return asking[kind](store, prefix)
 
 
-def look_at(prefix: str, spec: Spec | None) -> Look | None:
+def look_at(prefix: str, spec: Spec | None) -> SourcePreview | None:
     """Look at a source, once for each description; show what it holds or why it is refused."""
     if spec is None:
         kind = st.session_state[f"{prefix}kind"]
@@ -64,7 +64,7 @@ def look_at(prefix: str, spec: Spec | None) -> Look | None:
     if kept is None or kept[0] != key:
         try:
             with st.spinner("Looking at the images"):
-                kept = (key, setup.look(spec), None)
+                kept = (key, setup.preview_source(spec), None)
         except AlcoreError as error:
             kept = (key, None, error)
         st.session_state[f"{prefix}look"] = kept

@@ -11,7 +11,7 @@ import streamlit as st
 
 from alcore.records import SkippedFile
 from alcore.services import setup
-from alcore.services.setup import Look
+from alcore.services.setup import SourcePreview
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _RECOGNISED = re.compile(r"([:@]|www)", re.IGNORECASE)
@@ -70,7 +70,7 @@ def chips(names: Sequence[tuple[str, str]], colours: Sequence[str]) -> None:
     st.html(f'<ul class="su-chips">{cells}{rest}</ul>')
 
 
-def preview(look: Look, colours: Sequence[str], layout: bool) -> None:
+def preview(look: SourcePreview, colours: Sequence[str], layout: bool) -> None:
     """Show what a source holds: pictures, totals, classes, remarks."""
     found = look.summary
     pictures = "".join(

@@ -111,10 +111,10 @@ def _buttons(now: Progress) -> None:
             experiments.start(store, state.runtime(), name, WORKERS)
             st.toast("Starting; the first rounds take a moment.")
     with st.popover("Extend", icon=":material/add:"):
-        grid = experiments.grid_of(now.experiment)
+        design = experiments.design_of(now.experiment)
         more = st.multiselect(
             "More strategies",
-            [s for s in experiments.strategy_names() if s not in grid.titles],
+            [s for s in experiments.strategy_names() if s not in design.titles],
             key="more-strategies",
         )
         trials = st.number_input("More trials", 0, 100, 0, key="more-trials")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from alcore.errors import NotAllowed
 from alcore.records import Project
-from alcore.services import beside, keys, projects
+from alcore.services import board_status, keys, projects
 from alcore.web import remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import NEWCOMER, empty
@@ -21,7 +21,7 @@ SCRIPTS = (
     "outbox.js",
     "session.js",
     "feed.js",
-    "trail.js",
+    "history.js",
     "view.js",
     "panels.js",
     "help.js",
@@ -63,7 +63,7 @@ def _data(project: Project, found: list[Project]) -> dict[str, Any]:
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
         "remember": annotator.name != NEWCOMER and not has_accounts(),
-        "classes": beside.classes_shown(project),
+        "classes": board_status.classes_shown(project),
         "keys": keys.layout(project),
         "colours": colours,
         "guidelines": {

@@ -9,7 +9,7 @@ import streamlit as st
 
 from alcore.errors import NotAllowed
 from alcore.records import Project
-from alcore.services import beside, keys, projects
+from alcore.services import board_status, keys, projects
 from alcore.web import remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import choose_project, empty
@@ -23,7 +23,7 @@ SCRIPTS = (
     "view.js",
     "panels.js",
     "review_view.js",
-    "review_sieve.js",
+    "review_filters.js",
     "review_input.js",
     "review.js",
 )
@@ -38,7 +38,7 @@ def _data(project: Project) -> dict[str, Any]:
         "base": f"/board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
-        "classes": beside.classes_shown(project),
+        "classes": board_status.classes_shown(project),
         "keys": keys.layout(project),
         "colours": class_colours(len(project.classes)),
         "examples": remarks.examples(project.id),

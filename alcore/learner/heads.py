@@ -1,7 +1,7 @@
 """Owns small heads on the embeddings of a trained network: dropout passes and committees.
 
 P candidates, L labeled items, D embedding width, K passes or members, C classes. Everything
-runs on embeddings, so K opinions cost K small products and not K passes of the network.
+runs on embeddings, so K members cost K small products and not K passes of the network.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def dropout(
     masks = (torch.rand(passes, weight.shape[1], generator=generator) >= _RATE) / (1 - _RATE)
     with torch.no_grad():
         sampled = (masks[:, None] * weight).reshape(-1, weight.shape[1])  # (K·C, D)
-        return _opinions(
+        return _members(
             embeddings,
             passes,
             len(bias),
@@ -98,7 +98,7 @@ def committee(
         found = logits(inputs[rows])
         _descend(optimizer, functional.cross_entropy(found.flatten(0, 1), targets[rows].flatten()))
     with torch.no_grad():
-        return _opinions(
+        return _members(
             embeddings,
             members,
             classes,
@@ -116,7 +116,7 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.step()
 
 
-def _opinions(
+def _members(
     embeddings: np.ndarray, members: int, classes: int, logits: Callable[[Tensor], Tensor]
 ) -> np.ndarray:
     """Return softmax probabilities (P, K, C) of embeddings (P, D), block by block."""

@@ -27,7 +27,7 @@ _SUBSET_FOR: frozenset[Need] = frozenset(
     {"history", "inner_history", "augmented", "predicted_loss", "reconstruction_loss"}
 )
 _MOST_VALUES = 2**26
-"""Probabilities (P, K, C) of several opinions that may exist: 256 MB."""
+"""Probabilities (P, K, C) of an ensemble that may exist: 256 MB."""
 _SHORTLIST = 300
 """Candidates, those of smallest margin, whose flip distance is computed."""
 
@@ -83,8 +83,8 @@ def most(needs: frozenset[Need], classes: int) -> int | None:
     limits = []
     if not needs.isdisjoint(_SUBSET_FOR):
         limits.append(SUBSET)
-    opinions = {"dropout": heads.PASSES, "committee": heads.MEMBERS}
-    limits += [max(1, _MOST_VALUES // (k * classes)) for n, k in opinions.items() if n in needs]
+    members = {"dropout": heads.PASSES, "committee": heads.MEMBERS}
+    limits += [max(1, _MOST_VALUES // (k * classes)) for n, k in members.items() if n in needs]
     return min(limits, default=None)
 
 

@@ -1,7 +1,7 @@
 """Owns what the dashboard may ask: where a project stands, its curves, tables and controls.
 
 Tables are lists of plain rows, made for a chart and a CSV alike. Accuracies, shares and
-uncertainties are 0–1, times seconds unless a name says minutes, instants Unix seconds in UTC.
+uncertainties are 0–1, durations seconds unless a name says minutes, times Unix seconds in UTC.
 """
 
 from __future__ import annotations
@@ -348,10 +348,10 @@ def round_table(done: Sequence[RoundSummary]) -> list[Row]:
             "ECE": r.evaluation.ece,
             "NLL": r.evaluation.nll,
             "temperature": r.calibration and r.calibration.temperature,
-            "network": r.teaching.network,
+            "network": r.recipe.network,
             "mode": r.mode,
-            "began with": r.teaching.weights,
-            "remarks": "; ".join(r.teaching.notes),
+            "began with": r.recipe.weights,
+            "remarks": "; ".join(r.recipe.notes),
             "holdout": r.evaluation.n,
             **{f"{phase} s": r.seconds.get(phase) for phase in PHASES},
             "checkpoint": r.checkpoint,

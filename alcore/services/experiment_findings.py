@@ -14,9 +14,9 @@ from typing import Any
 
 from alcore.experiments import stops
 from alcore.experiments.analysis import Setting, settings
-from alcore.experiments.grid import Cell, Grid
+from alcore.experiments.design import Cell, Design
 from alcore.records import Evaluation, RoundSummary, StopSignals
-from alcore.services.experiments import grid_of
+from alcore.services.experiments import design_of
 from alcore.services.exporting import write_csv
 from alcore.store import Store, experiments
 
@@ -25,7 +25,7 @@ from alcore.store import Store, experiments
 class Findings:
     """All that an experiment says, and what it says it from."""
 
-    grid: Grid
+    design: Design
     settings: tuple[Setting, ...]
     rounds: tuple[dict[str, Any], ...]
     """One row per finished round, as exported."""
@@ -35,13 +35,13 @@ class Findings:
     """Computing time of all rounds."""
 
 
-def settings_of(store: Store, name: str) -> tuple[Grid, list[Setting]]:
+def settings_of(store: Store, name: str) -> tuple[Design, list[Setting]]:
     """Read what is known so far of an experiment: curves and comparisons."""
     with store.read() as connection:
         found = experiments.named(connection, name)
         points = experiments.points(connection, found.id)
-    grid = grid_of(found)
-    return grid, settings(grid, points)
+    design = design_of(found)
+    return design, settings(design, points)
 
 
 def findings(store: Store, name: str) -> Findings:
@@ -50,8 +50,8 @@ def findings(store: Store, name: str) -> Findings:
         found = experiments.named(connection, name)
         points = experiments.points(connection, found.id)
         told = {(r, n): s for r, n, s in experiments.summaries(connection, found.id)}
-    grid = grid_of(found)
-    cells = {cell.key: cell for cell in grid.cells}
+    design = design_of(found)
+    cells = {cell.key: cell for cell in design.cells}
     known = [p for p in points if p.cell in cells]
     by_run: dict[tuple[str, int], list[RoundSummary]] = defaultdict(list)
     rows = []
@@ -60,10 +60,10 @@ def findings(store: Store, name: str) -> Findings:
         by_run[point.cell, point.trial].append(_summary(point, summary, cell))
         rows.append(_row(point, summary, cell))
     return Findings(
-        grid=grid,
-        settings=tuple(settings(grid, points)),
+        design=design,
+        settings=tuple(settings(design, points)),
         rounds=tuple(rows),
-        stops=_stops(cells, by_run, grid),
+        stops=_stops(cells, by_run, design),
         hours=sum(p.seconds for p in points) / 3600,
     )
 
@@ -75,22 +75,22 @@ def stops_of(store: Store, name: str, setting: str) -> tuple[dict[str, Any], ...
     """
     with store.read() as connection:
         found = experiments.named(connection, name)
-        grid = grid_of(found)
-        cells = {cell.key: cell for cell in grid.cells if cell.setting == setting}
+        design = design_of(found)
+        cells = {cell.key: cell for cell in design.cells if cell.setting == setting}
         points = [p for p in experiments.points(connection, found.id) if p.cell in cells]
         told = {(r, n): s for r, n, s in experiments.summaries(connection, found.id, set(cells))}
     by_run: dict[tuple[str, int], list[RoundSummary]] = defaultdict(list)
     for point in points:
         summary = _summary(point, told[point.run_id, point.number], cells[point.cell])
         by_run[point.cell, point.trial].append(summary)
-    return _stops(cells, by_run, grid).get(setting, ())
+    return _stops(cells, by_run, design).get(setting, ())
 
 
 def counted(store: Store, name: str, setting: str) -> str:
     """Say which labels the budget of a setting counts, and which it does not."""
     with store.read() as connection:
         found = experiments.named(connection, name)
-        keys = {cell.key for cell in grid_of(found).cells if cell.setting == setting}
+        keys = {cell.key for cell in design_of(found).cells if cell.setting == setting}
         told = experiments.summaries(connection, found.id, keys, most=1)
     return say_counted(told[0][2]["evaluation"]["n"]) if told else ""
 
@@ -165,12 +165,12 @@ def strategy_rows(found: Iterable[Setting]) -> list[dict[str, Any]]:
 
 
 def _stops(
-    cells: Mapping[str, Cell], by_run: Mapping[tuple[str, int], list[RoundSummary]], grid: Grid
+    cells: Mapping[str, Cell], by_run: Mapping[tuple[str, int], list[RoundSummary]], design: Design
 ) -> dict[str, tuple[dict[str, Any], ...]]:
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for key, cell in cells.items():
         whole = [
-            r for (k, _), r in by_run.items() if k == key and len(r) == cell.rounds(grid.budget)
+            r for (k, _), r in by_run.items() if k == key and len(r) == cell.rounds(design.budget)
         ]
         told: dict[str, list[stops.Stop]] = defaultdict(list)
         for run in whole:

@@ -22,7 +22,7 @@ _FIGURES = MappingProxyType(
 
 def text(found: Findings, files: Collection[str]) -> str:
     """Return the report, with those figures that are among the files."""
-    lines = [f"# {_plain(found.grid.name)}", ""]
+    lines = [f"# {_plain(found.design.name)}", ""]
     for paragraph in words.about(found):
         lines += [paragraph, ""]
     for number, setting in enumerate(found.settings, 1):
@@ -43,8 +43,8 @@ def table(rows: Sequence[Mapping[str, str]]) -> list[str]:
 
 def _section(setting: Setting) -> list[str]:
     lines = [words.say_trials(setting), ""]
-    if setting.doubts:
-        lines += [f"*{setting.doubts}*", ""]
+    if setting.warning:
+        lines += [f"*{setting.warning}*", ""]
     for rows in (words.compared(setting), words.to_reach(setting)):
         lines += table(rows) if rows else []
     return lines

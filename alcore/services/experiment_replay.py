@@ -11,7 +11,7 @@ from alcore.experiments.options import unknown
 from alcore.experiments.replaying import differences, other_versions
 from alcore.jobs import sweeping
 from alcore.jobs.executors import open_engine
-from alcore.services.experiments import grid_of
+from alcore.services.experiments import design_of
 from alcore.store import Store, experiments
 
 
@@ -42,7 +42,7 @@ def replay(
     with store.read() as connection:
         found = experiments.named(connection, name)
         stored = experiments.runs(connection, found.id)
-    cells = {cell.key: cell for cell in grid_of(found).cells}
+    cells = {cell.key: cell for cell in design_of(found).cells}
     titles = {cell.strategy.title for cell in cells.values()}
     if strategy and strategy not in titles:
         raise unknown("strategy in this experiment", strategy, sorted(titles))

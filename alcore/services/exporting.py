@@ -68,7 +68,7 @@ def label_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
             "seconds": None if label.seconds is None else round(label.seconds, 2),
             "source": label.origin,
             "model": label.round_number,
-            "instant": label.instant,
+            "instant": label.head_labels,
             "suggestion shown": "yes" if label.suggestion_shown else "no",
             "suggested class": label.suggestion and names[label.suggestion.class_id],
             "suggesting model": label.suggestion and label.suggestion.model,

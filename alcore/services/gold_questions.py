@@ -1,7 +1,7 @@
 """Owns which of a person's questions are gold: unmarked ones with a known answer.
 
 One question in each block of `gold_every` is gold, at a place that the seed draws, as long as
-there is gold that the person has not answered. Instants are Unix seconds.
+there is gold that the person has not answered. Times are Unix seconds.
 """
 
 from __future__ import annotations

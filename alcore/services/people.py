@@ -3,7 +3,7 @@
 As long as nobody is a project's owner, everybody may do everything. From then on owners alone
 change settings, see how good answers are, adjudicate, free what others hold and give roles;
 others label. The command line, which needs the files anyway, may do everything: it asks as None.
-Instants are Unix seconds.
+Times are Unix seconds.
 """
 
 from __future__ import annotations

@@ -17,16 +17,16 @@ from typing import Any, BinaryIO
 
 from alcore import strategies
 from alcore.config import RESOLUTIONS
-from alcore.datasets.looking import Look, look
 from alcore.datasets.shapes import SHAPES
+from alcore.datasets.source_preview import SourcePreview, preview_source
 from alcore.datasets.sources import TORCHVISION_NAMES
 from alcore.errors import WorkspaceUnusable
 from alcore.learner import costs
-from alcore.records import Class, Job, Project, Role, SkippedFile
+from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.strategies import Option
 
-__all__ = ["MOST_SHAPES", "TORCHVISION_NAMES", "Look", "Option", "look"]
+__all__ = ["MOST_SHAPES", "TORCHVISION_NAMES", "Option", "SourcePreview", "preview_source"]
 
 MOST_SHAPES = len(SHAPES)
 USUAL_RESOLUTIONS = tuple(r for r in RESOLUTIONS if r >= 32)
@@ -73,7 +73,7 @@ def line(store: Store, project_id: int) -> ProjectLine:
         return _line(connection, projects.get(connection, project_id))
 
 
-def source_of(store: Store, project_id: int) -> tuple[dict[str, Any], Role]:
+def source_of(store: Store, project_id: int) -> tuple[dict[str, Any], KnownClasses]:
     """Read where a project's images come from, and what their known classes are."""
     with store.read() as connection:
         return projects.source(connection, project_id)
@@ -95,7 +95,7 @@ def labels_per_class(store: Store, project_id: int) -> list[tuple[Class, int]]:
 
 
 def seconds_left(first: tuple[float, float], now: float, progress: float) -> float | None:
-    """Return the time left of work that was seen at (instant, progress) and is at `progress` now.
+    """Return the time left of work that was seen at (time, progress) and is at `progress` now.
 
     None while there is too little to go by.
 
@@ -113,7 +113,7 @@ def seconds_left(first: tuple[float, float], now: float, progress: float) -> flo
 
 def all_strategies() -> tuple[strategies.Strategy, ...]:
     """Return the query strategies, the default first."""
-    return strategies.all()
+    return strategies.registered()
 
 
 def choices(option: Option) -> list[str]:

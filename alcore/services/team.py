@@ -1,6 +1,6 @@
 """Owns what the team page may ask: who is here, how good answers are, gold, the last word.
 
-Speeds in seconds, shares 0–1, instants in Unix seconds. Owners see everybody's figures, others
+Speeds in seconds, shares 0–1, times in Unix seconds. Owners see everybody's figures, others
 their own.
 """
 
@@ -18,8 +18,8 @@ from alcore import agreement, metrics
 from alcore.errors import InvalidSettings, UnknownItem
 from alcore.jobs.due import request_if_due
 from alcore.jobs.importing import IMPORTER
+from alcore.jobs.project_consensus import positions
 from alcore.jobs.randomness import rng
-from alcore.jobs.settling import positions
 from alcore.records import LabelEvent, MemberRole
 from alcore.services.people import check_owner, is_owner
 from alcore.store import (

@@ -68,15 +68,15 @@ __all__ = [
     "Option",
     "Signals",
     "Strategy",
-    "all",
     "broken",
     "choices",
     "cold_start",
+    "complete_options",
     "get",
     "needed",
+    "registered",
     "scored",
     "select",
-    "settle",
 ]
 
 _REGISTRY: Mapping[str, Strategy] = {
@@ -122,7 +122,7 @@ _REGISTRY: Mapping[str, Strategy] = {
 }
 
 
-def all() -> tuple[Strategy, ...]:
+def registered() -> tuple[Strategy, ...]:
     """Return every strategy, the default first; those of other packages last."""
     others = plugins.load()[0]
     return (*_REGISTRY.values(), *(others[name] for name in others if name not in _REGISTRY))
@@ -137,7 +137,7 @@ def get(name: str) -> Strategy:
     """Return the strategy of this name; UnknownStrategy offers the names there are."""
     if str(name).startswith(scikit_activeml.PREFIX):
         return scikit_activeml.strategy(name)
-    known = {strategy.name: strategy for strategy in all()}
+    known = {strategy.name: strategy for strategy in registered()}
     if name in known:
         return known[name]
     if name in broken():
@@ -157,7 +157,7 @@ def choices(option: Option) -> list[str]:
     """
     if option.kind != "strategy":
         return list(option.choices)
-    return [strategy.name for strategy in all() if not _unfit(option, strategy)]
+    return [strategy.name for strategy in registered() if not _unfit(option, strategy)]
 
 
 def _unfit(option: Option, strategy: Strategy) -> str:
@@ -169,7 +169,7 @@ def _unfit(option: Option, strategy: Strategy) -> str:
     return "has no score of its own" if option.scored and strategy.score is None else ""
 
 
-def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def complete_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a strategy, checked, with defaults for those not given.
 
     Raises InvalidSettings for an option it does not have or a value that cannot be.
@@ -182,20 +182,20 @@ def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
             f"strategy {name!r} has no option {', '.join(unknown)}; "
             f"it has {', '.join(known) or 'none'}"
         )
-    settled = {**strategy.defaults, **options}
+    values = {**strategy.defaults, **options}
     for key, option in known.items():
-        option.check(settled[key])
-        if option.kind == "strategy" and (why := _unfit(option, get(settled[key]))):
+        option.check(values[key])
+        if option.kind == "strategy" and (why := _unfit(option, get(values[key]))):
             raise InvalidSettings(
-                f"{key} is {settled[key]!r}, which {why}; choose a simple one, such as 'margin'"
+                f"{key} is {values[key]!r}, which {why}; choose a simple one, such as 'margin'"
             )
-    return settled
+    return values
 
 
 def needed(name: str, options: Mapping[str, Any]) -> frozenset[Need]:
     """Return the signals that a strategy, and those named in its options, need."""
-    strategy, settled = get(name), settle(name, options)
-    return strategy.needs.union(*(part.needs for part in _parts(strategy, settled).values()))
+    strategy, values = get(name), complete_options(name, options)
+    return strategy.needs.union(*(part.needs for part in _parts(strategy, values).values()))
 
 
 def select(
@@ -219,9 +219,9 @@ def select(
     Raises PoolExhausted, with both numbers, for more than there are candidates, InvalidSettings
     for a round that computed probabilities but not all else that the strategy needs.
     """
-    strategy, settled = get(name), settle(name, options)
+    strategy, values = get(name), complete_options(name, options)
     check_count(k, candidates)
-    parts = _parts(strategy, settled)
+    parts = _parts(strategy, values)
     needs = sorted(strategy.needs.union(*(part.needs for part in parts.values())))
     missing = [need for need in needs if getattr(signals, need) is None]
     if missing and signals.probabilities is None:
@@ -232,13 +232,13 @@ def select(
         )
     whole = strategy.prefix and not any(not part.prefix for part in parts.values())
     first = k if whole or batch is None else min(batch, k)
-    picked = strategy.select(signals, candidates, first, rng, {**settled, **parts}, context)
+    picked = strategy.select(signals, candidates, first, rng, {**values, **parts}, context)
     return picked if first == k else _with_tail(picked, signals, candidates, k, rng, context)
 
 
-def _parts(strategy: Strategy, settled: Mapping[str, Any]) -> dict[str, Strategy]:
+def _parts(strategy: Strategy, values: Mapping[str, Any]) -> dict[str, Strategy]:
     """Return the strategies that are named in the options, by option."""
-    return {o.name: get(settled[o.name]) for o in strategy.options if o.kind == "strategy"}
+    return {o.name: get(values[o.name]) for o in strategy.options if o.kind == "strategy"}
 
 
 def _with_tail(

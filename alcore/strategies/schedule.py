@@ -40,8 +40,8 @@ def _diverse_margin(
     options: Mapping[str, Any],
     context: Context,
 ) -> Selection:
-    settled = {**DIVERSIFIED.defaults, "of": MARGIN}
-    return DIVERSIFIED.select(signals, candidates, k, rng, settled, context)
+    options = {**DIVERSIFIED.defaults, "of": MARGIN}
+    return DIVERSIFIED.select(signals, candidates, k, rng, options, context)
 
 
 _THEN = Strategy(
@@ -69,8 +69,8 @@ def by_policy(
     """
     if len(context.labels) < options["until"] * len(context.class_names):
         return TYPICLUST.select(signals, candidates, k, rng, TYPICLUST.defaults, context)
-    settled = {"of": _THEN, "share": 1 - options["random"]}
-    return MIXED.select(signals, candidates, k, rng, settled, context)
+    options = {"of": _THEN, "share": 1 - options["random"]}
+    return MIXED.select(signals, candidates, k, rng, options, context)
 
 
 def cost(pool: int, labeled: int, classes: int, batch: int) -> float:

@@ -8,8 +8,8 @@ from starlette.routing import Route
 from alcore.errors import InvalidSettings
 from alcore.services import grid
 from alcore.web import state
-from alcore.web.asking import Body, answering, id_in, number_in, text_in, texts_in
 from alcore.web.pictures import leased
+from alcore.web.requests import Body, endpoint, id_in, number_in, text_in, texts_in
 from alcore.web.tickets import Ticket
 
 MOST_ASIDE = 1_000
@@ -21,7 +21,7 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         raise InvalidSettings(f"first is {first!r}; must be sure or doubtful")
     found = grid.tiles(
         state.store(),
-        state.outlooks(),
+        state.prediction_cache(),
         ticket.project_id,
         ticket.annotator_id,
         text_in(body, "client", longest=100),
@@ -40,7 +40,7 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         "class": found.class_id,
         "counts": [{"class": c, "open": n} for c, n in found.counts.items()],
         "model": found.model,
-        "instant": found.instant,
+        "instant": found.head_labels,
         "reason": found.reason,
     }
 
@@ -111,6 +111,6 @@ def _aside(body: Body) -> list[int]:
 def routes() -> list[Route]:
     """List the routes of the grid."""
     return [
-        Route(f"/board/{{project_id:id}}/{post.__name__}", answering(post), methods=["POST"])
+        Route(f"/board/{{project_id:id}}/{post.__name__}", endpoint(post), methods=["POST"])
         for post in (tiles, lot, unlot)
     ]

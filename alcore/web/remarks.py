@@ -14,8 +14,8 @@ from alcore.errors import AlcoreError
 from alcore.records import Comment
 from alcore.services import comments, guidelines
 from alcore.web import state
-from alcore.web.asking import Body, answering, id_in, refusal, text_in
 from alcore.web.pictures import picture, src
+from alcore.web.requests import Body, endpoint, id_in, refusal, text_in
 from alcore.web.tickets import Ticket
 
 
@@ -71,7 +71,7 @@ async def uploaded(request: Request) -> Response:
 def routes() -> list[Route]:
     """List the routes of comments and examples."""
     return [
-        Route("/board/{project_id:id}/comment", answering(comment), methods=["POST"]),
-        Route("/board/{project_id:id}/comments/{item_id:id}", answering(of_item)),
+        Route("/board/{project_id:id}/comment", endpoint(comment), methods=["POST"]),
+        Route("/board/{project_id:id}/comments/{item_id:id}", endpoint(of_item)),
         Route("/board/{project_id:id}/examples/{example_id:id}", uploaded),
     ]

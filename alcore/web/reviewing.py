@@ -10,8 +10,8 @@ from starlette.routing import Route
 from alcore.services import comments, guidelines, review
 from alcore.services.review import Filter, Reviewed
 from alcore.web import remarks, state
-from alcore.web.asking import Body, answering, id_in, number_in, text_in
 from alcore.web.pictures import src
+from alcore.web.requests import Body, endpoint, id_in, number_in, text_in
 from alcore.web.tickets import LIFE, Ticket
 
 PAGE = 48
@@ -46,7 +46,7 @@ def overview(request: Request, ticket: Ticket, body: Body) -> Body:
         fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
     return {
         "counts": {
-            "doubts": found.doubts,
+            "doubts": found.label_errors,
             "unsure": found.unsure,
             "disagreements": found.disagreements,
             "comments": found.comments,
@@ -54,8 +54,8 @@ def overview(request: Request, ticket: Ticket, body: Body) -> Body:
         "people": [{"id": i, "name": name} for i, name in found.people],
         "origins": found.origins,
         "decides": found.decides,
-        "looked_at": found.looked_at,
-        "looked_labels": found.looked_labels,
+        "looked_at": found.checked_at,
+        "looked_labels": found.checked_labels,
         "job": job and {"state": job.state, "progress": job.progress, "error": job.error},
         "ticket": fresh,
     }
@@ -109,8 +109,8 @@ def mend_undo(request: Request, ticket: Ticket, body: Body) -> Body:
     return {"row": _drawn(ticket.project_id, found)}
 
 
-def look_again(request: Request, ticket: Ticket, body: Body) -> Body:
-    review.look_again(state.store(), ticket.project_id, ticket.annotator_id)
+def check_again(request: Request, ticket: Ticket, body: Body) -> Body:
+    review.check_again(state.store(), ticket.project_id, ticket.annotator_id)
     return {"ok": True}
 
 
@@ -146,7 +146,7 @@ def _drawn(project_id: int, row: Reviewed) -> dict[str, Any]:
             "class": row.model_class,
             "p": row.model_p,
             "label": row.label_p,
-            "doubted": row.doubted,
+            "doubted": row.probably_wrong,
         },
     }
 
@@ -160,11 +160,11 @@ def routes() -> list[Route]:
     """List the routes of the review page."""
     base = "/board/{project_id:id}/review"
     return [
-        Route(f"{base}/items", answering(items)),
-        Route(f"{base}/overview", answering(overview)),
-        Route(f"{base}/items/{{item_id:id}}", answering(item)),
-        Route(f"{base}/mend", answering(mend), methods=["POST"]),
-        Route(f"{base}/undo", answering(mend_undo), methods=["POST"]),
-        Route(f"{base}/look", answering(look_again), methods=["POST"]),
-        Route(f"{base}/example", answering(example), methods=["POST"]),
+        Route(f"{base}/items", endpoint(items)),
+        Route(f"{base}/overview", endpoint(overview)),
+        Route(f"{base}/items/{{item_id:id}}", endpoint(item)),
+        Route(f"{base}/mend", endpoint(mend), methods=["POST"]),
+        Route(f"{base}/undo", endpoint(mend_undo), methods=["POST"]),
+        Route(f"{base}/look", endpoint(check_again), methods=["POST"]),
+        Route(f"{base}/example", endpoint(example), methods=["POST"]),
     ]

@@ -1,6 +1,6 @@
 """Owns the rules of who may hold and answer an image, one by one and in the grid.
 
-Instants are Unix seconds, durations seconds.
+Times are Unix seconds, durations seconds.
 """
 
 from __future__ import annotations

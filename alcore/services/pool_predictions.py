@@ -17,7 +17,7 @@ from alcore import linear_head
 from alcore.jobs import embeddings as files
 from alcore.jobs.round_files import round_arrays
 from alcore.records import Project, RoundSummary
-from alcore.store import Connection, Store, items, labels, lots, projects, rounds
+from alcore.store import Connection, Store, bulk, items, labels, projects, rounds
 
 MOST_VALUES = 2**26
 """Probabilities that are kept: 256 MB, such as 500,000 images of 134 classes."""
@@ -26,14 +26,14 @@ _LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True)
-class Opinion:
+class HeadOutput:
     """One head and what it says of every image."""
 
     head: np.ndarray
     """(D + 1, C) float32."""
     probabilities: np.ndarray
     """(N, C) float32."""
-    instant: int | None
+    head_labels: int | None
     """Labels that the head was fitted to; None for the network's own."""
 
     @functools.cached_property
@@ -42,12 +42,12 @@ class Opinion:
         return self.probabilities.argmax(axis=1)
 
     @classmethod
-    def of(cls, embeddings: np.ndarray, head: np.ndarray, instant: int | None) -> Opinion:
-        return cls(head, linear_head.probabilities(embeddings, head), instant)
+    def of(cls, embeddings: np.ndarray, head: np.ndarray, head_labels: int | None) -> HeadOutput:
+        return cls(head, linear_head.probabilities(embeddings, head), head_labels)
 
 
 @dataclass
-class Outlook:
+class PoolPredictions:
     """A project's images as its newest model sees them. Hold `lock` while changing it."""
 
     round_id: int
@@ -62,7 +62,7 @@ class Outlook:
     """(D,) variance of each feature."""
     prior: np.ndarray
     """(D + 1, C) the network's own head."""
-    opinion: Opinion
+    output: HeadOutput
     open: np.ndarray
     """(N,) bool: in the pool and without an answer, as of the event `seen`."""
     seen: int
@@ -88,7 +88,7 @@ class Outlook:
 
     def follow(self, connection: Connection, project_id: int) -> bool:
         """Take note of what was said since `seen`; return whether there was anything."""
-        found, self.seen = lots.changes(connection, project_id, self.seen)
+        found, self.seen = bulk.changes(connection, project_id, self.seen)
         for change in found:
             row = self.row(change.item_id)
             if row is not None:
@@ -122,24 +122,24 @@ class Outlook:
         return self._centre
 
 
-class Outlooks:
-    """The outlooks of one process: made when first asked for, renewed with each round."""
+class PredictionCache:
+    """The prediction_cache of one process: made when first asked for, renewed with each round."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._made: dict[int, Outlook] = {}
+        self._made: dict[int, PoolPredictions] = {}
         self._lock = threading.Lock()
 
-    def said(self, project_id: int, item_id: int) -> list[float] | None:
+    def probabilities_of(self, project_id: int, item_id: int) -> list[float] | None:
         """Return the probabilities of the classes for an item; None where nothing is known."""
-        outlook = self.get(project_id)
-        if outlook is None:
+        predictions = self.get(project_id)
+        if predictions is None:
             return None
-        row = int(outlook.rows(np.array([item_id]))[0])
-        return None if row < 0 else np.round(outlook.opinion.probabilities[row], 4).tolist()
+        row = int(predictions.rows(np.array([item_id]))[0])
+        return None if row < 0 else np.round(predictions.output.probabilities[row], 4).tolist()
 
-    def get(self, project_id: int) -> Outlook | None:
-        """Return the project's outlook, up to date with its newest model and answers.
+    def get(self, project_id: int) -> PoolPredictions | None:
+        """Return the project's predictions, up to date with its newest model and answers.
 
         None where no model has left embeddings, or where there is more to keep than fits.
         """
@@ -158,15 +158,15 @@ class Outlooks:
             with made.lock:
                 made.follow(connection, project_id)
                 grown = made.prior.shape[1] < len(project.classes)
-                off = made.opinion.instant is not None and not project.settings.instant
+                off = made.output.head_labels is not None and not project.settings.instant
                 if grown:
                     made.prior = linear_head.widened(made.prior, len(project.classes))
                 if grown or off:
-                    made.opinion = Opinion.of(made.embeddings, made.prior, None)
+                    made.output = HeadOutput.of(made.embeddings, made.prior, None)
             return made
 
     def why_none(self, project_id: int) -> str:
-        """Say in a sentence why a project has no outlook."""
+        """Say in a sentence why a project has no predictions."""
         with self.store.read() as connection:
             if rounds.latest(connection, project_id) is None:
                 return "There is no model yet. It comes after the first labels, by itself."
@@ -177,7 +177,7 @@ class Outlooks:
 
     def _make(
         self, connection: Connection, project: Project, latest: RoundSummary
-    ) -> Outlook | None:
+    ) -> PoolPredictions | None:
         folder = self.store.workspace.project(project.id)
         found = files.mapped(folder, latest.number)
         head = _head(folder, latest.number)
@@ -185,7 +185,7 @@ class Outlooks:
             return None
         item_ids = items.ids(connection, project.id)[: len(found)]
         seen = labels.last_event(connection, project.id)
-        return Outlook(
+        return PoolPredictions(
             round_id=latest.id,
             number=latest.number,
             learnt_until=rounds.last_event(connection, project.id),
@@ -193,7 +193,7 @@ class Outlooks:
             embeddings=found[: len(item_ids)],
             spread=found[:: 1 + len(found) // _LOOKED_AT].var(axis=0),
             prior=head,
-            opinion=Opinion.of(found[: len(item_ids)], head, None),
+            output=HeadOutput.of(found[: len(item_ids)], head, None),
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
             seen=seen,
         )

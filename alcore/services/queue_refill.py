@@ -1,6 +1,6 @@
 """Owns what happens when the queue runs out: more questions, or the reason why there are none.
 
-Instants are Unix seconds.
+Times are Unix seconds.
 """
 
 from __future__ import annotations

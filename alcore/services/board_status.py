@@ -1,6 +1,6 @@
-"""Owns what stands beside the image: why it is asked, how far the work is, the classes.
+"""Owns what the board shows beside the image: why it is asked, how far the work is, the classes.
 
-Instants are Unix seconds, durations seconds.
+Times are Unix seconds, durations seconds.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 from alcore.jobs.due import next_due
 from alcore.records import Project
 from alcore.services import keys
-from alcore.services.outlook import Outlooks
+from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Connection, Store, gold, items, jobs, labels, projects, queue, rounds
 
 
 def why(
-    store: Store, project_id: int, item_id: int, outlooks: Outlooks | None = None
+    store: Store, project_id: int, item_id: int, prediction_cache: PredictionCache | None = None
 ) -> dict[str, Any]:
     """Say why an image is asked; a holdout question looks like a random one.
 
-    In instant mode the queue may have gone on without the image on screen: then the outlooks
+    In instant mode the queue may have gone on without the image on screen: then the predictions
     tell what the head thinks of it.
     """
     with store.read() as connection:
@@ -29,7 +29,7 @@ def why(
         items.get(connection, project_id, item_id)
         found = queue.entry(connection, project_id, item_id)
         latest = rounds.latest(connection, project_id)
-        instant = projects.instant(connection, project_id)
+        head_labels = projects.head_labels(connection, project_id)
         if gold.is_gold(connection, item_id):
             found = {"origin": "random", "suggestion": gold.suggestion(connection, item_id)}
     if found is None or found["origin"] in ("holdout", "random"):
@@ -38,8 +38,8 @@ def why(
         }
     by_model = found["origin"] in ("query", "relabel")
     said, suggestion = found["suggestion"], None
-    if said is None and outlooks is not None and project.settings.instant:
-        said = outlooks.said(project_id, item_id)
+    if said is None and prediction_cache is not None and project.settings.instant:
+        said = prediction_cache.probabilities_of(project_id, item_id)
     if said is not None:
         ranked = sorted(
             zip(said, project.classes, strict=False),
@@ -51,7 +51,7 @@ def why(
         "reason": found["reason"],
         "score": found["score"],
         "model": latest.number if latest and found["origin"] != "cold start" else None,
-        "instant": instant,
+        "instant": head_labels,
         "origin": found["origin"],
         "suggestion": suggestion,
     }
@@ -68,7 +68,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         per_class = labels.per_class(connection, project_id)
         following = next_due(connection, project)
         latest = rounds.latest(connection, project_id)
-        instant = projects.instant(connection, project_id)
+        head_labels = projects.head_labels(connection, project_id)
         counts = items.count(connection, project_id)
         total = sum(per_class.values())
         job = _job_shown(connection, project_id, now)
@@ -84,7 +84,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         "model": latest.number if latest else None,
         "model_labels": latest.labels if latest else None,
         "ranking": ranking,
-        "instant": instant,
+        "instant": head_labels,
         "follows": project.settings.instant,
         "accuracy": evaluation.accuracy if evaluation else None,
         "interval": evaluation.interval if evaluation else None,
