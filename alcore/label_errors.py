@@ -20,9 +20,9 @@ def error_score(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     others = probabilities.astype(np.float64)
     rows = np.arange(len(labels))
-    given = others[rows, labels].copy()
+    of_label = others[rows, labels].copy()
     others[rows, labels] = -np.inf
-    return others.max(axis=1, initial=-1.0) - given
+    return others.max(axis=1, initial=-1.0) - of_label
 
 
 def probably_wrong(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

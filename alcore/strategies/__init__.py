@@ -137,15 +137,15 @@ def get(name: str) -> Strategy:
     """Return the strategy of this name; UnknownStrategy offers the names there are."""
     if str(name).startswith(scikit_activeml.PREFIX):
         return scikit_activeml.strategy(name)
-    known = {strategy.name: strategy for strategy in registered()}
-    if name in known:
-        return known[name]
+    by_name = {strategy.name: strategy for strategy in registered()}
+    if name in by_name:
+        return by_name[name]
     if name in broken():
         raise UnknownStrategy(f"strategy {name!r} cannot be used: {broken()[name]}")
-    close = difflib.get_close_matches(str(name), known, n=1)
+    close = difflib.get_close_matches(str(name), by_name, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise UnknownStrategy(
-        f"no strategy called {name!r}; {hint}choose from {', '.join(sorted(known))}"
+        f"no strategy called {name!r}; {hint}choose from {', '.join(sorted(by_name))}"
     )
 
 
@@ -175,15 +175,15 @@ def complete_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     Raises InvalidSettings for an option it does not have or a value that cannot be.
     """
     strategy = get(name)
-    known = {option.name: option for option in strategy.options}
-    unknown = sorted(set(options) - set(known))
+    by_name = {option.name: option for option in strategy.options}
+    unknown = sorted(set(options) - set(by_name))
     if unknown:
         raise InvalidSettings(
             f"strategy {name!r} has no option {', '.join(unknown)}; "
-            f"it has {', '.join(known) or 'none'}"
+            f"it has {', '.join(by_name) or 'none'}"
         )
     values = {**strategy.defaults, **options}
-    for key, option in known.items():
+    for key, option in by_name.items():
         option.check(values[key])
         if option.kind == "strategy" and (why := _unfit(option, get(values[key]))):
             raise InvalidSettings(
@@ -232,8 +232,8 @@ def select(
         )
     whole = strategy.prefix and not any(not part.prefix for part in parts.values())
     first = k if whole or batch is None else min(batch, k)
-    picked = strategy.select(signals, candidates, first, rng, {**values, **parts}, context)
-    return picked if first == k else _with_tail(picked, signals, candidates, k, rng, context)
+    picks = strategy.select(signals, candidates, first, rng, {**values, **parts}, context)
+    return picks if first == k else _with_tail(picks, signals, candidates, k, rng, context)
 
 
 def _parts(strategy: Strategy, values: Mapping[str, Any]) -> dict[str, Strategy]:
@@ -242,7 +242,7 @@ def _parts(strategy: Strategy, values: Mapping[str, Any]) -> dict[str, Strategy]
 
 
 def _with_tail(
-    picked: Selection,
+    picks: Selection,
     signals: Signals,
     candidates: np.ndarray,
     k: int,
@@ -250,17 +250,17 @@ def _with_tail(
     context: Context,
 ) -> Selection:
     """Go on after a batch, up to k items, with those of smallest margin, or at random."""
-    rows = np.flatnonzero(~np.isin(candidates, picked.item_ids))
-    count = k - len(picked.item_ids)
+    rows = np.flatnonzero(~np.isin(candidates, picks.item_ids))
+    count = k - len(picks.item_ids)
     if signals.probabilities is None:
         rest = RANDOM.select(signals, candidates[rows], count, rng, {}, context)
     else:
         rest = MARGIN.select(signals.take(rows), candidates[rows], count, rng, {}, context)
     return Selection(
-        np.concatenate([picked.item_ids, rest.item_ids]),
-        np.concatenate([picked.scores, rest.scores]),
-        picked.reasons + tuple(f"after the batch: {reason}" for reason in rest.reasons),
-        picked.origins + rest.origins,
+        np.concatenate([picks.item_ids, rest.item_ids]),
+        np.concatenate([picks.scores, rest.scores]),
+        picks.reasons + tuple(f"after the batch: {reason}" for reason in rest.reasons),
+        picks.origins + rest.origins,
     )
 
 

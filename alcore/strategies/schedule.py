@@ -28,8 +28,8 @@ def select(
 ) -> Selection:
     """Pick by `first` until there are `until` labels per class on average, by `then` after."""
     few = len(context.labels) < options["until"] * len(context.class_names)
-    chosen = options["first" if few else "then"]
-    return chosen.select(signals, candidates, k, rng, chosen.defaults, context)
+    of = options["first" if few else "then"]
+    return of.select(signals, candidates, k, rng, of.defaults, context)
 
 
 def _diverse_margin(

@@ -24,12 +24,12 @@ def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Con
     """Count the votes."""
     best, counts = wording.likeliest(ensembles.votes(signals.committee[rows]), 3)
     names = context.class_names
-    found = []
+    sentences = []
     for place in range(len(rows)):
-        said = [(names[b[place]], c[place]) for b, c in zip(best, counts, strict=True)]
-        votes = ", ".join(f"{name} ×{count}" for name, count in said if count > 0)
-        found.append(f"committee votes: {votes}")
-    return found
+        tally = [(names[b[place]], c[place]) for b, c in zip(best, counts, strict=True)]
+        votes = ", ".join(f"{name} ×{count}" for name, count in tally if count > 0)
+        sentences.append(f"committee votes: {votes}")
+    return sentences
 
 
 VOTE_ENTROPY = scored(
