@@ -47,8 +47,8 @@ def dropout(
     optimizer = torch.optim.AdamW([weight, bias], 3e-3, weight_decay=0.05)
     for _ in range(_STEPS):
         rows = _draw(len(inputs), generator)
-        kept = torch.rand(inputs[rows].shape, generator=generator) >= _RATE
-        logits = functional.linear(inputs[rows] * kept / (1 - _RATE), weight, bias)
+        mask = torch.rand(inputs[rows].shape, generator=generator) >= _RATE
+        logits = functional.linear(inputs[rows] * mask / (1 - _RATE), weight, bias)
         _descend(optimizer, functional.cross_entropy(logits, targets[rows], label_smoothing=0.1))
     masks = (torch.rand(passes, weight.shape[1], generator=generator) >= _RATE) / (1 - _RATE)
     with torch.no_grad():
@@ -95,8 +95,10 @@ def committee(
 
     for _ in range(_STEPS):
         rows = bags[:, _draw(len(inputs), generator)]
-        found = logits(inputs[rows])
-        _descend(optimizer, functional.cross_entropy(found.flatten(0, 1), targets[rows].flatten()))
+        outputs = logits(inputs[rows])
+        _descend(
+            optimizer, functional.cross_entropy(outputs.flatten(0, 1), targets[rows].flatten())
+        )
     with torch.no_grad():
         return _members(
             embeddings,
@@ -120,10 +122,10 @@ def _members(
     embeddings: np.ndarray, members: int, classes: int, logits: Callable[[Tensor], Tensor]
 ) -> np.ndarray:
     """Return softmax probabilities (P, K, C) of embeddings (P, D), block by block."""
-    found = np.empty((len(embeddings), members, classes), np.float32)
+    result = np.empty((len(embeddings), members, classes), np.float32)
     size = max(1, _VALUES_AT_ONCE // (members * max(classes, _HIDDEN)))
     for start in range(0, len(embeddings), size):
         block = torch.from_numpy(embeddings[start : start + size])
         shares = logits(block).reshape(len(block), members, classes).softmax(dim=2)
-        found[start : start + len(block)] = shares.numpy()
-    return found
+        result[start : start + len(block)] = shares.numpy()
+    return result

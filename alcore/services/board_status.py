@@ -27,32 +27,32 @@ def why(
     with store.read() as connection:
         project = projects.get(connection, project_id)
         items.get(connection, project_id, item_id)
-        found = queue.entry(connection, project_id, item_id)
+        entry = queue.entry(connection, project_id, item_id)
         latest = rounds.latest(connection, project_id)
         head_labels = projects.head_labels(connection, project_id)
         if gold.is_gold(connection, item_id):
-            found = {"origin": "random", "suggestion": gold.suggestion(connection, item_id)}
-    if found is None or found["origin"] in ("holdout", "random"):
-        found = {"origin": "random", "reason": "drawn at random", "score": None} | {
-            "suggestion": found and found["suggestion"]
+            entry = {"origin": "random", "suggestion": gold.suggestion(connection, item_id)}
+    if entry is None or entry["origin"] in ("holdout", "random"):
+        entry = {"origin": "random", "reason": "drawn at random", "score": None} | {
+            "suggestion": entry and entry["suggestion"]
         }
-    by_model = found["origin"] in ("query", "relabel")
-    said, suggestion = found["suggestion"], None
-    if said is None and prediction_cache is not None and project.settings.instant:
-        said = prediction_cache.probabilities_of(project_id, item_id)
-    if said is not None:
+    by_model = entry["origin"] in ("query", "relabel")
+    probabilities, suggestion = entry["suggestion"], None
+    if probabilities is None and prediction_cache is not None and project.settings.instant:
+        probabilities = prediction_cache.probabilities_of(project_id, item_id)
+    if probabilities is not None:
         ranked = sorted(
-            zip(said, project.classes, strict=False),
+            zip(probabilities, project.classes, strict=False),
             key=lambda pair: -pair[0],
         )
         suggestion = [{"class": c.id, "p": p} for p, c in ranked[:5]]
     return {
-        "strategy": latest.strategy if latest and by_model else found["origin"],
-        "reason": found["reason"],
-        "score": found["score"],
-        "model": latest.number if latest and found["origin"] != "cold start" else None,
+        "strategy": latest.strategy if latest and by_model else entry["origin"],
+        "reason": entry["reason"],
+        "score": entry["score"],
+        "model": latest.number if latest and entry["origin"] != "cold start" else None,
         "instant": head_labels,
-        "origin": found["origin"],
+        "origin": entry["origin"],
         "suggestion": suggestion,
     }
 
@@ -102,23 +102,23 @@ def classes_shown(project: Project) -> list[dict[str, Any]]:
 
 def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str, Any] | None:
     """Read the job that a person wants to know of: what works, else a failed training."""
-    found = [jobs.newest(connection, project_id, kind) for kind in ("import", "train", "baseline")]
-    shown = next(
-        (job for job in found if job and job.state == "running"),
+    newest = [jobs.newest(connection, project_id, kind) for kind in ("import", "train", "baseline")]
+    job = next(
+        (one for one in newest if one and one.state == "running"),
         next(
-            (job for job in found if job and job.state in ("waiting", "failed")),
+            (one for one in newest if one and one.state in ("waiting", "failed")),
             None,
         ),
     )
-    if shown is None:
+    if job is None:
         return None
-    end = shown.finished_at or now
+    end = job.finished_at or now
     return {
-        "kind": shown.kind,
-        "state": shown.state,
-        "phase": shown.phase,
-        "progress": shown.progress,
-        "elapsed": end - shown.started_at if shown.started_at else 0.0,
-        "error": shown.error,
-        "model": shown.args.get("model"),
+        "kind": job.kind,
+        "state": job.state,
+        "phase": job.phase,
+        "progress": job.progress,
+        "elapsed": end - job.started_at if job.started_at else 0.0,
+        "error": job.error,
+        "model": job.args.get("model"),
     }

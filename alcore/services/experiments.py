@@ -86,12 +86,12 @@ class Progress:
 
     def left(self, workers: int) -> float | None:
         """Return the seconds until all is done with so many workers; None before any round."""
-        known = [cell.left for cell in self.cells if cell.left is not None]
-        if not known:
+        seconds = [cell.left for cell in self.cells if cell.left is not None]
+        if not seconds:
             return None
-        mean = sum(known) / max(1, sum(c.planned - c.finished for c in self.cells if c.left))
+        mean = sum(seconds) / max(1, sum(c.planned - c.finished for c in self.cells if c.left))
         unknown = sum(c.planned - c.finished for c in self.cells if c.left is None)
-        return (sum(known) + mean * unknown) / workers
+        return (sum(seconds) + mean * unknown) / workers
 
 
 def list_experiments(store: Store) -> list[Experiment]:
@@ -136,9 +136,9 @@ def create(store: Store, design: Design, workers: int = 0) -> Experiment:
     """
     design = checked(store, design, workers)
     with store.write() as connection:
-        there = {e.name: e for e in experiments.every(connection)}.get(design.name)
-        if there is not None:
-            _check_grows(experiments.runs(connection, there.id), design)
+        same_name = {e.name: e for e in experiments.every(connection)}.get(design.name)
+        if same_name is not None:
+            _check_grows(experiments.runs(connection, same_name.id), design)
         experiment_id = experiments.add(connection, design.name, design.to_json(), time.time())
         experiments.plan(
             connection,
@@ -202,38 +202,38 @@ def run(
     setting: str,
     workers: int,
     over: threading.Event,
-    told: Callable[[int], None] = lambda rounds: None,
+    on_rounds: Callable[[int], None] = lambda rounds: None,
 ) -> bool:
     """Run what is left of an experiment, here, until it is done or paused; tell if it is done."""
-    found = named(store, name)
+    experiment = named(store, name)
     engine = open_engine(setting, workers)
     try:
-        return sweeping.sweep(store, found.id, engine, over, told)
+        return sweeping.sweep(store, experiment.id, engine, over, on_rounds)
     finally:
         engine.close()
 
 
 def pause(store: Store, name: str) -> bool:
     """Ask whoever runs the experiment to pause; tell whether anybody does."""
-    found = named(store, name)
+    experiment = named(store, name)
     with store.write() as connection:
-        experiments.pause(connection, found.id)
-    return _is_running(found)
+        experiments.pause(connection, experiment.id)
+    return _is_running(experiment)
 
 
 def progress(store: Store, name: str) -> Progress:
     """Read how far an experiment is, cell by cell."""
     with store.read() as connection:
-        found = experiments.named(connection, name)
-        stored = experiments.runs(connection, found.id)
+        experiment = experiments.named(connection, name)
+        stored = experiments.runs(connection, experiment.id)
         spent: dict[str, list[float]] = defaultdict(list)
-        for point in experiments.points(connection, found.id):
+        for point in experiments.points(connection, experiment.id):
             spent[point.cell].append(point.seconds)
     by_cell: dict[str, list[StoredRun]] = defaultdict(list)
     for one in stored:
         by_cell[one.cell].append(one)
     cells = []
-    for cell in design_of(found).cells:
+    for cell in design_of(experiment).cells:
         mine = by_cell[cell.key]
         todo = sum(r.planned - r.finished for r in mine if r.error is None)
         pace = float(np.mean(spent[cell.key])) if spent[cell.key] else None
@@ -247,16 +247,16 @@ def progress(store: Store, name: str) -> Progress:
             )
         )
     errors = tuple(dict.fromkeys(r.error for r in stored if r.error))
-    return Progress(found, _is_running(found), tuple(cells), errors)
+    return Progress(experiment, _is_running(experiment), tuple(cells), errors)
 
 
 def acquired(store: Store, name: str, cell_key: str, trial: int, number: int) -> list[Acquired]:
     """Show what the oracle was asked before a round: pictures, and what it said."""
     with store.read() as connection:
-        found = experiments.named(connection, name)
+        experiment = experiments.named(connection, name)
         mine = [
             r
-            for r in experiments.runs(connection, found.id)
+            for r in experiments.runs(connection, experiment.id)
             if (r.cell, r.trial) == (cell_key, trial)
         ]
         rounds = experiments.arrays(connection, mine[0].id) if mine else []
@@ -270,9 +270,9 @@ def acquired(store: Store, name: str, cell_key: str, trial: int, number: int) ->
         Acquired(
             png(data_of.pixels[item]),
             data_of.class_names[data_of.truth[item]],
-            tuple(data_of.class_names[c] if c >= 0 else None for c in said),
+            tuple(data_of.class_names[c] if c >= 0 else None for c in answers),
         )
-        for item, said in zip(here["asked_ids"], here["asked_classes"], strict=True)
+        for item, answers in zip(here["asked_ids"], here["asked_classes"], strict=True)
     ]
 
 
@@ -282,8 +282,8 @@ def _is_running(experiment: Experiment) -> bool:
 
 
 def _check_grows(stored: Sequence[StoredRun], design: Design) -> None:
-    wanted = {(cell.key, trial): cell for cell, trial in runs(design)}
-    lost = [r for r in stored if r.finished and (r.cell, r.trial) not in wanted]
+    planned = {(cell.key, trial): cell for cell, trial in runs(design)}
+    lost = [r for r in stored if r.finished and (r.cell, r.trial) not in planned]
     if lost:
         raise InvalidSettings(
             f"{len(lost)} runs of the experiment {design.name!r} are finished or under way, but "
@@ -324,14 +324,14 @@ def _bring(store: Store, spec: DataSpec, folder: Path) -> None:
         project = stored_projects.get(connection, project_id)
         everything = items.ids(connection, project_id)
         key_ids, key = items.answer_key(connection, project_id)
-        held_ids, held = items.holdout(connection, project_id)
+        holdout_ids, holdout = items.holdout(connection, project_id)
     if not project.has_key:
         raise InvalidSettings(
             f"the project {project.name!r} has no answer key, so nobody can say what an oracle "
             "would answer; import images in one folder per class, with hidden answers"
         )
     position = {c.id: c.position for c in project.classes}
-    ids = np.concatenate([key_ids, held_ids])
+    ids = np.concatenate([key_ids, holdout_ids])
     row = {int(item): place for place, item in enumerate(everything)}
     order = np.array([row[int(item)] for item in ids], np.int64)
     cache = PixelCache(store.workspace.project(project_id), project.settings.resolution).array()
@@ -339,7 +339,7 @@ def _bring(store: Store, spec: DataSpec, folder: Path) -> None:
         where,
         Table(
             pixels=cache[order],
-            classes=np.array([position[int(c)] for c in (*key, *held)], np.int64),
+            classes=np.array([position[int(c)] for c in (*key, *holdout)], np.int64),
             test=np.arange(len(ids)) >= len(key_ids),
             class_names=tuple(c.name for c in project.classes),
             channels=project.channels,

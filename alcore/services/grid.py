@@ -96,9 +96,9 @@ def tiles(
             order = predictions.nearest(like, _LOOKED_THROUGH)
         else:
             if class_id is None:
-                given = labels.per_class(connection, project_id)
-                there = [i for i, count in counts.items() if count]
-                class_id = min(there, key=lambda i: given.get(i, 0), default=None)
+                label_counts = labels.per_class(connection, project_id)
+                predicted = [i for i, count in counts.items() if count]
+                class_id = min(predicted, key=lambda i: label_counts.get(i, 0), default=None)
             positions = {c.id: c.position for c in project.classes}
             if class_id is not None:
                 lease_rules.check_class(project, class_id)
@@ -279,8 +279,8 @@ def _counts(
     predictions: PoolPredictions, output: HeadOutput, class_ids: Sequence[int]
 ) -> dict[int, int]:
     """Count open images by predicted class id."""
-    found = np.bincount(output.predicted[predictions.open], minlength=len(class_ids))
-    return dict(zip(class_ids, found.tolist(), strict=False))
+    counts = np.bincount(output.predicted[predictions.open], minlength=len(class_ids))
+    return dict(zip(class_ids, counts.tolist(), strict=False))
 
 
 def _predicted(

@@ -89,16 +89,16 @@ class Instant:
         if last == turn or (last[0] != turn[0] and predictions.seen <= predictions.learnt_until):
             return False
         with self.store.read() as connection:
-            known = bulk.known_labels(connection, project_id, predictions.learnt_until)
+            training_labels = bulk.known_labels(connection, project_id, predictions.learnt_until)
         with self._products.limit(limits=1, user_api="blas"):
-            output, labels = fit(predictions, project, *known)
+            output, labels = fit(predictions, project, *training_labels)
             ranked = rank(predictions, output, project, labels)
         with self.store.write() as connection:
-            swapped = _swap(connection, project, predictions, output, ranked)
-        if swapped:
+            done = _swap(connection, project, predictions, output, ranked)
+        if done:
             predictions.output = output
             self._fitted[project_id] = turn
-        return swapped
+        return done
 
 
 def fit(
@@ -115,9 +115,9 @@ def fit(
     """
     position = {c.id: c.position for c in project.classes}
     rows = predictions.rows(item_ids)
-    there = rows >= 0
-    rows, learnt = rows[there], learnt[there]
-    labels = np.array([position[int(c)] for c in class_ids[there]], np.int64)
+    in_cache = rows >= 0
+    rows, learnt = rows[in_cache], learnt[in_cache]
+    labels = np.array([position[int(c)] for c in class_ids[in_cache]], np.int64)
     embeddings = predictions.embeddings[rows]
     targets = linear_head.probabilities(embeddings, predictions.prior)
     new = np.flatnonzero(~learnt)
@@ -152,8 +152,8 @@ def rank(
         Context(tuple(c.name for c in project.classes), labels, predictions.number),
         settings.batch_size,
     )
-    chosen = predictions.rows(selection.item_ids)
-    return Ranked(selection, output.probabilities[chosen])
+    rows_ranked = predictions.rows(selection.item_ids)
+    return Ranked(selection, output.probabilities[rows_ranked])
 
 
 def _swap(
@@ -169,7 +169,7 @@ def _swap(
         return False
     questions = items.unanswered_holdout(connection, project.id)
     rows = predictions.rows(questions)
-    said = {
+    probabilities = {
         int(item_id): [round(float(p), 4) for p in output.probabilities[row]]
         for item_id, row in zip(questions, rows, strict=True)
         if row >= 0
@@ -180,7 +180,7 @@ def _swap(
         selection_rows(ranked),
         predictions.round_id,
         2**32 * predictions.number + predictions.seen,
-        said,
+        probabilities,
         output.head_labels,
     )
     return True

@@ -245,5 +245,5 @@ def _origin_in_queue(connection: Connection, project_id: int, item_id: int) -> O
     """Say where a question came from whose lease is gone."""
     if gold.is_gold(connection, item_id):
         return "gold"
-    found = queue.entry(connection, project_id, item_id)
-    return found["origin"] if found else "random"
+    entry = queue.entry(connection, project_id, item_id)
+    return entry["origin"] if entry else "random"

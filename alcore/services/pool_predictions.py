@@ -78,22 +78,22 @@ class PoolPredictions:
         if not len(self.item_ids):
             return np.full(len(item_ids), -1)
         place = np.searchsorted(self.item_ids, item_ids, sorter=self._order)
-        found = self._order[np.minimum(place, len(self._order) - 1)]
-        return np.where(self.item_ids[found] == item_ids, found, -1)
+        nearest_rows = self._order[np.minimum(place, len(self._order) - 1)]
+        return np.where(self.item_ids[nearest_rows] == item_ids, nearest_rows, -1)
 
     def row(self, item_id: int) -> int | None:
         """Return an item's row; None for one that came after the model."""
-        found = int(self.rows(np.array([item_id]))[0])
-        return None if found < 0 else found
+        row = int(self.rows(np.array([item_id]))[0])
+        return None if row < 0 else row
 
     def follow(self, connection: Connection, project_id: int) -> bool:
         """Take note of what was said since `seen`; return whether there was anything."""
-        found, self.seen = bulk.changes(connection, project_id, self.seen)
-        for change in found:
+        changes, self.seen = bulk.changes(connection, project_id, self.seen)
+        for change in changes:
             row = self.row(change.item_id)
             if row is not None:
                 self.open[row] = change.in_pool and not change.answered
-        return bool(found)
+        return bool(changes)
 
     def nearest(self, item_id: int, n: int) -> np.ndarray:
         """Return the ids of the n open items nearest to an item, nearest first.
@@ -123,7 +123,7 @@ class PoolPredictions:
 
 
 class PredictionCache:
-    """The prediction_cache of one process: made when first asked for, renewed with each round."""
+    """The predictions of one process: made when first asked for, renewed with each round."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -146,24 +146,28 @@ class PredictionCache:
         with self._lock, self.store.read() as connection:
             project = projects.get(connection, project_id)
             latest = rounds.latest(connection, project_id)
-            made = self._made.get(project_id)
+            predictions = self._made.get(project_id)
             if latest is None:
                 return None
-            if made is None or made.round_id != latest.id:
-                made = self._make(connection, project, latest)
-                if made is None:
+            if predictions is None or predictions.round_id != latest.id:
+                predictions = self._make(connection, project, latest)
+                if predictions is None:
                     self._made.pop(project_id, None)
                     return None
-                self._made[project_id] = made
-            with made.lock:
-                made.follow(connection, project_id)
-                grown = made.prior.shape[1] < len(project.classes)
-                off = made.output.head_labels is not None and not project.settings.instant
-                if grown:
-                    made.prior = linear_head.widened(made.prior, len(project.classes))
-                if grown or off:
-                    made.output = HeadOutput.of(made.embeddings, made.prior, None)
-            return made
+                self._made[project_id] = predictions
+            with predictions.lock:
+                predictions.follow(connection, project_id)
+                classes_added = predictions.prior.shape[1] < len(project.classes)
+                turned_off = (
+                    predictions.output.head_labels is not None and not project.settings.instant
+                )
+                if classes_added:
+                    predictions.prior = linear_head.widened(predictions.prior, len(project.classes))
+                if classes_added or turned_off:
+                    predictions.output = HeadOutput.of(
+                        predictions.embeddings, predictions.prior, None
+                    )
+            return predictions
 
     def why_none(self, project_id: int) -> str:
         """Say in a sentence why a project has no predictions."""
@@ -179,21 +183,21 @@ class PredictionCache:
         self, connection: Connection, project: Project, latest: RoundSummary
     ) -> PoolPredictions | None:
         folder = self.store.workspace.project(project.id)
-        found = files.mapped(folder, latest.number)
+        embeddings = files.mapped(folder, latest.number)
         head = _head(folder, latest.number)
-        if found is None or head is None or len(found) * head.shape[1] > MOST_VALUES:
+        if embeddings is None or head is None or len(embeddings) * head.shape[1] > MOST_VALUES:
             return None
-        item_ids = items.ids(connection, project.id)[: len(found)]
+        item_ids = items.ids(connection, project.id)[: len(embeddings)]
         seen = labels.last_event(connection, project.id)
         return PoolPredictions(
             round_id=latest.id,
             number=latest.number,
             learnt_until=rounds.last_event(connection, project.id),
             item_ids=item_ids,
-            embeddings=found[: len(item_ids)],
-            spread=found[:: 1 + len(found) // _LOOKED_AT].var(axis=0),
+            embeddings=embeddings[: len(item_ids)],
+            spread=embeddings[:: 1 + len(embeddings) // _LOOKED_AT].var(axis=0),
             prior=head,
-            output=HeadOutput.of(found[: len(item_ids)], head, None),
+            output=HeadOutput.of(embeddings[: len(item_ids)], head, None),
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
             seen=seen,
         )

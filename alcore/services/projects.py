@@ -41,12 +41,12 @@ def get(store: Store, project_id: int) -> Project:
 
 def named(store: Store, name: str) -> Project:
     """Find a project by its name or its id as text. Raises UnknownProject, naming the others."""
-    found = list_projects(store, archived=True)
-    for project in found:
+    everything = list_projects(store, archived=True)
+    for project in everything:
         if project.name == name or str(project.id) == name:
             return project
-    there = ", ".join(repr(project.name) for project in found) or "none yet"
-    raise UnknownProject(f"there is no project called {name!r}; there are: {there}")
+    names = ", ".join(repr(project.name) for project in everything) or "none yet"
+    raise UnknownProject(f"there is no project called {name!r}; there are: {names}")
 
 
 def look_at(spec: Mapping[str, Any]) -> SourceSummary:
@@ -88,10 +88,10 @@ def import_now(store: Store, project_id: int, threads: int) -> bool:
         put_back_silent(store)
         with store.write() as connection:
             job = jobs.take(connection, ["import"], "foreground", time.time(), project_id)
-            there = jobs.newest(connection, project_id, "import")
+            newest = jobs.newest(connection, project_id, "import")
         if job is not None:
             break
-        if there is None or there.state not in ("running", "waiting"):
+        if newest is None or newest.state not in ("running", "waiting"):
             return False
         time.sleep(BEAT)
     error = run(store, job, function_of("import"), threads)
@@ -191,8 +191,8 @@ def add_classes(
     """
     with store.write() as connection:
         check_owner(connection, project_id, by)
-        there = projects.get(connection, project_id)
-        clean_classes([c.name for c in there.classes] + list(names))
+        project = projects.get(connection, project_id)
+        clean_classes([c.name for c in project.classes] + list(names))
         projects.add_classes(connection, project_id, clean_classes(names), time.time())
         return projects.get(connection, project_id)
 

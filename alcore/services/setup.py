@@ -153,12 +153,12 @@ def local_path(text: str) -> str:
 
 def free_name(store: Store, spec: Mapping[str, Any]) -> str:
     """Suggest a name for a project of this source that no project has."""
-    wanted = _wanted_name(spec)
+    base = _base_name(spec)
     with store.read() as connection:
-        taken = {p.name for p in projects.all_projects(connection, archived=True)}
-    name, n = wanted, 2
-    while name in taken:
-        name, n = f"{wanted} {n}", n + 1
+        names = {p.name for p in projects.all_projects(connection, archived=True)}
+    name, n = base, 2
+    while name in names:
+        name, n = f"{base} {n}", n + 1
     return name
 
 
@@ -212,18 +212,18 @@ def keep_upload(store: Store, file: BinaryIO, name: str) -> dict[str, Any]:
 def _forget_uploads(store: Store, folder: Path) -> None:
     """Delete uploads that no unfinished import needs; finished ones have their own copies."""
     with store.read() as connection:
-        needed = {
+        in_use = {
             projects.source(connection, p.id)[0].get("path")
             for p in projects.all_projects(connection, archived=True)
             if p.state != "ready"
         }
     before = time.time() - _FORGOTTEN
     for path in folder.iterdir():
-        if str(path) not in needed and path.stat().st_mtime < before:
+        if str(path) not in in_use and path.stat().st_mtime < before:
             path.unlink(missing_ok=True)
 
 
-def _wanted_name(spec: Mapping[str, Any]) -> str:
+def _base_name(spec: Mapping[str, Any]) -> str:
     kind = spec.get("kind")
     if kind == "folder":
         name = Path(str(spec["path"])).expanduser().resolve().name
@@ -231,8 +231,8 @@ def _wanted_name(spec: Mapping[str, Any]) -> str:
         name = Path(spec.get("name") or str(spec["path"])).stem
     else:
         name = str(spec.get("name") or kind)
-    shown = "".join(c if c.isprintable() else " " for c in name)
-    return re.sub(r"\s+", " ", shown).strip()[:80] or "images"
+    printable = "".join(c if c.isprintable() else " " for c in name)
+    return re.sub(r"\s+", " ", printable).strip()[:80] or "images"
 
 
 def _line(connection: Connection, project: Project) -> ProjectLine:
