@@ -51,8 +51,8 @@ def new_experiment(store: Store, workers: int) -> str | None:
         )
         if time:
             with st.spinner("Timing a few rounds …"):
-                found = experiments.estimate(store, design, "process", workers, ESTIMATE)
-            words += f", about {duration(found.seconds)} (from {found.measured} rounds)"
+                estimate = experiments.estimate(store, design, "process", workers, ESTIMATE)
+            words += f", about {duration(estimate.seconds)} (from {estimate.measured} rounds)"
     except AlcoreError as error:
         refusal(error)
         return None

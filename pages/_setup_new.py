@@ -49,13 +49,13 @@ def new_project(store: Store) -> int | None:
     if not pressed or settings is None:
         return None
     try:
-        made = projects.create(store, name, spec, known_classes, settings, names)
+        project_id = projects.create(store, name, spec, known_classes, settings, names)
     except AlcoreError as error:
         refusal(error)
         return None
     # From here on this form is spent: a second click finds another one.
     st.session_state["new-generation"] = generation + 1
-    return made
+    return project_id
 
 
 def _name(store: Store, prefix: str, spec: Spec) -> str:
@@ -100,11 +100,11 @@ def _settings(
     prefix: str, look: SourcePreview, known_classes: KnownClasses
 ) -> ProjectSettings | None:
     known = bool(look.summary.classes) and known_classes != "none"
-    given = known and look.summary.has_test
+    has_test = known and look.summary.has_test
     start = ProjectSettings(resolution=look.resolution, augmentation=look.augmentation)
     case = Case(
         prefix=prefix,
-        holdout="given" if given else "share" if known else "questions",
+        holdout="given" if has_test else "share" if known else "questions",
         has_key=known and known_classes == "answer key",
         resolutions=setup.resolutions(look.side, look.resolution),
         images=look.summary.total,

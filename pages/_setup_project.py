@@ -194,12 +194,12 @@ def _overtaken(
 
 
 def _classes(store: Store, project: Project) -> None:
-    found = setup.labels_per_class(store, project.id)
-    if found:
+    counts = setup.labels_per_class(store, project.id)
+    if counts:
         note("Classes with their training labels. Keys on the Label page follow this order.")
         chips(
-            [(c.name, f"{n:,}") for c, n in found],
-            class_colours(len(found)),
+            [(c.name, f"{n:,}") for c, n in counts],
+            class_colours(len(counts)),
         )
     else:
         note("No classes yet. Add them here, or on the Label page as they turn up.")
@@ -225,21 +225,21 @@ def _classes(store: Store, project: Project) -> None:
                 st.session_state[slot] = generation + 1
                 st.rerun()
     with rename:
-        if not found:
+        if not counts:
             return
-        names_of = {c.id: c.name for c, _ in found}
-        chosen = st.selectbox(
+        names_of = {c.id: c.name for c, _ in counts}
+        class_id = st.selectbox(
             "Rename", list(names_of), format_func=names_of.get, key=f"{slot}-{generation}-which"
         )
         name = st.text_input(
             "New name",
-            key=f"{slot}-{generation}-{chosen}-name",
+            key=f"{slot}-{generation}-{class_id}-name",
             max_chars=projects.LONGEST_NAME,
             help="Its labels stay with it",
         )
         if st.button("Rename", key=f"{slot}-{generation}-do-rename"):
             try:
-                projects.rename_class(store, project.id, chosen, name, by=who().id)
+                projects.rename_class(store, project.id, class_id, name, by=who().id)
             except AlcoreError as error:
                 refusal(error)
             else:

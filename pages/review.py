@@ -46,12 +46,12 @@ def _data(project: Project) -> dict[str, Any]:
 
 
 def page() -> None:
-    found = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
-    if not found:
+    ready = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
+    if not ready:
         empty("Labels to review appear here once a project is ready on the Set-up page.", 420)
         return
     with st.container(width=360):
-        project = choose_project(found)
+        project = choose_project(ready)
     try:
         data = _data(project)
     except NotAllowed as error:
