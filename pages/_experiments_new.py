@@ -64,14 +64,14 @@ def _fields(store: Store) -> str:
     """Draw the choices; return the grid that they make, as TOML."""
     left, middle, right = st.columns(3, gap="large")
     with left:
-        there = {e.name for e in experiments.list_experiments(store)}
-        number = next(n for n in range(1, 10_000) if f"experiment {n}" not in there)
+        names = {e.name for e in experiments.list_experiments(store)}
+        number = next(n for n in range(1, 10_000) if f"experiment {n}" not in names)
         name = st.text_input("Name", f"experiment {number}", max_chars=100, key="grid-name")
         data = st.selectbox("Images", experiments.data_sources(store), key="grid-data")
         learner = st.selectbox("Learner", ["network", *experiments.ESTIMATORS], key="grid-learner")
         oracle = st.selectbox("Oracle", experiments.ORACLES, key="grid-oracle")
     with middle:
-        chosen = st.multiselect(
+        strategies = st.multiselect(
             "Strategies", experiments.strategy_names(), DEFAULT, key="grid-strategies"
         )
         trials = st.number_input("Trials", 1, 100, 10, key="grid-trials")
@@ -94,7 +94,7 @@ def _fields(store: Store) -> str:
         f"seed = {seed}",
         f"initial = [{{size = {first}, how = {quoted(how)}}}]",
         f"batch_sizes = [{batch}]",
-        f"strategies = {quoted(chosen)}",
+        f"strategies = {quoted(strategies)}",
         "",
         "[[datasets]]",
         f"source = {quoted(data)}",

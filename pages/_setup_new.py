@@ -99,13 +99,13 @@ def _classes(prefix: str, look: SourcePreview) -> tuple[KnownClasses, list[str]]
 def _settings(
     prefix: str, look: SourcePreview, known_classes: KnownClasses
 ) -> ProjectSettings | None:
-    known = bool(look.summary.classes) and known_classes != "none"
-    has_test = known and look.summary.has_test
+    has_classes = bool(look.summary.classes) and known_classes != "none"
+    has_test = has_classes and look.summary.has_test
     start = ProjectSettings(resolution=look.resolution, augmentation=look.augmentation)
     case = Case(
         prefix=prefix,
-        holdout="given" if has_test else "share" if known else "questions",
-        has_key=known and known_classes == "answer key",
+        holdout="given" if has_test else "share" if has_classes else "questions",
+        has_key=has_classes and known_classes == "answer key",
         resolutions=setup.resolutions(look.side, look.resolution),
         images=look.summary.total,
         classes=len(look.summary.classes),

@@ -34,8 +34,8 @@ KNOWN_CLASSES_WORDS: dict[KnownClasses, str] = {
 def show_project(store: Store, line: ProjectLine) -> None:
     """Draw everything about one project."""
     project = line.project
-    made = time.strftime("%d %B %Y", time.localtime(project.created_at))
-    title(project.name, f"{line.place} · made on {made}")
+    date = time.strftime("%d %B %Y", time.localtime(project.created_at))
+    title(project.name, f"{line.place} · made on {date}")
     if not owns(project.id):
         st.info("Its owners alone change this project.", icon=":material/lock:")
         _images(store, line)

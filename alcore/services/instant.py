@@ -94,11 +94,11 @@ class Instant:
             output, labels = fit(predictions, project, *training_labels)
             ranked = rank(predictions, output, project, labels)
         with self.store.write() as connection:
-            done = _swap(connection, project, predictions, output, ranked)
-        if done:
+            in_place = _swap(connection, project, predictions, output, ranked)
+        if in_place:
             predictions.output = output
             self._fitted[project_id] = turn
-        return done
+        return in_place
 
 
 def fit(

@@ -319,9 +319,9 @@ def could_be_gold(store: Store, project_id: int, by: int, n: int) -> list[tuple[
         check_owner(connection, project_id, by)
         gold_ids = set(gold.ids(connection, project_id))
         events = labels.history(connection, project_id, by, 4 * n)
-    mine, used = [], set(gold_ids)
+    mine, excluded = [], set(gold_ids)
     for event, content_hash in events:
-        if event.kind == "label" and event.item_id not in used:
-            used.add(event.item_id)
+        if event.kind == "label" and event.item_id not in excluded:
+            excluded.add(event.item_id)
             mine.append((event, content_hash))
     return mine[:n]

@@ -18,44 +18,44 @@ PAGE = 48
 
 
 def items(request: Request, ticket: Ticket, body: Body) -> Body:
-    asked = request.query_params
-    found = review.page(
+    query = request.query_params
+    page = review.page(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
         Filter(
-            view=asked.get("view", "all"),
-            class_id=_whole(asked.get("class")),
-            annotator_id=_whole(asked.get("annotator")),
-            origin=asked.get("origin") or None,
-            disagrees=asked.get("disagrees") == "1",
-            name=asked.get("name", "")[:200],
+            view=query.get("view", "all"),
+            class_id=_whole(query.get("class")),
+            annotator_id=_whole(query.get("annotator")),
+            origin=query.get("origin") or None,
+            disagrees=query.get("disagrees") == "1",
+            name=query.get("name", "")[:200],
         ),
-        _whole(asked.get("offset")) or 0,
-        _whole(asked.get("n")) or PAGE,
+        _whole(query.get("offset")) or 0,
+        _whole(query.get("n")) or PAGE,
     )
-    rows = [_drawn(ticket.project_id, row) for row in found.rows]
-    return {"rows": rows, "total": found.total}
+    rows = [_drawn(ticket.project_id, row) for row in page.rows]
+    return {"rows": rows, "total": page.total}
 
 
 def overview(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = review.overview(state.store(), ticket.project_id, ticket.annotator_id)
-    job = found.job
+    counts = review.overview(state.store(), ticket.project_id, ticket.annotator_id)
+    job = counts.job
     fresh = None
     if ticket.age > LIFE / 2:
         fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
     return {
         "counts": {
-            "doubts": found.label_errors,
-            "unsure": found.unsure,
-            "disagreements": found.disagreements,
-            "comments": found.comments,
+            "doubts": counts.label_errors,
+            "unsure": counts.unsure,
+            "disagreements": counts.disagreements,
+            "comments": counts.comments,
         },
-        "people": [{"id": i, "name": name} for i, name in found.people],
-        "origins": found.origins,
-        "decides": found.decides,
-        "looked_at": found.checked_at,
-        "looked_labels": found.checked_labels,
+        "people": [{"id": i, "name": name} for i, name in counts.people],
+        "origins": counts.origins,
+        "decides": counts.decides,
+        "looked_at": counts.checked_at,
+        "looked_labels": counts.checked_labels,
         "job": job and {"state": job.state, "progress": job.progress, "error": job.error},
         "ticket": fresh,
     }
@@ -85,7 +85,7 @@ def item(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def mend(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = review.mend(
+    row = review.mend(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
@@ -95,18 +95,18 @@ def mend(request: Request, ticket: Ticket, body: Body) -> Body:
         seen=None if body.get("seen") is None else id_in(body, "seen"),
         seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 3600),
     )
-    return {"row": _drawn(ticket.project_id, found)}
+    return {"row": _drawn(ticket.project_id, row)}
 
 
 def mend_undo(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = review.undo(
+    row = review.undo(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
         key=text_in(body, "key", longest=100),
         undoes=text_in(body, "undoes", longest=100),
     )
-    return {"row": _drawn(ticket.project_id, found)}
+    return {"row": _drawn(ticket.project_id, row)}
 
 
 def check_again(request: Request, ticket: Ticket, body: Body) -> Body:

@@ -30,7 +30,7 @@ from alcore.web.tickets import LIFE, Ticket
 
 
 def claim(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = labeling.claim(
+    grant = labeling.claim(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
@@ -39,10 +39,10 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
         texts_in(body, "hold"),
     )
     return {
-        "images": [leased(lease, ticket.project_id) for lease in found.leases],
-        "held": list(found.held),
-        "ranking": found.ranking,
-        "waiting": found.waiting and {"reason": found.waiting, "retry_in": found.retry_in},
+        "images": [leased(lease, ticket.project_id) for lease in grant.leases],
+        "held": list(grant.held),
+        "ranking": grant.ranking,
+        "waiting": grant.waiting and {"reason": grant.waiting, "retry_in": grant.retry_in},
     }
 
 
@@ -120,7 +120,7 @@ def status(request: Request, ticket: Ticket, body: Body) -> Body:
 def history(request: Request, ticket: Ticket, body: Body) -> Body:
     n = request.query_params.get("n", "")
     n = int(n) if n.isdecimal() and len(n) <= 3 else 12
-    found = labeling.history(state.store(), ticket.project_id, ticket.annotator_id, n)
+    events = labeling.history(state.store(), ticket.project_id, ticket.annotator_id, n)
     return {
         "events": [
             {
@@ -132,7 +132,7 @@ def history(request: Request, ticket: Ticket, body: Body) -> Body:
                 "class": event.class_id,
                 "at": event.created_at,
             }
-            for event, content_hash in found
+            for event, content_hash in events
         ]
     }
 
