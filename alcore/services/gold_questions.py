@@ -1,7 +1,7 @@
 """Owns which of a person's questions are gold: unmarked ones with a known answer.
 
 One question in each block of `gold_every` is gold, at a place that the seed draws, as long as
-there is gold that the person has not answered. Instants are Unix seconds.
+there is gold that the person has not answered. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def claim(
     order = rng(project.settings, "gold", annotator_id).permutation(
         gold.ids(connection, project.id)
     )
-    chosen = [i for i in order.tolist() if i in set(free)][: len(places)]
-    tokens = {item_id: secrets.token_hex(16) for item_id in chosen}
+    next_items = [i for i in order.tolist() if i in set(free)][: len(places)]
+    tokens = {item_id: secrets.token_hex(16) for item_id in next_items}
     leasing.hold(connection, holder, tokens, Provenance("gold", round_id))
-    found = leasing.by_token(connection, project.id, list(tokens.values()))
-    leases = {lease.item_id: lease for lease in found}
-    return {place: leases[item_id] for place, item_id in zip(places, chosen, strict=True)}
+    rows = leasing.by_token(connection, project.id, list(tokens.values()))
+    leases = {lease.item_id: lease for lease in rows}
+    return {place: leases[item_id] for place, item_id in zip(places, next_items, strict=True)}
 
 
 def _is_gold(project: Project, annotator_id: int, place: int) -> bool:
     """Tell whether a person's question at this place, from 0, is gold."""
     block, within = divmod(place, project.settings.team.gold_every)
-    drawn = rng(project.settings, "gold", annotator_id, block)
-    return int(drawn.integers(project.settings.team.gold_every)) == within
+    generator = rng(project.settings, "gold", annotator_id, block)
+    return int(generator.integers(project.settings.team.gold_every)) == within

@@ -1,7 +1,7 @@
 """Owns what the labeling board may ask: claim images, answer, undo, go back.
 
 Everything an answer changes commits together: the label, the end of the lease, the request for
-a training. Instants are Unix seconds, durations seconds.
+a training. Times are Unix seconds, durations seconds.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from alcore.errors import InvalidSettings, LeaseExpired
 from alcore.jobs.due import request_if_due
 from alcore.records import LabelEvent, Lease, NewEvent, NewUndo, Origin, Provenance
-from alcore.services import gold_questions, holding
-from alcore.services.running_out import refill, why_nothing
+from alcore.services import gold_questions, lease_rules
+from alcore.services.queue_refill import refill, why_nothing
 from alcore.store import (
     Connection,
     Store,
@@ -47,9 +47,11 @@ def claim(
     now = time.time()
     with store.write(lasting=False) as connection:
         project = projects.get(connection, project_id)
-        holding.at_work(connection, project_id, annotator_id, now)
+        lease_rules.at_work(connection, project_id, annotator_id, now)
         ranking, ranked_by = projects.ranking(connection, project_id)
-        holder = holding.holder(connection, project_id, annotator_id, client, n + len(hold), now)
+        holder = lease_rules.holder(
+            connection, project_id, annotator_id, client, n + len(hold), now
+        )
         held = leasing.renew(connection, holder, hold)
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
@@ -79,17 +81,17 @@ def answer(store: Store, event: NewEvent) -> tuple[int, bool]:
     now = event.created_at
     with store.write() as connection:
         project = projects.get(connection, project_id)
-        holding.at_work(connection, project_id, annotator_id, now)
+        lease_rules.at_work(connection, project_id, annotator_id, now)
         known = labels.by_key(connection, event.key)
         if known is not None:
-            holding.check_own(known, annotator_id)
+            lease_rules.check_own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
         if event.kind == "label":
-            holding.check_class(project, event.class_id)
+            lease_rules.check_class(project, event.class_id)
         if event.suggested_class is not None:
-            holding.check_class(project, event.suggested_class)
-        lease = holding.lease_for_answer(
+            lease_rules.check_class(project, event.suggested_class)
+        lease = lease_rules.lease_for_answer(
             connection, project_id, item_id, annotator_id, event.token or "", now
         )
         number = labels.append(
@@ -99,7 +101,7 @@ def answer(store: Store, event: NewEvent) -> tuple[int, bool]:
                 class_id=event.class_id if event.kind == "label" else None,
                 origin=lease.origin if lease else _origin_in_queue(connection, project_id, item_id),
                 round_id=lease.round_id if lease else None,
-                instant=lease.instant if lease else None,
+                head_labels=lease.head_labels if lease else None,
                 suggested_class=event.suggested_class if event.suggestion_shown else None,
                 suggested_by=event.suggested_by if event.suggestion_shown else None,
                 note=(event.note or "").strip()[:LONGEST_NOTE] or None,
@@ -120,15 +122,15 @@ def undo(store: Store, wish: NewUndo, client: str, token: str) -> tuple[Lease, b
     image by now.
     """
     with store.write() as connection:
-        holding.at_work(connection, wish.project_id, wish.annotator_id, wish.created_at)
+        lease_rules.at_work(connection, wish.project_id, wish.annotator_id, wish.created_at)
         answered, repeated = labels.take_back(connection, wish)
         lease = leasing.claim_item(
             connection,
-            holding.holder(
+            lease_rules.holder(
                 connection, wish.project_id, wish.annotator_id, client, 1, wish.created_at
             ),
             answered.item_id,
-            Provenance(answered.origin, answered.round_id, answered.instant),
+            Provenance(answered.origin, answered.round_id, answered.head_labels),
             token,
         )
     if lease is None:
@@ -145,10 +147,10 @@ def revisit(
     """
     now = time.time()
     with store.write() as connection:
-        holding.at_work(connection, project_id, annotator_id, now)
+        lease_rules.at_work(connection, project_id, annotator_id, now)
         items.get(connection, project_id, item_id)
-        current = holding.shown_to(connection, project_id, item_id, annotator_id)
-        holder = holding.holder(connection, project_id, annotator_id, client, 1, now)
+        current = lease_rules.shown_to(connection, project_id, item_id, annotator_id)
+        holder = lease_rules.holder(connection, project_id, annotator_id, client, 1, now)
         lease = leasing.claim_item(connection, holder, item_id, Provenance("relabel"))
     if lease is None:
         raise LeaseExpired("somebody else is looking at this image; try again in a minute")
@@ -173,5 +175,5 @@ def _origin_in_queue(connection: Connection, project_id: int, item_id: int) -> O
     """Say where a question came from whose lease is gone."""
     if gold.is_gold(connection, item_id):
         return "gold"
-    found = queue.entry(connection, project_id, item_id)
-    return found["origin"] if found else "random"
+    entry = queue.entry(connection, project_id, item_id)
+    return entry["origin"] if entry else "random"

@@ -130,7 +130,7 @@ def take_back(connection: Connection, undo: NewUndo) -> tuple[LabelEvent, bool]:
             undoes=answered.id,
             origin=answered.origin,
             round_id=answered.round_id,
-            instant=answered.instant,
+            head_labels=answered.head_labels,
         ),
     )
     return answered, False
@@ -225,7 +225,7 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
 
 
 def counts_since(connection: Connection, project_id: int, since: float) -> dict[int, int]:
-    """Count labels per annotator id since an instant; undone ones do not count."""
+    """Count labels per annotator id since a time; undone ones do not count."""
     which = {"project": project_id, "since": since}
     given = connection.execute(_GIVEN, which)
     counts = dict(given.all())
@@ -295,7 +295,7 @@ def current_labels(connection: Connection, project_id: int) -> list[tuple[Label,
                 row.seconds,
                 row.origin,
                 row.number,
-                row.instant,
+                row.head_labels,
                 suggestion_shown=row.suggestion_shown,
                 suggestion=None
                 if row.suggested_class is None
@@ -319,6 +319,6 @@ def _event(row: Row[Any]) -> LabelEvent:
         created_at=row.created_at,
         origin=row.origin,
         round_id=row.round_id,
-        instant=row.instant,
+        head_labels=row.head_labels,
         undone=getattr(row, "undone", False),
     )

@@ -1,6 +1,6 @@
 """Owns leases: who holds which image of the queue, in which tab, until when.
 
-A lease has a token, which the answer brings back. Instants are Unix seconds.
+A lease has a token, which the answer brings back. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def claim(connection: Connection, holder: Holder, n: int) -> list[Lease]:
     ranking, ranked_by = projects.ranking(connection, project_id)
     who = {"project": project_id, "annotator": holder.annotator_id}
     recent = connection.execute(_RECENT, who | {"pause": SKIP_PAUSE}).scalar_one()
-    provenance = Provenance("random", ranked_by, projects.instant(connection, project_id))
+    provenance = Provenance("random", ranked_by, projects.head_labels(connection, project_id))
     tokens = connection.execute(
         _CLAIM,
         {
@@ -126,11 +126,11 @@ def claim(connection: Connection, holder: Holder, n: int) -> list[Lease]:
             "n": n,
         },
     ).scalars()
-    found = by_token(connection, project_id, list(tokens))
-    if found:
+    leases = by_token(connection, project_id, list(tokens))
+    if leases:
         which = {"project": project_id, "client": holder.client, "now": holder.now}
         connection.execute(_FORGET, which)
-    return found
+    return leases
 
 
 def claim_item(
@@ -298,7 +298,7 @@ def _record(row: Row[Any]) -> Lease:
         origin=row.origin,
         round_id=row.round_id,
         round_number=row.number,
-        instant=row.instant,
+        head_labels=row.head_labels,
         content_hash=row.content_hash,
         width=row.width,
         height=row.height,

@@ -12,49 +12,49 @@ from alcore.records import NewEvent
 from alcore.services import comments, guidelines, review
 from alcore.services.review import Filter, Reviewed
 from alcore.web import remarks, state
-from alcore.web.asking import Body, answering, id_in, maybe, number_in, text_in, wish
 from alcore.web.pictures import src
+from alcore.web.requests import Body, endpoint, id_in, maybe, number_in, text_in, wish
 from alcore.web.tickets import Ticket
 
 PAGE = 48
 
 
 def items(request: Request, ticket: Ticket, body: Body) -> Body:
-    asked = request.query_params
-    found = review.page(
+    query = request.query_params
+    page = review.page(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
         Filter(
-            view=asked.get("view", "all"),
-            class_id=_whole(asked.get("class")),
-            annotator_id=_whole(asked.get("annotator")),
-            origin=asked.get("origin") or None,
-            disagrees=asked.get("disagrees") == "1",
-            name=asked.get("name", "")[:200],
+            view=query.get("view", "all"),
+            class_id=_whole(query.get("class")),
+            annotator_id=_whole(query.get("annotator")),
+            origin=query.get("origin") or None,
+            disagrees=query.get("disagrees") == "1",
+            name=query.get("name", "")[:200],
         ),
-        _whole(asked.get("offset")) or 0,
-        _whole(asked.get("n")) or PAGE,
+        _whole(query.get("offset")) or 0,
+        _whole(query.get("n")) or PAGE,
     )
-    rows = [_drawn(ticket.project_id, row) for row in found.rows]
-    return {"rows": rows, "total": found.total}
+    rows = [_drawn(ticket.project_id, row) for row in page.rows]
+    return {"rows": rows, "total": page.total}
 
 
 def overview(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = review.overview(state.store(), ticket.project_id, ticket.annotator_id)
-    job = found.job
+    counts = review.overview(state.store(), ticket.project_id, ticket.annotator_id)
+    job = counts.job
     return {
         "counts": {
-            "doubts": found.doubts,
-            "unsure": found.unsure,
-            "disagreements": found.disagreements,
-            "comments": found.comments,
+            "doubts": counts.label_errors,
+            "unsure": counts.unsure,
+            "disagreements": counts.disagreements,
+            "comments": counts.comments,
         },
-        "people": [{"id": i, "name": name} for i, name in found.people],
-        "origins": found.origins,
-        "decides": found.decides,
-        "looked_at": found.looked_at,
-        "looked_labels": found.looked_labels,
+        "people": [{"id": i, "name": name} for i, name in counts.people],
+        "origins": counts.origins,
+        "decides": counts.decides,
+        "looked_at": counts.checked_at,
+        "looked_labels": counts.checked_labels,
         "job": job and {"state": job.state, "progress": job.progress, "error": job.error},
         "ticket": state.tickets().renewed(ticket),
     }
@@ -94,18 +94,18 @@ def mend(request: Request, ticket: Ticket, body: Body) -> Body:
         created_at=time.time(),
         seconds=maybe(number_in, body, "seconds", 0, 3600),
     )
-    found = review.mend(state.store(), event, maybe(id_in, body, "seen"))
-    return {"row": _drawn(ticket.project_id, found)}
+    row = review.mend(state.store(), event, maybe(id_in, body, "seen"))
+    return {"row": _drawn(ticket.project_id, row)}
 
 
 def mend_undo(request: Request, ticket: Ticket, body: Body) -> Body:
     key, undoes = text_in(body, "key", longest=100), text_in(body, "undoes", longest=100)
-    found = review.undo(state.store(), wish(ticket, key, undoes))
-    return {"row": _drawn(ticket.project_id, found)}
+    row = review.undo(state.store(), wish(ticket, key, undoes))
+    return {"row": _drawn(ticket.project_id, row)}
 
 
-def look_again(request: Request, ticket: Ticket, body: Body) -> Body:
-    review.look_again(state.store(), ticket.project_id, ticket.annotator_id)
+def check_again(request: Request, ticket: Ticket, body: Body) -> Body:
+    review.check_again(state.store(), ticket.project_id, ticket.annotator_id)
     return {"ok": True}
 
 
@@ -141,7 +141,7 @@ def _drawn(project_id: int, row: Reviewed) -> dict[str, Any]:
             "class": row.model_class,
             "p": row.model_p,
             "label": row.label_p,
-            "doubted": row.doubted,
+            "doubted": row.probably_wrong,
         },
     }
 
@@ -154,11 +154,11 @@ def _whole(text: str | None) -> int | None:
 def routes() -> list[Route]:
     """List the routes of the review page."""
     return [
-        Route("/board/{project_id:id}/review/items", answering(items)),
-        Route("/board/{project_id:id}/review/overview", answering(overview)),
-        Route("/board/{project_id:id}/review/items/{item_id:id}", answering(item)),
-        Route("/board/{project_id:id}/review/mend", answering(mend), methods=["POST"]),
-        Route("/board/{project_id:id}/review/undo", answering(mend_undo), methods=["POST"]),
-        Route("/board/{project_id:id}/review/look", answering(look_again), methods=["POST"]),
-        Route("/board/{project_id:id}/review/example", answering(example), methods=["POST"]),
+        Route("/board/{project_id:id}/review/items", endpoint(items)),
+        Route("/board/{project_id:id}/review/overview", endpoint(overview)),
+        Route("/board/{project_id:id}/review/items/{item_id:id}", endpoint(item)),
+        Route("/board/{project_id:id}/review/mend", endpoint(mend), methods=["POST"]),
+        Route("/board/{project_id:id}/review/undo", endpoint(mend_undo), methods=["POST"]),
+        Route("/board/{project_id:id}/review/look", endpoint(check_again), methods=["POST"]),
+        Route("/board/{project_id:id}/review/example", endpoint(example), methods=["POST"]),
     ]

@@ -14,12 +14,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alcore.records import NewEvent
-from alcore.services import beside, labeling, projects
+from alcore.services import board_status, labeling, projects
 from alcore.web import grids, remarks, reviewing, state
-from alcore.web.asking import (
+from alcore.web.pictures import leased, pixels, src
+from alcore.web.requests import (
     MOST_IMAGES,
     Body,
-    answering,
+    endpoint,
     id_in,
     maybe,
     number_in,
@@ -27,12 +28,11 @@ from alcore.web.asking import (
     texts_in,
     wish,
 )
-from alcore.web.pictures import leased, pixels, src
 from alcore.web.tickets import Ticket
 
 
 def claim(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = labeling.claim(
+    grant = labeling.claim(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
@@ -41,10 +41,10 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
         texts_in(body, "hold"),
     )
     return {
-        "images": [leased(lease, ticket.project_id) for lease in found.leases],
-        "held": list(found.held),
-        "ranking": found.ranking,
-        "waiting": found.waiting and {"reason": found.waiting, "retry_in": found.retry_in},
+        "images": [leased(lease, ticket.project_id) for lease in grant.leases],
+        "held": list(grant.held),
+        "ranking": grant.ranking,
+        "waiting": grant.waiting and {"reason": grant.waiting, "retry_in": grant.retry_in},
     }
 
 
@@ -104,7 +104,7 @@ def release(request: Request, ticket: Ticket, body: Body) -> Body:
 def status(request: Request, ticket: Ticket, body: Body) -> Body:
     state.instant().notify(ticket.project_id)  # a new model may have ranked
     return {
-        **beside.status(state.store(), ticket.project_id, ticket.annotator_id),
+        **board_status.status(state.store(), ticket.project_id, ticket.annotator_id),
         "ticket": state.tickets().renewed(ticket),
     }
 
@@ -112,7 +112,7 @@ def status(request: Request, ticket: Ticket, body: Body) -> Body:
 def history(request: Request, ticket: Ticket, body: Body) -> Body:
     n = request.query_params.get("n", "")
     n = int(n) if n.isdecimal() and len(n) <= 3 else 12
-    found = labeling.history(state.store(), ticket.project_id, ticket.annotator_id, n)
+    events = labeling.history(state.store(), ticket.project_id, ticket.annotator_id, n)
     return {
         "events": [
             {
@@ -124,14 +124,14 @@ def history(request: Request, ticket: Ticket, body: Body) -> Body:
                 "class": event.class_id,
                 "at": event.created_at,
             }
-            for event, content_hash in found
+            for event, content_hash in events
         ]
     }
 
 
 def why(request: Request, ticket: Ticket, body: Body) -> Body:
     item_id = request.path_params["item_id"]
-    return beside.why(state.store(), ticket.project_id, item_id, state.outlooks())
+    return board_status.why(state.store(), ticket.project_id, item_id, state.prediction_cache())
 
 
 async def health(request: Request) -> Response:
@@ -155,14 +155,14 @@ def routes(base: str = "") -> list[Route]:
     register_url_convertor("id", _IdConvertor())
     own = [
         Route("/alcore/health", health),
-        Route("/board/{project_id:id}/claim", answering(claim), methods=["POST"]),
-        Route("/board/{project_id:id}/answer", answering(answer), methods=["POST"]),
-        Route("/board/{project_id:id}/undo", answering(undo), methods=["POST"]),
-        Route("/board/{project_id:id}/revisit", answering(revisit), methods=["POST"]),
-        Route("/board/{project_id:id}/release", answering(release), methods=["POST"]),
-        Route("/board/{project_id:id}/status", answering(status)),
-        Route("/board/{project_id:id}/history", answering(history)),
-        Route("/board/{project_id:id}/why/{item_id:id}", answering(why)),
+        Route("/board/{project_id:id}/claim", endpoint(claim), methods=["POST"]),
+        Route("/board/{project_id:id}/answer", endpoint(answer), methods=["POST"]),
+        Route("/board/{project_id:id}/undo", endpoint(undo), methods=["POST"]),
+        Route("/board/{project_id:id}/revisit", endpoint(revisit), methods=["POST"]),
+        Route("/board/{project_id:id}/release", endpoint(release), methods=["POST"]),
+        Route("/board/{project_id:id}/status", endpoint(status)),
+        Route("/board/{project_id:id}/history", endpoint(history)),
+        Route("/board/{project_id:id}/why/{item_id:id}", endpoint(why)),
         Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
         *remarks.routes(),
         *reviewing.routes(),

@@ -48,20 +48,20 @@ def claim(
     Free: in the pool, without an answer, held by nobody, this client included, and not skipped
     twice by this annotator. Holdout items and gold are never leased here.
     """
-    chosen: list[int] = []
+    free_items: list[int] = []
     for start in range(0, len(item_ids), _AT_ONCE):
         chunk = [int(i) for i in item_ids[start : start + _AT_ONCE]]
         free = _free(connection, holder, chunk)
-        chosen += [i for i in chunk if i in free]
-        if len(chosen) >= n:
+        free_items += [i for i in chunk if i in free]
+        if len(free_items) >= n:
             break
-    tokens = {item_id: secrets.token_hex(16) for item_id in chosen[:n]}
+    tokens = {item_id: secrets.token_hex(16) for item_id in free_items[:n]}
     if not tokens:
         return []
     connection.execute(delete(lease).where(lease.c.item_id.in_(tokens)))
     leasing.hold(connection, holder, tokens, provenance)
-    found = leasing.by_token(connection, holder.project_id, list(tokens.values()))
-    leases = {one.item_id: one for one in found}
+    rows = leasing.by_token(connection, holder.project_id, list(tokens.values()))
+    leases = {one.item_id: one for one in rows}
     return [leases[item_id] for item_id in tokens]
 
 
