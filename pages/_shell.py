@@ -31,7 +31,7 @@ def choose_project(ready: Sequence[Project]) -> Project:
     """
     by_id = {project.id: project for project in ready}
     asked = st.query_params.get("project", "")
-    start = int(asked) if asked.isdigit() else st.session_state.get("chosen_project")
+    start = int(asked) if asked.isdecimal() else st.session_state.get("chosen_project")
     ids = list(by_id)
     chosen = st.selectbox(
         "Project",

@@ -92,8 +92,8 @@ def _recipe(project: Project, begins: dict[str, Any]) -> str:
     settings = project.settings
     classes = [c.id for c in project.classes]
     learner = asdict(begins["learner"])
-    chosen = [settings.augmentation, settings.resolution, settings.seed, classes, learner]
-    return json.dumps([*chosen, str(begins["pretrained"])])
+    images = [settings.augmentation, settings.resolution, settings.pixel_range.scale]
+    return json.dumps([*images, settings.seed, classes, learner, str(begins["pretrained"])])
 
 
 def _rows(

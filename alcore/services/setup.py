@@ -8,16 +8,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from alcore import strategies
+from alcore import names, strategies
 from alcore.config import RESOLUTIONS
+from alcore.datasets.archives import without_zip
 from alcore.datasets.looking import Look, look
+from alcore.datasets.measuring import words
 from alcore.datasets.shapes import SHAPES
 from alcore.datasets.sources import TORCHVISION_NAMES
 from alcore.errors import WorkspaceUnusable
@@ -87,6 +88,25 @@ def report(store: Store, project_id: int) -> Report:
     return Report(sum(counts.values()), counts["holdout"], left_out)
 
 
+def import_notes(store: Store, project_id: int, labels_wanted: bool = False) -> list[str]:
+    """Say what an import has settled that somebody may want otherwise.
+
+    labels_wanted: known classes were to be taken over as labels.
+    """
+    with store.read() as connection:
+        scale = projects.get(connection, project_id).settings.pixel_range.scale
+        _, role = projects.source(connection, project_id)
+    notes = []
+    if scale is not None:
+        notes.append(f"{words(scale)}; the project's settings can change that")
+    if labels_wanted and role != "labels":
+        notes.append(
+            "no labels came in: the files name no classes. Put the images in one folder per "
+            "class, or a table labels.csv with the columns file and class beside them"
+        )
+    return notes
+
+
 def labels_per_class(store: Store, project_id: int) -> list[tuple[Class, int]]:
     """List the project's classes with their training labels."""
     with store.read() as connection:
@@ -153,7 +173,7 @@ def local_path(text: str) -> str:
 
 def free_name(store: Store, spec: Mapping[str, Any]) -> str:
     """Suggest a name for a project of this source that no project has."""
-    wanted = _wanted_name(spec)
+    wanted = wanted_name(spec)
     with store.read() as connection:
         taken = {p.name for p in projects.all_projects(connection, archived=True)}
     name, n = wanted, 2
@@ -223,16 +243,20 @@ def _forget_uploads(store: Store, folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _wanted_name(spec: Mapping[str, Any]) -> str:
+def wanted_name(spec: Mapping[str, Any]) -> str:
+    """Name a source as its folder, archive or data set is called; dots in it stay.
+
+    >>> wanted_name({"kind": "archive", "path": "birds.2023.zip"})
+    'birds.2023'
+    """
     kind = spec.get("kind")
     if kind == "folder":
         name = Path(str(spec["path"])).expanduser().resolve().name
     elif kind == "archive":
-        name = Path(spec.get("name") or str(spec["path"])).stem
+        name = without_zip(Path(spec.get("name") or str(spec["path"])).name)
     else:
         name = str(spec.get("name") or kind)
-    shown = "".join(c if c.isprintable() else " " for c in name)
-    return re.sub(r"\s+", " ", shown).strip()[:80] or "images"
+    return names.shown(name)[:80].strip() or "images"
 
 
 def _line(connection: Connection, project: Project) -> ProjectLine:
