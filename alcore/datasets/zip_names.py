@@ -19,25 +19,28 @@ _UNICODE_PATH = 0x7075
 
 def names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
     """Return the names of an archive's entries as they were meant."""
-    raw = [_bytes(info) for info in infos]
-    unclear = {name for name in raw if name is not None}
-    encoding = encoding_of(unclear) if unclear else "utf-8"
+    known = [_known(info) for info in infos]
+    unclear = {_bytes(info) for info, name in zip(infos, known, strict=True) if name is None}
+    encoding = encoding_of(unclear)
     return [
-        info.orig_filename
-        if name is None
-        else _by_extra(info, name) or name.decode(encoding, "replace")
-        for info, name in zip(infos, raw, strict=True)
+        _bytes(info).decode(encoding, "replace") if name is None else name
+        for info, name in zip(infos, known, strict=True)
     ]
 
 
-def _bytes(info: zipfile.ZipInfo) -> bytes | None:
-    """Bytes of a name that is not said to be UTF-8 and is not plain ASCII."""
-    if info.flag_bits & _IS_UTF_8 or info.orig_filename.isascii():
-        return None
+def _known(info: zipfile.ZipInfo) -> str | None:
+    """Return a name that is said to be UTF-8, is said again as UTF-8, or is plain ASCII."""
+    if info.flag_bits & _IS_UTF_8:
+        return info.orig_filename
+    by_extra = _by_extra(info) if info.extra else None
+    return by_extra or (info.orig_filename if info.orig_filename.isascii() else None)
+
+
+def _bytes(info: zipfile.ZipInfo) -> bytes:
     return info.orig_filename.encode("cp437")  # as which zipfile has read it
 
 
-def _by_extra(info: zipfile.ZipInfo, raw: bytes) -> str | None:
+def _by_extra(info: zipfile.ZipInfo) -> str | None:
     """Read the field in which Info-ZIP puts the name as UTF-8."""
     extra, at = info.extra, 0
     while at + 4 <= len(extra):
@@ -45,7 +48,7 @@ def _by_extra(info: zipfile.ZipInfo, raw: bytes) -> str | None:
         body = extra[at + 4 : at + 4 + length]
         if kind == _UNICODE_PATH and len(body) > 5 and body[0] == 1:
             (checksum,) = struct.unpack_from("<I", body, 1)
-            if checksum == zlib.crc32(raw):
+            if checksum == zlib.crc32(_bytes(info)):
                 return body[5:].decode("utf-8", "replace")
         at += 4 + length
     return None
