@@ -151,6 +151,12 @@ def test_colours_of_16_bits_keep_their_lower_bits(kind, most: int):
         assert (np.asarray(decode(swapped)) == np.asarray(decode(data))).all()
 
 
+def test_inks_of_16_bits_are_read():
+    inks = np.zeros((3, 4, 4), np.uint16)
+    inks[..., 1] = 65_535
+    assert np.asarray(decode(tiff(inks, photometric=5)))[0, 0].tolist() == [255, 0, 255]
+
+
 @pytest.mark.parametrize("channels", [2, 4])
 def test_transparent_parts_of_deep_images_become_white(channels: int):
     values = np.full((2, 2, channels), 30_000, np.uint16)

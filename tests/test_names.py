@@ -91,7 +91,7 @@ def test_class_folders_of_every_name_sort_and_import(store: Store, tmp_path: Pat
     classes = {c.name for c in projects.get(store, made).classes}
     assert classes == {folder.strip() for folder in folders}
     assert projects.add_classes(store, made, ["lamp"]).classes[-1].name == "lamp"
-    with pytest.raises(InvalidClasses, match="already"):
+    with pytest.raises(InvalidClasses, match="'cat' is doubled"):
         projects.add_classes(store, made, ["cat"])
 
 

@@ -179,9 +179,9 @@ def tiff(data: bytes) -> Tiff | None:
 
 def with_tags(data: bytes, about: Tiff, tags: dict[int, int]) -> bytes:
     """Set single numbers in the first directory, where it has them."""
-    changed = bytearray(data)
     for tag, value in tags.items():
-        if tag in about.places:
-            where, form = about.places[tag]
-            struct.pack_into(form, changed, where, value)
-    return bytes(changed)
+        where, form = about.places.get(tag, (0, ""))
+        if form and struct.unpack_from(form, data, where) != (value,):
+            after = where + struct.calcsize(form)
+            data = b"".join((data[:where], struct.pack(form, value), data[after:]))
+    return data

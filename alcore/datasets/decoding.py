@@ -345,6 +345,8 @@ def _deep_colours(
 ) -> _Decoded:
     """Read 16-bit colours in two halves: Pillow keeps but the upper 8 bits of each."""
     upper = _loaded(file)
+    if upper.mode not in ("RGB", "RGBA"):  # inks, whose upper 8 bits are enough
+        return _finished(upper)
     other = _opened(kind, data)
 
     def swapped(args: object) -> object:
@@ -356,8 +358,6 @@ def _deep_colours(
         return raw[:-1] + _OTHER_HALF[raw[-1]]
 
     other.tile = [tile._replace(args=swapped(tile.args)) for tile in other.tile]
-    if upper.mode not in ("RGB", "RGBA"):
-        raise UnreadableImage(not_read(f"a {kind} of 16 bits in {upper.mode} colours"))
     high, low = np.asarray(upper), np.asarray(_loaded(other))
     values = _joined(high[..., :3], low[..., :3])
     alpha = high[..., 3] if upper.mode == "RGBA" else None
@@ -382,6 +382,8 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")
     mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    if image.mode == mode and not image.has_transparency_data:
+        return image
     convert = _converter(image, mode)
     if image.width * image.height <= _BAND:
         return convert(image)

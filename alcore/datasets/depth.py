@@ -66,12 +66,22 @@ def to_8_bits(values: np.ndarray, scale: Scale, inverted: bool = False) -> np.nd
 
     inverted: the smallest value is white, as in X-rays and faxes.
     """
-    black, white = scale
+    if values.dtype.kind != "f" and values.dtype.itemsize <= 2:
+        # So few different values that each is computed once.
+        width = values.dtype.itemsize
+        every = np.arange(256**width, dtype=np.uint16).astype(f"u{width}")
+        kind = np.dtype(f"{values.dtype.kind}{width}")
+        native = values.astype(kind, copy=False).view(f"u{width}")
+        return _spread(every.view(kind), scale, inverted)[native]
     out = np.empty(values.shape, np.uint8)
     rows = max(1, _BAND // max(1, values[:1].size))
     for top in range(0, len(values), rows):
-        part = values[top : top + rows].astype(np.float64)
-        part = (part - black) * (255 / (white - black))
-        part = np.rint(np.clip(np.nan_to_num(part, nan=0.0), 0, 255))
-        out[top : top + rows] = 255 - part if inverted else part
+        out[top : top + rows] = _spread(values[top : top + rows], scale, inverted)
     return out
+
+
+def _spread(values: np.ndarray, scale: Scale, inverted: bool) -> np.ndarray:
+    black, white = scale
+    spread = (values.astype(np.float64) - black) * (255 / (white - black))
+    spread = np.rint(np.clip(np.nan_to_num(spread, nan=0.0), 0, 255))
+    return (255 - spread if inverted else spread).astype(np.uint8)

@@ -69,6 +69,15 @@ class FolderSource:
         return entry.handle if self.in_place else None
 
 
+def check_under(root: Path, path: str) -> str | None:
+    """Say why a file below a folder cannot be read; None where nothing speaks against it."""
+    full = root / path
+    try:
+        return None if full.is_file() else _gone(root, full)
+    except OSError as error:
+        return f"{names.of_file(str(full))} cannot be read: {error.strerror}"
+
+
 def read_under(root: Path, path: str, most: int = MOST_BYTES) -> bytes:
     """Read a file of at most so many bytes below a folder, never one outside it.
 

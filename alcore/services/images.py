@@ -16,6 +16,12 @@ LARGE = 20_000_000
 _one_at_a_time = threading.Lock()
 
 
+def is_lasting(store: Store, project_id: int) -> bool:
+    """Tell whether pictures look the same for ever; a range of values can be changed."""
+    with store.read() as connection:
+        return projects.get(connection, project_id).settings.pixel_range.scale is None
+
+
 def shown(store: Store, project_id: int, item_id: int, largest: int = LARGEST) -> tuple[bytes, str]:
     """Return re-encoded pixels and their MIME type. Raises UnknownItem, UnreadableImage."""
     with store.read() as connection:

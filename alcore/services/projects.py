@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -195,7 +195,7 @@ def add_classes(
         more = clean_classes(new)
         doubled = {c.name for c in there.classes} & set(more)
         if doubled:
-            raise InvalidClasses(f"the project has {', '.join(map(repr, doubled))} already")
+            raise InvalidClasses(_doubled(doubled))
         if len(there.classes) + len(more) > MOST_CLASSES:
             raise InvalidClasses(
                 f"{len(there.classes) + len(more)} classes; at most {MOST_CLASSES} are possible"
@@ -279,12 +279,16 @@ def clean_classes(class_names: Sequence[str]) -> list[str]:
             raise InvalidClasses(
                 f"a class name has 1 to {LONGEST_NAME} visible characters; got {name!r}"
             )
-    doubled = sorted({name for name in clean if clean.count(name) > 1})
+    doubled = {name for name in clean if clean.count(name) > 1}
     if doubled:
-        raise InvalidClasses(f"each class once, please: {', '.join(map(repr, doubled))} is doubled")
+        raise InvalidClasses(_doubled(doubled))
     if len(clean) > MOST_CLASSES:
         raise InvalidClasses(f"{len(clean)} classes; at most {MOST_CLASSES} are possible")
     return clean
+
+
+def _doubled(class_names: Iterable[str]) -> str:
+    return f"each class once, please: {', '.join(map(repr, sorted(class_names)))} is doubled"
 
 
 def clean_name(name: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from alcore import names, strategies
 from alcore.config import RESOLUTIONS
+from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
 from alcore.datasets.archives import without_zip
 from alcore.datasets.looking import Look, look
 from alcore.datasets.measuring import words
@@ -27,7 +28,7 @@ from alcore.records import Class, Job, Project, Role, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.strategies import Option
 
-__all__ = ["MOST_SHAPES", "TORCHVISION_NAMES", "Look", "Option", "look"]
+__all__ = ["ARCHIVE_LIMIT_MB", "MOST_SHAPES", "TORCHVISION_NAMES", "Look", "Option", "look"]
 
 MOST_SHAPES = len(SHAPES)
 USUAL_RESOLUTIONS = tuple(r for r in RESOLUTIONS if r >= 32)
@@ -96,7 +97,15 @@ def import_notes(store: Store, project_id: int, labels_wanted: bool = False) -> 
     with store.read() as connection:
         scale = projects.get(connection, project_id).settings.pixel_range.scale
         _, role = projects.source(connection, project_id)
+        job = jobs.newest(connection, project_id, "import")
     notes = []
+    missing = job.args.get("missing", 0) if job else 0
+    if missing:
+        originals = "1 original" if missing == 1 else f"{missing:,} originals"
+        notes.append(
+            f"{originals} could not be read, and what was known of them is used on: "
+            f"{job.args['examples'][0]}"
+        )
     if scale is not None:
         notes.append(f"{words(scale)}; the project's settings can change that")
     if labels_wanted and role != "labels":
