@@ -315,6 +315,23 @@ def test_an_alpha_channel_that_was_never_filled_does_not_hide_the_picture():
         assert (np.asarray(decode(encoded(hidden, fmt))) == truth).all()
 
 
+def test_a_palette_of_transparent_colours_alone_does_not_hide_the_picture():
+    image = photo(16).quantize(16)
+    data = encoded(image, "PNG", transparency=bytes(16))
+    assert (np.asarray(decode(data)) == np.asarray(image.convert("RGB"))).all()
+
+
+@pytest.mark.parametrize("length", [5, 10**8])
+def test_damaged_metadata_does_not_cost_a_webp(length: int):
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 50
+    for more in ({}, {"icc_profile": b"x" * 100, "xmp": b"<x/>"}):
+        data = encoded(photo(), "WEBP", exif=exif, lossless=True, **more)
+        at = data.index(b"EXIF") + 4
+        damaged = data[:at] + struct.pack("<I", length) + data[at + 4 :]
+        assert (np.asarray(decode(damaged)) == np.asarray(photo())).all()
+
+
 def test_a_tiff_in_lab_colours_becomes_rgb():
     pixels = np.asarray(decode(encoded(Image.new("LAB", (4, 4), (255, 128, 128)), "TIFF")))
     assert pixels.shape == (4, 4, 3)

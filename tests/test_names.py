@@ -24,7 +24,7 @@ from alcore.datasets.sources import open_source, scan
 from alcore.errors import InvalidClasses, InvalidSettings
 from alcore.jobs.importing import natural
 from alcore.services import exporting, people, projects, setup
-from alcore.store import Store
+from alcore.store import Store, review
 
 
 @pytest.fixture
@@ -228,6 +228,9 @@ def test_exported_files_are_found_again_by_their_names(store: Store, tmp_path: P
     exporting.write_csv(out, exporting.COLUMNS, exporting.label_rows(store, made))
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
     assert len(rows) >= 4
+    with store.read() as connection:
+        both = review.count(connection, made, 0, review.Filter("all", name="café"))
+    assert both == sum("caf" in row["file"] for row in rows) > 0
     for row in rows:
         path = names.path_of(without_guard(row["file"]))
         assert (tmp_path / "in" / path).is_file()

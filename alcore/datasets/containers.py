@@ -1,4 +1,4 @@
-"""Owns what stands around the pixels of JPEG, PNG and TIFF files.
+"""Owns what stands around the pixels of JPEG, PNG, WebP and TIFF files.
 
 Metadata may be huge or damaged beside sound pixels, so a decoder is given what the picture needs
 and nothing else: orientation, transparency, palettes. Sizes and positions in bytes.
@@ -16,6 +16,8 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PICTURE = frozenset({b"IHDR", b"PLTE", b"IDAT"})
 _MOST_METADATA = 1_000_000
 _EXIF_AS_TEXT = b"Raw profile type exif\0"
+_WEBP_PICTURE = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
+_WEBP_PROFILE, _WEBP_EXIF, _WEBP_XMP = 0x20, 0x08, 0x04
 _TYPES = {3: "H", 4: "I", 16: "Q"}
 """Whole numbers in TIFF directories: their type, and how `struct` reads them."""
 
@@ -106,6 +108,29 @@ def jpeg_endings(data: bytes) -> tuple[bytes, bytes]:
     """
     whole = data[:-1] if data.endswith(b"\xff") else data
     return whole + b"\0" * 64 + JPEG_END, whole + b"\xaa" * 64 + JPEG_END
+
+
+# -- WebP --------------------------------------------------------------------------------------
+
+
+def plain_webp(data: bytes) -> bytes:
+    """Leave away colour profile and XMP, and EXIF where it is damaged or large."""
+    if data[12:16] != b"VP8X":
+        return data
+    parts, at, exif = [], 12, False
+    while at + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        end = at + 8 + length + length % 2
+        whole = kind == b"EXIF" and end <= len(data) and length < _MOST_METADATA
+        exif = exif or whole
+        if kind in _WEBP_PICTURE or whole:
+            parts.append(data[at:end])
+        at = end
+    if parts and len(parts[0]) > 8:
+        flags = parts[0][8] & ~(_WEBP_PROFILE | _WEBP_EXIF | _WEBP_XMP) | exif * _WEBP_EXIF
+        parts[0] = parts[0][:8] + bytes([flags]) + parts[0][9:]
+    body = b"".join((b"WEBP", *parts))
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 # -- TIFF --------------------------------------------------------------------------------------

@@ -209,6 +209,8 @@ def _decode(data: bytes, at_least: int | None, scale: Scale | None) -> _Decoded:
             return _png(containers.plain_png(data), scale)
         if kind == "TIFF":
             return _tiff(data, scale)
+        if kind == "WEBP":
+            data = containers.plain_webp(data)
         return _finished(_loaded(_opened(kind, data)))
     except _DECODER_ERRORS as error:
         raise UnreadableImage(_reason(kind, error)) from error
@@ -415,14 +417,12 @@ def _converter(image: Image.Image, mode: str) -> Callable[[Image.Image], Image.I
 
 def _is_opaque_in_truth(image: Image.Image) -> bool:
     """Tell whether an alpha channel was never filled: all 0 over a picture."""
+    if image.mode == "P":
+        image = image.convert("RGBA")
     if "A" not in image.getbands() or image.getchannel("A").getextrema() != (0, 0):
         return False
-    colours = [band for band in image.getbands() if band != "A"]
-    return any(low != high for low, high in map(_extrema(image), colours))
-
-
-def _extrema(image: Image.Image) -> Callable[[str], tuple[float, float]]:
-    return lambda band: image.getchannel(band).getextrema()
+    colours = [image.getchannel(band).getextrema() for band in image.getbands() if band != "A"]
+    return any(low != high for low, high in colours)
 
 
 def _check_size(width: int, height: int, most: int) -> None:

@@ -41,7 +41,7 @@ def words(scale: Scale) -> str:
     >>> words((0.0, 4095.0))
     'images of more than 8 bits: values from 0 to 4,095 are shown from black to white'
     """
-    black, white = (f"{end:,.0f}" if end == round(end) else f"{end:,.4g}" for end in scale)
+    black, white = (f"{end:,.0f}" if end == round(end) else f"{end:,.6g}" for end in scale)
     return (
         f"images of more than 8 bits: values from {black} to {white} are shown from black to white"
     )
