@@ -265,7 +265,7 @@ class PixelRange:
             f"the range of values is {self.black} to {self.white}; give both ends or none",
         )
         _check(
-            self.scale is None or self.scale[0] < self.scale[1] < math.inf,
+            self.scale is None or -math.inf < self.scale[0] < self.scale[1] < math.inf,
             f"the range of values is {self.black} to {self.white}; "
             "black must be below white, and both be numbers",
         )

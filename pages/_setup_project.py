@@ -268,8 +268,8 @@ def _images(store: Store, line: ProjectLine) -> None:
     )
     note(f"Source: {line.place}.")
     note(ROLE_WORDS[role])
-    for said in setup.import_notes(store, project.id):
-        note(sentence(said))
+    for text in setup.import_notes(store, project.id):
+        note(sentence(text))
     if project.state == "ready":
         originals_of(store, project.id)
     if report.left_out:

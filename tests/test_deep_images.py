@@ -192,6 +192,32 @@ def test_what_lies_outside_of_a_scale_is_cut_off():
     assert to_8_bits(values, (0, 100), inverted=True).tolist() == [[255, 255, 153, 0, 0]]
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["png", "png colours", "tiff", "tiff signed", "tiff colours"])
+def test_mutated_deep_images_are_read_or_refused_but_raise_nothing_else(kind: str):
+    rng = np.random.default_rng(len(kind))
+    values = rng.integers(0, 4096, (12, 11, 3)).astype(np.uint16)
+    original = {
+        "png": png(values[..., 0]),
+        "png colours": png(values),
+        "tiff": tiff(values[..., 0], packed=True),
+        "tiff signed": tiff(values[..., 0].astype(np.int32) - 2000, ">", 0),
+        "tiff colours": tiff(values, ">", 2, packed=True),
+    }[kind]
+    read = 0
+    for _ in range(500):
+        data = bytearray(original)
+        reach = len(data) if rng.random() < 0.3 else min(len(data), 200)
+        for _ in range(rng.integers(1, 6)):
+            data[rng.integers(reach)] = rng.choice([0, 1, 255, rng.integers(256)])
+        assert is_deep(bytes(data)) in (True, False)
+        try:
+            read += decode_pixels(bytes(data), 8).pixels.shape == (8, 8, 3)
+        except UnreadableImage as error:
+            assert str(error)
+    assert read > 0
+
+
 def test_headers_tell_which_files_are_deep():
     assert is_deep(png(np.zeros((2, 2), np.uint16)))
     assert is_deep(tiff(np.zeros((2, 2), np.int8)))
@@ -276,7 +302,8 @@ def test_plain_images_have_no_range(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("black", "white"), [(5, 5), (9, 1), (None, 1), (0, float("inf")), (0, float("nan"))]
+    ("black", "white"),
+    [(5, 5), (9, 1), (None, 1), (0, float("inf")), (-float("inf"), 0), (0, float("nan"))],
 )
 def test_a_range_that_cannot_be_is_refused(black, white) -> None:
     with pytest.raises(InvalidSettings, match="range of values"):

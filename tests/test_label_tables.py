@@ -17,6 +17,7 @@ from PIL import Image
 from alcore.config import Workspace
 from alcore.datasets.label_table import read
 from alcore.datasets.sources import scan
+from alcore.errors import ImportRefused
 from alcore.services import exporting, projects, setup
 from alcore.store import Store
 
@@ -140,6 +141,12 @@ def test_a_table_that_cannot_be_used_is_said_to_be_so(
     summary = scan(folder(tmp_path / "in", table))
     assert summary.unlabeled == 4
     assert len(summary.notes) == 1 and words in summary.notes[0]
+
+
+def test_a_table_without_images_is_no_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,class\n1.png,cat\n")
+    with pytest.raises(ImportRefused, match="has no images, only 1 other file"):
+        scan({"kind": "folder", "path": str(tmp_path)})
 
 
 def test_labels_that_did_not_come_in_are_explained(store: Store, tmp_path: Path) -> None:

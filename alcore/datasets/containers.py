@@ -184,7 +184,7 @@ def tiff(data: bytes) -> Tiff | None:
             elif n:
                 values[tag] = ()
             at += 20 if big else 12
-    except struct.error:
+    except (struct.error, OverflowError):
         return None
 
     def first(tag: int, default: int) -> int:

@@ -124,10 +124,10 @@ def decode_pixels(data: bytes, resolution: int, scale: Scale | None = None) -> R
 
     Raises UnreadableImage.
     """
-    made = _decode(data, 2 * resolution, scale)
-    pixels = to_pixels(made.image, resolution)
-    grey = made.image.mode == "L" or _is_grey(pixels)
-    return Reduced(pixels, made.width, made.height, grey, made.scale)
+    picture = _decode(data, 2 * resolution, scale)
+    pixels = to_pixels(picture.image, resolution)
+    grey = picture.image.mode == "L" or _is_grey(pixels)
+    return Reduced(pixels, picture.width, picture.height, grey, picture.scale)
 
 
 def to_pixels(image: Image.Image, resolution: int) -> np.ndarray:
@@ -189,7 +189,7 @@ def too_many_bytes(size: int) -> str:
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class _Picture:
     image: Image.Image
     width: int
     """Of the upright original, whatever fraction of it was decoded."""
@@ -197,7 +197,7 @@ class _Decoded:
     scale: Scale | None
 
 
-def _decode(data: bytes, at_least: int | None, scale: Scale | None) -> _Decoded:
+def _decode(data: bytes, at_least: int | None, scale: Scale | None) -> _Picture:
     """Decode a file; a JPEG at a fraction of its size that has `at_least` pixels a side."""
     if len(data) > MOST_BYTES:
         raise UnreadableImage(too_many_bytes(len(data)))
@@ -234,7 +234,7 @@ def _finished(
     image: Image.Image | None = None,
     size: tuple[int, int] | None = None,
     scale: Scale | None = None,
-) -> _Decoded:
+) -> _Picture:
     """Turn what was loaded upright, and take everything but pixels away.
 
     image: its pixels, where they are not just the file's; size: of the original, not turned.
@@ -247,11 +247,11 @@ def _finished(
         if turn in _TURNED:
             width, height = height, width
     image.info = {}
-    return _Decoded(image, width, height, scale)
+    return _Picture(image, width, height, scale)
 
 
-def _jpeg(data: bytes, at_least: int | None) -> _Decoded:
-    def read(ended: bytes) -> _Decoded:
+def _jpeg(data: bytes, at_least: int | None) -> _Picture:
+    def read(ended: bytes) -> _Picture:
         file = _opened("JPEG", ended)
         size = file.size
         if at_least is not None:
@@ -269,7 +269,7 @@ def _jpeg(data: bytes, at_least: int | None) -> _Decoded:
         return one
 
 
-def _png(data: bytes, scale: Scale | None) -> _Decoded:
+def _png(data: bytes, scale: Scale | None) -> _Picture:
     file = _opened("PNG", data)
     if containers.png_bits(data) <= 8:
         return _finished(_loaded(file))
@@ -285,7 +285,7 @@ def _png(data: bytes, scale: Scale | None) -> _Decoded:
     return _deep_colours(file, data, "PNG", scale)
 
 
-def _tiff(data: bytes, scale: Scale | None) -> _Decoded:
+def _tiff(data: bytes, scale: Scale | None) -> _Picture:
     about = containers.tiff(data)
     if about is None:
         raise SyntaxError("its directory cannot be read")
@@ -333,7 +333,7 @@ def _deep(
     scale: Scale | None,
     alpha: np.ndarray | None = None,
     inverted: bool = False,
-) -> _Decoded:
+) -> _Picture:
     """Finish (H, W) or (H, W, 3) values deeper than 8 bits; alpha (H, W) uint8."""
     natural = natural_scale(values)
     image = Image.fromarray(to_8_bits(values, scale or natural, inverted))
@@ -344,7 +344,7 @@ def _deep(
 
 def _deep_colours(
     file: ImageFile.ImageFile, data: bytes, kind: Kind, scale: Scale | None
-) -> _Decoded:
+) -> _Picture:
     """Read 16-bit colours in two halves: Pillow keeps but the upper 8 bits of each."""
     upper = _loaded(file)
     if upper.mode not in ("RGB", "RGBA"):  # inks, whose upper 8 bits are enough

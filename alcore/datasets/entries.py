@@ -131,7 +131,8 @@ def arrange(
     two files.
     """
     if not found:
-        raise ImportRefused(f"{where} has no images{_instead(skipped, ignored)}")
+        others = ignored + (table is not None)
+        raise ImportRefused(f"{where} has no images{_instead(skipped, others)}")
     if len(found) == 1:
         raise ImportRefused(
             f"{where} has one image only; at least 2 are needed{_reasons(skipped, '; ')}"
@@ -164,15 +165,15 @@ def arrange(
     return Listing(entries, _layout(entries, labels), tuple(skipped), notes)
 
 
-def _instead(skipped: Sequence[SkippedFile], ignored: int) -> str:
+def _instead(skipped: Sequence[SkippedFile], others: int) -> str:
     """Say what there is where there are no images, and what would be right."""
     if skipped:
         links = any(file.reason.startswith("a link") for file in skipped)
         remedy = "; put the files themselves there, or name the folder that the links lead to"
         return _reasons(skipped, " that can be read: ") + (remedy if links else "")
-    others = f", only {_count(ignored, 'other file')}" if ignored else ""
+    there = f", only {_count(others, 'other file')}" if others else ""
     return (
-        f"{others}; put at least 2 JPEG, PNG, WEBP, BMP, GIF or TIFF "
+        f"{there}; put at least 2 JPEG, PNG, WEBP, BMP, GIF or TIFF "
         "files there, in one folder per class or all in one"
     )
 

@@ -40,7 +40,7 @@ class FolderSource:
             raise ImportRefused(f"{self.root} is not a folder; name a folder of images or a .zip")
         walk = _Walk(self.root.resolve(), self.in_place)
         walk.run()
-        if not walk.found and not walk.ignored and not walk.skipped:
+        if not (walk.found or walk.tables or walk.ignored or walk.skipped):
             raise ImportRefused(f"{self.root} is an empty folder; put images in it")
         return arrange(
             walk.found,

@@ -19,16 +19,16 @@ _UNICODE_PATH = 0x7075
 
 def names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
     """Return the names of an archive's entries as they were meant."""
-    known = [_known(info) for info in infos]
-    unclear = {_bytes(info) for info, name in zip(infos, known, strict=True) if name is None}
+    certain = [_certain(info) for info in infos]
+    unclear = {_bytes(info) for info, name in zip(infos, certain, strict=True) if name is None}
     encoding = encoding_of(unclear)
     return [
         _bytes(info).decode(encoding, "replace") if name is None else name
-        for info, name in zip(infos, known, strict=True)
+        for info, name in zip(infos, certain, strict=True)
     ]
 
 
-def _known(info: zipfile.ZipInfo) -> str | None:
+def _certain(info: zipfile.ZipInfo) -> str | None:
     """Return a name that is said to be UTF-8, is said again as UTF-8, or is plain ASCII."""
     if info.flag_bits & _IS_UTF_8:
         return info.orig_filename

@@ -33,12 +33,8 @@ def missing(store: Store, project_id: int) -> list[SkippedFile]:
     with store.read() as connection:
         spec, _ = projects.source(connection, project_id)
         rows = items.get_all(connection, project_id) if _stays(spec) else []
-    found = []
-    for row in rows:
-        reason = check_under(Path(spec["path"]).expanduser(), row.path or "")
-        if reason is not None:
-            found.append(SkippedFile(row.name, reason))
-    return found
+    reasons = ((row, check_under(Path(spec["path"]).expanduser(), row.path or "")) for row in rows)
+    return [SkippedFile(row.name, reason) for row, reason in reasons if reason is not None]
 
 
 def move(store: Store, project_id: int, path: str, by: int | None = None) -> None:
@@ -53,11 +49,11 @@ def move(store: Store, project_id: int, path: str, by: int | None = None) -> Non
         rows = items.get_all(connection, project_id)
     if not _stays(spec):
         raise ImportRefused("the images were copied when they came in: nothing has to be named")
-    moved = {**spec, "path": path}
-    _check_place(store.workspace.project(project_id), rows, moved)
+    place = {**spec, "path": path}
+    _check_place(store.workspace.project(project_id), rows, place)
     with store.write() as connection:
         check_owner(connection, project_id, by)
-        projects.set_source(connection, project_id, moved)
+        projects.set_source(connection, project_id, place)
         jobs.request(connection, project_id, "import", time.time(), args={"again": True})
 
 
@@ -74,7 +70,7 @@ def _check_place(folder: Path, rows: list[Item], spec: Mapping[str, Any]) -> Non
             read_original(folder, row, spec)
         except UnreadableImage as error:
             problems.append(f"{row.name}: {error}")
-    if len(problems) == len(some):
+    if problems and len(problems) == len(some):
         raise ImportRefused(
             f"{spec['path']} does not hold this project's images: of {len(some)} that were "
             f"looked for, none is there as it was imported, such as {problems[0]}"
