@@ -167,7 +167,7 @@ def _projects(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int
 
 def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     spec = _spec(chosen)
-    name = projects.clean_name(chosen.name or setup.wanted_name(spec))
+    name = projects.clean_name(chosen.name or setup.base_name(spec))
     known = {p.name: p for p in projects.list_projects(store, archived=True)}
     project = known.get(name)
     if project is not None and project.state != "ready":
@@ -184,11 +184,11 @@ def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
         classes = [c for c in chosen.classes.split(",") if c.strip()]
         if chosen.range is not None:
             settings = replace(settings, pixel_range=PixelRange(*chosen.range))
-        role = chosen.role.replace("-", " ")
+        known_classes = chosen.role.replace("-", " ")
         summary = projects.look_at(spec)
         for note in summary.notes:
             print(f"note: {note}", file=sys.stderr)
-        project_id = projects.create(store, name, spec, role, settings, classes)
+        project_id = projects.create(store, name, spec, known_classes, settings, classes)
     started = time.monotonic()
     with_progress(
         lambda: projects.import_now(store, project_id, runtime.threads),

@@ -17,8 +17,8 @@ from PIL import Image
 from alcore.config import PixelRange, ProjectSettings, Workspace
 from alcore.datasets.decoding import decode, decode_pixels, is_deep
 from alcore.datasets.depth import natural_scale, to_8_bits
-from alcore.datasets.looking import look
 from alcore.datasets.pixels import PixelCache
+from alcore.datasets.source_preview import preview_source
 from alcore.datasets.sources import open_source
 from alcore.errors import InvalidSettings, UnreadableImage
 from alcore.experiments.data import DataSpec, load, prepare
@@ -262,7 +262,7 @@ def test_an_import_gives_all_deep_images_one_range_and_says_so(store: Store, sca
     assert setup.import_notes(store, project_id)[0].startswith(
         "images of more than 8 bits: values from 0 to 4,095 are shown from black to white"
     )
-    assert any("0 to 4,095" in note for note in look(scans).summary.notes)
+    assert any("0 to 4,095" in note for note in preview_source(scans).summary.notes)
     with store.read() as connection:
         rows = items.get_all(connection, project_id)
     pixels = PixelCache.of(store.workspace.project(project_id), settings).array()

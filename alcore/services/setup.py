@@ -18,17 +18,24 @@ from alcore import names, strategies
 from alcore.config import RESOLUTIONS
 from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
 from alcore.datasets.archives import without_zip
-from alcore.datasets.looking import Look, look
 from alcore.datasets.measuring import words
 from alcore.datasets.shapes import SHAPES
+from alcore.datasets.source_preview import SourcePreview, preview_source
 from alcore.datasets.sources import TORCHVISION_NAMES
 from alcore.errors import WorkspaceUnusable
 from alcore.learner import costs
-from alcore.records import Class, Job, Project, Role, SkippedFile
+from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.strategies import Option
 
-__all__ = ["ARCHIVE_LIMIT_MB", "MOST_SHAPES", "TORCHVISION_NAMES", "Look", "Option", "look"]
+__all__ = [
+    "ARCHIVE_LIMIT_MB",
+    "MOST_SHAPES",
+    "TORCHVISION_NAMES",
+    "Option",
+    "SourcePreview",
+    "preview_source",
+]
 
 MOST_SHAPES = len(SHAPES)
 USUAL_RESOLUTIONS = tuple(r for r in RESOLUTIONS if r >= 32)
@@ -75,7 +82,7 @@ def line(store: Store, project_id: int) -> ProjectLine:
         return _line(connection, projects.get(connection, project_id))
 
 
-def source_of(store: Store, project_id: int) -> tuple[dict[str, Any], Role]:
+def source_of(store: Store, project_id: int) -> tuple[dict[str, Any], KnownClasses]:
     """Read where a project's images come from, and what their known classes are."""
     with store.read() as connection:
         return projects.source(connection, project_id)
@@ -96,7 +103,7 @@ def import_notes(store: Store, project_id: int, labels_wanted: bool = False) -> 
     """
     with store.read() as connection:
         scale = projects.get(connection, project_id).settings.pixel_range.scale
-        _, role = projects.source(connection, project_id)
+        _, known_classes = projects.source(connection, project_id)
         job = jobs.newest(connection, project_id, "import")
     notes = []
     missing = job.args.get("missing", 0) if job else 0
@@ -108,7 +115,7 @@ def import_notes(store: Store, project_id: int, labels_wanted: bool = False) -> 
         )
     if scale is not None:
         notes.append(f"{words(scale)}; the project's settings can change that")
-    if labels_wanted and role != "labels":
+    if labels_wanted and known_classes != "labels":
         notes.append(
             "no labels came in: the files name no classes. Put the images in one folder per "
             "class, or a table labels.csv with the columns file and class beside them"
@@ -124,7 +131,7 @@ def labels_per_class(store: Store, project_id: int) -> list[tuple[Class, int]]:
 
 
 def seconds_left(first: tuple[float, float], now: float, progress: float) -> float | None:
-    """Return the time left of work that was seen at (instant, progress) and is at `progress` now.
+    """Return the time left of work that was seen at (time, progress) and is at `progress` now.
 
     None while there is too little to go by.
 
@@ -142,7 +149,7 @@ def seconds_left(first: tuple[float, float], now: float, progress: float) -> flo
 
 def all_strategies() -> tuple[strategies.Strategy, ...]:
     """Return the query strategies, the default first."""
-    return strategies.all()
+    return strategies.registered()
 
 
 def choices(option: Option) -> list[str]:
@@ -182,12 +189,12 @@ def local_path(text: str) -> str:
 
 def free_name(store: Store, spec: Mapping[str, Any]) -> str:
     """Suggest a name for a project of this source that no project has."""
-    wanted = wanted_name(spec)
+    base = base_name(spec)
     with store.read() as connection:
         taken = {p.name for p in projects.all_projects(connection, archived=True)}
-    name, n = wanted, 2
+    name, n = base, 2
     while name in taken:
-        name, n = f"{wanted} {n}", n + 1
+        name, n = f"{base} {n}", n + 1
     return name
 
 
@@ -241,21 +248,21 @@ def keep_upload(store: Store, file: BinaryIO, name: str) -> dict[str, Any]:
 def _forget_uploads(store: Store, folder: Path) -> None:
     """Delete uploads that no unfinished import needs; finished ones have their own copies."""
     with store.read() as connection:
-        needed = {
+        in_use = {
             projects.source(connection, p.id)[0].get("path")
             for p in projects.all_projects(connection, archived=True)
             if p.state != "ready"
         }
     before = time.time() - _FORGOTTEN
     for path in folder.iterdir():
-        if str(path) not in needed and path.stat().st_mtime < before:
+        if str(path) not in in_use and path.stat().st_mtime < before:
             path.unlink(missing_ok=True)
 
 
-def wanted_name(spec: Mapping[str, Any]) -> str:
+def base_name(spec: Mapping[str, Any]) -> str:
     """Name a source as its folder, archive or data set is called; dots in it stay.
 
-    >>> wanted_name({"kind": "archive", "path": "birds.2023.zip"})
+    >>> base_name({"kind": "archive", "path": "birds.2023.zip"})
     'birds.2023'
     """
     kind = spec.get("kind")
