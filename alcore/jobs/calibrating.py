@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alcore.config import precision
 from alcore.experiments.chain import Run
 from alcore.experiments.grid import Cell, Grid, StrategySpec
 from alcore.experiments.results import Arrays, Done
@@ -78,4 +79,5 @@ def _last(grid: Grid, engine: Engine, cell: Cell, folder: Path) -> Future[Done]:
 
 
 def _run(grid: Grid, cell: Cell) -> Run:
-    return Run(cell, 0, grid.seed, grid.budget)
+    fixed = grid.fixed(precision()).precision
+    return Run(cell, 0, grid.seed, grid.budget, precision=fixed)

@@ -169,12 +169,12 @@ def _committee(given: Material, labeled: Predictions, told: Told) -> Arrays:
 def _history(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
     rows = np.concatenate([given.rows, given.labeled_rows])
     shape = (len(rows), len(given.traces.snapshots), given.model.architecture.classes)
-    found = np.empty(shape, np.float16)
+    found = np.empty(shape, np.float32)
     for t, network in enumerate(given.traces.snapshots):
         folded = inference.fused(network)
         with torch.inference_mode():
             for place, images in inference.blocks(given.model, given.pixels, rows):
-                found[place, t] = folded(images).float().softmax(dim=1).cpu().numpy()
+                found[place, t] = folded(images).softmax(dim=1).cpu().numpy()
                 told((t + place.stop / len(rows)) / len(given.traces.snapshots))
     return {"history": found[: len(given.rows)], "labeled_history": found[len(given.rows) :]}
 
@@ -188,7 +188,7 @@ def _inner_history(given: Material, labeled: Predictions | None, told: Told) -> 
         folded = inference.fused(network)
         with torch.inference_mode():
             for place, images in inference.blocks(given.model, given.pixels, rows):
-                means = [m.float().mean(dim=(2, 3)) for m in folded.outputs(images)]
+                means = [m.mean(dim=(2, 3)) for m in folded.outputs(images)]
                 found[place, t] = torch.cat(means, dim=1).cpu().numpy()
                 told((t + place.stop / len(rows)) / len(given.traces.snapshots))
     pool, labeled_part = found[: len(given.rows)], found[len(given.rows) :]
@@ -199,12 +199,12 @@ def _augmented(given: Material, labeled: Predictions | None, told: Told) -> Arra
     """Return probabilities of views: the project's augmentation, and other light."""
     generator, augment = _generator(given, "augmented"), AUGMENTATIONS[given.augmentation]
     network = inference.fused(given.model.network)
-    found = np.empty((len(given.rows), VIEWS, given.model.architecture.classes), np.float16)
+    found = np.empty((len(given.rows), VIEWS, given.model.architecture.classes), np.float32)
     with torch.inference_mode():
         for place, images in inference.blocks(given.model, given.pixels, given.rows):
             for view in range(VIEWS):
                 seen = vary_light(augment(images, generator), generator)
-                found[place, view] = network(seen).float().softmax(dim=1).cpu().numpy()
+                found[place, view] = network(seen).softmax(dim=1).cpu().numpy()
             told(place.stop / len(given.rows))
     return {"augmented": found}
 

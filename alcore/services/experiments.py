@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alcore.config import Runtime
+from alcore.config import Runtime, precision
 from alcore.datasets.digits import png
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import InvalidSettings
@@ -131,13 +131,17 @@ def checked(store: Store, grid: Grid, workers: int = 0) -> Grid:
 def create(store: Store, grid: Grid, workers: int = 0) -> Experiment:
     """Check a grid and store its runs; nothing is computed yet.
 
-    A grid of a name that is there grows: finished runs stay, and must be in the new grid.
+    A grid of a name that is there grows: finished runs stay, and must be in the new grid. Its
+    arithmetic is fixed here, so that no run depends on the processor that computes it.
     Raises InvalidSettings for what cannot work.
     """
     grid = checked(store, grid, workers)
     with store.write() as connection:
         there = {e.name: e for e in experiments.every(connection)}.get(grid.name)
-        if there is not None:
+        if there is None:
+            grid = grid.fixed(precision())
+        else:
+            grid = grid.fixed(grid_of(there).precision or "float32")
             _check_grows(experiments.runs(connection, there.id), grid)
         experiment_id = experiments.add(connection, grid.name, grid.to_json(), time.time())
         experiments.plan(
@@ -147,7 +151,9 @@ def create(store: Store, grid: Grid, workers: int = 0) -> Experiment:
                 (
                     cell.key,
                     trial,
-                    Run(cell, trial, grid.seed, grid.budget).to_json(),
+                    Run(
+                        cell, trial, grid.seed, grid.budget, precision=grid.precision
+                    ).to_json(),
                     cell.rounds(grid.budget),
                 )
                 for cell, trial in runs(grid)
@@ -290,6 +296,11 @@ def _check_grows(stored: Sequence[StoredRun], grid: Grid) -> None:
             "in this grid; keep what it had, or give the grid another name"
         )
     for one in stored:
+        if one.finished and Run.from_json(one.spec).precision != grid.precision:
+            raise InvalidSettings(
+                f"the experiment {grid.name!r} was not computed in {grid.precision}, and runs of "
+                "different arithmetic cannot be compared; give the grid another name"
+            )
         before = one.spec["budget"]
         if one.finished and (before > grid.budget or one.spec["seed"] != grid.seed):
             raise InvalidSettings(
