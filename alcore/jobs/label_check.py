@@ -63,6 +63,7 @@ def run_label_check(running: Running) -> None:
             stop_ids=none,
             previous_stop=None,
             threads=running.threads,
+            precision=running.precision,
             question_ids=judged.item_ids[judged.held],
             **inputs,
         ),
