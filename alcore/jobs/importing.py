@@ -21,7 +21,7 @@ from alcore.jobs.due import request_if_due
 from alcore.jobs.queueing import choose_overlap, swap_queue
 from alcore.jobs.randomness import rng
 from alcore.jobs.running import Running
-from alcore.records import Item, KnownClasses, Project
+from alcore.records import Item, KnownClasses, NewEvent, Project
 from alcore.store import Connection, items, jobs, labels, projects
 from alcore.strategies.cold_start import cold_start
 
@@ -215,19 +215,19 @@ def _make_ready(running: Running, folder: Path) -> None:
 def _import_labels(connection: Connection, project_id: int, rows: list[Item]) -> None:
     now = time.time()
     importer = labels.annotator_named(connection, IMPORTER, now)
-    labels.append_imported(
+    labels.append_all(
         connection,
         [
-            {
-                "project_id": project_id,
-                "item_id": row.id,
-                "annotator_id": importer.id,
-                "kind": "import",
-                "class_id": row.true_class,
-                "key": f"import-{row.id}",
-                "created_at": now,
-                "origin": "import",
-            }
+            NewEvent(
+                project_id=project_id,
+                item_id=row.id,
+                annotator_id=importer.id,
+                kind="import",
+                class_id=row.true_class,
+                key=f"import-{row.id}",
+                created_at=now,
+                origin="import",
+            )
             for row in rows
             if row.true_class is not None
         ],

@@ -94,12 +94,6 @@ def owns(store: Store, project_id: int, annotator_id: int | None) -> bool:
         return is_owner(connection, project_id, annotator_id)
 
 
-def role_of(store: Store, project_id: int, annotator_id: int) -> MemberRole | None:
-    """Read somebody's role, None for who never was there."""
-    with store.read() as connection:
-        return members.role(connection, project_id, annotator_id)
-
-
 def of_project(store: Store, project_id: int) -> list[Member]:
     """List the people of a project by when they joined."""
     with store.read() as connection:
