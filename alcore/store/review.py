@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from unicodedata import normalize
 
-from sqlalchemy import Connection, Select, and_, case, func, select
+from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
 from alcore.records import Kind, Origin
 from alcore.store import assignment
@@ -224,7 +225,13 @@ def _chosen(project_id: int, me: int, wanted: Filter) -> Select[Any]:
         chosen = chosen.where(found.not_in(_open_to(project_id)))
     if wanted.name:
         chosen = chosen.join(item, item.c.id == found).where(
-            item.c.name.icontains(wanted.name, autoescape=True)
+            # Files keep their accents composed or not, as whoever made them wrote them.
+            or_(
+                *(
+                    item.c.name.icontains(normalize(form, wanted.name), autoescape=True)
+                    for form in ("NFC", "NFD")
+                )
+            )
         )
     return chosen
 

@@ -50,19 +50,20 @@ async def pixels(request: Request) -> Response:
         state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
         largest = SMALL if "small" in request.query_params else images.LARGEST
         return picture(
-            *await run_in_threadpool(images.shown, state.store(), project_id, item_id, largest)
+            *await run_in_threadpool(images.shown, state.store(), project_id, item_id, largest),
+            lasting=await run_in_threadpool(images.is_lasting, state.store(), project_id),
         )
     except AlcoreError as error:
         return refusal(error)
 
 
-def picture(data: bytes, mime: str) -> Response:
-    """Answer with a picture that never changes at its address."""
+def picture(data: bytes, mime: str, lasting: bool = True) -> Response:
+    """Answer with a picture; a lasting one never changes at its address."""
     return Response(
         data,
         media_type=mime,
         headers={
-            "Cache-Control": "private, max-age=31536000, immutable",
+            "Cache-Control": f"private, {'max-age=31536000, immutable' if lasting else 'no-cache'}",
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'",
         },
