@@ -153,7 +153,7 @@ def local_path(text: str) -> str:
 
 def free_name(store: Store, spec: Mapping[str, Any]) -> str:
     """Suggest a name for a project of this source that no project has."""
-    wanted = _wanted_name(spec)
+    wanted = wanted_name(spec)
     with store.read() as connection:
         taken = {p.name for p in projects.all_projects(connection, archived=True)}
     name, n = wanted, 2
@@ -223,7 +223,7 @@ def _forget_uploads(store: Store, folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _wanted_name(spec: Mapping[str, Any]) -> str:
+def wanted_name(spec: Mapping[str, Any]) -> str:
     kind = spec.get("kind")
     if kind == "folder":
         name = Path(str(spec["path"])).expanduser().resolve().name
