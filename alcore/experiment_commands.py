@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 from tqdm import tqdm
 
-from alcore.experiments.grid import Grid
+from alcore.experiments.design import Design
 from alcore.experiments.reading import read
 from alcore.services import experiments
 from alcore.store import Store
@@ -78,7 +78,7 @@ def run(store: Store, grid: str, no_estimate: bool, workers: int, on: str) -> No
         return
     there = experiments.create(store, read(Path(grid)), workers)
     if not no_estimate:
-        _print_estimate(store, experiments.grid_of(there), workers, on)
+        _print_estimate(store, experiments.design_of(there), workers, on)
     _go_on(store, there.name, workers, on)
 
 
@@ -248,12 +248,12 @@ def _stopping() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _print_estimate(store: Store, grid: Grid, workers: int, on: str) -> None:
-    estimate = experiments.estimate(store, grid, on, workers)
+def _print_estimate(store: Store, design: Design, workers: int, on: str) -> None:
+    estimate = experiments.estimate(store, design, on, workers)
     print(
-        f"{grid.name}: {len(grid.cells)} cells × {grid.trials} trials, {estimate.trainings:,} "
-        f"trainings, about {_duration(estimate.seconds)} with {estimate.workers} workers "
-        f"(from {estimate.measured} rounds)"
+        f"{design.name}: {len(design.cells)} cells × {design.trials} trials, "
+        f"{estimate.trainings:,} trainings, about {_duration(estimate.seconds)} with "
+        f"{estimate.workers} workers (from {estimate.measured} rounds)"
     )
 
 

@@ -77,7 +77,7 @@ def bring(store: Store, **options: Any) -> None:
     SOURCE is a folder, a .zip, digits, shapes or a torchvision data set.
     """
     spec = _spec(options)
-    name = options["name"] or setup.wanted_name(spec)
+    name = options["name"] or setup.source_name(spec)
     projects_by_name = {p.name: p for p in known_projects.list_projects(store, archived=True)}
     project = projects_by_name.get(name)
     if project is not None and project.state != "ready":
@@ -86,9 +86,11 @@ def bring(store: Store, **options: Any) -> None:
     else:
         for note in known_projects.look_at(spec).notes:
             print(f"note: {note}", file=sys.stderr)
-        role = options["role"].replace("-", " ")
+        known_classes = options["role"].replace("-", " ")
         classes = [c for c in options["classes"].split(",") if c.strip()]
-        project_id = known_projects.create(store, name, spec, role, _settings(options), classes)
+        project_id = known_projects.create(
+            store, name, spec, known_classes, _settings(options), classes
+        )
     _import(store, project_id, name)
 
 
