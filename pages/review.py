@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -10,12 +9,11 @@ import streamlit as st
 from alcore.errors import NotAllowed
 from alcore.records import Project
 from alcore.services import board_status, keys, projects
-from alcore.web import remarks, state
+from alcore.web import ASSETS, remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import choose_project, empty
 from pages._who import who
 
-ASSETS = Path(__file__).parent.parent / "alcore" / "web"
 SCRIPTS = (
     "keys.js",
     "outbox.js",
