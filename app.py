@@ -83,5 +83,8 @@ if __name__ == "__main__":
     main()
 else:
     app = st.App(
-        __file__, routes=routes.routes(), lifespan=lifespan, on_script_error=on_script_error
+        __file__,
+        routes=routes.routes(st.get_option("server.baseUrlPath")),
+        lifespan=lifespan,
+        on_script_error=on_script_error,
     )

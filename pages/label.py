@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -10,34 +9,12 @@ import streamlit as st
 from alcore.errors import NotAllowed
 from alcore.records import Project
 from alcore.services import beside, keys, projects
-from alcore.web import remarks, state
+from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import NEWCOMER, empty
 from pages._who import has_accounts, who
 
-ASSETS = Path(__file__).parent.parent / "alcore" / "web"
-SCRIPTS = (
-    "keys.js",
-    "outbox.js",
-    "session.js",
-    "feed.js",
-    "trail.js",
-    "view.js",
-    "panels.js",
-    "help.js",
-    "guidelines.js",
-    "remarks.js",
-    "delivery.js",
-    "stage.js",
-    "visits.js",
-    "about.js",
-    "answers.js",
-    "grid.js",
-    "input.js",
-    "board.js",
-)
-"""They become one module, in this order; the last one says what is exported."""
-STYLES = ("board.css", "grid.css")
+STYLES = ("board/board.css", "grid/grid.css")
 SPARE_COLOURS = 20
 """For classes that are added while the board is open."""
 
@@ -59,7 +36,7 @@ def _data(project: Project, found: list[Project]) -> dict[str, Any]:
     return {
         "project": project.id,
         "projects": [{"id": p.id, "name": p.name} for p in found],
-        "base": f"/board/{project.id}",
+        "base": f"board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
         "remember": annotator.name != NEWCOMER and not has_accounts(),
@@ -74,12 +51,8 @@ def _data(project: Project, found: list[Project]) -> dict[str, Any]:
 
 
 def _board(data: dict[str, Any]) -> None:
-    draw = st.components.v2.component(
-        "alcore_board",
-        html=(ASSETS / "board.html").read_text("utf-8"),
-        css="\n".join((ASSETS / name).read_text("utf-8") for name in STYLES),
-        js="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
-    )
+    parts = modules.element("board/board.html", STYLES, "board/board.js")
+    draw = st.components.v2.component("alcore_board", **parts)
     wish = draw(key=f"board-{data['project']}", data=data, on_choose_change=lambda: None).choose
     if wish and "project" in wish:
         st.query_params["project"] = str(wish["project"])

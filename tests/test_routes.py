@@ -130,7 +130,7 @@ def test_claimed_images_have_all_that_the_board_draws(board: Board) -> None:
         "comments",
     }
     assert set(image) == drawn
-    assert image["src"].startswith(f"/board/{board.project_id}/pixels/{image['item']}?v=")
+    assert image["src"].startswith(f"board/{board.project_id}/pixels/{image['item']}?v=")
     assert (image["width"], image["height"], image["round"]) == (8, 8, None)
     assert 55 < image["expires_in"] <= 60
     held = [image["token"] for image in found["images"]]

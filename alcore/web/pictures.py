@@ -19,10 +19,14 @@ SMALL = 256
 
 
 def src(project_id: int, item_id: int, content_hash: str, small: bool = False) -> str:
-    """Name the address of an image's pixels, or of a thumbnail, signed for its project."""
+    """Name the address of an image's pixels, or of a thumbnail, signed for its project.
+
+    It is relative to the folder of the page, as all addresses of ours are: so it holds below any
+    path under which the app is served.
+    """
     signature = state.tickets().pixels(project_id)
     size = "&small=1" if small else ""
-    return f"/board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}{size}"
+    return f"board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}{size}"
 
 
 def leased(lease: Lease, project_id: int) -> Body:

@@ -154,8 +154,13 @@ class _IdConvertor(IntegerConvertor):
     regex = "[0-9]{1,15}"
 
 
-def routes() -> list[Route]:
-    """List all routes of the board."""
+def routes(base: str = "") -> list[Route]:
+    """List all routes of ours, below the path that the app is served under ("label/al")."""
+    below = f"/{base.strip('/')}".rstrip("/")
+    return [Route(below + r.path, r.endpoint, methods=r.methods) for r in _routes()]
+
+
+def _routes() -> list[Route]:
     posts = (claim, answer, undo, revisit, release)
     register_url_convertor("id", _IdConvertor())
     return [

@@ -51,14 +51,17 @@ class Server:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     options: list[str] = field(default_factory=list)
+    path: str = ""
+    """Below which the app is served, with a leading slash."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.path}"
 
     def launch(self) -> None:
         """Start without waiting for the first answer."""
         options = ["--server.headless", "true", "--server.port", str(self.port), *self.options]
+        options += ["--server.baseUrlPath", self.path] if self.path else []
         with (self.workspace.root.parent / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", "app.py", *options],
@@ -125,10 +128,10 @@ class Server:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[Server]:
+def started(folder: Path, path: str = "") -> Iterator[Server]:
     root = folder / "workspace"
     root.mkdir()
-    running = Server(Workspace(root))
+    running = Server(Workspace(root), path=path)
     running.start()
     yield running
     running.stop()
