@@ -25,7 +25,7 @@ export class Changes {
     const key = uuid();
     Object.assign(row, {
       kind: "label", class: id, who: review.data.annotator, at: Date.now() / 1000,
-      origin: row.event === null ? null : "relabel", note: null, pending: true, settled: true,
+      origin: row.event === null ? null : "relabel", note: null, pending: true, resolved: true,
     });
     this.made.push({ key, item: row.item, before });
     review.outbox.push("review/mend", { key, item: row.item, class: id, seen: before.event,
@@ -48,7 +48,7 @@ export class Changes {
       return;
     }
     delete row.next;
-    Object.assign(row, { settled: false }, last.before, { pending: true });
+    Object.assign(row, { resolved: false }, last.before, { pending: true });
     review.redraw(row);
     rows.choose(rows.placeOf(last.item));
     say(review.part.live, `${last.before.name} is ${labelOf(last.before, review)} again.`);

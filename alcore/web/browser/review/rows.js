@@ -33,7 +33,7 @@ export class Rows {
 
   // How many rows of this page have left the view, so that the next page begins earlier.
   get left() {
-    return this.review.filters.shrinks ? this.all.filter((row) => row.settled).length : 0;
+    return this.review.filters.shrinks ? this.all.filter((row) => row.resolved).length : 0;
   }
 
   get columns() {

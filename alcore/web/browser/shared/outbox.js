@@ -60,13 +60,13 @@ export class Outbox {
     const op = this.ops[0];
     try {
       const answer = await request(this.link, "POST", `/${op.kind}`, op.body);
-      this.#settle(op);
+      this.#finish(op);
       this.hear("done", op, answer);
     } catch (error) {
       if (!(error instanceof Refused)) this.#retry();
       else if (error.status === 401) this.#lock(op);
       else {
-        this.#settle(op);
+        this.#finish(op);
         this.hear("dropped", op, error);
       }
     } finally {
@@ -75,7 +75,7 @@ export class Outbox {
     this.send();
   }
 
-  #settle(op) {
+  #finish(op) {
     this.wait = 0;
     this.ops.shift();
     try {

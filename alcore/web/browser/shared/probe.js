@@ -1,4 +1,4 @@
-// The instants that measurements read: window.alcore.painted, .acknowledged and .pressed, the
+// The times that measurements read: window.alcore.painted, .acknowledged and .pressed, the
 // newest of each; in milliseconds of the page.
 
 const RING = 500;
