@@ -4,7 +4,7 @@
 import { ClassButtons, byPosition, drawActionKeys } from "../shared/classes.js";
 import { partsOf } from "../shared/dom.js";
 import { clientId, scopeOf } from "../shared/ids.js";
-import { bindKeys } from "../shared/keys.js";
+import { Keyboard, bindKeys } from "../shared/keys.js";
 import { mounting } from "../shared/mount.js";
 import { request } from "../shared/requests.js";
 import { ClassSearch } from "../shared/search.js";
@@ -39,6 +39,7 @@ class Board {
     this.scope = scopeOf(data);
     this.classes = [];
     this.byId = new Map();
+    this.keyboard = new Keyboard();
     this.buttons = new ClassButtons(this.part.classes);
     this.toast = new Toast(this.part.toast);
     this.status = null;

@@ -1,6 +1,6 @@
 // Keys, clicks and taps: what a person does becomes an action of the board.
 
-import { actionOf, isPressable, isTyping } from "../shared/keys.js";
+import { isPressable, isTyping } from "../shared/keys.js";
 
 // Milliseconds from an image to a click that can be meant for it: a sooner one is the second half
 // of a double click. Taps are not counted as clicks are, and nobody judges that fast.
@@ -35,7 +35,7 @@ function onKey(board, event) {
     return;
   }
   if (isTyping(event) || (isPressable(event) && !onTile(event))) return;
-  const action = actionOf(event, board.keys);
+  const action = board.keyboard.action(event, board.keys);
   if (!action) return;
   if (board.overlaid && action.do !== "close" && action.do !== "help") return;
   event.preventDefault();

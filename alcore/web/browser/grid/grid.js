@@ -17,7 +17,7 @@ const ROOM = 60; // pixels between and around what stands below the tiles
 export class Grid {
   constructor(board, signal) {
     this.board = board;
-    this.tiles = new Tiles(() => this.#draw(), signal);
+    this.tiles = new Tiles(board.keyboard, () => this.#draw(), signal);
     this.bar = new Bar(() => this.load(), signal);
     this.lots = []; // {key, tiles, class}: what undo takes back, oldest first
     this.aside = []; // items that were excluded

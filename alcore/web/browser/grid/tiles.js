@@ -13,8 +13,8 @@ const LEAST_HEIGHT = 240; // pixels for all tiles
 
 export class Tiles {
   // changed(): other tiles are there, or other ones are excluded.
-  constructor(changed, signal) {
-    this.changed = changed;
+  constructor(keyboard, changed, signal) {
+    Object.assign(this, { keyboard, changed });
     this.all = []; // {item, token, src, share, node, out, fresh}
     this.at = 0;
     this.anchor = null;
@@ -81,7 +81,7 @@ export class Tiles {
     const elsewhere = target.closest?.("button, a[href], select, input, textarea");
     if (elsewhere || event.altKey || !this.all.length) return false;
     if (event.ctrlKey || event.metaKey) {
-      if (event.key.toLowerCase() !== "a") return false;
+      if (this.keyboard.letter(event) !== "a") return false;
       this.flipAll();
       return true;
     }

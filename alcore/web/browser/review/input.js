@@ -1,6 +1,6 @@
 // Keys, clicks and taps on the review page: what a person does becomes an action of the review.
 
-import { actionOf, isPressable, isTyping } from "../shared/keys.js";
+import { isPressable, isTyping } from "../shared/keys.js";
 
 // Listen until the signal ends.
 export function listenToReview(review, signal) {
@@ -26,7 +26,7 @@ function onReviewKey(review, event) {
   const on = (what) => target instanceof Element && target.closest(what);
   if (isPressable(event) && !on(".tile")) return;
   if (on("[role=tab]") && event.key.startsWith("Arrow")) return;
-  const action = actionOf(event, review.keys)
+  const action = review.keyboard.action(event, review.keys)
     ?? (event.repeat && event.key.startsWith("Arrow") ? review.keys.get(event.key) : null);
   if (!action || (review.search.isOpen && action.do !== "close")) return;
   event.preventDefault();

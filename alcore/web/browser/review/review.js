@@ -4,7 +4,7 @@ import { openChannel } from "../shared/channel.js";
 import { ClassButtons, byPosition, drawActionKeys } from "../shared/classes.js";
 import { partsOf, say } from "../shared/dom.js";
 import { scopeOf } from "../shared/ids.js";
-import { bindKeys } from "../shared/keys.js";
+import { Keyboard, bindKeys } from "../shared/keys.js";
 import { mounting } from "../shared/mount.js";
 import { request } from "../shared/requests.js";
 import { ClassSearch } from "../shared/search.js";
@@ -34,6 +34,7 @@ class Review {
     this.link = this.channel.link;
     this.outbox = this.channel.outbox;
     this.toast = new Toast(this.part.toast);
+    this.keyboard = new Keyboard();
     this.buttons = new ClassButtons(this.part.classes);
     this.filters = new Filters(this.part, () => this.load(), signal);
     this.rows = new Rows(this, (loaded) => (loaded ? this.#loaded() : this.#chosen()));

@@ -1,4 +1,4 @@
-// What a key press means. Pure: no state, no page. Which key is whose says the server:
+// What a key press means, on any keyboard. No page is touched. Which key is whose says the server:
 // {classes: {"12": ["3", "s"]}, actions: {skip: ["Space"]}}. A key is "3", "q", "⇧3" and "⇧u" with
 // Shift, or a name. Actions are {do: "label", class} or {do: "skip" | "undo" | …}.
 
@@ -7,6 +7,10 @@ const NAMED = new Set(["Space", "Backspace", "Delete", "Enter", "Escape", "Arrow
   "ArrowRight", "ArrowUp", "ArrowDown"]);
 const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Backspace: "⌫",
   Enter: "⏎", Delete: "Del", Escape: "Esc" };
+
+const SIGN_PLACES = { Comma: ",", Period: ".", Slash: "/", Semicolon: ";", Quote: "'",
+  BracketLeft: "[", BracketRight: "]", Backslash: "\\", Backquote: "`", Minus: "-", Equal: "=" };
+const LATIN = /^\p{Script=Latin}$/u;
 
 // key -> action
 export function bindKeys(layout, byId) {
@@ -24,27 +28,74 @@ export function bindKeys(layout, byId) {
 export const printed = (key) => SIGNS[key] ?? (NAMED.has(key) ? key : key.toUpperCase());
 export const spoken = (key) => key.replace("⇧", "Shift+").replace("Space", "space");
 
-// Return the action of a keydown event, or null when the key is not ours.
-export function actionOf(event, bound) {
-  if (event.repeat || event.isComposing || event.altKey) return null;
-  if (event.ctrlKey || event.metaKey) {
-    const undo = event.key.toLowerCase() === "z" && !event.shiftKey
-      && event.ctrlKey !== event.metaKey;
-    return undo ? { do: "undo" } : null;
+// A keyboard; what was typed on it tells whether its layout has Latin letters.
+export class Keyboard {
+  constructor() {
+    this.latin = null; // not known yet
   }
-  return bound.get(nameOfKey(event, bound)) ?? null;
+
+  // Return the action of a keydown event, or null when the key is not ours.
+  action(event, bound) {
+    if (/^\p{L}$/u.test(event.key)) this.latin = LATIN.test(event.key);
+    if (event.repeat || event.isComposing || event.altKey) return null;
+    if (event.ctrlKey || event.metaKey) {
+      const undo = this.letter(event) === "z" && !event.shiftKey
+        && event.ctrlKey !== event.metaKey;
+      return undo ? { do: "undo" } : null;
+    }
+    const names = event.shiftKey ? this.#shifted(event) : this.#plain(event);
+    return names.map((name) => bound.get(name)).find(Boolean) ?? null;
+  }
+
+  // The Latin letter of a key: the typed one, else that of its place; "" without one. Signs lie
+  // on letters' places in Latin layouts too ("," on a French M), where they mean themselves.
+  letter(event) {
+    if (LATIN.test(event.key)) return event.key.toLowerCase();
+    const isSign = event.key.length === 1 && !/\p{L}/u.test(event.key);
+    return isSign && this.latin ? "" : /^Key([A-Z])$/.exec(event.code)?.[1].toLowerCase() ?? "";
+  }
+
+  // The names of a key without Shift, the one that goes first at the start.
+  #plain(event) {
+    const name = NAMES[event.key] ?? event.key;
+    if (NAMED.has(name)) return [name];
+    // The digit row types "&é…" on a French keyboard: digits go by their place.
+    const row = rowOf(event);
+    if (row) return [row];
+    return [digitOf(name) ?? name.toLowerCase(), this.letter(event), signAt(event)];
+  }
+
+  // With Shift; a French digit row types digits then, which count when nothing lies behind Shift.
+  #shifted(event) {
+    if (NAMED.has(NAMES[event.key] ?? event.key)) return [];
+    const row = rowOf(event);
+    const digit = digitOf(event.key);
+    if (row) return digit ? [`⇧${row}`, digit] : [`⇧${row}`];
+    if (event.code.startsWith("Numpad")) return [];
+    const typed = event.key.toLowerCase();
+    const isLetter = /^\p{L}$/u.test(typed);
+    return [isLetter ? `⇧${typed}` : digit ?? typed, `⇧${this.letter(event)}`];
+  }
 }
 
-// Digits go by their place on the keyboard, since the digit row types "&é…" on a French one;
-// there Shift types the digit itself, which counts when nothing lies behind Shift.
-function nameOfKey(event, bound) {
-  const name = NAMES[event.key] ?? event.key;
-  if (NAMED.has(name)) return event.shiftKey ? "" : name;
-  const row = /^Digit([0-9])$/.exec(event.code);
-  if (row && !event.shiftKey) return row[1];
-  if (row && (bound.has(`⇧${row[1]}`) || !/^[0-9]$/.test(name))) return `⇧${row[1]}`;
-  if (/^\p{L}$/u.test(name) && event.shiftKey) return `⇧${name.toLowerCase()}`;
-  return event.code.startsWith("Numpad") && event.shiftKey ? "" : name.toLowerCase();
+const rowOf = (event) => /^Digit([0-9])$/.exec(event.code)?.[1] ?? null;
+
+const isDigit = (code) => /\p{Nd}/u.test(String.fromCodePoint(code));
+
+// The digit that a character of any script means: "5" of "5", "５" and "۵"; else null.
+function digitOf(character) {
+  const plain = character.normalize("NFKC");
+  if (/^[0-9]$/.test(plain)) return plain;
+  if (!/^\p{Nd}$/u.test(plain)) return null;
+  // A script's ten digits stand in a row, its zero at the start.
+  let value = 0;
+  while (isDigit(plain.codePointAt(0) - value - 1)) value += 1;
+  return String(value % 10);
+}
+
+// The sign that an English keyboard has where this one has a letter of another script.
+function signAt(event) {
+  return /^\p{L}$/u.test(event.key) && !LATIN.test(event.key) ? SIGN_PLACES[event.code] ?? "" : "";
 }
 
 // Whether somebody is typing: our keys are off then. A slider takes arrows only.
