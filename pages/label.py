@@ -11,7 +11,7 @@ from alcore.records import Project
 from alcore.services import beside, keys, projects
 from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
-from pages._shell import NEWCOMER, empty
+from pages._shell import NEWCOMER, empty, keep_in_address
 from pages._who import has_accounts, who
 
 STYLES = ("board/board.css", "grid/grid.css")
@@ -25,7 +25,7 @@ def _project(found: list[Project]) -> Project:
     kept = str(st.session_state.get("chosen_project", ""))
     chosen = by_id.get(st.query_params.get("project", "")) or by_id.get(kept) or found[0]
     st.session_state["chosen_project"] = chosen.id
-    st.query_params["project"] = str(chosen.id)
+    keep_in_address("project", str(chosen.id))
     return chosen
 
 

@@ -13,6 +13,7 @@ from alcore.web.state import Store
 from pages._setup_new import new_project
 from pages._setup_project import show_project
 from pages._setup_text import STYLE, note, plain
+from pages._shell import keep_in_address
 from pages._who import has_accounts, who
 
 NEW = "new"
@@ -88,7 +89,7 @@ def _asked(everything: list[ProjectLine]) -> str:
     elif asked not in known and asked != NEW:
         before = str(st.session_state.get("chosen_project", ""))
         asked = before if before in fresh else fresh[0] if fresh else NEW
-    st.query_params["project"] = asked
+    keep_in_address("project", asked)
     if asked != NEW:
         st.session_state["chosen_project"] = int(asked)
     return asked
