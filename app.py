@@ -17,7 +17,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from alcore.errors import AlcoreError
 from alcore.jobs.launching import Dispatcher
 from alcore.services import projects
-from alcore.web import routes, state
+from alcore.web import modules, routes, state
 from pages._who import let_in
 
 TURN = 0.001
@@ -64,6 +64,7 @@ def main() -> None:
     assets = Path(__file__).parent / "alcore" / "web"
     st.set_page_config(page_title="alcore", page_icon=assets / "icon.svg", layout="wide")
     st.html(assets / "page.css")
+    st.html(modules.script(), unsafe_allow_javascript=True)
     chosen = st.navigation(
         [
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),

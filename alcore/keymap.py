@@ -32,6 +32,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "comment": ("⇧c", "Comment on the image"),
         "zoom": ("z", "Zoom"),
         "light": ("⇧b", "Brightness and contrast"),
+        "pixels": ("⇧p", "Smooth images, or their pixels"),
         "search": ("f", "Find a class"),
         "help": ("h", "All keys"),
     }

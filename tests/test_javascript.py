@@ -21,6 +21,7 @@ LAYERS = {
     "grid": {"shared", "grid"},
     "board": {"shared", "grid", "board"},
     "review": {"shared", "review"},
+    "page": {"shared", "page"},
 }
 """What the modules of a folder may import from."""
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 from made import BY_HAND
 from made import project as small_project
+from PIL import Image
 from sqlalchemy import update
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -257,6 +261,23 @@ def test_pixels_are_served_re_encoded_and_kept_by_browsers(web: Store, digits: i
     assert answer.content.startswith(b"\x89PNG")
     assert "immutable" in answer.headers["cache-control"]
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_whole_original_comes_without_loss(web: Store, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (1100, 1300, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    spec = {"kind": "folder", "path": str(tmp_path)}
+    made = projects.create(web, "noise", spec, "none", BY_HAND, ["a", "b"])
+    assert projects.import_now(web, made, 1)
+    board = Board(made)
+    (image,) = board.claim()["images"]
+    shown, whole = (board.http.get(image["src"] + more) for more in ("", "&whole=1"))
+    assert max(Image.open(io.BytesIO(shown.content)).size) == 1024
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(whole.content))), noise)
+    assert "immutable" in whole.headers["cache-control"]
+    path, _ = image["src"].split("?")
+    foreign = state.tickets().pixels(made + 1)
+    refused(board.http.get(path, params={"t": foreign, "whole": "1"}), 401, "NotAllowed")
 
 
 def test_pixels_need_their_own_projects_signature(web: Store, digits: int, board: Board) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alcore.datasets.decoding import display
+from alcore.datasets.decoding import decode, display, encode
 from alcore.datasets.ingest import read_original
 from alcore.store import Store, items, projects
 
@@ -16,3 +16,14 @@ def shown(store: Store, project_id: int, item_id: int, largest: int = LARGEST) -
         item = items.get(connection, project_id, item_id)
         spec, _ = projects.source(connection, project_id)
     return display(read_original(store.workspace.project(project_id), item, spec), largest)
+
+
+def whole(store: Store, project_id: int, item_id: int) -> tuple[bytes, str]:
+    """Return all pixels of the original, for a zoom, and their MIME type.
+
+    Raises UnknownItem, UnreadableImage.
+    """
+    with store.read() as connection:
+        item = items.get(connection, project_id, item_id)
+        spec, _ = projects.source(connection, project_id)
+    return encode(decode(read_original(store.workspace.project(project_id), item, spec)))

@@ -39,15 +39,25 @@ def element(html: str, styles: Sequence[str], entry: str) -> dict[str, str]:
     }
 
 
+@functools.cache
+def script() -> str:
+    """Give what every page runs, as HTML."""
+    source = joined(FOLDER, "page/page.js")
+    return f'<script type="module">\n{source}</script>'
+
+
 def joined(folder: Path, entry: str) -> str:
-    """Join a module of a folder and all that it imports into one module with its default export.
+    """Join a module of a folder and all that it imports into one module.
+
+    It has the entry's default export, if there is one.
 
     Raises ValueError where a module imports in a circle, or in a form that is not read here.
     """
     order: list[str] = []
     _visit(folder, entry, order, ())
     parts = [_wrapped(folder, name, order.index(name), order) for name in order]
-    return "\n".join([*parts, f"export default module{order.index(entry)}.default;\n"])
+    exported = f"export default module{order.index(entry)}.default;\n"
+    return "\n".join([*parts, exported if "default: main" in parts[-1] else ""])
 
 
 def imports(folder: Path, name: str) -> list[str]:

@@ -49,10 +49,11 @@ async def pixels(request: Request) -> Response:
     project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
     try:
         state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
+        item = (state.store(), project_id, item_id)
+        if "whole" in request.query_params:
+            return picture(*await run_in_threadpool(images.whole, *item))
         largest = SMALL if "small" in request.query_params else images.LARGEST
-        return picture(
-            *await run_in_threadpool(images.shown, state.store(), project_id, item_id, largest)
-        )
+        return picture(*await run_in_threadpool(images.shown, *item, largest))
     except AlcoreError as error:
         return refusal(error)
 

@@ -154,6 +154,19 @@ test("what a page that lives is sending is left to it", async () => {
   end();
 });
 
+test("what a listener makes of an answer does not hold up what comes after it", async () => {
+  received = [];
+  answer = () => [200, {}];
+  const outbox = new Outbox("failing", { base, ticket: "first" }, (event, op) => {
+    if (event === "done" && op.body.key === "a") throw new Error("cannot be drawn");
+  });
+  outbox.push("comment", { key: "a" });
+  outbox.push("answer", { key: "b" });
+  await until(() => !outbox.ops.length);
+  assert.deepEqual(received.map((r) => r.body.key), ["a", "b"]);
+  assert.equal(outbox.trouble, false);
+});
+
 test("without storage answers are delivered, and said not to be kept", async () => {
   const { setItem } = Storage.prototype;
   Storage.prototype.setItem = () => { throw new Error("switched off"); };

@@ -6,6 +6,7 @@ import { partsOf } from "../shared/dom.js";
 import { clientId, scopeOf } from "../shared/ids.js";
 import { Keyboard, bindKeys } from "../shared/keys.js";
 import { mounting } from "../shared/mount.js";
+import { Pixels } from "../shared/pixels.js";
 import { request } from "../shared/requests.js";
 import { ClassSearch } from "../shared/search.js";
 import { sentence } from "../shared/text.js";
@@ -58,8 +59,11 @@ class Board {
     this.about = new About(this);
     this.answers = new Answers(this);
     this.zoom = new Zoom(this.part.stage, this.part.canvas, this.doButton("zoom"),
-      this.stop.signal);
+      () => this.stage.showWhole(), this.stop.signal);
     this.light = new Light(this.part, this.doButton("light"), data.project, this.stop.signal);
+    this.pixels = new Pixels(root, data.project, (hard) => { this.part.pixels.checked = hard; });
+    this.part.pixels.addEventListener("change", () => this.pixels.toggle(),
+      { signal: this.stop.signal });
     this.remarks = new Remarks(this, this.stop.signal);
     this.search = new ClassSearch(this.part,
       (choice, pressed) => this.act({ do: "label", class: choice }, pressed), this.stop.signal);
@@ -112,6 +116,8 @@ class Board {
     } else if (op.kind === "undo") {
       const image = this.feed.images.find((i) => i.token === op.body.token);
       if (image) Object.assign(image, { confirmed: true, expires_in: answer.image?.expires_in });
+    } else if (op.kind === "comment") {
+      return;
     } else {
       this.grid.delivered(op, answer);
     }
@@ -222,6 +228,7 @@ class Board {
       case "zoom": return this.zoom.next();
       case "light": return this.light.toggle();
       case "plain": return this.light.reset();
+      case "pixels": return this.pixels.toggle();
       case "grid": return this.grid.toggle();
       case "similar": return this.grid.similar();
       case "why": case "suggestion": return this.about.toggle(action.do);

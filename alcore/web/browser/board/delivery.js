@@ -11,6 +11,7 @@ export class Delivery {
   constructor(board, scope, link) {
     this.board = board;
     this.saved = 0; // answers acknowledged on this page
+    this.labels = 0; // those of them that are labels and were not taken back here
     this.counted = 0; // labels acknowledged and not undone since the last status
     this.locked = false; // the ticket is too old
     this.listener = (event, op, detail) => this.#heard(event, op, detail);
@@ -40,7 +41,7 @@ export class Delivery {
   }
 
   #draw() {
-    drawSaving(this.board.part, this.outbox, this.saved);
+    drawSaving(this.board.part, this.outbox, this.labels);
     this.board.root.dataset.pending = String(this.ops.length);
   }
 
@@ -55,6 +56,7 @@ export class Delivery {
         committed: 1000 * answer.committed,
       });
     }
+    this.labels += op.kind === "lot" ? answer.items.length : labelsIn(op);
     if (!(op.kind === "answer" && op.adopted)) this.counted += labelsIn(op);
     this.board.delivered(op, answer);
   }

@@ -18,6 +18,7 @@ const HELP = {
   why: "why this image",
   zoom: "zoom; the mouse wheel does too",
   light: "brightness and contrast",
+  pixels: "smooth images, or their pixels",
   comment: "comment on this image",
   help: "this list",
 };

@@ -99,10 +99,10 @@ function drawJob(part, job) {
   fillBar(part.jobbar, job.progress ?? 0);
 }
 
-// outbox: {ops, trouble, locked, kept}; saved: answers acknowledged on this page.
-export function drawSaving(part, outbox, saved) {
+// outbox: {ops, trouble, locked, kept}; labels: how many were acknowledged on this page.
+export function drawSaving(part, outbox, labels) {
   const pending = outbox.ops.length;
-  say(part.saved, saved ? `${number(saved)} saved` : "Ready");
+  say(part.saved, labels > 0 ? `${plural(labels, "label")} saved` : "Ready");
   say(part.tick, outbox.trouble || outbox.locked ? "!" : "✓");
   part.tick.dataset.state = outbox.trouble || outbox.locked ? "trouble" : pending ? "busy" : "done";
   if (!pending || !(outbox.trouble || outbox.locked)) say(part.sending, "");

@@ -1,7 +1,9 @@
 // The image on screen: when it was painted, how long it was looked at, how large it may be.
 
-import { say } from "../shared/dom.js";
+import { picture, say } from "../shared/dom.js";
 import { record } from "../shared/probe.js";
+
+const LARGEST_COPY = 1024; // pixels a side: what is smaller is no copy
 
 export class Stage {
   // emptyText: says why there is nothing to show.
@@ -58,6 +60,20 @@ export class Stage {
       };
       channel.port2.postMessage(null);
     });
+  }
+
+  // Load the original in place of a copy that is smaller, for a zoom.
+  async showWhole() {
+    const { image } = this;
+    const copy = image?.element;
+    if (!copy || Math.max(copy.naturalWidth, copy.naturalHeight) < LARGEST_COPY) return;
+    const whole = picture({ className: copy.className, alt: copy.alt, src: `${image.src}&whole=1` });
+    try {
+      await whole.decode();
+    } catch {
+      return; // the copy serves
+    }
+    if (this.image === image && copy.isConnected) copy.replaceWith(whole);
   }
 
   // Nobody looks now: add up how long somebody did.

@@ -1,8 +1,9 @@
 // Enlarges the image within its frame; the point under the pointer stays in view.
 
 export class Zoom {
-  constructor(stage, canvas, button, signal) {
-    Object.assign(this, { stage, canvas, button, factor: 1 });
+  // enlarged(): the image is larger than its frame now.
+  constructor(stage, canvas, button, enlarged, signal) {
+    Object.assign(this, { stage, canvas, button, enlarged, factor: 1 });
     stage.addEventListener("wheel", (event) => this.#wheel(event), { signal, passive: false });
     stage.addEventListener("pointermove", (event) => {
       if (this.factor > 1) this.set(this.factor, ...this.#place(event));
@@ -10,6 +11,7 @@ export class Zoom {
   }
 
   set(factor, x = 50, y = 50) {
+    if (factor > 1 && this.factor === 1) this.enlarged();
     this.factor = factor;
     this.canvas.style.transformOrigin = `${x}% ${y}%`;
     this.canvas.style.transform = factor === 1 ? "" : `scale(${factor})`;

@@ -166,7 +166,7 @@ export class Grid {
       case "undo": this.undo(); return true;
       case "close": case "grid": this.close(); return true;
       case "similar": this.similar(); return true;
-      case "help": case "search": case "hint": return false;
+      case "help": case "search": case "hint": case "pixels": return false;
       default: return true; // what is about a single image
     }
   }

@@ -51,6 +51,7 @@ function onReviewClick(review, event) {
     review.rows.choose(review.rows.placeOf(Number(tile.dataset.item)));
     if (review.narrow) review.part.detail.scrollIntoView({ block: "start" });
   }
+  if (event.target === review.part.picture) review.act({ do: "pixels" });
   if (event.target.classList.contains("veil")) review.act({ do: "close" });
   const button = event.target.closest("button");
   if (!button) return;

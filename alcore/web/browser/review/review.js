@@ -6,6 +6,7 @@ import { partsOf, say } from "../shared/dom.js";
 import { scopeOf } from "../shared/ids.js";
 import { Keyboard, bindKeys } from "../shared/keys.js";
 import { mounting } from "../shared/mount.js";
+import { Pixels } from "../shared/pixels.js";
 import { request } from "../shared/requests.js";
 import { ClassSearch } from "../shared/search.js";
 import { number, sentence } from "../shared/text.js";
@@ -36,6 +37,7 @@ class Review {
     this.toast = new Toast(this.part.toast);
     this.keyboard = new Keyboard();
     this.buttons = new ClassButtons(this.part.classes);
+    this.pixels = new Pixels(root, data.project);
     this.filters = new Filters(this.part, () => this.load(), signal);
     this.rows = new Rows(this, (loaded) => (loaded ? this.#loaded() : this.#chosen()));
     this.changes = new Changes(this);
@@ -68,7 +70,7 @@ class Review {
     this.layout = { classes, actions: {
       keep: free("Enter"), undo: free(...(actions.undo ?? ["Backspace"])),
       comment: free(...(actions.comment ?? ["⇧c"])), example: free("⇧x"),
-      search: free(...(actions.search ?? [])), file: free("/"),
+      pixels: free(...(actions.pixels ?? [])), search: free(...(actions.search ?? [])), file: free("/"),
       left: ["ArrowLeft"], right: ["ArrowRight"], up: ["ArrowUp"], down: ["ArrowDown"],
     } };
     this.keys = bindKeys(this.layout, this.byId);
@@ -184,6 +186,7 @@ class Review {
       case "example": return row && this.#toggleExample(row);
       case "search": return this.search.open(this.classes);
       case "file": return this.part.name.focus();
+      case "pixels": return this.pixels.toggle();
       case "look": return this.#lookAgain();
       case "close": return this.search.isOpen ? this.search.close() : this.talk.open(false);
       default: return undefined;

@@ -10,6 +10,7 @@ const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: 
 
 const SIGN_PLACES = { Comma: ",", Period: ".", Slash: "/", Semicolon: ";", Quote: "'",
   BracketLeft: "[", BracketRight: "]", Backslash: "\\", Backquote: "`", Minus: "-", Equal: "=" };
+const PRESSABLE = "button, a[href], summary, input[type=checkbox], [role=button], [role=option]";
 const LATIN = /^\p{Script=Latin}$/u;
 
 // key -> action
@@ -103,12 +104,13 @@ export function isTyping(event) {
   const target = event.composedPath()[0];
   if (!(target instanceof Element)) return false;
   if (target.matches("input[type=range]")) return /^(Arrow|Home|End|Page)/.test(event.key);
+  if (target.matches("input[type=checkbox]")) return false;
   return target.matches("input, textarea, select") || target.isContentEditable;
 }
 
-// Whether a button or link has the focus that Space and Enter belong to.
+// Whether a button, link or tick box has the focus that Space and Enter belong to.
 export function isPressable(event) {
   const target = event.composedPath()[0];
   return target instanceof Element && (event.key === " " || event.key === "Enter")
-    && target.closest("button, a[href], summary, [role=button], [role=option]") !== null;
+    && target.closest(PRESSABLE) !== null;
 }

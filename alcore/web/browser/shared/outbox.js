@@ -58,21 +58,29 @@ export class Outbox {
     if (this.sending || this.locked || this.timer || !this.ops.length) return;
     this.sending = true;
     const op = this.ops[0];
-    try {
-      const answer = await request(this.link, "POST", `/${op.kind}`, op.body);
+    const [event, detail] = await this.#deliver(op);
+    this.sending = false;
+    if (event === "again") this.#retry();
+    else if (event === "locked") this.#lock(op);
+    else {
       this.#finish(op);
-      this.hear("done", op, answer);
-    } catch (error) {
-      if (!(error instanceof Refused)) this.#retry();
-      else if (error.status === 401) this.#lock(op);
-      else {
-        this.#finish(op);
-        this.hear("dropped", op, error);
+      try {
+        this.hear(event, op, detail);
+      } catch (error) {
+        console.error(error); // what is acknowledged is over, whatever its listener makes of it
       }
-    } finally {
-      this.sending = false;
+      this.send();
     }
-    this.send();
+  }
+
+  // Send one operation; return what becomes of it, and the answer or the refusal.
+  async #deliver(op) {
+    try {
+      return ["done", await request(this.link, "POST", `/${op.kind}`, op.body)];
+    } catch (error) {
+      if (!(error instanceof Refused)) return ["again"];
+      return error.status === 401 ? ["locked"] : ["dropped", error];
+    }
   }
 
   #finish(op) {
