@@ -65,7 +65,7 @@ def main() -> None:
     st.set_page_config(page_title="alcore", page_icon=assets / "icon.svg", layout="wide")
     st.html(assets / "page.css")
     st.html(modules.script(), unsafe_allow_javascript=True)
-    chosen = st.navigation(
+    page = st.navigation(
         [
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
             st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
@@ -77,7 +77,7 @@ def main() -> None:
         position="top",
     )
     if let_in():
-        chosen.run()
+        page.run()
 
 
 if __name__ == "__main__":

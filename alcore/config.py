@@ -230,7 +230,7 @@ class LearnerRule:
     """Pretrain on the pool as soon as the images are in."""
 
     def __post_init__(self) -> None:
-        for what, value, known in (
+        for what, value, choices in (
             ("network", self.network, NETWORKS),
             ("source of weights", self.weights, WEIGHTS),
             ("form of transfer", self.transfer, TRANSFERS),
@@ -238,7 +238,9 @@ class LearnerRule:
             ("use of unlabeled images", self.unlabeled, UNLABELED),
             ("class balance", self.balance, BALANCES),
         ):
-            _check(value in known, f"no {what} called {value!r}; choose from {', '.join(known)}")
+            _check(
+                value in choices, f"no {what} called {value!r}; choose from {', '.join(choices)}"
+            )
         _check(
             self.weights != "file" or bool(self.weights_file.strip()),
             "the weights come from a file, but no file is named; give its path",
@@ -299,11 +301,11 @@ class ProjectSettings:
 
 
 def _from_json(cls: type, raw: Mapping[str, Any]) -> Any:
-    known = {f.name: f for f in fields(cls)}
-    unknown = sorted(set(raw) - set(known))
-    _check(not unknown, f"unknown setting {', '.join(unknown)}; known are {', '.join(known)}")
+    by_name = {f.name: f for f in fields(cls)}
+    unknown = sorted(set(raw) - set(by_name))
+    _check(not unknown, f"unknown setting {', '.join(unknown)}; known are {', '.join(by_name)}")
     values = {}
     for name, value in raw.items():
-        default = known[name].default
+        default = by_name[name].default
         values[name] = _from_json(type(default), value) if is_dataclass(default) else value
     return cls(**values)

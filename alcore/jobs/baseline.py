@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from alcore.errors import TrainingImpossible
-from alcore.jobs.beginnings import beginnings
 from alcore.jobs.randomness import rng
 from alcore.jobs.round_files import pixels_of
 from alcore.jobs.running import Running
+from alcore.jobs.training_inputs import training_inputs
 from alcore.store import items, projects, rounds
 
 QUICK = 10.0
@@ -34,7 +34,7 @@ def run_baseline(running: Running) -> None:
         key_ids, key = items.answer_key(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
-        begins = beginnings(connection, store.workspace, project)
+        inputs = training_inputs(connection, store.workspace, project)
         done = {(trial, n) for trial, n, _ in rounds.baseline(connection, project_id)}
     position = {c.id: c.position for c in project.classes}
     classes = np.array([position[c] for c in key], dtype=np.int64)
@@ -65,7 +65,7 @@ def run_baseline(running: Running) -> None:
         stop_ids=key_ids[:0],
         previous_stop=None,
         threads=running.threads,
-        **begins,
+        **inputs,
     )
     for index, (trial, n) in enumerate(missing):
         order = rng(settings, "baseline", trial).permutation(len(key_ids))[:n]

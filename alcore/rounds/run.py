@@ -16,7 +16,7 @@ from alcore import acquisition, metrics, strategies
 from alcore.learner import calibration, device, embedding, inference, signals
 from alcore.learner.checkpoints import Model
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
-from alcore.rounds import teaching
+from alcore.rounds import recipes
 from alcore.rounds.progress import Bar, Progress, Stopwatch
 from alcore.rounds.values import RoundInput, RoundResult, Rows, generator, number
 from alcore.strategies import Context, Need
@@ -39,7 +39,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
     watch = Stopwatch()
     extra = signals.passes(needs)
     with device.computing(number(given, "weights"), given.threads):
-        recipe = teaching.recipe(given, rows)
+        recipe = recipes.make(given, rows)
         bar = Bar(
             progress,
             len(given.labels),
@@ -49,8 +49,8 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         )
         with watch("train"):
             traces = signals.Traces(needs)
-            model = teaching.fit(given, rows, recipe, bar.phase("train"), traces)
-        calibrated = teaching.calibration(given, recipe)
+            model = recipes.fit(given, rows, recipe, bar.phase("train"), traces)
+        calibrated = recipes.calibration(given, recipe)
         if calibrated is not None:
             model = replace(model, temperature=calibrated.temperature)
         with watch("evaluate"):
@@ -82,7 +82,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
                     traces=traces,
                     augmentation=given.augmentation,
                     at_least=_wanted(given),
-                    without=partial(teaching.without, given, rows, recipe),
+                    without=partial(recipes.without, given, rows, recipe),
                     seed=partial(number, given),
                 ),
                 bar.part(told, 1 / (1 + extra), 1),
@@ -125,7 +125,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         embeddings=embeddings,
         head=embedding.head(model),
         model=model,
-        teaching=teaching.record(given, recipe, model),
+        recipe=recipes.record(given, recipe, model),
         calibration=calibrated,
         seconds=watch.seconds,
         versions=device.versions(),
@@ -140,8 +140,8 @@ def measure(round_input: RoundInput, progress: Progress) -> Evaluation:
     rows = Rows(given.item_ids)
     bar = Bar(progress, len(given.labels), len(given.holdout_ids), 0)
     with device.computing(number(given, "weights"), given.threads):
-        recipe = teaching.recipe(given, rows)
-        model = teaching.fit(given, rows, recipe, bar.phase("train"))
+        recipe = recipes.make(given, rows)
+        model = recipes.fit(given, rows, recipe, bar.phase("train"))
         held = _predict(model, given, rows, given.holdout_ids, bar.phase("evaluate"), mirror=True)
     return metrics.evaluate(held.probabilities, given.holdout_labels, len(given.class_names))
 

@@ -17,7 +17,7 @@ import numpy as np
 from alcore.config import LearnerRule
 from alcore.errors import UnknownItem
 from alcore.learner.checkpoints import Model
-from alcore.records import Calibration, Evaluation, Selection, StopSignals, Teaching
+from alcore.records import Calibration, Evaluation, RecipeSummary, Selection, StopSignals
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class RoundResult:
     """(D + 1, C) float32 last layer: weights, then the bias."""
     model: Model
     """Its temperature is that of the calibration: it answers with calibrated probabilities."""
-    teaching: Teaching
+    recipe: RecipeSummary
     calibration: Calibration | None
     """None while no temperature is known for the recipe: probabilities are the network's own."""
     seconds: Mapping[str, float]

@@ -30,9 +30,9 @@ def test_labeling_review_and_invitation_work_below_a_path(
     page.on("request", lambda request: requests.append(request.url))
     page.on(
         "response",
-        lambda response: wrong.append(f"{response.status} {response.url}")
-        if response.status >= 400
-        else None,
+        lambda response: (
+            wrong.append(f"{response.status} {response.url}") if response.status >= 400 else None
+        ),
     )
     # Both ways in: a person may leave out the last slash.
     for address in (server.url, f"{server.url}/"):

@@ -14,7 +14,9 @@ USUAL = 128
 LEAST = 16
 
 
-def beginnings(connection: Connection, workspace: Workspace, project: Project) -> dict[str, Any]:
+def training_inputs(
+    connection: Connection, workspace: Workspace, project: Project
+) -> dict[str, Any]:
     """Return the fields of a RoundInput that every training of a project shares."""
     rule = project.settings.learner
     weights = pretrained.latest(connection, project.id) if rule.weights == "pool" else None
