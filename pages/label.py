@@ -12,7 +12,7 @@ from alcore.services import board_status, keys, projects
 from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import NEWCOMER, empty, keep_in_address
-from pages._who import has_accounts, who
+from pages._who import has_accounts, owns, who
 
 STYLES = ("board/board.css", "grid/grid.css")
 SPARE_COLOURS = 20
@@ -42,6 +42,7 @@ def _data(project: Project, all_projects: list[Project]) -> dict[str, Any]:
         "remember": annotator.name != NEWCOMER and not has_accounts(),
         "classes": board_status.classes_shown(project),
         "keys": keys.layout(project),
+        "adds": not project.has_key and owns(project.id),
         "colours": colours,
         "guidelines": {
             "text": project.settings.guidelines,

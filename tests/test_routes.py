@@ -23,11 +23,12 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from alcore.config import Workspace
-from alcore.errors import WorkspaceUnusable
+from alcore.errors import NotAllowed, WorkspaceUnusable
 from alcore.services import people, projects
 from alcore.store import Store
 from alcore.store.tables import lease
 from alcore.web import routes, state
+from alcore.web.requests import STATUS
 from alcore.web.tickets import LIFE, TicketOffice
 
 
@@ -248,6 +249,26 @@ def test_an_empty_queue_says_why(board: Board) -> None:
 
 def test_the_server_says_that_it_is_well(board: Board) -> None:
     assert board.http.get("/alcore/health").json() == {"ok": True}
+
+
+# -- classes -----------------------------------------------------------------------------------
+
+
+def test_a_class_is_added_while_labeling_and_has_its_key_at_once(board: Board) -> None:
+    answer = board.post("class", {"name": " fox "}).json()
+    fox = answer["classes"][-1]
+    assert (fox["name"], answer["keys"]["classes"][str(fox["id"])]) == ("fox", ["3", "f"])
+    assert board.classes()[-1] == fox["id"]
+    refused(board.post("class", {"name": "fox"}), 422, "InvalidClasses")
+    refused(board.post("class", {"name": ""}), 422, "InvalidSettings")
+
+
+def test_only_owners_add_classes_once_there_is_one(board: Board) -> None:
+    people.set_role(state.store(), board.project_id, board.annotator, board.annotator, "owner")
+    other = Board(board.project_id, "Ben")
+    refused(other.post("class", {"name": "fox"}), STATUS[NotAllowed], "NotAllowed")
+    assert len(other.classes()) == 2
+    assert board.post("class", {"name": "fox"}).status_code == 200
 
 
 # -- pixels ------------------------------------------------------------------------------------

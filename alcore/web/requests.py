@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from alcore.errors import (
     AlcoreError,
+    InvalidClasses,
     InvalidSettings,
     LeaseExpired,
     NotAllowed,
@@ -38,6 +39,7 @@ STATUS: dict[type[AlcoreError], int] = {
     UnreadableImage: 404,
     LeaseExpired: 409,
     NothingToUndo: 409,
+    InvalidClasses: 422,
     InvalidSettings: 422,
 }
 MOST_IMAGES = 60

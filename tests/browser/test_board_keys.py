@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from alcore.config import ProjectSettings, RetrainRule
 from alcore.records import Project
-from alcore.services import comments, keys, projects
+from alcore.services import comments, keys, people, projects
 
 from .conftest import Board, OpenBoard, Server
 
@@ -206,6 +206,43 @@ def test_shift_u_is_unsure_with_a_note_and_shift_c_comments(
     board.expect_saved(2)
     board.expect_pending(0)
     assert [c.text for c in comments.of_item(store, fruits.id, item)] == ["half a pear"]
+
+
+def test_a_project_without_classes_gets_them_by_typing(
+    server: Server, open_board: OpenBoard
+) -> None:
+    project = server.project("nameless", [])
+    board = open_board(project, "namer")
+    expect(board.part("classes")).to_contain_text("This project has no classes yet. Type the first")
+    field = board.part("newname")
+    field.fill("crack")
+    field.press("Enter")
+    expect(board.root.locator(".class")).to_have_count(1)
+    expect(field).to_be_focused()
+    board.page.keyboard.type("sound")
+    board.page.keyboard.press("Enter")
+    expect(board.root.locator(".class")).to_have_count(2)
+    board.page.keyboard.press("Escape")
+    expect(field).to_be_hidden()
+    item = board.press("s")
+    board.expect_saved(1)
+    assert answers(server, projects.get(server.store(), project.id), "namer") == [(item, "sound")]
+    # One that turns up later; a name that is there is refused with its reason.
+    board.button("class").click()
+    board.page.keyboard.type("sound")
+    board.page.keyboard.press("Enter")
+    expect(board.part("toast")).to_contain_text("sound")
+    expect(board.root.locator(".class")).to_have_count(2)
+
+
+def test_who_may_not_add_classes_is_told_who_does(server: Server, open_board: OpenBoard) -> None:
+    project = server.project("owned", [])
+    owner = people.annotator(server.store(), "head").id
+    people.set_role(server.store(), project.id, owner, owner, "owner")
+    board = open_board(project, "hand")
+    expect(board.part("classes")).to_contain_text("no classes yet. Its owner adds them")
+    expect(board.part("newname")).to_be_hidden()
+    expect(board.button("class")).to_be_hidden()
 
 
 def test_a_skip_is_not_counted_as_a_saved_label(fruits: Project, open_board: OpenBoard) -> None:

@@ -2,7 +2,7 @@
 // its place in the page.
 
 import { ClassButtons, byPosition, drawActionKeys } from "../shared/classes.js";
-import { partsOf } from "../shared/dom.js";
+import { partsOf, say } from "../shared/dom.js";
 import { clientId, scopeOf } from "../shared/ids.js";
 import { Keyboard, bindKeys } from "../shared/keys.js";
 import { mounting } from "../shared/mount.js";
@@ -17,10 +17,11 @@ import { Answers } from "./answers.js";
 import { Delivery } from "./delivery.js";
 import { Feed } from "./feed.js";
 import { drawGuidelines } from "./guidelines.js";
-import { closeHint, drawKeys, openKeys, showHint } from "./help.js";
+import { closeHint, drawKeys, openKeys, outgrowHint, showHint } from "./help.js";
 import { History } from "./history.js";
 import { listen, listenToWho } from "./input.js";
 import { Light } from "./light.js";
+import { NewClass } from "./newclass.js";
 import { Remarks } from "./remarks.js";
 import { drawStatus, drawWho } from "./side.js";
 import { Stage } from "./stage.js";
@@ -67,6 +68,7 @@ class Board {
     this.remarks = new Remarks(this, this.stop.signal);
     this.search = new ClassSearch(this.part,
       (choice, pressed) => this.act({ do: "label", class: choice }, pressed), this.stop.signal);
+    this.newClass = new NewClass(this, this.stop.signal);
     this.grid = new Grid(this, this.stop.signal);
     this.update(data, trigger);
     listen(this, this.stop.signal);
@@ -233,6 +235,7 @@ class Board {
       case "similar": return this.grid.similar();
       case "why": case "suggestion": return this.about.toggle(action.do);
       case "search": return this.search.open(this.classes);
+      case "class": return this.newClass.toggle();
       case "help": return openKeys(this.part.help, this.part.help.hidden);
       case "hint": return closeHint(this.part.hint);
       case "close": return this.#close();
@@ -249,6 +252,7 @@ class Board {
     if (!this.part.help.hidden) openKeys(this.part.help, false);
     else if (this.search.isOpen) this.search.close();
     else if (this.remarks.isOpen) this.remarks.close();
+    else if (this.newClass.isOpen) this.newClass.close();
     else if (this.light.isOpen) this.light.toggle(false);
     else if (this.visits.image) this.visits.end();
     else this.zoom.set(1);
@@ -294,11 +298,12 @@ class Board {
     const version = JSON.stringify([classes, layout]);
     if (version === this.classesVersion) return;
     this.classesVersion = version;
-    const first = !this.classes.length;
+    const first = !this.classes.length || this.newClass.isOpen;
     this.classes = byPosition(classes);
     this.byId = new Map(this.classes.map((c) => [c.id, c]));
     this.keys = bindKeys(layout, this.byId);
     this.buttons.set(this.classes, layout.classes, (c) => this.colour(c));
+    this.newClass.draw(this.data.adds);
     if (first) {
       this.part.classes.style.setProperty("--columns",
         String(Math.min(5, this.classes.length || 1)));
@@ -309,6 +314,12 @@ class Board {
     drawKeys(this.part.keys, this.classes, layout);
     this.drawStrip();
     this.about.draw();
+  }
+
+  // Somebody here has added a class.
+  added({ classes, keys }) {
+    this.#setClasses(classes, keys);
+    say(this.part.live, `${this.classes.at(-1).name} is a class now.`);
   }
 
   colour(c) {
@@ -322,6 +333,7 @@ class Board {
 
   drawStatus() {
     drawStatus(this.part, this.status, this.delivery.fresh());
+    outgrowHint(this.part.hint, (this.status?.mine_today ?? 0) + this.delivery.fresh());
     if (!this.about.show.why) this.about.draw(false);
   }
 

@@ -43,6 +43,13 @@ export function openKeys(panel, open) {
   if (open) panel.querySelector("button").focus({ preventScroll: true });
 }
 
+const HINTED = 10; // labels; whoever gave so many needs no hint any more
+
+// The hint goes by itself after the first labels. labels: mine today.
+export function outgrowHint(panel, labels) {
+  if (!panel.hidden && labels >= HINTED) closeHint(panel);
+}
+
 // The hint of the first visit; once closed it is closed for ever.
 export function showHint(panel) {
   try {

@@ -3,12 +3,20 @@
 import { element, fillBar, say } from "../shared/dom.js";
 import { number, percent, plural } from "../shared/text.js";
 
-export function drawWho(part, { project, projects = [], annotator }) {
+export function drawWho(part, { project, projects = [], annotator, guidelines }) {
+  say(part.projectname, projects.find((p) => p.id === project)?.name ?? "");
+  say(part.question, questionIn(guidelines.text));
   part.name.value = annotator;
   part.projectfield.hidden = projects.length < 2;
   part.project.replaceChildren(...projects.map((p) => element("option", {
     value: String(p.id), textContent: p.name, selected: p.id === project,
   })));
+}
+
+// The question that the guidelines begin with, else the one that every project asks. Pure.
+export function questionIn(guidelines) {
+  const [, question] = /^\s*([^?\n]{3,140}\?)/.exec(guidelines) ?? [];
+  return question ?? "Which class is this?";
 }
 
 // fresh: labels given here that the status does not count yet.

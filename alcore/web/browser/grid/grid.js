@@ -46,6 +46,8 @@ export class Grid {
       this.board.root.dataset.mode = "grid";
       this.root.append(this.board.part.toast);
       this.board.stage.pause();
+      // The button that opened it may lie far below on a phone.
+      if (this.board.stage.narrow) this.root.scrollIntoView({ block: "start" });
     }
     this.load();
   }
@@ -57,6 +59,7 @@ export class Grid {
     this.board.feed.release(this.tiles.clear());
     this.board.stage.fit();
     this.board.stage.resume();
+    if (this.board.stage.narrow) this.board.root.scrollIntoView({ block: "start" });
   }
 
   toggle() {

@@ -78,7 +78,6 @@ class Review {
     this.part.find.hidden = !this.layout.actions.search.length;
     this.buttons.set(this.classes, classes, (c) => this.colour(c.id));
     this.part.classes.classList.toggle("many", this.buttons.isMany);
-    this.part.classes.classList.toggle("short", this.classes.every((c) => c.name.length < 4));
     this.filters.draw(this.classes, this.overview.answer);
     this.#drawRow();
   }

@@ -4,6 +4,7 @@ import { printed, spoken } from "./keys.js";
 import { element, flash, say } from "./dom.js";
 import { wholePercent } from "./text.js";
 
+const SHORT = 3; // letters; five classes of such names fit beside each other on a phone
 const MANY = 20; // classes; above that they scroll
 
 export const byPosition = (classes) => [...classes].sort((a, b) => a.position - b.position);
@@ -11,6 +12,7 @@ export const byPosition = (classes) => [...classes].sort((a, b) => a.position - 
 export class ClassButtons {
   constructor(node) {
     this.node = node;
+    this.none = [...node.children]; // what stands there while there are no classes
     this.buttons = new Map(); // class id -> its button
   }
 
@@ -18,7 +20,8 @@ export class ClassButtons {
   set(classes, keys, colourOf) {
     this.buttons = new Map(classes.map((c) => [
       c.id, classButton(c, colourOf(c), keys[c.id] ?? [])]));
-    this.node.replaceChildren(...this.buttons.values());
+    this.node.classList.toggle("short", classes.every((c) => c.name.length <= SHORT));
+    this.node.replaceChildren(...(classes.length ? this.buttons.values() : this.none));
   }
 
   get isMany() {
