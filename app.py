@@ -83,6 +83,9 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
+    state.let_ask(
+        st.get_option("server.corsAllowedOrigins") if st.get_option("server.enableCORS") else "*"
+    )
     app = st.App(
         __file__,
         routes=routes.routes(st.get_option("server.baseUrlPath")),

@@ -65,6 +65,7 @@ def run_baseline(running: Running) -> None:
         stop_ids=key_ids[:0],
         previous_stop=None,
         threads=running.threads,
+        precision=running.precision,
         **inputs,
     )
     for index, (trial, n) in enumerate(missing):

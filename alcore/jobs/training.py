@@ -86,6 +86,7 @@ def run_training(running: Running) -> None:
             stop_ids=stop_ids,
             previous_stop=before,
             threads=running.threads,
+            precision=running.precision,
             question_ids=questions,
             votes=class_positions(said, np.array([c.id for c in project.classes])),
             minibatch=minibatch,

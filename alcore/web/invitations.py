@@ -39,9 +39,10 @@ def invitation(
 ) -> Invitation:
     """Write the link with which others come in.
 
-    opened: the address under which this page was opened, whose folder is the app's; listens_on and
-    allowed: the server's settings; own: this computer's address in its network. An address that is
-    not this computer's own loopback is taken as it is: whoever opened the page came that way.
+    opened: the address under which this page was opened; listens_on and allowed: the server's
+    settings; own: this computer's address in its network. An address that is not this computer's
+    own loopback is taken as it is: whoever opened the page came that way. So is the path above the
+    page's own, below which the app may be served.
     """
     parts = urlsplit(opened)
     host, port = parts.hostname or "localhost", parts.port

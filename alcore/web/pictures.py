@@ -21,8 +21,7 @@ SMALL = 256
 def src(project_id: int, item_id: int, content_hash: str, small: bool = False) -> str:
     """Name the address of an image's pixels, or of a thumbnail, signed for its project.
 
-    It is relative to the folder of the page, as all addresses of ours are: so it holds below any
-    path under which the app is served.
+    Like all addresses that pages get it is relative: right below whatever path the app is served.
     """
     signature = state.tickets().pixels(project_id)
     size = "&small=1" if small else ""
@@ -50,21 +49,23 @@ async def pixels(request: Request) -> Response:
     try:
         state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
         item = (state.store(), project_id, item_id)
-        if "whole" in request.query_params:
-            return picture(*await run_in_threadpool(images.whole, *item))
         largest = SMALL if "small" in request.query_params else images.LARGEST
-        return picture(*await run_in_threadpool(images.shown, *item, largest))
+        largest = None if "whole" in request.query_params else largest
+        return picture(
+            *await run_in_threadpool(images.shown, *item, largest),
+            lasting=await run_in_threadpool(images.is_lasting, state.store(), project_id),
+        )
     except AlcoreError as error:
         return refusal(error)
 
 
-def picture(data: bytes, mime: str) -> Response:
-    """Answer with a picture that never changes at its address."""
+def picture(data: bytes, mime: str, lasting: bool = True) -> Response:
+    """Answer with a picture; a lasting one never changes at its address."""
     return Response(
         data,
         media_type=mime,
         headers={
-            "Cache-Control": "private, max-age=31536000, immutable",
+            "Cache-Control": f"private, {'max-age=31536000, immutable' if lasting else 'no-cache'}",
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'",
         },

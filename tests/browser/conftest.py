@@ -52,22 +52,24 @@ class Server:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     options: list[str] = field(default_factory=list)
-    path: str = ""
-    """Below which the app is served, with a leading slash."""
+    command: Sequence[str] = (sys.executable, "-m", "streamlit", "run", "app.py")
+    folder: Path = ROOT
+    environment: dict[str, str] | None = None
+    """Of the app; by default that of the tests, with the workspace named."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.path}"
+        return f"http://127.0.0.1:{self.port}"
 
     def launch(self) -> None:
         """Start without waiting for the first answer."""
         options = ["--server.headless", "true", "--server.port", str(self.port), *self.options]
-        options += ["--server.baseUrlPath", self.path] if self.path else []
         with (self.workspace.root.parent / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-                cwd=ROOT,
-                env={**os.environ, "ALCORE_WORKSPACE": str(self.workspace.root)},
+                [*self.command, *options],
+                cwd=self.folder,
+                env=self.environment
+                or {**os.environ, "ALCORE_WORKSPACE": str(self.workspace.root)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -129,10 +131,10 @@ class Server:
 
 
 @contextmanager
-def started(folder: Path, path: str = "") -> Iterator[Server]:
+def started(folder: Path) -> Iterator[Server]:
     root = folder / "workspace"
     root.mkdir()
-    running = Server(Workspace(root), path=path)
+    running = Server(Workspace(root))
     running.start()
     yield running
     running.stop()

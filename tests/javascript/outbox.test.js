@@ -93,17 +93,31 @@ test("what the server refuses is dropped with its reason, and the next one is se
 });
 
 test("an old ticket holds everything until a fresh one wakes it", async () => {
-  const { outbox, events, link } = open(() => (link.ticket === "fresh" ? [200, {}] : [401, {}]));
+  const old = [401, { error: "InvalidTicket", message: "this page is old" }];
+  const { outbox, events, link } = open(() => (link.ticket === "fresh" ? [200, {}] : old));
   outbox.push("answer", { key: "a" });
   await until(() => outbox.locked);
   outbox.push("answer", { key: "b" });
   assert.deepEqual(kinds(events), ["change", "locked", "change"]);
+  assert.equal(events[1][2].message, "this page is old");
   assert.equal(outbox.ops.length, 2);
   link.ticket = "fresh";
   outbox.wake();
   await until(() => !outbox.ops.length);
   assert.deepEqual(received.map((r) => [r.body.key, r.ticket]),
     [["a", "first"], ["a", "fresh"], ["b", "fresh"]]);
+});
+
+test("what is not the server's own answer drops nothing", async () => {
+  const statuses = [401, 403, 404, 421];
+  const { outbox, events } = open(() => {
+    const status = statuses.shift() ?? 200;
+    return [status, status === 421 ? { error: "WrongAddress", message: "set Host" } : {}];
+  });
+  outbox.push("answer", { key: "a" });
+  await until(() => !outbox.ops.length, 10_000);
+  assert.equal(received.length, 5);
+  assert.deepEqual(kinds(events).filter((kind) => ["dropped", "locked"].includes(kind)), []);
 });
 
 test("the network's return ends the wait", async () => {

@@ -154,7 +154,7 @@ class Board {
   }
 
   #fed(event, detail) {
-    if (event === "failed" && detail.status === 401) this.delivery.tooOld();
+    if (event === "failed" && detail.status === 401) this.delivery.lock(detail);
     if (event === "lost" && detail === this.stage.image) {
       this.toast.show("This image went to somebody else meanwhile. Here is another one.");
     }
@@ -181,7 +181,7 @@ class Board {
         }
         this.drawStatus();
       } catch (error) {
-        if (error.status === 401) this.delivery.tooOld();
+        if (error.status === 401) this.delivery.lock(error);
       }
     }
     this.#pollSoon(this.status?.job && this.status.job.state !== "failed" ? FAST : CALM);
@@ -290,7 +290,8 @@ class Board {
 
   #emptyText() {
     if (this.feed.waiting) return this.feed.waiting.reason;
-    return this.feed.failures ? "The server does not answer. Trying again." : "Loading images.";
+    if (!this.feed.failures) return "Loading images.";
+    return sentence(this.feed.reason ?? "The server does not answer. Trying again.");
   }
 
   // Old buttons stay where they are; new classes are appended.

@@ -4,6 +4,7 @@
 import { openChannel } from "../shared/channel.js";
 import { element } from "../shared/dom.js";
 import { record } from "../shared/probe.js";
+import { sentence } from "../shared/text.js";
 import { drawSaving } from "./side.js";
 
 export class Delivery {
@@ -13,7 +14,7 @@ export class Delivery {
     this.saved = 0; // answers acknowledged on this page
     this.labels = 0; // those of them that are labels and were not taken back here
     this.counted = 0; // labels acknowledged and not undone since the last status
-    this.locked = false; // the ticket is too old
+    this.locked = false; // the ticket works no more
     this.listener = (event, op, detail) => this.#heard(event, op, detail);
     this.channel = openChannel(scope, link, this.listener);
     this.link = this.channel.link;
@@ -36,7 +37,7 @@ export class Delivery {
   #heard(event, op, detail) {
     if (event === "done") this.#delivered(op, detail);
     if (event === "dropped") this.board.refused(op, detail);
-    if (event === "locked") this.tooOld();
+    if (event === "locked") this.lock(detail);
     this.#draw();
   }
 
@@ -61,12 +62,13 @@ export class Delivery {
     this.board.delivered(op, answer);
   }
 
-  tooOld() {
+  // The server takes this page's ticket no more; error says why.
+  lock(error) {
     if (this.locked) return;
     this.locked = true;
     const reload = element("button", { type: "button", textContent: "Reload" });
     reload.addEventListener("click", () => location.reload());
-    this.board.toast.show("This page is old. Your answers are kept; please reload.", 0, reload);
+    this.board.toast.show(`${sentence(error.message)} Your answers are kept.`, 0, reload);
     this.board.root.dataset.locked = "true";
   }
 

@@ -96,7 +96,7 @@ export class Grid {
     try {
       answer = await request(link, "POST", "/tiles", body);
     } catch (error) {
-      if (error.status === 401) delivery.tooOld();
+      if (error.status === 401) delivery.lock(error);
       const final = error instanceof Refused;
       this.bar.say(final ? sentence(error.message) : "The server does not answer. Trying again.");
       if (!final) setTimeout(() => turn === this.turn && this.load(), 1000 * TRY_AGAIN);

@@ -228,7 +228,7 @@ class Review {
     if (event === "done") this.#delivered(op, detail);
     if (event === "dropped") this.#refused(op, detail);
     if (event === "locked") {
-      this.toast.show("This page is old. Your changes are kept; please reload.");
+      this.toast.show(`${sentence(detail.message)} Your changes are kept.`);
     }
     drawSaved(this.part, this.outbox, this.saved);
     this.root.dataset.pending = String(this.outbox.ops.length);

@@ -69,8 +69,7 @@ export class Rows {
 
   #failed(error) {
     const { toast, stop } = this.review;
-    if (error.status === 401) toast.show("This page is old; please reload it.");
-    else if (error instanceof Refused) toast.show(sentence(error.message));
+    if (error instanceof Refused) toast.show(sentence(error.message));
     else {
       toast.show("The server does not answer. Trying again.");
       setTimeout(() => !stop.signal.aborted && this.load(), 1000 * TRY_AGAIN);

@@ -16,7 +16,7 @@ const SILENCE = 150; // hidden tabs are woken once a minute only
 
 export class Outbox {
   // link: {base, ticket}, read anew for each request, so that a fresh ticket is used at once.
-  // hear(event, op, detail): "change", "done", "dropped", "locked" (the ticket is too old).
+  // hear(event, op, detail): "change", "done", "dropped", "locked" (the ticket works no more).
   constructor(scope, link, hear) {
     this.scope = scope;
     this.link = link;
@@ -61,7 +61,7 @@ export class Outbox {
     const [event, detail] = await this.#deliver(op);
     this.sending = false;
     if (event === "again") this.#retry();
-    else if (event === "locked") this.#lock(op);
+    else if (event === "locked") this.#lock(op, detail);
     else {
       this.#finish(op);
       try {
@@ -79,7 +79,7 @@ export class Outbox {
       return ["done", await request(this.link, "POST", `/${op.kind}`, op.body)];
     } catch (error) {
       if (!(error instanceof Refused)) return ["again"];
-      return error.status === 401 ? ["locked"] : ["dropped", error];
+      return [error.status === 401 ? "locked" : "dropped", error];
     }
   }
 
@@ -100,9 +100,9 @@ export class Outbox {
     this.hear("change");
   }
 
-  #lock(op) {
+  #lock(op, error) {
     this.locked = true;
-    this.hear("locked", op);
+    this.hear("locked", op, error);
   }
 
   #row(number) {
@@ -171,6 +171,6 @@ export class Outbox {
       return held.some((lock) => lock.name === `alcore:page:${instance}`);
     }
     const beat = localStorage.getItem(`alcore:beat:${instance}`);
-    return beat !== null && Date.now() - Number(beat) < 1000 * SILENCE;
+    return beat !== null && Math.abs(Date.now() - Number(beat)) < 1000 * SILENCE;
   }
 }

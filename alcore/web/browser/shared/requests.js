@@ -8,6 +8,7 @@ export class Refused extends Error {
     super(message);
     this.status = status;
     this.kind = kind;
+    this.reason = message;
   }
 }
 
@@ -25,10 +26,12 @@ export async function request(link, method, path, body, seconds = PATIENCE) {
   if (response.ok) return response.json();
   const reason = await response.json().catch(() => ({}));
   const message = reason.message || `The server answered ${response.status}.`;
-  if (response.status >= 500 || response.status === 429 || response.status === 408) {
-    throw new Error(message);
+  // Final is what alcore itself refuses: a proxy between may say anything. 421: the proxy is set
+  // up wrongly, for which nobody's answer is dropped.
+  if (!reason.error || response.status >= 500 || [408, 421, 429].includes(response.status)) {
+    throw Object.assign(new Error(message), { reason: reason.message });
   }
-  throw new Refused(response.status, reason.error || "", message);
+  throw new Refused(response.status, reason.error, message);
 }
 
 // Send without waiting for an answer, while the page goes away.
