@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from alcore.errors import AlcoreError
 from alcore.jobs.launching import Dispatcher
 from alcore.services import projects
-from alcore.web import ASSETS, routes, state
+from alcore.web import ASSETS, modules, routes, state
 from pages._who import let_in
 
 TURN = 0.001
@@ -74,6 +74,7 @@ def main() -> None:
     # Without an icon of our own Streamlit fetches that of the page from the network.
     st.set_page_config(page_title="alcore", page_icon=ASSETS / "icon.svg", layout="wide")
     st.html(ASSETS / "page.css")
+    st.html(modules.script(), unsafe_allow_javascript=True)
     page = st.navigation(
         [
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),

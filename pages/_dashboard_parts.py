@@ -115,7 +115,6 @@ STYLE = """<style>
 .al-images figure {margin:0; width:64px}
 .al-images img {width:64px; height:64px; object-fit:contain; border-radius:4px;
   background:rgba(128,132,150,.16)}
-.al-images .al-crisp {image-rendering:pixelated}
 .al-images figcaption {font-size:.72rem; opacity:.72; text-align:center;
   font-variant-numeric:tabular-nums}
 </style>"""

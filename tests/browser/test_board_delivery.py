@@ -50,12 +50,16 @@ def test_answers_wait_while_the_server_is_down(
     waiting = [(board.press("2"), banana) for _ in range(3)]
     board.expect_pending(3)
     expect(board.part("sending")).to_contain_text("3 to send: no connection")
+    outage = board.page.get_by_text("The server does not answer. Trying again; nothing")
+    expect(outage).to_be_visible()
+    expect(board.page.get_by_role("dialog", name="Connection error")).to_have_count(0)
     assert len(answered(server, fruits, "outage")) == 1
     server.start()
     board.expect_pending(0)
     board.expect_saved(4)
     assert answered(server, fruits, "outage")[1:] == waiting
     expect(board.part("sending")).to_have_text("")
+    expect(outage).to_be_hidden()
     # The queue goes on too.
     later = [(board.press("1"), apple) for _ in range(6)]
     board.expect_saved(10)
