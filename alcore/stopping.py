@@ -99,8 +99,15 @@ def advise(
     )
 
 
-def advised_since(summaries: Sequence[RoundSummary], budget: int | None) -> RoundSummary | None:
-    """Return the round since which every advice was to stop; None where the last is to go on."""
+def advised_since(
+    summaries: Sequence[RoundSummary], budget: int | None, labels: int | None = None
+) -> RoundSummary | None:
+    """Return the round since which every advice was to stop; None where today's is to go on.
+
+    labels: as in `advise`.
+    """
+    if not advise(summaries, budget, labels).stop:
+        return None
     first = None
     for end in range(len(summaries), 0, -1):
         if not advise(summaries[:end], budget).stop:

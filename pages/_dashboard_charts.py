@@ -15,6 +15,7 @@ from pages._dashboard_drawing import (
     class_axis,
     end_label,
     layer,
+    mark,
     rows_height,
 )
 
@@ -22,10 +23,12 @@ from pages._dashboard_drawing import (
 def learning_curve(
     rows: Sequence[Row], colours: Colours, *, metric: str, axis: str, floor: float, height: int
 ) -> Spec:
-    """Draw rows with series, x, value, low, high, alone, end (text or None) and above.
+    """Draw rows with series, segment, x, value, low, high, alone, end (text or None) and above.
 
-    `alone` marks the only point of a series, whose interval would have no area. Rows of the
-    series "stop" have an x and an end only.
+    Lines end with their segment. `alone` marks the only point of a series in its segment, whose
+    interval would have no area. Rows of the series "stop" and "change" have an x and an end only,
+    and `row`, the line of text that theirs is written on; those of "change" say in `what` how the
+    learner changed.
     """
     x = {
         "field": "x",
@@ -54,34 +57,27 @@ def learning_curve(
         ("live", colours.accent, [1, 0], 2.5),
     ):
         mine = [{"filter": f"datum.series === '{series}'"}]
+        part = {"detail": {"field": "segment", "type": "nominal"}}
         band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
+        line = {"x": x, "y": y} | part
         layers += [
-            layer("area", band, mine, color=colour, opacity=0.14),
+            layer("area", band | part, mine, color=colour, opacity=0.14),
             layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour),
-            layer("line", {"x": x, "y": y}, mine, color=colour, strokeDash=dash, strokeWidth=width),
+            layer("line", line, mine, color=colour, strokeDash=dash, strokeWidth=width),
             layer("point", {"x": x, "y": y}, mine, color=colour, filled=True, size=22, opacity=1),
         ]
         for above in (True, False):
             end = [*mine, {"filter": f"datum.end !== null && datum.above === {str(above).lower()}"}]
             dy = f"{PHONE} ? {-16 if above else 24} : {-7 if above else 8}"
             layers.append(end_label(x, y, end, colour, dy))
-    stop = [{"filter": "datum.series === 'stop'"}]
     layers += [
-        layer("rule", {"x": x}, stop, color=colours.quiet, strokeDash=[2, 3]),
-        layer(
-            "text",
-            {"x": x, "y": {"value": 8}, "text": {"field": "end"}},
-            stop,
-            align="right",
-            dx=-6,
-            color=colours.quiet,
-            fontSize=12,
-        ),
+        *mark(x, "series", "stop", colours.quiet, [2, 3], "right"),
+        *mark(x, "series", "change", colours.quiet, [1, 0], "left"),
         # Invisible, but wide enough to be met by a pointer or a thumb.
         layer(
             "point",
             {"x": x, "y": y, "tooltip": tooltip},
-            [{"filter": "datum.series !== 'stop'"}],
+            [{"filter": "datum.value !== null"}],
             size=320,
             opacity=0,
             filled=True,

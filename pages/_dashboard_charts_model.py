@@ -18,6 +18,7 @@ from pages._dashboard_drawing import (
     class_axis,
     end_label,
     layer,
+    mark,
     rows_height,
 )
 
@@ -209,7 +210,10 @@ def reliability(rows: Sequence[Row], colours: Colours, height: int) -> Spec:
 
 
 def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: int) -> Spec:
-    """Draw rows with model, labels, kind (calibrated, before), value, end (text or None)."""
+    """Draw rows with model, labels, segment, kind, value, end (text or None).
+
+    Kinds are calibrated and before, whose lines end with their segment, and change, a mark.
+    """
     error = measure == "ECE"
     y = {
         "field": "value",
@@ -238,7 +242,8 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
             "format": FINE_PER_CENT if error else ".3f",
         },
     ]
-    layers = []
+    line = {"x": x, "y": y, "detail": {"field": "segment", "type": "nominal"}}
+    layers = mark(x, "kind", "change", colours.quiet, [1, 0], "left")
     for kind, colour, dash in (
         ("before", colours.random, [5, 4]),
         ("calibrated", colours.accent, [1, 0]),
@@ -246,7 +251,7 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
         mine = [{"filter": f"datum.kind === '{kind}'"}]
         end = [*mine, {"filter": "datum.end !== null"}]
         layers += [
-            layer("line", {"x": x, "y": y}, mine, color=colour, strokeDash=dash, strokeWidth=2),
+            layer("line", line, mine, color=colour, strokeDash=dash, strokeWidth=2),
             layer(
                 "point",
                 {"x": x, "y": y, "tooltip": tooltip},

@@ -91,6 +91,29 @@ def end_label(x: Spec, y: Spec, transform: list[Spec], colour: str, dy: str) -> 
     )
 
 
+def mark(x: Spec, field: str, value: str, colour: str, dash: list[int], side: str) -> list[Spec]:
+    """Return the layers of upright lines that are named at their top, on one side of them.
+
+    They are drawn for rows whose field has that value: with an x, a text `end`, the line `row`
+    it stands on, and `what` it means.
+    """
+    mine = [{"filter": f"datum.{field} === '{value}'"}]
+    said = {"tooltip": {"field": "what", "type": "nominal"}}
+    return [
+        layer("rule", {"x": x} | said, mine, color=colour, strokeDash=dash, opacity=0.7),
+        layer(
+            "text",
+            {"x": x, "y": {"value": 8}, "text": {"field": "end"}} | said,
+            mine,
+            align=side,
+            dx=6 if side == "left" else -6,
+            dy={"expr": "14 * datum.row"},
+            color=colour,
+            fontSize=12,
+        ),
+    ]
+
+
 def chart(rows: Sequence[Row], layers: list[Spec], height: int, right: int = 12) -> Spec:
     """Return a chart of layers over the same rows."""
     return {

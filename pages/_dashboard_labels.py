@@ -175,6 +175,7 @@ def rounds(project: Project, done: Sequence[RoundSummary]) -> None:
             "minutes",
             "finished",
             "checkpoint",
+            "learner changed",
             "remarks",
         ),
         column_config={

@@ -7,6 +7,7 @@ them every second, and nothing else on the page moves meanwhile.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 import streamlit as st
@@ -19,12 +20,14 @@ from pages import _dashboard_drawing as drawing
 from pages._dashboard_calibration import calibrated
 from pages._dashboard_classes import classes
 from pages._dashboard_labels import labels_per_class, people, rounds, uncertainty
-from pages._dashboard_parts import STYLE, TALL, download, heading, kept, note, percent
+from pages._dashboard_parts import STYLE, TALL, download, heading, kept, note, percent, sentence
 from pages._dashboard_status import status
 from pages._shell import choose_project, empty
 
 METRICS = ("accuracy", "macro-F1")
 AXES = {"labels": "labels", "minutes": "minutes of labeling"}
+CHANGES = 3
+"""Changes of the learner that are told below the curve; the table of rounds tells all."""
 
 
 def page() -> None:
@@ -112,38 +115,61 @@ def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
             if found.random
             else "No curve of random labeling: " + _why_no_random(project)
         )
+        + _what_changed(found)
+    )
+
+
+def _what_changed(found: dashboard.Curve) -> str:
+    """Say where the learner changed, the newest change first, as far as there is room."""
+    if not found.changes:
+        return ""
+    said = [
+        f"from model {row['model']} on ({row['labels']:,} labels) {row['change']}"
+        for row in found.changes[: -CHANGES - 1 : -1]
+    ]
+    left = len(found.changes) - len(said)
+    if left:
+        said.append(f"{left} earlier {'change' if left == 1 else 'changes'} in the rounds below")
+    return (
+        f" The learner changed: {'; '.join(said)}. Compare curves only between two upright lines: "
+        "each dashed piece was made by the learner beside it."
     )
 
 
 def _curve_rows(found: dashboard.Curve, axis: str) -> list[drawing.Row]:
-    """Name the ends of the curves, the higher one above its line."""
+    """Name the ends of the curves, the higher one above its line, and add the marks.
+
+    Random labeling is named where it ends in the segment of the newest model.
+    """
     rows = []
-    last = {"live": found.live[-1], "random": found.random[-1] if found.random else None}
+    newest = found.live[-1]["segment"]
+    beside = [row for row in found.random if row["segment"] == newest]
+    last = {"live": found.live[-1], "random": beside[-1] if beside else None}
     live_above = last["random"] is None or last["live"]["value"] >= last["random"]["value"]
+    sizes = Counter((row["series"], row["segment"]) for row in found.rows)
     for row in found.rows:
         live = row["series"] == "live"
         name = row["strategy"] if live else "random"
         end = f"{name} {percent(row['value'])}" if row is last[row["series"]] else None
+        shown = ("series", "segment", "labels", "minutes", "value", "low", "high", "trials")
         rows.append(
             {
-                **{k: row[k] for k in ("series", "labels", "minutes", "value", "low", "high")},
+                **{k: row[k] for k in shown},
                 "x": row[axis],
-                "alone": len(found.live if live else found.random) == 1,
-                "trials": row["trials"],
+                "alone": sizes[row["series"], row["segment"]] == 1,
                 "what": f"model {row['model']}, {name}" if live else "random labeling",
                 "end": end,
                 "above": live == live_above,
+                "row": None,
             }
         )
+    blank = dict.fromkeys(rows[0]) | {"alone": False, "above": True}
     if found.stop:
-        mark = dict.fromkeys(rows[0]) | {
-            "series": "stop",
-            "x": found.stop[axis],
-            "alone": False,
-            "end": "stop advised",
-            "above": True,
-        }
-        rows.append(mark)
+        what = {"end": "stop advised", "what": found.stop["reason"], "row": 0}
+        rows.append(blank | what | {"series": "stop", "x": found.stop[axis]})
+    for place, change in enumerate(found.changes):
+        what = {"end": change["sign"], "what": sentence(change["change"]), "row": place % 3}
+        rows.append(blank | what | {"series": "change", "x": change[axis]})
     return rows
 
 

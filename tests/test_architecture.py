@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.agreement", ()),
     ("alcore.consensus", ()),
     ("alcore.doubts", ()),
+    ("alcore.segments", ()),
     ("alcore.stopping", ()),
     ("alcore.retraining", ()),
     ("alcore.acquisition", ()),

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from alcore.config import Workspace
 from alcore.errors import UnknownItem
 from alcore.metrics import macro_f1_interval, wilson
+from alcore.records import Learner
 from alcore.services import dashboard
 from alcore.store import Store, items, jobs, labels, projects
 from alcore.web import state
@@ -104,15 +105,36 @@ def test_the_interval_of_macro_f1_shrinks_with_the_root_of_the_items() -> None:
     assert macro_f1_interval(np.zeros((2, 2), int)) is None
 
 
-def test_the_stop_mark_stands_where_stopping_was_first_advised(case: Case) -> None:
-    for kappa in (0.5, 0.995, 0.995, 0.995, 0.995):
-        case.round(3, 0.5, kappa=kappa)
-        found = dashboard.curve(case.store, case.id, "accuracy")
-        if dashboard.standing(case.store, case.id).advice.stop:
-            break
-    assert found.stop is not None
-    assert found.stop["labels"] == found.live[-1]["labels"]
-    assert found.stop["reason"] == dashboard.standing(case.store, case.id).advice.reason
+def test_the_stop_mark_stands_where_stopping_was_first_advised_and_goes_with_the_advice(
+    case: Case,
+) -> None:
+    for kappa in (0.5, 0.995, 0.995, 0.995):
+        assert dashboard.curve(case.store, case.id, "accuracy").stop is None
+        case.round(10, 0.5, kappa=kappa)
+    case.round(10, 0.5, kappa=0.995)
+    found, advice = (
+        dashboard.curve(case.store, case.id, "accuracy"),
+        dashboard.standing(case.store, case.id).advice,
+    )
+    assert (found.stop["labels"], found.stop["model"]) == (40, 4)
+    assert advice.stop and found.stop["reason"] == advice.reason
+    case.round(10, 0.75, kappa=0.5)
+    assert not dashboard.standing(case.store, case.id).advice.stop
+    assert dashboard.curve(case.store, case.id, "accuracy").stop is None
+
+
+def test_curves_are_divided_where_the_learner_changed(case: Case) -> None:
+    pretrained = Learner(weights="pretraining 1", transfer="finetune")
+    case.round(6, 0.5, random=(0.4,))
+    case.round(4, 0.5, random=(0.5,))
+    case.round(0, 0.75, random=(0.7,), learner=pretrained)
+    case.round(4, 0.8, random=(0.75,), learner=pretrained)
+    found = dashboard.curve(case.store, case.id, "accuracy")
+    assert [(r["segment"], r["labels"]) for r in found.live] == [(1, 6), (1, 10), (2, 10), (2, 14)]
+    random = [(r["segment"], r["labels"], r["value"]) for r in found.random]
+    assert random == [(1, 6, 0.4), (1, 10, 0.5), (2, 10, 0.7), (2, 14, 0.75)]
+    (change,) = found.changes
+    assert (change["labels"], change["model"], change["sign"]) == (10, 3, "from pretraining 1")
 
 
 def test_the_confusion_opens_the_images_behind_a_cell(case: Case) -> None:

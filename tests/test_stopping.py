@@ -7,6 +7,8 @@ from dataclasses import replace
 from alcore import stopping
 from alcore.records import Evaluation, Learner, RoundSummary, StopSignals
 
+USUAL = Learner()
+
 
 def a_round(
     number: int,
@@ -14,7 +16,7 @@ def a_round(
     kappa: float | None = None,
     entropy: float | None = None,
     labels: int | None = None,
-    learner: Learner = Learner(),
+    learner: Learner = USUAL,
 ) -> RoundSummary:
     """A finished round; ten labels per round where nothing else is said."""
     return RoundSummary(

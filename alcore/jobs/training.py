@@ -12,7 +12,7 @@ from alcore.config import CALIBRATED_FROM, ProjectSettings
 from alcore.datasets.pixels import make_names_durable
 from alcore.doubts import worth_a_look
 from alcore.jobs import embeddings
-from alcore.jobs.beginnings import beginnings, last_model, smaller_minibatch
+from alcore.jobs.beginnings import beginnings, last_model, learner_now, smaller_minibatch
 from alcore.jobs.due import request_if_due
 from alcore.jobs.queueing import queue_size, rounded, selection_rows, swap_queue
 from alcore.jobs.randomness import rng
@@ -56,6 +56,7 @@ def run_training(running: Running) -> None:
         number = rounds.next_number(connection, project_id)
         said = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
+        learner = learner_now(connection, project)
         begins = beginnings(connection, store.workspace, project)
         begins["calibrations"] = calibrations.known(connection, project_id)
     running.note({"last_event": last_event, "model": number})
@@ -138,6 +139,7 @@ def run_training(running: Running) -> None:
         checkpoint=checkpoint,
         versions=dict(result.versions),
         teaching=teaching,
+        learner=learner,
         calibration=result.calibration,
     )
     with running.publish() as connection:

@@ -20,8 +20,9 @@ from alcore.jobs.round_files import round_arrays
 from alcore.metrics import macro_f1_interval
 from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining
+from alcore.segments import segments
 from alcore.services.people import is_owner
-from alcore.stopping import Advice, advise
+from alcore.stopping import Advice, advise, advised_since
 from alcore.store import Store, jobs, labels, projects, reports, rounds
 from alcore.store.reports import Picture, Pulse
 
@@ -68,12 +69,18 @@ class Activity:
 
 @dataclass(frozen=True)
 class Curve:
-    """Learning curves: rows of the live one and of random labeling, and the stop mark."""
+    """Learning curves: rows of the live one and of random labeling, and marks on them.
+
+    A row's segment is 1, 2, 3 …: rows of one segment come from one learner, and only they can be
+    compared.
+    """
 
     live: tuple[Row, ...]
     random: tuple[Row, ...]
     stop: Row | None
-    """Labels, minutes, model and reason of the round at which stopping was first advised."""
+    """Labels, minutes and model since which stopping is advised, and why; None where it is not."""
+    changes: tuple[Row, ...] = ()
+    """Labels, minutes and model with which each later segment begins, and what changed."""
 
     @property
     def rows(self) -> list[Row]:
@@ -117,13 +124,14 @@ def standing(store: Store, project_id: int) -> Standing:
     with store.read() as connection:
         project = projects.get(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
+        labeled = sum(labels.per_class(connection, project_id).values())
         return Standing(
             project=project,
-            labels=sum(labels.per_class(connection, project_id).values()),
+            labels=labeled,
             unlabeled=reports.unlabeled(connection, project_id),
             model=history[-1] if history else None,
             due=next_due(connection, project),
-            advice=advise(history, project.settings.budget),
+            advice=advise(history, project.settings.budget, labeled),
         )
 
 
@@ -144,21 +152,25 @@ def curve(store: Store, project_id: int, metric: Metric) -> Curve:
         done = rounds.all_rounds(connection, project_id)
         simulated = rounds.baseline(connection, project_id)
         budget = projects.get(connection, project_id).settings.budget
+        labeled = sum(labels.per_class(connection, project_id).values())
+    parts = list(enumerate(segments(done), start=1))
     live = [
-        {"series": "live", "labels": r.labels, "minutes": r.label_minutes}
+        {"series": "live", "segment": number, "labels": r.labels, "minutes": r.label_minutes}
         | _measured(r.evaluation, metric)
         | {"trials": 1, "model": r.number, "strategy": r.strategy}
-        for r in done
+        for number, part in parts
+        for r in part.rounds
         if r.evaluation.accuracy is not None
     ]
     values = defaultdict(list)
-    for _, n, evaluation in simulated:
-        if evaluation.accuracy is not None:
-            values[n].append(_measured(evaluation, metric)["value"])
+    for point in simulated:
+        if point.evaluation.accuracy is not None:
+            values[point.learner, point.labels].append(_measured(point.evaluation, metric)["value"])
     counts, minutes = [0, *(r.labels for r in done)], [0.0, *(r.label_minutes for r in done)]
     random = [
         {
             "series": "random",
+            "segment": number,
             "labels": n,
             "minutes": float(np.interp(n, counts, minutes)),
             "value": statistics.fmean(found),
@@ -168,9 +180,22 @@ def curve(store: Store, project_id: int, metric: Metric) -> Curve:
             "model": None,
             "strategy": "random",
         }
-        for n, found in sorted(values.items())
+        for number, part in parts
+        for n in sorted({r.labels for r in part.rounds})
+        if (found := values[part.learner, n])
     ]
-    return Curve(tuple(live), tuple(random), _stop_mark(done, budget))
+    changes = [
+        {
+            "labels": part.rounds[0].labels,
+            "minutes": part.rounds[0].label_minutes,
+            "model": part.rounds[0].number,
+            "change": part.change,
+            "sign": part.sign,
+        }
+        for _, part in parts[1:]
+    ]
+    stop = _stop_mark(done, budget, labeled)
+    return Curve(tuple(live), tuple(random), stop, tuple(changes))
 
 
 def floor(found: Curve) -> float:
@@ -333,7 +358,8 @@ def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row
 
 
 def round_table(done: Sequence[RoundSummary]) -> list[Row]:
-    """Tabulate the rounds, newest first."""
+    """Tabulate the rounds, newest first; those where the learner changed say how."""
+    changed = {part.rounds[0].number: part.change for part in segments(done)}
     return [
         {
             "model": r.number,
@@ -351,6 +377,7 @@ def round_table(done: Sequence[RoundSummary]) -> list[Row]:
             "network": r.teaching.network,
             "mode": r.mode,
             "began with": r.teaching.weights,
+            "learner changed": changed.get(r.number, ""),
             "remarks": "; ".join(r.teaching.notes),
             "holdout": r.evaluation.n,
             **{f"{phase} s": r.seconds.get(phase) for phase in PHASES},
@@ -370,14 +397,13 @@ def _measured(evaluation: Evaluation, metric: Metric) -> Row:
     return {"value": value, "low": low, "high": high}
 
 
-def _stop_mark(done: Sequence[RoundSummary], budget: int | None) -> Row | None:
-    for i, summary in enumerate(done):
-        advice = advise(done[: i + 1], budget)
-        if advice.stop:
-            return {
-                "labels": summary.labels,
-                "minutes": summary.label_minutes,
-                "model": summary.number,
-                "reason": advice.reason,
-            }
-    return None
+def _stop_mark(done: Sequence[RoundSummary], budget: int | None, labeled: int) -> Row | None:
+    since = advised_since(done, budget, labeled)
+    if since is None:
+        return None
+    return {
+        "labels": since.labels,
+        "minutes": since.label_minutes,
+        "model": since.number,
+        "reason": advise(done, budget, labeled).reason,
+    }

@@ -20,7 +20,7 @@ from alcore.jobs.running import BEAT, put_back_silent, run
 from alcore.jobs.settling import settle
 from alcore.records import Job, Project, Role, SkippedFile
 from alcore.services.people import check_owner
-from alcore.store import Store, items, jobs, projects, rounds
+from alcore.store import Store, items, jobs, projects
 from alcore.strategies import costs
 
 DEMO = "digits"
@@ -169,12 +169,6 @@ def edit(
             projects.rename(connection, project.id, name.strip())
         if settings.resolution != old.resolution:
             jobs.request(connection, project.id, "import", now)
-        if (settings.resolution, settings.augmentation, settings.learner) != (
-            old.resolution,
-            old.augmentation,
-            old.learner,
-        ):
-            rounds.forget_baseline(connection, project.id)
         if now_there.state == "ready" and settings.team != old.team:
             choose_overlap(connection, now_there)
             settle(connection, now_there)
