@@ -36,7 +36,7 @@ def status(project_id: int) -> None:
     job = seen.training
     standing = kept(
         "standing",
-        (project_id, seen.pulse, job and (job.id, job.state)),
+        (project_id, seen.pulse, job and (job.id, job.state, job.args.get("model"))),
         lambda: dashboard.standing(state.store(), project_id),
     )
     active = job is not None and job.state in ("waiting", "running")
@@ -70,7 +70,8 @@ def status(project_id: int) -> None:
         args=(training.stop, project_id),
     )
     refused_for, why = st.session_state.get("refused", (None, ""))
-    st.html(_refusal(why) if refused_for == project_id else _advice(standing))
+    said = _refusal(why) if refused_for == project_id else _advice(standing)
+    st.html(_withdrawn(standing) + said)
     if standing.model is not None and standing.model.teaching.notes:
         st.html(_remarks(standing.model))
 
@@ -102,6 +103,8 @@ def _figures(standing: dashboard.Standing) -> str:
             f"{interval(*model.evaluation.interval)}, {model.evaluation.n:,} images"
         )
     left = f"{standing.unlabeled:,} images unlabeled"
+    if standing.kept_aside:
+        left = f"{standing.kept_aside:,} more kept aside<br>{left}"
     return (
         f'<div class="al-figures"><div><b>{accuracy}</b><span>{about}</span></div>'
         f"<div><b>{standing.labels:,}</b><span>training labels<br>{left}</span></div></div>"
@@ -109,7 +112,6 @@ def _figures(standing: dashboard.Standing) -> str:
 
 
 def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | None) -> str:
-    number = standing.model.number + 1 if standing.model else 1
     due = standing.due
     missing = due.missing
     have = due.step - missing if missing is not None else 0
@@ -118,11 +120,13 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
     elif missing is None:
         wait = "Models are trained when you ask for one"
     elif missing == 0:
-        wait = f"Enough labels for model {number}"
+        wait = f"Enough labels for model {standing.next_model}"
     else:
-        wait = f"{missing} more {'label' if missing == 1 else 'labels'} to model {number}"
+        more = "label" if missing == 1 else "labels"
+        wait = f"{missing} more {more} to model {standing.next_model}"
     lines = [_line(wait, "", have / max(1, due.step), "al-count")]
 
+    number = (standing.model.number if standing.model else 0) + 1
     text, side, share, kind = "No model is training", "", 0.0, ""
     if job is not None and job.state == "running":
         elapsed = time.time() - (job.started_at or job.created_at)
@@ -168,6 +172,23 @@ def _pretraining_line(job: Job | None) -> str:
     if job.state == "cancelled":
         return _line(f"Pretraining: {job.error}", side, job.progress, "")
     return _line("Pretraining: done", "", 1.0, "")
+
+
+def _withdrawn(standing: dashboard.Standing) -> str:
+    """Say that the newest model learned from labels that are no longer there."""
+    count, model = standing.withdrawn, standing.model
+    if not count or model is None:
+        return ""
+    labels = "1 label that was" if count == 1 else f"{count:,} labels that were"
+    then = (
+        "Press Train now for one without."
+        if standing.due.missing is None
+        else f"Model {standing.next_model} learns without."
+    )
+    return (
+        f'<p class="al-note"><b>Model {model.number} learned from {labels} taken back since.</b> '
+        f"{then}</p>"
+    )
 
 
 def _remarks(model: RoundSummary) -> str:

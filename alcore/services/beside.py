@@ -13,7 +13,19 @@ from alcore.jobs.due import next_due
 from alcore.records import Project
 from alcore.services import keys
 from alcore.services.outlook import Outlooks
-from alcore.store import Connection, Store, gold, items, jobs, labels, projects, queue, rounds
+from alcore.services.training import coming
+from alcore.store import (
+    Connection,
+    Store,
+    gold,
+    items,
+    jobs,
+    labels,
+    projects,
+    queue,
+    rounds,
+    withdrawals,
+)
 
 
 def why(
@@ -72,17 +84,24 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         counts = items.count(connection, project_id)
         total = sum(per_class.values())
         job = _job_shown(connection, project_id, now)
+        next_model = coming(latest, jobs.newest(connection, project_id, "train"))
+        known = rounds.last_event(connection, project_id)
+        withdrawn = withdrawals.count(connection, project_id, known) if latest else 0
+        kept_aside = labels.kept_aside(connection, project_id)
     evaluation = latest.evaluation if latest else None
     return {
         "mine_today": today.get(annotator_id, 0),
         "team_today": sum(today.values()),
         "labels": total,
+        "kept_aside": kept_aside,
         "unlabeled": counts["pool"] - total,
         "until_next": following.missing,
         "next_total": following.step,
+        "next_model": next_model,
         "blocked": following.blocked,
         "model": latest.number if latest else None,
         "model_labels": latest.labels if latest else None,
+        "withdrawn": withdrawn,
         "ranking": ranking,
         "instant": instant,
         "follows": project.settings.instant,

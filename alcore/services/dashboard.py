@@ -22,8 +22,9 @@ from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining
 from alcore.segments import segments
 from alcore.services.people import is_owner
+from alcore.services.training import coming
 from alcore.stopping import Advice, advise, advised_since
-from alcore.store import Store, jobs, labels, projects, reports, rounds
+from alcore.store import Store, jobs, labels, projects, reports, rounds, withdrawals
 from alcore.store.reports import Picture, Pulse
 
 Metric = Literal["accuracy", "macro-F1"]
@@ -53,6 +54,12 @@ class Standing:
     model: RoundSummary | None
     due: NextTraining
     advice: Advice
+    kept_aside: int
+    """Labels that people gave for the holdout."""
+    next_model: int
+    """Number of the model that learns from the next labels."""
+    withdrawn: int
+    """Labels that the newest model learned from and that were taken back since."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,15 @@ def standing(store: Store, project_id: int) -> Standing:
             model=history[-1] if history else None,
             due=next_due(connection, project),
             advice=advise(history, project.settings.budget, labeled),
+            kept_aside=labels.kept_aside(connection, project_id),
+            next_model=coming(
+                history[-1] if history else None, jobs.newest(connection, project_id, "train")
+            ),
+            withdrawn=withdrawals.count(
+                connection, project_id, rounds.last_event(connection, project_id)
+            )
+            if history
+            else 0,
         )
 
 

@@ -266,6 +266,7 @@ def undo_lot(
                     instant,
                 )
             )
+        request_if_due(connection, projects.get(connection, project_id), now)
     return [lease for lease in leases if lease is not None], bool(known)
 
 

@@ -133,7 +133,7 @@ def answer(
         )
         assert event is not None  # the key was looked up in this transaction
         leasing.drop(connection, item_id, annotator_id, now)
-        if kind == "label":
+        if kind != "skip":  # an unsure takes the label back that was there
             request_if_due(connection, project, now)
     return event, False
 
@@ -180,6 +180,7 @@ def undo(
                 now=now,
                 undoes=target.id,
             )
+            request_if_due(connection, projects.get(connection, project_id), now)
         lease = leasing.claim_item(
             connection,
             project_id,

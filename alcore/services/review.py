@@ -157,6 +157,7 @@ def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: 
 
     Raises NothingToUndo where it is unknown, somebody else's or taken back already.
     """
+    now = time.time()
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
         target = labels.by_key(connection, undoes)
@@ -176,11 +177,12 @@ def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: 
                 class_id=None,
                 key=key,
                 origin=origin,
-                now=time.time(),
+                now=now,
                 undoes=target.id,
                 round_id=round_id,
                 instant=instant,
             )
+            request_if_due(connection, projects.get(connection, project_id), now)
         return _row(connection, target.item_id)
 
 
