@@ -45,7 +45,9 @@ def results(store: Store, name: str) -> None:
     st.altair_chart(tall, width="stretch", key="experiment-curves")
     counted = kept("counted", (name, setting.name),
                    lambda: findings.counted(store, name, setting.name))  # fmt: skip
-    note(f"Mean over trials, with its 95 % band; unfinished trials are in it. {counted}")
+    several = any(row.trials > 1 for row in setting.curve)
+    what = "Mean over trials, with its 95 % band; unfinished trials are in it."
+    note(f"{what if several else words.ONE_TRIAL.capitalize() + '.'} {counted}")
     if setting.doubts:
         st.warning(setting.doubts, icon=":material/science:")
     _tables(setting)
@@ -72,9 +74,9 @@ def _tables(setting: Any) -> None:
                 "label saving": words.say_saving(row.saving),
                 **words.earlier(setting, row),
                 "points over " + setting.baseline: test and 100 * test.difference,
-                "p (Holm)": test and test.holm,
+                "p (Holm)": test.holm if test and row.trials > 1 else None,
                 "mean rank": row.rank,
-                "penalty": row.penalty,
+                "penalty": row.penalty if row.trials > 1 else None,
             }
         )
     one = st.column_config.NumberColumn(format="%.1f")

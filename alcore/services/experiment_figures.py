@@ -51,8 +51,10 @@ def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
     rows = [asdict(row) for row in setting.curve]
     across = "minutes" if by_minutes else "labels"
     title = "human minutes" if by_minutes else "labels"
-    low = min((row["low"] for row in rows), default=0.0)
-    high = max((row["high"] for row in rows), default=1.0)
+    # Where a point is of one trial, it has no interval.
+    lows = [row["mean"] if row["low"] is None else row["low"] for row in rows]
+    highs = [row["mean"] if row["high"] is None else row["high"] for row in rows]
+    low, high = min(lows, default=0.0), max(highs, default=1.0)
     room = 0.05 * max(0.01, high - low)
     ends = altair.Scale(domain=[max(0.0, low - room), min(1.0, high + room)], nice=False)
     columns = altair.ExprRef("width < 450 ? 1 : 4")  # names shall not be cut on a phone
