@@ -101,7 +101,7 @@ def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
 def _mark(row: drawing.Row, place: int) -> drawing.Row:
     what = f"the learner changed: {row['learner changed']}"
     end = row["learner changed"]
-    return {"kind": "change", "labels": row["labels"], "end": end, "what": what, "row": place % 3}
+    return {"kind": "change", "labels": row["labels"], "end": end, "what": what, "row": place % 2}
 
 
 def _diagram(project: Project, rows: Sequence[drawing.Row], colours: drawing.Colours) -> None:

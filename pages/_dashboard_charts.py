@@ -16,6 +16,7 @@ from pages._dashboard_drawing import (
     end_label,
     layer,
     mark,
+    room_for_marks,
     rows_height,
 )
 
@@ -84,7 +85,7 @@ def learning_curve(
         ),
     ]
     spec = chart(rows, layers, height)
-    sides = f"{{left: 4, top: 8, bottom: 4, right: {PHONE} ? 12 : 112}}"
+    sides = f"{{left: 4, top: {room_for_marks(rows)}, bottom: 4, right: {PHONE} ? 12 : 112}}"
     return spec | {"padding": {"expr": sides}}
 
 

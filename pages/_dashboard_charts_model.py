@@ -19,6 +19,7 @@ from pages._dashboard_drawing import (
     end_label,
     layer,
     mark,
+    room_for_marks,
     rows_height,
 )
 
@@ -264,5 +265,5 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
             end_label(x, y, end, colour, f"{PHONE} ? -12 : 0"),
         ]
     spec = chart(rows, layers, height)
-    sides = f"{{left: 4, top: 8, bottom: 4, right: {PHONE} ? 12 : 92}}"
+    sides = f"{{left: 4, top: {room_for_marks(rows)}, bottom: 4, right: {PHONE} ? 12 : 92}}"
     return spec | {"padding": {"expr": sides}}

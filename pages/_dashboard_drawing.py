@@ -16,6 +16,8 @@ Spec = dict[str, Any]
 PER_CENT = ".0%"
 FINE_PER_CENT = ".1%"
 ROW_HEIGHT = 26
+MARK_ROW = 14
+"""Height in pixels of the name of a mark."""
 PHONE = "windowSize()[0] < 640"
 """There the names of curves stand over them, not beside them."""
 
@@ -92,10 +94,10 @@ def end_label(x: Spec, y: Spec, transform: list[Spec], colour: str, dy: str) -> 
 
 
 def mark(x: Spec, field: str, value: str, colour: str, dash: list[int], side: str) -> list[Spec]:
-    """Return the layers of upright lines that are named at their top, on one side of them.
+    """Return the layers of upright lines that are named above the plot, on one side of them.
 
-    They are drawn for rows whose field has that value: with an x, a text `end`, the line `row`
-    it stands on, and `what` it means.
+    They are drawn for rows whose field has that value: with an x, a text `end`, the `row` of text
+    it stands in, from 0 upwards, and `what` it means.
     """
     mine = [{"filter": f"datum.{field} === '{value}'"}]
     said = {"tooltip": {"field": "what", "type": "nominal"}}
@@ -103,15 +105,22 @@ def mark(x: Spec, field: str, value: str, colour: str, dash: list[int], side: st
         layer("rule", {"x": x} | said, mine, color=colour, strokeDash=dash, opacity=0.7),
         layer(
             "text",
-            {"x": x, "y": {"value": 8}, "text": {"field": "end"}} | said,
+            {"x": x, "y": {"value": -6}, "text": {"field": "end"}} | said,
             mine,
             align=side,
-            dx=6 if side == "left" else -6,
-            dy={"expr": "14 * datum.row"},
+            dx=-1 if side == "left" else 1,
+            dy={"expr": f"{-MARK_ROW} * datum.row"},
             color=colour,
             fontSize=12,
+            clip=False,
         ),
     ]
+
+
+def room_for_marks(rows: Sequence[Row]) -> int:
+    """Return the pixels above the plot that the names of the marks among rows need."""
+    return 8 + MARK_ROW * (1 + max((row["row"] for row in rows if row.get("row") is not None),
+                                   default=-1))  # fmt: skip
 
 
 def chart(rows: Sequence[Row], layers: list[Spec], height: int, right: int = 12) -> Spec:

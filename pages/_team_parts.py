@@ -44,7 +44,8 @@ def _person(person: Presence, quality: Quality | None, me: int, owner: bool) -> 
     holds = "–"
     if person.holds and person.until is not None:
         holds = f"{person.holds} until {time.strftime('%H:%M', time.localtime(person.until))}"
-    cells = [holds, f"{person.today:,}", *_figures(quality)]
+    today = "–" if person.today is None else f"{person.today:,}"
+    cells = [holds, today, *_figures(quality)]
     return (
         f'<tr class="te-{state}"><td><i aria-hidden="true"></i></td>'
         f"<td><b>{escape(person.name)}</b>{you}<span>{seen}{role}</span></td>"

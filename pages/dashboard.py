@@ -168,7 +168,7 @@ def _curve_rows(found: dashboard.Curve, axis: str) -> list[drawing.Row]:
         what = {"end": "stop advised", "what": found.stop["reason"], "row": 0}
         rows.append(blank | what | {"series": "stop", "x": found.stop[axis]})
     for place, change in enumerate(found.changes):
-        what = {"end": change["sign"], "what": sentence(change["change"]), "row": place % 3}
+        what = {"end": change["sign"], "what": sentence(change["change"]), "row": place % 2}
         rows.append(blank | what | {"series": "change", "x": change[axis]})
     return rows
 

@@ -65,7 +65,7 @@ def _live(project_id: int, me: int, owner: bool) -> None:
     if kept is None or kept[0] != (project_id, me, pulse):
         kept = ((project_id, me, pulse), team.quality(store, project_id, me))
         st.session_state["team-quality"] = kept
-    st.html(people_table(team.presence(store, project_id), kept[1], me, owner))
+    st.html(people_table(team.presence(store, project_id, me), kept[1], me, owner))
 
 
 # -- what owners do ----------------------------------------------------------------------------

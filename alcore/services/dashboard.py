@@ -21,7 +21,7 @@ from alcore.metrics import macro_f1_interval
 from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining
 from alcore.segments import segments
-from alcore.services.people import is_owner
+from alcore.services.people import whose_figures
 from alcore.services.training import coming
 from alcore.stopping import Advice, advise, advised_since
 from alcore.store import Store, jobs, labels, projects, reports, rounds, withdrawals
@@ -329,9 +329,13 @@ def labels_per_class(store: Store, project_id: int) -> list[Row]:
     ]
 
 
-def labels_over_time(store: Store, project_id: int) -> OverTime:
-    """Count labels per annotator over time, in the narrowest stretches that fit the chart."""
+def labels_over_time(store: Store, project_id: int, by: int | None = None) -> OverTime:
+    """Count labels per annotator over time, in the narrowest stretches that fit the chart.
+
+    by: who asks, None for the command line; who is no owner gets their own labels alone.
+    """
     with store.read() as connection:
+        only = whose_figures(connection, project_id, by)
         span = reports.span(connection, project_id)
         if span is None:
             return OverTime(STRETCHES[0][1], 0.0, 0.0, ())
@@ -344,6 +348,7 @@ def labels_over_time(store: Store, project_id: int) -> OverTime:
     rows = [
         {"from": c.start, "to": c.start + width, "annotator": c.annotator, "labels": c.labels}
         for c in found
+        if only in (None, c.annotator)
     ]
     return OverTime(name, min(start, end - LEAST_BARS * width), end, tuple(rows))
 
@@ -354,10 +359,8 @@ def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row
     by: who asks, None for the command line; who is no owner gets their own row alone.
     """
     with store.read() as connection:
-        found = reports.work(connection, project_id)
-        if not is_owner(connection, project_id, by):
-            mine = labels.annotator_by_id(connection, by)
-            found = [w for w in found if mine is not None and w.annotator == mine.name]
+        only = whose_figures(connection, project_id, by)
+        found = [w for w in reports.work(connection, project_id) if only in (None, w.annotator)]
     return [
         {
             "annotator": w.annotator,
