@@ -30,7 +30,7 @@ def calibrated(project: Project, done: Sequence[RoundSummary], colours: drawing.
 
 
 def _over_rounds(rows: Sequence[drawing.Row], colours: drawing.Colours) -> None:
-    with heading("Calibration"):
+    with heading("Calibration", about=["ECE", "NLL"]):
         measure = st.segmented_control(
             "Measure",
             _MEASURES,

@@ -20,27 +20,50 @@ from pages._dashboard_drawing import (
     rows_height,
 )
 
+_CLOCK = (
+    "hours(datum.value) + minutes(datum.value) === 0"
+    " ? timeFormat(datum.value, '%d %b') : timeFormat(datum.value, '%H:%M')"
+)
+_DATE = "timeFormat(datum.value, '%d %b')"
+_MARKS: tuple[tuple[float, Spec, str], ...] = tuple(
+    (seconds * step, {"interval": unit, "step": step}, words)
+    for unit, seconds, steps, words in (
+        ("minute", 60, (1, 5, 15, 30), _CLOCK),
+        ("hour", 3600, (1, 3, 6, 12), _CLOCK),
+        ("day", 86_400, (1, 2), _DATE),
+        ("week", 7 * 86_400, (1, 2), _DATE),
+        ("month", 30 * 86_400, (1, 3, 12), "timeFormat(datum.value, '%b %Y')"),
+    )
+    for step in steps
+)
+"""Seconds between the marks of an axis of time, how Vega puts them, and what they say."""
+_MOST_MARKS = 8
+
 
 def learning_curve(
-    rows: Sequence[Row], colours: Colours, *, metric: str, axis: str, floor: float, height: int
+    rows: Sequence[Row],
+    colours: Colours,
+    *,
+    metric: str,
+    axis: str,
+    height: int,
 ) -> Spec:
     """Draw rows with series, segment, x, value, low, high, alone, end (text or None) and above.
 
     Lines end with their segment. `alone` marks the only point of a series in its segment, whose
     interval would have no area. Rows of the series "stop" and "change" have an x and an end only,
-    and `row`, the line of text that theirs is written on; those of "change" say in `what` how the
-    learner changed.
+    the `row` of text that it stands in, and say in `what` what it means.
     """
     x = {
         "field": "x",
         "type": "quantitative",
-        "scale": {"domainMin": 0, "nice": True},
+        "scale": {"zero": False, "nice": False, "padding": 12},
         "axis": {"title": axis, "tickMinStep": 1, "grid": False, "tickCount": 6},
     }
     y = {
         "field": "value",
         "type": "quantitative",
-        "scale": {"domain": [floor, 1]},
+        "scale": {"zero": False, "nice": True},
         "axis": {"title": f"{metric} on the holdout", "format": PER_CENT, "tickCount": 6},
     }
     tooltip = [
@@ -192,9 +215,14 @@ def labels_over_time(
     height: int,
 ) -> Spec:
     """Draw rows with from, to (milliseconds), annotator, labels as bars on top of each other."""
-    clock = (
-        "hours(datum.value) + minutes(datum.value) === 0"
-        " ? timeFormat(datum.value, '%d %b') : timeFormat(datum.value, '%H:%M')"
+    # A mark stands for at least what its words can tell apart, so that none comes twice.
+    marks, words = next(
+        (
+            (interval, words)
+            for seconds, interval, words in _MARKS
+            if (span[1] - span[0]) / 1000 / seconds <= _MOST_MARKS
+        ),
+        (_MARKS[-1][1], _MARKS[-1][2]),
     )
     steps = [colours.accent, colours.sequence[2], colours.random, colours.sequence[1]]
     bars = layer(
@@ -205,7 +233,13 @@ def labels_over_time(
                 "type": "temporal",
                 "bin": "binned",
                 "scale": {"domain": list(span)},
-                "axis": {"title": None, "grid": False, "labelExpr": clock, "tickCount": 8},
+                "axis": {
+                    "title": None,
+                    "grid": False,
+                    "labelExpr": words,
+                    "tickCount": marks,
+                    "labelOverlap": True,
+                },
             },
             "x2": {"field": "to"},
             "y": {

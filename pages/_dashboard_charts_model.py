@@ -24,12 +24,17 @@ from pages._dashboard_drawing import (
 )
 
 
-def per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]) -> Spec:
-    """Draw rows with class, precision, recall, holdout, labels, colour; one line per class."""
+def per_class(
+    rows: Sequence[Row], colours: Colours, names: Sequence[str], reach: tuple[float, float]
+) -> Spec:
+    """Draw rows with class, precision, recall, holdout, labels, colour; one line per class.
+
+    reach: where the axis of both begins and ends.
+    """
     y = class_axis(names)
     share = {
         "type": "quantitative",
-        "scale": {"domain": [0, 1]},
+        "scale": {"domain": list(reach)},
         "axis": {"title": None, "format": PER_CENT, "tickCount": 5, "orient": "top"},
     }
     tooltip = [
@@ -229,7 +234,7 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
     x = {
         "field": "labels",
         "type": "quantitative",
-        "scale": {"domainMin": 0, "nice": True},
+        "scale": {"zero": False, "nice": False, "padding": 12},
         "axis": {"title": "labels", "tickMinStep": 1, "grid": False, "tickCount": 6},
     }
     tooltip = [

@@ -12,6 +12,7 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.records import Job, RoundSummary
 from alcore.services import dashboard, training
+from alcore.services.glossary import explained
 from alcore.web import state
 from pages._dashboard_parts import duration, interval, kept, percent, sentence
 from pages._who import owns, who
@@ -23,22 +24,8 @@ PATIENCE = 3.0
 @st.fragment(run_every=1.0)
 def status(project_id: int) -> None:
     """Show what is going on, and have the charts drawn again when their data has changed."""
-    seen = dashboard.activity(state.store(), project_id)
-    drawn_id, drawn, at = st.session_state["drawn"]
-    if drawn_id == project_id and drawn != seen.pulse:
-        same_models = (drawn.round_id, drawn.baseline_points, drawn.classes) == (
-            seen.pulse.round_id,
-            seen.pulse.baseline_points,
-            seen.pulse.classes,
-        )
-        if not same_models or time.monotonic() - at > PATIENCE:
-            st.rerun()
+    seen, standing = _now(project_id)
     job = seen.training
-    standing = kept(
-        "standing",
-        (project_id, seen.pulse, job and (job.id, job.state, job.args.get("model"))),
-        lambda: dashboard.standing(state.store(), project_id),
-    )
     active = job is not None and job.state in ("waiting", "running")
     st.html(
         _figures(standing)
@@ -74,6 +61,43 @@ def status(project_id: int) -> None:
     st.html(_withdrawn(standing) + said)
     if standing.model is not None and standing.model.teaching.notes:
         st.html(_remarks(standing.model))
+
+
+@st.fragment(run_every=1.0)
+def summary(project_id: int) -> None:
+    """Say in a line where the project stands; beside sections that need the whole width."""
+    seen, standing = _now(project_id)
+    model = standing.model
+    parts = ["No model yet" if model is None else f"Model {model.number}"]
+    if model is not None and model.evaluation.accuracy is not None:
+        parts.append(f"accuracy {percent(model.evaluation.accuracy)}")
+    parts.append(f"{standing.labels:,} training labels")
+    job = seen.training
+    if job is not None and job.state == "running":
+        parts.append(f"the next model trains: {100 * job.progress:.0f} %")
+    parts += [_withdrawn_words(standing)] if standing.withdrawn else []
+    st.html(f'<p class="al-summary">{escape(" · ".join(parts))}</p>')
+
+
+def _now(project_id: int) -> tuple[dashboard.Activity, dashboard.Standing]:
+    """Read where the project stands; draw the page again where its data has changed."""
+    seen = dashboard.activity(state.store(), project_id)
+    drawn_id, drawn, at = st.session_state["drawn"]
+    if drawn_id == project_id and drawn != seen.pulse:
+        same_models = (drawn.round_id, drawn.baseline_points, drawn.classes) == (
+            seen.pulse.round_id,
+            seen.pulse.baseline_points,
+            seen.pulse.classes,
+        )
+        if not same_models or time.monotonic() - at > PATIENCE:
+            st.rerun()
+    job = seen.training
+    standing = kept(
+        "standing",
+        (project_id, seen.pulse, job and (job.id, job.state, job.args.get("model"))),
+        lambda: dashboard.standing(state.store(), project_id),
+    )
+    return seen, standing
 
 
 def _ask(action: Callable[[Any, int, int], None], project_id: int) -> None:
@@ -175,20 +199,21 @@ def _pretraining_line(job: Job | None) -> str:
 
 
 def _withdrawn(standing: dashboard.Standing) -> str:
-    """Say that the newest model learned from labels that are no longer there."""
-    count, model = standing.withdrawn, standing.model
-    if not count or model is None:
+    """Say that the newest model learned from labels that are no longer there, and what follows."""
+    if not standing.withdrawn:
         return ""
-    labels = "1 label that was" if count == 1 else f"{count:,} labels that were"
     then = (
         "Press Train now for one without."
         if standing.due.missing is None
         else f"Model {standing.next_model} learns without."
     )
-    return (
-        f'<p class="al-note"><b>Model {model.number} learned from {labels} taken back since.</b> '
-        f"{then}</p>"
-    )
+    return f'<p class="al-note"><b>{_withdrawn_words(standing)}.</b> {then}</p>'
+
+
+def _withdrawn_words(standing: dashboard.Standing) -> str:
+    count, model = standing.withdrawn, standing.model
+    labels = "1 label that was" if count == 1 else f"{count:,} labels that were"
+    return f"Model {model.number if model else 0} learned from {labels} taken back since"
 
 
 def _remarks(model: RoundSummary) -> str:
@@ -210,4 +235,5 @@ def _advice(standing: dashboard.Standing) -> str:
     if standing.model is None:
         return '<p class="al-note">Advice on when to stop appears after a few models.</p>'
     head = "You can stop labeling" if standing.advice.stop else "Go on labeling"
-    return f'<p class="al-note"><b>{head}.</b> {escape(sentence(standing.advice.reason))}</p>'
+    reason = explained(sentence(standing.advice.reason))
+    return f'<p class="al-note"><b>{head}.</b> {reason}</p>'

@@ -12,7 +12,7 @@ from alcore.services import experiment_report as report
 from alcore.services import experiment_words as words
 from alcore.services import experiments
 from alcore.web.state import Store
-from pages._dashboard_parts import heading, kept, note
+from pages._dashboard_parts import Column, heading, kept, note, table
 from pages._setup_text import plain
 from pages._shell import empty
 
@@ -79,22 +79,18 @@ def _tables(setting: Any) -> None:
                 "penalty": row.penalty if row.trials > 1 else None,
             }
         )
-    one = st.column_config.NumberColumn(format="%.1f")
-    st.dataframe(
-        rows,
-        column_config={
-            "area": st.column_config.NumberColumn(format="%.1f %%"),
-            "on log labels": st.column_config.NumberColumn(format="%.1f %%"),
-            "at the end": st.column_config.NumberColumn(format="%.1f %%"),
-            "points over " + setting.baseline: st.column_config.NumberColumn(format="%+.1f"),
-            "p (Holm)": st.column_config.NumberColumn(format="%.3g"),
-            "mean rank": one,
-            "penalty": st.column_config.NumberColumn(format="%.2f"),
-        },
-        hide_index=True,
-        placeholder="–",
-    )
-    note(f"{words.say_trials(setting)} Area: mean accuracy over the curve.")
+    share = Column(format="%.1f %%")
+    forms = {
+        "area": share,
+        "on log labels": share,
+        "at the end": share,
+        "points over " + setting.baseline: Column(format="%+.1f"),
+        "p (Holm)": Column(format="%.3g"),
+        "mean rank": Column(format="%.1f"),
+        "penalty": Column(format="%.2f"),
+    }
+    table(rows, {field: forms.get(field, Column()) for field in rows[0]}, key="compared")
+    note(words.say_trials(setting))
     if reached := words.to_reach(setting):
         with st.expander("Labels to reach an accuracy"):
             st.dataframe(reached, hide_index=True, placeholder="–")

@@ -1,7 +1,8 @@
 """Owns the dashboard page: widgets only; what they show comes from the dashboard service.
 
-Charts are drawn again only when the counters of the project's data change; the status asks for
-them every second, and nothing else on the page moves meanwhile.
+One section at a time, which the address keeps. Charts are drawn again only when the counters of the
+project's data change; the status asks for them every second, and nothing else on the page moves
+meanwhile.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from pages._dashboard_calibration import calibrated
 from pages._dashboard_classes import classes
 from pages._dashboard_labels import labels_per_class, people, rounds, uncertainty
 from pages._dashboard_parts import STYLE, TALL, download, heading, kept, note, percent, sentence
-from pages._dashboard_status import status
+from pages._dashboard_status import status, summary
 from pages._shell import choose_project, empty
 
+SECTIONS = ("curve", "classes", "calibration", "people", "rounds")
 METRICS = ("accuracy", "macro-F1")
 AXES = {"labels": "labels", "minutes": "minutes of labeling"}
 CHANGES = 3
@@ -40,7 +42,17 @@ def page() -> None:
         )
         return
     st.html(STYLE)
-    left, right = st.columns([2.4, 1], gap="large")
+    left, right = st.columns([2.4, 1], gap="large", vertical_alignment="center")
+    with left:
+        section = st.segmented_control(
+            "Section",
+            SECTIONS,
+            default=SECTIONS[0],
+            required=True,
+            key="section",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
     with right:
         project = choose_project(ready)
     seen = dashboard.activity(state.store(), project.id)
@@ -49,24 +61,28 @@ def page() -> None:
         "history", (project.id, seen.pulse), lambda: dashboard.history(state.store(), project.id)
     )
     colours = drawing.DARK if st.context.theme.type == "dark" else drawing.LIGHT
-
-    with left:
-        _curve(project, seen.pulse, colours)
-    with right:
-        status(project.id)
-    classes(project, done, colours)
-    calibrated(project, done, colours)
-    left, right = st.columns(2, gap="large")
-    with left:
-        uncertainty(done, colours)
-    with right:
+    if section == "curve":
+        left, right = st.columns([2.4, 1], gap="large")
+        with left:
+            _curve(project, seen.pulse, colours)
+            uncertainty(done, colours)
+        with right:
+            status(project.id)
+        return
+    summary(project.id)
+    if section == "classes":
+        classes(project, done, colours)
         labels_per_class(project, colours)
-    people(project.id, colours)
-    rounds(project, done)
+    elif section == "calibration":
+        calibrated(project, done, colours)
+    elif section == "people":
+        people(project.id, colours)
+    else:
+        rounds(project, done)
 
 
 def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
-    with heading("Learning curve"):
+    with heading("Learning curve", about=["macro-F1", "learner"]):
         metric = st.segmented_control(
             "Metric",
             METRICS,
@@ -100,7 +116,6 @@ def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
             colours,
             metric=metric,
             axis=AXES[axis],
-            floor=dashboard.floor(found),
             height=TALL,
         ),
         key=f"curve-{metric}-{axis}",

@@ -243,14 +243,27 @@ def charts(page: AppTest) -> list[dict]:
     return [json.loads(e.proto.spec) for e in page.get("vega_lite_chart")]
 
 
+def show(page: AppTest, section: str) -> None:
+    if not page.get("button_group"):
+        page.run()
+    page.button_group(key="section").set_value(section).run()
+    assert not page.exception
+
+
 def test_an_empty_project_says_what_will_appear_and_what_to_do(page: AppTest) -> None:
     page.run()
-    assert not page.exception
+    assert page.button(key="stop").disabled
     shown = texts(page)
+    for section in dashboard_sections():
+        show(page, section)
+        shown += texts(page)
     assert "Label some images, then press Train now" in shown
     assert "Labels over time appear with the first label" in shown
     assert "Each training adds a line here" in shown
-    assert page.button(key="stop").disabled
+
+
+def dashboard_sections() -> tuple[str, ...]:
+    return ("curve", "classes", "calibration", "people", "rounds")
 
 
 def test_a_trained_project_fills_every_chart(case: Case, page: AppTest) -> None:
@@ -258,18 +271,75 @@ def test_a_trained_project_fills_every_chart(case: Case, page: AppTest) -> None:
     case.round(6, 0.75, random=(0.6, 0.7))
     page.run()
     assert not page.exception
-    shown = texts(page)
-    assert "accuracy of model 2" in shown
-    assert "75.0 %" in shown
-    assert len(charts(page)) == 8
-    assert "appears with" not in shown
+    assert "accuracy of model 2" in texts(page)
+    drawn = {}
+    for section in dashboard_sections():
+        show(page, section)
+        assert "75.0 %" in texts(page)
+        assert "appears with" not in texts(page)
+        drawn[section] = len(charts(page)), len(page.dataframe)
+    assert drawn == {
+        "curve": (2, 0),
+        "classes": (3, 0),
+        "calibration": (2, 0),
+        "people": (1, 1),
+        "rounds": (0, 1),
+    }
+
+
+def test_the_page_marks_where_the_learner_changed_and_says_how(case: Case, page: AppTest) -> None:
+    pretrained = Learner(weights="pretraining 1", transfer="finetune")
+    case.round(6, 0.5, random=(0.4,))
+    case.round(6, 0.75, random=(0.7,), learner=pretrained)
+    said = "models begin with pretraining 1 (before: nothing)"
+    page.run()
+    assert f"from model 2 on (12 labels) {said}" in texts(page)
+    rows = rows_of(page)
+    (mark,) = [row for row in rows if row["series"] == "change"]
+    assert (mark["x"], mark["end"]) == (12, "from pretraining 1")
+    assert {row["segment"] for row in rows if row["series"] == "random"} == {1, 2}
+    show(page, "rounds")
+    assert page.dataframe[0].value["learner changed"].tolist() == [said, ""]
+    show(page, "calibration")
+    assert "from pretraining 1" in str(rows_of(page))
+
+
+def rows_of(page: AppTest) -> list[dict]:
+    """Read the data of the first chart."""
+    import pyarrow
+
+    proto = page.get("vega_lite_chart")[0].proto
+    return pyarrow.ipc.open_stream(proto.data.data).read_pandas().to_dict("records")
+
+
+def test_words_that_need_it_explain_themselves(case: Case, page: AppTest) -> None:
+    case.round(6, 0.5)
+    page.run()
+    assert '<abbr title="How far successive models agree' in texts(page)
+    show(page, "rounds")
+    columns = json.loads(page.dataframe[0].proto.columns)
+    for word in ("macro-F1", "ECE", "NLL", "95 % interval"):
+        assert columns[word]["help"], word
+
+
+def test_what_was_taken_back_is_told_beside_the_model(case: Case, page: AppTest) -> None:
+    tab = made.Tab(case.store, case.id, "Ben")
+    keys = [tab.answer(tab.next(), i % 2) for i in range(6)]
+    case.round(0, 0.5)
+    tab.undo(keys[0])
+    page.run()
+    assert "Model 1 learned from 1 label that was taken back since." in texts(page)
+    assert "Press Train now for one without" in texts(page)
+    show(page, "classes")
+    assert "Model 1 learned from 1 label that was taken back since" in texts(page)
 
 
 def test_names_never_become_markup(case: Case, page: AppTest) -> None:
     case.round(6, 0.75)
-    page.run()
-    assert HOSTILE not in texts(page)
-    assert all("<b>" not in element.value for element in page.markdown)
+    for section in dashboard_sections():
+        show(page, section)
+        assert HOSTILE not in texts(page)
+        assert all("<b>" not in element.value for element in page.markdown)
 
 
 def test_train_now_asks_for_one_training_and_stop_takes_it_back(case: Case, page: AppTest) -> None:

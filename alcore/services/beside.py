@@ -12,6 +12,7 @@ from typing import Any
 from alcore.jobs.due import next_due
 from alcore.records import Project
 from alcore.services import keys
+from alcore.services.instant import STAND_IN, follows
 from alcore.services.outlook import Outlooks
 from alcore.services.training import coming
 from alcore.store import (
@@ -58,8 +59,12 @@ def why(
             key=lambda pair: -pair[0],
         )
         suggestion = [{"class": c.id, "p": p} for p, c in ranked[:5]]
+    strategy = found["origin"]
+    if latest and by_model:
+        stood_in = instant is not None and not follows(latest.strategy, latest.strategy_options)
+        strategy = STAND_IN if stood_in else latest.strategy
     return {
-        "strategy": latest.strategy if latest and by_model else found["origin"],
+        "strategy": strategy,
         "reason": found["reason"],
         "score": found["score"],
         "model": latest.number if latest and found["origin"] != "cold start" else None,

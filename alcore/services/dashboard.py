@@ -6,9 +6,10 @@ uncertainties are 0–1, times seconds unless a name says minutes, instants Unix
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -214,10 +215,18 @@ def curve(store: Store, project_id: int, metric: Metric) -> Curve:
     return Curve(tuple(live), tuple(random), stop, tuple(changes))
 
 
-def floor(found: Curve) -> float:
-    """Choose where the axis of a learning curve starts: the tenth below all of it, 0.9 at most."""
-    lowest = min((row["low"] or row["value"] for row in found.rows), default=0.0)
-    return min(0.9, max(0.0, int(10 * lowest) / 10))
+def reach(values: Iterable[float | None]) -> tuple[float, float]:
+    """Choose where an axis of shares begins and ends: at the tenths around all of them.
+
+    >>> reach([0.23, 0.41, None]), reach([0.97, 1.0]), reach([])
+    ((0.2, 0.5), (0.9, 1.0), (0.0, 1.0))
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return 0.0, 1.0
+    low = min(9, max(0, math.floor(10 * min(known) + 1e-9)))
+    high = max(low + 1, min(10, math.ceil(10 * max(known) - 1e-9)))
+    return low / 10, high / 10
 
 
 def per_class(project: Project, summary: RoundSummary) -> list[Row]:

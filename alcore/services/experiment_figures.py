@@ -14,11 +14,14 @@ from alcore.experiments.analysis import Setting
 if TYPE_CHECKING:
     import altair
 
+RANDOM = "#7a7f8e"
+"""Random labeling, here as on the dashboard."""
 COLOURS = (
-    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#004488",
-    "#ddaa33", "#777777", "#117733", "#882255",
+    "#3f4fbf", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#004488",
+    "#ddaa33", "#117733", "#882255",
 )  # fmt: skip
-"""Told apart by people who see colours differently, after Paul Tol; then from the beginning."""
+"""Of strategies; the first is the dashboard's for the live curve. Told apart by people who see
+colours differently, after Paul Tol; then from the beginning."""
 WIDTH, HEIGHT = 560, 340
 
 
@@ -40,8 +43,10 @@ def file_name(number: int, kind: str, suffix: str) -> str:
 def _scale(strategies: Sequence[str]) -> altair.Scale:
     import altair
 
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(strategies))]
-    return altair.Scale(domain=list(strategies), range=colours)
+    others = [name for name in strategies if name != "random"]
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(others)}
+    names = list(strategies)
+    return altair.Scale(domain=names, range=[colours.get(name, RANDOM) for name in names])
 
 
 def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
