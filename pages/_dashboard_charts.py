@@ -24,20 +24,12 @@ _CLOCK = (
     "hours(datum.value) + minutes(datum.value) === 0"
     " ? timeFormat(datum.value, '%d %b') : timeFormat(datum.value, '%H:%M')"
 )
-_DATE = "timeFormat(datum.value, '%d %b')"
-_MARKS: tuple[tuple[float, Spec, str], ...] = tuple(
-    (seconds * step, {"interval": unit, "step": step}, words)
-    for unit, seconds, steps, words in (
-        ("minute", 60, (1, 5, 15, 30), _CLOCK),
-        ("hour", 3600, (1, 3, 6, 12), _CLOCK),
-        ("day", 86_400, (1, 2), _DATE),
-        ("week", 7 * 86_400, (1, 2), _DATE),
-        ("month", 30 * 86_400, (1, 3, 12), "timeFormat(datum.value, '%b %Y')"),
-    )
-    for step in steps
-)
-"""Seconds between the marks of an axis of time, how Vega puts them, and what they say."""
-_MOST_MARKS = 8
+_SAID = {
+    "clock": _CLOCK,
+    "day": "timeFormat(datum.value, '%d %b')",
+    "month": "timeFormat(datum.value, '%b %Y')",
+}
+"""What is said at a mark on an axis of time."""
 
 
 def learning_curve(
@@ -212,18 +204,14 @@ def labels_over_time(
     *,
     stretch: str,
     span: tuple[float, float],
+    marks: Sequence[float],
+    said: str,
     height: int,
 ) -> Spec:
-    """Draw rows with from, to (milliseconds), annotator, labels as bars on top of each other."""
-    # A mark stands for at least what its words can tell apart, so that none comes twice.
-    marks, words = next(
-        (
-            (interval, words)
-            for seconds, interval, words in _MARKS
-            if (span[1] - span[0]) / 1000 / seconds <= _MOST_MARKS
-        ),
-        (_MARKS[-1][1], _MARKS[-1][2]),
-    )
+    """Draw rows with from, to (milliseconds), annotator, labels as bars on top of each other.
+
+    marks: the instants that are named on the axis; said: how, by clock, day or month.
+    """
     steps = [colours.accent, colours.sequence[2], colours.random, colours.sequence[1]]
     bars = layer(
         "bar",
@@ -236,8 +224,8 @@ def labels_over_time(
                 "axis": {
                     "title": None,
                     "grid": False,
-                    "labelExpr": words,
-                    "tickCount": marks,
+                    "labelExpr": _SAID[said],
+                    "values": list(marks),
                     "labelOverlap": True,
                 },
             },

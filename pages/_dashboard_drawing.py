@@ -109,7 +109,7 @@ def mark(x: Spec, field: str, value: str, colour: str, dash: list[int], side: st
             mine,
             align=side,
             dx=-1 if side == "left" else 1,
-            dy={"expr": f"{-MARK_ROW} * datum.row"},
+            dy={"expr": f"{-MARK_ROW} * (datum.row + ({PHONE} ? 1 : 0))"},
             color=colour,
             fontSize=12,
             clip=False,
@@ -117,10 +117,13 @@ def mark(x: Spec, field: str, value: str, colour: str, dash: list[int], side: st
     ]
 
 
-def room_for_marks(rows: Sequence[Row]) -> int:
-    """Return the pixels above the plot that the names of the marks among rows need."""
-    return 8 + MARK_ROW * (1 + max((row["row"] for row in rows if row.get("row") is not None),
-                                   default=-1))  # fmt: skip
+def room_for_marks(rows: Sequence[Row]) -> str:
+    """Return, as an expression, the pixels that the names of the marks among rows need.
+
+    On a phone there is a curve's name between them and the plot.
+    """
+    lines = 1 + max((row["row"] for row in rows if row.get("row") is not None), default=-1)
+    return f"8 + {MARK_ROW} * ({lines} + ({PHONE} && {lines} > 0 ? 1 : 0))"
 
 
 def chart(rows: Sequence[Row], layers: list[Spec], height: int, right: int = 12) -> Spec:

@@ -107,6 +107,8 @@ def people(project_id: int, colours: drawing.Colours) -> None:
                     names,
                     stretch=over_time.stretch,
                     span=(1000 * over_time.start, 1000 * over_time.end),
+                    marks=[1000 * at for at in over_time.marks],
+                    said=over_time.said,
                     height=240,
                 ),
                 key="over-time",
@@ -121,7 +123,7 @@ def people(project_id: int, colours: drawing.Colours) -> None:
             table(
                 [row | {"last label": instant(row["last label"])} for row in team],
                 {
-                    "annotator": Column(width="medium"),
+                    "annotator": Column(),
                     "labels": Column(),
                     "labels per hour": Column("per hour", "%.0f"),
                     "median seconds": Column("median s", "%.1f"),

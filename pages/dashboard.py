@@ -65,9 +65,9 @@ def page() -> None:
         left, right = st.columns([2.4, 1], gap="large")
         with left:
             _curve(project, seen.pulse, colours)
-            uncertainty(done, colours)
         with right:
             status(project.id)
+        uncertainty(done, colours)
         return
     summary(project.id)
     if section == "classes":

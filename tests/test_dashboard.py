@@ -203,6 +203,18 @@ def test_labels_are_counted_in_stretches_that_fit(case: Case) -> None:
     assert all(found.start <= row["from"] < row["to"] <= found.end for row in found.rows)
 
 
+@pytest.mark.parametrize("seconds", [60 * 10.0 * 1.35**k for k in range(45)])
+def test_marks_on_an_axis_of_time_are_few_and_never_named_alike(seconds: float) -> None:
+    forms = {"clock": "%d %b %H:%M", "day": "%d %b", "month": "%b %Y"}
+    for start in (1_790_000_000.0, 1_774_700_000.0, 1_761_430_123.0):  # two near a change of clocks
+        marks, said = dashboard.time_marks(start, start + seconds)
+        names = [time.strftime(forms[said], time.localtime(at)) for at in marks]
+        assert 1 <= len(names) == len(set(names)) <= dashboard.MOST_MARKS + 1
+        assert all(start <= at <= start + seconds for at in marks)
+        if said == "clock":
+            assert all(at % 60 == 0 for at in marks)
+
+
 def test_the_pulse_changes_with_labels_and_rounds_and_with_nothing_else(case: Case) -> None:
     before = dashboard.activity(case.store, case.id).pulse
     assert dashboard.activity(case.store, case.id).pulse == before

@@ -11,6 +11,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -39,6 +40,9 @@ SHOWN_IMAGES = 60
 """Images behind one cell of the confusion matrix."""
 STRETCHES = ((60, "minute"), (300, "5 minutes"), (3600, "hour"), (86_400, "day"))
 """Bar widths in seconds; the narrowest is taken that gives at most MOST_BARS bars."""
+MOST_MARKS = 8
+MARK_MINUTES = (1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 7 * 1440, 14 * 1440)
+MONTH = 30.4 * 86_400
 MOST_BARS = 48
 LEAST_BARS = 12
 PHASES = ("train", "evaluate", "score", "select")
@@ -114,6 +118,10 @@ class OverTime:
     start: float
     end: float
     rows: tuple[Row, ...]
+    marks: tuple[float, ...] = ()
+    """Instants to name on the axis of time."""
+    said: Literal["clock", "day", "month"] = "clock"
+    """What tells any two of them apart."""
 
 
 def activity(store: Store, project_id: int) -> Activity:
@@ -359,7 +367,32 @@ def labels_over_time(store: Store, project_id: int, by: int | None = None) -> Ov
         for c in found
         if only in (None, c.annotator)
     ]
-    return OverTime(name, min(start, end - LEAST_BARS * width), end, tuple(rows))
+    first = min(start, end - LEAST_BARS * width)
+    return OverTime(name, first, end, tuple(rows), *time_marks(first, end))
+
+
+def time_marks(
+    start: float, end: float
+) -> tuple[tuple[float, ...], Literal["clock", "day", "month"]]:
+    """Choose at most eight instants between two, at round local times, and how to name them.
+
+    They lie as far apart as their names can tell: whole minutes, days or months.
+    """
+    begin = datetime.fromtimestamp(start).replace(hour=0, minute=0, second=0, microsecond=0)
+    for minutes in MARK_MINUTES:
+        if (end - start) / 60 / minutes <= MOST_MARKS:
+            steps = range(int((end - begin.timestamp()) / 60 / minutes) + 1)
+            times = (begin + timedelta(minutes=minutes * k) for k in steps)
+            said = "clock" if minutes < 24 * 60 else "day"
+            return tuple(t.timestamp() for t in times if start <= t.timestamp() <= end), said
+    span = (end - start) / MONTH
+    step = max(1, math.ceil(span / MOST_MARKS))
+    firsts = (
+        begin.replace(day=1, month=1 + k % 12, year=begin.year + k // 12)
+        for k in range(begin.month - 1, begin.month + 1 + math.ceil(span))
+    )
+    inside = [t.timestamp() for t in firsts if start <= t.timestamp() <= end]
+    return tuple(inside[::step]), "month"
 
 
 def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row]:

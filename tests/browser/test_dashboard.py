@@ -62,6 +62,22 @@ def test_the_address_keeps_the_section(page: Page) -> None:
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
 
 
+def test_every_chart_is_drawn_whole_and_no_mark_of_time_comes_twice(page: Page) -> None:
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if "TypeError" in said.text else None)
+    for section in CHARTS:
+        show(page, section)
+        for chart in page.locator(".vega-embed svg").all():
+            expect(chart.locator(".mark-text text").first).to_be_attached()
+    show(page, "people")
+    axis = page.locator(".vega-embed svg .role-axis-label").first.locator("text")
+    expect(axis.first).to_be_attached()
+    names = axis.all_text_contents()
+    assert len(names) == len(set(names)) > 0
+    assert wrong == []
+
+
 def test_a_table_is_as_tall_as_its_lines_and_its_toolbar_is_not_over_our_buttons(
     page: Page,
 ) -> None:
