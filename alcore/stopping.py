@@ -122,25 +122,25 @@ def _steps(history: Sequence[RoundSummary]) -> list[_Step]:
     Of several models from the same labels the newest stands for them. Where a step holds several
     rounds, what each changed adds up.
     """
-    found: list[_Step] = []
+    steps: list[_Step] = []
     lost: float | None = 0.0
     before: int | None = None
     for summary in history:
         accuracy = summary.evaluation.accuracy
         if summary.labels == before:
-            if found and found[-1].labels == before:
-                found[-1] = replace(found[-1], accuracy=accuracy)
+            if steps and steps[-1].labels == before:
+                steps[-1] = replace(steps[-1], accuracy=accuracy)
             continue
-        if found:
+        if steps:
             kappa = summary.stop.kappa
             lost = None if kappa is None or lost is None else lost + 1 - kappa
-        size = summary.labels - (found[-1].labels if found else 0)
-        if not found or size >= STEP:
-            kappa = None if not found or lost is None else 1 - lost
-            found.append(_Step(summary.labels, size, kappa, accuracy))
+        size = summary.labels - (steps[-1].labels if steps else 0)
+        if not steps or size >= STEP:
+            kappa = None if not steps or lost is None else 1 - lost
+            steps.append(_Step(summary.labels, size, kappa, accuracy))
             lost = 0.0
         before = summary.labels
-    return found
+    return steps
 
 
 def _budget(labels: int, budget: int | None) -> tuple[bool, str]:
@@ -158,24 +158,24 @@ def _stability(steps: Sequence[_Step]) -> tuple[bool, str, float | None]:
         return False, f"Stability is known after {needed} more labels and their models.", None
     kappa = sum(step.kappa for step in known) / len(known)
     # Cut, not rounded: 0.9899 must not read as the 0.99 that it misses.
-    shown = f"Stability {math.floor(kappa * 1000 + 1e-6) / 1000:.3f}"
+    start = f"Stability {math.floor(kappa * 1000 + 1e-6) / 1000:.3f}"
     labels = sum(step.size for step in known)
     if len(known) < KAPPA_STEPS:
         more = (KAPPA_STEPS - len(known)) * STEP
-        sentence = f"{shown} over {labels} labels; {more} more are needed to judge it by."
+        sentence = f"{start} over {labels} labels; {more} more are needed to judge it by."
         return False, sentence, kappa
     if kappa >= KAPPA:
-        return True, f"{shown}: the last {labels} labels hardly changed the models.", kappa
-    return False, f"{shown} over the last {labels} labels, needs {KAPPA}.", kappa
+        return True, f"{start}: the last {labels} labels hardly changed the models.", kappa
+    return False, f"{start} over the last {labels} labels, needs {KAPPA}.", kappa
 
 
 def _certainty(entropy: float | None) -> tuple[bool, str]:
     if entropy is None:
         return False, ""
-    shown = f"Mean uncertainty of the unlabeled images {entropy:.1%} of the largest possible"
+    start = f"Mean uncertainty of the unlabeled images {entropy:.1%} of the largest possible"
     if entropy < ENTROPY:
-        return True, f"{shown}, below {ENTROPY:.0%}."
-    return False, f"{shown}, needs below {ENTROPY:.0%}."
+        return True, f"{start}, below {ENTROPY:.0%}."
+    return False, f"{start}, needs below {ENTROPY:.0%}."
 
 
 def _plateau(steps: Sequence[_Step]) -> tuple[bool, str, float | None]:
@@ -191,7 +191,7 @@ def _plateau(steps: Sequence[_Step]) -> tuple[bool, str, float | None]:
     before, after = known[:-PLATEAU_STEPS], known[-PLATEAU_STEPS:]
     gain = max(step.accuracy for step in after) - max(step.accuracy for step in before)
     labels = sum(step.size for step in after)
-    shown = f"Accuracy changed by {100 * gain:+.1f} points over the last {labels} labels"
+    start = f"Accuracy changed by {100 * gain:+.1f} points over the last {labels} labels"
     if gain < PLATEAU_GAIN:
-        return True, f"{shown}, less than {100 * PLATEAU_GAIN:.0f}.", gain
-    return False, f"{shown}, so labels still help.", gain
+        return True, f"{start}, less than {100 * PLATEAU_GAIN:.0f}.", gain
+    return False, f"{start}, so labels still help.", gain

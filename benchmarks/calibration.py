@@ -27,7 +27,7 @@ from learner_tables import write_into
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from alcore.rounds import RoundInput, run_round, second_look  # noqa: E402 - path first
+from alcore.rounds import RoundInput, cross_validate, run_round  # noqa: E402 - path first
 
 COUNTS = {"CIFAR-10": (100, 500, 1000), "digits": (60, 120, 300)}
 MARK = "calibration"
@@ -66,7 +66,7 @@ def measure(data: Data, labels: int, trial: int, threads: int, weights: Path | N
         """Nobody waits."""
 
     started = time.process_time()
-    found = second_look(given, quiet).calibration
+    found = cross_validate(given, quiet).calibration
     looked = time.process_time() - started
     if found is None:
         raise SystemExit(f"{labels} labels are too few to find a temperature")

@@ -72,7 +72,7 @@ def main() -> None:
     labeled, candidates = pool[:LABELS], np.sort(pool[LABELS:])
     found = {}
     sections = []
-    for strategy in strategies.all():
+    for strategy in strategies.registered():
         result = run_round(
             RoundInput(
                 pixels=pixels,

@@ -19,9 +19,9 @@ _MEASURES = ("ECE", "NLL")
 
 
 @st.fragment
-def calibrated(project: Project, done: Sequence[RoundSummary], colours: drawing.Colours) -> None:
+def calibrated(project: Project, history: Sequence[RoundSummary], colours: drawing.Colours) -> None:
     """Draw how well the probabilities fit, over the rounds and for the newest model."""
-    rows = calibration.over_rounds(done)
+    rows = calibration.over_rounds(history)
     left, right = st.columns(2, gap="large")
     with left:
         _over_rounds(rows, colours)
@@ -72,7 +72,7 @@ def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
     A model without a temperature has a value before it only. A change of the learner has a row
     of its own, without a value.
     """
-    found: list[drawing.Row] = [
+    points: list[drawing.Row] = [
         _mark(row, place) for place, row in enumerate(row for row in rows if row["learner changed"])
     ]
     for kind, field in (("before", f"{measure} before"), ("calibrated", measure)):
@@ -84,7 +84,7 @@ def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
             both = kind == "before" and row["temperature"] is not None
             close = both and abs(value - row[measure]) < 0.1 * max(value, row[measure])
             last = row is mine[-1] and not close
-            found.append(
+            points.append(
                 {
                     "model": row["model"],
                     "labels": row["labels"],
@@ -94,8 +94,8 @@ def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
                     "end": f"{kind} {words}" if last else None,
                 }
             )
-    columns = dict.fromkeys(key for row in found for key in row)
-    return [columns | row for row in found]
+    columns = dict.fromkeys(key for row in points for key in row)
+    return [columns | row for row in points]
 
 
 def _mark(row: drawing.Row, place: int) -> drawing.Row:

@@ -14,7 +14,7 @@ from alcore.records import Job, RoundSummary
 from alcore.services import dashboard, training
 from alcore.services.glossary import explained
 from alcore.web import state
-from pages._dashboard_parts import duration, interval, kept, percent, sentence
+from pages._dashboard_parts import duration, interval, percent, remember, sentence
 from pages._who import owns, who
 
 PATIENCE = 3.0
@@ -24,13 +24,13 @@ PATIENCE = 3.0
 @st.fragment(run_every=1.0)
 def status(project_id: int) -> None:
     """Show what is going on, and have the charts drawn again when their data has changed."""
-    seen, standing = _now(project_id)
-    job = seen.training
+    activity, standing = _now(project_id)
+    job = activity.training
     active = job is not None and job.state in ("waiting", "running")
     st.html(
         _figures(standing)
-        + _work_lines(standing, job, seen.baseline)
-        + _pretraining_line(seen.pretraining)
+        + _work_lines(standing, job, activity.baseline)
+        + _pretraining_line(activity.pretraining)
     )
     owner = owns(project_id)
     others = None if owner else "Owners of this project start and stop trainings."
@@ -57,22 +57,22 @@ def status(project_id: int) -> None:
         args=(training.stop, project_id),
     )
     refused_for, why = st.session_state.get("refused", (None, ""))
-    said = _refusal(why) if refused_for == project_id else _advice(standing)
-    st.html(_withdrawn(standing) + said)
-    if standing.model is not None and standing.model.teaching.notes:
+    sentences = _refusal(why) if refused_for == project_id else _advice(standing)
+    st.html(_withdrawn(standing) + sentences)
+    if standing.model is not None and standing.model.recipe.notes:
         st.html(_remarks(standing.model))
 
 
 @st.fragment(run_every=1.0)
 def summary(project_id: int) -> None:
     """Say in a line where the project stands; beside sections that need the whole width."""
-    seen, standing = _now(project_id)
+    activity, standing = _now(project_id)
     model = standing.model
     parts = ["No model yet" if model is None else f"Model {model.number}"]
     if model is not None and model.evaluation.accuracy is not None:
         parts.append(f"accuracy {percent(model.evaluation.accuracy)}")
     parts.append(f"{standing.labels:,} training labels")
-    job = seen.training
+    job = activity.training
     if job is not None and job.state == "running":
         parts.append(f"the next model trains: {100 * job.progress:.0f} %")
     parts += [_withdrawn_words(standing)] if standing.withdrawn else []
@@ -81,23 +81,23 @@ def summary(project_id: int) -> None:
 
 def _now(project_id: int) -> tuple[dashboard.Activity, dashboard.Standing]:
     """Read where the project stands; draw the page again where its data has changed."""
-    seen = dashboard.activity(state.store(), project_id)
-    drawn_id, drawn, at = st.session_state["drawn"]
-    if drawn_id == project_id and drawn != seen.pulse:
-        same_models = (drawn.round_id, drawn.baseline_points, drawn.classes) == (
-            seen.pulse.round_id,
-            seen.pulse.baseline_points,
-            seen.pulse.classes,
+    activity = dashboard.activity(state.store(), project_id)
+    drawn_id, pulse, at = st.session_state["drawn"]
+    if drawn_id == project_id and pulse != activity.pulse:
+        same_models = (pulse.round_id, pulse.baseline_points, pulse.classes) == (
+            activity.pulse.round_id,
+            activity.pulse.baseline_points,
+            activity.pulse.classes,
         )
         if not same_models or time.monotonic() - at > PATIENCE:
             st.rerun()
-    job = seen.training
-    standing = kept(
+    job = activity.training
+    standing = remember(
         "standing",
-        (project_id, seen.pulse, job and (job.id, job.state, job.args.get("model"))),
+        (project_id, activity.pulse, job and (job.id, job.state, job.args.get("model"))),
         lambda: dashboard.standing(state.store(), project_id),
     )
-    return seen, standing
+    return activity, standing
 
 
 def _ask(action: Callable[[Any, int, int], None], project_id: int) -> None:
@@ -218,8 +218,8 @@ def _withdrawn_words(standing: dashboard.Standing) -> str:
 
 def _remarks(model: RoundSummary) -> str:
     """Say what went otherwise than the settings say."""
-    said = " ".join(escape(sentence(note)) for note in model.teaching.notes)
-    return f'<p class="al-note"><b>Model {model.number}.</b> {said}</p>'
+    sentences = " ".join(escape(sentence(note)) for note in model.recipe.notes)
+    return f'<p class="al-note"><b>Model {model.number}.</b> {sentences}</p>'
 
 
 def _line(text: str, side: str, share: float, kind: str) -> str:

@@ -21,7 +21,16 @@ from pages import _dashboard_drawing as drawing
 from pages._dashboard_calibration import calibrated
 from pages._dashboard_classes import classes
 from pages._dashboard_labels import labels_per_class, people, rounds, uncertainty
-from pages._dashboard_parts import STYLE, TALL, download, heading, kept, note, percent, sentence
+from pages._dashboard_parts import (
+    STYLE,
+    TALL,
+    download,
+    heading,
+    note,
+    percent,
+    remember,
+    sentence,
+)
 from pages._dashboard_status import status, summary
 from pages._shell import choose_project, empty
 
@@ -55,30 +64,32 @@ def page() -> None:
         )
     with right:
         project = choose_project(ready)
-    seen = dashboard.activity(state.store(), project.id)
-    st.session_state["drawn"] = (project.id, seen.pulse, time.monotonic())
-    done = kept(
-        "history", (project.id, seen.pulse), lambda: dashboard.history(state.store(), project.id)
+    activity = dashboard.activity(state.store(), project.id)
+    st.session_state["drawn"] = (project.id, activity.pulse, time.monotonic())
+    history = remember(
+        "history",
+        (project.id, activity.pulse),
+        lambda: dashboard.history(state.store(), project.id),
     )
     colours = drawing.DARK if st.context.theme.type == "dark" else drawing.LIGHT
     if section == "curve":
         left, right = st.columns([2.4, 1], gap="large")
         with left:
-            _curve(project, seen.pulse, colours)
+            _curve(project, activity.pulse, colours)
         with right:
             status(project.id)
-        uncertainty(done, colours)
+        uncertainty(history, colours)
         return
     summary(project.id)
     if section == "classes":
-        classes(project, done, colours)
+        classes(project, history, colours)
         labels_per_class(project, colours)
     elif section == "calibration":
-        calibrated(project, done, colours)
+        calibrated(project, history, colours)
     elif section == "people":
         people(project.id, colours)
     else:
-        rounds(project, done)
+        rounds(project, history)
 
 
 def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
@@ -101,18 +112,18 @@ def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
-        found = kept(
+        curve = remember(
             f"curve {metric}",
             (project.id, pulse),
             lambda: dashboard.curve(state.store(), project.id, metric),
         )
-        download("learning-curve", found.rows)
-    if not found.live:
+        download("learning-curve", curve.rows)
+    if not curve.live:
         empty(_why_no_curve(project, dashboard.standing(state.store(), project.id)), TALL + 40)
         return
     st.vega_lite_chart(
         charts.learning_curve(
-            _curve_rows(found, axis),
+            _curve_rows(curve, axis),
             colours,
             metric=metric,
             axis=AXES[axis],
@@ -121,55 +132,55 @@ def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
         key=f"curve-{metric}-{axis}",
         alt=f"Learning curve: {metric} against {axis}",
     )
-    spread = "the range of its trainings" if any(r["low"] is not None for r in found.random) else ""
+    spread = "the range of its trainings" if any(r["low"] is not None for r in curve.random) else ""
     note(
         "Band: 95 % interval on the holdout. "
         + (
             "Dashed: as many labels drawn at random, simulated from the answer key"
             + (f", with {spread}." if spread else ".")
-            if found.random
+            if curve.random
             else "No curve of random labeling: " + _why_no_random(project)
         )
-        + _what_changed(found)
+        + _what_changed(curve)
     )
 
 
-def _what_changed(found: dashboard.Curve) -> str:
+def _what_changed(curve: dashboard.Curve) -> str:
     """Say where the learner changed, the newest change first, as far as there is room."""
-    if not found.changes:
+    if not curve.changes:
         return ""
-    said = [
+    changes = [
         f"from model {row['model']} on ({row['labels']:,} labels) {row['change']}"
-        for row in found.changes[: -CHANGES - 1 : -1]
+        for row in curve.changes[: -CHANGES - 1 : -1]
     ]
-    left = len(found.changes) - len(said)
+    left = len(curve.changes) - len(changes)
     if left:
-        said.append(f"{left} earlier {'change' if left == 1 else 'changes'} in the rounds below")
+        changes.append(f"{left} earlier {'change' if left == 1 else 'changes'} in the rounds")
     return (
-        f" The learner changed: {'; '.join(said)}. Compare curves only between two upright lines: "
-        "each dashed piece was made by the learner beside it."
+        f" The learner changed: {'; '.join(changes)}. Compare curves only between two upright "
+        "lines: each dashed piece was made by the learner beside it."
     )
 
 
-def _curve_rows(found: dashboard.Curve, axis: str) -> list[drawing.Row]:
+def _curve_rows(curve: dashboard.Curve, axis: str) -> list[drawing.Row]:
     """Name the ends of the curves, the higher one above its line, and add the marks.
 
     Random labeling is named where it ends in the segment of the newest model.
     """
     rows = []
-    newest = found.live[-1]["segment"]
-    beside = [row for row in found.random if row["segment"] == newest]
-    last = {"live": found.live[-1], "random": beside[-1] if beside else None}
+    newest = curve.live[-1]["segment"]
+    beside = [row for row in curve.random if row["segment"] == newest]
+    last = {"live": curve.live[-1], "random": beside[-1] if beside else None}
     live_above = last["random"] is None or last["live"]["value"] >= last["random"]["value"]
-    sizes = Counter((row["series"], row["segment"]) for row in found.rows)
-    for row in found.rows:
+    sizes = Counter((row["series"], row["segment"]) for row in curve.rows)
+    for row in curve.rows:
         live = row["series"] == "live"
         name = row["strategy"] if live else "random"
         end = f"{name} {percent(row['value'])}" if row is last[row["series"]] else None
-        shown = ("series", "segment", "labels", "minutes", "value", "low", "high", "trials")
+        fields = ("series", "segment", "labels", "minutes", "value", "low", "high", "trials")
         rows.append(
             {
-                **{k: row[k] for k in shown},
+                **{k: row[k] for k in fields},
                 "x": row[axis],
                 "alone": sizes[row["series"], row["segment"]] == 1,
                 "what": f"model {row['model']}, {name}" if live else "random labeling",
@@ -179,10 +190,10 @@ def _curve_rows(found: dashboard.Curve, axis: str) -> list[drawing.Row]:
             }
         )
     blank = dict.fromkeys(rows[0]) | {"alone": False, "above": True}
-    if found.stop:
-        what = {"end": "stop advised", "what": found.stop["reason"], "row": 0}
-        rows.append(blank | what | {"series": "stop", "x": found.stop[axis]})
-    for place, change in enumerate(found.changes):
+    if curve.stop:
+        what = {"end": "stop advised", "what": curve.stop["reason"], "row": 0}
+        rows.append(blank | what | {"series": "stop", "x": curve.stop[axis]})
+    for place, change in enumerate(curve.changes):
         what = {"end": change["sign"], "what": sentence(change["change"]), "row": place % 2}
         rows.append(blank | what | {"series": "change", "x": change[axis]})
     return rows

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),
     ("alcore.consensus", ()),
-    ("alcore.doubts", ()),
+    ("alcore.label_errors", ()),
     ("alcore.segments", ()),
     ("alcore.stopping", ()),
     ("alcore.retraining", ()),

@@ -25,7 +25,7 @@ def rounds(
     folder: Path, learner: Mapping[str, Any], strategy: Any = "margin", n: int = 3, **changes: Any
 ) -> list[Done]:
     """Run the first rounds of one cell."""
-    grid = reading.from_json(
+    design = reading.from_json(
         {
             "name": "x",
             "budget": 20 * n,
@@ -40,7 +40,7 @@ def rounds(
     found: list[Done] = []
     before: list[Arrays] = []
     for _ in range(n):
-        found.append(chain.next_round(Run(grid.cells[0], 0, 0, 20 * n), before, folder))
+        found.append(chain.next_round(Run(design.cells[0], 0, 0, 20 * n), before, folder))
         before.append(found[-1].arrays)
     return found
 
@@ -66,7 +66,7 @@ def test_any_class_of_that_interface_serves_by_its_dotted_name(folder: Path) -> 
     assert rounds(folder, learner)[-1].accuracy > 0.6
 
 
-FITTING = [s.name for s in strategies.all() if strategies.needed(s.name, {}) <= GIVES]
+FITTING = [s.name for s in strategies.registered() if strategies.needed(s.name, {}) <= GIVES]
 
 
 @pytest.mark.parametrize("strategy", FITTING)

@@ -18,6 +18,7 @@ from alcore.__main__ import main
 from alcore.config import ProjectSettings, Workspace
 from alcore.errors import InvalidSettings
 from alcore.experiments import analysis, reading
+from alcore.experiments.replaying import differences
 from alcore.experiments.results import Point
 from alcore.services import (
     experiment_figures,
@@ -29,6 +30,7 @@ from alcore.services import (
     projects,
 )
 from alcore.store import Store
+from alcore.store import experiments as stored_experiments
 
 GRID = """
 name = "shown"
@@ -56,7 +58,7 @@ def store(workspace: Workspace) -> Iterator[Store]:
 
 def invented(gains: dict[str, float], trials: int = 10) -> list[analysis.Setting]:
     """Settings of an experiment whose accuracies are made up: a gain per label and strategy."""
-    grid = reading.from_json(
+    design = reading.from_json(
         {
             "name": "made up",
             "budget": 60,
@@ -69,7 +71,7 @@ def invented(gains: dict[str, float], trials: int = 10) -> list[analysis.Setting
     )
     drawn = np.random.default_rng(0)
     points = []
-    for cell in grid.cells:
+    for cell in design.cells:
         for trial in range(trials):
             start = 0.2 + 0.01 * np.random.default_rng(trial).normal()
             for number in range(1, 6):
@@ -79,7 +81,7 @@ def invented(gains: dict[str, float], trials: int = 10) -> list[analysis.Setting
                 points.append(
                     Point(0, cell.key, trial, number, labels, labels, labels / 20, accuracy, 1.0)
                 )
-    return analysis.settings(grid, points)
+    return analysis.settings(design, points)
 
 
 def test_the_figures_of_a_made_up_study_are_those_it_was_made_with() -> None:
@@ -94,7 +96,7 @@ def test_the_figures_of_a_made_up_study_are_those_it_was_made_with() -> None:
     tests = {test.first: test for test in setting.tests}
     assert tests["margin"].holm < 0.01 < 0.05 < tests["entropy"].holm
     assert tests["margin"].difference == pytest.approx(0.1, abs=0.01)
-    assert setting.doubts == "" and setting.trials == 10
+    assert setting.warning == "" and setting.trials == 10
     assert setting.smallest_visible < 0.01
     assert best.targets[0.4] == pytest.approx(40, abs=2)
 
@@ -130,35 +132,35 @@ def test_one_trial_says_that_it_has_no_interval_wherever_one_would_stand() -> No
 
 def test_few_trials_come_with_a_warning_and_unfinished_ones_do_not_count() -> None:
     (setting,) = invented({"random": 0.005, "margin": 0.01}, trials=3)
-    assert "At least 6 are needed" in setting.doubts
-    grid = reading.from_json(
+    assert "At least 6 are needed" in setting.warning
+    design = reading.from_json(
         {
             "name": "x", "budget": 30, "trials": 2, "datasets": ["digits"], "initial": [20],
             "strategies": ["random", "margin"], "batch_sizes": [10],
         }
     )  # fmt: skip
-    one, two = (cell.key for cell in grid.cells)
+    one, two = (cell.key for cell in design.cells)
     points = [
         Point(1, one, 0, 1, 20, 20, 1.0, 0.3, 1.0),
         Point(1, one, 0, 2, 30, 30, 1.5, 0.4, 1.0),
         Point(2, two, 0, 1, 20, 20, 1.0, 0.3, 1.0),
     ]
-    (half,) = analysis.settings(grid, points)
+    (half,) = analysis.settings(design, points)
     assert half.trials == 0 and half.rows == ()
     assert len(half.curve) == 3, "but the curves show what there is"
 
 
 def test_curves_of_different_label_counts_are_read_at_the_same_ones() -> None:
-    grid = reading.from_json(
+    design = reading.from_json(
         {
             "name": "x", "budget": 40, "trials": 1, "datasets": ["digits"], "initial": [20],
             "strategies": ["random", "margin"], "batch_sizes": [10],
         }
     )  # fmt: skip
-    one, two = (cell.key for cell in grid.cells)
+    one, two = (cell.key for cell in design.cells)
     points = [Point(1, one, 0, n, 10 + 10 * n, 0, 1.0, 0.1 * n, 1.0) for n in (1, 2, 3)]
     points += [Point(2, two, 0, n, 15 + 5 * n, 0, 1.0, 0.1 * n, 1.0) for n in (1, 2, 3)]
-    (setting,) = analysis.settings(grid, points)
+    (setting,) = analysis.settings(design, points)
     finals = {row.strategy: row.final for row in setting.rows}
     assert finals == {"random": pytest.approx(0.2), "margin": pytest.approx(0.3)}
 
@@ -224,6 +226,58 @@ def test_an_experiment_goes_from_a_file_to_a_report(
     assert "was not running" in capsys.readouterr().err
 
 
+def test_an_experiment_keeps_its_arithmetic_and_is_compared_with_no_other(
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Fixed when it is made: by the grid, else the environment, else float32 on any processor."""
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
+    network = GRID.replace('kind = "estimator"\nestimator = "naive bayes"', 'kind = "network"')
+    network = network.replace("trials = 2", "trials = 1").replace("budget = 40", "budget = 20")
+    made = {"own": ("bfloat16", "float32"), "asked": ("", "bfloat16"), "plain": ("", "auto")}
+    for name, (own, asked) in made.items():
+        monkeypatch.setenv("ALCORE_PRECISION", asked)
+        own_line = f'precision = "{own}"\n' if own else ""
+        file = tmp_path / f"{name}.toml"
+        file.write_text(own_line + network.replace('"shown"', f'"{name}"'))
+        assert main(["experiment", "run", str(file), "--workers", "1"]) == 0
+    store = Store.open(workspace)
+    with store.read() as connection:
+        stored = {
+            name: stored_experiments.rounds(
+                connection,
+                stored_experiments.runs(connection, stored_experiments.named(connection, name).id)[
+                    0
+                ].id,
+            )[0]
+            for name in made
+        }
+    store.close()
+    found = {name: done.summary["versions"]["arithmetic"] for name, done in stored.items()}
+    assert found == {"own": "bfloat16", "asked": "bfloat16", "plain": "float32"}
+    (said,) = differences(stored["plain"], stored["asked"])
+    assert said == "arithmetic, float32 and now bfloat16: such rounds are never the same"
+
+    capsys.readouterr()
+    monkeypatch.setenv("ALCORE_PRECISION", "float32")
+    assert main(["experiment", "replay", "asked"]) == 1
+    assert "were computed in bfloat16, but ALCORE_PRECISION asks for" in capsys.readouterr().err
+    file.write_text('precision = "bfloat16"\n' + network.replace('"shown"', '"plain"'))
+    assert main(["experiment", "run", str(file)]) == 1
+    assert "was not computed in bfloat16" in capsys.readouterr().err
+    file.write_text('precision = "auto"\n' + network)
+    assert main(["experiment", "run", str(file)]) == 1
+    assert "no precision called 'auto'; choose from float32, bfloat16" in capsys.readouterr().err
+    monkeypatch.setenv("ALCORE_PRECISION", "auto")
+    assert main(["experiment", "replay", "asked"]) == 0
+    assert "the same bit for bit" in capsys.readouterr().out
+    monkeypatch.setenv("ALCORE_PRECISION", "half")
+    assert main(["experiment", "replay", "asked"]) == 1
+    assert "ALCORE_PRECISION is 'half'; choose from auto, float32" in capsys.readouterr().err
+
+
 def test_a_report_without_rounds_is_refused(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "shown.toml"
     file.write_text(GRID)
@@ -236,10 +290,10 @@ def test_hostile_names_are_text_on_the_page(store: Store, tmp_path: Path) -> Non
     text = GRID.replace('name = "shown"', "name = '<script>alert(1)<script>'")
     file = tmp_path / "hostile.toml"
     file.write_text(text)
-    grid = reading.read(file)
-    experiments.create(store, grid)
-    assert experiments.run(store, grid.name, "process", 1, threading.Event())
-    found = experiment_findings.findings(store, grid.name)
+    design = reading.read(file)
+    experiments.create(store, design)
+    assert experiments.run(store, design.name, "process", 1, threading.Event())
+    found = experiment_findings.findings(store, design.name)
     page = experiment_report.page(found)
     assert "<script" not in page and "&lt;script&gt;" in page
     assert "# \\<script\\>alert(1)\\<script\\>" in experiment_markdown.text(found, ())

@@ -11,9 +11,10 @@ import pytest
 from sklearn.datasets import load_digits
 
 from alcore import rounds, strategies
+from alcore.config import Precision
 from alcore.errors import JobCancelled, TrainingImpossible, UnknownItem, UnknownStrategy
 from alcore.records import Calibration
-from alcore.rounds import RoundInput, teaching
+from alcore.rounds import RoundInput, recipes
 from alcore.rounds.values import Rows
 
 CLASSES = tuple(str(d) for d in range(10))
@@ -63,8 +64,8 @@ def an_input(count: int = 60, **changes: object) -> RoundInput:
     return RoundInput(**{**values, **changes})
 
 
-def test_a_round_measures_scores_and_selects() -> None:
-    given = an_input()
+def test_a_round_measures_scores_and_selects(arithmetic: Precision) -> None:
+    given = an_input(precision=arithmetic)
     seen: list[tuple[str, float]] = []
     result = rounds.run_round(given, lambda phase, share: seen.append((phase, share)))
     assert result.evaluation.n == 300
@@ -94,20 +95,26 @@ def same(first: rounds.RoundResult, second: rounds.RoundResult) -> bool:
 
 
 @pytest.fixture(scope="module")
-def first() -> rounds.RoundResult:
+def first(arithmetic: Precision) -> rounds.RoundResult:
     """The round on an_input() as it is."""
-    return rounds.run_round(an_input(), quiet)
+    return rounds.run_round(an_input(precision=arithmetic), quiet)
 
 
-def test_the_same_seed_gives_the_same_round_to_the_last_bit(first: rounds.RoundResult) -> None:
-    again = rounds.run_round(an_input(embeds=False), quiet)
+def test_the_same_seed_gives_the_same_round_to_the_last_bit(
+    first: rounds.RoundResult, arithmetic: Precision
+) -> None:
+    again = rounds.run_round(an_input(embeds=False, precision=arithmetic), quiet)
     assert same(first, again), "without the embeddings of all images too"
+    other = "float32" if arithmetic == "bfloat16" else "bfloat16"
+    elsewhere = rounds.run_round(an_input(precision=other), quiet)
+    assert not same(first, elsewhere)
+    assert (first.versions["arithmetic"], elsewhere.versions["arithmetic"]) == (arithmetic, other)
     assert len(first.embeddings) == len(IDS) and len(again.embeddings) == 0
     assert not same(first, rounds.run_round(an_input(seed=1), quiet))
     assert not same(first, rounds.run_round(an_input(round_number=2), quiet))
 
 
-@pytest.mark.parametrize("name", [strategy.name for strategy in strategies.all()])
+@pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
 def test_every_strategy_runs_live_and_never_selects_labeled_or_holdout_items(name: str) -> None:
     given = an_input(30, strategy=name)
     pool = given.candidate_ids[:200]
@@ -154,7 +161,7 @@ def test_a_round_uses_the_temperature_that_is_known_for_its_recipe(
 ) -> None:
     given = an_input()
     assert first.calibration is None and first.model.temperature == 1
-    name = teaching.recipe(given, Rows(IDS)).name
+    name = recipes.make(given, Rows(IDS)).name
     known = (Calibration(2.0, 60, name, 7.0), Calibration(3.0, 60, "another recipe", 8.0))
     result = rounds.run_round(dataclasses.replace(given, calibrations=known), quiet)
     assert result.model.temperature == result.calibration.temperature == 2
@@ -166,19 +173,19 @@ def test_a_round_uses_the_temperature_that_is_known_for_its_recipe(
     assert result.evaluation.confusion == first.evaluation.confusion
     assert not np.allclose(result.scores, first.scores)
     np.testing.assert_allclose(result.head * 2, first.head, rtol=1e-5)
-    other = teaching.recipe(an_input(augmentation="none"), Rows(IDS))
-    assert teaching.calibration(dataclasses.replace(given, calibrations=known), other) is None
+    other = recipes.make(an_input(augmentation="none"), Rows(IDS))
+    assert recipes.calibration(dataclasses.replace(given, calibrations=known), other) is None
 
 
 def test_a_second_look_gives_a_temperature_without_the_holdout() -> None:
     given = an_input()
-    found = rounds.second_look(given, quiet).calibration
-    assert (found.labels, found.recipe) == (60, teaching.recipe(given, Rows(IDS)).name)
+    found = rounds.cross_validate(given, quiet).calibration
+    assert (found.labels, found.recipe) == (60, recipes.make(given, Rows(IDS)).name)
     assert found.temperature != 1 and time.time() - found.created_at < 600
     none = np.empty(0, np.int64)
     blind = dataclasses.replace(given, holdout_ids=none, holdout_labels=none)
-    assert rounds.second_look(blind, quiet).calibration.temperature == found.temperature
-    few = rounds.second_look(an_input(39), quiet)
+    assert rounds.cross_validate(blind, quiet).calibration.temperature == found.temperature
+    few = rounds.cross_validate(an_input(39), quiet)
     assert few.calibration is None and few.probabilities.shape == (39, 10)
 
 

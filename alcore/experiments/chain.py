@@ -18,11 +18,11 @@ from typing import Any, Self
 import numpy as np
 
 from alcore import __version__
-from alcore.config import LearnerRule
+from alcore.config import LearnerRule, Precision
 from alcore.errors import PoolExhausted
 from alcore.experiments import data, initial, oracles, trials
 from alcore.experiments.data import DataSpec
-from alcore.experiments.grid import Cell
+from alcore.experiments.design import Cell
 from alcore.experiments.oracles import ABSTAINED, Answers, Oracle
 from alcore.experiments.results import Arrays, Done
 from alcore.experiments.trials import TrialData
@@ -40,9 +40,11 @@ class Run:
     cell: Cell
     trial: int
     seed: int
-    """Of the grid: with the trial and the data it gives the trial's seed."""
+    """Of the design: with the trial and the data it gives the trial's seed."""
     budget: int
     threads: int = 1
+    precision: Precision = "float32"
+    """Arithmetic of its trainings."""
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "cell": self.cell.to_json()}
@@ -227,12 +229,13 @@ def _input(
         strategy_options=cell.strategy.options,
         batch_size=cell.batch_size,
         queue_size=_AHEAD * cell.batch_size if abstains else cell.batch_size,
-        augmentation=cell.learner.settled["augmentation"] if network else "none",
+        augmentation=cell.learner.all_options["augmentation"] if network else "none",
         seed=trial.seed,
         round_number=number,
         stop_ids=stop_ids,
         previous_stop=before[-1]["stop_predicted"] if before else None,
         threads=run.threads,
+        precision=run.precision,
         votes=votes,
         learner=cell.learner.rule() if network else LearnerRule(),
         downloads=folder / "downloads",

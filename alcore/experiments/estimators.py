@@ -121,7 +121,7 @@ def _fit(spec: LearnerSpec, features: np.ndarray, labels: np.ndarray, seed: int)
 
 def build(spec: LearnerSpec, seed: int) -> Any:
     """Return a fresh estimator; raises InvalidSettings for one that cannot be had or used."""
-    given = spec.settled
+    given = spec.all_options
     named = given["estimator"]
     dotted, defaults = ESTIMATORS.get(named, (named, {}))
     module, _, name = dotted.rpartition(".")

@@ -14,7 +14,7 @@ from typing import Any
 from alcore import strategies
 from alcore.config import AUGMENTATIONS, NETWORKS, LearnerRule
 from alcore.errors import InvalidSettings
-from alcore.experiments.options import settled, unknown
+from alcore.experiments.options import unknown, with_defaults
 from alcore.strategies import Need
 
 ESTIMATORS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
@@ -80,7 +80,7 @@ class LearnerSpec:
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
             raise unknown("learner", self.kind, KINDS)
-        given = self.settled
+        given = self.all_options
         if self.kind == "network":
             for what, known in (("augmentation", AUGMENTATIONS), ("network", NETWORKS)):
                 if given[what] not in known:
@@ -99,10 +99,10 @@ class LearnerSpec:
             )
 
     @property
-    def settled(self) -> dict[str, Any]:
+    def all_options(self) -> dict[str, Any]:
         """All options, with defaults for those not given."""
         what = f"the learner {self.kind!r}"
-        return settled(what, self.options, _KINDS[self.kind])
+        return with_defaults(what, self.options, _KINDS[self.kind])
 
     @property
     def title(self) -> str:
@@ -113,14 +113,14 @@ class LearnerSpec:
             given = {"network": "small CNN", **self.options}
             rest = [f"{k}={v}" for k, v in sorted(given.items()) if k != "network"]
             return " ".join([str(given["network"]), *rest])
-        given = self.settled
+        given = self.all_options
         named = str(given["estimator"]).rpartition(".")[2]
         on = "pixels" if given["features"] == PIXELS else Path(given["features"]).stem
         return f"{named} on {on}"
 
     def rule(self) -> LearnerRule:
         """Return a network's settings as live projects have them; raises InvalidSettings."""
-        given = self.settled
+        given = self.all_options
         del given["augmentation"]
         if not given["weights"]:
             given["weights"] = "file" if given["weights_file"] else "pool"
@@ -131,7 +131,7 @@ class LearnerSpec:
 
         A finished experiment can be read without it, so that it is looked for only when used.
         """
-        named = self.settled.get("features", PIXELS)
+        named = self.all_options.get("features", PIXELS)
         if named == PIXELS:
             return None
         path = Path(named).expanduser()
@@ -142,7 +142,7 @@ class LearnerSpec:
     def check_files(self) -> None:
         """Raise InvalidSettings for features, or weights to begin with, that are not there."""
         self.features_file()
-        weights = self.settled.get("weights_file")
+        weights = self.all_options.get("weights_file")
         if weights and not Path(weights).is_file():
             raise InvalidSettings(f"the learner {self.title!r}: there is no file {weights}")
 

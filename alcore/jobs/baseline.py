@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from alcore.errors import TrainingImpossible
-from alcore.jobs.beginnings import beginnings_of
 from alcore.jobs.randomness import rng
 from alcore.jobs.round_files import pixels_of
 from alcore.jobs.running import Running
+from alcore.jobs.training_inputs import inputs_of
 from alcore.records import BaselinePoint, Learner, RoundSummary
 from alcore.store import items, projects, rounds
 
@@ -41,8 +41,8 @@ def run_baseline(running: Running) -> None:
         key_ids, key = items.answer_key(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
-        begins = {
-            learner: beginnings_of(connection, store.workspace, project, learner)
+        inputs = {
+            learner: inputs_of(connection, store.workspace, project, learner)
             for learner in dict.fromkeys(r.learner for r in history)
         }
         done = {(p.learner, p.trial, p.labels) for p in rounds.baseline(connection, project_id)}
@@ -51,7 +51,7 @@ def run_baseline(running: Running) -> None:
     missing = [
         (learner, trial, n)
         for learner, trial, n in _points(history)
-        if begins[learner] and (learner, trial, n) not in done and n <= len(key_ids)
+        if inputs[learner] and (learner, trial, n) not in done and n <= len(key_ids)
     ]
     template = RoundInput(
         pixels=pixels_of(store.workspace.project(project_id), settings, len(item_ids)),
@@ -73,6 +73,7 @@ def run_baseline(running: Running) -> None:
         stop_ids=key_ids[:0],
         previous_stop=None,
         threads=running.threads,
+        precision=running.precision,
     )
     for index, (learner, trial, n) in enumerate(missing):
         order = rng(settings, "baseline", trial).permutation(len(key_ids))[:n]
@@ -88,7 +89,7 @@ def run_baseline(running: Running) -> None:
                     labeled_ids=key_ids[order],
                     labels=classes[order],
                     round_number=trial,
-                    **begins[learner],
+                    **inputs[learner],
                 ),
                 report,
             )

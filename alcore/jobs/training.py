@@ -10,10 +10,10 @@ import numpy as np
 
 from alcore.config import CALIBRATED_FROM, ProjectSettings
 from alcore.datasets.pixels import make_names_durable
-from alcore.doubts import worth_a_look
 from alcore.jobs import embeddings
-from alcore.jobs.beginnings import beginnings, last_model, learner_now, smaller_minibatch
 from alcore.jobs.due import request_if_due
+from alcore.jobs.project_consensus import apply_consensus
+from alcore.jobs.project_consensus import positions as class_positions
 from alcore.jobs.queueing import queue_size, rounded, selection_rows, swap_queue
 from alcore.jobs.randomness import rng
 from alcore.jobs.round_files import (
@@ -23,10 +23,15 @@ from alcore.jobs.round_files import (
     save_arrays,
 )
 from alcore.jobs.running import Running
-from alcore.jobs.settling import positions as class_positions
-from alcore.jobs.settling import settle
+from alcore.jobs.training_inputs import (
+    last_model,
+    learner_now,
+    smaller_minibatch,
+    training_inputs,
+)
+from alcore.label_errors import check_is_due
 from alcore.records import RoundSummary
-from alcore.store import calibrations, gold, items, jobs, labels, opinions, projects, rounds
+from alcore.store import calibrations, gold, items, jobs, label_checks, labels, projects, rounds
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared for stop advice."""
@@ -43,7 +48,7 @@ def run_training(running: Running) -> None:
         settings = project.settings
     if settings.team.consensus != "majority":
         with store.write() as connection:
-            settle(connection, project)
+            apply_consensus(connection, project)
     with store.read() as connection:
         last_event = labels.last_event(connection, project_id)
         item_ids = items.ids(connection, project_id)
@@ -57,8 +62,8 @@ def run_training(running: Running) -> None:
         said = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
         learner = learner_now(connection, project)
-        begins = beginnings(connection, store.workspace, project)
-        begins["calibrations"] = calibrations.known(connection, project_id)
+        inputs = training_inputs(connection, store.workspace, project)
+        inputs["calibrations"] = calibrations.known(connection, project_id)
     running.note({"last_event": last_event, "model": number})
 
     position = {c.id: c.position for c in project.classes}
@@ -87,10 +92,11 @@ def run_training(running: Running) -> None:
             stop_ids=stop_ids,
             previous_stop=before,
             threads=running.threads,
+            precision=running.precision,
             question_ids=questions,
             votes=class_positions(said, np.array([c.id for c in project.classes])),
             minibatch=minibatch,
-            **begins,
+            **inputs,
             **last_model(folder, previous),
         ),
         running.report,
@@ -114,9 +120,9 @@ def run_training(running: Running) -> None:
         head=result.head,
     )
     embeddings.save(unpublished.with_suffix(".npy"), result.embeddings)
-    teaching = result.teaching
+    recipe = result.recipe
     if why_smaller:
-        teaching = replace(teaching, notes=(why_smaller, *teaching.notes))
+        recipe = replace(recipe, notes=(why_smaller, *recipe.notes))
     summary = RoundSummary(
         id=0,
         project_id=project_id,
@@ -138,7 +144,7 @@ def run_training(running: Running) -> None:
         seed=settings.seed,
         checkpoint=checkpoint,
         versions=dict(result.versions),
-        teaching=teaching,
+        recipe=recipe,
         learner=learner,
         calibration=result.calibration,
     )
@@ -154,12 +160,12 @@ def run_training(running: Running) -> None:
         if project.has_key and settings.baseline:
             jobs.request(connection, project_id, "baseline", time.time())
         request_if_due(connection, projects.get(connection, project_id), time.time())
-        last = opinions.last_look(connection, project_id)
-        counting = opinions.labels(connection, project_id)
-        # A recipe without a temperature needs the models of a review as much as new labels do.
+        last = label_checks.last_check(connection, project_id)
+        counting = label_checks.labels(connection, project_id)
+        # A recipe without a temperature needs the models of a check as much as new labels do.
         lacking = result.calibration is None and counting >= CALIBRATED_FROM
-        if worth_a_look(counting, last[1] if last and not lacking else 0):
-            jobs.request(connection, project_id, "review", time.time())
+        if check_is_due(counting, last[1] if last and not lacking else 0):
+            jobs.request(connection, project_id, "label_check", time.time())
     embeddings.forget_others(folder, number)
 
 

@@ -83,11 +83,9 @@ def descend(
     for step in range(plan.steps):
         rows = draw().to(images.device)
         batch = augment(images[rows], generator)
-        with devices.half_precision(images.device):
-            maps = list(network.outputs(batch))
-            logits = network.head(network.embedding(maps[-1]))
+        maps = devices.feature_maps(network, batch)
         losses = functional.cross_entropy(
-            logits.float(),
+            network.head(network.embedding(maps[-1])),
             targets[rows],
             weight=weights,
             label_smoothing=plan.smoothing,
@@ -158,5 +156,5 @@ class _Draw:
 def _class_weights(targets: Tensor, classes: int) -> Tensor:
     """Return weights (C,) that give each class seen the same say, with mean 1 over the images."""
     counts = torch.bincount(targets, minlength=classes).float()
-    seen = (counts > 0).sum()
-    return torch.where(counts > 0, len(targets) / (seen * counts.clamp_min(1)), 0.0)
+    present = (counts > 0).sum()
+    return torch.where(counts > 0, len(targets) / (present * counts.clamp_min(1)), 0.0)

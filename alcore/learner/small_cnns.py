@@ -58,7 +58,7 @@ class SmallCNN(Normalised):
 
     def embedding(self, last: Tensor) -> Tensor:
         """Return the embedding (B, 128) float32: the strongest response anywhere."""
-        return last.amax(dim=(2, 3)).float()
+        return last.float().amax(dim=(2, 3))
 
     @torch.no_grad()
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
@@ -67,8 +67,8 @@ class SmallCNN(Normalised):
         x = self.normalised(sample(images))
         patches = functional.unfold(x, self.kernel, stride=max(1, self.kernel // 2))
         patches = patches.transpose(1, 2).reshape(-1, patches.shape[1])
-        chosen = torch.randperm(len(patches), generator=generator)[:_PATCHES]
-        patches = patches[chosen.to(patches.device)]
+        sample_rows = torch.randperm(len(patches), generator=generator)[:_PATCHES]
+        patches = patches[sample_rows.to(patches.device)]
         patches -= patches.mean(dim=0)
         # In float64 on the CPU: eigenvectors of nearly equal directions must not depend on luck.
         covariance = (patches.T @ patches).cpu().double() / len(patches)
@@ -110,4 +110,4 @@ class StudyACNN(Normalised):
 
     def embedding(self, last: Tensor) -> Tensor:
         """Return the output (B, 128) float32 of the dense layer."""
-        return self.dense(self.pool(last).flatten(1)).relu().float()
+        return self.dense(self.pool(last.float()).flatten(1)).relu()

@@ -16,7 +16,7 @@ from alcore import acquisition, metrics, strategies
 from alcore.learner import calibration, device, embedding, inference, signals
 from alcore.learner.checkpoints import Model
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
-from alcore.rounds import teaching
+from alcore.rounds import recipes
 from alcore.rounds.progress import Bar, Progress, Stopwatch
 from alcore.rounds.values import RoundInput, RoundResult, Rows, generator, number
 from alcore.strategies import Context, Need
@@ -38,8 +38,8 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
     rows = Rows(given.item_ids)
     watch = Stopwatch()
     extra = signals.passes(needs)
-    with device.computing(number(given, "weights"), given.threads):
-        recipe = teaching.recipe(given, rows)
+    with device.computing(number(given, "weights"), given.threads, given.precision):
+        recipe = recipes.make(given, rows)
         bar = Bar(
             progress,
             len(given.labels),
@@ -49,8 +49,8 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         )
         with watch("train"):
             traces = signals.Traces(needs)
-            model = teaching.fit(given, rows, recipe, bar.phase("train"), traces)
-        calibrated = teaching.calibration(given, recipe)
+            model = recipes.fit(given, rows, recipe, bar.phase("train"), traces)
+        calibrated = recipes.calibration(given, recipe)
         if calibrated is not None:
             model = replace(model, temperature=calibrated.temperature)
         with watch("evaluate"):
@@ -82,7 +82,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
                     traces=traces,
                     augmentation=given.augmentation,
                     at_least=_wanted(given),
-                    without=partial(teaching.without, given, rows, recipe),
+                    without=partial(recipes.without, given, rows, recipe),
                     seed=partial(number, given),
                 ),
                 bar.part(told, 1 / (1 + extra), 1),
@@ -108,6 +108,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         known = ((rows(both), pool), (rows(given.holdout_ids), held)) if given.embeds else ()
         wanted = len(given.item_ids) if given.embeds else 0
         embeddings = embedding.of_all(model, given.pixels, wanted, known)
+        versions = device.versions(model.network)
     return RoundResult(
         evaluation=evaluation,
         stop=stop,
@@ -125,10 +126,10 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         embeddings=embeddings,
         head=embedding.head(model),
         model=model,
-        teaching=teaching.record(given, recipe, model),
+        recipe=recipes.record(given, recipe, model),
         calibration=calibrated,
         seconds=watch.seconds,
-        versions=device.versions(),
+        versions=versions,
         minibatches=model.minibatches,
         final_loss=model.loss,
     )
@@ -139,9 +140,9 @@ def measure(round_input: RoundInput, progress: Progress) -> Evaluation:
     given = round_input
     rows = Rows(given.item_ids)
     bar = Bar(progress, len(given.labels), len(given.holdout_ids), 0)
-    with device.computing(number(given, "weights"), given.threads):
-        recipe = teaching.recipe(given, rows)
-        model = teaching.fit(given, rows, recipe, bar.phase("train"))
+    with device.computing(number(given, "weights"), given.threads, given.precision):
+        recipe = recipes.make(given, rows)
+        model = recipes.fit(given, rows, recipe, bar.phase("train"))
         held = _predict(model, given, rows, given.holdout_ids, bar.phase("evaluate"), mirror=True)
     return metrics.evaluate(held.probabilities, given.holdout_labels, len(given.class_names))
 

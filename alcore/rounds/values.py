@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from alcore.config import LearnerRule
+from alcore.config import LearnerRule, Precision
 from alcore.errors import UnknownItem
 from alcore.learner.checkpoints import Model
-from alcore.records import Calibration, Evaluation, Selection, StopSignals, Teaching
+from alcore.records import Calibration, Evaluation, RecipeSummary, Selection, StopSignals
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class RoundInput:
     previous_stop: np.ndarray | None
     """(S,) what the last model predicted for them."""
     threads: int
+    precision: Precision = "auto"
+    """Arithmetic of the training."""
     question_ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     """(Q,) items to predict for people only: neither candidates nor measured on."""
     votes: np.ndarray | None = None
@@ -104,7 +106,7 @@ class RoundResult:
     """(D + 1, C) float32 last layer: weights, then the bias."""
     model: Model
     """Its temperature is that of the calibration: it answers with calibrated probabilities."""
-    teaching: Teaching
+    recipe: RecipeSummary
     calibration: Calibration | None
     """None while no temperature is known for the recipe: probabilities are the network's own."""
     seconds: Mapping[str, float]

@@ -14,9 +14,9 @@ from alcore.records import (
     Calibration,
     Evaluation,
     Learner,
+    RecipeSummary,
     RoundSummary,
     StopSignals,
-    Teaching,
 )
 from alcore.store.tables import baseline_point, round_
 
@@ -132,9 +132,9 @@ def _record(row: Row[Any]) -> RoundSummary:
     body = dict(row.summary)
     body["evaluation"] = _evaluation(body["evaluation"])
     body["stop"] = StopSignals(**body["stop"])
-    if "teaching" in body:
-        notes = tuple(body["teaching"]["notes"])
-        body["teaching"] = Teaching(**body["teaching"] | {"notes": notes})
+    if "recipe" in body:
+        notes = tuple(body["recipe"]["notes"])
+        body["recipe"] = RecipeSummary(**body["recipe"] | {"notes": notes})
     body["learner"] = Learner(**body["learner"])
     if body.get("calibration"):
         body["calibration"] = Calibration(**body["calibration"])

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 OLD = sa.table(
     "baseline_point",
@@ -63,7 +63,7 @@ def upgrade() -> None:
 
 def _learner(connection: sa.Connection, row: sa.Row[Any], settings: dict[str, Any]) -> Any:
     """Put together what a round recorded of its learner, and today's settings for the rest."""
-    taught, rule = row.summary.get("teaching", {}), settings.get("learner", {})
+    taught, rule = row.summary.get("recipe", {}), settings.get("learner", {})
     weights = taught.get("weights", "none")
     if weights.startswith(FROM_POOL):
         number = connection.execute(

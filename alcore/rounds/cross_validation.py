@@ -14,7 +14,7 @@ import numpy as np
 from alcore.learner import calibration, device, inference
 from alcore.learner.calibration import FOLDS
 from alcore.records import Calibration
-from alcore.rounds import teaching
+from alcore.rounds import recipes
 from alcore.rounds.progress import Progress
 from alcore.rounds.values import RoundInput, Rows, generator, number
 
@@ -22,7 +22,7 @@ PHASE = "asking models about labels"
 
 
 @dataclass(frozen=True)
-class SecondLook:
+class CrossValidation:
     """What was found."""
 
     probabilities: np.ndarray
@@ -32,12 +32,12 @@ class SecondLook:
     be asked about. It serves the rounds of the same recipe."""
 
 
-def second_look(
+def cross_validate(
     round_input: RoundInput,
     progress: Progress,
     answered: Mapping[int, np.ndarray] | None = None,
     keep: Callable[[int, np.ndarray], None] = lambda fold, said: None,
-) -> SecondLook:
+) -> CrossValidation:
     """Ask about each label a model that was trained on the others.
 
     One network per fold of the labels is trained on the other folds, by the round's recipe; heads
@@ -52,13 +52,13 @@ def second_look(
     asked = rows(np.concatenate([given.labeled_ids, given.question_ids]))
     mean = np.zeros((len(asked), len(given.class_names)), np.float32)
     found = np.zeros_like(mean)
-    with device.computing(number(given, "second look"), given.threads):
-        recipe = teaching.recipe(given, rows)
+    with device.computing(number(given, "second look"), given.threads, given.precision):
+        recipe = recipes.make(given, rows)
         for k in range(FOLDS):
             kept = fold != k
             said = (answered or {}).get(k)
             if said is None:
-                model = teaching.without(
+                model = recipes.without(
                     given,
                     rows,
                     recipe,
@@ -81,6 +81,6 @@ def second_look(
     seen_by_all = np.concatenate([fold == -1, np.ones(len(given.question_ids), bool)])
     found[seen_by_all] = mean[seen_by_all]
     fitted = calibration.from_answers(found[: len(fold)], given.labels, fold)
-    return SecondLook(
+    return CrossValidation(
         found, fitted and Calibration(fitted.temperature, fitted.labels, recipe.name, time.time())
     )

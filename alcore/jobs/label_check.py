@@ -1,6 +1,6 @@
-"""Owns the review job: models that have not seen a label say what they think of it.
+"""Owns the label check: models that have not seen a label say what they think of it.
 
-Their answers give the temperature of the rounds to come, too. What was found before the job had
+Their answers give the temperature of the rounds to come, too. What it knew before it had
 to make room for a training is kept: L labels, C classes.
 """
 
@@ -13,36 +13,36 @@ from typing import Any
 
 import numpy as np
 
-from alcore import doubts
-from alcore.jobs import unfinished
-from alcore.jobs.beginnings import beginnings
+from alcore import label_errors
+from alcore.jobs import label_check_resume
 from alcore.jobs.round_files import pixels_of
 from alcore.jobs.running import Running
+from alcore.jobs.training_inputs import training_inputs
 from alcore.records import Project
-from alcore.store import calibrations, items, jobs, opinions, projects
+from alcore.store import calibrations, items, jobs, label_checks, projects
 
 _ROWS = 2_000
-"""Opinions per transaction, so that nobody who labels waits for it."""
+"""Rows per transaction, so that nobody who labels waits for it."""
 
 
-def run_review(running: Running) -> None:
-    """Store an opinion of each label that counts now, from models that were not trained on it."""
-    from alcore.rounds import RoundInput, second_look  # brings torch
+def run_label_check(running: Running) -> None:
+    """Store what models that were not trained on it say of each label that counts now."""
+    from alcore.rounds import RoundInput, cross_validate  # brings torch
 
     store, project_id = running.store, running.job.project_id
     folder = store.workspace.project(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
         item_ids = items.ids(connection, project_id)
-        judged = opinions.to_judge(connection, project_id)
-        begins = beginnings(connection, store.workspace, project)
-    review = unfinished.begin(folder, judged, _recipe(project, begins))
-    judged = review.judged
+        judged = label_checks.to_judge(connection, project_id)
+        inputs = training_inputs(connection, store.workspace, project)
+    progress = label_check_resume.resume(folder, judged, _recipe(project, inputs))
+    judged = progress.judged
     position = {c.id: c.position for c in project.classes}
     labels = np.array([position[c] for c in judged.class_ids], dtype=np.int64)
     trained = ~judged.held
     none = item_ids[:0]
-    found = second_look(
+    found = cross_validate(
         RoundInput(
             pixels=pixels_of(folder, project.settings, len(item_ids)),
             item_ids=item_ids,
@@ -63,12 +63,13 @@ def run_review(running: Running) -> None:
             stop_ids=none,
             previous_stop=None,
             threads=running.threads,
+            precision=running.precision,
             question_ids=judged.item_ids[judged.held],
-            **begins,
+            **inputs,
         ),
         running.report,
-        review.said,
-        review.keep,
+        progress.probabilities,
+        progress.keep,
     )
     order = np.concatenate([np.flatnonzero(trained), np.flatnonzero(judged.held)])
     probabilities = np.empty_like(found.probabilities)
@@ -77,33 +78,34 @@ def run_review(running: Running) -> None:
     for start in range(0, len(rows), _ROWS):
         running.report("saving", start / len(rows))
         with store.write() as connection:
-            opinions.put(connection, rows[start : start + _ROWS])
+            label_checks.put(connection, rows[start : start + _ROWS])
     with running.publish() as connection:
         if found.calibration is not None:
             calibrations.put(connection, project_id, found.calibration)
-        # It may have been begun long ago, and labels have come since.
-        if doubts.worth_a_look(opinions.labels(connection, project_id), len(judged.item_ids)):
-            jobs.request(connection, project_id, "review", time.time())
-    review.forget()
+        # It may have begun long ago, and labels have come since.
+        counting = label_checks.labels(connection, project_id)
+        if label_errors.check_is_due(counting, len(judged.item_ids)):
+            jobs.request(connection, project_id, "label_check", time.time())
+    progress.forget()
 
 
-def _recipe(project: Project, begins: dict[str, Any]) -> str:
+def _recipe(project: Project, inputs: dict[str, Any]) -> str:
     """Name all that the networks depend on besides labels and items."""
     settings = project.settings
     classes = [c.id for c in project.classes]
-    learner = asdict(begins["learner"])
+    learner = asdict(inputs["learner"])
     chosen = [settings.augmentation, settings.resolution, settings.seed, classes, learner]
-    return json.dumps([*chosen, str(begins["pretrained"])])
+    return json.dumps([*chosen, str(inputs["pretrained"])])
 
 
 def _rows(
     project_id: int,
-    judged: opinions.Judged,
+    judged: label_checks.Judged,
     probabilities: np.ndarray,
     labels: np.ndarray,
     class_ids: list[int],
 ) -> list[dict[str, object]]:
-    """Turn probabilities (L, C) into rows of opinions."""
+    """Turn probabilities (L, C) into rows of label checks."""
     now = time.time()
     best = probabilities.argmax(axis=1)
     rows = np.arange(len(labels))
@@ -115,18 +117,18 @@ def _rows(
             "class_id": class_ids[guess],
             "p": p,
             "p_label": p_label,
-            "doubt": doubt,
+            "error_score": error_score,
             "flagged": flagged,
             "created_at": now,
         }
-        for item_id, event_id, guess, p, p_label, doubt, flagged in zip(
+        for item_id, event_id, guess, p, p_label, error_score, flagged in zip(
             judged.item_ids.tolist(),
             judged.event_ids.tolist(),
             best.tolist(),
             probabilities[rows, best].tolist(),
             probabilities[rows, labels].tolist(),
-            doubts.doubt(probabilities, labels).tolist(),
-            doubts.probably_wrong(probabilities, labels).tolist(),
+            label_errors.error_score(probabilities, labels).tolist(),
+            label_errors.probably_wrong(probabilities, labels).tolist(),
             strict=True,
         )
     ]

@@ -1,4 +1,4 @@
-"""Owns the grid: what an experiment combines, checked before it starts.
+"""Owns the design of an experiment: what it combines, checked before it starts.
 
 A cell is one combination of data set, strategy, batch size, initial set, learner and oracle; a
 run is a cell in one trial. Budgets and sizes count labels.
@@ -9,20 +9,23 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import product
 from typing import Any, Self
 
 from alcore import strategies
+from alcore.config import Precision
 from alcore.errors import InvalidSettings
 from alcore.experiments import initial, oracles
 from alcore.experiments.data import DataSpec
 from alcore.experiments.learners import LearnerSpec
-from alcore.experiments.options import between, settled, unknown
+from alcore.experiments.options import between, unknown, with_defaults
 
 MOST_RUNS = 100_000
+ARITHMETICS: tuple[Precision, ...] = ("float32", "bfloat16")
+"""What an experiment's trainings may be computed in: no run shall depend on where it runs."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class StrategySpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        strategies.settle(self.name, self.options)
+        strategies.complete_options(self.name, self.options)
 
     @property
     def title(self) -> str:
@@ -49,7 +52,7 @@ class OracleSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        settled(f"the oracle {self.kind!r}", self.options, oracles.defaults(self.kind))
+        with_defaults(f"the oracle {self.kind!r}", self.options, oracles.defaults(self.kind))
 
     @property
     def title(self) -> str:
@@ -101,7 +104,7 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Name of the cell: the same words in another grid or another order are the same cell."""
+        """Name of the cell: the same words in another design or another order are the same cell."""
         text = json.dumps(self.to_json(), sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -123,7 +126,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Design:
     """Everything that an experiment runs."""
 
     name: str
@@ -138,6 +141,8 @@ class Grid:
     seed: int = 0
     baseline: str = ""
     """The strategy that others are compared with: "random", if there, else the first."""
+    precision: str = ""
+    """Arithmetic of all its trainings, "float32" or "bfloat16"; "" until `fixed` says which."""
 
     def __post_init__(self) -> None:
         if not self.name.strip() or "/" in self.name or len(self.name) > 100:
@@ -146,6 +151,8 @@ class Grid:
             )
         between("the number of trials", self.trials, 1, 10_000)
         between("the seed", self.seed, 0, 2**31)
+        if self.precision not in ("", *ARITHMETICS):
+            raise unknown("precision", self.precision, ARITHMETICS)
         for what, parts in (
             ("data set", [d.title for d in self.datasets]),
             ("strategy", [s.title for s in self.strategies]),
@@ -203,6 +210,11 @@ class Grid:
             )
         )
 
+    def fixed(self, otherwise: Precision) -> Design:
+        """Return the grid with its arithmetic: its own, else `otherwise`, for "auto" float32."""
+        default = otherwise if otherwise in ARITHMETICS else ARITHMETICS[0]
+        return replace(self, precision=self.precision or default)
+
     @property
     def trainings(self) -> int:
         """How many models are trained in all."""
@@ -236,8 +248,8 @@ def _title(name: str, options: Mapping[str, Any]) -> str:
     return " ".join([name, *(f"{key}={value}" for key, value in sorted(options.items()))])
 
 
-def runs(grid: Grid) -> Iterator[tuple[Cell, int]]:
+def runs(design: Design) -> Iterator[tuple[Cell, int]]:
     """Yield all runs, trial by trial, so that paired comparisons can be drawn early."""
-    for trial in range(grid.trials):
-        for cell in grid.cells:
+    for trial in range(design.trials):
+        for cell in design.cells:
             yield cell, trial

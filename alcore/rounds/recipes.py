@@ -18,7 +18,7 @@ from alcore.learner.checkpoints import Model
 from alcore.learner.training import LearnerSettings
 from alcore.learner.transfer import Pretrained
 from alcore.learner.unlabeled import Pool
-from alcore.records import Calibration, Teaching
+from alcore.records import Calibration, RecipeSummary
 from alcore.rounds.values import RoundInput, Rows, number
 
 Told = Callable[[float], None]
@@ -46,7 +46,7 @@ class Recipe:
         )
 
 
-def recipe(given: RoundInput, rows: Rows) -> Recipe:
+def make(given: RoundInput, rows: Rows) -> Recipe:
     """Turn a project's settings into a recipe with all that it begins with.
 
     Raises WeightsUnavailable and CheckpointMismatch for weights that were named and cannot be
@@ -129,10 +129,10 @@ def calibration(given: RoundInput, used: Recipe) -> Calibration | None:
     return next((known for known in given.calibrations if known.recipe == used.name), None)
 
 
-def record(given: RoundInput, used: Recipe, model: Model) -> Teaching:
+def record(given: RoundInput, used: Recipe, model: Model) -> RecipeSummary:
     """Say how the model came about."""
     began = model.pretrained or ("the last model" if model.mode != "fresh" else "none")
-    return Teaching(
+    return RecipeSummary(
         network=model.architecture.network,
         weights=began,
         transfer=used.settings.transfer if model.pretrained else "none",

@@ -26,9 +26,9 @@ def learner_now(connection: Connection, project: Project) -> Learner:
         weights = {"torchvision": "torchvision", "file": f"{_FILE}{rule.weights_file}"}.get(
             rule.weights, "none"
         )
-        found = pretrained.latest(connection, project.id) if rule.weights == "pool" else None
-        if found is not None and _fits(found, project):
-            weights = f"{_PRETRAINING}{found.number}"
+        newest = pretrained.latest(connection, project.id) if rule.weights == "pool" else None
+        if newest is not None and _fits(newest, project):
+            weights = f"{_PRETRAINING}{newest.number}"
     return Learner(
         network=rule.network,
         resolution=settings.resolution,
@@ -41,7 +41,7 @@ def learner_now(connection: Connection, project: Project) -> Learner:
     )
 
 
-def beginnings_of(
+def inputs_of(
     connection: Connection, workspace: Workspace, project: Project, learner: Learner
 ) -> dict[str, Any] | None:
     """Return the fields of a RoundInput for a learner that a project has or had.
@@ -59,8 +59,8 @@ def beginnings_of(
             return None
     elif learner.weights.startswith(_PRETRAINING):
         number = int(learner.weights.removeprefix(_PRETRAINING))
-        found = pretrained.numbered(connection, project.id, number)
-        weights = found and workspace.project(project.id) / found.checkpoint
+        stored = pretrained.numbered(connection, project.id, number)
+        weights = stored and workspace.project(project.id) / stored.checkpoint
         if weights is None or not weights.is_file():
             return None
     return {
@@ -79,7 +79,9 @@ def beginnings_of(
     }
 
 
-def beginnings(connection: Connection, workspace: Workspace, project: Project) -> dict[str, Any]:
+def training_inputs(
+    connection: Connection, workspace: Workspace, project: Project
+) -> dict[str, Any]:
     """Return the fields of a RoundInput that every training of a project shares."""
     rule = project.settings.learner
     weights = pretrained.latest(connection, project.id) if rule.weights == "pool" else None
