@@ -2,7 +2,7 @@
 
     python benchmarks/default_policy.py                        ten paired trials, a few minutes
     python benchmarks/default_policy.py --data shapes --trials 5
-    python benchmarks/default_policy.py --markdown docs/strategies.md
+    python benchmarks/default_policy.py --markdown docs/studies/default-policy.md
 
 A trial has one holdout and one seed. Random labeling begins with 20 random labels, as the curve
 beside a live project does; every strategy begins with the 20 that a live project asks first (one
@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from alcore.config import Workspace  # noqa: E402 - path first
 from alcore.experiments import curves  # noqa: E402
-from alcore.experiments.grid import Grid  # noqa: E402
+from alcore.experiments.design import Design  # noqa: E402
 from alcore.experiments.reading import from_json  # noqa: E402
 from alcore.services import experiments  # noqa: E402
 from alcore.store import Store  # noqa: E402
@@ -52,8 +52,8 @@ STRATEGIES: tuple[dict[str, object], ...] = (
 MARK = "default policy"
 
 
-def grids(data: str, trials: int) -> tuple[Grid, Grid]:
-    """Return the grid of random labeling and that of the strategies, on the same trials."""
+def designs(data: str, trials: int) -> tuple[Design, Design]:
+    """Return the designs of random labeling and of the strategies, on the same trials."""
     source = Path(data).stem
     common = {"budget": BUDGET, "trials": trials, "batch_sizes": [BATCH], "datasets": [data]}
     random = {"name": f"{source}, random", "initial": [FIRST], "strategies": ["random"]}
@@ -65,20 +65,20 @@ def grids(data: str, trials: int) -> tuple[Grid, Grid]:
     return from_json(common | random), from_json(common | begun)
 
 
-def measured(store: Store, grid: Grid, workers: int) -> dict[str, np.ndarray]:
-    """Run what is missing of a grid; return the accuracies (trials, rounds) of each strategy."""
-    experiments.create(store, grid, workers)
-    experiments.run(store, grid.name, "process", workers, threading.Event())
-    found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    titles = {cell.key: cell.strategy.title for cell in grid.cells}
+def measured(store: Store, design: Design, workers: int) -> dict[str, np.ndarray]:
+    """Run what is missing of a design; return the accuracies (trials, rounds) of each strategy."""
+    experiments.create(store, design, workers)
+    experiments.run(store, design.name, "process", workers, threading.Event())
+    accuracies: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    titles = {cell.key: cell.strategy.title for cell in design.cells}
     with store.read() as connection:
-        experiment = stored.named(connection, grid.name)
+        experiment = stored.named(connection, design.name)
         for point in sorted(stored.points(connection, experiment.id), key=lambda p: p.number):
-            if point.cell in titles and point.trial < grid.trials:
-                found[titles[point.cell]][point.trial].append(point.accuracy)
+            if point.cell in titles and point.trial < design.trials:
+                accuracies[titles[point.cell]][point.trial].append(point.accuracy)
     return {
-        title: np.array([runs[trial] for trial in range(grid.trials)])
-        for title, runs in found.items()
+        title: np.array([runs[trial] for trial in range(design.trials)])
+        for title, runs in accuracies.items()
     }
 
 
@@ -120,7 +120,7 @@ def main() -> None:
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     store = Store.open(Workspace(asked.folder.resolve()))
-    random, begun = (measured(store, g, asked.workers) for g in grids(asked.data, asked.trials))
+    random, begun = (measured(store, g, asked.workers) for g in designs(asked.data, asked.trials))
     store.close()
     lines = table(random["random"], begun)
     print("\n".join(lines))
