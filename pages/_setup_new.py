@@ -44,7 +44,7 @@ def new_project(store: Store) -> int | None:
         name = _name(store, prefix, spec)
     with right:
         role, names = _classes(prefix, look)
-    settings = _settings(prefix, look, role)
+    settings = _settings(store, prefix, look, role)
     pressed = st.button("Create", type="primary", disabled=settings is None, key=f"{prefix}create")
     if not pressed or settings is None:
         return None
@@ -96,7 +96,7 @@ def _classes(prefix: str, look: Look) -> tuple[Role, list[str]]:
     return role, names
 
 
-def _settings(prefix: str, look: Look, role: Role) -> ProjectSettings | None:
+def _settings(store: Store, prefix: str, look: Look, role: Role) -> ProjectSettings | None:
     known = bool(look.summary.classes) and role != "none"
     given = known and look.summary.has_test
     start = ProjectSettings(resolution=look.resolution, augmentation=look.augmentation)
@@ -108,6 +108,7 @@ def _settings(prefix: str, look: Look, role: Role) -> ProjectSettings | None:
         images=look.summary.total,
         classes=len(look.summary.classes),
         images_at=lambda side: previews.samples_of(look.pictures, side),
+        estimators=setup.estimators_offered(store),
     )
     with st.expander("Settings", icon=":material/tune:", key=f"{prefix}settings"):
         note("These suit most projects. All but holdout and seed can be changed later.")

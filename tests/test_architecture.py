@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 # other columns say which libraries it alone may import. A library that is not named is free.
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.errors", ()),
+    ("alcore.estimators", ()),
     ("alcore.config", ()),
     ("alcore.records", ()),
     ("alcore.keymap", ()),

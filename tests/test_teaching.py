@@ -21,7 +21,7 @@ from alcore.errors import (
     TrainingImpossible,
     WeightsUnavailable,
 )
-from alcore.jobs import unfinished
+from alcore.jobs import label_check_resume
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.reviewing import run_review
 from alcore.jobs.running import Running, run
@@ -191,16 +191,16 @@ def test_a_review_that_made_room_goes_on_where_it_was(store: Store) -> None:
 def test_a_review_of_labels_that_no_longer_count_begins_anew(tmp_path: Path) -> None:
     ids = np.arange(4)
     judged = Judged(ids, ids + 10, ids % 2, ids == 3)
-    review = unfinished.begin(tmp_path, judged, "recipe")
+    review = label_check_resume.begin(tmp_path, judged, "recipe")
     review.keep(0, np.ones((4, 2)))
     more = Judged(np.arange(5), np.arange(10, 15), np.arange(5) % 2, np.arange(5) == 3)
-    same = unfinished.begin(tmp_path, more, "recipe")
+    same = label_check_resume.begin(tmp_path, more, "recipe")
     assert list(same.said) == [0] and len(same.judged.item_ids) == 4
     mended = Judged(ids, np.array([10, 11, 12, 17]), ids % 2, ids == 3)
     for other, recipe in ((mended, "recipe"), (more, "another")):
-        assert not unfinished.begin(tmp_path, other, recipe).said
+        assert not label_check_resume.begin(tmp_path, other, recipe).said
     same.path.write_bytes(same.path.read_bytes()[:300])
-    assert not unfinished.begin(tmp_path, judged, "recipe").said
+    assert not label_check_resume.begin(tmp_path, judged, "recipe").said
 
 
 def test_weights_that_lead_nowhere_fail_the_job_and_the_last_model_stays(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import numpy as np
 
 from alcore.errors import TrainingImpossible
-from alcore.jobs.beginnings import beginnings
 from alcore.jobs.randomness import rng
-from alcore.jobs.round_files import pixels_of
 from alcore.jobs.running import Running
+from alcore.jobs.settling import positions
+from alcore.jobs.training_inputs import images_of, learner_of_project, training_inputs
+from alcore.rounds import Holdout, Lesson, measure
 from alcore.store import items, projects, rounds
 
 QUICK = 10.0
@@ -24,8 +24,6 @@ def run_baseline(running: Running) -> None:
 
     Each point is stored when it is done, so that a stop loses at most one training.
     """
-    from alcore.rounds import RoundInput, measure  # brings torch
-
     store, project_id = running.store, running.job.project_id
     with store.read() as connection:
         project = projects.get(connection, project_id)
@@ -34,10 +32,13 @@ def run_baseline(running: Running) -> None:
         key_ids, key = items.answer_key(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
-        begins = beginnings(connection, store.workspace, project)
+        inputs = training_inputs(connection, store.workspace, project)
         done = {(trial, n) for trial, n, _ in rounds.baseline(connection, project_id)}
-    position = {c.id: c.position for c in project.classes}
-    classes = np.array([position[c] for c in key], dtype=np.int64)
+    class_ids = np.array([c.id for c in project.classes])
+    classes = positions(key, class_ids)
+    holdout = Holdout(holdout_ids, positions(truth, class_ids))
+    images = images_of(store.workspace.project(project_id), project, item_ids)
+    learner = learner_of_project(project, images, inputs)
     quick = bool(history) and history[-1].seconds.get("train", 0.0) < QUICK
     missing = [
         (trial, n)
@@ -45,45 +46,24 @@ def run_baseline(running: Running) -> None:
         for n in sorted({r.labels for r in history})
         if (trial, n) not in done and n <= len(key_ids)
     ]
-    template = RoundInput(
-        pixels=pixels_of(store.workspace.project(project_id), settings, len(item_ids)),
-        item_ids=item_ids,
-        labeled_ids=key_ids[:0],
-        labels=classes[:0],
-        holdout_ids=holdout_ids,
-        holdout_labels=np.array([position[c] for c in truth], dtype=np.int64),
-        candidate_ids=key_ids[:0],
-        class_names=tuple(c.name for c in project.classes),
-        channels=project.channels,
-        strategy="random",
-        strategy_options={},
-        batch_size=1,
-        queue_size=0,
-        augmentation=settings.augmentation,
-        seed=settings.seed,
-        round_number=0,
-        stop_ids=key_ids[:0],
-        previous_stop=None,
-        threads=running.threads,
-        **begins,
-    )
     for index, (trial, n) in enumerate(missing):
         order = rng(settings, "baseline", trial).permutation(len(key_ids))[:n]
+        lesson = Lesson(
+            images=images,
+            labeled_ids=key_ids[order],
+            labels=classes[order],
+            class_names=tuple(c.name for c in project.classes),
+            seed=settings.seed,
+            round_number=trial,
+            threads=running.threads,
+        )
         started = time.monotonic()
 
         def report(_phase: str, fraction: float, index: int = index) -> None:
             running.report("simulating random labels", (index + fraction) / len(missing))
 
         try:
-            evaluation = measure(
-                replace(
-                    template,
-                    labeled_ids=key_ids[order],
-                    labels=classes[order],
-                    round_number=trial,
-                ),
-                report,
-            )
+            evaluation = measure(learner, lesson, holdout, report)
         except TrainingImpossible:
             continue  # so few random labels may all be of one class
         with store.write() as connection:

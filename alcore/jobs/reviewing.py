@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from alcore import doubts
-from alcore.jobs import unfinished
-from alcore.jobs.beginnings import beginnings
-from alcore.jobs.round_files import pixels_of
+from alcore.jobs import label_check_resume
 from alcore.jobs.running import Running
+from alcore.jobs.settling import positions
+from alcore.jobs.training_inputs import images_of, learner_of_project, training_inputs
 from alcore.records import Project
+from alcore.rounds import Kept, Lesson, TrainingInputs, cross_validate
 from alcore.store import calibrations, items, jobs, opinions, projects
 
 _ROWS = 2_000
@@ -27,48 +27,31 @@ _ROWS = 2_000
 
 def run_review(running: Running) -> None:
     """Store an opinion of each label that counts now, from models that were not trained on it."""
-    from alcore.rounds import RoundInput, second_look  # brings torch
-
     store, project_id = running.store, running.job.project_id
     folder = store.workspace.project(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
-        item_ids = items.ids(connection, project_id)
+        images = images_of(folder, project, items.ids(connection, project_id))
         judged = opinions.to_judge(connection, project_id)
-        begins = beginnings(connection, store.workspace, project)
-    review = unfinished.begin(folder, judged, _recipe(project, begins))
+        inputs = training_inputs(connection, store.workspace, project)
+    review = label_check_resume.begin(folder, judged, _recipe(project, inputs))
     judged = review.judged
-    position = {c.id: c.position for c in project.classes}
-    labels = np.array([position[c] for c in judged.class_ids], dtype=np.int64)
+    labels = positions(judged.class_ids, np.array([c.id for c in project.classes]))
     trained = ~judged.held
-    none = item_ids[:0]
-    found = second_look(
-        RoundInput(
-            pixels=pixels_of(folder, project.settings, len(item_ids)),
-            item_ids=item_ids,
+    found = cross_validate(
+        learner_of_project(project, images, inputs),
+        Lesson(
+            images=images,
             labeled_ids=judged.item_ids[trained],
             labels=labels[trained],
-            holdout_ids=none,
-            holdout_labels=none,
-            candidate_ids=none,
             class_names=tuple(c.name for c in project.classes),
-            channels=project.channels,
-            strategy="random",
-            strategy_options={},
-            batch_size=1,
-            queue_size=0,
-            augmentation=project.settings.augmentation,
             seed=project.settings.seed,
             round_number=0,
-            stop_ids=none,
-            previous_stop=None,
             threads=running.threads,
-            question_ids=judged.item_ids[judged.held],
-            **begins,
         ),
+        judged.item_ids[judged.held],
         running.report,
-        review.said,
-        review.keep,
+        Kept(review.said, review.keep),
     )
     order = np.concatenate([np.flatnonzero(trained), np.flatnonzero(judged.held)])
     probabilities = np.empty_like(found.probabilities)
@@ -87,13 +70,13 @@ def run_review(running: Running) -> None:
     review.forget()
 
 
-def _recipe(project: Project, begins: dict[str, Any]) -> str:
-    """Name all that the networks depend on besides labels and items."""
+def _recipe(project: Project, inputs: TrainingInputs) -> str:
+    """Name all that the models depend on besides labels and items."""
     settings = project.settings
     classes = [c.id for c in project.classes]
-    learner = asdict(begins["learner"])
-    chosen = [settings.augmentation, settings.resolution, settings.seed, classes, learner]
-    return json.dumps([*chosen, str(begins["pretrained"])])
+    learner = asdict(settings.learner)
+    parts = [settings.augmentation, settings.resolution, settings.seed, classes, learner]
+    return json.dumps([*parts, str(inputs.pretrained)])
 
 
 def _rows(

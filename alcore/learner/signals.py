@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from torch import nn
 
 from alcore.learner import autoencoder, deepfool, heads, inference
 from alcore.learner.augmentation import AUGMENTATIONS, vary_light
-from alcore.learner.calibration import FOLDS, folds
 from alcore.learner.checkpoints import Model
 from alcore.learner.inference import Predictions
 from alcore.strategies import Need, Signals
@@ -72,8 +71,6 @@ class Material:
     augmentation: str
     at_least: int
     """Candidates that will be asked for: no shortlist is shorter."""
-    without: Callable[[np.ndarray, int, Told], Model]
-    """Trains by the round's recipe on some of the labels, (L,) bool, with a seed."""
     seed: Callable[[str], int]
     """Gives each signal a seed of its own."""
 
@@ -245,39 +242,6 @@ def _flip_distance(given: Material, labeled: Predictions | None, told: Told) -> 
     return {"flip_distance": found}
 
 
-def _crossfit(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
-    """Train a network per fold of the labels, on the other folds, and ask it about its fold.
-
-    Heads on the embeddings of the round's network would be cheaper, but it has seen all labels,
-    wrong ones too, and has moved their images to where the label says.
-    """
-    labels, classes = given.labels, given.model.architecture.classes
-    fold = folds(labels, np.random.default_rng(given.seed("crossfit")))
-    rows = np.concatenate([given.rows, given.labeled_rows])
-    total = np.zeros((len(rows), classes), np.float32)
-    unseen = np.zeros((len(labels), classes), np.float32)
-    for k in range(FOLDS):
-        kept = fold != k
-        model = given.without(
-            kept,
-            given.seed(f"crossfit {k}"),
-            lambda done, k=k: told((k + 0.9 * done) / FOLDS),
-        )
-        model = replace(model, temperature=given.model.temperature)
-        found = inference.predict(
-            model,
-            given.pixels,
-            rows,
-            False,
-            False,
-            lambda done, k=k: told((k + 0.9 + 0.1 * done) / FOLDS),
-        )
-        total += found.probabilities / FOLDS
-        unseen[~kept] = found.probabilities[len(given.rows) :][~kept]
-    unseen[fold == -1] = total[len(given.rows) :][fold == -1]
-    return {"crossfit": total[: len(given.rows)], "labeled_crossfit": unseen}
-
-
 def _generator(given: Material, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(given.seed(purpose))
 
@@ -295,7 +259,6 @@ _SIGNALS: Mapping[Need, Callable[[Material, Predictions | None, Told], Arrays]] 
     "predicted_loss": _predicted_loss,
     "reconstruction_loss": _reconstruction_loss,
     "flip_distance": _flip_distance,
-    "crossfit": _crossfit,
 }
 _FROM_LABELED: frozenset[Need] = frozenset(
     {"embeddings", "labeled_probabilities", "dropout", "committee"}

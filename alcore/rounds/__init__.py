@@ -1,15 +1,28 @@
-"""Owns one round: fit -> evaluate -> signals -> select; no database, no threads, no clock times."""
+"""Owns one round: fit -> evaluate -> signals -> select; no database, no threads, no clock times.
 
+Nothing is loaded of torch or scikit-learn before a learner is made.
+"""
+
+from alcore.rounds.cross_fitting import Kept
+from alcore.rounds.cross_validation import CrossValidation, cross_validate
+from alcore.rounds.learners import Learner, TrainingInputs, check_signals, learner_of
 from alcore.rounds.run import looked_at, measure, run_round
-from alcore.rounds.second_look import second_look
-from alcore.rounds.values import RoundInput, RoundResult, generator
+from alcore.rounds.values import Holdout, Images, Lesson, Query, RoundResult
 
 __all__ = [
-    "RoundInput",
+    "CrossValidation",
+    "Holdout",
+    "Images",
+    "Kept",
+    "Learner",
+    "Lesson",
+    "Query",
     "RoundResult",
-    "generator",
+    "TrainingInputs",
+    "check_signals",
+    "cross_validate",
+    "learner_of",
     "looked_at",
     "measure",
     "run_round",
-    "second_look",
 ]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from alcore import keymap, strategies
+from alcore import estimators, keymap, strategies
 from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
@@ -19,6 +19,8 @@ from alcore.jobs.queueing import choose_overlap, queue_size
 from alcore.jobs.running import BEAT, put_back_silent, run
 from alcore.jobs.settling import settle
 from alcore.records import Job, Project, Role, SkippedFile
+from alcore.rounds.estimators import GIVES
+from alcore.rounds.learners import check_signals
 from alcore.services.people import check_owner
 from alcore.store import Store, items, jobs, projects, rounds
 from alcore.strategies import costs
@@ -69,13 +71,26 @@ def create(
     settings = settings or ProjectSettings()
     names = clean_classes(class_names)
     _check_name(name)
-    strategies.settle(settings.strategy, settings.strategy_options)
+    check_learning(store, settings)
     now = time.time()
     with store.write() as connection:
         project_id = projects.add(connection, name.strip(), settings, spec, role, now)
         projects.add_classes(connection, project_id, names, now)
         jobs.request(connection, project_id, "import", now)
     return project_id
+
+
+def check_learning(store: Store, settings: ProjectSettings) -> None:
+    """Check what learns and what chooses, and that they fit.
+
+    Raises InvalidSettings for an estimator that may not be used here, or that cannot tell what
+    the strategy needs; UnknownStrategy.
+    """
+    strategies.settle(settings.strategy, settings.strategy_options)
+    name = settings.learner.kind
+    if name != "network":
+        estimators.check_allowed(name, estimators.allowed(store.workspace.estimators))
+        check_signals(name, GIVES, settings.strategy, settings.strategy_options)
 
 
 def import_now(store: Store, project_id: int, threads: int) -> bool:
@@ -147,7 +162,7 @@ def edit(
     with the first import. Raises StaleSettings where somebody saved in between, NotAllowed,
     InvalidSettings, DuplicateProject.
     """
-    strategies.settle(settings.strategy, settings.strategy_options)
+    check_learning(store, settings)
     old = project.settings
     fixed = (settings.seed, settings.holdout) != (old.seed, old.holdout)
     now = time.time()

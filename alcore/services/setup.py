@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from alcore import strategies
+from alcore import estimators, strategies
 from alcore.config import RESOLUTIONS
 from alcore.datasets.looking import Look, look
 from alcore.datasets.shapes import SHAPES
@@ -114,6 +114,13 @@ def seconds_left(first: tuple[float, float], now: float, progress: float) -> flo
 def all_strategies() -> tuple[strategies.Strategy, ...]:
     """Return the query strategies, the default first."""
     return strategies.all()
+
+
+def estimators_offered(store: Store) -> dict[str, str]:
+    """Return the estimators that may learn in place of the network, each with a sentence."""
+    others = estimators.allowed(store.workspace.estimators)
+    offered = {name: known.sentence for name, known in estimators.ESTIMATORS.items()}
+    return offered | {name: "allowed by whoever runs this app" for name in others}
 
 
 def choices(option: Option) -> list[str]:

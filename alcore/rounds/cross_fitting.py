@@ -1,0 +1,85 @@
+"""Owns cross-fitting: what models say of labels that they have not seen.
+
+L labels, n other items, C classes. Heads on the embeddings of the round's network would be
+cheaper, but that one has seen all labels, wrong ones too, and has moved their images to where the
+label says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from alcore.learner.calibration import FOLDS
+from alcore.rounds.learners import Learner, Told
+from alcore.rounds.values import Lesson
+
+_LEARNING = 0.9
+"""Share of a fold's time that its training takes."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What models say that each learned without a fold of the labels."""
+
+    labeled: np.ndarray
+    """(L, C) float32, each by the model without its label; of the only label of a class, which
+    nobody could learn without it, the mean of all models."""
+    others: np.ndarray
+    """(n, C) float32, the mean of all models."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Answers of folds that were finished earlier, and who keeps those of the next."""
+
+    answers: Mapping[int, np.ndarray] = field(default_factory=dict)
+    """(L + n, C) by fold."""
+    keep: Callable[[int, np.ndarray], None] = lambda fold, answers: None
+
+
+NOTHING_KEPT = Kept()
+
+
+def cross_fit(
+    learner: Learner,
+    lesson: Lesson,
+    fold: np.ndarray,
+    other_ids: np.ndarray,
+    purpose: str,
+    told: Told,
+    temperature: float = 1.0,
+    kept: Kept = NOTHING_KEPT,
+) -> Answers:
+    """Train a model per fold of the labels, on the other folds, and ask it about all of them.
+
+    fold: (L,) as `calibration.folds` deals them. A model learns by the learner's recipe, but never
+    from an earlier one: that has seen the fold. The purpose names its chance.
+    """
+    learner = learner.anew()
+    asked = np.concatenate([lesson.labeled_ids, other_ids])
+    mean = np.zeros((len(asked), len(lesson.class_names)), np.float32)
+    labeled = np.zeros((len(fold), len(lesson.class_names)), np.float32)
+    for k in range(FOLDS):
+        answers = kept.answers.get(k)
+        if answers is None:
+            model = learner.fit(
+                lesson.without(fold == k),
+                lesson.number(f"{purpose} {k}"),
+                lambda share, k=k: told((k + _LEARNING * share) / FOLDS),
+            )
+            answers = (
+                model.tempered(temperature)
+                .predict(
+                    asked,
+                    lambda share, k=k: told((k + _LEARNING + (1 - _LEARNING) * share) / FOLDS),
+                )
+                .probabilities
+            )
+            kept.keep(k, answers)
+        mean += answers / FOLDS
+        labeled[fold == k] = answers[: len(fold)][fold == k]
+    labeled[fold == -1] = mean[: len(fold)][fold == -1]
+    return Answers(labeled, mean[len(fold) :])
