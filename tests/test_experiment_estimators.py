@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def test_what_gives_no_probabilities_is_refused_by_the_check(
     workspace: Workspace, estimator: str, complaint: str
 ) -> None:
     grid = grid_of({"kind": "estimator", "estimator": estimator})
-    with Store.open(workspace) as store, pytest.raises(InvalidSettings, match=complaint):
+    with closing(Store.open(workspace)) as store, pytest.raises(InvalidSettings, match=complaint):
         experiments.checked(store, grid)
 
 
@@ -116,7 +117,8 @@ def test_settings_that_an_estimator_does_not_take_are_refused_by_the_check(
     workspace: Workspace,
 ) -> None:
     grid = grid_of({**BAYES, "settings": {"trees": 3}})
-    with Store.open(workspace) as store, pytest.raises(InvalidSettings, match="does not take"):
+    complaint = "does not take this"
+    with closing(Store.open(workspace)) as store, pytest.raises(InvalidSettings, match=complaint):
         experiments.checked(store, grid)
 
 
@@ -131,7 +133,7 @@ def test_a_page_takes_no_estimator_but_those_of_the_list(workspace: Workspace) -
         kind = "estimator"
         estimator = "sklearn.naive_bayes.MultinomialNB"
     """
-    with Store.open(workspace) as store:
+    with closing(Store.open(workspace)) as store:
         for dotted in ("sklearn.naive_bayes.MultinomialNB", "subprocess.Popen"):
             typed = text.replace("sklearn.naive_bayes.MultinomialNB", dotted)
             with pytest.raises(InvalidSettings, match="is not one that may be used here"):

@@ -178,8 +178,7 @@ def test_a_live_project_learns_with_an_estimator_in_all_its_jobs(store: Store) -
     assert done.checkpoint is None, "nothing is kept that could run code when it is read"
     assert done.versions["sklearn"] and "torch" not in done.versions
     with store.read() as connection:
-        number, _ = stored_projects.ranking(connection, made)
-        assert number == done.number and len(queue.queued(connection, made)) > 10
+        assert len(queue.queued(connection, made)) > 10
         counting = sum(labels.per_class(connection, made).values())
     do(store, made, "review")
     with store.read() as connection:

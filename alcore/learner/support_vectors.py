@@ -10,13 +10,18 @@ from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
 
 from alcore.learner import calibration
 
 
 class SupportVectors(ClassifierMixin, BaseEstimator):
-    """SVC with a Gaussian kernel; probabilities are softmax(decisions / temperature)."""
+    """SVC with a Gaussian kernel; probabilities are softmax(decisions / temperature).
+
+    One machine per class, since its distance from the border tells how sure it is; the votes of
+    pairs of classes would not.
+    """
 
     def __init__(self, C: float = 10.0, gamma: str | float = "scale", random_state: int = 0):
         self.C = C
@@ -26,7 +31,7 @@ class SupportVectors(ClassifierMixin, BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """Fit to features X (n, D) and classes y (n,); the temperature by cross-fitting."""
         self.classes_, places = np.unique(np.asarray(y), return_inverse=True)
-        self.svc_ = self._machine().fit(X, places)
+        self.machine_ = self._machine().fit(X, places)
         dealt = calibration.folds(places, np.random.default_rng(self.random_state))
         said = np.zeros((len(places), len(self.classes_)))
         for k in np.unique(dealt[dealt >= 0]).tolist():
@@ -38,16 +43,16 @@ class SupportVectors(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities (n, C) in the order of `classes_`."""
-        return calibration.temper(self._said(self.svc_, X), self.temperature_)
+        return calibration.temper(self._said(self.machine_, X), self.temperature_)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the likeliest class of each sample, (n,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
-    def _machine(self) -> SVC:
-        return SVC(C=self.C, gamma=self.gamma)
+    def _machine(self) -> OneVsRestClassifier:
+        return OneVsRestClassifier(SVC(C=self.C, gamma=self.gamma))
 
-    def _said(self, machine: SVC, X: np.ndarray) -> np.ndarray:
+    def _said(self, machine: OneVsRestClassifier, X: np.ndarray) -> np.ndarray:
         """Return softmax(decisions) (n, C)."""
         decisions = machine.decision_function(X)
         if decisions.ndim == 1:

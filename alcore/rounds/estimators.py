@@ -45,6 +45,7 @@ _MOST_VALUES = 2**26
 _SCORED = 10
 """Images that are scored in the time that one label takes to learn, about."""
 _SMALLEST = 1e-6
+_ROUNDING = 1e-4
 _SEEDS = 2**32 - 100
 """scikit-learn takes no larger ones."""
 
@@ -78,7 +79,8 @@ class EstimatorModel:
     ) -> Predictions:
         """Ask about items, block by block; classes that the estimator has not seen get 0.
 
-        It has no head, so that there are no embeddings for one either.
+        Where rounding has taken them apart, as naive Bayes' are in float32, the probabilities of
+        an item are made to add up to 1 again. There is no head that embeddings would be for.
         """
         probabilities = np.zeros((len(ids), len(self.lesson.class_names)), np.float32)
         told(0.0)
@@ -86,6 +88,9 @@ class EstimatorModel:
             block = slice(start, start + _BLOCK)
             asked = self.learner.features_of(self.lesson, ids[block])
             probabilities[block, self.estimator.classes_] = self.estimator.predict_proba(asked)
+            total = probabilities[block].sum(axis=1, keepdims=True)
+            apart = (np.abs(total - 1) > _ROUNDING) & (total > 0)
+            np.divide(probabilities[block], total, out=probabilities[block], where=apart)
             told(min(1.0, block.stop / len(ids)))
         return Predictions(temper(probabilities, self.temperature), None)
 
@@ -174,7 +179,6 @@ class EstimatorLearner:
     def fit(
         self, lesson: Lesson, seed: int, told: Told, needs: frozenset[Need] = frozenset()
     ) -> EstimatorModel:
-        told(0.0)
         _check(lesson)
         estimator = made.build(self.name, self.settings, seed % _SEEDS)
         estimator.fit(self.features_of(lesson, lesson.labeled_ids), lesson.labels)

@@ -166,7 +166,6 @@ class NetworkLearner:
     def fit(
         self, lesson: Lesson, seed: int, told: Told, needs: frozenset[Need] = frozenset()
     ) -> NetworkModel:
-        told(0.0)
         traces = signals.Traces(needs)
         images = lesson.images
         model = training.fit(

@@ -46,7 +46,7 @@ def run_round(
     watch = Stopwatch()
     with learner.computing(lesson.number("weights"), lesson.threads):
         with watch("train"):
-            model = learner.fit(lesson, lesson.number("weights"), bar.phase("train"), needs)
+            model = _fit(learner, lesson, bar.phase("train"), needs)
         known = _known(learner, lesson)
         if known is not None:
             model = model.tempered(known.temperature)
@@ -99,7 +99,7 @@ def measure(learner: Learner, lesson: Lesson, holdout: Holdout, progress: Progre
     """Fit a fresh model and measure it, no more: a point of the simulated random baseline."""
     bar = Bar(progress, learner.cost(len(lesson.labels)), len(holdout.ids), 0)
     with learner.computing(lesson.number("weights"), lesson.threads):
-        model = learner.fit(lesson, lesson.number("weights"), bar.phase("train"))
+        model = _fit(learner, lesson, bar.phase("train"))
         return _evaluate(model, lesson, holdout, bar.phase("evaluate"))[1]
 
 
@@ -139,6 +139,13 @@ def _free(lesson: Lesson, holdout: Holdout, query: Query) -> np.ndarray:
     """Return the candidates that may be learned from without labels: they measure nothing."""
     ids = _candidates(lesson, holdout, query)
     return ids[~np.isin(ids, query.question_ids)]
+
+
+def _fit(
+    learner: Learner, lesson: Lesson, told: Told, needs: frozenset[Need] = frozenset()
+) -> Model:
+    told(0.0)
+    return learner.fit(lesson, lesson.number("weights"), told, needs)
 
 
 def _known(learner: Learner, lesson: Lesson) -> Calibration | None:
