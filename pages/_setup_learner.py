@@ -178,4 +178,5 @@ def _choice(
 
 
 def _name(value: str) -> str:
-    return _NAMES.get(value) or (value if value in NETWORKS else value.capitalize())
+    as_it_is = value in NETWORKS or "." in value
+    return _NAMES.get(value) or (value if as_it_is else value.capitalize())

@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.pool", ("sklearn",)),
     ("alcore.strategies", ("sklearn",)),
     ("alcore.datasets", ("torchvision", "sklearn")),
-    ("alcore.learner", ("torch", "torchvision", "safetensors", "sklearn")),
+    ("alcore.learner", ("torch", "torchvision", "safetensors", "scipy", "sklearn")),
     ("alcore.rounds", ()),
     ("alcore.experiments", ("scipy", "sklearn")),
     ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3")),
