@@ -24,7 +24,7 @@ from alcore.learner import networks, transfer
 from alcore.learner.architecture import Architecture
 from alcore.records import Calibration
 from alcore.rounds import features as kinds
-from alcore.services import projects, training
+from alcore.services import outlook, projects, training
 from alcore.store import Store, calibrations, jobs, labels, opinions, queue
 from alcore.store import projects as stored_projects
 
@@ -180,6 +180,8 @@ def test_a_live_project_learns_with_an_estimator_in_all_its_jobs(store: Store) -
     with store.read() as connection:
         assert len(queue.queued(connection, made)) > 10
         counting = sum(labels.per_class(connection, made).values())
+    assert outlook.Outlooks(store).get(made) is None
+    assert "random forest, which leaves no emb" in outlook.Outlooks(store).why_none(made)
     do(store, made, "review")
     with store.read() as connection:
         assert opinions.last_look(connection, made)[1] == counting
