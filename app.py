@@ -64,7 +64,7 @@ def main() -> None:
     assets = Path(__file__).parent / "alcore" / "web"
     st.set_page_config(page_title="alcore", page_icon=assets / "icon.svg", layout="wide")
     st.html(assets / "page.css")
-    chosen = st.navigation(
+    page = st.navigation(
         [
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
             st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
@@ -76,7 +76,7 @@ def main() -> None:
         position="top",
     )
     if let_in():
-        chosen.run()
+        page.run()
 
 
 if __name__ == "__main__":

@@ -166,12 +166,12 @@ def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
         learner = replace(settings.learner, network=network, pretrain=chosen.pretrain)
         settings = replace(settings, learner=learner)
         classes = [c for c in chosen.classes.split(",") if c.strip()]
-        role = chosen.role.replace("-", " ")
+        known_classes = chosen.role.replace("-", " ")
         spec = _spec(chosen)
         summary = projects.look_at(spec)
         for note in summary.notes:
             print(f"note: {note}", file=sys.stderr)
-        project_id = projects.create(store, name, spec, role, settings, classes)
+        project_id = projects.create(store, name, spec, known_classes, settings, classes)
     started = time.monotonic()
     with_progress(
         lambda: projects.import_now(store, project_id, runtime.threads),

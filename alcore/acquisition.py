@@ -37,10 +37,10 @@ def least_confidence(probabilities: np.ndarray) -> np.ndarray:
         return 1.0 - probabilities.max(axis=1)
     best = np.empty(len(probabilities), probabilities.dtype)
     for start in range(0, len(best), _IN_CACHE):
-        block, found = (whole[start : start + _IN_CACHE] for whole in (probabilities, best))
-        found[:] = block[:, 0]
+        block, block_best = (whole[start : start + _IN_CACHE] for whole in (probabilities, best))
+        block_best[:] = block[:, 0]
         for column in block.T[1:]:
-            np.maximum(found, column, out=found)
+            np.maximum(block_best, column, out=block_best)
     return np.subtract(1.0, best, out=best)
 
 
@@ -70,13 +70,13 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     >>> entropy(np.array([[1.0, 0.0]])).tolist()
     [0.0]
     """
-    found = np.empty(len(probabilities), probabilities.dtype)
-    for start in range(0, len(found), _IN_CACHE):
+    entropies = np.empty(len(probabilities), probabilities.dtype)
+    for start in range(0, len(entropies), _IN_CACHE):
         block = probabilities[start : start + _IN_CACHE]
         logs = np.maximum(block, np.finfo(block.dtype).tiny)
         np.log(logs, out=logs)
-        np.einsum("nc,nc->n", block, logs, out=found[start : start + len(block)])
-    return np.abs(found, out=found)
+        np.einsum("nc,nc->n", block, logs, out=entropies[start : start + len(block)])
+    return np.abs(entropies, out=entropies)
 
 
 def _two_largest(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -178,16 +178,16 @@ def k_center_greedy(
             picks.append(int(rng.choice(np.flatnonzero(nearest == largest))))
             squares.append(largest)
         else:
-            known = nearest[shortlist]
+            nearest_short = nearest[shortlist]
             table = squared_distances(factors, norms, shortlist, shortlist)
-            while len(picks) < min(_GROUP, k - len(rows)) and known.max() > max(bound, 0):
-                best = known.max()
-                ties = np.flatnonzero(known == best)
+            while len(picks) < min(_GROUP, k - len(rows)) and nearest_short.max() > max(bound, 0):
+                best = nearest_short.max()
+                ties = np.flatnonzero(nearest_short == best)
                 place = int(ties[0] if len(ties) == 1 else rng.choice(ties))
                 picks.append(int(shortlist[place]))
                 squares.append(best)
-                np.minimum(known, table[place], out=known)
-                known[place] = -1
+                np.minimum(nearest_short, table[place], out=nearest_short)
+                nearest_short[place] = -1
         _cover(nearest, factors, norms, picks)
         rows += picks
         nearest[rows] = -1  # a pick is never picked again, also among equals
@@ -238,15 +238,15 @@ def d2_sampling(
         draws = np.searchsorted(sums, rng.random(_GROUP) * sums[-1], side="right")
         draws = np.minimum(draws, np.flatnonzero(nearest)[-1])
         chances = rng.random(_GROUP) * nearest[draws]
-        known = nearest[draws]
+        nearest_squares = nearest[draws]
         table = squared_distances(factors, norms, draws, draws)
         table[draws[:, None] == draws] = 0
         picks: list[int] = []
         for place, row in enumerate(draws.tolist()):
-            if known[place] > chances[place] and len(rows) + len(picks) < k:
+            if nearest_squares[place] > chances[place] and len(rows) + len(picks) < k:
                 picks.append(row)
-                squares.append(float(known[place]))
-                np.minimum(known, table[place], out=known)
+                squares.append(float(nearest_squares[place]))
+                np.minimum(nearest_squares, table[place], out=nearest_squares)
         _cover(nearest, factors, norms, picks)
         rows += picks
         free[picks], nearest[rows] = False, 0

@@ -44,15 +44,15 @@ def pairs(votes: np.ndarray, n_classes: int) -> list[Pair]:
     >>> [(p.items, p.equal, p.kappa) for p in pairs(votes, 2)]
     [(4, 3, 0.5)]
     """
-    found = []
+    comparisons = []
     for i in range(votes.shape[1]):
         for j in range(i + 1, votes.shape[1]):
             both = (votes[:, i] >= 0) & (votes[:, j] >= 0)
             if both.any():
                 a, b = votes[both, i], votes[both, j]
                 kappa = metrics.cohen_kappa(a, b, n_classes)
-                found.append(Pair(i, j, int(both.sum()), int((a == b).sum()), kappa))
-    return found
+                comparisons.append(Pair(i, j, int(both.sum()), int((a == b).sum()), kappa))
+    return comparisons
 
 
 def with_others(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

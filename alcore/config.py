@@ -246,7 +246,7 @@ class LearnerRule:
     """Pretrain on the pool as soon as the images are in."""
 
     def __post_init__(self) -> None:
-        for what, value, known in (
+        for what, value, choices in (
             ("features", self.features, FEATURES),
             ("network", self.network, NETWORKS),
             ("source of weights", self.weights, WEIGHTS),
@@ -255,7 +255,9 @@ class LearnerRule:
             ("use of unlabeled images", self.unlabeled, UNLABELED),
             ("class balance", self.balance, BALANCES),
         ):
-            _check(value in known, f"no {what} called {value!r}; choose from {', '.join(known)}")
+            _check(
+                value in choices, f"no {what} called {value!r}; choose from {', '.join(choices)}"
+            )
         _check(
             self.kind in ("network", *ESTIMATORS) or "." in self.kind,
             f"no learner called {self.kind!r}; choose from network, {', '.join(ESTIMATORS)}, "
@@ -321,11 +323,11 @@ class ProjectSettings:
 
 
 def _from_json(cls: type, raw: Mapping[str, Any]) -> Any:
-    known = {f.name: f for f in fields(cls)}
-    unknown = sorted(set(raw) - set(known))
-    _check(not unknown, f"unknown setting {', '.join(unknown)}; known are {', '.join(known)}")
+    by_name = {f.name: f for f in fields(cls)}
+    unknown = sorted(set(raw) - set(by_name))
+    _check(not unknown, f"unknown setting {', '.join(unknown)}; known are {', '.join(by_name)}")
     values = {}
     for name, value in raw.items():
-        default = known[name].default
+        default = by_name[name].default
         values[name] = _from_json(type(default), value) if is_dataclass(default) else value
     return cls(**values)

@@ -13,7 +13,7 @@ import numpy as np
 from alcore.agreement import counts
 
 ENOUGH = 20
-"""Items with two opinions from which on annotators are compared with each other."""
+"""Items with two votes from which on annotators are compared with each other."""
 _LEAST = 1e-4
 """The smallest weight, and the smallest error that others are compared with."""
 _ROUNDS = 100
@@ -22,7 +22,7 @@ _SETTLED = 1e-4
 
 @dataclass(frozen=True)
 class Trust:
-    """What an opinion weighs."""
+    """What a vote weighs."""
 
     model: float
     annotators: np.ndarray
@@ -43,31 +43,35 @@ class Estimate:
     """(C,) float64 share of each class."""
 
 
-def dawid_skene(votes: np.ndarray, n_classes: int, known: np.ndarray | None = None) -> Estimate:
+def dawid_skene(
+    votes: np.ndarray, n_classes: int, true_classes: np.ndarray | None = None
+) -> Estimate:
     """Find the classes and everybody's usual mistakes together, by expectation maximisation.
 
-    known: (L,) the class of items where it is certain, -1 elsewhere. Everybody starts with one
-    imagined answer per class, right and wrong in equal parts, so that a few answers do not make
+    true_classes: (L,) the class of items where it is certain, -1 elsewhere. Everybody starts with
+    one imagined answer per class, right and wrong in equal parts, so that a few answers do not make
     anybody infallible. Dawid & Skene 1979, "Maximum likelihood estimation of observer error-rates
     using the EM algorithm".
     """
     items, people = votes.shape
-    given = [np.flatnonzero(votes[:, j] >= 0) for j in range(people)]
-    said = [np.eye(n_classes)[votes[rows, j]] for j, rows in enumerate(given)]
+    rows_of = [np.flatnonzero(votes[:, j] >= 0) for j in range(people)]
+    one_hot = [np.eye(n_classes)[votes[rows, j]] for j, rows in enumerate(rows_of)]
     spread = (np.eye(n_classes) + 1 / n_classes) / 2
-    known = np.full(items, -1) if known is None else known
-    sure = known >= 0
-    certain = np.eye(n_classes)[np.where(sure, known, 0)]
+    true_classes = np.full(items, -1) if true_classes is None else true_classes
+    certain = true_classes >= 0
+    certain_posterior = np.eye(n_classes)[np.where(certain, true_classes, 0)]
 
     tally = counts(votes, n_classes) + 1e-9
-    posterior = np.where(sure[:, None], certain, tally / tally.sum(axis=1, keepdims=True))
+    posterior = np.where(
+        certain[:, None], certain_posterior, tally / tally.sum(axis=1, keepdims=True)
+    )
     for _ in range(_ROUNDS):
         prior = (posterior.sum(axis=0) + 1 / n_classes) / (items + 1)
         confusion = (
             np.stack(
                 [
-                    posterior[rows].T @ named + spread
-                    for rows, named in zip(given, said, strict=True)
+                    posterior[rows].T @ classes + spread
+                    for rows, classes in zip(rows_of, one_hot, strict=True)
                 ]
             )
             if people
@@ -75,11 +79,11 @@ def dawid_skene(votes: np.ndarray, n_classes: int, known: np.ndarray | None = No
         )
         confusion /= confusion.sum(axis=2, keepdims=True)
         logs = np.tile(np.log(prior), (items, 1))
-        for j, rows in enumerate(given):
+        for j, rows in enumerate(rows_of):
             logs[rows] += np.log(confusion[j])[:, votes[rows, j]].T
         logs -= logs.max(axis=1, keepdims=True)
         new = np.exp(logs)
-        new = np.where(sure[:, None], certain, new / new.sum(axis=1, keepdims=True))
+        new = np.where(certain[:, None], certain_posterior, new / new.sum(axis=1, keepdims=True))
         change = float(np.abs(new - posterior).max(initial=0))
         posterior = new
         if change < _SETTLED:
@@ -93,7 +97,7 @@ def model_weighted(
     """Return the quality (L, C) of each class, as the votes and the model see it together.
 
     probabilities (L, C) come from models that have not seen the labels; weights from `trust`.
-    None while too few items have two opinions to weigh people by. Goh, Tkachenko & Mueller 2022
+    None while too few items have two votes to weigh people by. Goh, Tkachenko & Mueller 2022
     (CROWDLAB).
     """
     if weights.agreement is None:
@@ -119,35 +123,37 @@ def choose(quality: np.ndarray, votes: np.ndarray) -> np.ndarray:
     [2]
     """
     table = counts(votes, quality.shape[1])
-    scored = np.where(table > 0, quality.round(9) + 1e-9 * table, -np.inf)
-    return np.where(table.any(axis=1), scored.argmax(axis=1), -1)
+    scores = np.where(table > 0, quality.round(9) + 1e-9 * table, -np.inf)
+    return np.where(table.any(axis=1), scores.argmax(axis=1), -1)
 
 
 def trust(votes: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> Trust:
-    """Weigh the model and the annotators by items with two opinions; all 1 while there are few.
+    """Weigh the model and the annotators by items with two votes; all 1 while there are few.
 
     votes (L, J), labels and predicted (L,), all int64 classes; -1 for no vote. A weight is
     1 − error / error of always naming the most frequent class: for an annotator against the
     others' votes, for the model against the labels in force, times the root of the votes per
     item. Goh, Tkachenko & Mueller 2022 (CROWDLAB).
     """
-    given = votes >= 0
-    twice = given.sum(axis=1) > 1
+    present = votes >= 0
+    twice = present.sum(axis=1) > 1
     if twice.sum() < ENOUGH:
         return Trust(1.0, np.ones(votes.shape[1]), None)
-    shown, there, truth = votes[twice], given[twice], labels[twice]
+    votes_twice, present_twice, truth = votes[twice], present[twice], labels[twice]
     usual = max(_LEAST, 1 - np.bincount(truth).max() / len(truth))
     met = np.zeros(votes.shape[1])
     same = np.zeros(votes.shape[1])
     for j in range(votes.shape[1]):
-        rows = there[:, j]
-        others = there[rows].sum(axis=1) - 1
+        rows = present_twice[:, j]
+        others = present_twice[rows].sum(axis=1) - 1
         met[j] = others.sum()
-        same[j] = (shown[rows] == shown[rows, j, None]).sum() - rows.sum()
+        same[j] = (votes_twice[rows] == votes_twice[rows, j, None]).sum() - rows.sum()
     errors = 1 - same[met > 0] / met[met > 0]
     annotators = np.full(votes.shape[1], np.nan)
     annotators[met > 0] = np.maximum(_LEAST, 1 - errors / usual)
     annotators[met == 0] = annotators[met > 0].mean()
     model = max(_LEAST, 1 - np.mean(predicted[twice] != truth) / usual)
-    agreeing = ((shown == truth[:, None]) & there).sum(axis=1) / there.sum(axis=1)
-    return Trust(model * np.sqrt(given.sum(axis=1).mean()), annotators, float(agreeing.mean()))
+    agreeing = ((votes_twice == truth[:, None]) & present_twice).sum(axis=1) / present_twice.sum(
+        axis=1
+    )
+    return Trust(model * np.sqrt(present.sum(axis=1).mean()), annotators, float(agreeing.mean()))

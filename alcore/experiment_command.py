@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from alcore.config import Runtime
 from alcore.errors import AlcoreError
-from alcore.experiments.grid import Grid
+from alcore.experiments.design import Design
 from alcore.experiments.reading import read
 from alcore.services import experiments
 from alcore.store import Store
@@ -97,10 +97,10 @@ def experiment(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> in
 
 def _run(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     if Path(chosen.grid).suffix == ".toml":
-        grid = read(Path(chosen.grid))
-        name = experiments.create(store, grid, chosen.workers).name
+        design = read(Path(chosen.grid))
+        name = experiments.create(store, design, chosen.workers).name
         if not chosen.no_estimate:
-            _tell_estimate(store, chosen, experiments.grid_of(experiments.named(store, name)))
+            _tell_estimate(store, chosen, experiments.design_of(experiments.named(store, name)))
     else:
         name = experiments.named(store, chosen.grid).name
     return _go_on(store, chosen, name)
@@ -111,8 +111,8 @@ def _resume(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
 
 
 def _check(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
-    grid = experiments.checked(store, read(Path(chosen.grid)), chosen.workers)
-    _tell_estimate(store, chosen, grid)
+    design = experiments.checked(store, read(Path(chosen.grid)), chosen.workers)
+    _tell_estimate(store, chosen, design)
     return 0
 
 
@@ -206,10 +206,10 @@ def _stopping() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _tell_estimate(store: Store, chosen: argparse.Namespace, grid: Grid) -> None:
-    found = experiments.estimate(store, grid, chosen.on, chosen.workers)
+def _tell_estimate(store: Store, chosen: argparse.Namespace, design: Design) -> None:
+    found = experiments.estimate(store, design, chosen.on, chosen.workers)
     print(
-        f"{grid.name}: {len(grid.cells)} cells × {grid.trials} trials, {found.trainings:,} "
+        f"{design.name}: {len(design.cells)} cells × {design.trials} trials, {found.trainings:,} "
         f"trainings, about {_duration(found.seconds)} with {found.workers} workers "
         f"(from {found.measured} rounds)"
     )

@@ -82,21 +82,23 @@ def layout(classes: Sequence[Class], own: Mapping[str, str]) -> dict[str, Any]:
     else has it.
     """
     digits, letters = _digits(classes), _letters(classes)
-    given = set(own.values())
+    own_keys = set(own.values())
     # A class called "U" is meant by the key U; the action then has only its button.
     meant = {letters.get(c.id) for c in classes if len(c.name.strip()) == 1}
     actions = {
         name: own.get(name, key)
         for name, key in _actions(classes, own).items()
-        if name in own or key not in given | meant
+        if name in own or key not in own_keys | meant
     }
-    taken = given | set(actions.values())
-    found = {}
+    used_keys = own_keys | set(actions.values())
+    class_keys = {}
     for c in classes:
         standard = [keys[c.id] for keys in (digits, letters) if c.id in keys]
         key = own.get(target_of(c.id))
-        found[str(c.id)] = [k for k in standard if k not in taken] if key is None else [key]
-    return {"classes": found, "actions": {name: [key] for name, key in actions.items()}}
+        class_keys[str(c.id)] = (
+            [k for k in standard if k not in used_keys] if key is None else [key]
+        )
+    return {"classes": class_keys, "actions": {name: [key] for name, key in actions.items()}}
 
 
 def check(classes: Sequence[Class], own: Mapping[str, str]) -> None:

@@ -64,12 +64,12 @@ def refit(
 
 def probabilities(embeddings: np.ndarray, head: np.ndarray) -> np.ndarray:
     """Return (N, C) float32 of embeddings (N, D), maybe a memmap, block by block."""
-    found = np.empty((len(embeddings), head.shape[1]), np.float32)
+    result = np.empty((len(embeddings), head.shape[1]), np.float32)
     for block in _blocks(len(embeddings), head.shape[1]):
-        np.matmul(embeddings[block], head[:-1], out=found[block])
-        found[block] += head[-1]
-        softmax(found[block])
-    return found
+        np.matmul(embeddings[block], head[:-1], out=result[block])
+        result[block] += head[-1]
+        softmax(result[block])
+    return result
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

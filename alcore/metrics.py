@@ -87,11 +87,11 @@ def macro_f1_interval(confusion: np.ndarray, z: float = 1.959964) -> tuple[float
     p = confusion / n
     sums = p.sum(axis=0) + p.sum(axis=1)
     f1 = _ratio(2 * np.diag(p), sums)
-    counted = confusion.sum(axis=1) > 0
-    slope = np.where(counted, _ratio(f1, sums), 0.0)
+    occurs = confusion.sum(axis=1) > 0
+    slope = np.where(occurs, _ratio(f1, sums), 0.0)
     gradient = -(slope[:, None] + slope[None, :])
-    gradient += np.diag(np.where(counted, _ratio(np.full_like(f1, 2.0), sums), 0.0))
-    gradient /= counted.sum()
+    gradient += np.diag(np.where(occurs, _ratio(np.full_like(f1, 2.0), sums), 0.0))
+    gradient /= occurs.sum()
     variance = float((p * gradient**2).sum() - (p * gradient).sum() ** 2) / n
     half = z * max(0.0, variance) ** 0.5
     middle = macro_f1(confusion)
@@ -150,9 +150,9 @@ def expected_calibration_error(
 
     Guo et al. 2017, "On calibration of modern neural networks".
     """
-    found = reliability(probabilities, true, bins)
-    gaps = np.abs(found.accuracy - found.confidence)
-    return float((found.counts * gaps).sum() / max(1, found.counts.sum()))
+    diagram = reliability(probabilities, true, bins)
+    gaps = np.abs(diagram.accuracy - diagram.confidence)
+    return float((diagram.counts * gaps).sum() / max(1, diagram.counts.sum()))
 
 
 def cohen_kappa(first: np.ndarray, second: np.ndarray, n_classes: int) -> float:

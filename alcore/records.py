@@ -1,6 +1,6 @@
 """Owns the values that cross borders between modules: frozen dataclasses, no behaviour.
 
-Ids are database ids (int); instants are Unix seconds in UTC; durations are seconds;
+Ids are database ids (int); times are Unix seconds in UTC; durations are seconds;
 probabilities and accuracies are 0–1. Arrays: N items, C classes.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from alcore.config import ProjectSettings
 
 Split = Literal["pool", "holdout"]
-Role = Literal["answer key", "labels", "none"]
+KnownClasses = Literal["answer key", "labels", "none"]
 """What known classes of a source are: hidden answers, existing labels, or absent."""
 MemberRole = Literal["owner", "annotator", "removed"]
 Kind = Literal["label", "skip", "unsure", "undo", "import"]
@@ -33,7 +33,7 @@ Origin = Literal[
 ]
 """Where a question came from; "grid": among others of one predicted class, "similar": found as
 a neighbour of another image, so not a random sample."""
-JobKind = Literal["import", "train", "review", "baseline", "pretrain"]
+JobKind = Literal["import", "train", "label_check", "baseline", "pretrain"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
@@ -132,7 +132,7 @@ class Lease:
     height: int
     comments: int = 0
     """How many people's comments the item has."""
-    instant: int | None = None
+    head_labels: int | None = None
     """Labels that the linear head knew when it ranked; None where the model alone did."""
 
 
@@ -147,7 +147,7 @@ class Label:
     seconds: float | None
     origin: Origin
     round_number: int | None
-    instant: int | None = None
+    head_labels: int | None = None
     """Labels that the linear head knew on top of that round's model."""
     suggestion_shown: bool = False
     suggestion: Suggestion | None = None
@@ -269,7 +269,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Teaching:
+class RecipeSummary:
     """How a round made its model."""
 
     network: str = "small CNN"
@@ -333,7 +333,7 @@ class RoundSummary:
     checkpoint: str | None
     """File name within the project's folder."""
     versions: Mapping[str, str] = field(default_factory=dict)
-    teaching: Teaching = Teaching()
+    recipe: RecipeSummary = RecipeSummary()
     calibration: Calibration | None = None
     """None before a temperature was found for the round's recipe, and in old rounds."""
 

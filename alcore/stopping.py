@@ -52,22 +52,22 @@ def advise(summaries: Sequence[RoundSummary], budget: int | None) -> Advice:
     kappa = sum(kappas) / len(kappas) if kappas else None
     entropy = last.stop.mean_entropy
     gain = _gain(summaries)
-    left = None if budget is None else max(0, budget - last.labels)
+    labels_left = None if budget is None else max(0, budget - last.labels)
     checks = (
         _budget(last.labels, budget),
         _stability(kappa, len(kappas)),
         _certainty(entropy),
         _plateau(gain),
     )
-    said = [sentence for _, sentence in checks if sentence]
+    sentences = [sentence for _, sentence in checks if sentence]
     reasons = [sentence for right, sentence in checks if right]
     return Advice(
         stop=bool(reasons),
-        reason=" ".join(reasons or said),
+        reason=" ".join(reasons or sentences),
         kappa=kappa,
         entropy=entropy,
         gain=gain,
-        labels_left=left,
+        labels_left=labels_left,
     )
 
 
@@ -83,30 +83,30 @@ def _stability(kappa: float | None, rounds: int) -> tuple[bool, str]:
     if kappa is None:
         return False, f"Stability is known from the second model on, and needs {KAPPA_ROUNDS + 1}."
     # Cut, not rounded: 0.9899 must not read as the 0.99 that it misses.
-    shown = f"Stability {math.floor(kappa * 1000 + 1e-6) / 1000:.3f}"
+    start = f"Stability {math.floor(kappa * 1000 + 1e-6) / 1000:.3f}"
     if rounds < KAPPA_ROUNDS:
-        return False, f"{shown} over {rounds} of {KAPPA_ROUNDS} rounds, needs {KAPPA} over all."
+        return False, f"{start} over {rounds} of {KAPPA_ROUNDS} rounds, needs {KAPPA} over all."
     if kappa >= KAPPA:
-        return True, f"{shown}: the last {rounds} models hardly differed from those before them."
-    return False, f"{shown}, needs {KAPPA} for {KAPPA_ROUNDS} models."
+        return True, f"{start}: the last {rounds} models hardly differed from those before them."
+    return False, f"{start}, needs {KAPPA} for {KAPPA_ROUNDS} models."
 
 
 def _certainty(entropy: float | None) -> tuple[bool, str]:
     if entropy is None:
         return False, ""
-    shown = f"Mean uncertainty of the unlabeled images {entropy:.1%} of the largest possible"
+    start = f"Mean uncertainty of the unlabeled images {entropy:.1%} of the largest possible"
     if entropy < ENTROPY:
-        return True, f"{shown}, below {ENTROPY:.0%}."
-    return False, f"{shown}, needs below {ENTROPY:.0%}."
+        return True, f"{start}, below {ENTROPY:.0%}."
+    return False, f"{start}, needs below {ENTROPY:.0%}."
 
 
 def _plateau(gain: float | None) -> tuple[bool, str]:
     if gain is None:
         return False, f"Progress is known after {PLATEAU_ROUNDS + 1} models with a holdout."
-    shown = f"Accuracy changed by {100 * gain:+.1f} points in {PLATEAU_ROUNDS} rounds"
+    start = f"Accuracy changed by {100 * gain:+.1f} points in {PLATEAU_ROUNDS} rounds"
     if gain < PLATEAU_GAIN:
-        return True, f"{shown}, less than {100 * PLATEAU_GAIN:.0f}."
-    return False, f"{shown}, so labels still help."
+        return True, f"{start}, less than {100 * PLATEAU_GAIN:.0f}."
+    return False, f"{start}, so labels still help."
 
 
 def _gain(summaries: Sequence[RoundSummary]) -> float | None:

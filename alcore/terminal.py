@@ -23,9 +23,9 @@ def with_progress(
         ThreadPoolExecutor(1) as executor,
         tqdm(total=100, bar_format=form, disable=None) as bar,
     ):
-        done = executor.submit(work)
+        future = executor.submit(work)
         try:
-            while not wait([done], timeout=0.2).done:
+            while not wait([future], timeout=0.2).done:
                 now = job()
                 if now is not None and now.state == "running":
                     bar.set_description_str(now.phase, refresh=False)
@@ -34,9 +34,9 @@ def with_progress(
         except KeyboardInterrupt:
             stop()  # the work ends at its next report
             raise
-        if done.exception() is None:
+        if future.exception() is None:
             bar.n = 100
-        return done.result()
+        return future.result()
 
 
 def print_rows(rows: Any, as_json: bool) -> None:

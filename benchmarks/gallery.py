@@ -76,7 +76,7 @@ def main() -> None:
     lesson = Lesson(images, labeled, truth[labeled], names, SEED, 1, 1)
     found = {}
     sections = []
-    for strategy in strategies.all():
+    for strategy in strategies.registered():
         result = run_round(
             learner,
             lesson,

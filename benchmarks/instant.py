@@ -36,7 +36,7 @@ from alcore.jobs.round_files import round_arrays  # noqa: E402
 from alcore.records import RoundSummary, Selection, StopSignals  # noqa: E402
 from alcore.services import instant as service  # noqa: E402
 from alcore.services import labeling, people  # noqa: E402
-from alcore.services.outlook import Outlooks  # noqa: E402
+from alcore.services.pool_predictions import PredictionCache  # noqa: E402
 from alcore.store import Store, items, projects, rounds  # noqa: E402
 
 WIDTH, CLASSES = 128, 10
@@ -108,20 +108,20 @@ def measure(n: int, labels: int) -> dict[str, float]:
         store = Store.open(Workspace(Path(folder)))
         project_id = made(store, n)
         truth = look(store, project_id, n, rng)
-        outlooks = Outlooks(store)
+        prediction_cache = PredictionCache(store)
         started = time.perf_counter()
-        outlook = outlooks.get(project_id)
+        predictions = prediction_cache.get(project_id)
         start = time.perf_counter() - started
-        assert outlook is not None
-        thread = service.Instant(store, outlooks)
+        assert predictions is not None
+        thread = service.Instant(store, prediction_cache)
         me = people.annotator(store, "benchmark").id
         with store.read() as connection:
             classes = projects.classes(connection, project_id)
-        before = float(np.mean(outlook.opinion.predicted == truth))
+        before = float(np.mean(predictions.output.predicted == truth))
         took: list[float] = []
         for _ in range(labels):
             (lease,) = labeling.claim(store, project_id, me, "tab", 1).leases
-            place = int(truth[int(outlook.rows(np.array([lease.item_id]))[0])])
+            place = int(truth[int(predictions.rows(np.array([lease.item_id]))[0])])
             labeling.answer(
                 store, project_id, me, key=uuid.uuid4().hex, client="tab", token=lease.token,
                 item_id=lease.item_id, kind="label", class_id=classes[place].id,
@@ -131,7 +131,7 @@ def measure(n: int, labels: int) -> dict[str, float]:
             if not thread.refresh(project_id):
                 raise SystemExit("the queue did not follow")
             took.append(time.perf_counter() - started)
-        after = float(np.mean(outlooks.get(project_id).opinion.predicted == truth))
+        after = float(np.mean(prediction_cache.get(project_id).output.predicted == truth))
         store.close()
     return {
         "items": n,

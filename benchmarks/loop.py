@@ -34,7 +34,7 @@ from driven import (
 from playwright.sync_api import Browser
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
-from alcore.services import beside, projects, training
+from alcore.services import board_status, projects, training
 from alcore.store import Store
 
 
@@ -57,10 +57,10 @@ def memory(pid: int) -> dict[str, float]:
 
 def to_new_queue(store: Store, project_id: int, n: int) -> dict[str, float]:
     """Answer n images of which the last is to trigger a training; time it until the new queue."""
-    before = beside.status(store, project_id, 0)["ranking"]
+    before = board_status.status(store, project_id, 0)["ranking"]
     answer_some(store, project_id, n)
     started = time.monotonic()
-    wait(lambda: beside.status(store, project_id, 0)["ranking"] > before)
+    wait(lambda: board_status.status(store, project_id, 0)["ranking"] > before)
     took = time.monotonic() - started
     latest = training.status(store, project_id).latest
     assert latest is not None

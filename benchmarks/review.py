@@ -29,7 +29,7 @@ from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import run
 from alcore.services import projects, review
 from alcore.services.review import Filter
-from alcore.store import Store, items, jobs, labels, opinions
+from alcore.store import Store, items, jobs, label_checks, labels
 from alcore.store import projects as project_rows
 
 PEOPLE = ("Ana", "Ben", "Cem")
@@ -156,7 +156,7 @@ def _many(store: Store, n: int) -> tuple[int, int]:
                 ],
             )
     with store.read() as connection:
-        judged = opinions.to_judge(connection, project_id)
+        judged = label_checks.to_judge(connection, project_id)
     rows = [
         {
             "item_id": item_id,
@@ -165,7 +165,7 @@ def _many(store: Store, n: int) -> tuple[int, int]:
             "class_id": class_ids[int(rng.integers(10))],
             "p": 0.9,
             "p_label": 0.05,
-            "doubt": float(rng.random()),
+            "error_score": float(rng.random()),
             "flagged": bool(rng.random() < 0.05),
             "created_at": 1.0,
         }
@@ -175,7 +175,7 @@ def _many(store: Store, n: int) -> tuple[int, int]:
     ]
     for start in range(0, len(rows), AT_ONCE):
         with store.write() as connection:
-            opinions.put(connection, rows[start : start + AT_ONCE])
+            label_checks.put(connection, rows[start : start + AT_ONCE])
     return project_id, who[0]
 
 
@@ -212,10 +212,10 @@ def _found(folder: Path, share: float) -> dict[str, object]:
     store = Store.open(Workspace(folder / f"digits {share}"))
     project_id, who, wrong = _labeled(store, share)
     with store.write() as connection:
-        jobs.request(connection, project_id, "review", 0.0)
-        job = jobs.take(connection, ["review"], "benchmark", time.time(), project_id)
+        jobs.request(connection, project_id, "label_check", 0.0)
+        job = jobs.take(connection, ["label_check"], "benchmark", time.time(), project_id)
     start = time.perf_counter()
-    error = run(store, job, function_of("review"), 2)
+    error = run(store, job, function_of("label_check"), 2)
     assert error is None, error
     seconds = time.perf_counter() - start
     doubted = review.page(store, project_id, who, Filter("doubts"), 0, 200).rows

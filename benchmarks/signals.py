@@ -74,7 +74,7 @@ def main() -> None:
     size = (chosen.labels, chosen.candidates)
     names = chosen.only or [
         s.name
-        for s in strategies.all()
+        for s in strategies.registered()
         if s.needs - PLAIN and not any(o.kind == "strategy" for o in s.options)
     ]
     one_round(digits(), "margin", 50, 100)

@@ -80,7 +80,7 @@ class Inputs:
         rng = np.random.default_rng(0)
         self.p = _shares(rng, n)
         self.signals: dict[str, np.ndarray] = {"probabilities": self.p}
-        self.x = self.labeled = self.opinions = None
+        self.x = self.labeled = self.members = None
         if "embeddings" in needs:
             middles = 1.5 * rng.standard_normal((300, WIDTH), dtype=np.float32)
             self.x = rng.standard_normal((n, WIDTH), dtype=np.float32)
@@ -90,10 +90,10 @@ class Inputs:
                 block += middles[rng.integers(300, size=len(block))]
             self.signals |= {"embeddings": self.x, "labeled_embeddings": self.labeled}
         for need in sorted({"dropout", "committee", "history", "augmented"} & set(needs)):
-            self.opinions = _shares(rng, n, PASSES)
-            self.signals[need] = self.opinions
+            self.members = _shares(rng, n, PASSES)
+            self.signals[need] = self.members
         if "history" in needs:
-            self.signals["labeled_history"] = self.opinions[:LABELED]
+            self.signals["labeled_history"] = self.members[:LABELED]
         if "inner_history" in needs:
             shape = (CHECKPOINTS, FEATURES)
             self.signals["inner_history"] = _normal(rng, n, *shape).astype(np.float16)
@@ -204,10 +204,10 @@ def baal(name: str, inputs: Inputs, k: int) -> Callable[[], Any]:
     """Return a ranking of baal, which ranks the whole pool."""
     from baal.active import heuristics
 
-    if inputs.opinions is None:
+    if inputs.members is None:
         return lambda: getattr(heuristics, name)()(inputs.p)[:k]
-    opinions = np.ascontiguousarray(inputs.opinions.transpose(0, 2, 1))
-    return lambda: getattr(heuristics, name)()(opinions)[:k]
+    members = np.ascontiguousarray(inputs.members.transpose(0, 2, 1))
+    return lambda: getattr(heuristics, name)()(members)[:k]
 
 
 LIBRARIES = {
@@ -327,7 +327,7 @@ def main() -> None:
 
     rows = []
     print(f"{'strategy':26}{'library':17}{'N':>9}{'k':>6}{'wall s':>10}{'CPU s':>10}{'memory':>9}")
-    for strategy in strategies.all():
+    for strategy in strategies.registered():
         name, needs = strategy.name, strategies.needed(strategy.name, {})
         if chosen.only and name not in chosen.only:
             continue

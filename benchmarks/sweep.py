@@ -38,7 +38,7 @@ from sqlalchemy import insert, update  # noqa: E402 - path first
 from alcore.config import Workspace  # noqa: E402
 from alcore.experiments import chain, reading  # noqa: E402
 from alcore.experiments.chain import Run  # noqa: E402
-from alcore.experiments.grid import Grid, runs  # noqa: E402
+from alcore.experiments.design import Design, runs  # noqa: E402
 from alcore.jobs import sweeping  # noqa: E402
 from alcore.jobs.executors import Processes  # noqa: E402
 from alcore.services import experiments  # noqa: E402
@@ -51,7 +51,7 @@ Spent = tuple[float, float]
 """Seconds on the clock and of the processor."""
 
 
-def a_grid(name: str, trials: int, **changes: Any) -> Grid:
+def a_design(name: str, trials: int, **changes: Any) -> Design:
     return reading.from_json(
         {
             "name": name,
@@ -93,10 +93,10 @@ def so_far() -> tuple[int, float]:
 class Workers:
     """Processes that have loaded everything, and what they have spent."""
 
-    def __init__(self, count: int, grid: Grid, folder: str) -> None:
+    def __init__(self, count: int, design: Design, folder: str) -> None:
         self.count, self.folder = count, folder
         self.engine = Processes(count)
-        spec = specs_of(grid)[0]
+        spec = specs_of(design)[0]
         while len(self._each(warmed, spec, folder)) < count:
             continue
 
@@ -110,9 +110,9 @@ class Workers:
         processor = sum(part.result()[1] for part in parts)
         return time.perf_counter() - started, processor
 
-    def sweep(self, store: Store, grid: Grid) -> tuple[float, float, float]:
-        """Sweep a grid; return seconds on the clock, of the leading process, of the workers."""
-        found = experiments.create(store, grid)
+    def sweep(self, store: Store, design: Design) -> tuple[float, float, float]:
+        """Sweep a design; return seconds on the clock, of the leading process, of the workers."""
+        found = experiments.create(store, design)
         before = self._spent()
         started, processor = time.perf_counter(), time.process_time()
         sweeping.sweep(store, found.id, self.engine, threading.Event())
@@ -130,8 +130,8 @@ class Workers:
         return {one.result() for one in asked}
 
 
-def specs_of(grid: Grid) -> list[dict[str, Any]]:
-    return [Run(cell, t, grid.seed, grid.budget).to_json() for cell, t in runs(grid)]
+def specs_of(design: Design) -> list[dict[str, Any]]:
+    return [Run(cell, t, design.seed, design.budget).to_json() for cell, t in runs(design)]
 
 
 # -- the three claims --------------------------------------------------------------------------
@@ -139,15 +139,15 @@ def specs_of(grid: Grid) -> list[dict[str, Any]]:
 
 def speed(store: Store, trials: int, repeats: int) -> dict[str, dict[str, float]]:
     """Return trainings per hour and processor seconds per training of each way."""
-    grid, folder = a_grid("speed", trials), str(sweeping.tables(store.workspace.root))
-    experiments.checked(store, grid)
-    specs, count = specs_of(grid), grid.trainings
-    one, two = Workers(1, grid, folder), Workers(2, grid, folder)
+    design, folder = a_design("speed", trials), str(sweeping.tables(store.workspace.root))
+    experiments.checked(store, design)
+    specs, count = specs_of(design), design.trainings
+    one, two = Workers(1, design, folder), Workers(2, design, folder)
     found: dict[str, list[Spent]] = {}
     for repeat in range(repeats):
         found.setdefault("a plain loop", []).append(one.loops(specs))
         for name, workers in (("1 worker", one), ("2 workers", two)):
-            wall, *spent = workers.sweep(store, a_grid(f"{name} {repeat}", trials))
+            wall, *spent = workers.sweep(store, a_design(f"{name} {repeat}", trials))
             found.setdefault(name, []).append((wall, sum(spent)))
         found.setdefault("two plain loops at once", []).append(two.loops(specs))
     one.engine.close()
@@ -167,16 +167,16 @@ def overhead(store: Store, trials: int, repeats: int) -> dict[str, float]:
     rows = []
     workers = None
     for repeat in range(repeats):
-        grid = a_grid(
+        design = a_design(
             f"overhead {repeat}", trials, budget=110, batch_sizes=[10], learners=[QUICK],
             datasets=[{"source": "digits", "items": 300, "holdout": 200}],
         )  # fmt: skip
         if workers is None:
-            experiments.checked(store, grid)
-            workers = Workers(1, grid, folder)
-        count = trials * len(grid.cells)
-        loop, loop_processor = workers.loops(specs_of(grid))
-        wall, leading, worker = workers.sweep(store, grid)
+            experiments.checked(store, design)
+            workers = Workers(1, design, folder)
+        count = trials * len(design.cells)
+        loop, loop_processor = workers.loops(specs_of(design))
+        wall, leading, worker = workers.sweep(store, design)
         rows.append(
             {
                 "leading process": leading / count,
@@ -194,16 +194,16 @@ def overhead(store: Store, trials: int, repeats: int) -> dict[str, float]:
 def resume(workspace: Workspace, finished: int) -> dict[str, float]:
     """Return seconds until a new process has found what many finished runs leave to do."""
     store = Store.open(workspace)
-    grid = a_grid("finished", finished // 2, budget=210, batch_sizes=[10], learners=[QUICK])
-    found = experiments.create(store, grid)
+    design = a_design("finished", finished // 2, budget=210, batch_sizes=[10], learners=[QUICK])
+    found = experiments.create(store, design)
     folder = sweeping.tables(workspace.root)
-    one = chain.next_round(Run(grid.cells[0], 0, 0, 210), [], folder)
+    one = chain.next_round(Run(design.cells[0], 0, 0, 210), [], folder)
     with store.write() as connection:
         run_ids = [run.id for run in stored.runs(connection, found.id)]
         stored.add_rounds(connection, [(run_ids[0], one)], time.time())
         row = connection.execute(experiment_round.select()).mappings().one()
         connection.execute(experiment_round.delete())
-        rounds = range(1, grid.cells[0].rounds(grid.budget) + 1)
+        rounds = range(1, design.cells[0].rounds(design.budget) + 1)
         for start in range(0, len(run_ids), 100):
             rows = [
                 {**row, "run_id": run_id, "number": number, "labels": 10 + 10 * number}

@@ -19,9 +19,9 @@ _MEASURES = ("ECE", "NLL")
 
 
 @st.fragment
-def calibrated(project: Project, done: Sequence[RoundSummary], colours: drawing.Colours) -> None:
+def calibrated(project: Project, history: Sequence[RoundSummary], colours: drawing.Colours) -> None:
     """Draw how well the probabilities fit, over the rounds and for the newest model."""
-    rows = calibration.over_rounds(done)
+    rows = calibration.over_rounds(history)
     left, right = st.columns(2, gap="large")
     with left:
         _over_rounds(rows, colours)
@@ -71,7 +71,7 @@ def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
 
     A model without a temperature has a value before it only.
     """
-    found = []
+    points = []
     for kind, field in (("before", f"{measure} before"), ("calibrated", measure)):
         mine = [row for row in rows if kind == "before" or row["temperature"] is not None]
         for row in mine:
@@ -81,7 +81,7 @@ def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
             both = kind == "before" and row["temperature"] is not None
             close = both and abs(value - row[measure]) < 0.1 * max(value, row[measure])
             last = row is mine[-1] and not close
-            found.append(
+            points.append(
                 {
                     "model": row["model"],
                     "labels": row["labels"],
@@ -90,7 +90,7 @@ def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
                     "end": f"{kind} {words}" if last else None,
                 }
             )
-    return found
+    return points
 
 
 def _diagram(project: Project, rows: Sequence[drawing.Row], colours: drawing.Colours) -> None:

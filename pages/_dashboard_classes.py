@@ -29,9 +29,9 @@ from pages._shell import empty
 
 
 @st.fragment
-def classes(project: Project, done: Sequence[RoundSummary], colours: drawing.Colours) -> None:
+def classes(project: Project, history: Sequence[RoundSummary], colours: drawing.Colours) -> None:
     """Draw the charts of one model; a click on a cell moves nothing but its images."""
-    measured = {str(r.number): r for r in reversed(done) if r.evaluation.n}
+    measured = {str(r.number): r for r in reversed(history) if r.evaluation.n}
     with heading("Classes"):
         choice = st.selectbox(
             "Model",
@@ -49,10 +49,10 @@ def classes(project: Project, done: Sequence[RoundSummary], colours: drawing.Col
     with left:
         _per_class(project, model, colours, height)
     with right:
-        chosen = _confusion(project, model, colours, height)
+        cell = _confusion(project, model, colours, height)
     with st.container(height=136, border=False):
-        if model and chosen:
-            _behind(project.id, model.number, chosen)
+        if model and cell:
+            _behind(project.id, model.number, cell)
         else:
             empty("The images behind a cell of the confusion matrix appear here: click one.", 112)
 
@@ -67,13 +67,13 @@ def _per_class(
         if not rows:
             empty("Precision and recall of each class appear with the first model.", height - 16)
         else:
-            shown = rows[:MOST_CLASSES]
+            top = rows[:MOST_CLASSES]
             by_position = class_colours(len(project.classes))
             st.vega_lite_chart(
                 charts.per_class(
-                    [row | {"colour": by_position[row["position"]]} for row in shown],
+                    [row | {"colour": by_position[row["position"]]} for row in top],
                     colours,
-                    names(shown),
+                    names(top),
                 ),
                 key="per-class",
                 alt="Precision and recall of each class",
@@ -96,7 +96,7 @@ def _confusion(
     with st.container(height=height, border=False):
         if model is None:
             empty("Which classes are taken for which appears with the first model.", height - 16)
-            chosen = []
+            cells = []
         else:
             names = list(dict.fromkeys(row["true"] for row in rows))
             event = st.vega_lite_chart(
@@ -105,19 +105,19 @@ def _confusion(
                 alt="Confusion matrix of the holdout",
                 on_select="rerun",
             )
-            chosen = event.selection.get("cell") or []
+            cells = event.selection.get("cell") or []
     left_out = len(model.evaluation.confusion) - len(names) if model else 0
     note(
         "Images of the holdout. Grey: right. Blue: wrong, the stronger the larger its share."
         + (f" {left_out} classes with fewer mistakes are left out." if left_out else "")
     )
-    return chosen[0] if chosen else None
+    return cells[0] if cells else None
 
 
-def _behind(project_id: int, number: int, chosen: dict[str, Any]) -> None:
+def _behind(project_id: int, number: int, place: dict[str, Any]) -> None:
     try:
         cell = dashboard.behind_cell(
-            state.store(), project_id, number, int(chosen["t"]), int(chosen["p"])
+            state.store(), project_id, number, int(place["t"]), int(place["p"])
         )
     except AlcoreError as error:
         empty(sentence(str(error)), 112)

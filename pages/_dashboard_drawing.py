@@ -1,7 +1,7 @@
 """Owns what the dashboard's Vega-Lite specifications share: colours, sizes, layers.
 
 Rows come from the service and stay in one top-level data set, so that new data flows into a
-chart that is there already instead of drawing it again. Shares are 0–1, instants milliseconds.
+chart that is there already instead of drawing it again. Shares are 0–1, times milliseconds.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ from pages._dashboard_parts import (
     MOST_CLASSES,
     TALL,
     class_height,
+    clock,
     download,
     heading,
     hundred,
-    instant,
     interval,
     names,
     note,
@@ -29,8 +29,8 @@ from pages._shell import empty
 from pages._who import who
 
 
-def uncertainty(done: Sequence[RoundSummary], colours: drawing.Colours) -> None:
-    rows = dashboard.uncertainty(done)
+def uncertainty(history: Sequence[RoundSummary], colours: drawing.Colours) -> None:
+    rows = dashboard.uncertainty(history)
     with heading("Uncertainty of the unlabeled images"):
         download("uncertainty", rows)
     if not rows:
@@ -55,15 +55,15 @@ def labels_per_class(project: Project, colours: drawing.Colours) -> None:
         if not any(row["training"] + row["holdout"] for row in rows):
             empty("Labels per class appear with the first label.", height - 16)
         else:
-            shown = sorted(rows, key=lambda row: row["training"])[:MOST_CLASSES]
-            shown.sort(key=lambda row: row["position"])
+            top = sorted(rows, key=lambda row: row["training"])[:MOST_CLASSES]
+            top.sort(key=lambda row: row["position"])
             st.vega_lite_chart(
-                charts.labels_per_class(_bars(shown, len(rows)), colours, names(shown)),
+                charts.labels_per_class(_bars(top, len(rows)), colours, names(top)),
                 key="labels-per-class",
                 alt="Labels per class",
             )
-    held = any(row["holdout"] for row in rows)
-    note("Full: for training. Pale: for the holdout." if held else "Labels for training.")
+    any_holdout = any(row["holdout"] for row in rows)
+    note("Full: for training. Pale: for the holdout." if any_holdout else "Labels for training.")
 
 
 def _bars(rows: Sequence[drawing.Row], n_classes: int) -> list[drawing.Row]:
@@ -116,7 +116,7 @@ def people(project_id: int, colours: drawing.Colours) -> None:
             empty("Who labeled how much, and how fast, appears with the first label.", 240)
         else:
             st.dataframe(
-                [row | {"last label": instant(row["last label"])} for row in team],
+                [row | {"last label": clock(row["last label"])} for row in team],
                 height=240,
                 hide_index=True,
                 column_order=(
@@ -136,8 +136,8 @@ def people(project_id: int, colours: drawing.Colours) -> None:
             )
 
 
-def rounds(project: Project, done: Sequence[RoundSummary]) -> None:
-    rows = dashboard.round_table(done)
+def rounds(project: Project, history: Sequence[RoundSummary]) -> None:
+    rows = dashboard.round_table(history)
     with heading("Rounds"):
         download("rounds", rows)
     if not rows:
@@ -149,7 +149,7 @@ def rounds(project: Project, done: Sequence[RoundSummary]) -> None:
         [
             row
             | {
-                "finished": instant(row["finished"]),
+                "finished": clock(row["finished"]),
                 "accuracy": hundred(row["accuracy"]),
                 "macro-F1": hundred(row["macro-F1"]),
                 "ECE": hundred(row["ECE"]),

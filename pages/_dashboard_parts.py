@@ -28,13 +28,13 @@ def names(rows: Sequence[drawing.Row]) -> list[str]:
     return [row["class"] for row in rows]
 
 
-def kept(name: str, key: Any, compute: Callable[[], Any]) -> Any:
+def remember(name: str, key: Any, compute: Callable[[], Any]) -> Any:
     """Compute a value again only when its key has changed."""
-    kept = st.session_state.get(f"kept {name}")
-    if kept is None or kept[0] != key:
-        kept = (key, compute())
-        st.session_state[f"kept {name}"] = kept
-    return kept[1]
+    entry = st.session_state.get(f"kept {name}")
+    if entry is None or entry[0] != key:
+        entry = (key, compute())
+        st.session_state[f"kept {name}"] = entry
+    return entry[1]
 
 
 def heading(text: str, small: bool = False) -> Any:
@@ -87,7 +87,7 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
-def instant(at: float) -> str:
+def clock(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 

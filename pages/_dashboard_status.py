@@ -13,7 +13,7 @@ from alcore.errors import AlcoreError
 from alcore.records import Job, RoundSummary
 from alcore.services import dashboard, training
 from alcore.web import state
-from pages._dashboard_parts import duration, interval, kept, percent, sentence
+from pages._dashboard_parts import duration, interval, percent, remember, sentence
 from pages._who import owns, who
 
 PATIENCE = 3.0
@@ -23,27 +23,27 @@ PATIENCE = 3.0
 @st.fragment(run_every=1.0)
 def status(project_id: int) -> None:
     """Show what is going on, and have the charts drawn again when their data has changed."""
-    seen = dashboard.activity(state.store(), project_id)
-    drawn_id, drawn, at = st.session_state["drawn"]
-    if drawn_id == project_id and drawn != seen.pulse:
-        same_models = (drawn.round_id, drawn.baseline_points, drawn.classes) == (
-            seen.pulse.round_id,
-            seen.pulse.baseline_points,
-            seen.pulse.classes,
+    activity = dashboard.activity(state.store(), project_id)
+    drawn_id, pulse, at = st.session_state["drawn"]
+    if drawn_id == project_id and pulse != activity.pulse:
+        same_models = (pulse.round_id, pulse.baseline_points, pulse.classes) == (
+            activity.pulse.round_id,
+            activity.pulse.baseline_points,
+            activity.pulse.classes,
         )
         if not same_models or time.monotonic() - at > PATIENCE:
             st.rerun()
-    job = seen.training
-    standing = kept(
+    job = activity.training
+    standing = remember(
         "standing",
-        (project_id, seen.pulse, job and (job.id, job.state)),
+        (project_id, activity.pulse, job and (job.id, job.state)),
         lambda: dashboard.standing(state.store(), project_id),
     )
     active = job is not None and job.state in ("waiting", "running")
     st.html(
         _figures(standing)
-        + _work_lines(standing, job, seen.baseline)
-        + _pretraining_line(seen.pretraining)
+        + _work_lines(standing, job, activity.baseline)
+        + _pretraining_line(activity.pretraining)
     )
     owner = owns(project_id)
     others = None if owner else "Owners of this project start and stop trainings."
@@ -71,7 +71,7 @@ def status(project_id: int) -> None:
     )
     refused_for, why = st.session_state.get("refused", (None, ""))
     st.html(_refusal(why) if refused_for == project_id else _advice(standing))
-    if standing.model is not None and standing.model.teaching.notes:
+    if standing.model is not None and standing.model.recipe.notes:
         st.html(_remarks(standing.model))
 
 
@@ -172,8 +172,8 @@ def _pretraining_line(job: Job | None) -> str:
 
 def _remarks(model: RoundSummary) -> str:
     """Say what went otherwise than the settings say."""
-    said = " ".join(escape(sentence(note)) for note in model.teaching.notes)
-    return f'<p class="al-note"><b>Model {model.number}.</b> {said}</p>'
+    sentences = " ".join(escape(sentence(note)) for note in model.recipe.notes)
+    return f'<p class="al-note"><b>Model {model.number}.</b> {sentences}</p>'
 
 
 def _line(text: str, side: str, share: float, kind: str) -> str:

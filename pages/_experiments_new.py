@@ -41,16 +41,18 @@ def new_experiment(store: Store, workers: int) -> str | None:
     if not look and not time and not start:
         return None
     try:
-        grid = experiments.parse(store, text)
+        design = experiments.parse(store, text)
         with st.spinner("Reading the images …"):
             if start:
-                return experiments.create(store, grid).name
-            grid = experiments.checked(store, grid)
-        words = f"{len(grid.cells):,} cells × {grid.trials} trials: {grid.trainings:,} trainings"
+                return experiments.create(store, design).name
+            design = experiments.checked(store, design)
+        words = (
+            f"{len(design.cells):,} cells × {design.trials} trials: {design.trainings:,} trainings"
+        )
         if time:
             with st.spinner("Timing a few rounds …"):
-                found = experiments.estimate(store, grid, "process", workers, ESTIMATE)
-            words += f", about {duration(found.seconds)} (from {found.measured} rounds)"
+                estimate = experiments.estimate(store, design, "process", workers, ESTIMATE)
+            words += f", about {duration(estimate.seconds)} (from {estimate.measured} rounds)"
     except AlcoreError as error:
         refusal(error)
         return None
@@ -62,14 +64,14 @@ def _fields(store: Store) -> str:
     """Draw the choices; return the grid that they make, as TOML."""
     left, middle, right = st.columns(3, gap="large")
     with left:
-        there = {e.name for e in experiments.list_experiments(store)}
-        number = next(n for n in range(1, 10_000) if f"experiment {n}" not in there)
+        names = {e.name for e in experiments.list_experiments(store)}
+        number = next(n for n in range(1, 10_000) if f"experiment {n}" not in names)
         name = st.text_input("Name", f"experiment {number}", max_chars=100, key="grid-name")
         data = st.selectbox("Images", experiments.data_sources(store), key="grid-data")
         learner = st.selectbox("Learner", ["network", *experiments.ESTIMATORS], key="grid-learner")
         oracle = st.selectbox("Oracle", experiments.ORACLES, key="grid-oracle")
     with middle:
-        chosen = st.multiselect(
+        strategies = st.multiselect(
             "Strategies", experiments.strategy_names(), DEFAULT, key="grid-strategies"
         )
         trials = st.number_input("Trials", 1, 100, 10, key="grid-trials")
@@ -92,7 +94,7 @@ def _fields(store: Store) -> str:
         f"seed = {seed}",
         f"initial = [{{size = {first}, how = {quoted(how)}}}]",
         f"batch_sizes = [{batch}]",
-        f"strategies = {quoted(chosen)}",
+        f"strategies = {quoted(strategies)}",
         "",
         "[[datasets]]",
         f"source = {quoted(data)}",

@@ -12,7 +12,7 @@ from alcore.services import experiment_report as report
 from alcore.services import experiment_words as words
 from alcore.services import experiments
 from alcore.web.state import Store
-from pages._dashboard_parts import heading, kept, note
+from pages._dashboard_parts import heading, note, remember
 from pages._setup_text import plain
 from pages._shell import empty
 
@@ -26,15 +26,15 @@ def results(store: Store, name: str) -> None:
     """Draw everything that is known so far."""
     now = experiments.progress(store, name)
     key = (name, now.finished, now.planned)
-    grid, settings = kept("settings", key, lambda: findings.settings_of(store, name))
+    design, settings = remember("settings", key, lambda: findings.settings_of(store, name))
     if not now.finished:
         empty("Curves appear here with the first finished rounds.", 340)
         return
     names = [setting.name for setting in settings]
-    chosen = names[0]
+    choice = names[0]
     if len(names) > 1:
-        chosen = st.selectbox("Setting", names, key="setting", label_visibility="collapsed")
-    setting = settings[names.index(chosen)] if chosen in names else settings[0]
+        choice = st.selectbox("Setting", names, key="setting", label_visibility="collapsed")
+    setting = settings[names.index(choice)] if choice in names else settings[0]
     with heading("Accuracy"):
         against = st.segmented_control(
             "Against", ["labels", "human minutes"], default="labels", required=True,
@@ -43,14 +43,14 @@ def results(store: Store, name: str) -> None:
     chart = figures.curves(setting, against != "labels")
     tall = chart.properties(height=figures.HEIGHT + LEGEND * len(setting.strategies))
     st.altair_chart(tall, width="stretch", key="experiment-curves")
-    counted = kept("counted", (name, setting.name),
+    counting = remember("counted", (name, setting.name),
                    lambda: findings.counted(store, name, setting.name))  # fmt: skip
-    note(f"Mean over trials, with its 95 % band; unfinished trials are in it. {counted}")
-    if setting.doubts:
-        st.warning(setting.doubts, icon=":material/science:")
+    note(f"Mean over trials, with its 95 % band; unfinished trials are in it. {counting}")
+    if setting.warning:
+        st.warning(setting.warning, icon=":material/science:")
     _tables(setting)
     _stops(store, name, setting, key)
-    _images(store, now, grid)
+    _images(store, now, design)
     _downloads(store, name, key, chart)
 
 
@@ -93,9 +93,9 @@ def _tables(setting: Any) -> None:
         placeholder="–",
     )
     note(f"{words.say_trials(setting)} Area: mean accuracy over the curve.")
-    if reached := words.to_reach(setting):
+    if targets := words.to_reach(setting):
         with st.expander("Labels to reach an accuracy"):
-            st.dataframe(reached, hide_index=True, placeholder="–")
+            st.dataframe(targets, hide_index=True, placeholder="–")
     if setting.trials > 1 and len(setting.strategies) > 1:
         with st.expander("Differences and penalties"):
             left, right = st.columns(2, gap="large")
@@ -111,7 +111,7 @@ def _stops(store: Store, name: str, setting: Any, key: Any) -> None:
     if not opened.open:
         return
     with opened:
-        rows = kept("stops", (*key, setting.name),
+        rows = remember("stops", (*key, setting.name),
                     lambda: findings.stops_of(store, name, setting.name))  # fmt: skip
         if not rows:
             empty("This appears with the first finished run.", 80)
@@ -121,36 +121,36 @@ def _stops(store: Store, name: str, setting: Any, key: Any) -> None:
              "less at the stop, so that a minus is a gain.")  # fmt: skip
 
 
-def _images(store: Store, now: Any, grid: Any) -> None:
+def _images(store: Store, now: Any, design: Any) -> None:
     with st.expander("Images that were asked about"):
         left, middle, right = st.columns(3)
         cells = {f"{c.cell.strategy.title} · {c.cell.setting}": c for c in now.cells if c.finished}
         with left:
-            asked = st.selectbox("Strategy and setting", list(cells), key="images-cell")
+            choice = st.selectbox("Strategy and setting", list(cells), key="images-cell")
         with middle:
-            trial = st.number_input("Trial", 1, grid.trials, 1, key="images-trial")
-        cell = cells[asked]
-        most = cell.cell.rounds(grid.budget)
+            trial = st.number_input("Trial", 1, design.trials, 1, key="images-trial")
+        cell = cells[choice]
+        most = cell.cell.rounds(design.budget)
         with right:
             number = st.number_input("Round", 1, most, min(2, most), key="images-round")
         key = (now.experiment.name, cell.cell.key, trial, number)
-        shown = kept(
+        images = remember(
             "acquired", (*key, cell.finished),
             lambda: experiments.acquired(store, key[0], key[1], int(trial) - 1, int(number)),
         )  # fmt: skip
-        if not shown:
+        if not images:
             empty("This round is not finished yet.", 80)
             return
-        few = shown[:SHOWN]
+        few = images[:SHOWN]
         st.image([image.png for image in few], [_caption(image) for image in few], width=72)
-        if len(shown) > SHOWN:
-            note(f"{SHOWN} of {len(shown)}; the class is what the oracle said.")
+        if len(images) > SHOWN:
+            note(f"{SHOWN} of {len(images)}; the class is what the oracle said.")
 
 
 def _caption(image: Any) -> str:
-    said = ", ".join(answer or "no answer" for answer in image.said)
+    answers = ", ".join(answer or "no answer" for answer in image.said)
     wrong = any(answer != image.true_class for answer in image.said)
-    return plain(f"{said} (it is {image.true_class})" if wrong else said)
+    return plain(f"{answers} (it is {image.true_class})" if wrong else answers)
 
 
 def _downloads(store: Store, name: str, key: Any, chart: Any) -> None:
@@ -159,23 +159,23 @@ def _downloads(store: Store, name: str, key: Any, chart: Any) -> None:
     with row:
         if st.button("Prepare files", icon=":material/inventory_2:", key="prepare"):
             with st.spinner("Drawing …"):
-                found = findings.findings(store, name)
+                result = findings.findings(store, name)
                 st.session_state["experiment-files"] = (
                     key,
                     {
-                        "report.html": (report.page(found), "text/html"),
-                        "rounds.csv": (findings.csv_of(found.rounds), "text/csv"),
+                        "report.html": (report.page(result), "text/html"),
+                        "rounds.csv": (findings.csv_of(result.rounds), "text/csv"),
                         "rounds.parquet": (
-                            findings.parquet_of(found.rounds),
+                            findings.parquet_of(result.rounds),
                             "application/vnd.apache.parquet",
                         ),
                         "curves.svg": (figures.svg(chart), "image/svg+xml"),
                         "curves.png": (figures.png(chart), "image/png"),
                     },
                 )
-        there = st.session_state.get("experiment-files")
-        if there is not None and there[0] == key:
-            for file, (data, kind) in there[1].items():
+        files = st.session_state.get("experiment-files")
+        if files is not None and files[0] == key:
+            for file, (data, kind) in files[1].items():
                 st.download_button(
                     file, data, f"{name} {file}", kind, key=f"get {file}",
                     icon=":material/download:", type="tertiary", on_click="ignore",

@@ -41,18 +41,18 @@ def examples_tab(store: Store, project: Project) -> None:
     )
     if files:
         _upload(store, project, class_id, files, slot)
-    shown = remarks.examples(project.id)
-    if not shown:
+    examples = remarks.examples(project.id)
+    if not examples:
         note("No class has an example yet.")
     for c in project.classes:
-        if c.id in shown:
+        if c.id in examples:
             st.markdown(f"**{plain(c.name)}**")
-            _row(store, project, shown[c.id])
+            _row(store, project, examples[c.id])
 
 
-def _row(store: Store, project: Project, found: list[dict[str, Any]]) -> None:
+def _row(store: Store, project: Project, examples: list[dict[str, Any]]) -> None:
     with st.container(horizontal=True, gap="small"):
-        for example in found:
+        for example in examples:
             with st.container(width=112, gap="xxsmall"):
                 st.html(
                     f'<img src="{escape(example["src"])}" alt="{escape(example["name"])}" '

@@ -159,13 +159,13 @@ def augmentation_preview(images: np.ndarray | None, augmentation: str) -> None:
 def _choice(
     prefix: str,
     label: str,
-    known: Mapping[str, str],
+    sentences: Mapping[str, str],
     value: str,
     offered: Sequence[str] | None = None,
 ) -> str:
     """Draw a choice with one line about what is chosen."""
-    names = list(offered or known)
-    chosen = st.selectbox(
+    names = list(offered or sentences)
+    choice = st.selectbox(
         label,
         names,
         names.index(value) if value in names else 0,
@@ -173,8 +173,8 @@ def _choice(
         key=f"{prefix}{label}-{'-'.join(map(str, map(len, names)))}",
         persist_state="session",
     )
-    note(sentence(known[chosen]))
-    return chosen
+    note(sentence(sentences[choice]))
+    return choice
 
 
 def _name(value: str) -> str:

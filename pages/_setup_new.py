@@ -6,16 +6,16 @@ import streamlit as st
 
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError
-from alcore.records import Role
+from alcore.records import KnownClasses
 from alcore.services import previews, projects, setup
-from alcore.services.setup import Look
+from alcore.services.setup import SourcePreview
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_settings import Case, settings_fields
 from pages._setup_source import Spec, choose_source, look_at
 from pages._setup_text import chips, note, refusal, title
 
-ROLES: dict[Role, tuple[str, str]] = {
+KNOWN_CLASSES: dict[KnownClasses, tuple[str, str]] = {
     "answer key": (
         "An answer key",
         "hidden from annotators; measures the model and simulates random labeling",
@@ -43,19 +43,19 @@ def new_project(store: Store) -> int | None:
     with left:
         name = _name(store, prefix, spec)
     with right:
-        role, names = _classes(prefix, look)
-    settings = _settings(store, prefix, look, role)
+        known_classes, names = _classes(prefix, look)
+    settings = _settings(store, prefix, look, known_classes)
     pressed = st.button("Create", type="primary", disabled=settings is None, key=f"{prefix}create")
     if not pressed or settings is None:
         return None
     try:
-        made = projects.create(store, name, spec, role, settings, names)
+        project_id = projects.create(store, name, spec, known_classes, settings, names)
     except AlcoreError as error:
         refusal(error)
         return None
     # From here on this form is spent: a second click finds another one.
     st.session_state["new-generation"] = generation + 1
-    return made
+    return project_id
 
 
 def _name(store: Store, prefix: str, spec: Spec) -> str:
@@ -67,19 +67,19 @@ def _name(store: Store, prefix: str, spec: Spec) -> str:
     )
 
 
-def _classes(prefix: str, look: Look) -> tuple[Role, list[str]]:
-    role: Role = "none"
+def _classes(prefix: str, look: SourcePreview) -> tuple[KnownClasses, list[str]]:
+    known_classes: KnownClasses = "none"
     if look.summary.classes:
-        role = st.radio(
+        known_classes = st.radio(
             "The known classes are",
-            list(ROLES),
-            format_func=lambda r: ROLES[r][0],
-            captions=[ROLES[r][1] for r in ROLES],
+            list(KNOWN_CLASSES),
+            format_func=lambda r: KNOWN_CLASSES[r][0],
+            captions=[KNOWN_CLASSES[r][1] for r in KNOWN_CLASSES],
             key=f"{prefix}role",
             persist_state="session",
         )
-        if role != "none":
-            return role, []
+        if known_classes != "none":
+            return known_classes, []
     typed = st.text_area(
         "Classes",
         key=f"{prefix}classes-typed",
@@ -93,17 +93,19 @@ def _classes(prefix: str, look: Look) -> tuple[Role, list[str]]:
         chips([(name, "") for name in names], class_colours(len(names)))
     else:
         note("May stay empty for now: classes can be added later, also on the Label page.")
-    return role, names
+    return known_classes, names
 
 
-def _settings(store: Store, prefix: str, look: Look, role: Role) -> ProjectSettings | None:
-    known = bool(look.summary.classes) and role != "none"
-    given = known and look.summary.has_test
+def _settings(
+    store: Store, prefix: str, look: SourcePreview, known_classes: KnownClasses
+) -> ProjectSettings | None:
+    has_classes = bool(look.summary.classes) and known_classes != "none"
+    has_test = has_classes and look.summary.has_test
     start = ProjectSettings(resolution=look.resolution, augmentation=look.augmentation)
     case = Case(
         prefix=prefix,
-        holdout="given" if given else "share" if known else "questions",
-        has_key=known and role == "answer key",
+        holdout="given" if has_test else "share" if has_classes else "questions",
+        has_key=has_classes and known_classes == "answer key",
         resolutions=setup.resolutions(look.side, look.resolution),
         images=look.summary.total,
         classes=len(look.summary.classes),

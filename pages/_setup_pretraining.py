@@ -67,8 +67,8 @@ def _resting(store: Store, project_id: int, status: PretrainingStatus) -> None:
     cost = f"about {duration(status.cost)} on two cores"
     if status.paused:
         assert job is not None
-        done = f"{job.progress:.0%} are done"
-        st.html(f'<p class="su-note">Paused: {done}. From the start it takes {cost}.</p>')
+        share = f"{job.progress:.0%} are done"
+        st.html(f'<p class="su-note">Paused: {share}. From the start it takes {cost}.</p>')
         with st.container(horizontal=True):
             _button("Resume", "play_arrow", pretraining.resume, store, project_id, primary=True)
             _button("Start again", "restart_alt", pretraining.start, store, project_id)

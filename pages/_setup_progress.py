@@ -22,9 +22,9 @@ def importing(store: Store, project_id: int) -> None:
     line = setup.line(store, project_id)
     job = line.job
     now = (line.project.state, job and (job.id, job.state))
-    drawn = st.session_state.setdefault("import-drawn", {})
-    if drawn.setdefault(project_id, now) != now:
-        drawn[project_id] = now
+    states = st.session_state.setdefault("import-drawn", {})
+    if states.setdefault(project_id, now) != now:
+        states[project_id] = now
         st.rerun()
     if job is None:
         return

@@ -9,7 +9,7 @@ import streamlit as st
 
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError, StaleSettings
-from alcore.records import Job, Project, Role
+from alcore.records import Job, KnownClasses, Project
 from alcore.services import previews, projects, setup
 from alcore.services.exporting import write_csv
 from alcore.services.setup import ProjectLine
@@ -23,7 +23,7 @@ from pages._setup_settings import Case, settings_fields
 from pages._setup_text import chips, figures, left_out, note, plain, refusal, title
 from pages._who import owns, who
 
-ROLE_WORDS: dict[Role, str] = {
+KNOWN_CLASSES_WORDS: dict[KnownClasses, str] = {
     "answer key": "The known classes are an answer key: hidden from annotators, they measure the "
     "model and simulate random labeling.",
     "labels": "The known classes were taken over as labels.",
@@ -34,8 +34,8 @@ ROLE_WORDS: dict[Role, str] = {
 def show_project(store: Store, line: ProjectLine) -> None:
     """Draw everything about one project."""
     project = line.project
-    made = time.strftime("%d %B %Y", time.localtime(project.created_at))
-    title(project.name, f"{line.place} · made on {made}")
+    date = time.strftime("%d %B %Y", time.localtime(project.created_at))
+    title(project.name, f"{line.place} · made on {date}")
     if not owns(project.id):
         st.info("Its owners alone change this project.", icon=":material/lock:")
         _images(store, line)
@@ -135,10 +135,10 @@ def _form(store: Store, line: ProjectLine, slot: str) -> bool:
 
 def _case(store: Store, prefix: str, line: ProjectLine, base: Project) -> Case:
     project = line.project
-    _, role = setup.source_of(store, project.id)
+    _, known_classes = setup.source_of(store, project.id)
     return Case(
         prefix=prefix,
-        holdout="share" if role != "none" else "questions",
+        holdout="share" if known_classes != "none" else "questions",
         has_key=project.has_key,
         resolutions=setup.resolutions(None, base.settings.resolution),
         images=line.images - line.holdout,
@@ -195,12 +195,12 @@ def _overtaken(
 
 
 def _classes(store: Store, project: Project) -> None:
-    found = setup.labels_per_class(store, project.id)
-    if found:
+    counts = setup.labels_per_class(store, project.id)
+    if counts:
         note("Classes with their training labels. Keys on the Label page follow this order.")
         chips(
-            [(c.name, f"{n:,}") for c, n in found],
-            class_colours(len(found)),
+            [(c.name, f"{n:,}") for c, n in counts],
+            class_colours(len(counts)),
         )
     else:
         note("No classes yet. Add them here, or on the Label page as they turn up.")
@@ -226,21 +226,21 @@ def _classes(store: Store, project: Project) -> None:
                 st.session_state[slot] = generation + 1
                 st.rerun()
     with rename:
-        if not found:
+        if not counts:
             return
-        names_of = {c.id: c.name for c, _ in found}
-        chosen = st.selectbox(
+        names_of = {c.id: c.name for c, _ in counts}
+        class_id = st.selectbox(
             "Rename", list(names_of), format_func=names_of.get, key=f"{slot}-{generation}-which"
         )
         name = st.text_input(
             "New name",
-            key=f"{slot}-{generation}-{chosen}-name",
+            key=f"{slot}-{generation}-{class_id}-name",
             max_chars=projects.LONGEST_NAME,
             help="Its labels stay with it",
         )
         if st.button("Rename", key=f"{slot}-{generation}-do-rename"):
             try:
-                projects.rename_class(store, project.id, chosen, name, by=who().id)
+                projects.rename_class(store, project.id, class_id, name, by=who().id)
             except AlcoreError as error:
                 refusal(error)
             else:
@@ -253,7 +253,7 @@ def _classes(store: Store, project: Project) -> None:
 
 def _images(store: Store, line: ProjectLine) -> None:
     project = line.project
-    _, role = setup.source_of(store, project.id)
+    _, known_classes = setup.source_of(store, project.id)
     if _active(line.job) and project.state != "ready":
         note("What came in, and what was left out and why, appears here once the import ends.")
         return
@@ -267,7 +267,7 @@ def _images(store: Store, line: ProjectLine) -> None:
         }
     )
     note(f"Source: {line.place}. It was fixed when the project was made.")
-    note(ROLE_WORDS[role])
+    note(KNOWN_CLASSES_WORDS[known_classes])
     if report.left_out:
         out = io.StringIO()
         write_csv(out, ["file", "reason"], setup.shown_rows(report.left_out))

@@ -85,13 +85,13 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
 
 def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], int]:
     st.markdown("#### What is asked next")
-    known = {s.name: s for s in setup.all_strategies()}
-    names = list(known)
+    by_name = {s.name: s for s in setup.all_strategies()}
+    names = list(by_name)
     left, right = st.columns([2, 1])
     name = left.selectbox(
         "Query strategy",
         names,
-        names.index(start.strategy) if start.strategy in known else 0,
+        names.index(start.strategy) if start.strategy in by_name else 0,
         key=f"{case.prefix}strategy",
         persist_state="session",
     )
@@ -104,7 +104,7 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
         persist_state="session",
         help="Images that one model picks at once",
     )
-    strategy = known[name]
+    strategy = by_name[name]
     table = projects.strategy_table(case.images, case.classes, start)
     seconds = next((row["seconds"] for row in table if row["name"] == name), 0.0)
     note(
@@ -114,11 +114,11 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
     with st.expander("Compare all strategies"):
         st.dataframe(table, hide_index=True, height=320, key=f"{case.prefix}strategies")
     options: dict[str, Any] = {}
-    given = start.strategy_options if start.strategy == name else {}
+    stored = start.strategy_options if start.strategy == name else {}
     for first in range(0, len(strategy.options), 2):
         pair = strategy.options[first : first + 2]
         for option, column in zip(pair, st.columns(2), strict=False):
-            value = given.get(option.name, option.default)
+            value = stored.get(option.name, option.default)
             with column:
                 options[option.name] = _option(option, value, f"{case.prefix}{name}-{option.name}")
     return name, options, int(batch)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from alcore.errors import AlcoreError
 from alcore.services import setup
-from alcore.services.setup import Look
+from alcore.services.setup import SourcePreview
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_text import note, plain, preview, refusal
@@ -53,22 +53,22 @@ def choose_source(store: Store, prefix: str) -> Spec | None:
         return asking[kind](store, prefix)
 
 
-def look_at(prefix: str, spec: Spec | None) -> Look | None:
+def look_at(prefix: str, spec: Spec | None) -> SourcePreview | None:
     """Look at a source, once for each description; show what it holds or why it is refused."""
     if spec is None:
         kind = st.session_state[f"{prefix}kind"]
         note(BEFORE.get(kind, ""))
         return None
     key = json.dumps(spec, sort_keys=True)
-    kept = st.session_state.get(f"{prefix}look")
-    if kept is None or kept[0] != key:
+    entry = st.session_state.get(f"{prefix}look")
+    if entry is None or entry[0] != key:
         try:
             with st.spinner("Looking at the images"):
-                kept = (key, setup.look(spec), None)
+                entry = (key, setup.preview_source(spec), None)
         except AlcoreError as error:
-            kept = (key, None, error)
-        st.session_state[f"{prefix}look"] = kept
-    _, look, error = kept
+            entry = (key, None, error)
+        st.session_state[f"{prefix}look"] = entry
+    _, look, error = entry
     if error is not None:
         refusal(error)
     else:
@@ -198,17 +198,17 @@ def _archive(store: Store, prefix: str) -> Spec | None:
 
 def _upload(store: Store, prefix: str) -> Spec | None:
     """Take an upload into the workspace, and let go of the copy in memory."""
-    kept: Spec | None = st.session_state.get(f"{prefix}upload")
-    if kept is not None:
+    upload: Spec | None = st.session_state.get(f"{prefix}upload")
+    if upload is not None:
         row = st.container(horizontal=True, vertical_alignment="center")
-        row.markdown(f"**{plain(kept['name'])}** is in the workspace.")
+        row.markdown(f"**{plain(upload['name'])}** is in the workspace.")
         row.button(
             "Choose another",
             key=f"{prefix}another",
             on_click=st.session_state.pop,
             args=(f"{prefix}upload", None),
         )
-        return kept
+        return upload
     file = st.file_uploader("Zip archive", "zip", key=f"{prefix}uploader")
     if file is None:
         return None
@@ -226,7 +226,7 @@ def _torchvision(store: Store, prefix: str) -> Spec | None:
     name = st.selectbox(
         "Data set",
         list(setup.TORCHVISION_NAMES),
-        format_func=lambda known: setup.TORCHVISION_NAMES[known],
+        format_func=lambda key: setup.TORCHVISION_NAMES[key],
         key=f"{prefix}dataset",
         persist_state="session",
     )

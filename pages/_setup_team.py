@@ -35,7 +35,7 @@ def team_fields(prefix: str, start: TeamRule) -> TeamRule:
         disabled=share == 0,
     )
     kinds = list(CONSENSUS)
-    chosen = right.selectbox(
+    consensus = right.selectbox(
         "What counts of several answers",
         kinds,
         kinds.index(start.consensus),
@@ -60,4 +60,4 @@ def team_fields(prefix: str, start: TeamRule) -> TeamRule:
         key=f"{prefix}invited",
         persist_state="session",
     )
-    return TeamRule(float(share), int(answers), chosen, int(gold), invited)
+    return TeamRule(float(share), int(answers), consensus, int(gold), invited)

@@ -11,7 +11,7 @@ import streamlit as st
 
 from alcore.records import SkippedFile
 from alcore.services import setup
-from alcore.services.setup import Look
+from alcore.services.setup import SourcePreview
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _RECOGNISED = re.compile(r"([:@]|www)", re.IGNORECASE)
@@ -70,28 +70,28 @@ def chips(names: Sequence[tuple[str, str]], colours: Sequence[str]) -> None:
     st.html(f'<ul class="su-chips">{cells}{rest}</ul>')
 
 
-def preview(look: Look, colours: Sequence[str], layout: bool) -> None:
+def preview(look: SourcePreview, colours: Sequence[str], layout: bool) -> None:
     """Show what a source holds: pictures, totals, classes, remarks."""
-    found = look.summary
+    summary = look.summary
     pictures = "".join(
         f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}" alt="">'
         for png in look.pictures
     )
     crisp = " su-crisp" if look.side is not None and look.side < 96 else ""
     st.html(f'<div class="su-pictures{crisp}">{pictures}</div>')
-    numbers = {"images": f"{found.total:,}"}
-    if found.classes:
-        numbers["class" if len(found.classes) == 1 else "classes"] = f"{len(found.classes):,}"
-    if found.classes and found.unlabeled:
-        numbers["without a class"] = f"{found.unlabeled:,}"
+    numbers = {"images": f"{summary.total:,}"}
+    if summary.classes:
+        numbers["class" if len(summary.classes) == 1 else "classes"] = f"{len(summary.classes):,}"
+    if summary.classes and summary.unlabeled:
+        numbers["without a class"] = f"{summary.unlabeled:,}"
     if look.side is not None:
         numbers["pixels, longer side"] = f"{look.side:,}"
     figures(numbers)
-    remarks = [*([f"layout: {found.layout}"] if layout else []), *found.notes]
+    remarks = [*([f"layout: {summary.layout}"] if layout else []), *summary.notes]
     lines = "".join(f'<p class="su-note">{escape(sentence(r))}</p>' for r in remarks)
     st.html(f"<div>{lines}</div>")
-    if found.classes:
-        chips([(name, f"{n:,}") for name, n in found.classes.items()], colours)
+    if summary.classes:
+        chips([(name, f"{n:,}") for name, n in summary.classes.items()], colours)
 
 
 def left_out(project_name: str, files: Sequence[SkippedFile], csv: str) -> None:

@@ -19,8 +19,8 @@ def annotator_name() -> str:
 
     It is not put into the address: a link that is passed on must not carry somebody's name.
     """
-    known = unquote(st.context.cookies.get("alcore_annotator", ""))
-    name = st.session_state.get("annotator") or st.query_params.get("annotator", "") or known
+    cookie = unquote(st.context.cookies.get("alcore_annotator", ""))
+    name = st.session_state.get("annotator") or st.query_params.get("annotator", "") or cookie
     return " ".join(name.split())[:LONGEST_NAME] or NEWCOMER
 
 
@@ -30,10 +30,10 @@ def choose_project(ready: Sequence[Project]) -> Project:
     Moving to another page clears the address, so the session remembers too.
     """
     by_id = {project.id: project for project in ready}
-    asked = st.query_params.get("project", "")
-    start = int(asked) if asked.isdigit() else st.session_state.get("chosen_project")
+    address = st.query_params.get("project", "")
+    start = int(address) if address.isdigit() else st.session_state.get("chosen_project")
     ids = list(by_id)
-    chosen = st.selectbox(
+    choice = st.selectbox(
         "Project",
         ids,
         ids.index(start) if start in by_id else 0,
@@ -41,9 +41,9 @@ def choose_project(ready: Sequence[Project]) -> Project:
         key="project-choice-here",
         label_visibility="collapsed",
     )
-    st.session_state["chosen_project"] = chosen
-    st.query_params["project"] = str(chosen)
-    return by_id[chosen]
+    st.session_state["chosen_project"] = choice
+    st.query_params["project"] = str(choice)
+    return by_id[choice]
 
 
 def empty(sentence: str, height: int) -> None:

@@ -35,12 +35,12 @@ def gold(project: Project, me: Annotator) -> None:
 
 
 def _shown(project: Project, me: Annotator) -> None:
-    found = team.all_gold(state.store(), project.id, me.id)
-    if not found:
+    golds = team.all_gold(state.store(), project.id, me.id)
+    if not golds:
         empty("Gold images appear here, with how often they were answered right.", 90)
         return
     names = {c.id: c.name for c in project.classes}
-    picked = st.dataframe(
+    table = st.dataframe(
         [
             {
                 "image": src(project.id, g.item_id, g.content_hash),
@@ -49,18 +49,18 @@ def _shown(project: Project, me: Annotator) -> None:
                 "answers": g.answers,
                 "right": f"{100 * g.right / g.answers:.0f} %" if g.answers else "–",
             }
-            for g in found
+            for g in golds
         ],
-        height=min(38 + 35 * len(found), 250),
+        height=min(38 + 35 * len(golds), 250),
         hide_index=True,
         column_config={"image": st.column_config.ImageColumn("", width="small")},
         on_select="rerun",
         selection_mode="multi-row",
-        key=f"gold-{project.id}-{len(found)}",
+        key=f"gold-{project.id}-{len(golds)}",
     )
-    rows = picked.selection.rows
+    rows = table.selection.rows
     if rows and st.button(f"Ask {len(rows)} of them no more", key="less-gold"):
-        team.remove_gold(state.store(), project.id, me.id, [found[r].item_id for r in rows])
+        team.remove_gold(state.store(), project.id, me.id, [golds[r].item_id for r in rows])
         st.rerun()
 
 
@@ -81,7 +81,7 @@ def _more(project: Project, me: Annotator) -> None:
             note("Label some images yourself first, those that you are sure of.")
             return
         names = {c.id: c.name for c in project.classes}
-        picked = st.dataframe(
+        table = st.dataframe(
             [
                 {
                     "image": src(project.id, event.item_id, content_hash),
@@ -97,7 +97,7 @@ def _more(project: Project, me: Annotator) -> None:
             selection_mode="multi-row",
             key=f"could-be-gold-{project.id}-{len(mine)}",
         )
-        rows = picked.selection.rows
+        rows = table.selection.rows
         if st.button("Make them gold", key="make-gold", disabled=not rows):
             team.make_gold(state.store(), project.id, me.id, [mine[r][0].item_id for r in rows])
             st.rerun()

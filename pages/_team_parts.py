@@ -19,11 +19,13 @@ def note(text: str) -> None:
     st.html(f'<p class="te-note">{escape(text)}</p>')
 
 
-def people_table(there: Sequence[Presence], done: Sequence[Quality], me: int, owner: bool) -> str:
+def people_table(
+    people: Sequence[Presence], qualities: Sequence[Quality], me: int, owner: bool
+) -> str:
     """Draw who is here, what they hold and, where it may be seen, how fast and good they are."""
-    by_name = {quality.name: quality for quality in done}
+    by_name = {quality.name: quality for quality in qualities}
     head = "<th></th><th></th>" + "".join(f"<th>{name}</th>" for name in HEADS)
-    rows = "".join(_person(p, by_name.get(p.name), me, owner) for p in there)
+    rows = "".join(_person(p, by_name.get(p.name), me, owner) for p in people)
     if not rows:
         rows = (
             f'<tr><td colspan="{2 + len(HEADS)}" class="te-none">Nobody has labeled here yet. '
@@ -38,7 +40,7 @@ def people_table(there: Sequence[Presence], done: Sequence[Quality], me: int, ow
 
 def _person(person: Presence, quality: Quality | None, me: int, owner: bool) -> str:
     state = "here" if person.here else "removed" if person.role == "removed" else "away"
-    seen = "here now" if person.here else _since(person.seen_at)
+    since = "here now" if person.here else _since(person.seen_at)
     role = "" if person.role == "annotator" else f" · {person.role}"
     you = " (you)" if person.annotator_id == me else ""
     holds = "–"
@@ -47,7 +49,7 @@ def _person(person: Presence, quality: Quality | None, me: int, owner: bool) -> 
     cells = [holds, f"{person.today:,}", *_figures(quality)]
     return (
         f'<tr class="te-{state}"><td><i aria-hidden="true"></i></td>'
-        f"<td><b>{escape(person.name)}</b>{you}<span>{seen}{role}</span></td>"
+        f"<td><b>{escape(person.name)}</b>{you}<span>{since}{role}</span></td>"
         + "".join(
             f'<td data-head="{name}">{cell}</td>' for name, cell in zip(HEADS, cells, strict=True)
         )
@@ -89,20 +91,20 @@ def _since(seen_at: float) -> str:
     return "last here on " + time.strftime("%d %B", time.localtime(seen_at))
 
 
-def agreement_table(found: Agreement) -> str:
+def agreement_table(agreement: Agreement) -> str:
     """Draw the coefficients, and Cohen's kappa of each pair."""
     numbers = "".join(
         f"<div><b>{_number(value)}</b><span>{name}</span></div>"
         for name, value in (
-            ("Krippendorff’s α", found.alpha),
-            ("Fleiss’ κ", found.fleiss),
+            ("Krippendorff’s α", agreement.alpha),
+            ("Fleiss’ κ", agreement.fleiss),
         )
     )
-    count = f"<div><b>{found.items:,}</b><span>images with several answers</span></div>"
+    count = f"<div><b>{agreement.items:,}</b><span>images with several answers</span></div>"
     pairs = "".join(
         f"<tr><td>{escape(p.first)}</td><td>{escape(p.second)}</td><td>{p.items:,}</td>"
         f"<td>{100 * p.equal / p.items:.0f} %</td><td>{p.kappa:.2f}</td></tr>"
-        for p in sorted(found.pairs, key=lambda p: p.kappa)[:MOST_PAIRS]
+        for p in sorted(agreement.pairs, key=lambda p: p.kappa)[:MOST_PAIRS]
     )
     return (
         f'<div class="te-figures">{numbers}{count}</div>'

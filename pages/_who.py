@@ -84,13 +84,13 @@ def _take_up(invitation: str) -> bool:
 
 def _name(project_name: str) -> str:
     """Ask for a name; return it once it was given."""
-    known = annotator_name()
+    name_before = annotator_name()
     _, middle, _ = st.columns([1, 1.4, 1])
     with middle, st.form("join", border=True):
         st.markdown(f"### Label images of {plain(project_name)}")
         name = st.text_input(
             "Your name",
-            "" if known == NEWCOMER else known,
+            "" if name_before == NEWCOMER else name_before,
             max_chars=people.LONGEST_NAME,
             help="Others in the project see it beside your labels",
         )

@@ -19,7 +19,7 @@ from pages import _dashboard_drawing as drawing
 from pages._dashboard_calibration import calibrated
 from pages._dashboard_classes import classes
 from pages._dashboard_labels import labels_per_class, people, rounds, uncertainty
-from pages._dashboard_parts import STYLE, TALL, download, heading, kept, note, percent
+from pages._dashboard_parts import STYLE, TALL, download, heading, note, percent, remember
 from pages._dashboard_status import status
 from pages._shell import choose_project, empty
 
@@ -40,26 +40,28 @@ def page() -> None:
     left, right = st.columns([2.4, 1], gap="large")
     with right:
         project = choose_project(ready)
-    seen = dashboard.activity(state.store(), project.id)
-    st.session_state["drawn"] = (project.id, seen.pulse, time.monotonic())
-    done = kept(
-        "history", (project.id, seen.pulse), lambda: dashboard.history(state.store(), project.id)
+    activity = dashboard.activity(state.store(), project.id)
+    st.session_state["drawn"] = (project.id, activity.pulse, time.monotonic())
+    history = remember(
+        "history",
+        (project.id, activity.pulse),
+        lambda: dashboard.history(state.store(), project.id),
     )
     colours = drawing.DARK if st.context.theme.type == "dark" else drawing.LIGHT
 
     with left:
-        _curve(project, seen.pulse, colours)
+        _curve(project, activity.pulse, colours)
     with right:
         status(project.id)
-    classes(project, done, colours)
-    calibrated(project, done, colours)
+    classes(project, history, colours)
+    calibrated(project, history, colours)
     left, right = st.columns(2, gap="large")
     with left:
-        uncertainty(done, colours)
+        uncertainty(history, colours)
     with right:
         labels_per_class(project, colours)
     people(project.id, colours)
-    rounds(project, done)
+    rounds(project, history)
 
 
 def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
@@ -82,45 +84,45 @@ def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
-        found = kept(
+        curve = remember(
             f"curve {metric}",
             (project.id, pulse),
             lambda: dashboard.curve(state.store(), project.id, metric),
         )
-        download("learning-curve", found.rows)
-    if not found.live:
+        download("learning-curve", curve.rows)
+    if not curve.live:
         empty(_why_no_curve(project, dashboard.standing(state.store(), project.id)), TALL + 40)
         return
     st.vega_lite_chart(
         charts.learning_curve(
-            _curve_rows(found, axis),
+            _curve_rows(curve, axis),
             colours,
             metric=metric,
             axis=AXES[axis],
-            floor=dashboard.floor(found),
+            floor=dashboard.floor(curve),
             height=TALL,
         ),
         key=f"curve-{metric}-{axis}",
         alt=f"Learning curve: {metric} against {axis}",
     )
-    spread = "the range of its trainings" if any(r["low"] is not None for r in found.random) else ""
+    spread = "the range of its trainings" if any(r["low"] is not None for r in curve.random) else ""
     note(
         "Band: 95 % interval on the holdout. "
         + (
             "Dashed: as many labels drawn at random, simulated from the answer key"
             + (f", with {spread}." if spread else ".")
-            if found.random
+            if curve.random
             else "No curve of random labeling: " + _why_no_random(project)
         )
     )
 
 
-def _curve_rows(found: dashboard.Curve, axis: str) -> list[drawing.Row]:
+def _curve_rows(curve: dashboard.Curve, axis: str) -> list[drawing.Row]:
     """Name the ends of the curves, the higher one above its line."""
     rows = []
-    last = {"live": found.live[-1], "random": found.random[-1] if found.random else None}
+    last = {"live": curve.live[-1], "random": curve.random[-1] if curve.random else None}
     live_above = last["random"] is None or last["live"]["value"] >= last["random"]["value"]
-    for row in found.rows:
+    for row in curve.rows:
         live = row["series"] == "live"
         name = row["strategy"] if live else "random"
         end = f"{name} {percent(row['value'])}" if row is last[row["series"]] else None
@@ -128,17 +130,17 @@ def _curve_rows(found: dashboard.Curve, axis: str) -> list[drawing.Row]:
             {
                 **{k: row[k] for k in ("series", "labels", "minutes", "value", "low", "high")},
                 "x": row[axis],
-                "alone": len(found.live if live else found.random) == 1,
+                "alone": len(curve.live if live else curve.random) == 1,
                 "trials": row["trials"],
                 "what": f"model {row['model']}, {name}" if live else "random labeling",
                 "end": end,
                 "above": live == live_above,
             }
         )
-    if found.stop:
+    if curve.stop:
         mark = dict.fromkeys(rows[0]) | {
             "series": "stop",
-            "x": found.stop[axis],
+            "x": curve.stop[axis],
             "alone": False,
             "end": "stop advised",
             "above": True,

@@ -29,12 +29,12 @@ def page() -> None:
         empty("Compare strategies with a simulated oracle: the first experiment starts here.", 90)
         _new()
         return
-    asked = st.session_state.pop("experiment-made", None)
-    if asked is None and "experiment" not in st.session_state:
-        asked = st.query_params.get("experiment")
+    choice = st.session_state.pop("experiment-made", None)
+    if choice is None and "experiment" not in st.session_state:
+        choice = st.query_params.get("experiment")
     choices = [*names, NEW]
-    if asked in choices:
-        st.session_state["experiment"] = asked
+    if choice in choices:
+        st.session_state["experiment"] = choice
     name = st.selectbox("Experiment", choices, key="experiment", label_visibility="collapsed")
     if name == NEW:
         st.query_params.pop("experiment", None)
@@ -46,11 +46,11 @@ def page() -> None:
 
 
 def _new() -> None:
-    made = new_experiment(state.store(), WORKERS)
-    if made is None:
+    name = new_experiment(state.store(), WORKERS)
+    if name is None:
         return
-    experiments.start(state.store(), state.runtime(), made, WORKERS)
-    st.session_state["experiment-made"] = made
+    experiments.start(state.store(), state.runtime(), name, WORKERS)
+    st.session_state["experiment-made"] = name
     st.rerun()
 
 
@@ -58,10 +58,10 @@ def _new() -> None:
 def _follow(name: str) -> None:
     """Draw how far it is; the whole page again when rounds came in or its state changed."""
     now = experiments.progress(state.store(), name)
-    seen = (name, now.running, now.finished, now.planned)
-    drawn = st.session_state.setdefault("experiment-drawn", seen)
-    st.session_state["experiment-drawn"] = seen
-    if drawn != seen and drawn[0] == name:
+    progress = (name, now.running, now.finished, now.planned)
+    last = st.session_state.setdefault("experiment-drawn", progress)
+    st.session_state["experiment-drawn"] = progress
+    if last != progress and last[0] == name:
         st.rerun()
     with st.container(border=True):
         share = now.finished / now.planned if now.planned else 0.0
@@ -111,10 +111,10 @@ def _buttons(now: Progress) -> None:
             experiments.start(store, state.runtime(), name, WORKERS)
             st.toast("Starting; the first rounds take a moment.")
     with st.popover("Extend", icon=":material/add:"):
-        grid = experiments.grid_of(now.experiment)
+        design = experiments.design_of(now.experiment)
         more = st.multiselect(
             "More strategies",
-            [s for s in experiments.strategy_names() if s not in grid.titles],
+            [s for s in experiments.strategy_names() if s not in design.titles],
             key="more-strategies",
         )
         trials = st.number_input("More trials", 0, 100, 0, key="more-trials")

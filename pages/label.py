@@ -9,7 +9,7 @@ import streamlit as st
 
 from alcore.errors import NotAllowed
 from alcore.records import Project
-from alcore.services import beside, keys, projects
+from alcore.services import board_status, keys, projects
 from alcore.web import remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import NEWCOMER, empty
@@ -21,7 +21,7 @@ SCRIPTS = (
     "outbox.js",
     "session.js",
     "feed.js",
-    "trail.js",
+    "history.js",
     "view.js",
     "panels.js",
     "help.js",
@@ -42,28 +42,28 @@ SPARE_COLOURS = 20
 """For classes that are added while the board is open."""
 
 
-def _project(found: list[Project]) -> Project:
+def _project(all_projects: list[Project]) -> Project:
     """Choose the project that the address names, else the one chosen on another page."""
-    by_id = {str(project.id): project for project in found}
-    kept = str(st.session_state.get("chosen_project", ""))
-    chosen = by_id.get(st.query_params.get("project", "")) or by_id.get(kept) or found[0]
-    st.session_state["chosen_project"] = chosen.id
-    st.query_params["project"] = str(chosen.id)
-    return chosen
+    by_id = {str(project.id): project for project in all_projects}
+    last = str(st.session_state.get("chosen_project", ""))
+    project = by_id.get(st.query_params.get("project", "")) or by_id.get(last) or all_projects[0]
+    st.session_state["chosen_project"] = project.id
+    st.query_params["project"] = str(project.id)
+    return project
 
 
-def _data(project: Project, found: list[Project]) -> dict[str, Any]:
+def _data(project: Project, all_projects: list[Project]) -> dict[str, Any]:
     """Gather what the board starts with. Raises NotAllowed for a name that may not label."""
     annotator = who()
     colours = class_colours(len(project.classes) + SPARE_COLOURS)
     return {
         "project": project.id,
-        "projects": [{"id": p.id, "name": p.name} for p in found],
+        "projects": [{"id": p.id, "name": p.name} for p in all_projects],
         "base": f"/board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
         "remember": annotator.name != NEWCOMER and not has_accounts(),
-        "classes": beside.classes_shown(project),
+        "classes": board_status.classes_shown(project),
         "keys": keys.layout(project),
         "colours": colours,
         "guidelines": {
@@ -90,13 +90,13 @@ def _board(data: dict[str, Any]) -> None:
 
 
 def page() -> None:
-    found = [p for p in projects.list_projects(state.store()) if p.state != "failed"]
-    if not found:
+    all_projects = [p for p in projects.list_projects(state.store()) if p.state != "failed"]
+    if not all_projects:
         empty("There is no project yet. Make one on the Set-up page; its images appear here.", 420)
         return
-    project = _project(found)
+    project = _project(all_projects)
     try:
-        data = _data(project, found)
+        data = _data(project, all_projects)
     except NotAllowed as error:
         st.session_state.pop("annotator", None)
         st.error(f"This name cannot label: {error}. Reload the page to use another one.")

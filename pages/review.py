@@ -9,7 +9,7 @@ import streamlit as st
 
 from alcore.errors import NotAllowed
 from alcore.records import Project
-from alcore.services import beside, keys, projects
+from alcore.services import board_status, keys, projects
 from alcore.web import remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import choose_project, empty
@@ -23,7 +23,7 @@ SCRIPTS = (
     "view.js",
     "panels.js",
     "review_view.js",
-    "review_sieve.js",
+    "review_filters.js",
     "review_input.js",
     "review.js",
 )
@@ -38,7 +38,7 @@ def _data(project: Project) -> dict[str, Any]:
         "base": f"/board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
-        "classes": beside.classes_shown(project),
+        "classes": board_status.classes_shown(project),
         "keys": keys.layout(project),
         "colours": class_colours(len(project.classes)),
         "examples": remarks.examples(project.id),
@@ -46,12 +46,12 @@ def _data(project: Project) -> dict[str, Any]:
 
 
 def page() -> None:
-    found = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
-    if not found:
+    ready = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
+    if not ready:
         empty("Labels to review appear here once a project is ready on the Set-up page.", 420)
         return
     with st.container(width=360):
-        project = choose_project(found)
+        project = choose_project(ready)
     try:
         data = _data(project)
     except NotAllowed as error:

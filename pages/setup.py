@@ -26,16 +26,16 @@ def page() -> None:
     st.html(STYLE)
     listing, detail = st.columns([1, 3.2], gap="large")
     with listing:
-        chosen = _list(store)
+        line = _list(store)
     with detail:
-        if chosen is not None:
-            show_project(store, chosen)
+        if line is not None:
+            show_project(store, line)
         else:
-            made = new_project(store)
-            if made is not None:
+            project_id = new_project(store)
+            if project_id is not None:
                 if has_accounts():
-                    people.set_role(store, made, None, who().id, "owner")
-                st.session_state["just-made"] = (str(made), time.monotonic())
+                    people.set_role(store, project_id, None, who().id, "owner")
+                st.session_state["just-made"] = (str(project_id), time.monotonic())
                 st.rerun()
 
 
@@ -51,21 +51,21 @@ def _list(store: Store) -> ProjectLine | None:
     )
     archived = st.session_state.get("show-archived", False)
     everything = setup.overview(store, archived=True)
-    asked = _asked(everything)
-    shown = {
+    address = _asked(everything)
+    lines = {
         str(line.project.id): line
         for line in everything
-        if archived or line.project.archived_at is None or str(line.project.id) == asked
+        if archived or line.project.archived_at is None or str(line.project.id) == address
     }
-    if shown:
+    if lines:
         # The address decides; the list follows it.
-        st.session_state["project-choice"] = asked if asked in shown else None
+        st.session_state["project-choice"] = address if address in lines else None
         st.radio(
             "Projects",
-            list(shown),
+            list(lines),
             index=None,
-            format_func=lambda key: plain(shown[key].project.name),
-            captions=[_caption(line) for line in shown.values()],
+            format_func=lambda key: plain(lines[key].project.name),
+            captions=[_caption(line) for line in lines.values()],
             key="project-choice",
             on_change=_chosen,
             width="stretch",
@@ -74,24 +74,24 @@ def _list(store: Store) -> ProjectLine | None:
         note("Projects appear here once you have made one.")
     if any(line.project.archived_at is not None for line in everything):
         st.toggle("Show archived ones", key="show-archived")
-    return shown.get(asked)
+    return lines.get(address)
 
 
 def _asked(everything: list[ProjectLine]) -> str:
     """Read which project the address names, else the one chosen before, else the first."""
-    known = [str(line.project.id) for line in everything]
+    ids = [str(line.project.id) for line in everything]
     fresh = [str(line.project.id) for line in everything if line.project.archived_at is None]
-    made, at = st.session_state.get("just-made", ("", 0.0))
-    asked = st.query_params.get("project", "")
-    if made in known and time.monotonic() - at < SETTLING:
-        asked = made
-    elif asked not in known and asked != NEW:
+    new_id, at = st.session_state.get("just-made", ("", 0.0))
+    address = st.query_params.get("project", "")
+    if new_id in ids and time.monotonic() - at < SETTLING:
+        address = new_id
+    elif address not in ids and address != NEW:
         before = str(st.session_state.get("chosen_project", ""))
-        asked = before if before in fresh else fresh[0] if fresh else NEW
-    st.query_params["project"] = asked
-    if asked != NEW:
-        st.session_state["chosen_project"] = int(asked)
-    return asked
+        address = before if before in fresh else fresh[0] if fresh else NEW
+    st.query_params["project"] = address
+    if address != NEW:
+        st.session_state["chosen_project"] = int(address)
+    return address
 
 
 def _chosen() -> None:

@@ -32,13 +32,13 @@ def page() -> None:
     with right:
         project = choose_project(ready)
     owner = people.owns(state.store(), project.id, me.id)
-    found = people.of_project(state.store(), project.id)
-    st.session_state["team-drawn"] = _roles(found)
+    team_members = people.of_project(state.store(), project.id)
+    st.session_state["team-drawn"] = _roles(team_members)
     with left:
         st.markdown("### People")
         _live(project.id, me.id, owner)
         if owner:
-            _powers(project, me, found)
+            _powers(project, me, team_members)
         else:
             note("Owners of the project see everybody's figures here; you see your own.")
     if owner:
@@ -49,8 +49,8 @@ def page() -> None:
             gold(project, me)
 
 
-def _roles(found: list[Any]) -> list[tuple[int, str]]:
-    return [(member.annotator.id, member.role) for member in found]
+def _roles(team_members: list[Any]) -> list[tuple[int, str]]:
+    return [(member.annotator.id, member.role) for member in team_members]
 
 
 @st.fragment(run_every=2.0)
@@ -61,19 +61,19 @@ def _live(project_id: int, me: int, owner: bool) -> None:
     if _roles(now_there) != st.session_state.get("team-drawn"):
         st.rerun()
     pulse = dashboard.activity(store, project_id).pulse.event_id
-    kept = st.session_state.get("team-quality")
-    if kept is None or kept[0] != (project_id, me, pulse):
-        kept = ((project_id, me, pulse), team.quality(store, project_id, me))
-        st.session_state["team-quality"] = kept
-    st.html(people_table(team.presence(store, project_id), kept[1], me, owner))
+    entry = st.session_state.get("team-quality")
+    if entry is None or entry[0] != (project_id, me, pulse):
+        entry = ((project_id, me, pulse), team.quality(store, project_id, me))
+        st.session_state["team-quality"] = entry
+    st.html(people_table(team.presence(store, project_id), entry[1], me, owner))
 
 
 # -- what owners do ----------------------------------------------------------------------------
 
 
-def _powers(project: Project, me: Annotator, found: list[Any]) -> None:
+def _powers(project: Project, me: Annotator, team_members: list[Any]) -> None:
     """Give roles, and free what somebody holds."""
-    owners = [m for m in found if m.role == "owner"]
+    owners = [m for m in team_members if m.role == "owner"]
     if not owners:
         row = st.container(horizontal=True, vertical_alignment="center")
         row.html(
@@ -83,11 +83,11 @@ def _powers(project: Project, me: Annotator, found: list[Any]) -> None:
         )
         if row.button("Make me its owner", key="be-owner", icon=":material/key:"):
             _do(people.set_role, state.store(), project.id, me.id, me.id, "owner")
-    names = {m.annotator.id: m for m in found}
+    names = {m.annotator.id: m for m in team_members}
     if not names:
         return
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    chosen = row.selectbox(
+    choice = row.selectbox(
         "Somebody",
         list(names),
         format_func=lambda i: names[i].annotator.name,
@@ -95,16 +95,16 @@ def _powers(project: Project, me: Annotator, found: list[Any]) -> None:
         label_visibility="collapsed",
         width=220,
     )
-    role = names[chosen].role
+    role = names[choice].role
     if row.button("Free their images", key="free", help="What they hold goes to others at once"):
-        _do(team.free, state.store(), project.id, me.id, chosen)
+        _do(team.free, state.store(), project.id, me.id, choice)
     for label, new, fits in (
         ("Make owner", "owner", role != "owner"),
         ("Make annotator", "annotator", role != "annotator"),
         ("Remove", "removed", role != "removed"),
     ):
         if fits and row.button(label, key=f"role-{new}"):
-            _do(people.set_role, state.store(), project.id, me.id, chosen, new)
+            _do(people.set_role, state.store(), project.id, me.id, choice, new)
     refused = st.session_state.pop("team-refused", None)
     if refused is not None:
         refusal(refused)
@@ -122,7 +122,7 @@ def _invite(project: Project) -> None:
     st.markdown("### Invite")
     slot = f"invitation-{project.id}"
     token = st.session_state.setdefault(slot, state.tickets().invite(project.id))
-    found = invitations.invitation(
+    invitation = invitations.invitation(
         st.context.url or "",
         token,
         st.get_option("server.address") or "",
@@ -131,29 +131,30 @@ def _invite(project: Project) -> None:
     )
     note("Whoever opens this link is asked for a name and labels in this project.")
     st.html(
-        f'<img class="te-qr" src="{invitations.qr(found.address)}" alt="The link as a QR code">'
+        f'<img class="te-qr" src="{invitations.qr(invitation.address)}" '
+        'alt="The link as a QR code">'
     )
-    st.code(found.address, language=None, wrap_lines=True)
-    if found.warning:
-        st.warning(plain(found.warning), icon=":material/lan:")
-        if found.remedy:
+    st.code(invitation.address, language=None, wrap_lines=True)
+    if invitation.warning:
+        st.warning(plain(invitation.warning), icon=":material/lan:")
+        if invitation.remedy:
             note("To let others in, stop the app and start it with")
-            st.code(found.remedy, language=None, wrap_lines=True)
+            st.code(invitation.remedy, language=None, wrap_lines=True)
     else:
         note("It works for 30 days, for everybody who can reach this computer.")
 
 
 def _agreement(project: Project, me: Annotator) -> None:
     st.markdown("### Agreement")
-    found = team.agreed(state.store(), project.id, me.id)
-    if not found.items:
+    agreement = team.agreed(state.store(), project.id, me.id)
+    if not agreement.items:
         empty(
             "How far people agree appears once two of them have answered the same images: say on "
             "the Set-up page what share of the images several people answer.",
             120,
         )
         return
-    st.html(agreement_table(found))
+    st.html(agreement_table(agreement))
 
 
 page()

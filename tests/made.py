@@ -13,8 +13,8 @@ from sqlalchemy import create_engine
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.jobs.queueing import choose_overlap, swap_queue
-from alcore.records import Lease, Role
-from alcore.services import beside, labeling, people
+from alcore.records import KnownClasses, Lease
+from alcore.services import board_status, labeling, people
 from alcore.store import Store, items, migrate, projects
 
 BY_HAND = ProjectSettings(retrain=RetrainRule(automatic=False))
@@ -37,7 +37,7 @@ def project(
     held: int = 0,
     classes: tuple[str, ...] = ("cat", "dog"),
     settings: ProjectSettings = BY_HAND,
-    role: Role = "none",
+    known_classes: KnownClasses = "none",
     queued: int | None = None,
     name: str = "animals",
 ) -> int:
@@ -47,7 +47,9 @@ def project(
     """
     now = time.time()
     with store.write() as connection:
-        project_id = projects.add(connection, name, settings, {"kind": "digits"}, role, now)
+        project_id = projects.add(
+            connection, name, settings, {"kind": "digits"}, known_classes, now
+        )
         projects.add_classes(connection, project_id, classes, now)
         items.add(
             connection,
@@ -156,7 +158,7 @@ class Tab:
         )
 
     def status(self) -> dict:
-        return beside.status(self.store, self.project_id, self.annotator.id)
+        return board_status.status(self.store, self.project_id, self.annotator.id)
 
 
 def labels_of(store: Store, project_id: int) -> dict[int, int]:

@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),
     ("alcore.consensus", ()),
-    ("alcore.doubts", ()),
+    ("alcore.label_errors", ()),
     ("alcore.stopping", ()),
     ("alcore.retraining", ()),
     ("alcore.acquisition", ()),

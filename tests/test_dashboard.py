@@ -53,7 +53,7 @@ def case(store: Store) -> Case:
         held=40,
         classes=("cat", "dog", HOSTILE),
         settings=settings,
-        role="answer key",
+        known_classes="answer key",
         name=HOSTILE,
     )
     with store.read() as connection:
@@ -138,7 +138,7 @@ def test_a_round_without_predictions_says_so(case: Case) -> None:
 
 def test_of_many_classes_the_most_confused_are_shown_and_all_exported(store: Store) -> None:
     many = tuple(f"class {i}" for i in range(30))
-    project_id = made.project(store, 90, held=60, classes=many, role="answer key")
+    project_id = made.project(store, 90, held=60, classes=many, known_classes="answer key")
     with store.read() as connection:
         project = projects.get(connection, project_id)
         held = [i.id for i in items.get_all(connection, project_id) if i.split == "holdout"]

@@ -364,7 +364,7 @@ def test_a_strategy_of_another_package_is_listed_and_a_broken_one_named(tmp_path
     code = (
         "from alcore import strategies\n"
         "from alcore.errors import UnknownStrategy\n"
-        "print(strategies.all()[-1].name, strategies.all()[0].name)\n"
+        "print(strategies.registered()[-1].name, strategies.registered()[0].name)\n"
         "print(sorted(strategies.broken().items()))\n"
         "try: strategies.get('gone')\n"
         "except UnknownStrategy as error: print(error)\n"

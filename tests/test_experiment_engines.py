@@ -61,15 +61,15 @@ def test_a_cluster_gives_the_same_and_loses_nothing_when_a_worker_is_killed(
     workspace: Workspace, tmp_path: Path, cluster: tuple[str, list[subprocess.Popen]]
 ) -> None:
     address, workers = cluster
-    grid = a_grid(budget=80)
+    design = a_grid(budget=80)
     calm = Store.open(Workspace(tmp_path / "calm"))
     here = Processes(1)
-    undisturbed = put(calm, grid)
+    undisturbed = put(calm, design)
     sweeping.sweep(calm, undisturbed, here, threading.Event())
     here.close()
 
     store = Store.open(workspace)
-    experiment_id = put(store, grid)
+    experiment_id = put(store, design)
     heard: list[int] = []
 
     def told(rounds: int) -> None:
@@ -85,7 +85,7 @@ def test_a_cluster_gives_the_same_and_loses_nothing_when_a_worker_is_killed(
     assert sweeping.sweep(store, experiment_id, engine, threading.Event(), told)
     engine.close()
     assert workers[0].poll() is not None, "a worker was killed on the way"
-    assert sum(heard) == grid.trainings
+    assert sum(heard) == design.trainings
     same(every_round(calm, undisturbed), every_round(store, experiment_id))
     store.close()
     calm.close()

@@ -29,7 +29,7 @@ def rounds(
     folder: Path, learner: Mapping[str, Any], strategy: Any = "margin", n: int = 3, **changes: Any
 ) -> list[Done]:
     """Run the first rounds of one cell."""
-    grid = reading.from_json(
+    design = reading.from_json(
         {
             "name": "x",
             "budget": 20 * n,
@@ -44,7 +44,7 @@ def rounds(
     found: list[Done] = []
     before: list[Arrays] = []
     for _ in range(n):
-        found.append(chain.next_round(Run(grid.cells[0], 0, 0, 20 * n), before, folder))
+        found.append(chain.next_round(Run(design.cells[0], 0, 0, 20 * n), before, folder))
         before.append(found[-1].arrays)
     return found
 
@@ -70,7 +70,7 @@ def test_any_class_of_that_interface_serves_by_its_dotted_name(folder: Path) -> 
     assert rounds(folder, learner)[-1].accuracy > 0.6
 
 
-FITTING = [s.name for s in strategies.all() if strategies.needed(s.name, {}) <= GIVES]
+FITTING = [s.name for s in strategies.registered() if strategies.needed(s.name, {}) <= GIVES]
 
 
 @pytest.mark.parametrize("strategy", FITTING)
@@ -81,7 +81,7 @@ def test_every_strategy_that_an_estimator_can_serve_chooses(folder: Path, strate
     assert found[1].labels == 40
 
 
-def grid_of(learner: Mapping[str, Any]) -> Any:
+def design_of(learner: Mapping[str, Any]) -> Any:
     return reading.from_json(
         {
             "name": "x",
@@ -108,18 +108,18 @@ def grid_of(learner: Mapping[str, Any]) -> Any:
 def test_what_gives_no_probabilities_is_refused_by_the_check(
     workspace: Workspace, estimator: str, complaint: str
 ) -> None:
-    grid = grid_of({"kind": "estimator", "estimator": estimator})
+    design = design_of({"kind": "estimator", "estimator": estimator})
     with closing(Store.open(workspace)) as store, pytest.raises(InvalidSettings, match=complaint):
-        experiments.checked(store, grid)
+        experiments.checked(store, design)
 
 
 def test_settings_that_an_estimator_does_not_take_are_refused_by_the_check(
     workspace: Workspace,
 ) -> None:
-    grid = grid_of({**BAYES, "settings": {"trees": 3}})
+    design = design_of({**BAYES, "settings": {"trees": 3}})
     complaint = "does not take this"
     with closing(Store.open(workspace)) as store, pytest.raises(InvalidSettings, match=complaint):
-        experiments.checked(store, grid)
+        experiments.checked(store, design)
 
 
 def test_a_page_takes_no_estimator_but_those_of_the_list(workspace: Workspace) -> None:

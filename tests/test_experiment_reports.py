@@ -55,7 +55,7 @@ def store(workspace: Workspace) -> Iterator[Store]:
 
 def invented(gains: dict[str, float], trials: int = 10) -> list[analysis.Setting]:
     """Settings of an experiment whose accuracies are made up: a gain per label and strategy."""
-    grid = reading.from_json(
+    design = reading.from_json(
         {
             "name": "made up",
             "budget": 60,
@@ -68,7 +68,7 @@ def invented(gains: dict[str, float], trials: int = 10) -> list[analysis.Setting
     )
     drawn = np.random.default_rng(0)
     points = []
-    for cell in grid.cells:
+    for cell in design.cells:
         for trial in range(trials):
             start = 0.2 + 0.01 * np.random.default_rng(trial).normal()
             for number in range(1, 6):
@@ -78,7 +78,7 @@ def invented(gains: dict[str, float], trials: int = 10) -> list[analysis.Setting
                 points.append(
                     Point(0, cell.key, trial, number, labels, labels, labels / 20, accuracy, 1.0)
                 )
-    return analysis.settings(grid, points)
+    return analysis.settings(design, points)
 
 
 def test_the_figures_of_a_made_up_study_are_those_it_was_made_with() -> None:
@@ -93,7 +93,7 @@ def test_the_figures_of_a_made_up_study_are_those_it_was_made_with() -> None:
     tests = {test.first: test for test in setting.tests}
     assert tests["margin"].holm < 0.01 < 0.05 < tests["entropy"].holm
     assert tests["margin"].difference == pytest.approx(0.1, abs=0.01)
-    assert setting.doubts == "" and setting.trials == 10
+    assert setting.warning == "" and setting.trials == 10
     assert setting.smallest_visible < 0.01
     assert best.targets[0.4] == pytest.approx(40, abs=2)
 
@@ -113,35 +113,35 @@ def test_savings_are_told_for_an_accuracy_on_the_way_too() -> None:
 
 def test_few_trials_come_with_a_warning_and_unfinished_ones_do_not_count() -> None:
     (setting,) = invented({"random": 0.005, "margin": 0.01}, trials=3)
-    assert "At least 6 are needed" in setting.doubts
-    grid = reading.from_json(
+    assert "At least 6 are needed" in setting.warning
+    design = reading.from_json(
         {
             "name": "x", "budget": 30, "trials": 2, "datasets": ["digits"], "initial": [20],
             "strategies": ["random", "margin"], "batch_sizes": [10],
         }
     )  # fmt: skip
-    one, two = (cell.key for cell in grid.cells)
+    one, two = (cell.key for cell in design.cells)
     points = [
         Point(1, one, 0, 1, 20, 20, 1.0, 0.3, 1.0),
         Point(1, one, 0, 2, 30, 30, 1.5, 0.4, 1.0),
         Point(2, two, 0, 1, 20, 20, 1.0, 0.3, 1.0),
     ]
-    (half,) = analysis.settings(grid, points)
+    (half,) = analysis.settings(design, points)
     assert half.trials == 0 and half.rows == ()
     assert len(half.curve) == 3, "but the curves show what there is"
 
 
 def test_curves_of_different_label_counts_are_read_at_the_same_ones() -> None:
-    grid = reading.from_json(
+    design = reading.from_json(
         {
             "name": "x", "budget": 40, "trials": 1, "datasets": ["digits"], "initial": [20],
             "strategies": ["random", "margin"], "batch_sizes": [10],
         }
     )  # fmt: skip
-    one, two = (cell.key for cell in grid.cells)
+    one, two = (cell.key for cell in design.cells)
     points = [Point(1, one, 0, n, 10 + 10 * n, 0, 1.0, 0.1 * n, 1.0) for n in (1, 2, 3)]
     points += [Point(2, two, 0, n, 15 + 5 * n, 0, 1.0, 0.1 * n, 1.0) for n in (1, 2, 3)]
-    (setting,) = analysis.settings(grid, points)
+    (setting,) = analysis.settings(design, points)
     finals = {row.strategy: row.final for row in setting.rows}
     assert finals == {"random": pytest.approx(0.2), "margin": pytest.approx(0.3)}
 
@@ -219,10 +219,10 @@ def test_hostile_names_are_text_on_the_page(store: Store, tmp_path: Path) -> Non
     text = GRID.replace('name = "shown"', "name = '<script>alert(1)<script>'")
     file = tmp_path / "hostile.toml"
     file.write_text(text)
-    grid = reading.read(file)
-    experiments.create(store, grid)
-    assert experiments.run(store, grid.name, "process", 1, threading.Event())
-    found = experiment_findings.findings(store, grid.name)
+    design = reading.read(file)
+    experiments.create(store, design)
+    assert experiments.run(store, design.name, "process", 1, threading.Event())
+    found = experiment_findings.findings(store, design.name)
     page = experiment_report.page(found)
     assert "<script" not in page and "&lt;script&gt;" in page
     assert "# \\<script\\>alert(1)\\<script\\>" in experiment_markdown.text(found, ())

@@ -140,10 +140,10 @@ def test_the_tests_agree_with_scipy(n: int) -> None:
 
 def test_five_pairs_cannot_go_below_a_sixteenth() -> None:
     assert comparing.wilcoxon(np.array([1.0, 2, 3, 4, 5])) == 0.0625
-    assert "smallest p possible is 0.0625" in comparing.doubts(5, 1)
-    assert "At least 6 are needed" in comparing.doubts(5, 1)
-    assert comparing.doubts(6, 1) == ""
-    assert "At least 9 are needed" in comparing.doubts(6, 9)
+    assert "smallest p possible is 0.0625" in comparing.power_warning(5, 1)
+    assert "At least 6 are needed" in comparing.power_warning(5, 1)
+    assert comparing.power_warning(6, 1) == ""
+    assert "At least 9 are needed" in comparing.power_warning(6, 9)
 
 
 @settings(deadline=None)  # a busy machine may take any time
@@ -151,12 +151,12 @@ def test_five_pairs_cannot_go_below_a_sixteenth() -> None:
 def test_the_number_of_trials_that_is_asked_for_is_enough_and_one_less_is_not(
     trials: int, comparisons: int
 ) -> None:
-    warning = comparing.doubts(trials, comparisons)
+    warning = comparing.power_warning(trials, comparisons)
     if warning:
         needed = int(warning.split("At least ")[1].split()[0])
         assert needed > trials
-        assert comparing.doubts(needed, comparisons) == ""
-        assert comparing.doubts(needed - 1, comparisons) != ""
+        assert comparing.power_warning(needed, comparisons) == ""
+        assert comparing.power_warning(needed - 1, comparisons) != ""
 
 
 def test_holm_by_hand() -> None:

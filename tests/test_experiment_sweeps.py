@@ -21,7 +21,7 @@ from alcore.config import Workspace
 from alcore.errors import ExperimentBusy, InvalidSettings, JobCancelled
 from alcore.experiments import chain, data, reading
 from alcore.experiments.chain import Run
-from alcore.experiments.grid import Grid, runs
+from alcore.experiments.design import Design, runs
 from alcore.experiments.results import Done
 from alcore.jobs import sweeping
 from alcore.jobs.executors import Processes
@@ -32,7 +32,7 @@ KILLS = int(os.environ.get("ALCORE_TEST_KILLS", "3"))
 QUICK = {"kind": "estimator", "estimator": "naive bayes"}
 
 
-def a_grid(**changes: Any) -> Grid:
+def a_grid(**changes: Any) -> Design:
     """Digits and a learner that takes milliseconds."""
     return reading.from_json(
         {
@@ -49,13 +49,13 @@ def a_grid(**changes: Any) -> Grid:
     )
 
 
-def put(store: Store, grid: Grid) -> int:
-    """Store a grid and its runs."""
+def put(store: Store, design: Design) -> int:
+    """Store a design and its runs."""
     with store.write() as connection:
-        found = experiments.add(connection, grid.name, grid.to_json(), time.time())
+        found = experiments.add(connection, design.name, design.to_json(), time.time())
         rows = [
-            (c.key, t, Run(c, t, grid.seed, grid.budget).to_json(), c.rounds(grid.budget))
-            for c, t in runs(grid)
+            (c.key, t, Run(c, t, design.seed, design.budget).to_json(), c.rounds(design.budget))
+            for c, t in runs(design)
         ]
         experiments.plan(connection, found, rows)
     return found
@@ -100,12 +100,12 @@ def same(one: dict, other: dict) -> None:
 
 
 def test_a_sweep_does_every_round_of_every_run_once(store: Store, engine: Processes) -> None:
-    grid = a_grid()
-    experiment_id = put(store, grid)
+    design = a_grid()
+    experiment_id = put(store, design)
     heard: list[int] = []
     assert sweeping.sweep(store, experiment_id, engine, threading.Event(), heard.append)
     found = every_round(store, experiment_id)
-    assert len(found) == grid.trainings == sum(heard) == 4 * 5
+    assert len(found) == design.trainings == sum(heard) == 4 * 5
     assert [done.labels for (_, _, n), done in found.items() if n == 5] == [60] * 4
     with store.read() as connection:
         assert experiments.left(connection, experiment_id) == 0
@@ -135,20 +135,20 @@ def test_strategies_of_a_trial_start_from_the_same(store: Store, engine: Process
 
 
 def test_a_stored_run_replays_bit_for_bit(store: Store, engine: Processes, tmp_path: Path) -> None:
-    grid = a_grid(
+    design = a_grid(
         learners=["network"], budget=40, trials=1, strategies=["margin"],
         oracles=[{"kind": "annotators", "votes": 2}],
     )  # fmt: skip
-    experiment_id = put(store, grid)
+    experiment_id = put(store, design)
     sweeping.sweep(store, experiment_id, engine, threading.Event())
     stored = every_round(store, experiment_id)
-    run = Run(grid.cells[0], 0, grid.seed, grid.budget)
+    run = Run(design.cells[0], 0, design.seed, design.budget)
     again: dict[tuple[str, int, int], Done] = {}
     before: list[Any] = []
     for number in (1, 2, 3):
         done = chain.next_round(run, before, tmp_path)
         before.append(done.arrays)
-        again[grid.cells[0].key, 0, number] = done
+        again[design.cells[0].key, 0, number] = done
     same(stored, again)
 
 
@@ -290,9 +290,9 @@ def test_a_full_disk_stops_the_sweep_and_it_goes_on_when_there_is_room(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     store = Store.open(workspace)
-    grid = a_grid(trials=5)
-    data.prepare(grid.datasets[0], sweeping.tables(workspace.root))
-    experiment_id = put(store, grid)
+    design = a_grid(trials=5)
+    data.prepare(design.datasets[0], sweeping.tables(workspace.root))
+    experiment_id = put(store, design)
     script = tmp_path / "no_room.py"
     script.write_text(NO_ROOM)
     run = subprocess.run(
@@ -302,7 +302,7 @@ def test_a_full_disk_stops_the_sweep_and_it_goes_on_when_there_is_room(
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert "cannot be written" in run.stdout and run.stdout.endswith("True\n")
-    assert len(every_round(store, experiment_id)) == grid.trainings
+    assert len(every_round(store, experiment_id)) == design.trainings
     store.close()
 
 
@@ -329,12 +329,12 @@ def test_whatever_is_killed_the_result_is_that_of_an_undisturbed_sweep(
 
     The sweep is the only process that writes to the database.
     """
-    grid = a_grid(trials=max(2, KILLS), budget=120)
+    design = a_grid(trials=max(2, KILLS), budget=120)
     calm = Store.open(Workspace(tmp_path / "calm"))
-    undisturbed = put(calm, grid)
+    undisturbed = put(calm, design)
     sweeping.sweep(calm, undisturbed, engine, threading.Event())
     store = Store.open(workspace)
-    experiment_id = put(store, grid)
+    experiment_id = put(store, design)
     script = tmp_path / "run_sweep.py"
     script.write_text(SWEEP)
     drawn, killed = random.Random(0), dict.fromkeys(("worker", "sweep", "writer"), 0)

@@ -17,8 +17,8 @@ from trained import give_labels
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.services import exporting, grid, labeling, projects, team
-from alcore.services.outlook import Outlooks
-from alcore.store import Store, jobs, lots
+from alcore.services.pool_predictions import PredictionCache
+from alcore.store import Store, bulk, jobs
 from alcore.store import labels as stored_labels
 from alcore.store.tables import label_event, lease
 
@@ -37,13 +37,13 @@ class GridTab(Tab):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.outlooks = Outlooks(self.store)
+        self.prediction_cache = PredictionCache(self.store)
 
     def tiles(self, n: int = 12, class_index: int | None = 0, **more: object) -> grid.Tiles:
         class_id = None if class_index is None else self.classes[class_index]
         return grid.tiles(
             self.store,
-            self.outlooks,
+            self.prediction_cache,
             self.project_id,
             self.annotator.id,
             self.client,
@@ -103,7 +103,7 @@ def test_a_grid_shows_open_images_of_one_predicted_class(tab: GridTab) -> None:
     assert len(found.leases) == 12 and found.class_id == tab.classes[1] and found.reason is None
     assert {one.item_id % 3 for one in found.leases} == {2}  # ids begin at 1
     assert {one.origin for one in found.leases} == {"grid"}
-    assert sum(found.counts.values()) == 110 and found.model == 1 and found.instant is None
+    assert sum(found.counts.values()) == 110 and found.model == 1 and found.head_labels is None
 
 
 def test_the_surest_or_the_most_doubtful_come_first(tab: GridTab) -> None:
@@ -342,13 +342,13 @@ def test_labels_of_a_lot_that_were_changed_since_stay(tab: GridTab) -> None:
 def test_one_label_of_a_lot_can_be_taken_back_alone(tab: GridTab) -> None:
     tiles = tab.tiles(12, 1).leases
     tab.lot(tiles, 1, "lot-1")
-    tab.undo(lots.event_key("lot-1", tiles[3].item_id))
+    tab.undo(bulk.event_key("lot-1", tiles[3].item_id))
     assert len(labels_of(tab.store, tab.project_id)) == 11
     assert len(tab.unlot("lot-1")[0]) == 11
 
 
 def test_a_lot_and_its_labels_name_each_other() -> None:
-    assert lots.lot_of(lots.event_key("a", 7)) == "a" and lots.lot_of("a") is None
+    assert bulk.lot_of(bulk.event_key("a", 7)) == "a"
 
 
 # -- what is known in memory -------------------------------------------------------------------
@@ -377,7 +377,7 @@ def test_reading_the_log_costs_no_more_than_what_is_new(tab: GridTab) -> None:
     give_labels(tab.store, tab.project_id, 9)
     with tab.store.read() as connection:
         last = stored_labels.last_event(connection, tab.project_id)
-        found, until = lots.changes(connection, tab.project_id, last - 2)
+        found, until = bulk.changes(connection, tab.project_id, last - 2)
         assert len(found) == 2 and until == last
-        assert lots.changes(connection, tab.project_id, last) == ([], last)
+        assert bulk.changes(connection, tab.project_id, last) == ([], last)
     assert np.isin([c.class_id for c in found], tab.classes).all()

@@ -60,12 +60,12 @@ def folder(root: Path, layout: dict[str, int]) -> Path:
 def bring(
     store: Store,
     spec: dict,
-    role: str = "answer key",
+    known_classes: str = "answer key",
     settings: ProjectSettings = BY_HAND,
     classes: tuple[str, ...] = (),
     name: str = "pictures",
 ) -> int:
-    made = projects.create(store, name, spec, role, settings, classes)
+    made = projects.create(store, name, spec, known_classes, settings, classes)
     assert projects.import_now(store, made, 1)
     return made
 
@@ -179,8 +179,8 @@ def test_a_test_folder_alone_is_refused(store: Store, tmp_path: Path) -> None:
 
 def test_without_classes_questions_are_drawn_for_the_holdout(store: Store, tmp_path: Path) -> None:
     spec = {"kind": "folder", "path": str(folder(tmp_path / "in", {".": 50}))}
-    for role in ("none", "answer key", "labels"):  # there is no key to be found here
-        project_id = bring(store, spec, role, classes=("cat", "dog"), name=role)
+    for known_classes in ("none", "answer key", "labels"):  # there is no key to be found here
+        project_id = bring(store, spec, known_classes, classes=("cat", "dog"), name=known_classes)
         assert not projects.get(store, project_id).has_key
         assert projects.item_counts(store, project_id) == {"pool": 40, "holdout": 10}
         tab = Tab(store, project_id)

@@ -14,9 +14,9 @@ from seen import look
 from sqlalchemy import select
 
 from alcore.config import HoldoutRule, Workspace
-from alcore.services import beside, exporting, grid, projects
+from alcore.services import board_status, exporting, grid, projects
 from alcore.services.instant import Instant
-from alcore.services.outlook import Outlooks
+from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store, queue
 from alcore.store import projects as stored_projects
 from alcore.store.tables import label_event, queue_item
@@ -34,7 +34,7 @@ def store(workspace: Workspace) -> Iterator[Store]:
 
 @pytest.fixture
 def instant(store: Store) -> Instant:
-    return Instant(store, Outlooks(store))
+    return Instant(store, PredictionCache(store))
 
 
 def seen_project(store: Store, n: int = 120, **more: object) -> Tab:
@@ -56,7 +56,7 @@ def answer_truly(tab: Tab, n: int) -> None:
 def ranking(tab: Tab) -> tuple[int, int | None, int | None]:
     with tab.store.read() as connection:
         number, by = stored_projects.ranking(connection, tab.project_id)
-        return number, by, stored_projects.instant(connection, tab.project_id)
+        return number, by, stored_projects.head_labels(connection, tab.project_id)
 
 
 def suggestions(tab: Tab) -> dict[int, int]:
@@ -93,8 +93,10 @@ def test_an_image_that_the_queue_has_left_behind_still_has_a_suggestion(
     assert instant.refresh(tab.project_id)
     with store.read() as connection:
         (left, *_) = set(range(31, 301)) - queue.queued(connection, tab.project_id)
-    assert beside.why(store, tab.project_id, left)["suggestion"] is None
-    (best, *_) = beside.why(store, tab.project_id, left, instant.outlooks)["suggestion"]
+    assert board_status.why(store, tab.project_id, left)["suggestion"] is None
+    (best, *_) = board_status.why(store, tab.project_id, left, instant.prediction_cache)[
+        "suggestion"
+    ]
     classes = projects.get(store, tab.project_id).classes
     assert best["class"] == classes[group(left)].id
 
@@ -123,13 +125,13 @@ def test_every_label_says_what_had_ranked_it(store: Store, instant: Instant) -> 
     answer_truly(tab, 2)
     instant.refresh(tab.project_id)
     lease = tab.next()
-    assert (lease.round_number, lease.instant) == (1, 2)
-    why = beside.why(store, tab.project_id, lease.item_id)
+    assert (lease.round_number, lease.head_labels) == (1, 2)
+    why = board_status.why(store, tab.project_id, lease.item_id)
     assert (why["model"], why["instant"], why["strategy"]) == (1, 2, "margin")
     key = tab.answer(lease)
     rows = exporting.label_rows(store, tab.project_id)
     assert [(row["model"], row["instant"]) for row in rows] == [(1, None), (1, None), (1, 2)]
-    assert tab.undo(key).instant == 2
+    assert tab.undo(key).head_labels == 2
     status = tab.status()
     assert status["instant"] == 2 and status["follows"]
 
@@ -154,7 +156,7 @@ def test_answers_given_while_a_model_trained_count_at_once(store: Store, instant
         open_before = queue.queued(connection, tab.project_id)
     answer_truly(tab, 4)
     # A restart: nothing is kept in memory, and the model knows none of the four.
-    fresh = Instant(store, Outlooks(store))
+    fresh = Instant(store, PredictionCache(store))
     assert fresh.refresh(tab.project_id) and ranking(tab)[2] == 4
     with store.read() as connection:
         assert len(queue.queued(connection, tab.project_id) & open_before) < len(open_before)
@@ -191,10 +193,10 @@ def test_switched_off_nothing_moves_and_the_grid_shows_the_model(
     before = ranking(tab)
     assert not instant.refresh(tab.project_id) and ranking(tab) == before
     found = grid.tiles(
-        store, instant.outlooks, tab.project_id, tab.annotator.id, tab.client, 12,
+        store, instant.prediction_cache, tab.project_id, tab.annotator.id, tab.client, 12,
         class_id=tab.classes[1],
     )  # fmt: skip
-    assert found.instant is None and {group(one.item_id) for one in found.leases} == {0}
+    assert found.head_labels is None and {group(one.item_id) for one in found.leases} == {0}
 
 
 def test_the_grid_shows_what_the_instant_head_says(store: Store, instant: Instant) -> None:
@@ -202,11 +204,11 @@ def test_the_grid_shows_what_the_instant_head_says(store: Store, instant: Instan
     answer_truly(tab, 30)
     instant.refresh(tab.project_id)
     found = grid.tiles(
-        store, instant.outlooks, tab.project_id, tab.annotator.id, tab.client, 12,
+        store, instant.prediction_cache, tab.project_id, tab.annotator.id, tab.client, 12,
         class_id=tab.classes[1],
     )  # fmt: skip
-    assert found.instant == 30 and {group(one.item_id) for one in found.leases} == {1}
-    assert {one.instant for one in found.leases} == {30}
+    assert found.head_labels == 30 and {group(one.item_id) for one in found.leases} == {1}
+    assert {one.head_labels for one in found.leases} == {30}
 
 
 def test_holdout_questions_stay_one_in_five_and_carry_suggestions(

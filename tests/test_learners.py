@@ -24,8 +24,8 @@ from alcore.learner import networks, transfer
 from alcore.learner.architecture import Architecture
 from alcore.records import Calibration
 from alcore.rounds import features as kinds
-from alcore.services import outlook, projects, training
-from alcore.store import Store, calibrations, jobs, labels, opinions, queue
+from alcore.services import pool_predictions, projects, training
+from alcore.store import Store, calibrations, jobs, label_checks, labels, queue
 from alcore.store import projects as stored_projects
 
 KINDS = ("network", *ESTIMATORS)
@@ -174,17 +174,19 @@ def test_a_live_project_learns_with_an_estimator_in_all_its_jobs(store: Store) -
     made = shapes(store, 100)
     learn_with(store, made, kind="random forest")
     done = training.train_now(store, made, 1)
-    assert (done.teaching.network, done.teaching.weights) == ("random forest", "pixels")
+    assert (done.recipe.network, done.recipe.weights) == ("random forest", "pixels")
     assert done.checkpoint is None, "nothing is kept that could run code when it is read"
     assert done.versions["sklearn"] and "torch" not in done.versions
     with store.read() as connection:
         assert len(queue.queued(connection, made)) > 10
         counting = sum(labels.per_class(connection, made).values())
-    assert outlook.Outlooks(store).get(made) is None
-    assert "random forest, which leaves no emb" in outlook.Outlooks(store).why_none(made)
-    do(store, made, "review")
+    assert pool_predictions.PredictionCache(store).get(made) is None
+    assert "random forest, which leaves no emb" in pool_predictions.PredictionCache(store).why_none(
+        made
+    )
+    do(store, made, "label_check")
     with store.read() as connection:
-        assert opinions.last_look(connection, made)[1] == counting
+        assert label_checks.last_check(connection, made)[1] == counting
     do(store, made, "baseline")
     assert newest(store, made, "baseline").state == "done"
     # The next round compares itself with it, and a network goes on after it.
@@ -192,7 +194,7 @@ def test_a_live_project_learns_with_an_estimator_in_all_its_jobs(store: Store) -
     assert second.stop.kappa is not None
     learn_with(store, made, kind="network", mode="warm")
     third = training.train_now(store, made, 1)
-    assert (third.mode, third.teaching.network) == ("fresh", "small CNN")
+    assert (third.mode, third.recipe.network) == ("fresh", "small CNN")
     assert third.checkpoint is not None
 
 
@@ -210,8 +212,8 @@ def test_an_estimator_learns_from_embeddings_of_pretrained_weights_where_there_a
     made = shapes(store)
     learn_with(store, made, kind="k nearest", features="embeddings")
     first = training.train_now(store, made, 1)
-    assert first.teaching.weights == "pixels"
-    assert "no pretrained weights" in first.teaching.notes[0]
+    assert first.recipe.weights == "pixels"
+    assert "no pretrained weights" in first.recipe.notes[0]
     with store.read() as connection:
         project = stored_projects.get(connection, made)
     ours = Architecture("small CNN", project.channels, 8, 2)
@@ -219,7 +221,7 @@ def test_an_estimator_learns_from_embeddings_of_pretrained_weights_where_there_a
     transfer.extract(networks.build(ours), ours, "a test").save(path)
     learn_with(store, made, weights="file", weights_file=str(path))
     second = training.train_now(store, made, 1)
-    assert (second.teaching.weights, second.teaching.notes) == ("a test", ())
+    assert (second.recipe.weights, second.recipe.notes) == ("a test", ())
 
 
 def test_a_live_project_takes_no_estimator_but_those_of_the_list(store: Store) -> None:
@@ -232,7 +234,7 @@ def test_a_live_project_takes_no_estimator_but_those_of_the_list(store: Store) -
         LearnerRule(kind="forest")
     store.workspace.estimators.write_text(f"# allowed here\n{dotted}\n")
     learn_with(store, made, kind=dotted)
-    assert training.train_now(store, made, 1).teaching.network == dotted
+    assert training.train_now(store, made, 1).recipe.network == dotted
     # Off the list again, not even a stored setting brings it back.
     store.workspace.estimators.unlink()
     with pytest.raises(InvalidSettings, match="is not one that may be used here"):

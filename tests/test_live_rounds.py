@@ -11,7 +11,7 @@ import pytest
 
 from alcore import strategies
 from alcore.config import ProjectSettings, RetrainRule, TeamRule
-from alcore.services import beside, labeling, people, projects, team, training
+from alcore.services import board_status, labeling, people, projects, team, training
 from alcore.store import Store, gold, items, labels, queue
 
 CLASSES = [str(n) for n in range(10)]
@@ -52,7 +52,7 @@ def test_a_suggestion_does_not_give_a_holdout_question_away(store: Store) -> Non
     for row in rows:
         assert len(row["suggestion"]) == 10
         assert sum(row["suggestion"]) == pytest.approx(1, abs=0.01)
-    shown = beside.why(store, made, asked[0]["item_id"])
+    shown = board_status.why(store, made, asked[0]["item_id"])
     assert len(shown["suggestion"]) == 5
     assert shown["origin"] == "random"
 
@@ -145,7 +145,7 @@ def test_labels_that_are_wrong_are_asked_again_and_can_be_mended(store: Store) -
         (lease,) = labeling.claim(store, made, me, "tab", 1).leases
         if lease.origin == "relabel":
             break
-    assert beside.why(store, made, lease.item_id)["reason"].startswith("labeled ")
+    assert board_status.why(store, made, lease.item_id)["reason"].startswith("labeled ")
     mended = next(c for c in true.values() if c != before[lease.item_id])
     key = uuid.uuid4().hex
     labeling.answer(
@@ -159,7 +159,7 @@ def test_labels_that_are_wrong_are_asked_again_and_can_be_mended(store: Store) -
     assert sorted(votes[votes >= 0].tolist()) == sorted([before[lease.item_id], mended])
 
 
-@pytest.mark.parametrize("name", [strategy.name for strategy in strategies.all()])
+@pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
 def test_every_strategy_fills_the_queue_of_a_live_project(
     store: Store, digits: int, name: str
 ) -> None:
@@ -177,7 +177,7 @@ def test_every_strategy_fills_the_queue_of_a_live_project(
     assert strategies.get(name).asks_again or not asked_again
     assert all(row["reason"] for row in rows)
     (image, *_) = labeling.claim(store, digits, people.annotator(store, "b").id, name, 1).leases
-    told = beside.why(store, digits, image.item_id)
+    told = board_status.why(store, digits, image.item_id)
     assert told["reason"]
     labeling.release(store, name, [image.token])
     print(f"{name}: " + ", ".join(f"{k} {v:.2f} s" for k, v in summary.seconds.items()))

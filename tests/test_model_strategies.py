@@ -14,10 +14,10 @@ from alcore.strategies import (
     consistency,
     discriminative,
     dispersion,
+    ensembles,
     history_forest,
     inner_history_forest,
     mean_kl,
-    opinions,
     outlier,
     vote_entropy,
 )
@@ -49,8 +49,8 @@ def test_disagreement_is_the_mean_divergence_to_the_consensus() -> None:
     given = rng().dirichlet(np.ones(4), (50, 6))
     mean = given.mean(axis=1, keepdims=True)
     divergence = (given * np.log(given / mean)).sum(axis=2).mean(axis=1)
-    np.testing.assert_allclose(opinions.disagreement(given.astype(np.float32)), divergence, 1e-4)
-    half = opinions.disagreement(given.astype(np.float16))
+    np.testing.assert_allclose(ensembles.disagreement(given.astype(np.float32)), divergence, 1e-4)
+    half = ensembles.disagreement(given.astype(np.float16))
     np.testing.assert_allclose(half, divergence, atol=2e-3)
 
 

@@ -86,7 +86,7 @@ def test_what_it_costs_is_known_before_it_starts_for_every_network() -> None:
 def test_its_weights_are_used_by_every_later_round_until_they_no_longer_fit(store: Store) -> None:
     made = shapes(store)
     before = trainings.train_now(store, made, 1)
-    assert before.teaching.weights == "none"
+    assert before.recipe.weights == "none"
     weights = asked.pretrain_now(store, made, 1)
     with store.read() as connection:
         pool = items.count(connection, made)["pool"]
@@ -94,15 +94,15 @@ def test_its_weights_are_used_by_every_later_round_until_they_no_longer_fit(stor
     assert not half_done(store.workspace.project(made)).exists()
     for _ in range(2):
         after = trainings.train_now(store, made, 1)
-        assert after.teaching.weights.startswith("SimCLR on")
-        assert (after.teaching.transfer, after.teaching.notes) == ("finetune", ())
+        assert after.recipe.weights.startswith("SimCLR on")
+        assert (after.recipe.transfer, after.recipe.notes) == ("finetune", ())
 
     # Another network cannot use them: the round says so and goes on without.
     choose(store, made, network="study A")
     assert "study A" in asked.status(store, made).misfit
     after = trainings.train_now(store, made, 1)
-    assert (after.teaching.network, after.teaching.weights) == ("study A", "none")
-    assert "trained without pretrained weights" in after.teaching.notes[0]
+    assert (after.recipe.network, after.recipe.weights) == ("study A", "none")
+    assert "trained without pretrained weights" in after.recipe.notes[0]
 
 
 def test_a_pause_keeps_the_work_and_a_new_start_does_not(store: Store) -> None:

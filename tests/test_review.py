@@ -15,7 +15,7 @@ from alcore.config import Workspace
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.services import comments, review
 from alcore.services.review import Filter
-from alcore.store import Store, labels, members, opinions
+from alcore.store import Store, label_checks, labels, members
 from alcore.store.tables import gold, item
 from alcore.web import routes, state
 
@@ -74,7 +74,7 @@ def say(who: made.Tab, item_id: int, class_index: int, origin: str = "query") ->
 
 def think(who: made.Tab, row: object, class_index: int, p: float, flagged: bool) -> None:
     with who.store.write() as connection:
-        opinions.put(
+        label_checks.put(
             connection,
             [
                 {
@@ -84,7 +84,7 @@ def think(who: made.Tab, row: object, class_index: int, p: float, flagged: bool)
                     "class_id": who.classes[class_index],
                     "p": p,
                     "p_label": 1 - p,
-                    "doubt": 2 * p - 1,
+                    "error_score": 2 * p - 1,
                     "flagged": flagged,
                     "created_at": 1.0,
                 }
@@ -290,10 +290,10 @@ def test_the_overview_counts_what_waits(ana: made.Tab) -> None:
     say(ben, lease.item_id, 1)
     ana.answer(ana.next(), kind="unsure")
     found = review.overview(ana.store, ana.project_id, ana.annotator.id)
-    assert (found.unsure, found.disagreements, found.doubts, found.comments) == (1, 1, 0, 0)
+    assert (found.unsure, found.disagreements, found.label_errors, found.comments) == (1, 1, 0, 0)
     assert [name for _, name in found.people] == ["Ana", "Ben"]
-    assert found.origins == ("cold start", "query") and found.looked_at is None
-    review.look_again(ana.store, ana.project_id, ana.annotator.id)
+    assert found.origins == ("cold start", "query") and found.checked_at is None
+    review.check_again(ana.store, ana.project_id, ana.annotator.id)
     job = review.overview(ana.store, ana.project_id, ana.annotator.id).job
     assert job is not None and job.state == "waiting"
 

@@ -128,7 +128,7 @@ def test_the_same_seed_gives_the_same_round_to_the_last_bit(first: rounds.RoundR
     assert not same(first, a_case(round_number=2).run())
 
 
-@pytest.mark.parametrize("name", [strategy.name for strategy in strategies.all()])
+@pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
 def test_every_strategy_runs_live_and_never_selects_labeled_or_holdout_items(name: str) -> None:
     given = a_case(30, strategy=name)
     pool = given.query.candidate_ids[:200]
@@ -174,7 +174,7 @@ def test_a_round_uses_the_temperature_that_is_known_for_its_recipe(
 ) -> None:
     given = a_case()
     assert first.calibration is None and first.model.temperature == 1
-    name = given.learner.recipe
+    name = given.learner.recipe_name
     known = (Calibration(2.0, 60, name, 7.0), Calibration(3.0, 60, "another recipe", 8.0))
     result = given.but(calibrations=known).run()
     assert result.model.temperature == result.calibration.temperature == 2
@@ -196,7 +196,7 @@ def check_labels(case: Case) -> rounds.CrossValidation:
 def test_cross_validation_gives_a_temperature_and_knows_of_no_holdout() -> None:
     given = a_case()
     found = check_labels(given).calibration
-    assert (found.labels, found.recipe) == (60, given.learner.recipe)
+    assert (found.labels, found.recipe) == (60, given.learner.recipe_name)
     assert found.temperature != 1 and time.time() - found.created_at < 600
     few = check_labels(a_case(39))
     assert few.calibration is None and few.probabilities.shape == (39, 10)

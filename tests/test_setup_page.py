@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from alcore import strategies
 from alcore.config import LearnerRule, Workspace
-from alcore.datasets.looking import look
+from alcore.datasets.source_preview import preview_source
 from alcore.errors import ImportRefused, WorkspaceUnusable
 from alcore.services import guidelines, people, pretraining, projects, setup
 from alcore.store import Store
@@ -362,7 +362,7 @@ def test_all_strategies_are_listed_with_needs_paper_and_seconds(
 ) -> None:
     projects.ensure_demo(store, 1)
     (table,) = [t for t in page().dataframe if "paper" in t.value.columns]
-    assert list(table.value["name"]) == [strategy.name for strategy in strategies.all()]
+    assert list(table.value["name"]) == [strategy.name for strategy in strategies.registered()]
     assert (table.value["seconds"] > 0).all()
     assert table.value.set_index("name").loc["BADGE", "needs"] == "embeddings, probabilities"
 
@@ -373,7 +373,7 @@ def test_a_look_at_an_archive_finds_what_its_import_would(tmp_path: Path) -> Non
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.rglob("*.png")):
             archive.write(file, file.relative_to(folder))
-    found = look({"kind": "archive", "path": str(path)})
+    found = preview_source({"kind": "archive", "path": str(path)})
     assert found.summary.classes == {"a": 4, "b": 4}
     assert (found.side, found.resolution, len(found.pictures)) == (70, 64, 8)
     assert all(picture.startswith(b"\x89PNG") for picture in found.pictures)

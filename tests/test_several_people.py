@@ -15,11 +15,11 @@ from sqlalchemy import create_engine, func, select, text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, LeaseExpired
+from alcore.jobs.project_consensus import apply_consensus
 from alcore.jobs.queueing import swap_queue
-from alcore.jobs.settling import settle
 from alcore.records import Lease
-from alcore.services import beside, labeling, projects
-from alcore.store import Store, gold, items, labels, opinions, votes
+from alcore.services import board_status, labeling, projects
+from alcore.store import Store, gold, items, label_checks, labels, votes
 from alcore.store import projects as stored_projects
 from alcore.store.tables import annotator, item, label_event, lease, vote
 
@@ -135,7 +135,7 @@ def test_a_shared_image_stays_in_the_queue_across_rankings_as_it_was(store: Stor
     claimed = {lease.item_id: lease for lease in ben.claim(3).leases}
     assert set(claimed) == {9, 10, image.item_id}
     assert claimed[image.item_id].origin == image.origin
-    assert beside.why(store, ana.project_id, image.item_id)["reason"] == "typical"
+    assert board_status.why(store, ana.project_id, image.item_id)["reason"] == "typical"
 
 
 def test_an_answer_is_late_once_others_have_given_all_that_was_asked(store: Store) -> None:
@@ -223,8 +223,8 @@ def test_a_consensus_that_weighs_otherwise_counts_until_the_next_vote(store: Sto
     with store.write() as connection:
         (item_id,) = votes.table(connection, tab.project_id).item_ids.tolist()
         cat, dog = tab.classes
-        assert votes.settle(connection, tab.project_id, {item_id: cat}) == 1
-        assert votes.settle(connection, tab.project_id, {item_id: cat}) == 0
+        assert votes.set_consensus(connection, tab.project_id, {item_id: cat}) == 1
+        assert votes.set_consensus(connection, tab.project_id, {item_id: cat}) == 0
         assert labels.current(connection, item_id)[0] == cat
     assert labels_of(store, tab.project_id) == {item_id: cat}
     other = Tab(store, tab.project_id, "Dora")
@@ -267,14 +267,14 @@ def test_a_model_settles_quarrels_once_people_can_be_weighed(store: Store) -> No
     assert len(wrong) == 8
     there = projects.get(store, project_id)
     with store.write() as connection:
-        assert settle(connection, there) == 0  # no model has said anything yet
-        judged = opinions.to_judge(connection, project_id)
-        opinions.put(
+        assert apply_consensus(connection, there) == 0  # no model has said anything yet
+        judged = label_checks.to_judge(connection, project_id)
+        label_checks.put(
             connection,
             [
                 {
                     "item_id": i, "project_id": project_id, "event_id": event, "p": 0.95,
-                    "class_id": ana.classes[truth[i]], "doubt": 0.0, "flagged": False,
+                    "class_id": ana.classes[truth[i]], "error_score": 0.0, "flagged": False,
                     "p_label": 0.95 if said == ana.classes[truth[i]] else 0.05, "created_at": 1.0,
                 }
                 for i, event, said in zip(
@@ -283,7 +283,7 @@ def test_a_model_settles_quarrels_once_people_can_be_weighed(store: Store) -> No
                 )
             ],
         )  # fmt: skip
-        assert settle(connection, there) == 8
+        assert apply_consensus(connection, there) == 8
     assert labels_of(store, project_id) == {i: ana.classes[c] for i, c in truth.items()}
 
 
@@ -345,7 +345,8 @@ def with_gold(store: Store, every: int, n: int = 5) -> tuple[Tab, dict[int, int]
         held = items.ids(connection, tab.project_id)[-n:]
         known = {int(i): tab.classes[0] for i in held}
         connection.execute(  # as where the answer key is known: no questions for the holdout
-            text("UPDATE project SET role = 'answer key' WHERE id = :id"), {"id": tab.project_id}
+            text("UPDATE project SET known_classes = 'answer key' WHERE id = :id"),
+            {"id": tab.project_id},
         )
         gold.add(connection, tab.project_id, known, time.time())
         rows = [
@@ -376,7 +377,7 @@ def test_one_question_in_each_block_is_gold_until_each_was_answered_once(
 def test_nothing_marks_gold_and_its_answers_are_not_trained_on(store: Store) -> None:
     tab, known = with_gold(store, every=2)
     image = next(i for i in tab.claim(2).leases if i.item_id in known)
-    told = beside.why(store, tab.project_id, image.item_id)
+    told = board_status.why(store, tab.project_id, image.item_id)
     assert told["origin"] == "random" and told["reason"] == "drawn at random"
     tab.answer(image, 1)
     assert tab.revisit(image.item_id)[1] == tab.classes[1]

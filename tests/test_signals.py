@@ -315,8 +315,8 @@ def test_an_image_that_does_not_flip_in_time_has_no_distance() -> None:
 
 def test_memory_is_bounded_however_large_the_pool() -> None:
     for classes in (2, 10, 1000):
-        for need, opinions in (("dropout", heads.PASSES), ("committee", heads.MEMBERS)):
-            values = signals.most(frozenset({need}), classes) * opinions * classes
+        for need, members in (("dropout", heads.PASSES), ("committee", heads.MEMBERS)):
+            values = signals.most(frozenset({need}), classes) * members * classes
             assert values * 4 <= 2**28
     assert signals.most(frozenset({"history", "dropout"}), 10) == 10_000
     assert signals.most(frozenset({"dropout", "history"}), 1000) == math.floor(2**26 / 20_000)
@@ -348,7 +348,7 @@ def test_a_large_pool_islooked_at_in_part_and_scored_in_full() -> None:
 # -- live --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [strategy.name for strategy in strategies.all()])
+@pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
 def test_every_strategy_goes_from_labels_to_a_new_queue_and_repeats_itself(name: str) -> None:
     offered = IDS[CANDIDATES[:150]]
     given = a_case(12, candidate_ids=offered, strategy=name, queue_size=25, stop_ids=offered)

@@ -20,7 +20,17 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from alcore.config import ProjectSettings, Workspace
 from alcore.errors import WorkspaceUnusable
-from alcore.store import Store, engine, items, labels, migrate, projects
+from alcore.store import (
+    Store,
+    engine,
+    experiments,
+    items,
+    jobs,
+    label_checks,
+    labels,
+    migrate,
+    projects,
+)
 from alcore.store.experiment_tables import metadata
 from alcore.store.tables import answer, job, label_event
 
@@ -62,6 +72,50 @@ def test_a_workspace_of_the_first_version_is_brought_up_to_date(workspace: Works
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         (project,) = projects.all_projects(connection)
     assert project.settings == ProjectSettings()
+    store.close()
+
+
+def test_a_database_with_the_words_of_before_says_the_same_in_those_of_today(
+    workspace: Workspace,
+) -> None:
+    made.old_database(workspace, "0008")
+    summary = {"teaching": {"network": "small CNN", "weights": "model 1", "notes": ["a note"]}}
+    with sqlite3.connect(workspace.database) as old:
+        for table, values in (
+            ("annotator", {"id": 1, "name": "Ana", "created_at": 0}),
+            ("project", {"id": 1, "name": "old", "settings": "{}", "state": "ready", "source": "{}",
+                "role": "answer key", "instant": 7, "created_at": 0}),
+            ("project_class", {"id": 1, "project_id": 1, "name": "cat", "position": 0,
+                "created_at": 0}),
+            ("item", {"id": 1, "project_id": 1, "position": 0, "name": "a.png",
+                "content_hash": "h", "width": 8, "height": 8, "split": "pool"}),
+            ("label_event", {"id": 1, "project_id": 1, "item_id": 1, "annotator_id": 1,
+                "kind": "label", "class_id": 1, "key": "k", "created_at": 5, "origin": "query",
+                "instant": 3}),
+            ("opinion", {"item_id": 1, "project_id": 1, "event_id": 1, "class_id": 1, "p": 0.9,
+                "p_label": 0.9, "doubt": -0.8, "flagged": 0, "created_at": 6}),
+            ("job", {"id": 1, "project_id": 1, "kind": "review", "state": "waiting", "args": "{}",
+                "not_before": 0, "created_at": 0}),
+            ("round", {"id": 1, "project_id": 1, "number": 1, "created_at": 4, "last_event": 1,
+                "labels": 1, "summary": json.dumps(summary)}),
+            ("experiment", {"id": 1, "name": "e", "grid": '{"trials": 3}', "created_at": 0}),
+        ):  # fmt: skip
+            columns, marks = ", ".join(values), ", ".join("?" * len(values))
+            old.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", [*values.values()])
+    old.close()
+    store = Store.open(workspace)
+    with store.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert projects.get(connection, 1).has_key
+        assert projects.head_labels(connection, 1) == 7
+        assert labels.provenance(connection, 1)[2] == 3
+        assert label_checks.beliefs(connection, 1) == {1: (1, 0.9, 1, 0.9)}
+        assert label_checks.last_check(connection, 1) == (6, 1)
+        assert jobs.newest(connection, 1, "label_check").state == "waiting"
+        assert json.loads(connection.execute(text("SELECT summary FROM round")).scalar()) == {
+            "recipe": summary["teaching"]
+        }
+        assert experiments.named(connection, "e").design == {"trials": 3}
     store.close()
 
 

@@ -18,9 +18,11 @@ from alcore.strategies import Context, Signals, label_or_relabel
 N, CLASSES, WIDTH, LABELED = 200, 4, 8, 12
 NAMES = ("cat", "deer", "dog", "frog")
 IDS = np.random.default_rng(9).permutation(10_000)[:N].astype(np.int64)
-EVERY = [strategy.name for strategy in strategies.all()]
-SCORED = [strategy.name for strategy in strategies.all() if strategy.score]
-MADE_OF_OTHERS = [s.name for s in strategies.all() if any(o.kind == "strategy" for o in s.options)]
+EVERY = [strategy.name for strategy in strategies.registered()]
+SCORED = [strategy.name for strategy in strategies.registered() if strategy.score]
+MADE_OF_OTHERS = [
+    s.name for s in strategies.registered() if any(o.kind == "strategy" for o in s.options)
+]
 COMBINED = [
     (name, option.name, choice)
     for name in MADE_OF_OTHERS
@@ -33,7 +35,7 @@ COMBINED = [
 def signals(n: int = N, seed: int = 0, labeled: int = LABELED) -> Signals:
     """Every signal that there is, from one model that nobody trained."""
     rng = np.random.default_rng(seed)
-    opinions = rng.dirichlet(np.ones(CLASSES), (n, 5)).astype(np.float32)
+    members = rng.dirichlet(np.ones(CLASSES), (n, 5)).astype(np.float32)
     return Signals(
         probabilities=rng.dirichlet(np.ones(CLASSES), n).astype(np.float32),
         embeddings=rng.normal(size=(n, WIDTH)).astype(np.float32),
@@ -41,18 +43,18 @@ def signals(n: int = N, seed: int = 0, labeled: int = LABELED) -> Signals:
         labeled_ids=np.arange(20_000, 20_000 + labeled),
         labeled_probabilities=rng.dirichlet(np.ones(CLASSES), labeled).astype(np.float32),
         logits=rng.normal(size=(n, CLASSES)).astype(np.float32),
-        dropout=opinions,
-        committee=opinions[:, ::-1],
-        history=opinions,
+        dropout=members,
+        committee=members[:, ::-1],
+        history=members,
         labeled_history=rng.dirichlet(np.ones(CLASSES), (labeled, 5)).astype(np.float32),
         inner_history=rng.normal(size=(n, 5, 3)).astype(np.float32),
         labeled_inner_history=rng.normal(size=(labeled, 5, 3)).astype(np.float32),
-        augmented=opinions,
+        augmented=members,
         predicted_loss=rng.normal(size=n).astype(np.float32),
         reconstruction_loss=rng.random(n).astype(np.float32),
         flip_distance=np.where(np.arange(n) % 3, rng.random(n), np.nan).astype(np.float32),
         holdout_logits=rng.normal(size=(30, CLASSES)).astype(np.float32),
-        crossfit=opinions[:, 2],
+        crossfit=members[:, 2],
         labeled_crossfit=rng.dirichlet(np.ones(CLASSES), labeled).astype(np.float32),
     )
 
@@ -90,7 +92,7 @@ def allowed(name: str, ids: np.ndarray = IDS) -> set[int]:
 def test_every_strategy_describes_itself(name: str) -> None:
     strategy = strategies.get(name)
     assert strategy.name == name and strategy.sentence.endswith(".") and strategy.paper
-    assert strategies.settle(name, {}) == dict(strategy.defaults)
+    assert strategies.complete_options(name, {}) == dict(strategy.defaults)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -281,7 +283,7 @@ def test_an_unknown_name_offers_those_there_are() -> None:
 )
 def test_impossible_options_are_refused(options: dict, words: str) -> None:
     with pytest.raises(InvalidSettings, match=words):
-        strategies.settle("mixed", options)
+        strategies.complete_options("mixed", options)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +297,7 @@ def test_impossible_options_are_refused(options: dict, words: str) -> None:
 )
 def test_impossible_options_of_others_are_refused(name: str, options: dict, words: str) -> None:
     with pytest.raises(InvalidSettings, match=words):
-        strategies.settle(name, options)
+        strategies.complete_options(name, options)
 
 
 def test_importing_strategies_stays_light() -> None:

@@ -43,13 +43,13 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def given(seed: int = 0) -> Signals:
     generator = rng(seed)
-    opinions = generator.dirichlet(np.ones(CLASSES), (N, 7)).astype(np.float32)
+    members = generator.dirichlet(np.ones(CLASSES), (N, 7)).astype(np.float32)
     return Signals(
         probabilities=generator.dirichlet(np.ones(CLASSES), N).astype(np.float32),
         embeddings=generator.normal(size=(N, WIDTH)).astype(np.float32),
         labeled_embeddings=generator.normal(size=(LABELED, WIDTH)).astype(np.float32),
-        committee=opinions,
-        dropout=opinions,
+        committee=members,
+        dropout=members,
     )
 
 
@@ -144,11 +144,11 @@ def test_probcover_agrees_for_a_radius() -> None:
 
 def test_committees_agree_item_by_item() -> None:
     signals = given()
-    opinions = signals.committee.astype(np.float64)
+    members = signals.committee.astype(np.float64)
     chosen = ours("vote entropy", N, signals)
-    expected = pool.vote_entropy(opinions.argmax(axis=2), np.arange(CLASSES))
+    expected = pool.vote_entropy(members.argmax(axis=2), np.arange(CLASSES))
     np.testing.assert_allclose(chosen.scores, expected[chosen.item_ids], atol=1e-5)
-    divergence = pool.average_kl_divergence(opinions.transpose(1, 0, 2).copy())
+    divergence = pool.average_kl_divergence(members.transpose(1, 0, 2).copy())
     for name in ("mean KL", "BALD"):  # the same quantity, of a committee and of dropout passes
         chosen = ours(name, N, signals)
         np.testing.assert_allclose(chosen.scores, divergence[chosen.item_ids], atol=1e-5)

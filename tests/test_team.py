@@ -268,7 +268,7 @@ def test_gold_is_drawn_from_the_answer_key_of_the_holdout_and_changes_no_label(
     with pytest.raises(InvalidSettings, match="answer key"):
         team.draw_gold(store, ana.project_id, mine, 3)
     with store.write() as connection:
-        connection.execute(text("UPDATE project SET role = 'answer key'"))
+        connection.execute(text("UPDATE project SET known_classes = 'answer key'"))
         connection.execute(text("UPDATE item SET true_class = 1 WHERE split = 'holdout'"))
     assert team.draw_gold(store, ana.project_id, mine, 5) == 5
     assert team.draw_gold(store, ana.project_id, mine, 5) == 3

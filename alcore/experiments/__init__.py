@@ -1,1 +1,1 @@
-"""Owns simulated experiments: grids, oracles, data, learners, chained rounds, statistics."""
+"""Owns simulated experiments: designs, oracles, data, learners, chained rounds, statistics."""

@@ -15,7 +15,7 @@ import numpy as np
 from alcore.experiments import comparing, curves
 from alcore.experiments.comparing import PairedTest
 from alcore.experiments.curves import Saving
-from alcore.experiments.grid import Cell, Grid
+from alcore.experiments.design import Cell, Design
 from alcore.experiments.results import Point
 
 
@@ -75,7 +75,7 @@ class Setting:
     column."""
     trials: int
     """Complete ones."""
-    doubts: str
+    warning: str
     """Why the trials are too few to conclude anything; empty where they are not."""
     smallest_visible: float | None
     """Difference in area that so many trials would show in four of five studies."""
@@ -83,21 +83,21 @@ class Setting:
     """The highest round accuracy that the baseline's mean curve reaches; None for none."""
 
 
-def settings(grid: Grid, points: Sequence[Point], seed: int = 0) -> list[Setting]:
+def settings(design: Design, points: Sequence[Point], seed: int = 0) -> list[Setting]:
     """Sort the rounds of an experiment into settings and compare the strategies in each."""
     by_run: dict[tuple[str, int], list[Point]] = defaultdict(list)
     for point in points:
         by_run[point.cell, point.trial].append(point)
     groups: dict[str, list[Cell]] = defaultdict(list)
-    for cell in grid.cells:
+    for cell in design.cells:
         groups[cell.setting].append(cell)
-    return [_setting(name, cells, grid, by_run, seed) for name, cells in groups.items()]
+    return [_setting(name, cells, design, by_run, seed) for name, cells in groups.items()]
 
 
 def _setting(
     name: str,
     cells: Sequence[Cell],
-    grid: Grid,
+    design: Design,
     by_run: Mapping[tuple[str, int], list[Point]],
     seed: int,
 ) -> Setting:
@@ -105,24 +105,24 @@ def _setting(
     ends = {
         (cell.key, trial): [p.labels for p in by_run.get((cell.key, trial), ())]
         for cell in cells
-        for trial in range(grid.trials)
+        for trial in range(design.trials)
     }
-    rounds = cells[0].rounds(grid.budget)
+    rounds = cells[0].rounds(design.budget)
     whole = [
         trial
-        for trial in range(grid.trials)
+        for trial in range(design.trials)
         if all(len(ends[cell.key, trial]) == rounds for cell in cells)
     ]
     empty = Setting(
         name=name,
-        baseline=grid.against,
+        baseline=design.against,
         strategies=titles,
-        curve=tuple(row for cell in cells for row in _curve(cell, grid.trials, by_run)),
+        curve=tuple(row for cell in cells for row in _curve(cell, design.trials, by_run)),
         rows=(),
         tests=(),
         penalties=np.zeros((len(cells), len(cells))),
         trials=len(whole),
-        doubts=comparing.doubts(len(whole), len(cells) - 1) if len(cells) > 1 else "",
+        warning=comparing.power_warning(len(whole), len(cells) - 1) if len(cells) > 1 else "",
         smallest_visible=None,
     )
     if not whole:

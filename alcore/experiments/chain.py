@@ -20,8 +20,8 @@ from alcore import __version__
 from alcore.errors import PoolExhausted
 from alcore.experiments import data, initial, oracles, trials
 from alcore.experiments.data import DataSpec
+from alcore.experiments.design import Cell
 from alcore.experiments.features import features_of
-from alcore.experiments.grid import Cell
 from alcore.experiments.oracles import ABSTAINED, Answers, Oracle
 from alcore.experiments.results import Arrays, Done
 from alcore.experiments.trials import TrialData
@@ -51,7 +51,7 @@ class Run:
     cell: Cell
     trial: int
     seed: int
-    """Of the grid: with the trial and the data it gives the trial's seed."""
+    """Of the design: with the trial and the data it gives the trial's seed."""
     budget: int
     threads: int = 1
 
@@ -253,7 +253,7 @@ def _round(
 
 def _learner(run: Run, trial: TrialData, images: Images, folder: Path) -> Learner:
     spec = run.cell.learner
-    options = spec.settled
+    options = spec.all_options
     if spec.kind == "network":
         inputs = TrainingInputs(downloads=folder / "downloads")
         return learner_of(spec.rule(), options["augmentation"], images, trial.class_names, inputs)

@@ -186,12 +186,12 @@ def smallest_visible(values: np.ndarray) -> float | None:
     return _POWER * math.sqrt(float(np.mean(spreads)) / trials)
 
 
-def doubts(trials: int, comparisons: int) -> str:
+def power_warning(trials: int, comparisons: int) -> str:
     """Return a warning where so few trials cannot support a conclusion; else nothing.
 
-    >>> doubts(5, 1)[:50]
+    >>> power_warning(5, 1)[:50]
     '5 paired trials cannot show a difference at 5 %: t'
-    >>> doubts(10, 3)
+    >>> power_warning(10, 3)
     ''
     """
     comparisons = max(1, comparisons)

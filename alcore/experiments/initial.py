@@ -24,7 +24,7 @@ def ways() -> list[str]:
     """
     fitting = [
         s.name
-        for s in strategies.all()
+        for s in strategies.registered()
         if s.needs == {"embeddings"} and all(o.kind != "strategy" for o in s.options)
     ]
     return [RANDOM, BALANCED, COLD_START, *fitting]

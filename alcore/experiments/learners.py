@@ -14,7 +14,7 @@ from typing import Any
 from alcore.config import AUGMENTATIONS, NETWORKS, LearnerRule
 from alcore.errors import InvalidSettings
 from alcore.estimators import ESTIMATORS, check_allowed
-from alcore.experiments.options import settled, unknown
+from alcore.experiments.options import unknown, with_defaults
 from alcore.rounds.estimators import GIVES
 from alcore.rounds.learners import check_signals
 
@@ -56,7 +56,7 @@ class LearnerSpec:
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
             raise unknown("learner", self.kind, KINDS)
-        given = self.settled
+        given = self.all_options
         if self.kind == "network":
             for what, known in (("augmentation", AUGMENTATIONS), ("network", NETWORKS)):
                 if given[what] not in known:
@@ -75,10 +75,10 @@ class LearnerSpec:
             )
 
     @property
-    def settled(self) -> dict[str, Any]:
+    def all_options(self) -> dict[str, Any]:
         """All options, with defaults for those not given."""
         what = f"the learner {self.kind!r}"
-        return settled(what, self.options, _KINDS[self.kind])
+        return with_defaults(what, self.options, _KINDS[self.kind])
 
     @property
     def title(self) -> str:
@@ -89,14 +89,14 @@ class LearnerSpec:
             given = {"network": "small CNN", **self.options}
             rest = [f"{k}={v}" for k, v in sorted(given.items()) if k != "network"]
             return " ".join([str(given["network"]), *rest])
-        given = self.settled
+        given = self.all_options
         named = str(given["estimator"]).rpartition(".")[2]
         on = "pixels" if given["features"] == PIXELS else Path(given["features"]).stem
         return f"{named} on {on}"
 
     def rule(self) -> LearnerRule:
         """Return a network's settings as live projects have them; raises InvalidSettings."""
-        given = self.settled
+        given = self.all_options
         del given["augmentation"]
         if not given["weights"]:
             given["weights"] = "file" if given["weights_file"] else "pool"
@@ -107,7 +107,7 @@ class LearnerSpec:
 
         A finished experiment can be read without it, so that it is looked for only when used.
         """
-        named = self.settled.get("features", PIXELS)
+        named = self.all_options.get("features", PIXELS)
         if named == PIXELS:
             return None
         path = Path(named).expanduser()
@@ -118,19 +118,19 @@ class LearnerSpec:
     def check_allowed(self, others: Collection[str]) -> None:
         """Raise InvalidSettings for an estimator outside the catalogue and the `others` allowed."""
         if self.kind != "network":
-            check_allowed(self.settled["estimator"], others)
+            check_allowed(self.all_options["estimator"], others)
 
     def check_files(self) -> None:
         """Raise InvalidSettings for features, or weights to begin with, that are not there."""
         self.features_file()
-        weights = self.settled.get("weights_file")
+        weights = self.all_options.get("weights_file")
         if weights and not Path(weights).is_file():
             raise InvalidSettings(f"the learner {self.title!r}: there is no file {weights}")
 
     @property
     def tried(self) -> bool:
         """Whether it is known to be usable: from alcore's own choice, as it stands there."""
-        options = self.settled
+        options = self.all_options
         return self.kind == "network" or (
             options["estimator"] in ESTIMATORS and not options["settings"]
         )
@@ -140,7 +140,7 @@ class LearnerSpec:
         from alcore.learner import estimators  # brings scikit-learn
 
         if self.kind != "network":
-            estimators.build(self.settled["estimator"], self.settled["settings"], 0)
+            estimators.build(self.all_options["estimator"], self.all_options["settings"], 0)
 
     def check(self, strategy: str, options: Mapping[str, Any]) -> None:
         """Raise InvalidSettings where a strategy needs what this learner cannot tell."""

@@ -1,4 +1,4 @@
-"""Owns how the parts of a grid are named and set: unknown names get the nearest right one."""
+"""Owns how the parts of a design are named and set: unknown names get the nearest right one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def unknown(what: str, name: object, known: Iterable[str]) -> InvalidSettings:
     return InvalidSettings(nearest(what, name, known))
 
 
-def settled(what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(
+    what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return options with defaults for those not given.
 
     Raises InvalidSettings for an option that is not known or is of another kind than its

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from alcore.errors import InvalidSettings
-from alcore.experiments.options import between, settled, unknown
+from alcore.experiments.options import between, unknown, with_defaults
 
 TIMES = MappingProxyType({"seconds": 2.0, "spread": 0.5})
 """Of every oracle: the median time of an answer, and the deviation of its logarithm."""
@@ -123,7 +123,7 @@ def defaults(kind: str) -> Mapping[str, Any]:
 
 def build(kind: str, options: Mapping[str, Any], world: World) -> Oracle:
     """Make an oracle; raises InvalidSettings for options that cannot be."""
-    given = settled(f"the oracle {kind!r}", options, defaults(kind))
+    given = with_defaults(f"the oracle {kind!r}", options, defaults(kind))
     between(f"the median seconds of the oracle {kind!r}", given["seconds"], 0, 86_400)
     between(f"the spread of the oracle {kind!r}", given["spread"], 0, 5)
     classes = len(world.class_names)

@@ -1,4 +1,4 @@
-"""Owns the way from a TOML file, or stored JSON, to a grid; what is wrong in it is named.
+"""Owns the way from a TOML file, or stored JSON, to a design; what is wrong in it is named.
 
 Short forms are read too: "digits" for a data source, 20 for an initial set of 20, "margin" for a
 strategy, and options beside the name instead of under "options".
@@ -13,13 +13,13 @@ from typing import Any
 
 from alcore.errors import InvalidSettings
 from alcore.experiments.data import PROJECT, DataSpec
-from alcore.experiments.grid import Grid, InitialSpec, OracleSpec, StrategySpec
+from alcore.experiments.design import Design, InitialSpec, OracleSpec, StrategySpec
 from alcore.experiments.learners import LearnerSpec
-from alcore.experiments.options import settled, unknown
+from alcore.experiments.options import unknown, with_defaults
 
 
-def read(path: Path) -> Grid:
-    """Read a grid from a TOML file; raises InvalidSettings naming what is wrong in it."""
+def read(path: Path) -> Design:
+    """Read a design from a TOML file; raises InvalidSettings naming what is wrong in it."""
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
@@ -28,26 +28,26 @@ def read(path: Path) -> Grid:
         raise InvalidSettings(f"{path} is not text: {error}") from error
 
 
-def parse(text: str, what: str = "the grid") -> Grid:
-    """Read a grid from TOML text; raises InvalidSettings naming what is wrong in it."""
+def parse(text: str, what: str = "the grid") -> Design:
+    """Read a design from TOML text; raises InvalidSettings naming what is wrong in it."""
     try:
         return from_json(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise InvalidSettings(f"{what} is not TOML: {error}") from error
 
 
-def from_json(raw: Mapping[str, Any]) -> Grid:
-    """Read a grid; words that this version does not know are an error with the nearest one."""
+def from_json(raw: Mapping[str, Any]) -> Design:
+    """Read a design; words that this version does not know are an error with the nearest one."""
     known = {
         "name": "", "budget": 0, "trials": 5, "seed": 0, "baseline": "", "datasets": None,
         "strategies": None, "initial": None, "batch_sizes": [10], "learners": None,
         "oracles": None,
     }  # fmt: skip
-    given = settled("the grid", raw, known)
+    given = with_defaults("the grid", raw, known)
     for needed in ("name", "budget", "datasets", "strategies", "initial"):
         if not given[needed]:
             raise InvalidSettings(f"the grid says nothing of {needed!r}; see the examples")
-    return Grid(
+    return Design(
         name=given["name"],
         budget=given["budget"],
         trials=given["trials"],
@@ -109,7 +109,7 @@ def _strategy(raw: Any) -> StrategySpec:
 
 def _initial(raw: Any) -> InitialSpec:
     given = raw if isinstance(raw, Mapping) else {"size": raw}
-    return InitialSpec(**settled("an initial set", given, {"size": 0, "how": "random"}))
+    return InitialSpec(**with_defaults("an initial set", given, {"size": 0, "how": "random"}))
 
 
 def _whole(raw: Any) -> int:

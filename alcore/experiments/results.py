@@ -43,7 +43,7 @@ class Experiment:
 
     id: int
     name: str
-    grid: Mapping[str, Any]
+    design: Mapping[str, Any]
     paused: bool
     driver: str | None
     """Who runs it, if anybody."""

@@ -7,9 +7,9 @@ import time
 import numpy as np
 
 from alcore.errors import TrainingImpossible
+from alcore.jobs.project_consensus import positions
 from alcore.jobs.randomness import rng
 from alcore.jobs.running import Running
-from alcore.jobs.settling import positions
 from alcore.jobs.training_inputs import images_of, learner_of_project, training_inputs
 from alcore.rounds import Holdout, Lesson, measure
 from alcore.store import items, projects, rounds

@@ -32,11 +32,11 @@ PAGE_FIRST = 3.0
 FUNCTIONS: dict[JobKind, str] = {
     "import": "alcore.jobs.importing:run_import",
     "train": "alcore.jobs.training:run_training",
-    "review": "alcore.jobs.reviewing:run_review",
+    "label_check": "alcore.jobs.label_check:run_label_check",
     "baseline": "alcore.jobs.baseline:run_baseline",
     "pretrain": "alcore.jobs.pretraining:run_pretraining",
 }
-PREEMPTIBLE: frozenset[JobKind] = frozenset({"review", "baseline"})
+PREEMPTIBLE: frozenset[JobKind] = frozenset({"label_check", "baseline"})
 """Work that nobody waits for: it makes room at once when something else is due in its lane."""
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def dispatch(runtime: Runtime, over: threading.Event) -> None:
     name = f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{os.getpid()}"
     lanes = (
         Lane(("import",)),
-        Lane(("train", "review", "baseline")),
+        Lane(("train", "label_check", "baseline")),
         Lane(("pretrain",), grace=LONG_GRACE),
     )
     submit(lanes[1].engine, warm_up, runtime.threads, PAGE_FIRST)

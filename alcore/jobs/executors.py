@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol, TypeVar
 
 from alcore.errors import ExecutorUnavailable, InvalidSettings
-from alcore.jobs.processes import NICENESS, settle
+from alcore.jobs.processes import NICENESS, become_worker
 
 ANSWER = 10.0
 """Seconds that a scheduler has to answer."""
@@ -114,7 +114,7 @@ class Processes:
     def _start(self) -> Executor:
         self._spawn.made.clear()
         return ProcessPoolExecutor(
-            self._count, self._spawn, initializer=settle, initargs=(NICENESS,)
+            self._count, self._spawn, initializer=become_worker, initargs=(NICENESS,)
         )
 
 

@@ -18,7 +18,7 @@ from alcore.jobs.due import request_if_due
 from alcore.jobs.queueing import choose_overlap, swap_queue
 from alcore.jobs.randomness import rng
 from alcore.jobs.running import Running
-from alcore.records import Item, Project, Role
+from alcore.records import Item, KnownClasses, Project
 from alcore.store import Connection, items, jobs, labels, projects
 from alcore.strategies.cold_start import cold_start
 
@@ -57,7 +57,7 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
     store = running.store
     running.report("looking at the files", 0.0)
     with store.read() as connection:
-        spec, role = projects.source(connection, project.id)
+        spec, known_classes = projects.source(connection, project.id)
         done_names, known_hashes, next_position, next_offset = items.imported(
             connection, project.id
         )
@@ -65,12 +65,12 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
     source = open_source(spec)
     listing = source.listing()
     new = sorted(set(summarise(listing).classes) - set(class_ids), key=natural)
-    if role != "none" and len(class_ids) + len(new) > MOST_CLASSES:
+    if known_classes != "none" and len(class_ids) + len(new) > MOST_CLASSES:
         raise ImportRefused(
             f"there are {len(new):,} class folders; at most {MOST_CLASSES:,} classes are possible: "
             "import without classes, or arrange the files in fewer folders"
         )
-    if role != "none" and new:
+    if known_classes != "none" and new:
         with store.write() as connection:
             added = projects.add_classes(connection, project.id, new, time.time())
         class_ids = {c.name: c.id for c in added}
@@ -87,14 +87,19 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
         with store.write() as connection:
             items.add(
                 connection,
-                [_row(project.id, new_item, class_ids, role) for new_item in chunk.accepted],
+                [
+                    _row(project.id, new_item, class_ids, known_classes)
+                    for new_item in chunk.accepted
+                ],
             )
             items.add_skipped(connection, project.id, chunk.skipped)
         running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
 
 
-def _row(project_id: int, new: NewItem, class_ids: dict[str, int], role: Role) -> dict[str, object]:
-    known = class_ids.get(new.class_name) if role != "none" and new.class_name else None
+def _row(
+    project_id: int, new: NewItem, class_ids: dict[str, int], known_classes: KnownClasses
+) -> dict[str, object]:
+    known = class_ids.get(new.class_name) if known_classes != "none" and new.class_name else None
     return {
         "project_id": project_id,
         "position": new.position,
@@ -116,7 +121,7 @@ def _make_ready(running: Running, folder: Path) -> None:
     store, project_id = running.store, running.job.project_id
     with store.read() as connection:
         project = projects.get(connection, project_id)
-        _, role = projects.source(connection, project_id)
+        _, known_classes = projects.source(connection, project_id)
         rows = items.get_all(connection, project_id)
     if len(rows) < 2:
         raise ImportRefused(
@@ -134,7 +139,7 @@ def _make_ready(running: Running, folder: Path) -> None:
             "put some into a train folder, or import the test folder by itself"
         )
     if not len(known):
-        role = "none"  # a key without classes would have a holdout that nobody can check
+        known_classes = "none"  # a key without classes would have a holdout that nobody can check
     drawn = all_ids[:0]
     if not given:
         where, size = (
@@ -144,7 +149,7 @@ def _make_ready(running: Running, folder: Path) -> None:
         )
         drawn = pool.draw_holdout(where, size, rng(settings, "holdout"))
     apart = set(drawn.tolist()) | {row.id for row in rows if row.split == "holdout"}
-    if role == "labels":
+    if known_classes == "labels":
         apart |= set(known.tolist())
     asked = np.array([i for i in all_ids.tolist() if i not in apart], dtype=np.int64)
     first = None
@@ -159,9 +164,9 @@ def _make_ready(running: Running, folder: Path) -> None:
     channels = 1 if _all_grey(pixels) else 3
     with running.publish() as connection:
         items.move_to_holdout(connection, drawn.tolist())
-        if role == "labels":
+        if known_classes == "labels":
             _import_labels(connection, project_id, rows)
-        projects.set_role(connection, project_id, role)
+        projects.set_known_classes(connection, project_id, known_classes)
         projects.set_state(connection, project_id, "ready", channels)
         ready = projects.get(connection, project_id)
         choose_overlap(connection, ready)

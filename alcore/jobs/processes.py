@@ -10,7 +10,7 @@ import threading
 NICENESS = 10
 
 
-def settle(niceness: int) -> None:
+def become_worker(niceness: int) -> None:
     """Prepare a worker process: low priority, deaf to Ctrl+C, gone when its parent is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):

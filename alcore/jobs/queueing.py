@@ -55,7 +55,7 @@ def swap_queue(
     ranked_by: int | None,
     number: int,
     said: Mapping[int, list[float]] | None = None,
-    instant: int | None = None,
+    head_labels: int | None = None,
 ) -> None:
     """Put a new query queue in place, with holdout questions mixed in where they are needed.
 
@@ -89,7 +89,7 @@ def swap_queue(
             for item_id in order
         ],
         ranked_by,
-        instant,
+        head_labels,
     )
 
 

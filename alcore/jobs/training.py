@@ -10,14 +10,13 @@ import numpy as np
 
 from alcore.config import CALIBRATED_FROM, ProjectSettings
 from alcore.datasets.pixels import make_names_durable
-from alcore.doubts import worth_a_look
 from alcore.jobs import embeddings
 from alcore.jobs.due import request_if_due
+from alcore.jobs.project_consensus import apply_consensus, positions
 from alcore.jobs.queueing import queue_size, rounded, selection_rows, swap_queue
 from alcore.jobs.randomness import rng
 from alcore.jobs.round_files import make_room, round_arrays, save_arrays
 from alcore.jobs.running import Running
-from alcore.jobs.settling import positions, settle
 from alcore.jobs.training_inputs import (
     images_of,
     last_model,
@@ -25,6 +24,7 @@ from alcore.jobs.training_inputs import (
     smaller_minibatch,
     training_inputs,
 )
+from alcore.label_errors import check_is_due
 from alcore.records import Project, RoundSummary
 from alcore.rounds import Holdout, Lesson, Query, RoundResult, TrainingInputs, run_round
 from alcore.store import (
@@ -33,8 +33,8 @@ from alcore.store import (
     gold,
     items,
     jobs,
+    label_checks,
     labels,
-    opinions,
     projects,
     rounds,
 )
@@ -79,7 +79,7 @@ def _gather(running: Running) -> _Material:
         settings = project.settings
     if settings.team.consensus != "majority":
         with store.write() as connection:
-            settle(connection, project)
+            apply_consensus(connection, project)
     class_ids = np.array([c.id for c in project.classes])
     minibatch, why_smaller = smaller_minibatch(running.job)
     with store.read() as connection:
@@ -197,18 +197,18 @@ def _ask_for_more(connection: Connection, project: Project, result: RoundResult)
     if project.has_key and project.settings.baseline:
         jobs.request(connection, project.id, "baseline", now)
     request_if_due(connection, projects.get(connection, project.id), now)
-    last = opinions.last_look(connection, project.id)
-    counting = opinions.labels(connection, project.id)
-    # A recipe without a temperature needs the models of a review as much as new labels do.
+    last = label_checks.last_check(connection, project.id)
+    counting = label_checks.labels(connection, project.id)
+    # A recipe without a temperature needs the models of a check as much as new labels do.
     lacking = result.calibration is None and counting >= CALIBRATED_FROM
-    if worth_a_look(counting, last[1] if last and not lacking else 0):
-        jobs.request(connection, project.id, "review", now)
+    if check_is_due(counting, last[1] if last and not lacking else 0):
+        jobs.request(connection, project.id, "label_check", now)
 
 
 def _summary(material: _Material, result: RoundResult, checkpoint: str | None) -> RoundSummary:
     lesson, settings = material.lesson, material.project.settings
     per_class = np.bincount(lesson.labels, minlength=len(lesson.class_names))
-    teaching = result.model.teaching
+    recipe = result.model.recipe
     return RoundSummary(
         id=0,
         project_id=material.project.id,
@@ -228,7 +228,7 @@ def _summary(material: _Material, result: RoundResult, checkpoint: str | None) -
         seed=settings.seed,
         checkpoint=checkpoint,
         versions=dict(result.versions),
-        teaching=replace(teaching, notes=(*material.notes, *teaching.notes)),
+        recipe=replace(recipe, notes=(*material.notes, *recipe.notes)),
         calibration=result.calibration,
     )
 

@@ -46,8 +46,8 @@ def reconstruction_losses(
     optimizer = torch.optim.AdamW(network.parameters(), _RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=_STEPS)
     for step in range(_STEPS):
-        drawn = torch.randint(len(train_rows), (_MINIBATCH,), generator=generator).numpy()
-        images = _small(pixels, np.sort(train_rows[drawn]), channels, side).to(device)
+        draws = torch.randint(len(train_rows), (_MINIBATCH,), generator=generator).numpy()
+        images = _small(pixels, np.sort(train_rows[draws]), channels, side).to(device)
         loss = functional.mse_loss(network(images), images)
         if not torch.isfinite(loss):
             raise TrainingImpossible(f"the autoencoder's loss became {loss.item()}")
@@ -56,15 +56,15 @@ def reconstruction_losses(
         optimizer.step()
         schedule.step()
         progress(0.8 * (step + 1) / _STEPS)
-    found = np.empty(len(rows), np.float32)
+    result = np.empty(len(rows), np.float32)
     size = 8 * _MINIBATCH
     with torch.inference_mode():
         for start in range(0, len(rows), size):
             images = _small(pixels, rows[start : start + size], channels, side).to(device)
             errors = (network(images) - images).square().mean(dim=(1, 2, 3))
-            found[start : start + len(images)] = errors.cpu().numpy()
+            result[start : start + len(images)] = errors.cpu().numpy()
             progress(0.8 + 0.2 * (start + len(images)) / len(rows))
-    return found
+    return result
 
 
 def _small(pixels: np.ndarray, rows: np.ndarray, channels: int, side: int) -> Tensor:

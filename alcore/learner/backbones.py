@@ -68,10 +68,10 @@ def read_weights(path: Path, network: str) -> dict[str, Tensor]:
         raise WeightsUnavailable(f"there is no file {path.name} with weights for {network}")
     try:
         if path.suffix == ".safetensors":
-            found = safetensors.torch.load_file(path)
+            content = safetensors.torch.load_file(path)
         else:
             # weights_only: nothing in the file is run; anything but tensors is refused.
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (safetensors.SafetensorError, RuntimeError, ValueError, OSError, EOFError) as error:
         raise CheckpointMismatch(f"{path.name} cannot be read as weights: {error}") from error
     except Exception as error:
@@ -81,10 +81,10 @@ def read_weights(path: Path, network: str) -> dict[str, Tensor]:
         raise CheckpointMismatch(
             f"{path.name} is not a plain file of weights (a state dict of tensors)"
         ) from error
-    found = found.get("state_dict", found) if isinstance(found, Mapping) else found
-    if not isinstance(found, Mapping) or not all(isinstance(t, Tensor) for t in found.values()):
+    content = content.get("state_dict", content) if isinstance(content, Mapping) else content
+    if not isinstance(content, Mapping) or not all(isinstance(t, Tensor) for t in content.values()):
         raise CheckpointMismatch(f"{path.name} holds no state dict of tensors")
-    return dict(found)
+    return dict(content)
 
 
 def download_weights(network: str, folder: Path) -> dict[str, Tensor]:
@@ -116,20 +116,20 @@ def body_weights(weights: Mapping[str, Tensor], network: str, name: str) -> dict
     from torchvision import models
 
     body = models.get_model(network, weights=None)
-    wanted = {k: v for k, v in body.state_dict().items() if not k.startswith(_HEADS)}
-    given = {k.removeprefix("module."): v for k, v in weights.items()}
-    given = {k: v for k, v in given.items() if not k.startswith(_HEADS)}
-    if missing := [k for k in wanted if k not in given and not k.endswith("num_batches_tracked")]:
+    ours = {k: v for k, v in body.state_dict().items() if not k.startswith(_HEADS)}
+    theirs = {k.removeprefix("module."): v for k, v in weights.items()}
+    theirs = {k: v for k, v in theirs.items() if not k.startswith(_HEADS)}
+    if missing := [k for k in ours if k not in theirs and not k.endswith("num_batches_tracked")]:
         raise CheckpointMismatch(f"{name} is not for {network}: it lacks {_some(missing)}")
-    if extra := [k for k in given if k not in wanted]:
+    if extra := [k for k in theirs if k not in ours]:
         raise CheckpointMismatch(f"{name} is not for {network}: it has unknown {_some(extra)}")
-    for key, tensor in given.items():
-        if tensor.shape != wanted[key].shape:
+    for key, tensor in theirs.items():
+        if tensor.shape != ours[key].shape:
             raise CheckpointMismatch(
                 f"{name} is not for {network}: {key} has shape {tuple(tensor.shape)}; "
-                f"must be {tuple(wanted[key].shape)}"
+                f"must be {tuple(ours[key].shape)}"
             )
-    body.load_state_dict({**wanted, **given}, strict=False)
+    body.load_state_dict({**ours, **theirs}, strict=False)
     sections = _sections(body, network)
     holder = nn.Module()
     holder.stem, holder.stages = sections[0], nn.ModuleList(sections[1:])

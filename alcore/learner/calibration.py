@@ -22,7 +22,7 @@ _SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
-class Found:
+class Temperature:
     """A temperature, and how many labels were asked for it."""
 
     temperature: float
@@ -71,20 +71,22 @@ def folds(labels: np.ndarray, rng: np.random.Generator, count: int = FOLDS) -> n
     """
     order = rng.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
-    found = np.empty(len(labels), np.int64)
-    found[order] = np.arange(len(labels)) % count
+    fold = np.empty(len(labels), np.int64)
+    fold[order] = np.arange(len(labels)) % count
     alone = np.bincount(labels)[labels] == 1 if len(labels) else np.zeros(0, bool)
-    found[alone] = -1
-    return found
+    fold[alone] = -1
+    return fold
 
 
-def from_answers(probabilities: np.ndarray, labels: np.ndarray, dealt: np.ndarray) -> Found | None:
+def from_answers(
+    probabilities: np.ndarray, labels: np.ndarray, fold: np.ndarray
+) -> Temperature | None:
     """Find a temperature by answers (L, C) about labels (L,) that were dealt into folds (L,).
 
     Each answer comes from a model that was trained without its fold. None where too few labels
     are in a fold.
     """
-    asked = dealt >= 0
-    if asked.sum() < CALIBRATED_FROM:
+    in_fold = fold >= 0
+    if in_fold.sum() < CALIBRATED_FROM:
         return None
-    return Found(temperature_of(probabilities[asked], labels[asked]), int(asked.sum()))
+    return Temperature(temperature_of(probabilities[in_fold], labels[in_fold]), int(in_fold.sum()))

@@ -103,12 +103,12 @@ class Work:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all that changes."""
-        found = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        found |= {f"projection.{k}": v for k, v in self.projection.state_dict().items()}
+        parts = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        parts |= {f"projection.{k}": v for k, v in self.projection.state_dict().items()}
         for name, parameter in self.named:
             for key, value in self.optimizer.state.get(parameter, {}).items():
-                found[f"optimizer.{key}.{name}"] = value
-        return {k: v.detach().cpu().clone().contiguous() for k, v in found.items()}
+                parts[f"optimizer.{key}.{name}"] = value
+        return {k: v.detach().cpu().clone().contiguous() for k, v in parts.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Put back what `tensors` gave."""
@@ -140,12 +140,12 @@ class Work:
 
     def _view(self, images: Tensor, side: int, generator: torch.Generator) -> Tensor:
         mirror = self.settings.augmentation in FLIPS
-        seen = crop(images, generator, self.settings.smallest, side, mirror)
-        seen = colour(seen, generator, 0.4)
-        if seen.shape[1] == 3:
-            chosen = torch.rand(len(seen), 1, 1, 1, generator=generator) < 0.2
-            seen = torch.where(chosen.to(seen.device), greyed(seen), seen)
-        return seen
+        view = crop(images, generator, self.settings.smallest, side, mirror)
+        view = colour(view, generator, 0.4)
+        if view.shape[1] == 3:
+            grey = torch.rand(len(view), 1, 1, 1, generator=generator) < 0.2
+            view = torch.where(grey.to(view.device), greyed(view), view)
+        return view
 
     def _generator(self, step: int) -> torch.Generator:
         number = np.random.SeedSequence([self.seed, step + 1]).generate_state(1, np.uint64)[0]

@@ -158,5 +158,5 @@ class _Draw:
 def _class_weights(targets: Tensor, classes: int) -> Tensor:
     """Return weights (C,) that give each class seen the same say, with mean 1 over the images."""
     counts = torch.bincount(targets, minlength=classes).float()
-    seen = (counts > 0).sum()
-    return torch.where(counts > 0, len(targets) / (seen * counts.clamp_min(1)), 0.0)
+    present = (counts > 0).sum()
+    return torch.where(counts > 0, len(targets) / (present * counts.clamp_min(1)), 0.0)

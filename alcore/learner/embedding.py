@@ -15,22 +15,22 @@ from alcore.learner.inference import Predictions
 
 
 def of_all(
-    model: Model, pixels: np.ndarray, n: int, known: Sequence[tuple[np.ndarray, Predictions]]
+    model: Model, pixels: np.ndarray, n: int, predictions: Sequence[tuple[np.ndarray, Predictions]]
 ) -> np.ndarray:
     """Return the embeddings (n, D) float32 of the first n rows of pixels.
 
-    known: rows with predictions of them that hold embeddings; only the others are computed.
+    predictions: rows with predictions of them that hold embeddings; only the others are computed.
     """
-    found = np.empty((n, model.network.head.in_features), np.float32)
-    missing = np.ones(n, bool)
-    for rows, predictions in known:
-        found[rows] = predictions.embeddings
-        missing[rows] = False
-    rest = np.flatnonzero(missing)
+    embeddings = np.empty((n, model.network.head.in_features), np.float32)
+    uncomputed = np.ones(n, bool)
+    for rows, prediction in predictions:
+        embeddings[rows] = prediction.embeddings
+        uncomputed[rows] = False
+    rest = np.flatnonzero(uncomputed)
     if len(rest):
-        asked = inference.predict(model, pixels, rest, True, False, lambda share: None)
-        found[rest] = asked.embeddings
-    return found
+        computed = inference.predict(model, pixels, rest, True, False, lambda share: None)
+        embeddings[rest] = computed.embeddings
+    return embeddings
 
 
 def head(model: Model) -> np.ndarray:

@@ -116,17 +116,19 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         )
 
     def _calibrate(self, pixels: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> None:
-        dealt = calibration.folds(places, rng)
-        if (dealt >= 0).sum() < CALIBRATED_FROM:
+        fold = calibration.folds(places, rng)
+        if (fold >= 0).sum() < CALIBRATED_FROM:
             return
-        said = np.zeros((len(places), len(self.classes_)))
-        for k in np.unique(dealt[dealt >= 0]).tolist():
-            kept, rows = dealt != k, np.flatnonzero(dealt == k)
-            model = self._train(pixels[kept], places[kept], self.random_state + 1 + k)
-            said[rows] = inference.predict(model, pixels, rows, False, True, _ignore).probabilities
-        found = calibration.from_answers(said, places, dealt)
-        if found is not None:
-            self.model_ = replace(self.model_, temperature=found.temperature)
+        probabilities = np.zeros((len(places), len(self.classes_)))
+        for k in np.unique(fold[fold >= 0]).tolist():
+            others, rows = fold != k, np.flatnonzero(fold == k)
+            model = self._train(pixels[others], places[others], self.random_state + 1 + k)
+            probabilities[rows] = inference.predict(
+                model, pixels, rows, False, True, _ignore
+            ).probabilities
+        fitted = calibration.from_answers(probabilities, places, fold)
+        if fitted is not None:
+            self.model_ = replace(self.model_, temperature=fitted.temperature)
 
     def _pixels(self, X: Any) -> np.ndarray:
         """Return images as (n, H, W, 3) uint8."""

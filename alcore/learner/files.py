@@ -67,17 +67,17 @@ def read(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointMismatch(f"checkpoint {path.name} says nothing of itself") from error
 
 
-def check(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str) -> None:
+def check(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], name: str) -> None:
     """Raise CheckpointMismatch naming what is missing, unknown or of another shape."""
-    if missing := sorted(set(wanted) - set(tensors)):
+    if missing := sorted(set(expected) - set(tensors)):
         raise CheckpointMismatch(f"{name} lacks {', '.join(missing[:5])}")
-    if extra := sorted(set(tensors) - set(wanted)):
+    if extra := sorted(set(tensors) - set(expected)):
         raise CheckpointMismatch(f"{name} has unknown {', '.join(extra[:5])}")
     for key, tensor in tensors.items():
-        if tensor.shape != wanted[key].shape:
+        if tensor.shape != expected[key].shape:
             raise CheckpointMismatch(
                 f"{key} in {name} has shape {tuple(tensor.shape)}; "
-                f"must be {tuple(wanted[key].shape)}"
+                f"must be {tuple(expected[key].shape)}"
             )
 
 

@@ -1,7 +1,7 @@
 """Owns small heads on the embeddings of a trained network: dropout passes and committees.
 
 P candidates, L labeled items, D embedding width, K passes or members, C classes. Everything
-runs on embeddings, so K opinions cost K small products and not K passes of the network.
+runs on embeddings, so K members cost K small products and not K passes of the network.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def dropout(
     optimizer = torch.optim.AdamW([weight, bias], 3e-3, weight_decay=0.05)
     for _ in range(_STEPS):
         rows = _draw(len(inputs), generator)
-        kept = torch.rand(inputs[rows].shape, generator=generator) >= _RATE
-        logits = functional.linear(inputs[rows] * kept / (1 - _RATE), weight, bias)
+        mask = torch.rand(inputs[rows].shape, generator=generator) >= _RATE
+        logits = functional.linear(inputs[rows] * mask / (1 - _RATE), weight, bias)
         _descend(optimizer, functional.cross_entropy(logits, targets[rows], label_smoothing=0.1))
     masks = (torch.rand(passes, weight.shape[1], generator=generator) >= _RATE) / (1 - _RATE)
     with torch.no_grad():
         sampled = (masks[:, None] * weight).reshape(-1, weight.shape[1])  # (K·C, D)
-        return _opinions(
+        return _members(
             embeddings,
             passes,
             len(bias),
@@ -95,10 +95,12 @@ def committee(
 
     for _ in range(_STEPS):
         rows = bags[:, _draw(len(inputs), generator)]
-        found = logits(inputs[rows])
-        _descend(optimizer, functional.cross_entropy(found.flatten(0, 1), targets[rows].flatten()))
+        outputs = logits(inputs[rows])
+        _descend(
+            optimizer, functional.cross_entropy(outputs.flatten(0, 1), targets[rows].flatten())
+        )
     with torch.no_grad():
-        return _opinions(
+        return _members(
             embeddings,
             members,
             classes,
@@ -116,14 +118,14 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.step()
 
 
-def _opinions(
+def _members(
     embeddings: np.ndarray, members: int, classes: int, logits: Callable[[Tensor], Tensor]
 ) -> np.ndarray:
     """Return softmax probabilities (P, K, C) of embeddings (P, D), block by block."""
-    found = np.empty((len(embeddings), members, classes), np.float32)
+    result = np.empty((len(embeddings), members, classes), np.float32)
     size = max(1, _VALUES_AT_ONCE // (members * max(classes, _HIDDEN)))
     for start in range(0, len(embeddings), size):
         block = torch.from_numpy(embeddings[start : start + size])
         shares = logits(block).reshape(len(block), members, classes).softmax(dim=2)
-        found[start : start + len(block)] = shares.numpy()
-    return found
+        result[start : start + len(block)] = shares.numpy()
+    return result

@@ -39,7 +39,7 @@ def predict(
     device = next(model.network.parameters()).device
     network = fused(model.network)
     probabilities = np.empty((len(rows), model.architecture.classes), np.float32)
-    found: list[np.ndarray] = []
+    embedded: list[np.ndarray] = []
     with torch.inference_mode(), devices.half_precision(device):
         for place, images in blocks(model, pixels, rows):
             features = network.features(images)
@@ -48,10 +48,10 @@ def predict(
                 share = (share + network(images.flip(3)).float().softmax(dim=1)) / 2
             probabilities[place] = temper(share.cpu().numpy(), model.temperature)
             if embeddings:
-                found.append(features.float().cpu().numpy())
+                embedded.append(features.float().cpu().numpy())
             progress(place.stop / len(rows))
     width = model.network.head.in_features
-    stacked = np.concatenate(found) if found else np.empty((0, width), np.float32)
+    stacked = np.concatenate(embedded) if embedded else np.empty((0, width), np.float32)
     return Predictions(probabilities, stacked if embeddings else None)
 
 

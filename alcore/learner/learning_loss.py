@@ -44,9 +44,9 @@ def ranking_loss(predicted: Tensor, losses: Tensor) -> Tensor:
     """
     half = len(predicted) // 2
     predicted, losses = predicted[: 2 * half], losses[: 2 * half].detach()
-    told = predicted[:half] - predicted.flip(0)[:half]
+    estimate = predicted[:half] - predicted.flip(0)[:half]
     true = losses[:half] - losses.flip(0)[:half]
-    return functional.relu(_GAP - true.sign() * told).mean()
+    return functional.relu(_GAP - true.sign() * estimate).mean()
 
 
 class Joint:

@@ -31,19 +31,19 @@ def fit_head(network: Network, images: Tensor, targets: Tensor, mirror: bool, si
     """
     step = -(-len(targets) // _MOST)
     images, targets = images[::step], targets[::step].cpu().numpy()
-    seen = [images, images.flip(3)] if mirror else [images]
+    views = [images, images.flip(3)] if mirror else [images]
     network.eval()
     with devices.half_precision(images.device):
-        found = [network.features(x).float().cpu() for part in seen for x in part.split(size)]
-    embeddings = torch.cat(found).numpy()
+        features = [network.features(x).float().cpu() for part in views for x in part.split(size)]
+    embeddings = torch.cat(features).numpy()
     if not np.isfinite(embeddings).all():
         return
     middle, spread = embeddings.mean(axis=0), embeddings.var(axis=0)
     classes, width = network.head.weight.shape
-    wanted = np.tile(np.eye(classes, dtype=np.float32)[targets], (len(seen), 1))
+    one_hot = np.tile(np.eye(classes, dtype=np.float32)[targets], (len(views), 1))
     zero = np.zeros((width + 1, classes), np.float32)
     head = linear_head.refit(
-        embeddings - middle, wanted, zero, zero, spread, _STEPS, len(embeddings) / len(zero)
+        embeddings - middle, one_hot, zero, zero, spread, _STEPS, len(embeddings) / len(zero)
     )
     weight = torch.from_numpy(head[:-1].T.copy())
     network.head.weight.copy_(weight)

@@ -26,11 +26,11 @@ _SUBSET_FOR: frozenset[Need] = frozenset(
     {"history", "inner_history", "augmented", "predicted_loss", "reconstruction_loss"}
 )
 _MOST_VALUES = 2**26
-"""Probabilities (P, K, C) of several opinions that may exist: 256 MB."""
+"""Probabilities (P, K, C) of an ensemble that may exist: 256 MB."""
 _SHORTLIST = 300
 """Candidates, those of smallest margin, whose flip distance is computed."""
 
-Told = Callable[[float], None]
+OnProgress = Callable[[float], None]
 Arrays = dict[str, np.ndarray]
 
 
@@ -80,8 +80,8 @@ def most(needs: frozenset[Need], classes: int) -> int | None:
     limits = []
     if not needs.isdisjoint(_SUBSET_FOR):
         limits.append(SUBSET)
-    opinions = {"dropout": heads.PASSES, "committee": heads.MEMBERS}
-    limits += [max(1, _MOST_VALUES // (k * classes)) for n, k in opinions.items() if n in needs]
+    members = {"dropout": heads.PASSES, "committee": heads.MEMBERS}
+    limits += [max(1, _MOST_VALUES // (k * classes)) for n, k in members.items() if n in needs]
     return min(limits, default=None)
 
 
@@ -91,23 +91,26 @@ def passes(needs: frozenset[Need]) -> float:
     return sum(over_the_pool + images / SUBSET for over_the_pool, images, _ in costly)
 
 
-def gather(needs: frozenset[Need], given: Material, told: Told) -> Signals:
-    """Compute all the signals that are needed, each once; `told` hears the share done."""
-    arrays: Arrays = {"probabilities": given.pool.probabilities, "labeled_ids": given.labeled_ids}
+def gather(needs: frozenset[Need], material: Material, on_progress: OnProgress) -> Signals:
+    """Compute all the signals that are needed, each once; `on_progress` hears the share done."""
+    arrays: Arrays = {
+        "probabilities": material.pool.probabilities,
+        "labeled_ids": material.labeled_ids,
+    }
     labeled: Predictions | None = None
-    wanted = [name for name in _SIGNALS if name in needs]
+    names = [name for name in _SIGNALS if name in needs]
     asks_labeled = not needs.isdisjoint(_FROM_LABELED)
-    parts = len(wanted) + asks_labeled
+    parts = len(names) + asks_labeled
 
-    def share(part: int) -> Told:
-        return lambda done: told((part + done) / parts)
+    def share(part: int) -> OnProgress:
+        return lambda done: on_progress((part + done) / parts)
 
     if asks_labeled:
         labeled = inference.predict(
-            given.model, given.pixels, given.labeled_rows, True, False, share(0)
+            material.model, material.pixels, material.labeled_rows, True, False, share(0)
         )
-    for part, name in enumerate(wanted, start=int(asks_labeled)):
-        arrays |= _SIGNALS[name](given, labeled, share(part))
+    for part, name in enumerate(names, start=int(asks_labeled)):
+        arrays |= _SIGNALS[name](material, labeled, share(part))
         share(part)(1.0)
     return Signals(**arrays)
 
@@ -115,138 +118,157 @@ def gather(needs: frozenset[Need], given: Material, told: Told) -> Signals:
 # -- from one pass of the network --------------------------------------------------------------
 
 
-def _embeddings(given: Material, labeled: Predictions, told: Told) -> Arrays:
-    return {"embeddings": given.pool.embeddings, "labeled_embeddings": labeled.embeddings}
+def _embeddings(material: Material, labeled: Predictions, on_progress: OnProgress) -> Arrays:
+    return {"embeddings": material.pool.embeddings, "labeled_embeddings": labeled.embeddings}
 
 
-def _labeled_probabilities(given: Material, labeled: Predictions, told: Told) -> Arrays:
+def _labeled_probabilities(
+    material: Material, labeled: Predictions, on_progress: OnProgress
+) -> Arrays:
     return {"labeled_probabilities": labeled.probabilities}
 
 
-def _logits(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
-    return {"logits": _head(given.model, given.pool)}
+def _logits(material: Material, labeled: Predictions | None, on_progress: OnProgress) -> Arrays:
+    return {"logits": _head(material.model, material.pool)}
 
 
-def _holdout_logits(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
-    return {"holdout_logits": _head(given.model, given.held)}
+def _holdout_logits(
+    material: Material, labeled: Predictions | None, on_progress: OnProgress
+) -> Arrays:
+    return {"holdout_logits": _head(material.model, material.held)}
 
 
-def _head(model: Model, found: Predictions) -> np.ndarray:
+def _head(model: Model, predictions: Predictions) -> np.ndarray:
     """Return logits (N, C) float32 of embeddings: the head is all that stands between them."""
     head = model.network.head
     weight, bias = (p.detach().float().cpu().numpy() for p in (head.weight, head.bias))
-    return found.embeddings @ weight.T + bias
+    return predictions.embeddings @ weight.T + bias
 
 
-def _dropout(given: Material, labeled: Predictions, told: Told) -> Arrays:
-    found = heads.dropout(
-        given.model.network.head,
-        given.pool.embeddings,
+def _dropout(material: Material, labeled: Predictions, on_progress: OnProgress) -> Arrays:
+    probabilities = heads.dropout(
+        material.model.network.head,
+        material.pool.embeddings,
         labeled.embeddings,
-        given.labels,
-        _generator(given, "dropout"),
+        material.labels,
+        _generator(material, "dropout"),
     )
-    return {"dropout": found}
+    return {"dropout": probabilities}
 
 
-def _committee(given: Material, labeled: Predictions, told: Told) -> Arrays:
-    found = heads.committee(
-        given.pool.embeddings,
+def _committee(material: Material, labeled: Predictions, on_progress: OnProgress) -> Arrays:
+    probabilities = heads.committee(
+        material.pool.embeddings,
         labeled.embeddings,
-        given.labels,
-        given.model.architecture.classes,
-        _generator(given, "committee"),
+        material.labels,
+        material.model.architecture.classes,
+        _generator(material, "committee"),
     )
-    return {"committee": found}
+    return {"committee": probabilities}
 
 
 # -- from further passes -----------------------------------------------------------------------
 
 
-def _history(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
-    rows = np.concatenate([given.rows, given.labeled_rows])
-    shape = (len(rows), len(given.traces.snapshots), given.model.architecture.classes)
-    found = np.empty(shape, np.float16)
-    for t, network in enumerate(given.traces.snapshots):
+def _history(material: Material, labeled: Predictions | None, on_progress: OnProgress) -> Arrays:
+    rows = np.concatenate([material.rows, material.labeled_rows])
+    shape = (len(rows), len(material.traces.snapshots), material.model.architecture.classes)
+    history = np.empty(shape, np.float16)
+    for t, network in enumerate(material.traces.snapshots):
         folded = inference.fused(network)
         with torch.inference_mode():
-            for place, images in inference.blocks(given.model, given.pixels, rows):
-                found[place, t] = folded(images).float().softmax(dim=1).cpu().numpy()
-                told((t + place.stop / len(rows)) / len(given.traces.snapshots))
-    return {"history": found[: len(given.rows)], "labeled_history": found[len(given.rows) :]}
+            for place, images in inference.blocks(material.model, material.pixels, rows):
+                history[place, t] = folded(images).float().softmax(dim=1).cpu().numpy()
+                on_progress((t + place.stop / len(rows)) / len(material.traces.snapshots))
+    return {
+        "history": history[: len(material.rows)],
+        "labeled_history": history[len(material.rows) :],
+    }
 
 
-def _inner_history(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
+def _inner_history(
+    material: Material, labeled: Predictions | None, on_progress: OnProgress
+) -> Arrays:
     """Return the mean of each feature map after each stage, at each checkpoint."""
-    rows = np.concatenate([given.rows, given.labeled_rows])
-    shape = (len(rows), len(given.traces.snapshots), sum(given.model.network.widths))
-    found = np.empty(shape, np.float16)
-    for t, network in enumerate(given.traces.snapshots):
+    rows = np.concatenate([material.rows, material.labeled_rows])
+    shape = (len(rows), len(material.traces.snapshots), sum(material.model.network.widths))
+    history = np.empty(shape, np.float16)
+    for t, network in enumerate(material.traces.snapshots):
         folded = inference.fused(network)
         with torch.inference_mode():
-            for place, images in inference.blocks(given.model, given.pixels, rows):
+            for place, images in inference.blocks(material.model, material.pixels, rows):
                 means = [m.float().mean(dim=(2, 3)) for m in folded.outputs(images)]
-                found[place, t] = torch.cat(means, dim=1).cpu().numpy()
-                told((t + place.stop / len(rows)) / len(given.traces.snapshots))
-    pool, labeled_part = found[: len(given.rows)], found[len(given.rows) :]
+                history[place, t] = torch.cat(means, dim=1).cpu().numpy()
+                on_progress((t + place.stop / len(rows)) / len(material.traces.snapshots))
+    pool, labeled_part = history[: len(material.rows)], history[len(material.rows) :]
     return {"inner_history": pool, "labeled_inner_history": labeled_part}
 
 
-def _augmented(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
+def _augmented(material: Material, labeled: Predictions | None, on_progress: OnProgress) -> Arrays:
     """Return probabilities of views: the project's augmentation, and other light."""
-    generator, augment = _generator(given, "augmented"), AUGMENTATIONS[given.augmentation]
-    network = inference.fused(given.model.network)
-    found = np.empty((len(given.rows), VIEWS, given.model.architecture.classes), np.float16)
-    with torch.inference_mode():
-        for place, images in inference.blocks(given.model, given.pixels, given.rows):
-            for view in range(VIEWS):
-                seen = vary_light(augment(images, generator), generator)
-                found[place, view] = network(seen).float().softmax(dim=1).cpu().numpy()
-            told(place.stop / len(given.rows))
-    return {"augmented": found}
-
-
-def _predicted_loss(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
-    network = inference.fused(given.model.network)
-    found = np.empty(len(given.rows), np.float32)
-    with torch.inference_mode():
-        for place, images in inference.blocks(given.model, given.pixels, given.rows):
-            found[place] = network.loss_module(list(network.outputs(images))).cpu().numpy()
-            told(place.stop / len(given.rows))
-    return {"predicted_loss": found}
-
-
-def _reconstruction_loss(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
-    # All of the pool that is looked at, labeled or not, so that age in the pool plays no part.
-    found = autoencoder.reconstruction_losses(
-        given.pixels,
-        np.concatenate([given.rows, given.labeled_rows]),
-        given.rows,
-        given.model.architecture.channels,
-        _generator(given, "reconstruction"),
-        told,
+    generator, augment = _generator(material, "augmented"), AUGMENTATIONS[material.augmentation]
+    network = inference.fused(material.model.network)
+    probabilities = np.empty(
+        (len(material.rows), VIEWS, material.model.architecture.classes), np.float16
     )
-    return {"reconstruction_loss": found}
+    with torch.inference_mode():
+        for place, images in inference.blocks(material.model, material.pixels, material.rows):
+            for view in range(VIEWS):
+                views = vary_light(augment(images, generator), generator)
+                probabilities[place, view] = network(views).float().softmax(dim=1).cpu().numpy()
+            on_progress(place.stop / len(material.rows))
+    return {"augmented": probabilities}
 
 
-def _flip_distance(given: Material, labeled: Predictions | None, told: Told) -> Arrays:
-    network = inference.fused(given.model.network).requires_grad_(False)
-    top = np.partition(given.pool.probabilities, -2, axis=1)
-    size = max(_SHORTLIST, given.at_least)
+def _predicted_loss(
+    material: Material, labeled: Predictions | None, on_progress: OnProgress
+) -> Arrays:
+    network = inference.fused(material.model.network)
+    losses = np.empty(len(material.rows), np.float32)
+    with torch.inference_mode():
+        for place, images in inference.blocks(material.model, material.pixels, material.rows):
+            losses[place] = network.loss_module(list(network.outputs(images))).cpu().numpy()
+            on_progress(place.stop / len(material.rows))
+    return {"predicted_loss": losses}
+
+
+def _reconstruction_loss(
+    material: Material, labeled: Predictions | None, on_progress: OnProgress
+) -> Arrays:
+    # All of the pool that is looked at, labeled or not, so that age in the pool plays no part.
+    losses = autoencoder.reconstruction_losses(
+        material.pixels,
+        np.concatenate([material.rows, material.labeled_rows]),
+        material.rows,
+        material.model.architecture.channels,
+        _generator(material, "reconstruction"),
+        on_progress,
+    )
+    return {"reconstruction_loss": losses}
+
+
+def _flip_distance(
+    material: Material, labeled: Predictions | None, on_progress: OnProgress
+) -> Arrays:
+    network = inference.fused(material.model.network).requires_grad_(False)
+    top = np.partition(material.pool.probabilities, -2, axis=1)
+    size = max(_SHORTLIST, material.at_least)
     shortlist = np.argsort(top[:, -1] - top[:, -2], kind="stable")[:size]
-    found = np.full(len(given.rows), np.nan, np.float32)
-    for place, images in inference.blocks(given.model, given.pixels, given.rows[shortlist]):
+    flip_distances = np.full(len(material.rows), np.nan, np.float32)
+    for place, images in inference.blocks(
+        material.model, material.pixels, material.rows[shortlist]
+    ):
         distances, _ = deepfool.flip(network, images)
-        found[shortlist[place]] = distances.cpu().numpy()
-        told(place.stop / len(shortlist))
-    return {"flip_distance": found}
+        flip_distances[shortlist[place]] = distances.cpu().numpy()
+        on_progress(place.stop / len(shortlist))
+    return {"flip_distance": flip_distances}
 
 
-def _generator(given: Material, purpose: str) -> torch.Generator:
-    return torch.Generator().manual_seed(given.seed(purpose))
+def _generator(material: Material, purpose: str) -> torch.Generator:
+    return torch.Generator().manual_seed(material.seed(purpose))
 
 
-_SIGNALS: Mapping[Need, Callable[[Material, Predictions | None, Told], Arrays]] = {
+_SIGNALS: Mapping[Need, Callable[[Material, Predictions | None, OnProgress], Arrays]] = {
     "embeddings": _embeddings,
     "labeled_probabilities": _labeled_probabilities,
     "logits": _logits,

@@ -67,8 +67,8 @@ class SmallCNN(Normalised):
         x = self.normalised(sample(images))
         patches = functional.unfold(x, self.kernel, stride=max(1, self.kernel // 2))
         patches = patches.transpose(1, 2).reshape(-1, patches.shape[1])
-        chosen = torch.randperm(len(patches), generator=generator)[:_PATCHES]
-        patches = patches[chosen.to(patches.device)]
+        sample_rows = torch.randperm(len(patches), generator=generator)[:_PATCHES]
+        patches = patches[sample_rows.to(patches.device)]
         patches -= patches.mean(dim=0)
         # In float64 on the CPU: eigenvectors of nearly equal directions must not depend on luck.
         covariance = (patches.T @ patches).cpu().double() / len(patches)

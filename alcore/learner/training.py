@@ -255,13 +255,16 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 def _check(labels: np.ndarray, class_names: tuple[str, ...]) -> None:
-    seen = np.unique(labels)
-    if len(seen) and (seen[0] < 0 or seen[-1] >= len(class_names)):
+    classes = np.unique(labels)
+    if len(classes) and (classes[0] < 0 or classes[-1] >= len(class_names)):
         raise TrainingImpossible(
-            f"labels go from {seen[0]} to {seen[-1]}; must be positions 0 to {len(class_names) - 1}"
+            f"labels go from {classes[0]} to {classes[-1]}; "
+            f"must be positions 0 to {len(class_names) - 1}"
         )
-    if len(seen) < 2:
+    if len(classes) < 2:
         what = (
-            f"all {len(labels)} labels say {class_names[seen[0]]!r}" if len(seen) else "no labels"
+            f"all {len(labels)} labels say {class_names[classes[0]]!r}"
+            if len(classes)
+            else "no labels"
         )
         raise TrainingImpossible(f"{what}; a model needs labels of at least 2 classes")

@@ -46,8 +46,8 @@ class Pretrained:
         body = self.architecture.network
         if theirs != ours and not (theirs[0] == ours[0] and body in backbones.BACKBONES):
             raise CheckpointMismatch(
-                f"the pretrained weights ({self.source}) are of {_said(self.architecture)}; "
-                f"the project has {_said(architecture)}; pretrain again or choose other weights"
+                f"the pretrained weights ({self.source}) are of {_words(self.architecture)}; "
+                f"the project has {_words(architecture)}; pretrain again or choose other weights"
             )
         if body not in backbones.BACKBONES and (
             self.architecture.resolution != architecture.resolution
@@ -117,9 +117,9 @@ def frozen(network: Network, transfer: Transfer) -> list[nn.Module]:
 
 def _after(network: Network) -> list[nn.Module]:
     """Return what stands between the stages and the head, such as study A's dense layer."""
-    known = {"stem", "stages", "head", "loss_module"}
-    return [module for name, module in network.named_children() if name not in known]
+    usual = {"stem", "stages", "head", "loss_module"}
+    return [module for name, module in network.named_children() if name not in usual]
 
 
-def _said(architecture: Architecture) -> str:
+def _words(architecture: Architecture) -> str:
     return f"{architecture.network} with {architecture.channels} channels"

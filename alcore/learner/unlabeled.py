@@ -59,17 +59,17 @@ def learn(
     and the mean loss of its last steps. Hinton, Vinyals & Dean 2015; for unlabeled images
     after pretraining: Chen et al. 2020, "Big self-supervised models".
     """
-    chosen = torch.randperm(len(pool.rows), generator=generator)[:_MOST].sort().values.numpy()
-    rows = pool.rows[chosen]
-    said = _said(teacher, pool, rows, plan.augmentation in FLIPS)
+    places = torch.randperm(len(pool.rows), generator=generator)[:_MOST].sort().values.numpy()
+    rows = pool.rows[places]
+    pseudo_labels = _pseudo_labels(teacher, pool, rows, plan.augmentation in FLIPS)
     augment = AUGMENTATIONS[plan.augmentation]
 
     def extra(network: Network) -> Tensor:
-        drawn = torch.randint(len(rows), (plan.size,), generator=generator)
-        batch = augment(_images(pool, rows[drawn.numpy()]).to(images.device), generator)
+        draws = torch.randint(len(rows), (plan.size,), generator=generator)
+        batch = augment(_images(pool, rows[draws.numpy()]).to(images.device), generator)
         with devices.half_precision(images.device):
             logits = network(batch)
-        return functional.cross_entropy(logits.float(), said[drawn].to(images.device))
+        return functional.cross_entropy(logits.float(), pseudo_labels[draws].to(images.device))
 
     student = start(images, generator)
     longer = replace(plan, steps=round(_LONGER * plan.steps), watch=None, progress=progress)
@@ -93,16 +93,16 @@ def _images(pool: Pool, rows: np.ndarray) -> Tensor:
 
 
 @torch.inference_mode()
-def _said(teacher: Network, pool: Pool, rows: np.ndarray, mirror: bool) -> Tensor:
+def _pseudo_labels(teacher: Network, pool: Pool, rows: np.ndarray, mirror: bool) -> Tensor:
     """Return the teacher's probabilities (U, C) of images."""
     teacher.eval()
     device = next(teacher.parameters()).device
-    found = []
+    blocks = []
     for start in range(0, len(rows), _BLOCK):
         batch = _images(pool, rows[start : start + _BLOCK]).to(device)
         with devices.half_precision(device):
             shares = teacher(batch).float().softmax(dim=1)
             if mirror:
                 shares = (shares + teacher(batch.flip(3)).float().softmax(dim=1)) / 2
-        found.append(shares.cpu())
-    return torch.cat(found).clone()
+        blocks.append(shares.cpu())
+    return torch.cat(blocks).clone()

@@ -3,7 +3,7 @@
 Nothing is loaded of torch or scikit-learn before a learner is made.
 """
 
-from alcore.rounds.cross_fitting import Kept
+from alcore.rounds.cross_fitting import FoldAnswers
 from alcore.rounds.cross_validation import CrossValidation, cross_validate
 from alcore.rounds.learners import Learner, TrainingInputs, check_signals, learner_of
 from alcore.rounds.run import looked_at, measure, run_round
@@ -11,9 +11,9 @@ from alcore.rounds.values import Holdout, Images, Lesson, Query, RoundResult
 
 __all__ = [
     "CrossValidation",
+    "FoldAnswers",
     "Holdout",
     "Images",
-    "Kept",
     "Learner",
     "Lesson",
     "Query",

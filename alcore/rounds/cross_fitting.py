@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from alcore.learner.calibration import FOLDS
-from alcore.rounds.learners import Learner, Told
+from alcore.rounds.learners import Learner, OnProgress
 from alcore.rounds.values import Lesson
 
 _LEARNING = 0.9
@@ -32,7 +32,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Kept:
+class FoldAnswers:
     """Answers of folds that were finished earlier, and who keeps those of the next."""
 
     answers: Mapping[int, np.ndarray] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Kept:
     keep: Callable[[int, np.ndarray], None] = lambda fold, answers: None
 
 
-NOTHING_KEPT = Kept()
+NO_ANSWERS = FoldAnswers()
 
 
 def cross_fit(
@@ -49,9 +49,9 @@ def cross_fit(
     fold: np.ndarray,
     other_ids: np.ndarray,
     purpose: str,
-    told: Told,
+    on_progress: OnProgress,
     temperature: float = 1.0,
-    kept: Kept = NOTHING_KEPT,
+    known: FoldAnswers = NO_ANSWERS,
 ) -> Answers:
     """Train a model per fold of the labels, on the other folds, and ask it about all of them.
 
@@ -63,23 +63,34 @@ def cross_fit(
     mean = np.zeros((len(asked), len(lesson.class_names)), np.float32)
     labeled = np.zeros((len(fold), len(lesson.class_names)), np.float32)
     for k in range(FOLDS):
-        answers = kept.answers.get(k)
+        answers = known.answers.get(k)
         if answers is None:
-            model = learner.fit(
+            answers = _answers(
+                learner,
                 lesson.without(fold == k),
                 lesson.number(f"{purpose} {k}"),
-                lambda share, k=k: told((k + _LEARNING * share) / FOLDS),
+                asked,
+                temperature,
+                lambda share, k=k: on_progress((k + share) / FOLDS),
             )
-            answers = (
-                model.tempered(temperature)
-                .predict(
-                    asked,
-                    lambda share, k=k: told((k + _LEARNING + (1 - _LEARNING) * share) / FOLDS),
-                )
-                .probabilities
-            )
-            kept.keep(k, answers)
+            known.keep(k, answers)
         mean += answers / FOLDS
         labeled[fold == k] = answers[: len(fold)][fold == k]
     labeled[fold == -1] = mean[: len(fold)][fold == -1]
     return Answers(labeled, mean[len(fold) :])
+
+
+def _answers(
+    learner: Learner,
+    lesson: Lesson,
+    seed: int,
+    ids: np.ndarray,
+    temperature: float,
+    on_progress: OnProgress,
+) -> np.ndarray:
+    """Return what a model of the lesson says of items: (n, C) float32."""
+    model = learner.fit(lesson, seed, lambda share: on_progress(_LEARNING * share))
+    predictions = model.tempered(temperature).predict(
+        ids, lambda share: on_progress(_LEARNING + (1 - _LEARNING) * share)
+    )
+    return predictions.probabilities

@@ -12,7 +12,7 @@ import numpy as np
 
 from alcore.learner import calibration
 from alcore.records import Calibration
-from alcore.rounds.cross_fitting import NOTHING_KEPT, Kept, cross_fit
+from alcore.rounds.cross_fitting import NO_ANSWERS, FoldAnswers, cross_fit
 from alcore.rounds.learners import Learner
 from alcore.rounds.progress import Progress
 from alcore.rounds.values import Lesson
@@ -38,11 +38,11 @@ def cross_validate(
     lesson: Lesson,
     question_ids: np.ndarray,
     progress: Progress,
-    kept: Kept = NOTHING_KEPT,
+    known: FoldAnswers = NO_ANSWERS,
 ) -> CrossValidation:
     """Ask about each label a model that was trained on the others.
 
-    What all models say on average stands for the items in `question_ids` (Q,). `kept` holds what
+    What all models say on average stands for the items in `question_ids` (Q,). `known` holds what
     an earlier call with the same lesson has kept, which is not computed again. Raises as
     `run_round`.
     """
@@ -55,10 +55,10 @@ def cross_validate(
             question_ids,
             _PURPOSE,
             lambda share: progress(PHASE, share),
-            kept=kept,
+            known=known,
         )
     fitted = calibration.from_answers(answers.labeled, lesson.labels, fold)
     return CrossValidation(
         np.concatenate([answers.labeled, answers.others]),
-        fitted and Calibration(fitted.temperature, fitted.labels, learner.recipe, time.time()),
+        fitted and Calibration(fitted.temperature, fitted.labels, learner.recipe_name, time.time()),
     )

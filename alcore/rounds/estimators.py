@@ -19,10 +19,10 @@ from alcore.errors import TrainingImpossible
 from alcore.learner import estimators as made
 from alcore.learner.calibration import temper
 from alcore.learner.predictions import Predictions
-from alcore.records import Teaching
+from alcore.records import RecipeSummary
 from alcore.rounds import features as kinds
 from alcore.rounds.features import Features
-from alcore.rounds.learners import Told, TrainingInputs
+from alcore.rounds.learners import OnProgress, TrainingInputs
 from alcore.rounds.values import Images, Lesson
 from alcore.strategies import Need, Signals
 
@@ -63,8 +63,8 @@ class EstimatorModel:
     head: ClassVar[None] = None
 
     @property
-    def teaching(self) -> Teaching:
-        return Teaching(
+    def recipe(self) -> RecipeSummary:
+        return RecipeSummary(
             network=self.learner.name,
             weights=self.learner.source,
             augmentation="none",
@@ -75,7 +75,12 @@ class EstimatorModel:
         return replace(self, temperature=temperature)
 
     def predict(
-        self, ids: np.ndarray, told: Told, *, embeddings: bool = False, thorough: bool = False
+        self,
+        ids: np.ndarray,
+        on_progress: OnProgress,
+        *,
+        embeddings: bool = False,
+        thorough: bool = False,
     ) -> Predictions:
         """Ask about items, block by block; classes that the estimator has not seen get 0.
 
@@ -83,7 +88,7 @@ class EstimatorModel:
         an item are made to add up to 1 again. There is no head that embeddings would be for.
         """
         probabilities = np.zeros((len(ids), len(self.lesson.class_names)), np.float32)
-        told(0.0)
+        on_progress(0.0)
         for start in range(0, len(ids), _BLOCK):
             block = slice(start, start + _BLOCK)
             asked = self.learner.features_of(self.lesson, ids[block])
@@ -91,7 +96,7 @@ class EstimatorModel:
             total = probabilities[block].sum(axis=1, keepdims=True)
             apart = (np.abs(total - 1) > _ROUNDING) & (total > 0)
             np.divide(probabilities[block], total, out=probabilities[block], where=apart)
-            told(min(1.0, block.stop / len(ids)))
+            on_progress(min(1.0, block.stop / len(ids)))
         return Predictions(temper(probabilities, self.temperature), None)
 
     def signals(
@@ -101,7 +106,7 @@ class EstimatorModel:
         pool: Predictions,
         held: Predictions,
         at_least: int,
-        told: Told,
+        on_progress: OnProgress,
     ) -> Signals:
         lesson = self.lesson
         arrays: dict[str, np.ndarray] = {
@@ -116,9 +121,11 @@ class EstimatorModel:
             arrays["embeddings"] = self.learner.features_of(lesson, ids)
             arrays["labeled_embeddings"] = self.learner.features_of(lesson, lesson.labeled_ids)
         if "labeled_probabilities" in needs:
-            arrays["labeled_probabilities"] = self.predict(lesson.labeled_ids, told).probabilities
+            arrays["labeled_probabilities"] = self.predict(
+                lesson.labeled_ids, on_progress
+            ).probabilities
         if "committee" in needs:
-            arrays["committee"] = self._committee(ids, told)
+            arrays["committee"] = self._committee(ids, on_progress)
         return Signals(**arrays)
 
     def embed(self, known: Sequence[tuple[np.ndarray, Predictions]]) -> None:
@@ -128,7 +135,7 @@ class EstimatorModel:
         """Write nothing: an estimator is kept as code, and such a file could run any."""
         return False
 
-    def _committee(self, ids: np.ndarray, told: Told) -> np.ndarray:
+    def _committee(self, ids: np.ndarray, on_progress: OnProgress) -> np.ndarray:
         """Return probabilities (P, K, C) of members that each learned from a bootstrap sample."""
         lesson, drawn = self.lesson, self.lesson.generator("committee")
         members = []
@@ -140,7 +147,7 @@ class EstimatorModel:
             one = self.learner.fit(sample, lesson.number(f"committee {member}"), _quiet)
             asked = one.tempered(self.temperature).predict(ids, _quiet)
             members.append(asked.probabilities)
-            told((member + 1) / _MEMBERS)
+            on_progress((member + 1) / _MEMBERS)
         return np.stack(members, axis=1)
 
 
@@ -158,7 +165,7 @@ class EstimatorLearner:
     gives: ClassVar[frozenset[Need]] = GIVES
 
     @property
-    def recipe(self) -> str:
+    def recipe_name(self) -> str:
         return f"{self.name} on {self.source}"
 
     def computing(self, seed: int, threads: int) -> AbstractContextManager[object]:
@@ -177,12 +184,16 @@ class EstimatorLearner:
         return max(1, _MOST_VALUES // (_MEMBERS * classes)) if "committee" in needs else None
 
     def fit(
-        self, lesson: Lesson, seed: int, told: Told, needs: frozenset[Need] = frozenset()
+        self,
+        lesson: Lesson,
+        seed: int,
+        on_progress: OnProgress,
+        needs: frozenset[Need] = frozenset(),
     ) -> EstimatorModel:
         _check(lesson)
         estimator = made.build(self.name, self.settings, seed % _SEEDS)
         estimator.fit(self.features_of(lesson, lesson.labeled_ids), lesson.labels)
-        told(1.0)
+        on_progress(1.0)
         return EstimatorModel(estimator, self, lesson)
 
     def anew(self) -> Self:

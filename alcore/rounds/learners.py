@@ -19,12 +19,12 @@ from alcore import strategies
 from alcore.config import LearnerRule
 from alcore.errors import InvalidSettings
 from alcore.learner.predictions import Predictions
-from alcore.records import Teaching
+from alcore.records import RecipeSummary
 from alcore.rounds.values import Images, Lesson
 from alcore.strategies import Need, Signals
 
-Told = Callable[[float], None]
-"""Is told the share done, 0–1; may raise to stop."""
+OnProgress = Callable[[float], None]
+"""Is on_progress the share done, 0–1; may raise to stop."""
 
 
 class Model(Protocol):
@@ -48,14 +48,19 @@ class Model(Protocol):
         the model does not end in one."""
 
     @property
-    def teaching(self) -> Teaching:
+    def recipe(self) -> RecipeSummary:
         """How it came about, for people."""
 
     def tempered(self, temperature: float) -> Self:
         """Return the model with another temperature."""
 
     def predict(
-        self, ids: np.ndarray, told: Told, *, embeddings: bool = False, thorough: bool = False
+        self,
+        ids: np.ndarray,
+        on_progress: OnProgress,
+        *,
+        embeddings: bool = False,
+        thorough: bool = False,
     ) -> Predictions:
         """Ask about items (n,); `thorough` takes longer and is for what is measured.
 
@@ -69,7 +74,7 @@ class Model(Protocol):
         pool: Predictions,
         held: Predictions,
         at_least: int,
-        told: Told,
+        on_progress: OnProgress,
     ) -> Signals:
         """Compute the signals of candidates (P,), of which at least so many are selected.
 
@@ -94,7 +99,7 @@ class Learner(Protocol):
         """The signals that its models can compute."""
 
     @property
-    def recipe(self) -> str:
+    def recipe_name(self) -> str:
         """All that changes what its probabilities mean, in a few words."""
 
     def computing(self, seed: int, threads: int) -> AbstractContextManager[object]:
@@ -113,7 +118,11 @@ class Learner(Protocol):
         """Return how many candidates these signals can be computed for; None for no limit."""
 
     def fit(
-        self, lesson: Lesson, seed: int, told: Told, needs: frozenset[Need] = frozenset()
+        self,
+        lesson: Lesson,
+        seed: int,
+        on_progress: OnProgress,
+        needs: frozenset[Need] = frozenset(),
     ) -> Model:
         """Learn, and keep what the signals need of it. Raises TrainingImpossible."""
 

@@ -30,9 +30,9 @@ from alcore.learner.inference import Predictions
 from alcore.learner.training import LearnerSettings
 from alcore.learner.transfer import Pretrained
 from alcore.learner.unlabeled import Pool
-from alcore.records import Teaching
+from alcore.records import RecipeSummary
 from alcore.rounds.features import Features
-from alcore.rounds.learners import Told, TrainingInputs
+from alcore.rounds.learners import OnProgress, TrainingInputs
 from alcore.rounds.values import Images, Lesson
 from alcore.strategies import Need, Signals
 
@@ -66,10 +66,10 @@ class NetworkModel:
         return embedding.head(self.model)
 
     @property
-    def teaching(self) -> Teaching:
+    def recipe(self) -> RecipeSummary:
         settings, model = self.learner.settings, self.model
         before = "the last model" if model.mode != "fresh" else "none"
-        return Teaching(
+        return RecipeSummary(
             network=model.architecture.network,
             weights=model.pretrained or before,
             transfer=settings.transfer if model.pretrained else "none",
@@ -83,13 +83,18 @@ class NetworkModel:
         return replace(self, model=replace(self.model, temperature=temperature))
 
     def predict(
-        self, ids: np.ndarray, told: Told, *, embeddings: bool = False, thorough: bool = False
+        self,
+        ids: np.ndarray,
+        on_progress: OnProgress,
+        *,
+        embeddings: bool = False,
+        thorough: bool = False,
     ) -> Predictions:
         """Ask about items; thoroughly with mirror images, which takes twice as long."""
-        told(0.0)
+        on_progress(0.0)
         images = self.lesson.images
         return inference.predict(
-            self.model, images.pixels, images.rows(ids), embeddings, thorough, told
+            self.model, images.pixels, images.rows(ids), embeddings, thorough, on_progress
         )
 
     def signals(
@@ -99,7 +104,7 @@ class NetworkModel:
         pool: Predictions,
         held: Predictions,
         at_least: int,
-        told: Told,
+        on_progress: OnProgress,
     ) -> Signals:
         lesson, images = self.lesson, self.lesson.images
         material = signals.Material(
@@ -116,7 +121,7 @@ class NetworkModel:
             at_least=at_least,
             seed=lesson.number,
         )
-        return signals.gather(needs, material, told)
+        return signals.gather(needs, material, on_progress)
 
     def embed(self, known: Sequence[tuple[np.ndarray, Predictions]]) -> np.ndarray:
         images = self.lesson.images
@@ -139,7 +144,7 @@ class NetworkLearner:
     gives: ClassVar[frozenset[Need]] = frozenset(get_args(Need))
 
     @property
-    def recipe(self) -> str:
+    def recipe_name(self) -> str:
         recipe = self.settings
         source = self.pretrained.source if self.pretrained else "nothing"
         how = f"{recipe.transfer} from {source}" if self.pretrained else "from nothing"
@@ -164,7 +169,11 @@ class NetworkLearner:
         return signals.most(needs, classes)
 
     def fit(
-        self, lesson: Lesson, seed: int, told: Told, needs: frozenset[Need] = frozenset()
+        self,
+        lesson: Lesson,
+        seed: int,
+        on_progress: OnProgress,
+        needs: frozenset[Need] = frozenset(),
     ) -> NetworkModel:
         traces = signals.Traces(needs)
         images = lesson.images
@@ -175,7 +184,7 @@ class NetworkLearner:
             images.channels,
             self.settings,
             seed,
-            told,
+            on_progress,
             watch=traces.watch,
             pretrained=self.pretrained,
             previous=self.previous,

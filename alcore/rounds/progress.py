@@ -54,6 +54,8 @@ class Bar:
         return lambda share: self._progress(name, (before + share * self._work[name]) / total)
 
     @staticmethod
-    def part(told: Callable[[float], None], low: float, high: float) -> Callable[[float], None]:
+    def part(
+        on_progress: Callable[[float], None], low: float, high: float
+    ) -> Callable[[float], None]:
         """Return what the part of a phase from `low` to `high` calls with its own share 0–1."""
-        return lambda share: told(low + share * (high - low))
+        return lambda share: on_progress(low + share * (high - low))

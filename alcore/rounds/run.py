@@ -15,7 +15,7 @@ from alcore.learner import calibration
 from alcore.learner.predictions import Predictions
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
 from alcore.rounds.cross_fitting import cross_fit
-from alcore.rounds.learners import Learner, Model, Told, check_signals
+from alcore.rounds.learners import Learner, Model, OnProgress, check_signals
 from alcore.rounds.progress import Bar, Progress, Stopwatch
 from alcore.rounds.values import Holdout, Lesson, Query, RoundResult
 from alcore.strategies import Context, Need, Signals
@@ -33,7 +33,7 @@ def run_round(
     candidates than asked for give a shorter selection, none an empty one.
     """
     needs = strategies.needed(query.strategy, query.strategy_options)
-    check_signals(learner.recipe, learner.gives, query.strategy, query.strategy_options)
+    check_signals(learner.recipe_name, learner.gives, query.strategy, query.strategy_options)
     lesson = replace(lesson, unlabeled_ids=_free(lesson, holdout, query))
     extra = learner.passes(needs)
     bar = Bar(
@@ -53,13 +53,13 @@ def run_round(
         with watch("evaluate"):
             held, evaluation = _evaluate(model, lesson, holdout, bar.phase("evaluate"))
         with watch("score"):
-            told = bar.phase("score")
-            first = bar.part(told, 0, 1 / (1 + extra))
+            on_progress = bar.phase("score")
+            first = bar.part(on_progress, 0, 1 / (1 + extra))
             pool = _score(model, lesson, holdout, query, first)
             looked = looked_at(learner, lesson, query, pool.candidate_ids)
             signals = _signals(
                 learner, lesson, query, model, needs, looked, pool.at(looked), held,
-                bar.part(told, 1 / (1 + extra), 1),
+                bar.part(on_progress, 1 / (1 + extra), 1),
             )  # fmt: skip
         with watch("select"):
             bar.phase("select")(0.0)
@@ -142,10 +142,10 @@ def _free(lesson: Lesson, holdout: Holdout, query: Query) -> np.ndarray:
 
 
 def _fit(
-    learner: Learner, lesson: Lesson, told: Told, needs: frozenset[Need] = frozenset()
+    learner: Learner, lesson: Lesson, on_progress: OnProgress, needs: frozenset[Need] = frozenset()
 ) -> Model:
-    told(0.0)
-    return learner.fit(lesson, lesson.number("weights"), told, needs)
+    on_progress(0.0)
+    return learner.fit(lesson, lesson.number("weights"), on_progress, needs)
 
 
 def _known(learner: Learner, lesson: Lesson) -> Calibration | None:
@@ -153,13 +153,13 @@ def _known(learner: Learner, lesson: Lesson) -> Calibration | None:
 
     A round never looks for one itself: that takes trainings, and the queue would wait for them.
     """
-    return next((c for c in lesson.calibrations if c.recipe == learner.recipe), None)
+    return next((c for c in lesson.calibrations if c.recipe == learner.recipe_name), None)
 
 
 def _evaluate(
-    model: Model, lesson: Lesson, holdout: Holdout, told: Told
+    model: Model, lesson: Lesson, holdout: Holdout, on_progress: OnProgress
 ) -> tuple[Predictions, Evaluation]:
-    held = model.predict(holdout.ids, told, embeddings=True, thorough=True)
+    held = model.predict(holdout.ids, on_progress, embeddings=True, thorough=True)
     classes = len(lesson.class_names)
     return held, metrics.evaluate(held.probabilities, holdout.labels, classes)
 
@@ -178,10 +178,12 @@ def _beside(
     )
 
 
-def _score(model: Model, lesson: Lesson, holdout: Holdout, query: Query, told: Told) -> _Pool:
+def _score(
+    model: Model, lesson: Lesson, holdout: Holdout, query: Query, on_progress: OnProgress
+) -> _Pool:
     candidates = _candidates(lesson, holdout, query)
     ids = np.union1d(np.union1d(candidates, query.stop_ids), query.question_ids)
-    return _Pool(ids, candidates, model.predict(ids, told, embeddings=True))
+    return _Pool(ids, candidates, model.predict(ids, on_progress, embeddings=True))
 
 
 def _signals(
@@ -193,21 +195,21 @@ def _signals(
     looked: np.ndarray,
     pool: Predictions,
     held: Predictions,
-    told: Told,
+    on_progress: OnProgress,
 ) -> Signals:
     """Compute what the strategy needs; cross-fitting takes other models and comes last."""
     own = needs - {"crossfit"}
     if own == needs:
-        return model.signals(needs, looked, pool, held, query.wanted, told)
+        return model.signals(needs, looked, pool, held, query.wanted, on_progress)
     half = 0.5 if own - {"probabilities"} else 0.0
-    signals = model.signals(own, looked, pool, held, query.wanted, Bar.part(told, 0, half))
+    signals = model.signals(own, looked, pool, held, query.wanted, Bar.part(on_progress, 0, half))
     answers = cross_fit(
         learner,
         lesson,
         calibration.folds(lesson.labels, np.random.default_rng(lesson.number("crossfit"))),
         looked,
         "crossfit",
-        Bar.part(told, half, 1),
+        Bar.part(on_progress, half, 1),
         model.temperature,
     )
     return replace(signals, crossfit=answers.others, labeled_crossfit=answers.labeled)

@@ -96,7 +96,7 @@ class Holdout:
 
 @dataclass(frozen=True)
 class Query:
-    """What is chosen, and how; and what else people want to be told about."""
+    """What is chosen, and how; and what else people want to be on_progress about."""
 
     candidate_ids: np.ndarray
     """(P,) int64 unlabeled pool items; labeled and holdout items among them are left out."""

@@ -31,21 +31,21 @@ def reliability(store: Store, project_id: int, number: int) -> list[Row]:
         return []
     with np.load(path, allow_pickle=False) as arrays:
         right = arrays["holdout_predicted"] == arrays["holdout_true"]
-        found = reliability_of(arrays["holdout_confidence"], right, BINS)
+        diagram = reliability_of(arrays["holdout_confidence"], right, BINS)
     return [
         {
-            "from": float(found.edges[i]),
-            "to": float(found.edges[i + 1]),
-            "images": int(found.counts[i]),
-            "confidence": float(found.confidence[i]),
-            "accuracy": float(found.accuracy[i]),
+            "from": float(diagram.edges[i]),
+            "to": float(diagram.edges[i + 1]),
+            "images": int(diagram.counts[i]),
+            "confidence": float(diagram.confidence[i]),
+            "accuracy": float(diagram.accuracy[i]),
         }
         for i in range(BINS)
-        if found.counts[i]
+        if diagram.counts[i]
     ]
 
 
-def over_rounds(done: Sequence[RoundSummary]) -> list[Row]:
+def over_rounds(history: Sequence[RoundSummary]) -> list[Row]:
     """Tabulate how well calibrated each model was, and what it was before its temperature.
 
     A model without one has both figures alike, and no temperature.
@@ -63,6 +63,6 @@ def over_rounds(done: Sequence[RoundSummary]) -> list[Row]:
             "labels asked": r.calibration and r.calibration.labels,
             "temperature found": r.calibration and r.calibration.created_at,
         }
-        for r in done
+        for r in history
         if r.evaluation.n
     ]

@@ -1,7 +1,7 @@
 """Owns what the dashboard may ask: where a project stands, its curves, tables and controls.
 
 Tables are lists of plain rows, made for a chart and a CSV alike. Accuracies, shares and
-uncertainties are 0–1, times seconds unless a name says minutes, instants Unix seconds in UTC.
+uncertainties are 0–1, durations seconds unless a name says minutes, times Unix seconds in UTC.
 """
 
 from __future__ import annotations
@@ -141,41 +141,41 @@ def curve(store: Store, project_id: int, metric: Metric) -> Curve:
     several; its minutes are those that as many live labels took.
     """
     with store.read() as connection:
-        done = rounds.all_rounds(connection, project_id)
+        history = rounds.all_rounds(connection, project_id)
         simulated = rounds.baseline(connection, project_id)
         budget = projects.get(connection, project_id).settings.budget
     live = [
         {"series": "live", "labels": r.labels, "minutes": r.label_minutes}
         | _measured(r.evaluation, metric)
         | {"trials": 1, "model": r.number, "strategy": r.strategy}
-        for r in done
+        for r in history
         if r.evaluation.accuracy is not None
     ]
     values = defaultdict(list)
     for _, n, evaluation in simulated:
         if evaluation.accuracy is not None:
             values[n].append(_measured(evaluation, metric)["value"])
-    counts, minutes = [0, *(r.labels for r in done)], [0.0, *(r.label_minutes for r in done)]
+    counts, minutes = [0, *(r.labels for r in history)], [0.0, *(r.label_minutes for r in history)]
     random = [
         {
             "series": "random",
             "labels": n,
             "minutes": float(np.interp(n, counts, minutes)),
-            "value": statistics.fmean(found),
-            "low": min(found) if len(found) > 1 else None,
-            "high": max(found) if len(found) > 1 else None,
-            "trials": len(found),
+            "value": statistics.fmean(trials),
+            "low": min(trials) if len(trials) > 1 else None,
+            "high": max(trials) if len(trials) > 1 else None,
+            "trials": len(trials),
             "model": None,
             "strategy": "random",
         }
-        for n, found in sorted(values.items())
+        for n, trials in sorted(values.items())
     ]
-    return Curve(tuple(live), tuple(random), _stop_mark(done, budget))
+    return Curve(tuple(live), tuple(random), _stop_mark(history, budget))
 
 
-def floor(found: Curve) -> float:
+def floor(curve: Curve) -> float:
     """Choose where the axis of a learning curve starts: the tenth below all of it, 0.9 at most."""
-    lowest = min((row["low"] or row["value"] for row in found.rows), default=0.0)
+    lowest = min((row["low"] or row["value"] for row in curve.rows), default=0.0)
     return min(0.9, max(0.0, int(10 * lowest) / 10))
 
 
@@ -205,10 +205,10 @@ def confusion(project: Project, summary: RoundSummary, all_classes: bool = False
     """
     matrix = np.array(summary.evaluation.confusion, dtype=np.int64)
     n = len(matrix)
-    shown = np.arange(n)
+    places = np.arange(n)
     if n > SHOWN_CLASSES and not all_classes:
         wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
-        shown = np.sort(np.argsort(-wrong, kind="stable")[:SHOWN_CLASSES])
+        places = np.sort(np.argsort(-wrong, kind="stable")[:SHOWN_CLASSES])
     names = {c.position: c.name for c in project.classes}
     return [
         {
@@ -219,8 +219,8 @@ def confusion(project: Project, summary: RoundSummary, all_classes: bool = False
             "t": int(t),
             "p": int(p),
         }
-        for t in shown
-        for p in shown
+        for t in places
+        for p in places
     ]
 
 
@@ -236,28 +236,28 @@ def behind_cell(store: Store, project_id: int, number: int, true: int, predicted
             "choose another model"
         )
     with np.load(path, allow_pickle=False) as arrays:
-        found = (arrays["holdout_true"] == true) & (arrays["holdout_predicted"] == predicted)
-        ids, confidence = arrays["holdout_ids"][found], arrays["holdout_confidence"][found]
+        in_cell = (arrays["holdout_true"] == true) & (arrays["holdout_predicted"] == predicted)
+        ids, confidence = arrays["holdout_ids"][in_cell], arrays["holdout_confidence"][in_cell]
     order = np.argsort(confidence if true == predicted else -confidence, kind="stable")
     order = order[:SHOWN_IMAGES]
     with store.read() as connection:
         names = {c.position: c.name for c in projects.get(connection, project_id).classes}
         pictures = reports.pictures(connection, project_id, ids[order].tolist())
-    sure = dict(zip(ids[order].tolist(), confidence[order].tolist(), strict=True))
+    confidence_of = dict(zip(ids[order].tolist(), confidence[order].tolist(), strict=True))
     return Cell(
         names[true],
         names[predicted],
-        int(found.sum()),
-        tuple((picture, sure[picture.item_id]) for picture in pictures),
+        int(in_cell.sum()),
+        tuple((picture, confidence_of[picture.item_id]) for picture in pictures),
     )
 
 
-def uncertainty(done: Sequence[RoundSummary]) -> list[Row]:
+def uncertainty(history: Sequence[RoundSummary]) -> list[Row]:
     """Tabulate how unsure each model was about its candidates, as shares of equal bins."""
-    kept = [r for r in done if sum(r.uncertainty)]
-    if len(kept) > SHOWN_MODELS:
-        places = np.linspace(0, len(kept) - 1, SHOWN_MODELS).round().astype(int)
-        kept = [kept[i] for i in places]
+    rounds_drawn = [r for r in history if sum(r.uncertainty)]
+    if len(rounds_drawn) > SHOWN_MODELS:
+        places = np.linspace(0, len(rounds_drawn) - 1, SHOWN_MODELS).round().astype(int)
+        rounds_drawn = [rounds_drawn[i] for i in places]
     return [
         {
             "model": r.number,
@@ -267,7 +267,7 @@ def uncertainty(done: Sequence[RoundSummary]) -> list[Row]:
             "images": n,
             "share": n / sum(r.uncertainty),
         }
-        for r in kept
+        for r in rounds_drawn
         for i, n in enumerate(r.uncertainty)
     ]
 
@@ -299,10 +299,10 @@ def labels_over_time(store: Store, project_id: int) -> OverTime:
         )
         end = (span[1] // width + 1) * width
         start = max(span[0] // width * width, end - MOST_BARS * width)
-        found = reports.labels_over_time(connection, project_id, width, start)
+        counts = reports.labels_over_time(connection, project_id, width, start)
     rows = [
         {"from": c.start, "to": c.start + width, "annotator": c.annotator, "labels": c.labels}
-        for c in found
+        for c in counts
     ]
     return OverTime(name, min(start, end - LEAST_BARS * width), end, tuple(rows))
 
@@ -313,10 +313,10 @@ def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row
     by: who asks, None for the command line; who is no owner gets their own row alone.
     """
     with store.read() as connection:
-        found = reports.work(connection, project_id)
+        work = reports.work(connection, project_id)
         if not is_owner(connection, project_id, by):
             mine = labels.annotator_by_id(connection, by)
-            found = [w for w in found if mine is not None and w.annotator == mine.name]
+            work = [w for w in work if mine is not None and w.annotator == mine.name]
     return [
         {
             "annotator": w.annotator,
@@ -328,11 +328,11 @@ def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row
             "undone": w.undone,
             "last label": w.last_at,
         }
-        for w in found
+        for w in work
     ]
 
 
-def round_table(done: Sequence[RoundSummary]) -> list[Row]:
+def round_table(history: Sequence[RoundSummary]) -> list[Row]:
     """Tabulate the rounds, newest first."""
     return [
         {
@@ -348,15 +348,15 @@ def round_table(done: Sequence[RoundSummary]) -> list[Row]:
             "ECE": r.evaluation.ece,
             "NLL": r.evaluation.nll,
             "temperature": r.calibration and r.calibration.temperature,
-            "network": r.teaching.network,
+            "network": r.recipe.network,
             "mode": r.mode,
-            "began with": r.teaching.weights,
-            "remarks": "; ".join(r.teaching.notes),
+            "began with": r.recipe.weights,
+            "remarks": "; ".join(r.recipe.notes),
             "holdout": r.evaluation.n,
             **{f"{phase} s": r.seconds.get(phase) for phase in PHASES},
             "checkpoint": r.checkpoint,
         }
-        for r in reversed(done)
+        for r in reversed(history)
     ]
 
 
@@ -370,9 +370,9 @@ def _measured(evaluation: Evaluation, metric: Metric) -> Row:
     return {"value": value, "low": low, "high": high}
 
 
-def _stop_mark(done: Sequence[RoundSummary], budget: int | None) -> Row | None:
-    for i, summary in enumerate(done):
-        advice = advise(done[: i + 1], budget)
+def _stop_mark(history: Sequence[RoundSummary], budget: int | None) -> Row | None:
+    for i, summary in enumerate(history):
+        advice = advise(history[: i + 1], budget)
         if advice.stop:
             return {
                 "labels": summary.labels,

@@ -14,9 +14,9 @@ from typing import Any
 
 from alcore.experiments import stops
 from alcore.experiments.analysis import Setting, settings
-from alcore.experiments.grid import Cell, Grid
+from alcore.experiments.design import Cell, Design
 from alcore.records import Evaluation, RoundSummary, StopSignals
-from alcore.services.experiments import grid_of
+from alcore.services.experiments import design_of
 from alcore.services.exporting import write_csv
 from alcore.store import Store, experiments
 
@@ -25,7 +25,7 @@ from alcore.store import Store, experiments
 class Findings:
     """All that an experiment says, and what it says it from."""
 
-    grid: Grid
+    design: Design
     settings: tuple[Setting, ...]
     rounds: tuple[dict[str, Any], ...]
     """One row per finished round, as exported."""
@@ -35,35 +35,35 @@ class Findings:
     """Computing time of all rounds."""
 
 
-def settings_of(store: Store, name: str) -> tuple[Grid, list[Setting]]:
+def settings_of(store: Store, name: str) -> tuple[Design, list[Setting]]:
     """Read what is known so far of an experiment: curves and comparisons."""
     with store.read() as connection:
-        found = experiments.named(connection, name)
-        points = experiments.points(connection, found.id)
-    grid = grid_of(found)
-    return grid, settings(grid, points)
+        experiment = experiments.named(connection, name)
+        points = experiments.points(connection, experiment.id)
+    design = design_of(experiment)
+    return design, settings(design, points)
 
 
 def findings(store: Store, name: str) -> Findings:
     """Read everything about an experiment; reads every round's summary."""
     with store.read() as connection:
-        found = experiments.named(connection, name)
-        points = experiments.points(connection, found.id)
-        told = {(r, n): s for r, n, s in experiments.summaries(connection, found.id)}
-    grid = grid_of(found)
-    cells = {cell.key: cell for cell in grid.cells}
-    known = [p for p in points if p.cell in cells]
+        experiment = experiments.named(connection, name)
+        points = experiments.points(connection, experiment.id)
+        summaries = {(r, n): s for r, n, s in experiments.summaries(connection, experiment.id)}
+    design = design_of(experiment)
+    cells = {cell.key: cell for cell in design.cells}
+    own_points = [p for p in points if p.cell in cells]
     by_run: dict[tuple[str, int], list[RoundSummary]] = defaultdict(list)
     rows = []
-    for point in known:
-        summary, cell = told[point.run_id, point.number], cells[point.cell]
+    for point in own_points:
+        summary, cell = summaries[point.run_id, point.number], cells[point.cell]
         by_run[point.cell, point.trial].append(_summary(point, summary, cell))
         rows.append(_row(point, summary, cell))
     return Findings(
-        grid=grid,
-        settings=tuple(settings(grid, points)),
+        design=design,
+        settings=tuple(settings(design, points)),
         rounds=tuple(rows),
-        stops=_stops(cells, by_run, grid),
+        stops=_stops(cells, by_run, design),
         hours=sum(p.seconds for p in points) / 3600,
     )
 
@@ -74,25 +74,27 @@ def stops_of(store: Store, name: str, setting: str) -> tuple[dict[str, Any], ...
     Means over the runs, by strategy and criterion. Reads the summary of every round of them.
     """
     with store.read() as connection:
-        found = experiments.named(connection, name)
-        grid = grid_of(found)
-        cells = {cell.key: cell for cell in grid.cells if cell.setting == setting}
-        points = [p for p in experiments.points(connection, found.id) if p.cell in cells]
-        told = {(r, n): s for r, n, s in experiments.summaries(connection, found.id, set(cells))}
+        experiment = experiments.named(connection, name)
+        design = design_of(experiment)
+        cells = {cell.key: cell for cell in design.cells if cell.setting == setting}
+        points = [p for p in experiments.points(connection, experiment.id) if p.cell in cells]
+        summaries = {
+            (r, n): s for r, n, s in experiments.summaries(connection, experiment.id, set(cells))
+        }
     by_run: dict[tuple[str, int], list[RoundSummary]] = defaultdict(list)
     for point in points:
-        summary = _summary(point, told[point.run_id, point.number], cells[point.cell])
+        summary = _summary(point, summaries[point.run_id, point.number], cells[point.cell])
         by_run[point.cell, point.trial].append(summary)
-    return _stops(cells, by_run, grid).get(setting, ())
+    return _stops(cells, by_run, design).get(setting, ())
 
 
 def counted(store: Store, name: str, setting: str) -> str:
     """Say which labels the budget of a setting counts, and which it does not."""
     with store.read() as connection:
-        found = experiments.named(connection, name)
-        keys = {cell.key for cell in grid_of(found).cells if cell.setting == setting}
-        told = experiments.summaries(connection, found.id, keys, most=1)
-    return say_counted(told[0][2]["evaluation"]["n"]) if told else ""
+        experiment = experiments.named(connection, name)
+        keys = {cell.key for cell in design_of(experiment).cells if cell.setting == setting}
+        summaries = experiments.summaries(connection, experiment.id, keys, most=1)
+    return say_counted(summaries[0][2]["evaluation"]["n"]) if summaries else ""
 
 
 def say_counted(holdout: int) -> str:
@@ -124,10 +126,10 @@ def parquet_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return out.getvalue()
 
 
-def strategy_rows(found: Iterable[Setting]) -> list[dict[str, Any]]:
+def strategy_rows(compared: Iterable[Setting]) -> list[dict[str, Any]]:
     """Return one row per setting and strategy: areas, savings, tests, ranks."""
     rows = []
-    for setting in found:
+    for setting in compared:
         tests = {test.first: test for test in setting.tests}
         for row in setting.rows:
             test, saved, earlier = tests.get(row.strategy), row.saving, row.earlier
@@ -165,22 +167,22 @@ def strategy_rows(found: Iterable[Setting]) -> list[dict[str, Any]]:
 
 
 def _stops(
-    cells: Mapping[str, Cell], by_run: Mapping[tuple[str, int], list[RoundSummary]], grid: Grid
+    cells: Mapping[str, Cell], by_run: Mapping[tuple[str, int], list[RoundSummary]], design: Design
 ) -> dict[str, tuple[dict[str, Any], ...]]:
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    rows_of: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for key, cell in cells.items():
         whole = [
-            r for (k, _), r in by_run.items() if k == key and len(r) == cell.rounds(grid.budget)
+            r for (k, _), r in by_run.items() if k == key and len(r) == cell.rounds(design.budget)
         ]
-        told: dict[str, list[stops.Stop]] = defaultdict(list)
+        by_criterion: dict[str, list[stops.Stop]] = defaultdict(list)
         for run in whole:
             for stop in stops.after_the_fact(run):
-                told[stop.criterion].append(stop)
-        for criterion, here in told.items():
+                by_criterion[stop.criterion].append(stop)
+        for criterion, here in by_criterion.items():
             stopped = [s for s in here if s.number is not None]
             lost = [s.lost for s in stopped if s.lost is not None]
             count = len(stopped)
-            found[cell.setting].append(
+            rows_of[cell.setting].append(
                 {
                     "strategy": cell.strategy.title,
                     "criterion": criterion,
@@ -195,10 +197,10 @@ def _stops(
                     "accuracy lost": f"{100 * sum(lost) / len(lost):+.1f} points" if lost else "–",
                 }
             )
-    return {name: tuple(rows) for name, rows in found.items()}
+    return {name: tuple(rows) for name, rows in rows_of.items()}
 
 
-def _summary(point: Any, told: Mapping[str, Any], cell: Cell) -> RoundSummary:
+def _summary(point: Any, record: Mapping[str, Any], cell: Cell) -> RoundSummary:
     return RoundSummary(
         id=0,
         project_id=0,
@@ -209,19 +211,19 @@ def _summary(point: Any, told: Mapping[str, Any], cell: Cell) -> RoundSummary:
         strategy=cell.strategy.name,
         strategy_options=cell.strategy.options,
         mode="fresh",
-        evaluation=Evaluation(**told["evaluation"]),
-        stop=StopSignals(**told["stop"]),
-        uncertainty=tuple(told["uncertainty"]),
-        labels_per_class=tuple(told["labels_per_class"]),
+        evaluation=Evaluation(**record["evaluation"]),
+        stop=StopSignals(**record["stop"]),
+        uncertainty=tuple(record["uncertainty"]),
+        labels_per_class=tuple(record["labels_per_class"]),
         batch_per_class=(),
-        seconds=told["phases"],
-        seed=told["seed"],
+        seconds=record["phases"],
+        seed=record["seed"],
         checkpoint=None,
     )
 
 
-def _row(point: Any, told: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
-    measured, stop, phases = told["evaluation"], told["stop"], told["phases"]
+def _row(point: Any, record: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
+    measured, stop, phases = record["evaluation"], record["stop"], record["phases"]
     return {
         "data": cell.data.title,
         "learner": cell.learner.title,
@@ -232,7 +234,7 @@ def _row(point: Any, told: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         "trial": point.trial,
         "round": point.number,
         "labels": point.labels,
-        "items": told["items"],
+        "items": record["items"],
         "answers": point.answers,
         "holdout": measured["n"],
         "minutes": point.minutes,
@@ -240,11 +242,11 @@ def _row(point: Any, told: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         "macro F1": measured["macro_f1"],
         "nll": measured["nll"],
         "ece": measured["ece"],
-        "right labels": told["right"],
+        "right labels": record["right"],
         "kappa": stop["kappa"],
         "mean entropy": stop["mean_entropy"],
         "seconds": point.seconds,
         **{f"seconds to {name}": phases.get(name) for name in ("train", "score", "select")},
-        "seed": told["seed"],
-        "versions": json.dumps(told["versions"], sort_keys=True),
+        "seed": record["seed"],
+        "versions": json.dumps(record["versions"], sort_keys=True),
     }

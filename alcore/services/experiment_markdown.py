@@ -20,16 +20,16 @@ _FIGURES = MappingProxyType(
 """Figures that are shown, and what stands for each where it cannot be."""
 
 
-def text(found: Findings, files: Collection[str]) -> str:
+def text(findings: Findings, files: Collection[str]) -> str:
     """Return the report, with those figures that are among the files."""
-    lines = [f"# {_plain(found.grid.name)}", ""]
-    for paragraph in words.about(found):
+    lines = [f"# {_plain(findings.design.name)}", ""]
+    for paragraph in words.about(findings):
         lines += [paragraph, ""]
-    for number, setting in enumerate(found.settings, 1):
+    for number, setting in enumerate(findings.settings, 1):
         lines += [f"## {_plain(setting.name)}", ""]
-        for kind, said in _FIGURES.items():
+        for kind, alternative in _FIGURES.items():
             if (file := file_name(number, kind, "svg")) in files:
-                lines += [f"![{said}](<{file}>)", ""]
+                lines += [f"![{alternative}](<{file}>)", ""]
         lines += _section(setting)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -43,8 +43,8 @@ def table(rows: Sequence[Mapping[str, str]]) -> list[str]:
 
 def _section(setting: Setting) -> list[str]:
     lines = [words.say_trials(setting), ""]
-    if setting.doubts:
-        lines += [f"*{setting.doubts}*", ""]
+    if setting.warning:
+        lines += [f"*{setting.warning}*", ""]
     for rows in (words.compared(setting), words.to_reach(setting)):
         lines += table(rows) if rows else []
     return lines

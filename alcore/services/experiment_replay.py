@@ -11,7 +11,7 @@ from alcore.experiments.options import unknown
 from alcore.experiments.replaying import differences, other_versions
 from alcore.jobs import sweeping
 from alcore.jobs.executors import open_engine
-from alcore.services.experiments import grid_of
+from alcore.services.experiments import design_of
 from alcore.store import Store, experiments
 
 
@@ -40,9 +40,9 @@ def replay(
     `every` such run. Nothing is stored. Raises InvalidSettings where there is none.
     """
     with store.read() as connection:
-        found = experiments.named(connection, name)
-        stored = experiments.runs(connection, found.id)
-    cells = {cell.key: cell for cell in grid_of(found).cells}
+        experiment = experiments.named(connection, name)
+        stored = experiments.runs(connection, experiment.id)
+    cells = {cell.key: cell for cell in design_of(experiment).cells}
     titles = {cell.strategy.title for cell in cells.values()}
     if strategy and strategy not in titles:
         raise unknown("strategy in this experiment", strategy, sorted(titles))

@@ -31,21 +31,21 @@ def write(store: Store, name: str, folder: Path) -> list[Path]:
 
     Raises InvalidSettings where no round is finished, WorkspaceUnusable where it cannot be written.
     """
-    found = findings(store, name)
-    if not found.rounds:
+    result = findings(store, name)
+    if not result.rounds:
         raise InvalidSettings(f"the experiment {name!r} has no finished round yet; run it first")
     files: dict[str, bytes] = {
-        "report.html": page(found).encode(),
-        "rounds.csv": csv_of(found.rounds),
-        "rounds.parquet": parquet_of(found.rounds),
-        "strategies.csv": csv_of(strategy_rows(found.settings)),
-        "grid.json": json.dumps(found.grid.to_json(), indent=2).encode(),
+        "report.html": page(result).encode(),
+        "rounds.csv": csv_of(result.rounds),
+        "rounds.parquet": parquet_of(result.rounds),
+        "strategies.csv": csv_of(strategy_rows(result.settings)),
+        "grid.json": json.dumps(result.design.to_json(), indent=2).encode(),
     }
-    for number, setting in enumerate(found.settings, 1):
+    for number, setting in enumerate(result.settings, 1):
         for kind, chart in figures.charts(setting):
             files[figures.file_name(number, kind, "svg")] = figures.svg(chart).encode()
             files[figures.file_name(number, kind, "png")] = figures.png(chart)
-    files["report.md"] = markdown.text(found, files).encode()
+    files["report.md"] = markdown.text(result, files).encode()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, data in files.items():
@@ -57,37 +57,37 @@ def write(store: Store, name: str, folder: Path) -> list[Path]:
     return [folder / file for file in files]
 
 
-def page(found: Findings) -> str:
+def page(findings: Findings) -> str:
     """Return the report as one HTML page that needs nothing else."""
-    grid = found.grid
-    body = [f"<h1>{html.escape(grid.name)}</h1>"]
-    body += [f"<p>{html.escape(paragraph)}</p>" for paragraph in words.about(found)]
-    for setting in found.settings:
-        body += _section(setting, found.stops.get(setting.name, ()))
-    versions = next((r["versions"] for r in found.rounds), "")
+    design = findings.design
+    body = [f"<h1>{html.escape(design.name)}</h1>"]
+    body += [f"<p>{html.escape(paragraph)}</p>" for paragraph in words.about(findings)]
+    for setting in findings.settings:
+        body += _section(setting, findings.stops.get(setting.name, ()))
+    versions = next((r["versions"] for r in findings.rounds), "")
     body.append(f"<h2>How it was made</h2><p>{html.escape(str(versions))}</p>")
-    text = html.escape(json.dumps(grid.to_json(), indent=2, ensure_ascii=False))
+    text = html.escape(json.dumps(design.to_json(), indent=2, ensure_ascii=False))
     body.append(f"<details><summary>The grid</summary><pre>{text}</pre></details>")
-    return _PAGE.format(title=html.escape(grid.name), body="\n".join(body))
+    return _PAGE.format(title=html.escape(design.name), body="\n".join(body))
 
 
 def _section(setting: Setting, stopped: Sequence[Mapping[str, Any]]) -> list[str]:
     parts = [f"<h2>{html.escape(setting.name)}</h2>"]
-    if setting.doubts:
-        parts.append(f'<p class="doubt">{html.escape(setting.doubts)}</p>')
+    if setting.warning:
+        parts.append(f'<p class="warning">{html.escape(setting.warning)}</p>')
     parts.append(f"<p>{html.escape(words.say_trials(setting))}</p>")
     compared = words.compared(setting)
     parts.append(
         _table(
             [
-                {**said, "s per round": f"{row.seconds:.2f}"}
-                for said, row in zip(compared, setting.rows, strict=True)
+                {**cells, "s per round": f"{row.seconds:.2f}"}
+                for cells, row in zip(compared, setting.rows, strict=True)
             ]
         )
     )
-    if reached := words.to_reach(setting):
+    if targets := words.to_reach(setting):
         parts.append("<h3>Labels to reach an accuracy</h3>")
-        parts.append(_table(reached))
+        parts.append(_table(targets))
     for _, chart in figures.charts(setting):
         parts.append(f"<figure>{figures.svg(chart)}</figure>")
     if stopped:
@@ -120,7 +120,7 @@ table {{ border-collapse: collapse; display: block; overflow-x: auto; font-size:
 th, td {{ padding: 0.3rem 0.7rem; border-bottom: 1px solid #e5e5e5; text-align: left;
   white-space: nowrap; }}
 figure {{ margin: 1.5rem 0; overflow-x: auto; }}
-.doubt {{ background: #fff5dc; border-left: 4px solid #ddaa33; padding: 0.6rem 1rem; }}
+.warning {{ background: #fff5dc; border-left: 4px solid #ddaa33; padding: 0.6rem 1rem; }}
 pre {{ font-size: 0.8rem; overflow-x: auto; background: #f6f6f6; padding: 1rem; }}
 </style></head><body>
 {body}

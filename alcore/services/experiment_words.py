@@ -24,17 +24,17 @@ HOW_TO_READ = (
 )
 
 
-def about(found: Findings) -> list[str]:
+def about(findings: Findings) -> list[str]:
     """Return the paragraphs that come before the figures of a report."""
-    grid = found.grid
-    held = sorted({row["holdout"] for row in found.rounds})
+    design = findings.design
+    holdouts = sorted({row["holdout"] for row in findings.rounds})
     return [
-        f"{len(grid.strategies)} strategies, {grid.trials} trials, budget {grid.budget:,} "
-        f"labels, {len(found.rounds):,} of {grid.trainings:,} trainings done, "
-        f"{found.hours:.2f} hours of computing. Seed {grid.seed}. alcore {__version__}, "
+        f"{len(design.strategies)} strategies, {design.trials} trials, budget {design.budget:,} "
+        f"labels, {len(findings.rounds):,} of {design.trainings:,} trainings done, "
+        f"{findings.hours:.2f} hours of computing. Seed {design.seed}. alcore {__version__}, "
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
         HOW_TO_READ,
-        *(say_counted(count) for count in held),
+        *(say_counted(count) for count in holdouts),
     ]
 
 

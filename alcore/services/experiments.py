@@ -22,18 +22,18 @@ from alcore.estimators import ESTIMATORS, allowed
 from alcore.experiments import data, trials
 from alcore.experiments.chain import Run, pool_of
 from alcore.experiments.data import PROJECT, DataSpec, Table
-from alcore.experiments.grid import Cell, Grid, runs
+from alcore.experiments.design import Cell, Design, runs
 from alcore.experiments.initial import ways as initial_ways
 from alcore.experiments.oracles import KINDS as ORACLES
 from alcore.experiments.reading import from_json
-from alcore.experiments.reading import parse as parse_grid
+from alcore.experiments.reading import parse as parse_design
 from alcore.experiments.results import Experiment, StoredRun
-from alcore.jobs import calibrating, launching, sweeping
+from alcore.jobs import experiment_estimate, launching, sweeping
 from alcore.jobs.executors import open_engine
 from alcore.services import projects
 from alcore.store import Store, experiments, items
 from alcore.store import projects as stored_projects
-from alcore.strategies import all as all_strategies
+from alcore.strategies import registered
 
 __all__ = ["ESTIMATORS", "ORACLES", "initial_ways"]
 
@@ -87,24 +87,24 @@ class Progress:
 
     def left(self, workers: int) -> float | None:
         """Return the seconds until all is done with so many workers; None before any round."""
-        known = [cell.left for cell in self.cells if cell.left is not None]
-        if not known:
+        seconds = [cell.left for cell in self.cells if cell.left is not None]
+        if not seconds:
             return None
-        mean = sum(known) / max(1, sum(c.planned - c.finished for c in self.cells if c.left))
+        mean = sum(seconds) / max(1, sum(c.planned - c.finished for c in self.cells if c.left))
         unknown = sum(c.planned - c.finished for c in self.cells if c.left is None)
-        return (sum(known) + mean * unknown) / workers
+        return (sum(seconds) + mean * unknown) / workers
 
 
-def parse(store: Store, text: str) -> Grid:
-    """Read a grid that was typed on a page, where estimators come from a list.
+def parse(store: Store, text: str) -> Design:
+    """Read a design that was typed on a page, where estimators come from a list.
 
     Raises InvalidSettings naming what is wrong in it.
     """
-    grid = parse_grid(text)
+    design = parse_design(text)
     others = allowed(store.workspace.estimators)
-    for learner in grid.learners:
+    for learner in design.learners:
         learner.check_allowed(others)
-    return grid
+    return design
 
 
 def list_experiments(store: Store) -> list[Experiment]:
@@ -119,35 +119,35 @@ def named(store: Store, name: str) -> Experiment:
         return experiments.named(connection, name)
 
 
-def grid_of(experiment: Experiment) -> Grid:
-    """Return the grid of an experiment as it is stored."""
-    return from_json(experiment.grid)
+def design_of(experiment: Experiment) -> Design:
+    """Return the design of an experiment as it is stored."""
+    return from_json(experiment.design)
 
 
-def checked(store: Store, grid: Grid, workers: int = 0) -> Grid:
-    """Decode the data and check the grid against it; return it with its projects looked up.
+def checked(store: Store, design: Design, workers: int = 0) -> Design:
+    """Decode the data and check the design against it; return it with its projects looked up.
 
     Raises InvalidSettings for what cannot work.
     """
-    grid = replace(grid, datasets=tuple(_known(store, spec) for spec in grid.datasets))
+    design = replace(design, datasets=tuple(_known(store, spec) for spec in design.datasets))
     folder = sweeping.tables(store.workspace.root)
     pools = {}
-    for spec in grid.datasets:
+    for spec in design.datasets:
         _bring(store, spec, folder)
         table = data.load(data.prepare(spec, folder, workers))
         trial = trials.of_trial(replace(spec, noise=0.0), table, 0)
         pools[spec.title] = (len(trial.pool), table.class_names)
-    grid.check(pools)
-    _check_estimators(grid)
-    return grid
+    design.check(pools)
+    _check_estimators(design)
+    return design
 
 
-def _check_estimators(grid: Grid) -> None:
+def _check_estimators(design: Design) -> None:
     """Make each estimator once that is not known to serve, in a process of its own.
 
     The web process stays without scikit-learn.
     """
-    untried = [learner for learner in grid.learners if not learner.tried]
+    untried = [learner for learner in design.learners if not learner.tried]
     if not untried:
         return
     engine = open_engine("process", 1)
@@ -158,18 +158,18 @@ def _check_estimators(grid: Grid) -> None:
         engine.close()
 
 
-def create(store: Store, grid: Grid, workers: int = 0) -> Experiment:
-    """Check a grid and store its runs; nothing is computed yet.
+def create(store: Store, design: Design, workers: int = 0) -> Experiment:
+    """Check a design and store its runs; nothing is computed yet.
 
-    A grid of a name that is there grows: finished runs stay, and must be in the new grid.
+    A design of a name that is there grows: finished runs stay, and must be in the new one.
     Raises InvalidSettings for what cannot work.
     """
-    grid = checked(store, grid, workers)
+    design = checked(store, design, workers)
     with store.write() as connection:
-        there = {e.name: e for e in experiments.every(connection)}.get(grid.name)
-        if there is not None:
-            _check_grows(experiments.runs(connection, there.id), grid)
-        experiment_id = experiments.add(connection, grid.name, grid.to_json(), time.time())
+        same_name = {e.name: e for e in experiments.every(connection)}.get(design.name)
+        if same_name is not None:
+            _check_grows(experiments.runs(connection, same_name.id), design)
+        experiment_id = experiments.add(connection, design.name, design.to_json(), time.time())
         experiments.plan(
             connection,
             experiment_id,
@@ -177,13 +177,13 @@ def create(store: Store, grid: Grid, workers: int = 0) -> Experiment:
                 (
                     cell.key,
                     trial,
-                    Run(cell, trial, grid.seed, grid.budget).to_json(),
-                    cell.rounds(grid.budget),
+                    Run(cell, trial, design.seed, design.budget).to_json(),
+                    cell.rounds(design.budget),
                 )
-                for cell, trial in runs(grid)
+                for cell, trial in runs(design)
             ],
         )
-        return experiments.named(connection, grid.name)
+        return experiments.named(connection, design.name)
 
 
 def start(store: Store, runtime: Runtime, name: str, workers: int) -> None:
@@ -193,11 +193,11 @@ def start(store: Store, runtime: Runtime, name: str, workers: int) -> None:
 
 def strategy_names() -> list[str]:
     """List the query strategies by name."""
-    return [strategy.name for strategy in all_strategies()]
+    return [strategy.name for strategy in registered()]
 
 
 def data_sources(store: Store) -> list[str]:
-    """List what the page offers as data, as a grid names it: generated sets, then projects."""
+    """List what the page offers as data, as a grid file names it: generated sets, then projects."""
     with_key = [p.name for p in projects.list_projects(store) if p.has_key and p.state == "ready"]
     return [*GENERATED, *(f"{PROJECT}:{name}" for name in with_key)]
 
@@ -206,7 +206,7 @@ def extend(
     store: Store, name: str, strategies: Sequence[str] = (), more_trials: int = 0, workers: int = 0
 ) -> Experiment:
     """Add strategies or trials to an experiment; nothing that is finished is repeated."""
-    stored = grid_of(named(store, name)).to_json()
+    stored = design_of(named(store, name)).to_json()
     if more_trials < 0:
         raise InvalidSettings(f"{more_trials} more trials; must be 0 or more")
     stored["strategies"] += [{"name": strategy} for strategy in strategies]
@@ -215,13 +215,13 @@ def extend(
 
 
 def estimate(
-    store: Store, grid: Grid, setting: str, workers: int, most: float = 60.0
-) -> calibrating.Estimate:
-    """Run a few rounds of the grid to estimate how long it takes, in at most about `most`."""
+    store: Store, design: Design, setting: str, workers: int, most: float = 60.0
+) -> experiment_estimate.Estimate:
+    """Run a few rounds of the design to estimate how long it takes, in at most about `most`."""
     engine = open_engine(setting, workers)
     try:
         folder = sweeping.tables(store.workspace.root)
-        return calibrating.estimate(grid, engine, folder, most)
+        return experiment_estimate.estimate(design, engine, folder, most)
     finally:
         engine.close()
 
@@ -232,38 +232,38 @@ def run(
     setting: str,
     workers: int,
     over: threading.Event,
-    told: Callable[[int], None] = lambda rounds: None,
+    on_rounds: Callable[[int], None] = lambda rounds: None,
 ) -> bool:
     """Run what is left of an experiment, here, until it is done or paused; tell if it is done."""
-    found = named(store, name)
+    experiment = named(store, name)
     engine = open_engine(setting, workers)
     try:
-        return sweeping.sweep(store, found.id, engine, over, told)
+        return sweeping.sweep(store, experiment.id, engine, over, on_rounds)
     finally:
         engine.close()
 
 
 def pause(store: Store, name: str) -> bool:
     """Ask whoever runs the experiment to pause; tell whether anybody does."""
-    found = named(store, name)
+    experiment = named(store, name)
     with store.write() as connection:
-        experiments.pause(connection, found.id)
-    return _is_running(found)
+        experiments.pause(connection, experiment.id)
+    return _is_running(experiment)
 
 
 def progress(store: Store, name: str) -> Progress:
     """Read how far an experiment is, cell by cell."""
     with store.read() as connection:
-        found = experiments.named(connection, name)
-        stored = experiments.runs(connection, found.id)
+        experiment = experiments.named(connection, name)
+        stored = experiments.runs(connection, experiment.id)
         spent: dict[str, list[float]] = defaultdict(list)
-        for point in experiments.points(connection, found.id):
+        for point in experiments.points(connection, experiment.id):
             spent[point.cell].append(point.seconds)
     by_cell: dict[str, list[StoredRun]] = defaultdict(list)
     for one in stored:
         by_cell[one.cell].append(one)
     cells = []
-    for cell in grid_of(found).cells:
+    for cell in design_of(experiment).cells:
         mine = by_cell[cell.key]
         todo = sum(r.planned - r.finished for r in mine if r.error is None)
         pace = float(np.mean(spent[cell.key])) if spent[cell.key] else None
@@ -277,16 +277,16 @@ def progress(store: Store, name: str) -> Progress:
             )
         )
     errors = tuple(dict.fromkeys(r.error for r in stored if r.error))
-    return Progress(found, _is_running(found), tuple(cells), errors)
+    return Progress(experiment, _is_running(experiment), tuple(cells), errors)
 
 
 def acquired(store: Store, name: str, cell_key: str, trial: int, number: int) -> list[Acquired]:
     """Show what the oracle was asked before a round: pictures, and what it said."""
     with store.read() as connection:
-        found = experiments.named(connection, name)
+        experiment = experiments.named(connection, name)
         mine = [
             r
-            for r in experiments.runs(connection, found.id)
+            for r in experiments.runs(connection, experiment.id)
             if (r.cell, r.trial) == (cell_key, trial)
         ]
         rounds = experiments.arrays(connection, mine[0].id) if mine else []
@@ -300,9 +300,9 @@ def acquired(store: Store, name: str, cell_key: str, trial: int, number: int) ->
         Acquired(
             png(data_of.pixels[item]),
             data_of.class_names[data_of.truth[item]],
-            tuple(data_of.class_names[c] if c >= 0 else None for c in said),
+            tuple(data_of.class_names[c] if c >= 0 else None for c in answers),
         )
-        for item, said in zip(here["asked_ids"], here["asked_classes"], strict=True)
+        for item, answers in zip(here["asked_ids"], here["asked_classes"], strict=True)
     ]
 
 
@@ -311,19 +311,19 @@ def _is_running(experiment: Experiment) -> bool:
     return beat is not None and time.time() - beat < sweeping.SILENCE
 
 
-def _check_grows(stored: Sequence[StoredRun], grid: Grid) -> None:
-    wanted = {(cell.key, trial): cell for cell, trial in runs(grid)}
-    lost = [r for r in stored if r.finished and (r.cell, r.trial) not in wanted]
+def _check_grows(stored: Sequence[StoredRun], design: Design) -> None:
+    planned = {(cell.key, trial): cell for cell, trial in runs(design)}
+    lost = [r for r in stored if r.finished and (r.cell, r.trial) not in planned]
     if lost:
         raise InvalidSettings(
-            f"{len(lost)} runs of the experiment {grid.name!r} are finished or under way, but not "
-            "in this grid; keep what it had, or give the grid another name"
+            f"{len(lost)} runs of the experiment {design.name!r} are finished or under way, but "
+            "not in this grid; keep what it had, or give the grid another name"
         )
     for one in stored:
         before = one.spec["budget"]
-        if one.finished and (before > grid.budget or one.spec["seed"] != grid.seed):
+        if one.finished and (before > design.budget or one.spec["seed"] != design.seed):
             raise InvalidSettings(
-                f"the experiment {grid.name!r} has a budget of {before:,} and the seed "
+                f"the experiment {design.name!r} has a budget of {before:,} and the seed "
                 f"{one.spec['seed']}; neither a smaller budget nor another seed goes with what is "
                 "finished; give the grid another name"
             )
@@ -354,14 +354,14 @@ def _bring(store: Store, spec: DataSpec, folder: Path) -> None:
         project = stored_projects.get(connection, project_id)
         everything = items.ids(connection, project_id)
         key_ids, key = items.answer_key(connection, project_id)
-        held_ids, held = items.holdout(connection, project_id)
+        holdout_ids, holdout = items.holdout(connection, project_id)
     if not project.has_key:
         raise InvalidSettings(
             f"the project {project.name!r} has no answer key, so nobody can say what an oracle "
             "would answer; import images in one folder per class, with hidden answers"
         )
     position = {c.id: c.position for c in project.classes}
-    ids = np.concatenate([key_ids, held_ids])
+    ids = np.concatenate([key_ids, holdout_ids])
     row = {int(item): place for place, item in enumerate(everything)}
     order = np.array([row[int(item)] for item in ids], np.int64)
     cache = PixelCache(store.workspace.project(project_id), project.settings.resolution).array()
@@ -369,7 +369,7 @@ def _bring(store: Store, spec: DataSpec, folder: Path) -> None:
         where,
         Table(
             pixels=cache[order],
-            classes=np.array([position[int(c)] for c in (*key, *held)], np.int64),
+            classes=np.array([position[int(c)] for c in (*key, *holdout)], np.int64),
             test=np.arange(len(ids)) >= len(key_ids),
             class_names=tuple(c.name for c in project.classes),
             channels=project.channels,

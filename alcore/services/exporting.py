@@ -54,10 +54,12 @@ def label_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
     """Read the current labels as rows of COLUMNS; times in ISO 8601, UTC."""
     with store.read() as connection:
         names = {c.id: c.name for c in projects.classes(connection, project_id)}
-        found = labels.current_labels(connection, project_id)
-        said: dict[int, list[str]] = {}
+        current = labels.current_labels(connection, project_id)
+        comments_of: dict[int, list[str]] = {}
         for comment in comments.all_comments(connection, project_id):
-            said.setdefault(comment.item_id, []).append(f"{comment.annotator}: {comment.text}")
+            comments_of.setdefault(comment.item_id, []).append(
+                f"{comment.annotator}: {comment.text}"
+            )
     return [
         {
             "item": label.item_id,
@@ -68,14 +70,14 @@ def label_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
             "seconds": None if label.seconds is None else round(label.seconds, 2),
             "source": label.origin,
             "model": label.round_number,
-            "instant": label.instant,
+            "instant": label.head_labels,
             "suggestion shown": "yes" if label.suggestion_shown else "no",
             "suggested class": label.suggestion and names[label.suggestion.class_id],
             "suggesting model": label.suggestion and label.suggestion.model,
             "note": label.note,
-            "comments": " | ".join(said.get(label.item_id, [])) or None,
+            "comments": " | ".join(comments_of.get(label.item_id, [])) or None,
         }
-        for label, file in found
+        for label, file in current
     ]
 
 
@@ -86,15 +88,15 @@ def remark_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
     """
     with store.read() as connection:
         names = {c.id: c.name for c in projects.classes(connection, project_id)}
-        found = [
+        remarks = [
             ("comment", c.item_id, c.annotator, c.created_at, c.text)
             for c in comments.all_comments(connection, project_id)
         ]
         unsure = review.Filter("unsure")
         everything = review.count(connection, project_id, 0, unsure)
         for row in review.page(connection, project_id, 0, unsure, 0, everything):
-            found.append(("unsure", row.item_id, row.annotator, row.created_at, row.note))
-        rows = {r.item_id: r for r in review.rows(connection, sorted({f[1] for f in found}))}
+            remarks.append(("unsure", row.item_id, row.annotator, row.created_at, row.note))
+        rows = {r.item_id: r for r in review.rows(connection, sorted({f[1] for f in remarks}))}
     return [
         {
             "item": item_id,
@@ -105,7 +107,7 @@ def remark_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
             "time": _iso(at),
             "text": text,
         }
-        for kind, item_id, who, at, text in sorted(found, key=lambda f: (f[1], f[3]))
+        for kind, item_id, who, at, text in sorted(remarks, key=lambda f: (f[1], f[3]))
     ]
 
 

@@ -1,7 +1,7 @@
 """Owns which of a person's questions are gold: unmarked ones with a known answer.
 
 One question in each block of `gold_every` is gold, at a place that the seed draws, as long as
-there is gold that the person has not answered. Instants are Unix seconds.
+there is gold that the person has not answered. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ def claim(
     order = rng(project.settings, "gold", annotator_id).permutation(
         gold.ids(connection, project.id)
     )
-    chosen = [i for i in order.tolist() if i in set(free)][: len(places)]
-    tokens = gold.claim(connection, project.id, chosen, annotator_id, client, round_id, expires_at)
+    next_items = [i for i in order.tolist() if i in set(free)][: len(places)]
+    tokens = gold.claim(
+        connection, project.id, next_items, annotator_id, client, round_id, expires_at
+    )
     leases = {lease.token: lease for lease in leasing.by_token(connection, project.id, tokens)}
     return {place: leases[token] for place, token in zip(places, tokens, strict=True)}
 
@@ -42,5 +44,5 @@ def claim(
 def _is_gold(project: Project, annotator_id: int, place: int) -> bool:
     """Tell whether a person's question at this place, from 0, is gold."""
     block, within = divmod(place, project.settings.team.gold_every)
-    drawn = rng(project.settings, "gold", annotator_id, block)
-    return int(drawn.integers(project.settings.team.gold_every)) == within
+    generator = rng(project.settings, "gold", annotator_id, block)
+    return int(generator.integers(project.settings.team.gold_every)) == within

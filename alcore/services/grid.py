@@ -18,9 +18,9 @@ import numpy as np
 from alcore.errors import LeaseExpired, NothingToUndo
 from alcore.jobs.due import request_if_due
 from alcore.records import LabelEvent, Lease, Suggestion
-from alcore.services import holding
-from alcore.services.outlook import Opinion, Outlook, Outlooks
-from alcore.store import Connection, Store, items, labels, leasing, lots, projects
+from alcore.services import lease_rules
+from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
+from alcore.store import Connection, Store, bulk, items, labels, leasing, projects
 
 FEWEST, MOST = 12, 50
 """Tiles that a grid may have."""
@@ -43,7 +43,7 @@ class Tiles:
     shares: tuple[float, ...]
     """Probability of the predicted class, by tile."""
     model: int | None
-    instant: int | None
+    head_labels: int | None
     reason: str | None = None
     """Why there are no tiles."""
 
@@ -60,7 +60,7 @@ class Lot:
 
 def tiles(
     store: Store,
-    outlooks: Outlooks,
+    prediction_cache: PredictionCache,
     project_id: int,
     annotator_id: int,
     client: str,
@@ -78,36 +78,36 @@ def tiles(
     Without a class it is the one with the fewest labels among those that the model predicts.
     Items in `aside` are left out; leases in `release` are given back, those in `hold` renewed.
     """
-    outlook = outlooks.get(project_id)
-    if outlook is None:
-        reason = outlooks.why_none(project_id)
+    predictions = prediction_cache.get(project_id)
+    if predictions is None:
+        reason = prediction_cache.why_none(project_id)
         return Tiles((), (), None, {}, (), None, None, reason)
     now = time.time()
     with store.write() as connection:
-        holding.at_work(connection, project_id, annotator_id, now)
+        lease_rules.at_work(connection, project_id, annotator_id, now)
         project = projects.get(connection, project_id)
         leasing.release(connection, client, release)
-        expires_at = now + holding.lease_length(connection, project_id, n + len(hold))
+        expires_at = now + lease_rules.lease_length(connection, project_id, n + len(hold))
         held = leasing.renew(connection, client, hold, now, expires_at)
-        opinion = outlook.opinion
-        counts = _counts(outlook, opinion, [c.id for c in project.classes])
+        output = predictions.output
+        counts = _counts(predictions, output, [c.id for c in project.classes])
         if like is not None:
-            class_id = holding.shown_to(connection, project_id, like, annotator_id)
-            order = outlook.nearest(like, _LOOKED_THROUGH)
+            class_id = lease_rules.shown_to(connection, project_id, like, annotator_id)
+            order = predictions.nearest(like, _LOOKED_THROUGH)
         else:
             if class_id is None:
-                given = labels.per_class(connection, project_id)
-                there = [i for i, count in counts.items() if count]
-                class_id = min(there, key=lambda i: given.get(i, 0), default=None)
+                label_counts = labels.per_class(connection, project_id)
+                predicted = [i for i, count in counts.items() if count]
+                class_id = min(predicted, key=lambda i: label_counts.get(i, 0), default=None)
             positions = {c.id: c.position for c in project.classes}
             if class_id is not None:
-                holding.check_class(project, class_id)
+                lease_rules.check_class(project, class_id)
             place = None if class_id is None else positions[class_id]
-            order = _predicted(outlook, opinion, place, first)
+            order = _predicted(predictions, output, place, first)
         order = order[~np.isin(order, np.array(aside, np.int64))]
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
-            leases = lots.claim(
+            leases = bulk.claim(
                 connection,
                 project_id,
                 order.tolist(),
@@ -117,19 +117,19 @@ def tiles(
                 "grid" if like is None else "similar",
                 now,
                 expires_at,
-                outlook.round_id,
-                opinion.instant,
+                predictions.round_id,
+                output.head_labels,
             )
-    rows = outlook.rows(np.array([lease.item_id for lease in leases], np.int64))
+    rows = predictions.rows(np.array([lease.item_id for lease in leases], np.int64))
     return Tiles(
         leases=tuple(leases),
         held=tuple(held),
         class_id=class_id,
         counts=counts,
-        shares=tuple(np.round(opinion.probabilities[rows].max(axis=1), 4).tolist()),
-        model=outlook.number,
-        instant=opinion.instant,
-        reason=None if leases else _why_none(outlook, like, bool(len(order))),
+        shares=tuple(np.round(output.probabilities[rows].max(axis=1), 4).tolist()),
+        model=predictions.number,
+        head_labels=output.head_labels,
+        reason=None if leases else _why_none(predictions, like, bool(len(order))),
     )
 
 
@@ -156,12 +156,12 @@ def label_lot(
     """
     now = time.time()
     with store.write() as connection:
-        holding.at_work(connection, project_id, annotator_id, now)
+        lease_rules.at_work(connection, project_id, annotator_id, now)
         project = projects.get(connection, project_id)
-        known = lots.events(connection, project_id, key)
+        known = bulk.events(connection, project_id, key)
         wanted = [item_id for _, item_id in tiles]
         if known:
-            holding.check_own(known[0], annotator_id)
+            lease_rules.check_own(known[0], annotator_id)
             there = {event.item_id for event in known}
             return Lot(
                 tuple(i for i in wanted if i in there),
@@ -170,14 +170,14 @@ def label_lot(
             )
         for named in (class_id, suggested):
             if named is not None:
-                holding.check_class(project, named)
+                lease_rules.check_class(project, named)
         leasing.release(connection, client, release)
         taken: list[tuple[str, int, Lease | None]] = []
         refused: list[int] = []
         for token, item_id in dict((i, (t, i)) for t, i in tiles).values():
             items.get(connection, project_id, item_id)
             try:
-                lease = holding.lease_for_answer(
+                lease = lease_rules.lease_for_answer(
                     connection, project_id, item_id, annotator_id, token, now
                 )
             except LeaseExpired:
@@ -194,7 +194,7 @@ def label_lot(
                 annotator_id=annotator_id,
                 kind="label",
                 class_id=class_id,
-                key=lots.event_key(key, item_id),
+                key=bulk.event_key(key, item_id),
                 origin=lease.origin if lease else "grid",
                 now=now,
                 token=token,
@@ -205,7 +205,7 @@ def label_lot(
                 suggestion=None
                 if suggested is None or lease is None
                 else Suggestion(suggested, lease.round_number),
-                instant=lease.instant if lease else None,
+                head_labels=lease.head_labels if lease else None,
             )
             leasing.drop(connection, item_id, annotator_id, now)
         request_if_due(connection, project, now)
@@ -223,9 +223,9 @@ def undo_lot(
     """
     now = time.time()
     with store.write() as connection:
-        holding.at_work(connection, project_id, annotator_id, now)
-        known = lots.events(connection, project_id, key)
-        target = [e for e in lots.events(connection, project_id, undoes) if e.kind == "label"]
+        lease_rules.at_work(connection, project_id, annotator_id, now)
+        known = bulk.events(connection, project_id, key)
+        target = [e for e in bulk.events(connection, project_id, undoes) if e.kind == "label"]
         if not target or target[0].annotator_id != annotator_id:
             raise NothingToUndo("there is no lot of yours to take back")
         again = {event.item_id for event in known}
@@ -234,10 +234,10 @@ def undo_lot(
             back = [e for e in target if not e.undone and _counts_now(connection, e)]
         if not back:
             raise NothingToUndo("these answers were taken back or changed before")
-        expires_at = now + holding.lease_length(connection, project_id, len(back))
+        expires_at = now + lease_rules.lease_length(connection, project_id, len(back))
         leases = []
         for event in back:
-            origin, round_id, instant = labels.provenance(connection, event.id)
+            origin, round_id, head_labels = labels.provenance(connection, event.id)
             if not known:
                 labels.append(
                     connection,
@@ -246,7 +246,7 @@ def undo_lot(
                     annotator_id=annotator_id,
                     kind="undo",
                     class_id=None,
-                    key=lots.event_key(key, event.item_id),
+                    key=bulk.event_key(key, event.item_id),
                     origin=origin,
                     now=now,
                     undoes=event.id,
@@ -261,9 +261,9 @@ def undo_lot(
                     origin,
                     now,
                     expires_at,
-                    lots.event_key(key, event.item_id),
+                    bulk.event_key(key, event.item_id),
                     round_id,
-                    instant,
+                    head_labels,
                 )
             )
     return [lease for lease in leases if lease is not None], bool(known)
@@ -275,27 +275,31 @@ def _counts_now(connection: Connection, event: LabelEvent) -> bool:
     return current == (event.class_id, event.annotator_id)
 
 
-def _counts(outlook: Outlook, opinion: Opinion, class_ids: Sequence[int]) -> dict[int, int]:
+def _counts(
+    predictions: PoolPredictions, output: HeadOutput, class_ids: Sequence[int]
+) -> dict[int, int]:
     """Count open images by predicted class id."""
-    found = np.bincount(opinion.predicted[outlook.open], minlength=len(class_ids))
-    return dict(zip(class_ids, found.tolist(), strict=False))
+    counts = np.bincount(output.predicted[predictions.open], minlength=len(class_ids))
+    return dict(zip(class_ids, counts.tolist(), strict=False))
 
 
-def _predicted(outlook: Outlook, opinion: Opinion, place: int | None, first: First) -> np.ndarray:
+def _predicted(
+    predictions: PoolPredictions, output: HeadOutput, place: int | None, first: First
+) -> np.ndarray:
     """Return ids of open items that the model takes for one class, surest or least sure first."""
     if place is None:
         return np.zeros(0, np.int64)
-    rows = np.flatnonzero(outlook.open & (opinion.predicted == place))
-    sureness = opinion.probabilities[rows, place]
+    rows = np.flatnonzero(predictions.open & (output.predicted == place))
+    sureness = output.probabilities[rows, place]
     order = np.argsort(-sureness if first == "sure" else sureness, kind="stable")
-    return outlook.item_ids[rows[order[:_LOOKED_THROUGH]]]
+    return predictions.item_ids[rows[order[:_LOOKED_THROUGH]]]
 
 
-def _why_none(outlook: Outlook, like: int | None, any_there: bool) -> str:
-    if like is not None and outlook.row(like) is None:
+def _why_none(predictions: PoolPredictions, like: int | None, any_there: bool) -> str:
+    if like is not None and predictions.row(like) is None:
         return "The model has not seen this image yet; the next one will."
     if any_there:
         return "Others hold all of these images now."
-    if like is not None or not outlook.open.any():
+    if like is not None or not predictions.open.any():
         return "Every image has an answer."
     return "The model predicts this class for no open image."

@@ -28,14 +28,14 @@ def choose(store: Store, project_id: int, annotator_id: int, item_id: int, class
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
         check_owner(connection, project_id, annotator_id)
-        found = items.get(connection, project_id, item_id)
+        item = items.get(connection, project_id, item_id)
         _check_room(connection, project_id, class_id)
         examples.add_item(
             connection,
             project_id=project_id,
             class_id=class_id,
             item_id=item_id,
-            name=found.name,
+            name=item.name,
             annotator_id=annotator_id,
             now=time.time(),
         )

@@ -19,8 +19,8 @@ from alcore.errors import AlcoreError
 from alcore.jobs.queueing import queue_size, selection_rows, swap_queue
 from alcore.jobs.randomness import rng
 from alcore.records import Project, Selection
-from alcore.services.outlook import Opinion, Outlook, Outlooks
-from alcore.store import Connection, Store, items, lots, projects
+from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
+from alcore.store import Connection, Store, bulk, items, projects
 from alcore.strategies import Context, Signals
 
 SPEEDY = 0.3
@@ -40,8 +40,8 @@ class Ranked:
 class Instant:
     """The thread that follows the answers of all projects of one process."""
 
-    def __init__(self, store: Store, outlooks: Outlooks) -> None:
-        self.store, self.outlooks = store, outlooks
+    def __init__(self, store: Store, prediction_cache: PredictionCache) -> None:
+        self.store, self.prediction_cache = store, prediction_cache
         self._waiting: set[int] = set()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -81,58 +81,60 @@ class Instant:
         asks_again = strategies.get(project.settings.strategy).asks_again
         if not project.settings.instant or project.archived_at is not None or asks_again:
             return False
-        outlook = self.outlooks.get(project_id)
-        if outlook is None:
+        predictions = self.prediction_cache.get(project_id)
+        if predictions is None:
             return False
-        turn = (outlook.round_id, outlook.seen)
+        turn = (predictions.round_id, predictions.seen)
         last = self._fitted.get(project_id, (0, 0))
-        if last == turn or (last[0] != turn[0] and outlook.seen <= outlook.learnt_until):
+        if last == turn or (last[0] != turn[0] and predictions.seen <= predictions.learnt_until):
             return False
         with self.store.read() as connection:
-            known = lots.known_labels(connection, project_id, outlook.learnt_until)
+            training_labels = bulk.known_labels(connection, project_id, predictions.learnt_until)
         with self._products.limit(limits=1, user_api="blas"):
-            opinion, labels = fit(outlook, project, *known)
-            ranked = rank(outlook, opinion, project, labels)
+            output, labels = fit(predictions, project, *training_labels)
+            ranked = rank(predictions, output, project, labels)
         with self.store.write() as connection:
-            swapped = _swap(connection, project, outlook, opinion, ranked)
-        if swapped:
-            outlook.opinion = opinion
+            in_place = _swap(connection, project, predictions, output, ranked)
+        if in_place:
+            predictions.output = output
             self._fitted[project_id] = turn
-        return swapped
+        return in_place
 
 
 def fit(
-    outlook: Outlook,
+    predictions: PoolPredictions,
     project: Project,
     item_ids: np.ndarray,
     class_ids: np.ndarray,
     learnt: np.ndarray,
-) -> tuple[Opinion, np.ndarray]:
+) -> tuple[HeadOutput, np.ndarray]:
     """Fit the head to labels (L,) and ask it about every image; return also class positions.
 
     learnt (L,) bool: labels that the network was trained on. Their targets are what it says
     itself, so that only what is new moves the head.
     """
     position = {c.id: c.position for c in project.classes}
-    rows = outlook.rows(item_ids)
-    there = rows >= 0
-    rows, learnt = rows[there], learnt[there]
-    labels = np.array([position[int(c)] for c in class_ids[there]], np.int64)
-    embeddings = outlook.embeddings[rows]
-    targets = linear_head.probabilities(embeddings, outlook.prior)
+    rows = predictions.rows(item_ids)
+    in_cache = rows >= 0
+    rows, learnt = rows[in_cache], learnt[in_cache]
+    labels = np.array([position[int(c)] for c in class_ids[in_cache]], np.int64)
+    embeddings = predictions.embeddings[rows]
+    targets = linear_head.probabilities(embeddings, predictions.prior)
     new = np.flatnonzero(~learnt)
     targets[new] = 0
     targets[new, labels[new]] = 1
-    start = outlook.opinion.head
-    if start.shape != outlook.prior.shape:
-        start = outlook.prior
-    head = linear_head.refit(embeddings, targets, outlook.prior, start, outlook.spread)
-    return Opinion.of(outlook.embeddings, head, len(labels)), labels
+    start = predictions.output.head
+    if start.shape != predictions.prior.shape:
+        start = predictions.prior
+    head = linear_head.refit(embeddings, targets, predictions.prior, start, predictions.spread)
+    return HeadOutput.of(predictions.embeddings, head, len(labels)), labels
 
 
-def rank(outlook: Outlook, opinion: Opinion, project: Project, labels: np.ndarray) -> Ranked:
+def rank(
+    predictions: PoolPredictions, output: HeadOutput, project: Project, labels: np.ndarray
+) -> Ranked:
     """Choose what to ask next, by the project's strategy where it is quick, else by margin."""
-    rows = np.flatnonzero(outlook.open)
+    rows = np.flatnonzero(predictions.open)
     settings = project.settings
     count = min(queue_size(settings.batch_size), len(rows))
     name, options = settings.strategy, settings.strategy_options
@@ -142,29 +144,33 @@ def rank(outlook: Outlook, opinion: Opinion, project: Project, labels: np.ndarra
         name, options = "margin", {}
     selection = strategies.select(
         name,
-        Signals(probabilities=opinion.probabilities[rows]),
-        outlook.item_ids[rows],
+        Signals(probabilities=output.probabilities[rows]),
+        predictions.item_ids[rows],
         count,
-        rng(settings, "instant", outlook.number, outlook.seen),
+        rng(settings, "instant", predictions.number, predictions.seen),
         options,
-        Context(tuple(c.name for c in project.classes), labels, outlook.number),
+        Context(tuple(c.name for c in project.classes), labels, predictions.number),
         settings.batch_size,
     )
-    chosen = outlook.rows(selection.item_ids)
-    return Ranked(selection, opinion.probabilities[chosen])
+    rows_ranked = predictions.rows(selection.item_ids)
+    return Ranked(selection, output.probabilities[rows_ranked])
 
 
 def _swap(
-    connection: Connection, project: Project, outlook: Outlook, opinion: Opinion, ranked: Ranked
+    connection: Connection,
+    project: Project,
+    predictions: PoolPredictions,
+    output: HeadOutput,
+    ranked: Ranked,
 ) -> bool:
     """Put the new queue in place, unless a newer model has ranked meanwhile."""
     _, ranked_by = projects.ranking(connection, project.id)
-    if ranked_by != outlook.round_id:
+    if ranked_by != predictions.round_id:
         return False
     questions = items.unanswered_holdout(connection, project.id)
-    rows = outlook.rows(questions)
-    said = {
-        int(item_id): [round(float(p), 4) for p in opinion.probabilities[row]]
+    rows = predictions.rows(questions)
+    probabilities = {
+        int(item_id): [round(float(p), 4) for p in output.probabilities[row]]
         for item_id, row in zip(questions, rows, strict=True)
         if row >= 0
     }
@@ -172,9 +178,9 @@ def _swap(
         connection,
         project,
         selection_rows(ranked),
-        outlook.round_id,
-        2**32 * outlook.number + outlook.seen,
-        said,
-        opinion.instant,
+        predictions.round_id,
+        2**32 * predictions.number + predictions.seen,
+        probabilities,
+        output.head_labels,
     )
     return True

@@ -30,11 +30,14 @@ def layout(project: Project) -> dict[str, Any]:
 
 def table(project: Project) -> list[KeyLine]:
     """List classes and actions with their keys."""
-    found = layout(project)
+    keys_of = layout(project)
     own = project.settings.keys
-    lines = [(keymap.target_of(c.id), c.name, found["classes"][str(c.id)]) for c in project.classes]
+    lines = [
+        (keymap.target_of(c.id), c.name, keys_of["classes"][str(c.id)]) for c in project.classes
+    ]
     lines += [
-        (name, title, found["actions"].get(name, [])) for name, (_, title) in keymap.ACTIONS.items()
+        (name, title, keys_of["actions"].get(name, []))
+        for name, (_, title) in keymap.ACTIONS.items()
     ]
     return [
         KeyLine(target, name, tuple(map(keymap.shown, keys)), target in own)

@@ -1,7 +1,7 @@
 """Owns what the labeling board may ask: claim images, answer, undo, go back.
 
 Everything an answer changes commits together: the label, the end of the lease, the request for
-a training. Instants are Unix seconds, durations seconds.
+a training. Times are Unix seconds, durations seconds.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo
 from alcore.jobs.due import request_if_due
 from alcore.records import LabelEvent, Lease, Origin, Suggestion
-from alcore.services import gold_questions, holding
-from alcore.services.running_out import refill, why_nothing
+from alcore.services import gold_questions, lease_rules
+from alcore.services.queue_refill import refill, why_nothing
 from alcore.store import (
     Connection,
     Store,
@@ -47,9 +47,9 @@ def claim(
     now = time.time()
     with store.write(lasting=False) as connection:
         project = projects.get(connection, project_id)
-        holding.at_work(connection, project_id, annotator_id, now)
+        lease_rules.at_work(connection, project_id, annotator_id, now)
         ranking, ranked_by = projects.ranking(connection, project_id)
-        expires_at = now + holding.lease_length(connection, project_id, n + len(hold))
+        expires_at = now + lease_rules.lease_length(connection, project_id, n + len(hold))
         held = leasing.renew(connection, client, hold, now, expires_at)
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
@@ -101,17 +101,19 @@ def answer(
         raise NotAllowed(f"an answer is a label, skip or unsure; got {kind!r}")
     with store.write() as connection:
         project = projects.get(connection, project_id)
-        holding.at_work(connection, project_id, annotator_id, now)
+        lease_rules.at_work(connection, project_id, annotator_id, now)
         known = labels.by_key(connection, key)
         if known is not None:
-            holding.check_own(known, annotator_id)
+            lease_rules.check_own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
         if kind == "label":
-            holding.check_class(project, class_id)
+            lease_rules.check_class(project, class_id)
         if suggestion is not None:
-            holding.check_class(project, suggestion.class_id)
-        lease = holding.lease_for_answer(connection, project_id, item_id, annotator_id, token, now)
+            lease_rules.check_class(project, suggestion.class_id)
+        lease = lease_rules.lease_for_answer(
+            connection, project_id, item_id, annotator_id, token, now
+        )
         event = labels.append(
             connection,
             project_id=project_id,
@@ -127,7 +129,7 @@ def answer(
             seconds=seconds,
             round_id=lease.round_id if lease else None,
             suggestion_shown=suggestion_shown,
-            instant=lease.instant if lease else None,
+            head_labels=lease.head_labels if lease else None,
             suggestion=suggestion if suggestion_shown else None,
             note=note.strip()[:LONGEST_NOTE] or None,
         )
@@ -155,7 +157,7 @@ def undo(
     """
     now = time.time()
     with store.write() as connection:
-        holding.at_work(connection, project_id, annotator_id, now)
+        lease_rules.at_work(connection, project_id, annotator_id, now)
         target = labels.by_key(connection, undoes)
         if target is None or target.annotator_id != annotator_id or target.kind == "undo":
             raise NothingToUndo("there is no answer of yours to take back")
@@ -166,7 +168,7 @@ def undo(
         repeated = known is not None
         if not repeated and target.undone:
             raise NothingToUndo("this answer was taken back before")
-        origin, round_id, instant = labels.provenance(connection, target.id)
+        origin, round_id, head_labels = labels.provenance(connection, target.id)
         if not repeated:
             labels.append(
                 connection,
@@ -188,10 +190,10 @@ def undo(
             client,
             origin,
             now,
-            now + holding.lease_length(connection, project_id, 1),
+            now + lease_rules.lease_length(connection, project_id, 1),
             token,
             round_id,
-            instant,
+            head_labels,
         )
     if lease is None:
         raise LeaseExpired("your answer was taken back, but somebody else has this image now")
@@ -207,9 +209,9 @@ def revisit(
     """
     now = time.time()
     with store.write() as connection:
-        holding.at_work(connection, project_id, annotator_id, now)
+        lease_rules.at_work(connection, project_id, annotator_id, now)
         items.get(connection, project_id, item_id)
-        current = holding.shown_to(connection, project_id, item_id, annotator_id)
+        current = lease_rules.shown_to(connection, project_id, item_id, annotator_id)
         lease = leasing.claim_item(
             connection,
             project_id,
@@ -218,7 +220,7 @@ def revisit(
             client,
             "relabel",
             now,
-            now + holding.lease_length(connection, project_id, 1),
+            now + lease_rules.lease_length(connection, project_id, 1),
         )
     if lease is None:
         raise LeaseExpired("somebody else is looking at this image; try again in a minute")
@@ -243,5 +245,5 @@ def _origin_in_queue(connection: Connection, project_id: int, item_id: int) -> O
     """Say where a question came from whose lease is gone."""
     if gold.is_gold(connection, item_id):
         return "gold"
-    found = queue.entry(connection, project_id, item_id)
-    return found["origin"] if found else "random"
+    entry = queue.entry(connection, project_id, item_id)
+    return entry["origin"] if entry else "random"

@@ -3,7 +3,7 @@
 As long as nobody is a project's owner, everybody may do everything. From then on owners alone
 change settings, see how good answers are, adjudicate, free what others hold and give roles;
 others label. The command line, which needs the files anyway, may do everything: it asks as None.
-Instants are Unix seconds.
+Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def annotator(store: Store, name: str) -> Annotator:
     """
     name = _clean(name)
     with store.write() as connection:
-        found = labels.annotator_named(connection, name, time.time())
+        person = labels.annotator_named(connection, name, time.time())
         signs_in = members.is_signed_in(connection, name)
     if signs_in:
         raise NotAllowed(f"{name!r} signs in here; choose another name")
-    if not found.active:
+    if not person.active:
         raise NotAllowed(f"{name!r} may not label here; ask the project's owner")
-    return found
+    return person
 
 
 def signed_in(store: Store, subject: str, name: str) -> Annotator:
@@ -43,12 +43,12 @@ def signed_in(store: Store, subject: str, name: str) -> Annotator:
     """
     printable = "".join(c for c in " ".join(name.split()) if c.isprintable())
     with store.write() as connection:
-        found = members.signed_in(
+        person = members.signed_in(
             connection, subject, _clean(printable[:LONGEST_NAME] or "somebody"), time.time()
         )
-    if not found.active:
-        raise NotAllowed(f"{found.name!r} may not label here; ask the project's owner")
-    return found
+    if not person.active:
+        raise NotAllowed(f"{person.name!r} may not label here; ask the project's owner")
+    return person
 
 
 def _clean(name: str) -> str:
@@ -63,9 +63,9 @@ def _clean(name: str) -> str:
 
 def check_active(connection: Connection, project_id: int, annotator_id: int) -> None:
     """Raise NotAllowed for somebody who was shut out, or is not invited where that is needed."""
-    found = labels.annotator_by_id(connection, annotator_id)
+    person = labels.annotator_by_id(connection, annotator_id)
     role = members.role(connection, project_id, annotator_id)
-    if found is None or not found.active or role == "removed":
+    if person is None or not person.active or role == "removed":
         raise NotAllowed("you may not label here any more; ask the project's owner")
     if role is None and projects.get(connection, project_id).settings.team.invited_only:
         raise NotAllowed("this project is for invited people; ask its owner for the link")

@@ -106,9 +106,9 @@ def pretrain_now(store: Store, project_id: int, threads: int, again: bool = Fals
 
     run_here(store, project_id, "pretrain", threads, ask, busy)
     with store.read() as connection:
-        made = pretrained.latest(connection, project_id)
-    assert made is not None  # published before the job ended
-    return made
+        weights = pretrained.latest(connection, project_id)
+    assert weights is not None  # published before the job ended
+    return weights
 
 
 def _is_paused(job: Job) -> bool:
@@ -147,8 +147,8 @@ def _misfit(project: Project, weights: Pretrained) -> str | None:
 def _left(job: Job | None, cost: float) -> float | None:
     if job is None or job.state != "running":
         return None
-    began = job.args.get("began_at")
-    done = job.progress - (began or 0.0)
-    if began is None or done < 0.005 or job.heartbeat_at is None or job.started_at is None:
+    start = job.args.get("began_at")
+    share = job.progress - (start or 0.0)
+    if start is None or share < 0.005 or job.heartbeat_at is None or job.started_at is None:
         return cost * (1.0 - job.progress)
-    return (job.heartbeat_at - job.started_at) * (1.0 - job.progress) / done
+    return (job.heartbeat_at - job.started_at) * (1.0 - job.progress) / share

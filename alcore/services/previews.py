@@ -31,18 +31,18 @@ def samples(store: Store, project: Project) -> np.ndarray:
     pixels = PixelCache(folder, project.settings.resolution).array()
     if not len(pixels):
         return pixels
-    chosen = np.linspace(0, len(pixels) - 1, min(SHOWN, len(pixels))).astype(int)
-    return np.array(pixels[np.unique(chosen)])
+    places = np.linspace(0, len(pixels) - 1, min(SHOWN, len(pixels))).astype(int)
+    return np.array(pixels[np.unique(places)])
 
 
 def samples_of(pictures: Sequence[bytes], resolution: int) -> np.ndarray:
     """Return pictures that a look at a source has found, at a resolution, as an import would."""
     size = (resolution, resolution)
-    found = [
+    images = [
         np.asarray(Image.open(io.BytesIO(p)).convert("RGB").resize(size, Image.Resampling.BOX))
         for p in pictures[:SHOWN]
     ]
-    return np.stack(found) if found else np.zeros((0, *size, 3), np.uint8)
+    return np.stack(images) if images else np.zeros((0, *size, 3), np.uint8)
 
 
 def sheet(images: np.ndarray, augmentation: str) -> bytes:

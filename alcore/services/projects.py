@@ -15,10 +15,10 @@ from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.due import request_if_due
+from alcore.jobs.project_consensus import apply_consensus
 from alcore.jobs.queueing import choose_overlap, queue_size
 from alcore.jobs.running import BEAT, put_back_silent, run
-from alcore.jobs.settling import settle
-from alcore.records import Job, Project, Role, SkippedFile
+from alcore.records import Job, KnownClasses, Project, SkippedFile
 from alcore.rounds.estimators import GIVES
 from alcore.rounds.learners import check_signals
 from alcore.services.people import check_owner
@@ -43,12 +43,12 @@ def get(store: Store, project_id: int) -> Project:
 
 def named(store: Store, name: str) -> Project:
     """Find a project by its name or its id as text. Raises UnknownProject, naming the others."""
-    found = list_projects(store, archived=True)
-    for project in found:
+    everything = list_projects(store, archived=True)
+    for project in everything:
         if project.name == name or str(project.id) == name:
             return project
-    there = ", ".join(repr(project.name) for project in found) or "none yet"
-    raise UnknownProject(f"there is no project called {name!r}; there are: {there}")
+    names = ", ".join(repr(project.name) for project in everything) or "none yet"
+    raise UnknownProject(f"there is no project called {name!r}; there are: {names}")
 
 
 def look_at(spec: Mapping[str, Any]) -> SourceSummary:
@@ -60,7 +60,7 @@ def create(
     store: Store,
     name: str,
     spec: Mapping[str, Any],
-    role: Role = "answer key",
+    known_classes: KnownClasses = "answer key",
     settings: ProjectSettings | None = None,
     class_names: Sequence[str] = (),
 ) -> int:
@@ -74,7 +74,7 @@ def create(
     check_learning(store, settings)
     now = time.time()
     with store.write() as connection:
-        project_id = projects.add(connection, name.strip(), settings, spec, role, now)
+        project_id = projects.add(connection, name.strip(), settings, spec, known_classes, now)
         projects.add_classes(connection, project_id, names, now)
         jobs.request(connection, project_id, "import", now)
     return project_id
@@ -86,7 +86,7 @@ def check_learning(store: Store, settings: ProjectSettings) -> None:
     Raises InvalidSettings for an estimator that may not be used here, or that cannot tell what
     the strategy needs; UnknownStrategy.
     """
-    strategies.settle(settings.strategy, settings.strategy_options)
+    strategies.complete_options(settings.strategy, settings.strategy_options)
     name = settings.learner.kind
     if name != "network":
         estimators.check_allowed(name, estimators.allowed(store.workspace.estimators))
@@ -103,10 +103,10 @@ def import_now(store: Store, project_id: int, threads: int) -> bool:
         put_back_silent(store)
         with store.write() as connection:
             job = jobs.take(connection, ["import"], "foreground", time.time(), project_id)
-            there = jobs.newest(connection, project_id, "import")
+            newest = jobs.newest(connection, project_id, "import")
         if job is not None:
             break
-        if there is None or there.state not in ("running", "waiting"):
+        if newest is None or newest.state not in ("running", "waiting"):
             return False
         time.sleep(BEAT)
     error = run(store, job, function_of("import"), threads)
@@ -192,7 +192,7 @@ def edit(
             rounds.forget_baseline(connection, project.id)
         if now_there.state == "ready" and settings.team != old.team:
             choose_overlap(connection, now_there)
-            settle(connection, now_there)
+            apply_consensus(connection, now_there)
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
 
@@ -206,8 +206,8 @@ def add_classes(
     """
     with store.write() as connection:
         check_owner(connection, project_id, by)
-        there = projects.get(connection, project_id)
-        clean_classes([c.name for c in there.classes] + list(names))
+        project = projects.get(connection, project_id)
+        clean_classes([c.name for c in project.classes] + list(names))
         projects.add_classes(connection, project_id, clean_classes(names), time.time())
         return projects.get(connection, project_id)
 
@@ -232,7 +232,7 @@ def archive(store: Store, project_id: int, away: bool = True, by: int | None = N
         projects.get(connection, project_id)
         projects.archive(connection, project_id, now if away else None)
         if away:
-            for kind in ("import", "train", "review", "baseline", "pretrain"):
+            for kind in ("import", "train", "label_check", "baseline", "pretrain"):
                 jobs.cancel(connection, project_id, kind, now)
 
 
@@ -271,7 +271,7 @@ def strategy_table(images: int, classes: int, settings: ProjectSettings) -> list
                 2,
             ),
         }
-        for strategy in strategies.all()
+        for strategy in strategies.registered()
     ]
 
 

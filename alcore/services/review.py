@@ -1,4 +1,4 @@
-"""Owns what the review page may ask: pages of items, their log, mending labels, a new look.
+"""Owns what the review page may ask: pages of items, their log, mending labels, a new check.
 
 A mended label is a new event; what was there stays in the log. An owner has the last word on what
 others have answered; else it is what its author says now. Where a project has no owner, everybody
@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo
 from alcore.jobs.due import request_if_due
 from alcore.records import Job
-from alcore.services.holding import check_class
+from alcore.services.lease_rules import check_class
 from alcore.services.people import check_active, is_owner
 from alcore.store import (
     Connection,
     Store,
     items,
     jobs,
+    label_checks,
     labels,
-    opinions,
     projects,
     review,
     votes,
@@ -42,19 +42,19 @@ class Page:
 class Overview:
     """How much there is to review, and what it can be filtered by."""
 
-    doubts: int
+    label_errors: int
     unsure: int
     disagreements: int
     comments: int
     people: tuple[tuple[int, str], ...]
     origins: tuple[str, ...]
-    looked_at: float | None
+    checked_at: float | None
     """When models were asked about the labels last."""
-    looked_labels: int
+    checked_labels: int
     decides: bool
     """I have the last word on labels, and choose examples."""
     job: Job | None
-    """The newest look at the labels, finished or not."""
+    """The newest check of the labels, finished or not."""
 
 
 def page(
@@ -81,18 +81,18 @@ def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
             wanted = Filter(view, open_too=decides)
             return review.count(connection, project_id, annotator_id, wanted)
 
-        last = opinions.last_look(connection, project_id)
+        last = label_checks.last_check(connection, project_id)
         return Overview(
-            doubts=count("doubts"),
+            label_errors=count("doubts"),
             unsure=count("unsure"),
             disagreements=count("disagreements"),
             comments=count("comments"),
             people=tuple(review.people(connection, project_id)),
             origins=tuple(review.origins(connection, project_id)),
-            looked_at=last[0] if last else None,
-            looked_labels=last[1] if last else 0,
+            checked_at=last[0] if last else None,
+            checked_labels=last[1] if last else 0,
             decides=decides,
-            job=jobs.newest(connection, project_id, "review"),
+            job=jobs.newest(connection, project_id, "label_check"),
         )
 
 
@@ -166,7 +166,7 @@ def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: 
         if labels.by_key(connection, key) is None:
             if target.undone:
                 raise NothingToUndo("this label was taken back before")
-            origin, round_id, instant = labels.provenance(connection, target.id)
+            origin, round_id, head_labels = labels.provenance(connection, target.id)
             labels.append(
                 connection,
                 project_id=project_id,
@@ -179,17 +179,17 @@ def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: 
                 now=time.time(),
                 undoes=target.id,
                 round_id=round_id,
-                instant=instant,
+                head_labels=head_labels,
             )
         return _row(connection, target.item_id)
 
 
-def look_again(store: Store, project_id: int, annotator_id: int) -> None:
+def check_again(store: Store, project_id: int, annotator_id: int) -> None:
     """Have models asked about all labels as soon as nothing more urgent runs."""
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
         projects.get(connection, project_id)
-        jobs.request(connection, project_id, "review", time.time())
+        jobs.request(connection, project_id, "label_check", time.time())
 
 
 def _check_seen(connection: Connection, project_id: int, annotator_id: int, item_id: int) -> None:

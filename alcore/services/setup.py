@@ -17,16 +17,16 @@ from typing import Any, BinaryIO
 
 from alcore import estimators, strategies
 from alcore.config import RESOLUTIONS
-from alcore.datasets.looking import Look, look
 from alcore.datasets.shapes import SHAPES
+from alcore.datasets.source_preview import SourcePreview, preview_source
 from alcore.datasets.sources import TORCHVISION_NAMES
 from alcore.errors import WorkspaceUnusable
 from alcore.learner import costs
-from alcore.records import Class, Job, Project, Role, SkippedFile
+from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.strategies import Option
 
-__all__ = ["MOST_SHAPES", "TORCHVISION_NAMES", "Look", "Option", "look"]
+__all__ = ["MOST_SHAPES", "TORCHVISION_NAMES", "Option", "SourcePreview", "preview_source"]
 
 MOST_SHAPES = len(SHAPES)
 USUAL_RESOLUTIONS = tuple(r for r in RESOLUTIONS if r >= 32)
@@ -73,7 +73,7 @@ def line(store: Store, project_id: int) -> ProjectLine:
         return _line(connection, projects.get(connection, project_id))
 
 
-def source_of(store: Store, project_id: int) -> tuple[dict[str, Any], Role]:
+def source_of(store: Store, project_id: int) -> tuple[dict[str, Any], KnownClasses]:
     """Read where a project's images come from, and what their known classes are."""
     with store.read() as connection:
         return projects.source(connection, project_id)
@@ -95,7 +95,7 @@ def labels_per_class(store: Store, project_id: int) -> list[tuple[Class, int]]:
 
 
 def seconds_left(first: tuple[float, float], now: float, progress: float) -> float | None:
-    """Return the time left of work that was seen at (instant, progress) and is at `progress` now.
+    """Return the time left of work that was seen at (time, progress) and is at `progress` now.
 
     None while there is too little to go by.
 
@@ -113,7 +113,7 @@ def seconds_left(first: tuple[float, float], now: float, progress: float) -> flo
 
 def all_strategies() -> tuple[strategies.Strategy, ...]:
     """Return the query strategies, the default first."""
-    return strategies.all()
+    return strategies.registered()
 
 
 def estimators_offered(store: Store) -> dict[str, str]:
@@ -160,12 +160,12 @@ def local_path(text: str) -> str:
 
 def free_name(store: Store, spec: Mapping[str, Any]) -> str:
     """Suggest a name for a project of this source that no project has."""
-    wanted = _wanted_name(spec)
+    base = _base_name(spec)
     with store.read() as connection:
-        taken = {p.name for p in projects.all_projects(connection, archived=True)}
-    name, n = wanted, 2
-    while name in taken:
-        name, n = f"{wanted} {n}", n + 1
+        names = {p.name for p in projects.all_projects(connection, archived=True)}
+    name, n = base, 2
+    while name in names:
+        name, n = f"{base} {n}", n + 1
     return name
 
 
@@ -219,18 +219,18 @@ def keep_upload(store: Store, file: BinaryIO, name: str) -> dict[str, Any]:
 def _forget_uploads(store: Store, folder: Path) -> None:
     """Delete uploads that no unfinished import needs; finished ones have their own copies."""
     with store.read() as connection:
-        needed = {
+        in_use = {
             projects.source(connection, p.id)[0].get("path")
             for p in projects.all_projects(connection, archived=True)
             if p.state != "ready"
         }
     before = time.time() - _FORGOTTEN
     for path in folder.iterdir():
-        if str(path) not in needed and path.stat().st_mtime < before:
+        if str(path) not in in_use and path.stat().st_mtime < before:
             path.unlink(missing_ok=True)
 
 
-def _wanted_name(spec: Mapping[str, Any]) -> str:
+def _base_name(spec: Mapping[str, Any]) -> str:
     kind = spec.get("kind")
     if kind == "folder":
         name = Path(str(spec["path"])).expanduser().resolve().name
@@ -238,8 +238,8 @@ def _wanted_name(spec: Mapping[str, Any]) -> str:
         name = Path(spec.get("name") or str(spec["path"])).stem
     else:
         name = str(spec.get("name") or kind)
-    shown = "".join(c if c.isprintable() else " " for c in name)
-    return re.sub(r"\s+", " ", shown).strip()[:80] or "images"
+    printable = "".join(c if c.isprintable() else " " for c in name)
+    return re.sub(r"\s+", " ", printable).strip()[:80] or "images"
 
 
 def _line(connection: Connection, project: Project) -> ProjectLine:

@@ -1,6 +1,6 @@
 """Owns what the team page may ask: who is here, how good answers are, gold, the last word.
 
-Speeds in seconds, shares 0–1, instants in Unix seconds. Owners see everybody's figures, others
+Speeds in seconds, shares 0–1, times in Unix seconds. Owners see everybody's figures, others
 their own.
 """
 
@@ -18,8 +18,8 @@ from alcore import agreement, metrics
 from alcore.errors import InvalidSettings, UnknownItem
 from alcore.jobs.due import request_if_due
 from alcore.jobs.importing import IMPORTER
+from alcore.jobs.project_consensus import positions
 from alcore.jobs.randomness import rng
-from alcore.jobs.settling import positions
 from alcore.records import LabelEvent, MemberRole
 from alcore.services.people import check_owner, is_owner
 from alcore.store import (
@@ -98,8 +98,10 @@ def presence(store: Store, project_id: int) -> list[Presence]:
     now = time.time()
     midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     with store.read() as connection:
-        found = members.of_project(connection, project_id)
-        held = {name: (n, until) for name, n, until in leasing.holders(connection, project_id, now)}
+        present = members.of_project(connection, project_id)
+        holdings = {
+            name: (n, until) for name, n, until in leasing.holders(connection, project_id, now)
+        }
         today = labels.counts_since(connection, project_id, midnight)
     people = [
         Presence(
@@ -108,11 +110,11 @@ def presence(store: Store, project_id: int) -> list[Presence]:
             role=member.role,
             here=now - member.seen_at < HERE and member.role != "removed",
             seen_at=member.seen_at,
-            holds=held.get(member.annotator.name, (0, None))[0],
-            until=held.get(member.annotator.name, (0, None))[1],
+            holds=holdings.get(member.annotator.name, (0, None))[0],
+            until=holdings.get(member.annotator.name, (0, None))[1],
             today=today.get(member.annotator.id, 0),
         )
-        for member in found
+        for member in present
     ]
     return sorted(people, key=lambda p: (p.role == "removed", not p.here, p.name.casefold()))
 
@@ -122,14 +124,14 @@ def quality(store: Store, project_id: int, by: int) -> list[Quality]:
     with store.read() as connection:
         everybody = is_owner(connection, project_id, by)
         mine = labels.annotator_by_id(connection, by)
-        done = reports.work(connection, project_id)
+        summaries = reports.work(connection, project_id)
         ids = {m.annotator.name: m.annotator.id for m in members.of_project(connection, project_id)}
         right = gold.scores(connection, project_id)
         table = votes.table(connection, project_id, at_least=2)
     equal, met = agreement.with_others(table.votes)
     column = {int(who): j for j, who in enumerate(table.annotator_ids)}
     rows = []
-    for work in done:
+    for work in summaries:
         if not everybody and (mine is None or work.annotator != mine.name):
             continue
         who = ids.get(work.annotator, -1)
@@ -163,15 +165,15 @@ def agreed(store: Store, project_id: int, by: int | None) -> Agreement:
         table = votes.table(connection, project_id, at_least=2)
         names = [labels.annotator_by_id(connection, int(who)).name for who in table.annotator_ids]
     person = np.array([name != IMPORTER for name in names], dtype=bool)
-    said = positions(table.votes[:, person], class_ids)
+    classes_named = positions(table.votes[:, person], class_ids)
     names = [name for name in names if name != IMPORTER]
     return Agreement(
-        items=int(((said >= 0).sum(axis=1) > 1).sum()),
-        alpha=agreement.krippendorff_alpha(said, len(class_ids)),
-        fleiss=agreement.fleiss_kappa(said, len(class_ids)),
+        items=int(((classes_named >= 0).sum(axis=1) > 1).sum()),
+        alpha=agreement.krippendorff_alpha(classes_named, len(class_ids)),
+        fleiss=agreement.fleiss_kappa(classes_named, len(class_ids)),
         pairs=tuple(
             Pair(names[p.first], names[p.second], p.items, p.equal, p.kappa)
-            for p in agreement.pairs(said, len(class_ids))
+            for p in agreement.pairs(classes_named, len(class_ids))
         ),
     )
 
@@ -272,13 +274,15 @@ def draw_gold(store: Store, project_id: int, by: int | None, n: int) -> int:
             raise InvalidSettings(
                 "there is no answer key to draw gold from; choose images whose answer you know"
             )
-        there = set(gold.ids(connection, project_id))
+        gold_ids = set(gold.ids(connection, project_id))
         ids, classes = items.holdout(connection, project_id)
-        known = {int(i): int(c) for i, c in zip(ids, classes, strict=True) if int(i) not in there}
-        order = rng(project.settings, "gold draw", len(there)).permutation(list(known))
-        chosen = [int(i) for i in order[: max(0, n)]]
-        gold.add(connection, project_id, {i: known[i] for i in chosen}, now)
-    return len(chosen)
+        class_of = {
+            int(i): int(c) for i, c in zip(ids, classes, strict=True) if int(i) not in gold_ids
+        }
+        order = rng(project.settings, "gold draw", len(gold_ids)).permutation(list(class_of))
+        item_ids = [int(i) for i in order[: max(0, n)]]
+        gold.add(connection, project_id, {i: class_of[i] for i in item_ids}, now)
+    return len(item_ids)
 
 
 def make_gold(store: Store, project_id: int, by: int, item_ids: Sequence[int]) -> int:
@@ -289,17 +293,17 @@ def make_gold(store: Store, project_id: int, by: int, item_ids: Sequence[int]) -
     now = time.time()
     with store.write() as connection:
         check_owner(connection, project_id, by)
-        known = {}
+        class_of = {}
         for item_id in item_ids:
             items.get(connection, project_id, item_id)
             current = labels.current(connection, item_id)
             if current is None:
                 raise UnknownItem(f"image {item_id} has no label that could be its known answer")
-            known[item_id] = current[0]
+            class_of[item_id] = current[0]
             key = f"gold-{item_id}-{now}"
             _last_word(connection, project_id, by, item_id, current[0], key, now)
-        gold.add(connection, project_id, known, now)
-    return len(known)
+        gold.add(connection, project_id, class_of, now)
+    return len(class_of)
 
 
 def remove_gold(store: Store, project_id: int, by: int | None, item_ids: Sequence[int]) -> None:
@@ -313,11 +317,11 @@ def could_be_gold(store: Store, project_id: int, by: int, n: int) -> list[tuple[
     """List an owner's own last labels that are not gold, with content hashes, newest first."""
     with store.read() as connection:
         check_owner(connection, project_id, by)
-        there = set(gold.ids(connection, project_id))
-        found = labels.history(connection, project_id, by, 4 * n)
-    mine, seen = [], set(there)
-    for event, content_hash in found:
-        if event.kind == "label" and event.item_id not in seen:
-            seen.add(event.item_id)
+        gold_ids = set(gold.ids(connection, project_id))
+        events = labels.history(connection, project_id, by, 4 * n)
+    mine, excluded = [], set(gold_ids)
+    for event, content_hash in events:
+        if event.kind == "label" and event.item_id not in excluded:
+            excluded.add(event.item_id)
             mine.append((event, content_hash))
     return mine[:n]

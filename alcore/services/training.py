@@ -82,9 +82,9 @@ def _check_possible(connection: Connection, project_id: int) -> None:
     project = projects.get(connection, project_id)
     if project.state != "ready":
         raise TrainingImpossible("the import is not finished; train once the images are in")
-    seen = labels.per_class(connection, project_id)
-    if len(seen) < 2:
+    counts = labels.per_class(connection, project_id)
+    if len(counts) < 2:
         raise TrainingImpossible(
-            f"there are {sum(seen.values())} labels of {len(seen)} classes; "
+            f"there are {sum(counts.values())} labels of {len(counts)} classes; "
             "a model needs labels of at least two classes"
         )

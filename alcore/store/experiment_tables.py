@@ -21,7 +21,7 @@ experiment = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
-    Column("grid", JSON, nullable=False),
+    Column("design", JSON, nullable=False),
     Column("paused", Boolean, nullable=False, server_default="0"),
     Column("driver", String),
     Column("beat_at", Float),

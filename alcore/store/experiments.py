@@ -1,6 +1,6 @@
-"""Owns the rows of experiments: grids, runs, finished rounds, and who is running them.
+"""Owns the rows of experiments: designs, runs, finished rounds, and who is running them.
 
-Instants are Unix seconds. Whoever writes rounds must hold the experiment: each write says so in
+Times are Unix seconds. Whoever writes rounds must hold the experiment: each write says so in
 its own transaction, so that a process that was taken for dead changes nothing.
 """
 
@@ -39,12 +39,12 @@ _COUNT = (
 _ADD = insert(experiment_round)
 
 
-def add(connection: Connection, name: str, grid: Mapping[str, Any], now: float) -> int:
-    """Insert an experiment, or give the one of this name another grid; return its id."""
+def add(connection: Connection, name: str, design: Mapping[str, Any], now: float) -> int:
+    """Insert an experiment, or give the one of this name another design; return its id."""
     connection.execute(
         insert_or(experiment)
-        .values(name=name, grid=grid, created_at=now)
-        .on_conflict_do_update(index_elements=["name"], set_={"grid": grid})
+        .values(name=name, design=design, created_at=now)
+        .on_conflict_do_update(index_elements=["name"], set_={"design": design})
     )
     return named(connection, name).id
 
@@ -284,7 +284,7 @@ def _record(row: Row[Any]) -> Experiment:
     return Experiment(
         id=row.id,
         name=row.name,
-        grid=row.grid,
+        design=row.design,
         paused=row.paused,
         driver=row.driver,
         beat_at=row.beat_at,

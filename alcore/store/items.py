@@ -121,7 +121,7 @@ def unanswered_holdout(connection: Connection, project_id: int) -> np.ndarray:
         .where(
             item.c.project_id == project_id,
             item.c.split == "holdout",
-            project.c.role != "answer key",
+            project.c.known_classes != "answer key",
             ~_answered,
         )
         .order_by(item.c.position)
@@ -148,11 +148,13 @@ def holdout(connection: Connection, project_id: int) -> tuple[np.ndarray, np.nda
 
     The class is the answer key's where there is one, else the current label.
     """
-    role = connection.execute(select(project.c.role).where(project.c.id == project_id)).scalar()
+    known_classes = connection.execute(
+        select(project.c.known_classes).where(project.c.id == project_id)
+    ).scalar()
     query = select(item.c.id, item.c.true_class).where(
         item.c.project_id == project_id, item.c.split == "holdout", item.c.true_class.is_not(None)
     )
-    if role != "answer key":
+    if known_classes != "answer key":
         query = (
             select(item.c.id, answer.c.class_id)
             .join(answer, answer.c.item_id == item.c.id)

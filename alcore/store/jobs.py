@@ -25,7 +25,7 @@ STARTING = "starting"
 _RECENT = 10
 """Among so many newest jobs of a kind are the running and the waiting one."""
 _URGENCY = case(
-    {"import": 0, "train": 1, "review": 2, "baseline": 3, "pretrain": 4}, value=job.c.kind
+    {"import": 0, "train": 1, "label_check": 2, "baseline": 3, "pretrain": 4}, value=job.c.kind
 )
 
 _NEWEST = (
@@ -243,7 +243,7 @@ def is_running(connection: Connection, kind: JobKind) -> bool:
 
 
 def silent(connection: Connection, before: float) -> list[Job]:
-    """List running jobs whose last heartbeat is older than an instant."""
+    """List running jobs whose last heartbeat is older than `before`."""
     rows = connection.execute(
         select(job).where(job.c.state == "running", job.c.heartbeat_at < before)
     )

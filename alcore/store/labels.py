@@ -107,7 +107,7 @@ def append(
     seconds: float | None = None,
     round_id: int | None = None,
     suggestion_shown: bool = False,
-    instant: int | None = None,
+    head_labels: int | None = None,
     suggestion: Suggestion | None = None,
     note: str | None = None,
 ) -> int | None:
@@ -129,7 +129,7 @@ def append(
             "origin": origin,
             "round_id": round_id,
             "suggestion_shown": suggestion_shown,
-            "instant": instant,
+            "head_labels": head_labels,
             "suggested_class": suggestion and suggestion.class_id,
             "suggested_by": suggestion and suggestion.model,
             "note": note,
@@ -152,13 +152,13 @@ def by_key(connection: Connection, key: str) -> LabelEvent | None:
 
 
 def provenance(connection: Connection, event_id: int) -> tuple[Origin, int | None, int | None]:
-    """Read where the question of an event came from: origin, round, and `instant`."""
+    """Read where the question of an event came from: origin, round, and `head_labels`."""
     row = connection.execute(
-        select(label_event.c.origin, label_event.c.round_id, label_event.c.instant).where(
+        select(label_event.c.origin, label_event.c.round_id, label_event.c.head_labels).where(
             label_event.c.id == event_id
         )
     ).one()
-    return row.origin, row.round_id, row.instant
+    return row.origin, row.round_id, row.head_labels
 
 
 def last_event(connection: Connection, project_id: int) -> int:
@@ -252,7 +252,7 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
 
 
 def counts_since(connection: Connection, project_id: int, since: float) -> dict[int, int]:
-    """Count labels per annotator id since an instant; undone ones do not count."""
+    """Count labels per annotator id since a time; undone ones do not count."""
     which = {"project": project_id, "since": since}
     given = connection.execute(_GIVEN, which)
     counts = dict(given.all())
@@ -322,7 +322,7 @@ def current_labels(connection: Connection, project_id: int) -> list[tuple[Label,
                 row.seconds,
                 row.origin,
                 row.number,
-                row.instant,
+                row.head_labels,
                 suggestion_shown=row.suggestion_shown,
                 suggestion=None
                 if row.suggested_class is None

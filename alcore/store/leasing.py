@@ -1,6 +1,6 @@
 """Owns leases: who holds which image of the queue, in which tab, until when.
 
-A lease has a token, which the answer brings back. Instants are Unix seconds.
+A lease has a token, which the answer brings back. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ SKIPS_TO_OTHERS = 2
 _CLAIM = text(
     """
     INSERT INTO lease (item_id, project_id, annotator_id, client, token, expires_at, origin,
-                       round_id, instant)
+                       round_id, head_labels)
     SELECT q.item_id, q.project_id, :annotator, :client, lower(hex(randomblob(16))), :expires,
-           q.origin, :round, :instant
+           q.origin, :round, :head_labels
     FROM queue_item q JOIN item i ON i.id = q.item_id
     WHERE q.project_id = :project AND q.ranking = :ranking
       AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now
@@ -78,7 +78,7 @@ _CLAIM = text(
     ON CONFLICT (item_id, annotator_id) DO UPDATE SET
         client = excluded.client, token = excluded.token, expires_at = excluded.expires_at,
         origin = excluded.origin, round_id = excluded.round_id,
-        instant = excluded.instant
+        head_labels = excluded.head_labels
     RETURNING token
     """
 )
@@ -136,7 +136,7 @@ def claim(
             "client": client,
             "expires": expires_at,
             "round": ranked_by,
-            "instant": projects.instant(connection, project_id),
+            "head_labels": projects.head_labels(connection, project_id),
             "known": queue.known(connection, ranked_by),
             "ranking": ranking,
             "now": now,
@@ -162,7 +162,7 @@ def claim_item(
     expires_at: float,
     token: str | None = None,
     round_id: int | None = None,
-    instant: int | None = None,
+    head_labels: int | None = None,
 ) -> Lease | None:
     """Lease one given item, or return None while it is taken or the token is used.
 
@@ -202,7 +202,7 @@ def claim_item(
             expires_at=expires_at,
             origin=origin,
             round_id=round_id,
-            instant=instant,
+            head_labels=head_labels,
         )
     )
     return by_token(connection, project_id, [token])[0]
@@ -337,7 +337,7 @@ def _record(row: Row[Any]) -> Lease:
         origin=row.origin,
         round_id=row.round_id,
         round_number=row.number,
-        instant=row.instant,
+        head_labels=row.head_labels,
         content_hash=row.content_hash,
         width=row.width,
         height=row.height,

@@ -1,4 +1,4 @@
-"""Owns who belongs to a project in which role, and who signed in as whom. Instants in Unix s."""
+"""Owns who belongs to a project in which role, and who signed in as whom. Times in Unix s."""
 
 from __future__ import annotations
 

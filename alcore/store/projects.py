@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from alcore.config import ProjectSettings
 from alcore.errors import DuplicateProject, InvalidClasses, StaleSettings, UnknownProject
-from alcore.records import Class, Project, Role
+from alcore.records import Class, KnownClasses, Project
 from alcore.store.tables import project, project_class
 
 # What every label reads is put together once: that takes longer than to run it.
@@ -36,7 +36,7 @@ _CLASSES = (
     .where(project_class.c.project_id == bindparam("project"))
     .order_by(project_class.c.position)
 )
-_RANKING = select(project.c.ranking, project.c.ranked_by, project.c.instant).where(
+_RANKING = select(project.c.ranking, project.c.ranked_by, project.c.head_labels).where(
     project.c.id == bindparam("project")
 )
 
@@ -46,7 +46,7 @@ def add(
     name: str,
     settings: ProjectSettings,
     source: Mapping[str, Any],
-    role: Role,
+    known_classes: KnownClasses,
     now: float,
 ) -> int:
     """Insert a project that waits for its import; return its id. Raises DuplicateProject."""
@@ -55,7 +55,7 @@ def add(
         "settings": settings.to_json(),
         "state": "importing",
         "source": dict(source),
-        "role": role,
+        "known_classes": known_classes,
         "created_at": now,
     }
     try:
@@ -82,12 +82,12 @@ def all_projects(connection: Connection, archived: bool = False) -> list[Project
     return [_record(row, classes(connection, row.id)) for row in connection.execute(query)]
 
 
-def source(connection: Connection, project_id: int) -> tuple[dict[str, Any], Role]:
+def source(connection: Connection, project_id: int) -> tuple[dict[str, Any], KnownClasses]:
     """Read where a project's images come from and what their classes are."""
     row = connection.execute(
-        select(project.c.source, project.c.role).where(project.c.id == project_id)
+        select(project.c.source, project.c.known_classes).where(project.c.id == project_id)
     ).one()
-    return row.source, row.role
+    return row.source, row.known_classes
 
 
 def rename(connection: Connection, project_id: int, name: str) -> None:
@@ -117,9 +117,11 @@ def save_settings(
         )
 
 
-def set_role(connection: Connection, project_id: int, role: Role) -> None:
+def set_known_classes(connection: Connection, project_id: int, known_classes: KnownClasses) -> None:
     """Say what the known classes of a source turned out to be."""
-    connection.execute(update(project).where(project.c.id == project_id).values(role=role))
+    connection.execute(
+        update(project).where(project.c.id == project_id).values(known_classes=known_classes)
+    )
 
 
 def set_state(
@@ -132,7 +134,7 @@ def set_state(
 
 
 def archive(connection: Connection, project_id: int, at: float | None) -> None:
-    """Put a project away at an instant, or take it back with None."""
+    """Put a project away at a time, or take it back with None."""
     connection.execute(update(project).where(project.c.id == project_id).values(archived_at=at))
 
 
@@ -147,18 +149,18 @@ def set_ranking(
     project_id: int,
     number: int,
     ranked_by: int | None,
-    instant: int | None = None,
+    head_labels: int | None = None,
 ) -> None:
     connection.execute(
         update(project)
         .where(project.c.id == project_id)
-        .values(ranking=number, ranked_by=ranked_by, instant=instant)
+        .values(ranking=number, ranked_by=ranked_by, head_labels=head_labels)
     )
 
 
-def instant(connection: Connection, project_id: int) -> int | None:
+def head_labels(connection: Connection, project_id: int) -> int | None:
     """Read how many labels the instant head knew that ranked; None for the model alone."""
-    return connection.execute(_RANKING, {"project": project_id}).one().instant
+    return connection.execute(_RANKING, {"project": project_id}).one().head_labels
 
 
 def classes(connection: Connection, project_id: int) -> tuple[Class, ...]:
@@ -211,7 +213,7 @@ def _record(row: Row[Any], found: tuple[Class, ...]) -> Project:
         version=row.version,
         state=row.state,
         classes=found,
-        has_key=row.role == "answer key",
+        has_key=row.known_classes == "answer key",
         channels=row.channels,
         created_at=row.created_at,
         archived_at=row.archived_at,

@@ -21,11 +21,11 @@ def swap(
     project_id: int,
     rows: Sequence[Mapping[str, Any]],
     ranked_by: int | None,
-    instant: int | None = None,
+    head_labels: int | None = None,
 ) -> int:
     """Replace the query queue; rows hold item_id, score, reason, origin and suggestion.
 
-    instant: labels that the linear head knew on top of the model, where it has ranked.
+    head_labels: labels that the linear head knew on top of the model, where it has ranked.
 
     Returns the number of the new ranking. Leases on items of the old one stay valid.
     """
@@ -39,7 +39,7 @@ def swap(
                 for rank, row in enumerate(rows)
             ],
         )
-    projects.set_ranking(connection, project_id, new, ranked_by, instant)
+    projects.set_ranking(connection, project_id, new, ranked_by, head_labels)
     connection.execute(
         delete(queue_item).where(queue_item.c.project_id == project_id, queue_item.c.ranking < old)
     )

@@ -1,6 +1,6 @@
 """Owns the questions that the dashboard asks: counts over the log, and what has changed.
 
-Instants are Unix seconds in UTC; durations are seconds. A label that was undone does not count.
+Times are Unix seconds in UTC; durations are seconds. A label that was undone does not count.
 """
 
 from __future__ import annotations

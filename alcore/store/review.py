@@ -1,6 +1,6 @@
 """Owns the questions that the review page asks: which items, what is said of them, their log.
 
-Instants are Unix seconds in UTC, probabilities 0–1. Pages are cut in SQL: item ids first, by an
+Times are Unix seconds in UTC, probabilities 0–1. Pages are cut in SQL: item ids first, by an
 index where no filter needs more, and all else for those of the page only.
 """
 
@@ -19,8 +19,8 @@ from alcore.store.tables import (
     comment,
     gold,
     item,
+    label_check,
     label_event,
-    opinion,
     vote,
 )
 
@@ -31,8 +31,10 @@ _not_undone = ~select(_undo.c.id).where(_undo.c.undoes == label_event.c.id).exis
 _HIDDEN = ("gold", "holdout")
 """Origins that look like any other random question."""
 _origin = case((label_event.c.origin.in_(_HIDDEN), "random"), else_=label_event.c.origin)
-_fresh = and_(opinion.c.item_id == answer.c.item_id, opinion.c.event_id == answer.c.event_id)
-"""An opinion is of the label that counts now."""
+_fresh = and_(
+    label_check.c.item_id == answer.c.item_id, label_check.c.event_id == answer.c.event_id
+)
+"""A check is of the label that counts now."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Reviewed:
     """What a model that has not seen the label says; None where the label is newer."""
     model_p: float | None
     label_p: float | None
-    doubted: bool
+    probably_wrong: bool
 
 
 @dataclass(frozen=True)
@@ -126,15 +128,15 @@ def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
             _origin,
             label_event.c.note,
             comments,
-            opinion.c.class_id,
-            opinion.c.p,
-            opinion.c.p_label,
-            func.coalesce(opinion.c.flagged, False),
+            label_check.c.class_id,
+            label_check.c.p,
+            label_check.c.p_label,
+            func.coalesce(label_check.c.flagged, False),
         )
         .outerjoin(answer, answer.c.item_id == item.c.id)
         .outerjoin(label_event, label_event.c.id == answer.c.event_id)
         .outerjoin(annotator, annotator.c.id == label_event.c.annotator_id)
-        .outerjoin(opinion, _fresh)
+        .outerjoin(label_check, _fresh)
         .where(item.c.id.in_(item_ids))
     )
     by_id = {row[0]: Reviewed(*row[:-1], bool(row[-1])) for row in found}
@@ -212,7 +214,7 @@ def _chosen(project_id: int, me: int, wanted: Filter) -> Select[Any]:
             hidden = _HIDDEN if wanted.origin == "random" else ()
             chosen = chosen.where(event.c.origin.in_((wanted.origin, *hidden)))
     if wanted.disagrees:
-        said = opinion.alias("said")
+        said = label_check.alias("said")
         chosen = chosen.join(
             said, and_(said.c.item_id == answer.c.item_id, said.c.event_id == answer.c.event_id)
         ).where(said.c.class_id != answer.c.class_id)
@@ -245,12 +247,12 @@ def _unsure(project_id: int, me: int) -> Select[Any]:
     return _all(project_id, me).where(answer.c.class_id.is_(None))
 
 
-def _doubts(project_id: int, me: int) -> Select[Any]:
+def _probably_wrong(project_id: int, me: int) -> Select[Any]:
     return (
         select(answer.c.item_id)
-        .join(opinion, _fresh)
-        .where(opinion.c.project_id == project_id, opinion.c.flagged)
-        .order_by(opinion.c.doubt.desc(), opinion.c.item_id)
+        .join(label_check, _fresh)
+        .where(label_check.c.project_id == project_id, label_check.c.flagged)
+        .order_by(label_check.c.error_score.desc(), label_check.c.item_id)
     )
 
 
@@ -300,7 +302,7 @@ def _comments(project_id: int, me: int) -> Select[Any]:
 VIEWS = {
     "all": _all,
     "mine": _mine,
-    "doubts": _doubts,
+    "doubts": _probably_wrong,
     "unsure": _unsure,
     "disagreements": _disagreements,
     "comments": _comments,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.records import Calibration, Evaluation, RoundSummary, StopSignals, Teaching
+from alcore.records import Calibration, Evaluation, RecipeSummary, RoundSummary, StopSignals
 from alcore.store.tables import baseline_point, round_
 
 _APART = {"id", "project_id", "number", "created_at", "labels"}
@@ -123,9 +123,9 @@ def _record(row: Row[Any]) -> RoundSummary:
     body = dict(row.summary)
     body["evaluation"] = _evaluation(body["evaluation"])
     body["stop"] = StopSignals(**body["stop"])
-    if "teaching" in body:
-        notes = tuple(body["teaching"]["notes"])
-        body["teaching"] = Teaching(**body["teaching"] | {"notes": notes})
+    if "recipe" in body:
+        notes = tuple(body["recipe"]["notes"])
+        body["recipe"] = RecipeSummary(**body["recipe"] | {"notes": notes})
     if body.get("calibration"):
         body["calibration"] = Calibration(**body["calibration"])
     for key in ("uncertainty", "labels_per_class", "batch_per_class"):

@@ -1,7 +1,7 @@
 """Owns the table definitions; each change here goes with one file in `migrations/versions`.
 
-Instants are Unix seconds in UTC (float). `label_event` is append-only: triggers refuse update
-and delete. `instant` is the number of labels that the linear head on top of the round's model
+Times are Unix seconds in UTC (float). `label_event` is append-only: triggers refuse update
+and delete. `head_labels` is the number of labels that the linear head on top of the round's model
 knew; NULL where the model alone had ranked. What counts of the log is kept in `answer`, by a
 trigger; the views `current_answer` and `current_label` show it as events.
 """
@@ -42,11 +42,11 @@ project = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("state", String, nullable=False),
     Column("source", JSON, nullable=False),
-    Column("role", String, nullable=False),
+    Column("known_classes", String, nullable=False),
     Column("channels", Integer, nullable=False, server_default="3"),
     Column("ranking", Integer, nullable=False, server_default="0"),
     Column("ranked_by", Integer),
-    Column("instant", Integer),
+    Column("head_labels", Integer),
     Column("created_at", Float, nullable=False),
     Column("archived_at", Float),
 )
@@ -136,7 +136,7 @@ label_event = Table(
     Column("origin", String, nullable=False),
     Column("round_id", ForeignKey("round.id")),
     Column("suggestion_shown", Boolean, nullable=False, server_default="0"),
-    Column("instant", Integer),
+    Column("head_labels", Integer),
     Column("note", String),
     Column("suggested_class", ForeignKey("project_class.id")),
     Column("suggested_by", Integer),
@@ -233,8 +233,8 @@ example = Table(
 )
 """What a class looks like: one of the project's items, or a picture of its own."""
 
-opinion = Table(
-    "opinion",
+label_check = Table(
+    "label_check",
     metadata,
     Column("item_id", ForeignKey("item.id"), primary_key=True),
     Column("project_id", ForeignKey("project.id"), nullable=False),
@@ -242,11 +242,11 @@ opinion = Table(
     Column("class_id", ForeignKey("project_class.id"), nullable=False),
     Column("p", Float, nullable=False),
     Column("p_label", Float, nullable=False),
-    Column("doubt", Float, nullable=False),
+    Column("error_score", Float, nullable=False),
     Column("flagged", Boolean, nullable=False),
     Column("created_at", Float, nullable=False),
-    Index("ix_opinion_project", "project_id", "created_at"),
-    Index("ix_opinion_doubt", "project_id", "doubt", sqlite_where=text("flagged")),
+    Index("ix_label_check_project", "project_id", "created_at"),
+    Index("ix_label_check_error_score", "project_id", "error_score", sqlite_where=text("flagged")),
 )
 """What a model that has not seen the label of `event_id` says of its item.
 
@@ -278,7 +278,7 @@ lease = Table(
     Column("expires_at", Float, nullable=False),
     Column("origin", String, nullable=False),
     Column("round_id", ForeignKey("round.id")),
-    Column("instant", Integer),
+    Column("head_labels", Integer),
     UniqueConstraint("item_id", "annotator_id"),
     Index("ix_lease_project", "project_id", "expires_at"),
 )

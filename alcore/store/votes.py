@@ -155,7 +155,7 @@ def table(connection: Connection, project_id: int, at_least: int = 1) -> Votes:
     return Votes(items, people, found, final)
 
 
-def settle(connection: Connection, project_id: int, consensus: Mapping[int, int]) -> int:
+def set_consensus(connection: Connection, project_id: int, consensus: Mapping[int, int]) -> int:
     """Let other classes count than the votes' majority: class id by item id; return how many.
 
     Each class must have a vote. Items with an owner's last word are left alone.

@@ -68,15 +68,15 @@ __all__ = [
     "Option",
     "Signals",
     "Strategy",
-    "all",
     "broken",
     "choices",
     "cold_start",
+    "complete_options",
     "get",
     "needed",
+    "registered",
     "scored",
     "select",
-    "settle",
 ]
 
 _REGISTRY: Mapping[str, Strategy] = {
@@ -122,7 +122,7 @@ _REGISTRY: Mapping[str, Strategy] = {
 }
 
 
-def all() -> tuple[Strategy, ...]:
+def registered() -> tuple[Strategy, ...]:
     """Return every strategy, the default first; those of other packages last."""
     others = plugins.load()[0]
     return (*_REGISTRY.values(), *(others[name] for name in others if name not in _REGISTRY))
@@ -137,15 +137,15 @@ def get(name: str) -> Strategy:
     """Return the strategy of this name; UnknownStrategy offers the names there are."""
     if str(name).startswith(scikit_activeml.PREFIX):
         return scikit_activeml.strategy(name)
-    known = {strategy.name: strategy for strategy in all()}
-    if name in known:
-        return known[name]
+    by_name = {strategy.name: strategy for strategy in registered()}
+    if name in by_name:
+        return by_name[name]
     if name in broken():
         raise UnknownStrategy(f"strategy {name!r} cannot be used: {broken()[name]}")
-    close = difflib.get_close_matches(str(name), known, n=1)
+    close = difflib.get_close_matches(str(name), by_name, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise UnknownStrategy(
-        f"no strategy called {name!r}; {hint}choose from {', '.join(sorted(known))}"
+        f"no strategy called {name!r}; {hint}choose from {', '.join(sorted(by_name))}"
     )
 
 
@@ -157,7 +157,7 @@ def choices(option: Option) -> list[str]:
     """
     if option.kind != "strategy":
         return list(option.choices)
-    return [strategy.name for strategy in all() if not _unfit(option, strategy)]
+    return [strategy.name for strategy in registered() if not _unfit(option, strategy)]
 
 
 def _unfit(option: Option, strategy: Strategy) -> str:
@@ -169,33 +169,33 @@ def _unfit(option: Option, strategy: Strategy) -> str:
     return "has no score of its own" if option.scored and strategy.score is None else ""
 
 
-def settle(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def complete_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a strategy, checked, with defaults for those not given.
 
     Raises InvalidSettings for an option it does not have or a value that cannot be.
     """
     strategy = get(name)
-    known = {option.name: option for option in strategy.options}
-    unknown = sorted(set(options) - set(known))
+    by_name = {option.name: option for option in strategy.options}
+    unknown = sorted(set(options) - set(by_name))
     if unknown:
         raise InvalidSettings(
             f"strategy {name!r} has no option {', '.join(unknown)}; "
-            f"it has {', '.join(known) or 'none'}"
+            f"it has {', '.join(by_name) or 'none'}"
         )
-    settled = {**strategy.defaults, **options}
-    for key, option in known.items():
-        option.check(settled[key])
-        if option.kind == "strategy" and (why := _unfit(option, get(settled[key]))):
+    values = {**strategy.defaults, **options}
+    for key, option in by_name.items():
+        option.check(values[key])
+        if option.kind == "strategy" and (why := _unfit(option, get(values[key]))):
             raise InvalidSettings(
-                f"{key} is {settled[key]!r}, which {why}; choose a simple one, such as 'margin'"
+                f"{key} is {values[key]!r}, which {why}; choose a simple one, such as 'margin'"
             )
-    return settled
+    return values
 
 
 def needed(name: str, options: Mapping[str, Any]) -> frozenset[Need]:
     """Return the signals that a strategy, and those named in its options, need."""
-    strategy, settled = get(name), settle(name, options)
-    return strategy.needs.union(*(part.needs for part in _parts(strategy, settled).values()))
+    strategy, values = get(name), complete_options(name, options)
+    return strategy.needs.union(*(part.needs for part in _parts(strategy, values).values()))
 
 
 def select(
@@ -219,9 +219,9 @@ def select(
     Raises PoolExhausted, with both numbers, for more than there are candidates, InvalidSettings
     for a round that computed probabilities but not all else that the strategy needs.
     """
-    strategy, settled = get(name), settle(name, options)
+    strategy, values = get(name), complete_options(name, options)
     check_count(k, candidates)
-    parts = _parts(strategy, settled)
+    parts = _parts(strategy, values)
     needs = sorted(strategy.needs.union(*(part.needs for part in parts.values())))
     missing = [need for need in needs if getattr(signals, need) is None]
     if missing and signals.probabilities is None:
@@ -232,17 +232,17 @@ def select(
         )
     whole = strategy.prefix and not any(not part.prefix for part in parts.values())
     first = k if whole or batch is None else min(batch, k)
-    picked = strategy.select(signals, candidates, first, rng, {**settled, **parts}, context)
-    return picked if first == k else _with_tail(picked, signals, candidates, k, rng, context)
+    picks = strategy.select(signals, candidates, first, rng, {**values, **parts}, context)
+    return picks if first == k else _with_tail(picks, signals, candidates, k, rng, context)
 
 
-def _parts(strategy: Strategy, settled: Mapping[str, Any]) -> dict[str, Strategy]:
+def _parts(strategy: Strategy, values: Mapping[str, Any]) -> dict[str, Strategy]:
     """Return the strategies that are named in the options, by option."""
-    return {o.name: get(settled[o.name]) for o in strategy.options if o.kind == "strategy"}
+    return {o.name: get(values[o.name]) for o in strategy.options if o.kind == "strategy"}
 
 
 def _with_tail(
-    picked: Selection,
+    picks: Selection,
     signals: Signals,
     candidates: np.ndarray,
     k: int,
@@ -250,17 +250,17 @@ def _with_tail(
     context: Context,
 ) -> Selection:
     """Go on after a batch, up to k items, with those of smallest margin, or at random."""
-    rows = np.flatnonzero(~np.isin(candidates, picked.item_ids))
-    count = k - len(picked.item_ids)
+    rows = np.flatnonzero(~np.isin(candidates, picks.item_ids))
+    count = k - len(picks.item_ids)
     if signals.probabilities is None:
         rest = RANDOM.select(signals, candidates[rows], count, rng, {}, context)
     else:
         rest = MARGIN.select(signals.take(rows), candidates[rows], count, rng, {}, context)
     return Selection(
-        np.concatenate([picked.item_ids, rest.item_ids]),
-        np.concatenate([picked.scores, rest.scores]),
-        picked.reasons + tuple(f"after the batch: {reason}" for reason in rest.reasons),
-        picked.origins + rest.origins,
+        np.concatenate([picks.item_ids, rest.item_ids]),
+        np.concatenate([picks.scores, rest.scores]),
+        picks.reasons + tuple(f"after the batch: {reason}" for reason in rest.reasons),
+        picks.origins + rest.origins,
     )
 
 

@@ -21,10 +21,10 @@ def score(
     with the margin.
     """
     distances = signals.flip_distance.astype(np.float64)
-    known = ~np.isnan(distances)
-    farthest = np.max(distances, initial=0.0, where=known)
+    finite = ~np.isnan(distances)
+    farthest = np.max(distances, initial=0.0, where=finite)
     below = -farthest - 2 + acquisition.margin(signals.probabilities)
-    return np.where(known, -distances, below)
+    return np.where(finite, -distances, below)
 
 
 def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.strategies import opinions, wording
+from alcore.strategies import ensembles, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -15,12 +15,12 @@ def score(
     signals: Signals, rng: np.random.Generator, options: Mapping[str, Any], context: Context
 ) -> np.ndarray:
     """Return H(mean p) − mean H(p) (P,) in nats over the passes."""
-    return opinions.disagreement(signals.dropout)
+    return ensembles.disagreement(signals.dropout)
 
 
 def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the likeliest classes and by how much the passes differ."""
-    likely = wording.two_named(opinions.consensus(signals.dropout[rows]), context.class_names)
+    likely = wording.two_named(ensembles.consensus(signals.dropout[rows]), context.class_names)
     return [
         f"{classes}? dropout passes disagree by {score:.2f} nats"
         for classes, score in zip(likely, scores.tolist(), strict=True)

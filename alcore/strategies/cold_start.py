@@ -36,14 +36,14 @@ def cold_start(
     subset = np.sort(rng.choice(len(item_ids), size, replace=False))
     points = components(pixels, subset)
     centres, owners = acquisition.k_means(points, k, rng)
-    chosen, _ = acquisition.most_central(points, centres, owners)
-    if len(chosen) < k:  # identical images leave clusters empty
-        rest = np.setdiff1d(np.arange(size), chosen)
-        chosen = np.concatenate([chosen, rng.choice(rest, k - len(chosen), replace=False)])
-    order, _ = acquisition.k_center_greedy(points[chosen], points[:0], k, rng)
+    central, _ = acquisition.most_central(points, centres, owners)
+    if len(central) < k:  # identical images leave clusters empty
+        rest = np.setdiff1d(np.arange(size), central)
+        central = np.concatenate([central, rng.choice(rest, k - len(central), replace=False)])
+    order, _ = acquisition.k_center_greedy(points[central], points[:0], k, rng)
     scores = 1 - np.arange(k) / k
     reasons = ["first batch: unlike the others"] * k
-    return selection(item_ids, subset[chosen[order]], scores, reasons, "cold start")
+    return selection(item_ids, subset[central[order]], scores, reasons, "cold start")
 
 
 def components(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:

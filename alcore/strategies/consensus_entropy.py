@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
-from alcore.strategies import opinions, wording
+from alcore.strategies import ensembles, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
 def score(
     signals: Signals, rng: np.random.Generator, options: Mapping[str, Any], context: Context
 ) -> np.ndarray:
-    """Return the entropy (P,) in nats of the mean opinion of the members."""
-    return acquisition.entropy(opinions.consensus(signals.committee))
+    """Return the entropy (P,) in nats of the mean of the members."""
+    return acquisition.entropy(ensembles.consensus(signals.committee))
 
 
 def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the likeliest classes and how undecided the committee is."""
-    likely = wording.two_named(opinions.consensus(signals.committee[rows]), context.class_names)
+    likely = wording.two_named(ensembles.consensus(signals.committee[rows]), context.class_names)
     return [
         f"{classes}? the committee as a whole is undecided: entropy {score:.2f}"
         for classes, score in zip(likely, scores.tolist(), strict=True)

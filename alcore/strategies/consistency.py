@@ -23,12 +23,12 @@ def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Con
     """Name the classes that views were predicted as."""
     plain = signals.probabilities[rows].argmax(axis=1)[:, None]
     views = np.concatenate([plain, signals.augmented[rows].argmax(axis=2)], axis=1).tolist()
-    found = []
+    sentences = []
     for guesses, score in zip(views, scores.tolist(), strict=True):
-        seen = [context.class_names[guess] for guess in dict.fromkeys(guesses)]
-        said = " or ".join(seen[:3]) if len(seen) > 1 else f"{seen[0]}, not always sure"
-        found.append(f"moved or relit it is {said} (variance {score:.2f})")
-    return found
+        names = [context.class_names[guess] for guess in dict.fromkeys(guesses)]
+        alternatives = " or ".join(names[:3]) if len(names) > 1 else f"{names[0]}, not always sure"
+        sentences.append(f"moved or relit it is {alternatives} (variance {score:.2f})")
+    return sentences
 
 
 CONSISTENCY = scored(

@@ -251,8 +251,8 @@ def scored(
         check_count(k, candidates)
         scores = score(signals, rng, options, context)
         rows = acquisition.top_k(scores, k, rng)
-        chosen = np.asarray(scores[rows], np.float64)
-        return selection(candidates, rows, chosen, reasons(signals, rows, chosen, context))
+        top = np.asarray(scores[rows], np.float64)
+        return selection(candidates, rows, top, reasons(signals, rows, top, context))
 
     return Strategy(
         name, sentence, paper, needs, select, options, score=score, reasons=reasons, cost=cost

@@ -46,11 +46,11 @@ def seconds(
 ) -> float:
     """Estimate how long a round scores and selects; its training is not counted.
 
-    pool, labeled, picks: items; side: pixels. Raises as `strategies.settle` does.
+    pool, labeled, picks: items; side: pixels. Raises as `strategies.complete_options` does.
     """
-    settled = strategies.settle(name, options)
+    values = strategies.complete_options(name, options)
     made_of = [strategies.get(name)]
-    made_of += [strategies.get(settled[o.name]) for o in made_of[0].options if o.kind == "strategy"]
+    made_of += [strategies.get(values[o.name]) for o in made_of[0].options if o.kind == "strategy"]
     needs = strategies.needed(name, options)
     extra = [EXTRA[need] for need in needs if need in EXTRA]
     images = pool + sum(passes * min(pool, SUBSET) + more for passes, more, _ in extra)

@@ -36,10 +36,10 @@ def select(
     free = np.ones(len(points), bool)
     rows, scores = np.empty(0, np.int64), np.empty(0)
     while len(rows) < k:
-        left = np.flatnonzero(free)
-        chances = _chances(points, np.concatenate([labeled, points[rows]]), left, rng)
+        unpicked = np.flatnonzero(free)
+        chances = _chances(points, np.concatenate([labeled, points[rows]]), unpicked, rng)
         part = acquisition.top_k(chances, max(_FIRST, len(rows) // 5), rng)
-        rows, scores = np.append(rows, left[part]), np.append(scores, chances[part])
+        rows, scores = np.append(rows, unpicked[part]), np.append(scores, chances[part])
         free[rows] = False
     scores = np.minimum.accumulate(scores[:k])
     reasons = [f"{chance:.0%} sure that nothing like it is labeled" for chance in scores]
@@ -56,19 +56,19 @@ def _standard(points: np.ndarray, labeled: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _chances(
-    points: np.ndarray, known: np.ndarray, left: np.ndarray, rng: np.random.Generator
+    points: np.ndarray, labeled: np.ndarray, free: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the chance (len(left),) that those candidates are not among the known (n, D)."""
-    if len(known) == 0:
-        return np.full(len(left), 0.5)
+    """Return the chance (len(free),) that those candidates are not among the labeled (n, D)."""
+    if len(labeled) == 0:
+        return np.full(len(free), 0.5)
     from sklearn.linear_model import LogisticRegression  # not in the web process
 
-    size = min(len(left), 10 * len(known), _MOST)
-    unlabeled = points[rng.choice(left, size, replace=False)]
+    size = min(len(free), 10 * len(labeled), _MOST)
+    unlabeled = points[rng.choice(free, size, replace=False)]
     model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=100, tol=1e-3)
-    targets = np.repeat([0, 1], [len(known), size])
-    model.fit(np.concatenate([known, unlabeled]), targets)
-    return 1 / (1 + np.exp(-(points[left] @ model.coef_[0] + model.intercept_[0])))
+    targets = np.repeat([0, 1], [len(labeled), size])
+    model.fit(np.concatenate([labeled, unlabeled]), targets)
+    return 1 / (1 + np.exp(-(points[free] @ model.coef_[0] + model.intercept_[0])))
 
 
 def _cost(pool: int, labeled: int, classes: int, batch: int) -> float:

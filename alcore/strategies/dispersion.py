@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.strategies import opinions, wording
+from alcore.strategies import ensembles, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -15,14 +15,14 @@ def score(
     signals: Signals, rng: np.random.Generator, options: Mapping[str, Any], context: Context
 ) -> np.ndarray:
     """Return 1 − the share (P,) of checkpoints that predicted the most frequent class."""
-    counts = opinions.votes(signals.history)
+    counts = ensembles.votes(signals.history)
     return 1 - counts.max(axis=1, initial=0) / signals.history.shape[1]
 
 
 def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Count the predictions."""
     steps = signals.history.shape[1]
-    ((best,), (counts,)) = wording.likeliest(opinions.votes(signals.history[rows]), 1)
+    ((best,), (counts,)) = wording.likeliest(ensembles.votes(signals.history[rows]), 1)
     return [
         f"while learning, the model said {context.class_names[guess]} only {count} of {steps} times"
         for guess, count in zip(best, counts, strict=True)

@@ -36,25 +36,25 @@ def unlabeled_chances(
     Two random forests, each fitted to one half of the candidates and asked about the other: a
     forest knows by heart what it was shown. 0.5 for all where a half or the labeled are missing.
     """
-    found = np.full(len(candidates), 0.5)
+    chances = np.full(len(candidates), 0.5)
     if len(candidates) < 2 or len(labeled) == 0:
-        return found
+        return chances
     from sklearn.ensemble import RandomForestClassifier  # not in the web process
 
     halves = np.array_split(rng.permutation(len(candidates)), 2)
-    for shown, asked in (halves, halves[::-1]):
-        known = labeled[rng.permutation(len(labeled))[:_MOST]]
+    for training, test in (halves, halves[::-1]):
+        sample = labeled[rng.permutation(len(labeled))[:_MOST]]
         forest = RandomForestClassifier(
             _TREES,
             min_samples_leaf=_LEAF,
             class_weight="balanced_subsample",
             random_state=int(rng.integers(2**31)),
         )
-        unlabeled = candidates[shown[:_MOST]]
-        targets = np.repeat([0, 1], [len(known), len(unlabeled)])
-        forest.fit(np.concatenate([known, unlabeled]), targets)
-        found[asked] = forest.predict_proba(candidates[asked])[:, 1]
-    return found
+        unlabeled = candidates[training[:_MOST]]
+        targets = np.repeat([0, 1], [len(sample), len(unlabeled)])
+        forest.fit(np.concatenate([sample, unlabeled]), targets)
+        chances[test] = forest.predict_proba(candidates[test])[:, 1]
+    return chances
 
 
 def _learning(history: np.ndarray) -> np.ndarray:

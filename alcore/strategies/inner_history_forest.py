@@ -25,8 +25,8 @@ def score(
     pool, labeled = (_developing(h) for h in (signals.inner_history, signals.labeled_inner_history))
     if len(pool) == 0:
         return np.empty(0)
-    kept = np.argsort(-pool.var(axis=0), kind="stable")[:_FEATURES]
-    return unlabeled_chances(pool[:, kept], labeled[:, kept], rng)
+    liveliest = np.argsort(-pool.var(axis=0), kind="stable")[:_FEATURES]
+    return unlabeled_chances(pool[:, liveliest], labeled[:, liveliest], rng)
 
 
 def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:

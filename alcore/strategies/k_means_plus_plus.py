@@ -26,12 +26,12 @@ def select(
     """
     check_count(k, candidates)
     points, labeled = signals.embeddings, signals.labeled_embeddings
-    known = labeled is not None and len(labeled) > 0
-    nearest = acquisition.nearest_distance(points, labeled) if known else None
+    any_labeled = labeled is not None and len(labeled) > 0
+    nearest = acquisition.nearest_distance(points, labeled) if any_labeled else None
     rows, squares = acquisition.d2_sampling((points,), k, rng, nearest)
     distances = np.sqrt(squares)
     reasons = [f"unlike labeled images and the batch (distance {d:.1f})" for d in distances]
-    if not known and k:
+    if not any_labeled and k:
         distances[0], reasons[0] = 0.0, "first image"
     return selection(candidates, rows, distances, reasons)
 

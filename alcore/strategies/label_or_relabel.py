@@ -20,8 +20,8 @@ from alcore.strategies.contract import Context, Signals, Strategy, check_count
 def unlabeled_quality(probabilities: np.ndarray, weights: Trust) -> np.ndarray:
     """Return the quality (P,) of what the model says of new images, from (P, C)."""
     mean = weights.annotators.mean() if len(weights.annotators) else 1.0
-    sure, even = probabilities.max(axis=1), 1 / probabilities.shape[1]
-    return (weights.model * sure + mean * even) / (weights.model + mean)
+    confidence, even = probabilities.max(axis=1), 1 / probabilities.shape[1]
+    return (weights.model * confidence + mean * even) / (weights.model + mean)
 
 
 def labeled_quality(
@@ -35,13 +35,15 @@ def labeled_quality(
     classes = probabilities.shape[1]
     model = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     agreement = 1.0 if weights.agreement is None else weights.agreement
-    said = np.where(votes == labels[:, None], agreement, (1 - agreement) / (classes - 1))
+    likelihoods = np.where(votes == labels[:, None], agreement, (1 - agreement) / (classes - 1))
     if weights.agreement is None:
-        said = np.where((votes >= 0).sum(axis=1, keepdims=True) > 1, said, model[:, None])
-    counted = (votes >= 0) * weights.annotators
+        likelihoods = np.where(
+            (votes >= 0).sum(axis=1, keepdims=True) > 1, likelihoods, model[:, None]
+        )
+    vote_weights = (votes >= 0) * weights.annotators
     mean = weights.annotators.mean() if len(weights.annotators) else 1.0
-    total = weights.model * model + mean / classes + (counted * said).sum(axis=1)
-    return total / (weights.model + mean + counted.sum(axis=1))
+    total = weights.model * model + mean / classes + (vote_weights * likelihoods).sum(axis=1)
+    return total / (weights.model + mean + vote_weights.sum(axis=1))
 
 
 def select(
@@ -55,46 +57,46 @@ def select(
     """Pick k of candidates and labeled items; score = 1 − quality, ties by rng.
 
     A label in force is the consensus. Without votes, each label is the vote of
-    one annotator. A label is not doubted where it is the only one of its class: no model could
+    one annotator. A label is not asked about where it is the only one of its class: no model could
     have learned it elsewhere. Goh & Mueller 2023 (ActiveLab), without its temperature scaling.
     """
     check_count(k, candidates)
-    labels, asked = context.labels, signals.labeled_crossfit
+    labels, crossfit = context.labels, signals.labeled_crossfit
     votes = labels[:, None] if context.votes is None else context.votes
-    weights = trust(votes, labels, asked.argmax(axis=1))
+    weights = trust(votes, labels, crossfit.argmax(axis=1))
     new = 1 - unlabeled_quality(signals.crossfit, weights)
-    doubted = np.flatnonzero(context.labels_per_class[labels] > 1)
-    quality = labeled_quality(asked[doubted], labels[doubted], votes[doubted], weights)
+    learnable = np.flatnonzero(context.labels_per_class[labels] > 1)
+    quality = labeled_quality(crossfit[learnable], labels[learnable], votes[learnable], weights)
     scores = np.concatenate([new, 1 - quality])
-    ids = np.concatenate([candidates, signals.labeled_ids[doubted]]).astype(np.int64)
+    ids = np.concatenate([candidates, signals.labeled_ids[learnable]]).astype(np.int64)
     rows = acquisition.top_k(scores, k, rng)
     again = rows >= len(candidates)
-    places = doubted[rows[again] - len(candidates)]
-    new_ones = iter(_new(signals.crossfit[rows[~again]], context))
-    doubts = iter(_again(asked[places], labels[places], context))
-    reasons = [next(doubts if known else new_ones) for known in again.tolist()]
-    origins = tuple("relabel" if known else "query" for known in again)
+    places = learnable[rows[again] - len(candidates)]
+    new_reasons = iter(_new(signals.crossfit[rows[~again]], context))
+    old_reasons = iter(_again(crossfit[places], labels[places], context))
+    reasons = [next(old_reasons if labeled else new_reasons) for labeled in again.tolist()]
+    origins = tuple("relabel" if labeled else "query" for labeled in again)
     return Selection(ids[rows], scores[rows].astype(np.float64), tuple(reasons), origins)
 
 
 def _new(probabilities: np.ndarray, context: Context) -> list[str]:
     """Say what each new image (n, C) may be."""
-    ((guesses,), (sure,)) = wording.likeliest(probabilities, 1)
+    ((guesses,), (confidences,)) = wording.likeliest(probabilities, 1)
     return [
         f"new, perhaps {context.class_names[guess][:40]} ({p:.2f})"
-        for guess, p in zip(guesses, sure, strict=True)
+        for guess, p in zip(guesses, confidences, strict=True)
     ]
 
 
 def _again(probabilities: np.ndarray, labels: np.ndarray, context: Context) -> list[str]:
     """Say why each label (n,) is in doubt, by what the model says (n, C)."""
-    ((guesses,), (sure,)) = wording.likeliest(probabilities, 1)
+    ((guesses,), (confidences,)) = wording.likeliest(probabilities, 1)
     names = [name[:20] for name in context.class_names]
     return [
         f"labeled {names[label]}, and the model is not sure ({p:.2f})"
         if guess == label
         else f"labeled {names[label]}, but the model says {names[guess]} ({p:.2f})"
-        for guess, p, label in zip(guesses, sure, labels.tolist(), strict=True)
+        for guess, p, label in zip(guesses, confidences, labels.tolist(), strict=True)
     ]
 
 

@@ -21,11 +21,11 @@ def score(
 
 def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the best guess and how sure it is."""
-    ((guesses,), (sure,)) = wording.likeliest(signals.probabilities[rows], 1)
+    ((guesses,), (confidences,)) = wording.likeliest(signals.probabilities[rows], 1)
     names = context.class_names
     return [
         f"best guess {names[guess]}, only {p:.0%} sure"
-        for guess, p in zip(guesses, sure, strict=True)
+        for guess, p in zip(guesses, confidences, strict=True)
     ]
 
 

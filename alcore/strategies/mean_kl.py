@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.strategies import opinions, wording
+from alcore.strategies import ensembles, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -15,12 +15,12 @@ def score(
     signals: Signals, rng: np.random.Generator, options: Mapping[str, Any], context: Context
 ) -> np.ndarray:
     """Return the mean of KL(member ‖ consensus) (P,) in nats."""
-    return opinions.disagreement(signals.committee)
+    return ensembles.disagreement(signals.committee)
 
 
 def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Name the likeliest classes and by how much the members differ."""
-    likely = wording.two_named(opinions.consensus(signals.committee[rows]), context.class_names)
+    likely = wording.two_named(ensembles.consensus(signals.committee[rows]), context.class_names)
     return [
         f"{classes}? committee members differ by {score:.2f} nats"
         for classes, score in zip(likely, scores.tolist(), strict=True)

@@ -31,21 +31,19 @@ def select(
     first, second = rng.spawn(2)
     of = options["of"]
     # Where the first picks of a larger batch are not its picks, it is asked for its share only.
-    asked = k if of.prefix else int(quota[-1])
-    picked = of.select(signals, candidates, asked, first, of.defaults, context)
-    free = candidates if of.prefix else candidates[~np.isin(candidates, picked.item_ids)]
-    queries = iter(
-        zip(picked.item_ids.tolist(), picked.scores, picked.reasons, picked.origins, strict=True)
-    )
+    count = k if of.prefix else int(quota[-1])
+    own = of.select(signals, candidates, count, first, of.defaults, context)
+    free = candidates if of.prefix else candidates[~np.isin(candidates, own.item_ids)]
+    queries = iter(zip(own.item_ids.tolist(), own.scores, own.reasons, own.origins, strict=True))
     chance = (
         (item, 0.0, "random share", "random")
         for item in free[second.permutation(len(free))].tolist()
     )
-    chosen: dict[int, tuple[int, float, str, Origin]] = {}
+    entries: dict[int, tuple[int, float, str, Origin]] = {}
     for turn in np.diff(quota) > 0:
-        entry = next(e for e in (queries if turn else chance) if e[0] not in chosen)
-        chosen[entry[0]] = entry
-    ids, scores, reasons, origins = zip(*chosen.values(), strict=True) if chosen else ((),) * 4
+        entry = next(e for e in (queries if turn else chance) if e[0] not in entries)
+        entries[entry[0]] = entry
+    ids, scores, reasons, origins = zip(*entries.values(), strict=True) if entries else ((),) * 4
     return Selection(np.array(ids, np.int64), np.array(scores, np.float64), reasons, origins)
 
 

@@ -34,27 +34,27 @@ def select(
     order = acquisition.top_k(scores, len(scores), rng)
     points, labeled = signals.embeddings, signals.labeled_embeddings
     limit = (options["distance"] * _typical_distance(points, rng)) ** 2
-    taken, passed = [], []
+    alone, near_ones = [], []
     for start in range(0, len(order), _AT_ONCE):
         rows = order[start : start + _AT_ONCE]
         near = np.zeros(len(rows), bool)
         if labeled is not None and len(labeled):
             near |= acquisition.nearest_distance(points[rows], labeled) <= limit
-        near |= acquisition.nearest_distance(points[rows], points[taken]) <= limit
+        near |= acquisition.nearest_distance(points[rows], points[alone]) <= limit
         norms = np.einsum("nd,nd->n", points[rows], points[rows])
         close = (
             acquisition.squared_distances((points[rows],), norms, slice(None), slice(None)) <= limit
         )
         for place, row in enumerate(rows.tolist()):
-            (passed if near[place] else taken).append(row)
+            (near_ones if near[place] else alone).append(row)
             if not near[place]:
                 near |= close[place]
-        if len(taken) >= k:
+        if len(alone) >= k:
             break
-    rows = np.array((taken + passed)[:k], np.int64)
-    alone = min(k, len(taken))
+    rows = np.array((alone + near_ones)[:k], np.int64)
+    n_alone = min(k, len(alone))
     reasons = of.reasons(signals, rows, scores[rows], context)
-    reasons[alone:] = [f"{reason}; like one before it" for reason in reasons[alone:]]
+    reasons[n_alone:] = [f"{reason}; like one before it" for reason in reasons[n_alone:]]
     return selection(candidates, rows, scores[rows], reasons)
 
 

@@ -18,9 +18,11 @@ def score(
     if len(holdout) == 0:
         return np.zeros(len(signals.logits))
     ranks = np.zeros(len(signals.logits))
-    for seen, logits in zip(holdout.T, signals.logits.T, strict=True):
+    for familiar, logits in zip(holdout.T, signals.logits.T, strict=True):
         # Half of the equals count, so that the order of equals plays no part.
-        ranks += np.searchsorted(seen, logits, "left") + np.searchsorted(seen, logits, "right")
+        ranks += np.searchsorted(familiar, logits, "left") + np.searchsorted(
+            familiar, logits, "right"
+        )
     return 1 - ranks / (2 * holdout.size)
 
 

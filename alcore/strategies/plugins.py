@@ -16,7 +16,7 @@ GROUP = "alcore.strategies"
 @cache
 def load() -> tuple[dict[str, Strategy], dict[str, str]]:
     """Return the strategies found, by name, and why the others could not be loaded, by entry."""
-    found: dict[str, Strategy] = {}
+    strategies: dict[str, Strategy] = {}
     broken: dict[str, str] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
         try:
@@ -25,8 +25,8 @@ def load() -> tuple[dict[str, Strategy], dict[str, str]]:
             broken[entry.name] = f"{entry.value} fails to load: {type(error).__name__}: {error}"
             continue
         if isinstance(strategy, Strategy):
-            found[strategy.name] = strategy
+            strategies[strategy.name] = strategy
         else:
             kind = type(strategy).__name__
             broken[entry.name] = f"{entry.value} is {kind}, not an alcore.strategies.Strategy"
-    return found, broken
+    return strategies, broken

@@ -77,7 +77,7 @@ def _balls(points: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """Return which items lie in each ball: those of i are inside[starts[i] : starts[i + 1]]."""
     most = max(16, points.shape[1])
     norms = np.einsum("nd,nd->n", points, points)
-    found, sizes = [], np.zeros(len(points) + 1, np.int64)
+    members, sizes = [], np.zeros(len(points) + 1, np.int64)
     at_once = 128  # fewer rows make the product slow, more take memory
     for start in range(0, len(points), at_once):
         block = slice(start, start + at_once)
@@ -88,9 +88,9 @@ def _balls(points: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
             bar = np.partition(table[row], most - 1)[most - 1]
             within[row] &= table[row] <= bar
         owner, item = np.divmod(np.flatnonzero(within), len(points))
-        found.append(item.astype(np.int32))
+        members.append(item.astype(np.int32))
         sizes[start + 1 : start + 1 + len(table)] = np.bincount(owner, minlength=len(table))
-    return np.cumsum(sizes), np.concatenate(found)
+    return np.cumsum(sizes), np.concatenate(members)
 
 
 def _cover(

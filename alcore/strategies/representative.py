@@ -15,10 +15,10 @@ def score(
 ) -> np.ndarray:
     """Return cos(x, centre of the unlabeled) − cos(x, centre of the labeled) (P,)."""
     points, labeled = signals.embeddings, signals.labeled_embeddings
-    found = _cosine(points, points.mean(axis=0)) if len(points) else np.empty(0)
+    scores = _cosine(points, points.mean(axis=0)) if len(points) else np.empty(0)
     if labeled is not None and len(labeled):
-        found = found - _cosine(points, labeled.mean(axis=0))
-    return found
+        scores = scores - _cosine(points, labeled.mean(axis=0))
+    return scores
 
 
 def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:

@@ -28,8 +28,8 @@ def select(
 ) -> Selection:
     """Pick by `first` until there are `until` labels per class on average, by `then` after."""
     few = len(context.labels) < options["until"] * len(context.class_names)
-    chosen = options["first" if few else "then"]
-    return chosen.select(signals, candidates, k, rng, chosen.defaults, context)
+    of = options["first" if few else "then"]
+    return of.select(signals, candidates, k, rng, of.defaults, context)
 
 
 def _diverse_margin(
@@ -40,8 +40,8 @@ def _diverse_margin(
     options: Mapping[str, Any],
     context: Context,
 ) -> Selection:
-    settled = {**DIVERSIFIED.defaults, "of": MARGIN}
-    return DIVERSIFIED.select(signals, candidates, k, rng, settled, context)
+    options = {**DIVERSIFIED.defaults, "of": MARGIN}
+    return DIVERSIFIED.select(signals, candidates, k, rng, options, context)
 
 
 _THEN = Strategy(
@@ -69,8 +69,8 @@ def by_policy(
     """
     if len(context.labels) < options["until"] * len(context.class_names):
         return TYPICLUST.select(signals, candidates, k, rng, TYPICLUST.defaults, context)
-    settled = {"of": _THEN, "share": 1 - options["random"]}
-    return MIXED.select(signals, candidates, k, rng, settled, context)
+    options = {"of": _THEN, "share": 1 - options["random"]}
+    return MIXED.select(signals, candidates, k, rng, options, context)
 
 
 def cost(pool: int, labeled: int, classes: int, batch: int) -> float:

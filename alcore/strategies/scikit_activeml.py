@@ -28,11 +28,11 @@ _ASK_ONLY = frozenset({"UncertaintySampling", "Badge", "Falcun", "ContrastiveAL"
 
 def names() -> list[str]:
     """Return the strategies that the installed scikit-activeml has; none without it."""
-    found = find_spec("skactiveml")
-    if found is None or not found.submodule_search_locations:
+    package = find_spec("skactiveml")
+    if package is None or not package.submodule_search_locations:
         return []
     # Read, not imported: it would load scikit-learn and torch into the web process.
-    source = Path(found.submodule_search_locations[0], "pool", "__init__.py").read_text("utf-8")
+    source = Path(package.submodule_search_locations[0], "pool", "__init__.py").read_text("utf-8")
     return sorted(
         alias.name
         for node in ast.parse(source).body
@@ -44,29 +44,30 @@ def names() -> list[str]:
 
 def strategy(name: str) -> Strategy:
     """Return the strategy "scikit-activeml:ClassName"; UnknownStrategy says what is missing."""
-    wanted = name.removeprefix(PREFIX)
-    known = names()
-    if not known:
+    class_name = name.removeprefix(PREFIX)
+    class_names = names()
+    if not class_names:
         raise UnknownStrategy(
             f"{name!r} needs scikit-activeml, which is not installed; pip install scikit-activeml"
         )
-    if wanted not in known:
+    if class_name not in class_names:
         raise UnknownStrategy(
-            f"scikit-activeml has no pool strategy {wanted!r}; choose from {', '.join(known)}"
+            f"scikit-activeml has no pool strategy {class_name!r}; "
+            f"choose from {', '.join(class_names)}"
         )
     return Strategy(
         name=name,
-        sentence=f"{wanted} of scikit-activeml, on embeddings.",
+        sentence=f"{class_name} of scikit-activeml, on embeddings.",
         paper="see the documentation of scikit-activeml",
         needs=frozenset({"probabilities", "embeddings"}),
-        select=lambda *given: _select(wanted, *given),
+        select=lambda *call: _select(class_name, *call),
         prefix=False,
         cost=lambda pool, labeled, classes, batch: 5 + 2e-5 * min(pool, _POOL) * batch,
     )
 
 
 def _select(
-    wanted: str,
+    class_name: str,
     signals: Signals,
     candidates: np.ndarray,
     k: int,
@@ -89,26 +90,32 @@ def _select(
     answers = np.full(len(points), np.nan)
     answers[:count] = context.labels[:count]
     classes = list(range(len(context.class_names)))
-    chooser = getattr(pool, wanted)
+    chooser = getattr(pool, class_name)
     seed = int(rng.integers(2**31))
-    made: dict[str, Any] = {"random_state": seed, "classes": classes, "n_classes": len(classes)}
-    made = {key: made[key] for key in made if key in inspect.signature(chooser).parameters}
+    arguments: dict[str, Any] = {
+        "random_state": seed,
+        "classes": classes,
+        "n_classes": len(classes),
+    }
+    arguments = {
+        key: arguments[key] for key in arguments if key in inspect.signature(chooser).parameters
+    }
     asks = set(inspect.signature(chooser.query).parameters)
     try:
-        models = _models(wanted, asks, points, answers, signals.probabilities[subset], seed)
-        places, utilities = chooser(**made).query(
+        models = _models(class_name, asks, points, answers, signals.probabilities[subset], seed)
+        places, utilities = chooser(**arguments).query(
             X=points, y=answers, batch_size=k, return_utilities=True, **models
         )
     except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidSettings(f"scikit-activeml's {wanted} refuses: {error}") from error
+        raise InvalidSettings(f"scikit-activeml's {class_name} refuses: {error}") from error
     places = np.asarray(places, np.int64)
     scores = np.nan_to_num(np.asarray(utilities, float)[np.arange(len(places)), places])
-    reasons = [f"picked by {wanted} (utility {score:.3g})" for score in scores]
+    reasons = [f"picked by {class_name} (utility {score:.3g})" for score in scores]
     return selection(candidates, subset[places - count], scores, reasons)
 
 
 def _models(
-    wanted: str,
+    class_name: str,
     asks: set[str],
     points: np.ndarray,
     answers: np.ndarray,
@@ -131,7 +138,7 @@ def _models(
     def heads(estimator: Any) -> Any:
         return SklearnClassifier(estimator, classes=classes, random_state=seed)
 
-    if wanted in _ASK_ONLY:
+    if class_name in _ASK_ONLY:
         key = "clf" if "clf" in asks else "estimator"
         model = _answering(points, answers, probabilities)
         return {key: model, f"fit_{key}": False}
@@ -147,9 +154,9 @@ def _models(
         return {"discriminator": two}
     if "clf" not in asks:
         return {}
-    if wanted == "FourDs":
+    if class_name == "FourDs":
         return {"clf": MixtureModelClassifier(classes=classes, random_state=seed)}
-    if wanted == "DropQuery":
+    if class_name == "DropQuery":
         return {"clf": heads(LogisticRegression(max_iter=200))}
     return {"clf": ParzenWindowClassifier(classes=classes, random_state=seed)}
 
@@ -160,7 +167,7 @@ def _answering(points: np.ndarray, answers: np.ndarray, probabilities: np.ndarra
 
     count = len(points) - len(probabilities)
     rows = {point.tobytes(): row for row, point in enumerate(points[count:])}
-    sure = np.eye(probabilities.shape[1])
+    certain = np.eye(probabilities.shape[1])
 
     class Answering(SkactivemlClassifier):
         """Looks points up; labeled ones answer their label."""
@@ -170,18 +177,18 @@ def _answering(points: np.ndarray, answers: np.ndarray, probabilities: np.ndarra
             return self
 
         def predict_proba(self, X: np.ndarray) -> np.ndarray:
-            known = [rows.get(np.asarray(x, np.float64).tobytes()) for x in X]
-            if None not in known:
-                return probabilities[known].astype(np.float64)
+            places = [rows.get(np.asarray(x, np.float64).tobytes()) for x in X]
+            if None not in places:
+                return probabilities[places].astype(np.float64)
             of = {
                 point.tobytes(): int(a) for point, a in zip(points, answers[:count], strict=False)
             }
             return np.stack(
                 [
-                    sure[of[np.asarray(x, np.float64).tobytes()]]
+                    certain[of[np.asarray(x, np.float64).tobytes()]]
                     if row is None
                     else probabilities[row]
-                    for x, row in zip(X, known, strict=True)
+                    for x, row in zip(X, places, strict=True)
                 ]
             ).astype(np.float64)
 

@@ -44,11 +44,11 @@ def select(
     clusters = min(count + k, options["most"], len(points))
     _, owners = acquisition.k_means(points, clusters, rng)
     members = np.bincount(owners, minlength=clusters)
-    known = np.bincount(owners[len(candidates) :], minlength=clusters)
+    labels = np.bincount(owners[len(candidates) :], minlength=clusters)
     by_owner = np.argsort(owners[: len(candidates)], kind="stable")
-    sizes = members - known
+    sizes = members - labels
     ends = np.cumsum(sizes)
-    order = np.lexsort((rng.random(clusters), -members, known, members < _SMALLEST))
+    order = np.lexsort((rng.random(clusters), -members, labels, members < _SMALLEST))
     turns = _turns(order, sizes, k)
     rows, scores = np.empty(k, np.int64), np.empty(k)
     for cluster in np.unique(turns).tolist():
@@ -59,7 +59,7 @@ def select(
         picks, typical = _most_typical(signals.embeddings[inside], len(places), rng)
         rows[places], scores[places] = inside[picks], typical
     reasons = [
-        f"typical of a group of {members[cluster]} images with {known[cluster]} labels"
+        f"typical of a group of {members[cluster]} images with {labels[cluster]} labels"
         for cluster in turns.tolist()
     ]
     return selection(candidates, rows, scores, reasons)
@@ -67,14 +67,14 @@ def select(
 
 def _turns(order: np.ndarray, sizes: np.ndarray, k: int) -> np.ndarray:
     """Return the cluster (k,) of each pick: one of each in order, and around again while it has."""
-    found: list[int] = []
-    left = order[sizes[order] > 0]
+    turns: list[int] = []
+    clusters = order[sizes[order] > 0]
     visits = 0
-    while len(found) < k:
-        found += left.tolist()
+    while len(turns) < k:
+        turns += clusters.tolist()
         visits += 1
-        left = left[sizes[left] > visits]
-    return np.array(found[:k], np.int64)
+        clusters = clusters[sizes[clusters] > visits]
+    return np.array(turns[:k], np.int64)
 
 
 def _most_typical(
@@ -89,31 +89,31 @@ def _most_typical(
     points = points - points.mean(axis=0)  # far from 0, squared distances would lose digits
     nearest = _nearest(points, min(_NEIGHBOURS + count, n))
     reach = nearest[:, -1].copy()
-    lots, left = rng.random(n), np.ones(n, bool)
+    lots, free = rng.random(n), np.ones(n, bool)
     places = np.arange(nearest.shape[1])
     picks, typical = np.empty(count, np.int64), np.empty(count)
     for turn in range(count):
-        wanted = min(_NEIGHBOURS, (n - turn) // 2)
-        means = nearest[:, 1 : wanted + 1].sum(axis=1) / max(1, wanted)
-        score = 1 / np.maximum(means, 1e-7) if wanted else np.ones(n)
-        score[~left] = -1
+        neighbours = min(_NEIGHBOURS, (n - turn) // 2)
+        means = nearest[:, 1 : neighbours + 1].sum(axis=1) / max(1, neighbours)
+        score = 1 / np.maximum(means, 1e-7) if neighbours else np.ones(n)
+        score[~free] = -1
         best = np.flatnonzero(score == score.max())
         pick = best[lots[best].argmin()]
-        picks[turn], typical[turn], left[pick] = pick, score[pick], False
+        picks[turn], typical[turn], free[pick] = pick, score[pick], False
         if turn + 1 < count:  # nobody's neighbour any more
             away = np.linalg.norm(points - points[pick], axis=1)
             losing = np.flatnonzero(away <= reach)
             gone = np.abs(nearest[losing, 1:] - away[losing, None]).argmin(axis=1) + 1
-            kept = places + (places >= gone[:, None])
-            kept[:, -1] = places[-1]
-            nearest[losing] = np.take_along_axis(nearest[losing], kept, axis=1)
+            columns = places + (places >= gone[:, None])
+            columns[:, -1] = places[-1]
+            nearest[losing] = np.take_along_axis(nearest[losing], columns, axis=1)
             nearest[losing, -1] = np.inf
     return picks, typical
 
 
 def _nearest(points: np.ndarray, count: int) -> np.ndarray:
     """Return the distances (n, count) of points (n, D) to their nearest, rising, from 0 to self."""
-    found = np.empty((len(points), count), points.dtype)
+    distances = np.empty((len(points), count), points.dtype)
     norms = np.einsum("nd,nd->n", points, points)[:, None]
     # One product per table: −2 x·y + ‖x‖² + ‖y‖².
     left = np.hstack([-2 * points, norms, np.ones_like(norms)])
@@ -123,9 +123,9 @@ def _nearest(points: np.ndarray, count: int) -> np.ndarray:
         table = left[start : start + at_once] @ right
         table[np.arange(len(table)), np.arange(start, start + len(table))] = -np.inf
         table.partition(count - 1, axis=1)
-        found[start : start + len(table)] = table[:, :count]
-    found.sort(axis=1)
-    return np.sqrt(np.maximum(found, 0, out=found), out=found)
+        distances[start : start + len(table)] = table[:, :count]
+    distances.sort(axis=1)
+    return np.sqrt(np.maximum(distances, 0, out=distances), out=distances)
 
 
 def cost(pool: int, labeled: int, classes: int, batch: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import acquisition
-from alcore.strategies import opinions, wording
+from alcore.strategies import ensembles, wording
 from alcore.strategies.contract import Context, Signals, scored
 
 
@@ -16,20 +16,20 @@ def score(
     signals: Signals, rng: np.random.Generator, options: Mapping[str, Any], context: Context
 ) -> np.ndarray:
     """Return the entropy (P,) in nats of the votes, one per member, over the classes."""
-    shares = opinions.votes(signals.committee) / signals.committee.shape[1]
+    shares = ensembles.votes(signals.committee) / signals.committee.shape[1]
     return acquisition.entropy(shares)
 
 
 def reasons(signals: Signals, rows: np.ndarray, scores: np.ndarray, context: Context) -> list[str]:
     """Count the votes."""
-    best, counts = wording.likeliest(opinions.votes(signals.committee[rows]), 3)
+    best, counts = wording.likeliest(ensembles.votes(signals.committee[rows]), 3)
     names = context.class_names
-    found = []
+    sentences = []
     for place in range(len(rows)):
-        said = [(names[b[place]], c[place]) for b, c in zip(best, counts, strict=True)]
-        votes = ", ".join(f"{name} ×{count}" for name, count in said if count > 0)
-        found.append(f"committee votes: {votes}")
-    return found
+        tally = [(names[b[place]], c[place]) for b, c in zip(best, counts, strict=True)]
+        votes = ", ".join(f"{name} ×{count}" for name, count in tally if count > 0)
+        sentences.append(f"committee votes: {votes}")
+    return sentences
 
 
 VOTE_ENTROPY = scored(

@@ -23,7 +23,7 @@ class Answers {
       ...board.about.shown(image), ...(note && { note }),
     };
     record(probe.pressed, { key, item: image.item, at: pressed });
-    board.trail.add({
+    board.history.add({
       key, item: image.item, src: image.src, kind, class: body.class, at: body.at, saved: false,
       image,
     });
@@ -50,12 +50,12 @@ class Answers {
     const { board } = this;
     if (board.delivery.locked) return;
     if (board.visits.image) board.visits.end();
-    const lot = lotOf(board.trail.last?.key);
+    const lot = lotOf(board.history.last?.key);
     if (lot) {
       board.grid.undo(lot);
       return;
     }
-    const entry = board.trail.pop();
+    const entry = board.history.pop();
     if (!entry) {
       board.toast("There is nothing to undo.");
       return;

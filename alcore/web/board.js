@@ -18,7 +18,7 @@ class Board {
     this.status = null;
     this.stale = new Set(); // what is to be drawn after the next frame
     this.stop = new AbortController();
-    this.trail = new Trail();
+    this.history = new History();
     this.delivery = new Delivery(this, this.scope,
       { base: data.base, ticket: data.ticket, client: data.client || clientId() });
     this.link = this.delivery.link;
@@ -78,7 +78,7 @@ class Board {
   delivered(op, answer) {
     if (op.kind === "answer") {
       this.feed.fill();
-      this.trail.saved(op.body.key);
+      this.history.saved(op.body.key);
       if (this.status?.until_next != null && this.status.until_next <= this.delivery.fresh()) {
         this.#pollSoon(250);
       }
@@ -97,7 +97,7 @@ class Board {
   // The server will never take this one.
   refused(op, error) {
     if (op.kind === "answer") {
-      this.trail.drop(op.body.key);
+      this.history.drop(op.body.key);
       // Others of our images may be gone too.
       this.feed.fill(true);
       const name = this.byId.get(op.body.class)?.name;
@@ -163,7 +163,7 @@ class Board {
     const answer = await request(this.link, "GET", `/history?client=${client}&n=12`)
       .catch(() => null);
     if (!answer || this.stop.signal.aborted) return;
-    this.trail.merge(answer.events, asked, this.delivery.ops);
+    this.history.merge(answer.events, asked, this.delivery.ops);
     this.drawStrip();
   }
 
@@ -298,8 +298,8 @@ class Board {
   }
 
   #drawStrip() {
-    const here = this.visits.image ? this.trail.entries.indexOf(this.visits.image.entry) : -1;
-    drawStrip(this.part.strip, this.trail.entries, here, this.byId,
+    const here = this.visits.image ? this.history.entries.indexOf(this.visits.image.entry) : -1;
+    drawStrip(this.part.strip, this.history.entries, here, this.byId,
       (c) => this.colour(c), (entry) => this.visits.go(entry));
   }
 

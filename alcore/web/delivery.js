@@ -1,7 +1,7 @@
 // What becomes of answers once they are given: acknowledged, refused, or waiting for a fresh
 // ticket. The outbox lives on when its board is gone.
 
-const outboxes = new Map(); // scope -> {outbox, delivery, link}
+const channels = new Map(); // scope -> {outbox, delivery, link}
 
 class Delivery {
   // board: whose answers these are.
@@ -10,19 +10,19 @@ class Delivery {
     this.saved = 0; // answers acknowledged on this page
     this.counted = 0; // labels acknowledged and not undone since the last status
     this.locked = false; // the ticket is too old
-    let mail = outboxes.get(scope);
-    if (!mail) {
-      mail = { delivery: this, link };
-      outboxes.set(scope, mail);
-      mail.outbox = new Outbox(scope, link,
-        (event, op, detail) => mail.delivery?.heard(event, op, detail));
+    let channel = channels.get(scope);
+    if (!channel) {
+      channel = { delivery: this, link };
+      channels.set(scope, channel);
+      channel.outbox = new Outbox(scope, link,
+        (event, op, detail) => channel.delivery?.heard(event, op, detail));
     }
-    this.mail = mail;
-    mail.delivery = this;
+    this.channel = channel;
+    channel.delivery = this;
     // One object for both, so that a fresh ticket reaches the outbox of an earlier board too.
-    Object.assign(mail.link, link);
-    this.link = mail.link;
-    this.outbox = mail.outbox;
+    Object.assign(channel.link, link);
+    this.link = channel.link;
+    this.outbox = channel.outbox;
   }
 
   get ops() {
@@ -86,7 +86,7 @@ class Delivery {
   }
 
   leave() {
-    if (this.mail.delivery === this) this.mail.delivery = null;
+    if (this.channel.delivery === this) this.channel.delivery = null;
   }
 }
 

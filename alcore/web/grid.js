@@ -119,8 +119,8 @@ class Grid {
 
   delivered(op, answer) {
     if (op.kind === "lot") {
-      for (const item of answer.items) this.board.trail.saved(`${op.body.key}/${item}`);
-      for (const item of answer.refused) this.board.trail.drop(`${op.body.key}/${item}`);
+      for (const item of answer.items) this.board.history.saved(`${op.body.key}/${item}`);
+      for (const item of answer.refused) this.board.history.drop(`${op.body.key}/${item}`);
       if (answer.refused.length) {
         this.board.toast(`${plural(answer.refused.length, "image")} of the lot went to somebody `
           + "else and did not count.");
@@ -134,7 +134,7 @@ class Grid {
   }
 
   refused(op) {
-    if (op.kind === "lot") this.board.trail.dropLot(op.body.key);
+    if (op.kind === "lot") this.board.history.dropLot(op.body.key);
     this.lots = this.lots.filter((lot) => lot.key !== op.body.key);
     if (op.kind === "unlot") this.load();
     this.#saved(op);
@@ -206,7 +206,7 @@ class Grid {
     this.aside = [...this.aside, ...out.map((t) => t.item)].slice(-REMEMBERED);
     this.lots.push({ key, tiles, class: chosen.id });
     for (const tile of tiles) {
-      board.trail.add({
+      board.history.add({
         key: `${key}/${tile.item}`, item: tile.item, src: tile.src, kind: "label",
         class: chosen.id, at: body.at, saved: false,
       });
@@ -230,7 +230,7 @@ class Grid {
       return;
     }
     const known = this.lots.find((lot) => lot.key === key);
-    const entries = board.trail.dropLot(key);
+    const entries = board.history.dropLot(key);
     const back = known?.tiles ?? entries;
     this.lots = this.lots.filter((lot) => lot.key !== key);
     if (!this.isOpen) this.open();

@@ -8,8 +8,8 @@ from starlette.routing import Route
 from alcore.errors import InvalidSettings
 from alcore.services import grid
 from alcore.web import state
-from alcore.web.asking import Body, answering, id_in, number_in, text_in, texts_in
 from alcore.web.pictures import leased
+from alcore.web.requests import Body, endpoint, id_in, number_in, text_in, texts_in
 from alcore.web.tickets import Ticket
 
 MOST_ASIDE = 1_000
@@ -19,9 +19,9 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
     first = text_in(body, "first", "sure")
     if first not in ("sure", "doubtful"):
         raise InvalidSettings(f"first is {first!r}; must be sure or doubtful")
-    found = grid.tiles(
+    answer = grid.tiles(
         state.store(),
-        state.outlooks(),
+        state.prediction_cache(),
         ticket.project_id,
         ticket.annotator_id,
         text_in(body, "client", longest=100),
@@ -34,19 +34,19 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         hold=texts_in(body, "hold"),
     )
     return {
-        "images": [leased(lease, ticket.project_id) for lease in found.leases],
-        "shares": list(found.shares),
-        "held": list(found.held),
-        "class": found.class_id,
-        "counts": [{"class": c, "open": n} for c, n in found.counts.items()],
-        "model": found.model,
-        "instant": found.instant,
-        "reason": found.reason,
+        "images": [leased(lease, ticket.project_id) for lease in answer.leases],
+        "shares": list(answer.shares),
+        "held": list(answer.held),
+        "class": answer.class_id,
+        "counts": [{"class": c, "open": n} for c, n in answer.counts.items()],
+        "model": answer.model,
+        "instant": answer.head_labels,
+        "reason": answer.reason,
     }
 
 
 def lot(request: Request, ticket: Ticket, body: Body) -> Body:
-    done = grid.label_lot(
+    outcome = grid.label_lot(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
@@ -62,9 +62,9 @@ def lot(request: Request, ticket: Ticket, body: Body) -> Body:
     state.instant().notify(ticket.project_id)
     return {
         "ok": True,
-        "items": list(done.items),
-        "refused": list(done.refused),
-        "duplicate": done.duplicate,
+        "items": list(outcome.items),
+        "refused": list(outcome.refused),
+        "duplicate": outcome.duplicate,
     }
 
 
@@ -92,25 +92,25 @@ def _key(body: Body, name: str) -> str:
 
 def _tiles(body: Body) -> list[tuple[str, int]]:
     """Read [{token, item}], at most as many as a grid has. Raises InvalidSettings."""
-    given = body.get("tiles")
-    if not isinstance(given, list) or not 0 < len(given) <= grid.MOST:
+    tiles = body.get("tiles")
+    if not isinstance(tiles, list) or not 0 < len(tiles) <= grid.MOST:
         raise InvalidSettings(f"tiles must be a list of 1 to {grid.MOST} images")
-    if not all(isinstance(tile, dict) for tile in given):
+    if not all(isinstance(tile, dict) for tile in tiles):
         raise InvalidSettings("each tile must have a token and an item")
-    return [(text_in(tile, "token", longest=130), id_in(tile, "item")) for tile in given]
+    return [(text_in(tile, "token", longest=130), id_in(tile, "item")) for tile in tiles]
 
 
 def _aside(body: Body) -> list[int]:
     """Read the items that were put aside. Raises InvalidSettings."""
-    given = body.get("aside", [])
-    if not isinstance(given, list) or not all(type(i) is int for i in given):
+    items = body.get("aside", [])
+    if not isinstance(items, list) or not all(type(i) is int for i in items):
         raise InvalidSettings("aside must be a list of items")
-    return given[:MOST_ASIDE]
+    return items[:MOST_ASIDE]
 
 
 def routes() -> list[Route]:
     """List the routes of the grid."""
     return [
-        Route(f"/board/{{project_id:id}}/{post.__name__}", answering(post), methods=["POST"])
+        Route(f"/board/{{project_id:id}}/{post.__name__}", endpoint(post), methods=["POST"])
         for post in (tiles, lot, unlot)
     ]

@@ -28,10 +28,10 @@ def own_address() -> str | None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # an address for documentation; UDP sends nothing yet
-            found = str(probe.getsockname()[0])
+            address = str(probe.getsockname()[0])
         except OSError:
             return None
-    return None if _is_local(found) or found == "0.0.0.0" else found
+    return None if _is_local(address) or address == "0.0.0.0" else address
 
 
 def invitation(

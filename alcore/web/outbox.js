@@ -90,13 +90,13 @@ class Outbox {
     const op = this.ops[0];
     try {
       const answer = await request(this.board, "POST", `/${op.kind}`, op.body);
-      this.#settle(op);
+      this.#finish(op);
       this.hear("done", op, answer);
     } catch (error) {
       if (!(error instanceof Refused)) this.#retry();
       else if (error.status === 401) this.#lock(op);
       else {
-        this.#settle(op);
+        this.#finish(op);
         this.hear("dropped", op, error);
       }
     } finally {
@@ -105,7 +105,7 @@ class Outbox {
     this.send();
   }
 
-  #settle(op) {
+  #finish(op) {
     this.wait = 0;
     this.ops.shift();
     try {

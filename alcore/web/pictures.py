@@ -12,7 +12,7 @@ from alcore.errors import AlcoreError
 from alcore.records import Lease
 from alcore.services import images
 from alcore.web import state
-from alcore.web.asking import Body, refusal
+from alcore.web.requests import Body, refusal
 
 SMALL = 256
 """Longest side of a thumbnail, in pixels."""
@@ -34,7 +34,7 @@ def leased(lease: Lease, project_id: int) -> Body:
         "width": lease.width,
         "height": lease.height,
         "round": lease.round_number,
-        "instant": lease.instant,
+        "instant": lease.head_labels,
         "comments": lease.comments,
         "expires_in": max(0.0, lease.expires_at - time.time()),
     }

@@ -14,13 +14,13 @@ from alcore.errors import AlcoreError
 from alcore.records import Comment
 from alcore.services import comments, guidelines
 from alcore.web import state
-from alcore.web.asking import Body, answering, id_in, refusal, text_in
 from alcore.web.pictures import picture, src
+from alcore.web.requests import Body, endpoint, id_in, refusal, text_in
 from alcore.web.tickets import Ticket
 
 
 def comment(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = comments.add(
+    all_comments = comments.add(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
@@ -28,7 +28,7 @@ def comment(request: Request, ticket: Ticket, body: Body) -> Body:
         item_id=id_in(body, "item"),
         text=text_in(body, "text"),
     )
-    return {"comments": drawn(found)}
+    return {"comments": drawn(all_comments)}
 
 
 def of_item(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -36,24 +36,24 @@ def of_item(request: Request, ticket: Ticket, body: Body) -> Body:
     return {"comments": drawn(comments.of_item(state.store(), ticket.project_id, item_id))}
 
 
-def drawn(found: Sequence[Comment]) -> list[dict[str, Any]]:
+def drawn(remarks: Sequence[Comment]) -> list[dict[str, Any]]:
     """Say of comments what is drawn of them."""
-    return [{"who": c.annotator, "text": c.text, "at": c.created_at} for c in found]
+    return [{"who": c.annotator, "text": c.text, "at": c.created_at} for c in remarks]
 
 
 def examples(project_id: int) -> dict[int, list[dict[str, Any]]]:
     """Name the example images of each class: {class id: [{id, item, name, src}]}, by age."""
-    found: dict[int, list[dict[str, Any]]] = {}
+    by_class: dict[int, list[dict[str, Any]]] = {}
     for example in guidelines.of_project(state.store(), project_id):
         if example.item_id is None:
             signature = state.tickets().pixels(project_id)
             address = f"/board/{project_id}/examples/{example.id}?t={signature}"
         else:
             address = src(project_id, example.item_id, example.content_hash or "")
-        found.setdefault(example.class_id, []).append(
+        by_class.setdefault(example.class_id, []).append(
             {"id": example.id, "item": example.item_id, "name": example.name, "src": address}
         )
-    return found
+    return by_class
 
 
 async def uploaded(request: Request) -> Response:
@@ -71,7 +71,7 @@ async def uploaded(request: Request) -> Response:
 def routes() -> list[Route]:
     """List the routes of comments and examples."""
     return [
-        Route("/board/{project_id:id}/comment", answering(comment), methods=["POST"]),
-        Route("/board/{project_id:id}/comments/{item_id:id}", answering(of_item)),
+        Route("/board/{project_id:id}/comment", endpoint(comment), methods=["POST"]),
+        Route("/board/{project_id:id}/comments/{item_id:id}", endpoint(of_item)),
         Route("/board/{project_id:id}/examples/{example_id:id}", uploaded),
     ]

@@ -7,7 +7,7 @@ const AHEAD_ROWS = 2;
 const BUSY = 1500; // between overviews while models look at the labels
 const REST = 15000;
 
-const mails = new Map(); // scope -> {outbox, review, link}: delivery goes on when the page is gone
+const channels = new Map(); // scope -> {outbox, review, link}: delivery goes on when the page is gone
 
 class Review {
   constructor(root, data) {
@@ -27,11 +27,11 @@ class Review {
     this.overview = null;
     this.link = { base: data.base, ticket: data.ticket };
     this.#attachOutbox();
-    this.sieve = new Sieve(this.part, () => this.load(), signal);
+    this.filters = new Filters(this.part, () => this.load(), signal);
     this.search = new ClassSearch(this.part, (chosen) => this.act({ do: "label", class: chosen }),
       signal);
     this.update(data);
-    this.part.filters.open = !this.narrow || this.sieve.narrowed;
+    this.part.filters.open = !this.narrow || this.filters.narrowed;
     listenToReview(this, signal);
     drawSaved(this.part, this.outbox, 0);
     this.load();
@@ -63,7 +63,7 @@ class Review {
     this.part.classes.replaceChildren(...this.buttons.values());
     this.part.classes.classList.toggle("many", this.classes.length > 20);
     this.part.classes.classList.toggle("short", this.classes.every((c) => c.name.length < 4));
-    this.sieve.draw(this.classes, this.overview);
+    this.filters.draw(this.classes, this.overview);
     this.#drawRow();
   }
 
@@ -71,7 +71,7 @@ class Review {
     this.stop.abort();
     clearTimeout(this.timer);
     clearTimeout(this.asking);
-    if (this.mail.review === this) this.mail.review = null;
+    if (this.channel.review === this) this.channel.review = null;
   }
 
   colour(id) {
@@ -85,7 +85,7 @@ class Review {
   // -- the list --------------------------------------------------------------------------------
 
   async load() {
-    const query = this.sieve.query();
+    const query = this.filters.query();
     this.asked = query;
     this.root.dataset.view = "";
     this.#drawHead();
@@ -97,8 +97,8 @@ class Review {
       return;
     }
     if (this.asked !== query || this.stop.signal.aborted) return;
-    if (!found.rows.length && this.sieve.offset > 0) {
-      this.sieve.turn(Math.floor((Math.max(0, found.total - 1)) / PAGE) * PAGE);
+    if (!found.rows.length && this.filters.offset > 0) {
+      this.filters.turn(Math.floor((Math.max(0, found.total - 1)) / PAGE) * PAGE);
       return;
     }
     Object.assign(this, { rows: found.rows, total: found.total });
@@ -106,12 +106,12 @@ class Review {
       row.item, tile(row, this.names, (id) => this.colour(id))]));
     this.part.tiles.replaceChildren(...this.tiles.values());
     this.part.empty.hidden = this.rows.length > 0;
-    say(this.part.empty, this.sieve.narrowed ? "Nothing passes these filters."
-      : NOTHING[this.sieve.view]);
+    say(this.part.empty, this.filters.narrowed ? "Nothing passes these filters."
+      : NOTHING[this.filters.view]);
     this.at = 0;
     this.choose(0, false);
     this.#drawHead();
-    this.root.dataset.view = this.sieve.view;
+    this.root.dataset.view = this.filters.view;
   }
 
   #failed(error) {
@@ -189,13 +189,13 @@ class Review {
   }
 
   #drawHead() {
-    const { part, sieve } = this;
-    drawViews(part.views, sieve.view, this.overview?.counts, (view) => sieve.show(view));
-    sieve.draw(this.classes, this.overview);
-    say(part.lead, leadText(sieve.view, this.overview));
-    part.look.hidden = sieve.view !== "doubts";
+    const { part, filters } = this;
+    drawViews(part.views, filters.view, this.overview?.counts, (view) => filters.show(view));
+    filters.draw(this.classes, this.overview);
+    say(part.lead, leadText(filters.view, this.overview));
+    part.look.hidden = filters.view !== "doubts";
     part.look.disabled = ["running", "waiting"].includes(this.overview?.job?.state);
-    const from = sieve.offset;
+    const from = filters.offset;
     say(part.range, this.total ? `${number(from + 1)}–${number(from + this.rows.length)} of `
       + number(this.total) : "\u00a0");
     this.root.querySelector("[data-do=before]").disabled = from === 0;
@@ -218,7 +218,7 @@ class Review {
         this.#drawHead();
         this.#drawRow();
         const over = found.job && !["running", "waiting"].includes(found.job.state);
-        if (over && ["running", "waiting"].includes(was) && this.sieve.view === "doubts") this.load();
+        if (over && ["running", "waiting"].includes(was) && this.filters.view === "doubts") this.load();
       }
     }
     const busy = ["running", "waiting"].includes(this.overview?.job?.state);
@@ -242,8 +242,8 @@ class Review {
       case "right": return this.choose(this.at + 1);
       case "up": return this.choose(this.at - this.#columns());
       case "down": return this.choose(this.at + this.#columns());
-      case "before": return this.#turn(this.sieve.offset - PAGE);
-      case "after": return this.#turn(this.sieve.offset + this.rows.length - this.#left());
+      case "before": return this.#turn(this.filters.offset - PAGE);
+      case "after": return this.#turn(this.filters.offset + this.rows.length - this.#left());
       case "comment": return row && this.talk(true);
       case "example": return row && this.#toggleExample(row);
       case "search": return this.search.open(this.classes);
@@ -256,11 +256,11 @@ class Review {
 
   // How many items of this page have left the view, so that the next page begins earlier.
   #left() {
-    return this.sieve.shrinks ? this.rows.filter((row) => row.settled).length : 0;
+    return this.filters.shrinks ? this.rows.filter((row) => row.resolved).length : 0;
   }
 
   #turn(offset) {
-    this.sieve.turn(offset);
+    this.filters.turn(offset);
     this.root.scrollIntoView({ block: "start" });
   }
 
@@ -278,7 +278,7 @@ class Review {
     const seconds = Math.min(3600, (performance.now() - this.since) / 1000);
     const key = uuid();
     Object.assign(row, { kind: "label", class: id, who: this.data.annotator, at: Date.now() / 1000,
-      origin: row.event === null ? null : "relabel", note: null, pending: true, settled: true });
+      origin: row.event === null ? null : "relabel", note: null, pending: true, resolved: true });
     this.mended.push({ key, item: row.item, before });
     this.outbox.push("review/mend", { key, item: row.item, class: id, seen: before.event,
       seconds: Math.round(1000 * seconds) / 1000 });
@@ -298,7 +298,7 @@ class Review {
       return;
     }
     delete this.rows[place].next;
-    Object.assign(this.rows[place], { settled: false }, last.before, { pending: true });
+    Object.assign(this.rows[place], { resolved: false }, last.before, { pending: true });
     this.#redraw(this.rows[place]);
     this.choose(place);
     say(this.part.live, `${last.before.name} is ${labelOf(last.before, this.names)} again.`);
@@ -367,16 +367,16 @@ class Review {
 
   #attachOutbox() {
     const scope = `review:${this.scope}`;
-    let mail = mails.get(scope);
-    if (!mail) {
-      mail = { link: this.link };
-      mails.set(scope, mail);
-      mail.outbox = new Outbox(scope, mail.link,
-        (event, op, detail) => mail.review?.heard(event, op, detail));
+    let channel = channels.get(scope);
+    if (!channel) {
+      channel = { link: this.link };
+      channels.set(scope, channel);
+      channel.outbox = new Outbox(scope, channel.link,
+        (event, op, detail) => channel.review?.heard(event, op, detail));
     }
-    Object.assign(mail.link, this.link);
-    Object.assign(this, { mail, link: mail.link, outbox: mail.outbox });
-    mail.review = this;
+    Object.assign(channel.link, this.link);
+    Object.assign(this, { channel, link: channel.link, outbox: channel.outbox });
+    channel.review = this;
   }
 
   heard(event, op, detail) {

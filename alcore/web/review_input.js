@@ -40,7 +40,7 @@ function onTabKey(review, event) {
   const next = tabs[(tabs.indexOf(event.target) + step + tabs.length) % tabs.length];
   event.preventDefault();
   next.focus();
-  review.sieve.show(next.dataset.view);
+  review.filters.show(next.dataset.view);
 }
 
 function onReviewClick(review, event) {

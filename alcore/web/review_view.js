@@ -9,7 +9,7 @@ const VIEWS = [
 const LEADS = {
   all: "Every answer, newest first. Press a class, or its key, to change a label.",
   mine: "What you answered, newest first.",
-  unsure: "Images that somebody was unsure of. A label here settles them.",
+  unsure: "Images that somebody was unsure of. A label here resolves them.",
   disagreements: "Images that people labeled differently. A label here has the last word.",
   comments: "Images that people commented on, the newest comment first.",
 };
@@ -102,11 +102,11 @@ function redrawTile(node, row, names, colour) {
       : row.note ?? "");
   but.classList.toggle("differs", Boolean(row.model) && row.model.class !== row.class);
   node.querySelectorAll(".sign").forEach((sign) => sign.remove());
-  node.toggleAttribute("data-settled", Boolean(row.settled));
-  if (row.settled) node.append(element("span", { className: "sign done", textContent: row.pending ? "…" : "✓" }));
+  node.toggleAttribute("data-resolved", Boolean(row.resolved));
+  if (row.resolved) node.append(element("span", { className: "sign done", textContent: row.pending ? "…" : "✓" }));
   if (row.comments) node.append(element("span", { className: "sign", textContent: `“${row.comments}`, title: "Comments" }));
   node.setAttribute("aria-label", [row.name, labelOf(row, names), row.who && `by ${row.who}`,
-    opinion, row.comments && plural(row.comments, "comment"), row.settled && "settled"]
+    opinion, row.comments && plural(row.comments, "comment"), row.resolved && "resolved"]
     .filter(Boolean).join(", "));
 }
 
@@ -122,7 +122,7 @@ function drawDetail(part, row, names) {
   part.picture.classList.toggle("crisp", Math.max(row.width, row.height) < 128);
   say(part.file, row.name);
   part.file.title = row.name;
-  say(part.now, row.event === null && !row.settled ? "No label yet"
+  say(part.now, row.event === null && !row.resolved ? "No label yet"
     : [labelOf(row, names), row.who, row.at && ago(row.at), row.origin && originName(row.origin)]
       .filter(Boolean).join(" · "));
   say(part.model, row.model ? `Models that have not seen this label say `

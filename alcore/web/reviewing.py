@@ -10,52 +10,52 @@ from starlette.routing import Route
 from alcore.services import comments, guidelines, review
 from alcore.services.review import Filter, Reviewed
 from alcore.web import remarks, state
-from alcore.web.asking import Body, answering, id_in, number_in, text_in
 from alcore.web.pictures import src
+from alcore.web.requests import Body, endpoint, id_in, number_in, text_in
 from alcore.web.tickets import LIFE, Ticket
 
 PAGE = 48
 
 
 def items(request: Request, ticket: Ticket, body: Body) -> Body:
-    asked = request.query_params
-    found = review.page(
+    query = request.query_params
+    page = review.page(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
         Filter(
-            view=asked.get("view", "all"),
-            class_id=_whole(asked.get("class")),
-            annotator_id=_whole(asked.get("annotator")),
-            origin=asked.get("origin") or None,
-            disagrees=asked.get("disagrees") == "1",
-            name=asked.get("name", "")[:200],
+            view=query.get("view", "all"),
+            class_id=_whole(query.get("class")),
+            annotator_id=_whole(query.get("annotator")),
+            origin=query.get("origin") or None,
+            disagrees=query.get("disagrees") == "1",
+            name=query.get("name", "")[:200],
         ),
-        _whole(asked.get("offset")) or 0,
-        _whole(asked.get("n")) or PAGE,
+        _whole(query.get("offset")) or 0,
+        _whole(query.get("n")) or PAGE,
     )
-    rows = [_drawn(ticket.project_id, row) for row in found.rows]
-    return {"rows": rows, "total": found.total}
+    rows = [_drawn(ticket.project_id, row) for row in page.rows]
+    return {"rows": rows, "total": page.total}
 
 
 def overview(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = review.overview(state.store(), ticket.project_id, ticket.annotator_id)
-    job = found.job
+    counts = review.overview(state.store(), ticket.project_id, ticket.annotator_id)
+    job = counts.job
     fresh = None
     if ticket.age > LIFE / 2:
         fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
     return {
         "counts": {
-            "doubts": found.doubts,
-            "unsure": found.unsure,
-            "disagreements": found.disagreements,
-            "comments": found.comments,
+            "doubts": counts.label_errors,
+            "unsure": counts.unsure,
+            "disagreements": counts.disagreements,
+            "comments": counts.comments,
         },
-        "people": [{"id": i, "name": name} for i, name in found.people],
-        "origins": found.origins,
-        "decides": found.decides,
-        "looked_at": found.looked_at,
-        "looked_labels": found.looked_labels,
+        "people": [{"id": i, "name": name} for i, name in counts.people],
+        "origins": counts.origins,
+        "decides": counts.decides,
+        "looked_at": counts.checked_at,
+        "looked_labels": counts.checked_labels,
         "job": job and {"state": job.state, "progress": job.progress, "error": job.error},
         "ticket": fresh,
     }
@@ -85,7 +85,7 @@ def item(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def mend(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = review.mend(
+    row = review.mend(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
@@ -95,22 +95,22 @@ def mend(request: Request, ticket: Ticket, body: Body) -> Body:
         seen=None if body.get("seen") is None else id_in(body, "seen"),
         seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 3600),
     )
-    return {"row": _drawn(ticket.project_id, found)}
+    return {"row": _drawn(ticket.project_id, row)}
 
 
 def mend_undo(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = review.undo(
+    row = review.undo(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
         key=text_in(body, "key", longest=100),
         undoes=text_in(body, "undoes", longest=100),
     )
-    return {"row": _drawn(ticket.project_id, found)}
+    return {"row": _drawn(ticket.project_id, row)}
 
 
-def look_again(request: Request, ticket: Ticket, body: Body) -> Body:
-    review.look_again(state.store(), ticket.project_id, ticket.annotator_id)
+def check_again(request: Request, ticket: Ticket, body: Body) -> Body:
+    review.check_again(state.store(), ticket.project_id, ticket.annotator_id)
     return {"ok": True}
 
 
@@ -146,7 +146,7 @@ def _drawn(project_id: int, row: Reviewed) -> dict[str, Any]:
             "class": row.model_class,
             "p": row.model_p,
             "label": row.label_p,
-            "doubted": row.doubted,
+            "doubted": row.probably_wrong,
         },
     }
 
@@ -160,11 +160,11 @@ def routes() -> list[Route]:
     """List the routes of the review page."""
     base = "/board/{project_id:id}/review"
     return [
-        Route(f"{base}/items", answering(items)),
-        Route(f"{base}/overview", answering(overview)),
-        Route(f"{base}/items/{{item_id:id}}", answering(item)),
-        Route(f"{base}/mend", answering(mend), methods=["POST"]),
-        Route(f"{base}/undo", answering(mend_undo), methods=["POST"]),
-        Route(f"{base}/look", answering(look_again), methods=["POST"]),
-        Route(f"{base}/example", answering(example), methods=["POST"]),
+        Route(f"{base}/items", endpoint(items)),
+        Route(f"{base}/overview", endpoint(overview)),
+        Route(f"{base}/items/{{item_id:id}}", endpoint(item)),
+        Route(f"{base}/mend", endpoint(mend), methods=["POST"]),
+        Route(f"{base}/undo", endpoint(mend_undo), methods=["POST"]),
+        Route(f"{base}/look", endpoint(check_again), methods=["POST"]),
+        Route(f"{base}/example", endpoint(example), methods=["POST"]),
     ]

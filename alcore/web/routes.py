@@ -14,23 +14,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alcore.records import Suggestion
-from alcore.services import beside, labeling, projects
+from alcore.services import board_status, labeling, projects
 from alcore.web import grids, remarks, reviewing, state
-from alcore.web.asking import (
+from alcore.web.pictures import leased, pixels, src
+from alcore.web.requests import (
     MOST_IMAGES,
     Body,
-    answering,
+    endpoint,
     id_in,
     number_in,
     text_in,
     texts_in,
 )
-from alcore.web.pictures import leased, pixels, src
 from alcore.web.tickets import LIFE, Ticket
 
 
 def claim(request: Request, ticket: Ticket, body: Body) -> Body:
-    found = labeling.claim(
+    grant = labeling.claim(
         state.store(),
         ticket.project_id,
         ticket.annotator_id,
@@ -39,10 +39,10 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
         texts_in(body, "hold"),
     )
     return {
-        "images": [leased(lease, ticket.project_id) for lease in found.leases],
-        "held": list(found.held),
-        "ranking": found.ranking,
-        "waiting": found.waiting and {"reason": found.waiting, "retry_in": found.retry_in},
+        "images": [leased(lease, ticket.project_id) for lease in grant.leases],
+        "held": list(grant.held),
+        "ranking": grant.ranking,
+        "waiting": grant.waiting and {"reason": grant.waiting, "retry_in": grant.retry_in},
     }
 
 
@@ -112,7 +112,7 @@ def status(request: Request, ticket: Ticket, body: Body) -> Body:
     if ticket.age > LIFE / 2:
         fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
     return {
-        **beside.status(state.store(), ticket.project_id, ticket.annotator_id),
+        **board_status.status(state.store(), ticket.project_id, ticket.annotator_id),
         "ticket": fresh,
     }
 
@@ -120,7 +120,7 @@ def status(request: Request, ticket: Ticket, body: Body) -> Body:
 def history(request: Request, ticket: Ticket, body: Body) -> Body:
     n = request.query_params.get("n", "")
     n = int(n) if n.isdecimal() and len(n) <= 3 else 12
-    found = labeling.history(state.store(), ticket.project_id, ticket.annotator_id, n)
+    events = labeling.history(state.store(), ticket.project_id, ticket.annotator_id, n)
     return {
         "events": [
             {
@@ -132,14 +132,14 @@ def history(request: Request, ticket: Ticket, body: Body) -> Body:
                 "class": event.class_id,
                 "at": event.created_at,
             }
-            for event, content_hash in found
+            for event, content_hash in events
         ]
     }
 
 
 def why(request: Request, ticket: Ticket, body: Body) -> Body:
     item_id = request.path_params["item_id"]
-    return beside.why(state.store(), ticket.project_id, item_id, state.outlooks())
+    return board_status.why(state.store(), ticket.project_id, item_id, state.prediction_cache())
 
 
 async def health(request: Request) -> Response:
@@ -161,12 +161,12 @@ def routes() -> list[Route]:
     return [
         Route("/alcore/health", health),
         *(
-            Route(f"/board/{{project_id:id}}/{post.__name__}", answering(post), methods=["POST"])
+            Route(f"/board/{{project_id:id}}/{post.__name__}", endpoint(post), methods=["POST"])
             for post in posts
         ),
-        Route("/board/{project_id:id}/status", answering(status)),
-        Route("/board/{project_id:id}/history", answering(history)),
-        Route("/board/{project_id:id}/why/{item_id:id}", answering(why)),
+        Route("/board/{project_id:id}/status", endpoint(status)),
+        Route("/board/{project_id:id}/history", endpoint(history)),
+        Route("/board/{project_id:id}/why/{item_id:id}", endpoint(why)),
         Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
         *remarks.routes(),
         *reviewing.routes(),

@@ -1,4 +1,4 @@
-// What one tab is: its id for the server, and the instants that measurements read.
+// What one tab is: its id for the server, and the times that measurements read.
 
 const RING = 500;
 

@@ -69,9 +69,9 @@ class Stage {
     if (this.painted && this.image) this.since = performance.now();
   }
 
-  // How long the image was on screen at an instant; below 0 where it came later than that.
-  age(instant) {
-    return this.painted ? instant - this.paintedAt : -Infinity;
+  // How long the image was on screen at a time; below 0 where it came later than that.
+  age(time) {
+    return this.painted ? time - this.paintedAt : -Infinity;
   }
 
   drawEmpty() {

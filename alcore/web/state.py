@@ -6,7 +6,7 @@ import functools
 
 from alcore.config import Runtime
 from alcore.services.instant import Instant
-from alcore.services.outlook import Outlooks
+from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store
 from alcore.web.tickets import TicketOffice
 
@@ -29,9 +29,9 @@ def tickets() -> TicketOffice:
     return TicketOffice.of(runtime().workspace)
 
 
-def outlooks() -> Outlooks:
+def prediction_cache() -> PredictionCache:
     """Keep what the models of the open store say."""
-    return _outlooks(store())
+    return _prediction_cache(store())
 
 
 def instant() -> Instant:
@@ -40,10 +40,10 @@ def instant() -> Instant:
 
 
 @functools.cache
-def _outlooks(opened: Store) -> Outlooks:
-    return Outlooks(opened)
+def _prediction_cache(opened: Store) -> PredictionCache:
+    return PredictionCache(opened)
 
 
 @functools.cache
 def _instant(opened: Store) -> Instant:
-    return Instant(opened, _outlooks(opened))
+    return Instant(opened, _prediction_cache(opened))

@@ -17,7 +17,7 @@ class Visits {
   }
 
   step(by) {
-    const to = this.board.trail.step(this.image?.entry, by);
+    const to = this.board.history.step(this.image?.entry, by);
     if (to === null && this.image) this.end();
     else if (to?.saved) this.go(to);
   }

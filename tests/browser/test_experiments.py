@@ -32,9 +32,9 @@ settings = {{until = "{until}"}}
 """
 
 
-def write(page: Page, grid: str) -> None:
+def write(page: Page, text: str) -> None:
     field = page.get_by_label("Grid (TOML)")
-    field.fill(grid)
+    field.fill(text)
     field.press("Control+Enter")
 
 

@@ -235,7 +235,7 @@ def followed(server: Server, project: Project, labels: int) -> None:
         assert time.monotonic() < until, f"the queue knows {known} of {labels} labels"
         time.sleep(0.05)
         with store.read() as connection:
-            known = stored_projects.instant(connection, project.id) or 0
+            known = stored_projects.head_labels(connection, project.id) or 0
     store.close()
 
 

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from alcore.records import Project
-from alcore.services import beside, projects, training
+from alcore.services import board_status, projects, training
 from alcore.store import items
 
 from .conftest import ROOT, Board, Server
@@ -203,13 +203,13 @@ def test_the_loop_turns_on_sixty_thousand_real_images(
     page = context.new_page()
     page.goto(f"{server.url}/?project={project.id}&annotator=me")
     board = Board(page)
-    first = beside.status(store, project.id, 0)["ranking"]
+    first = board_status.status(store, project.id, 0)["ranking"]
     keys = {c.name: str((c.position + 1) % 10) for c in project.classes}
     label(board, truth, keys, 50)
     board.expect_saved(50)
     wait_for_model(server, project, labels=20)
     expect(board.root).not_to_have_attribute("data-model", "", timeout=PATIENCE)
-    state = beside.status(store, project.id, 0)
+    state = board_status.status(store, project.id, 0)
     assert state["ranking"] > first, "the new queue is served"
     assert state["holdout_n"] == 10_000
     print(f"accuracy of the first model: {state['accuracy']:.3f}, chance is 0.1")

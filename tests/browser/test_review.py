@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from alcore.records import Project
 from alcore.services import comments, guidelines, people, review
 from alcore.services.review import Filter
-from alcore.store import labels, opinions
+from alcore.store import label_checks, labels
 
 from .conftest import Server
 from .test_accessibility import faults
@@ -50,8 +50,12 @@ def fruits(server: Server) -> Project:
                 guess = ids[(n + doubted) % 3]
                 row = {"item_id": item_id, "project_id": project.id, "event_id": event}
                 row |= {"class_id": guess, "p": 0.9 - n / 100, "p_label": 0.05 if doubted else 0.9}
-                row |= {"doubt": 0.85 - n / 100, "flagged": doubted, "created_at": 1_000_000.0}
-                opinions.put(connection, [row])
+                row |= {
+                    "error_score": 0.85 - n / 100,
+                    "flagged": doubted,
+                    "created_at": 1_000_000.0,
+                }
+                label_checks.put(connection, [row])
     return project
 
 

@@ -1,4 +1,4 @@
-"""Owns what models say of labels that they have not seen, one opinion per item."""
+"""Owns what models say of labels that they have not seen, one check per item."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.store.tables import answer, label_event, opinion
+from alcore.store.tables import answer, label_check, label_event
 
-_REPLACED = ("project_id", "event_id", "class_id", "p", "p_label", "doubt", "flagged", "created_at")
+_REPLACED = (
+    "project_id",
+    "event_id",
+    "class_id",
+    "p",
+    "p_label",
+    "error_score",
+    "flagged",
+    "created_at",
+)
 
 
 @dataclass(frozen=True)
@@ -38,9 +47,9 @@ def to_judge(connection: Connection, project_id: int) -> Judged:
 
 
 def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store opinions given as column values, each in place of the item's last one."""
+    """Store label checks given as column values, each in place of the item's last one."""
     if rows:
-        statement = insert_or(opinion)
+        statement = insert_or(label_check)
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["item_id"],
@@ -50,23 +59,23 @@ def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def last_look(connection: Connection, project_id: int) -> tuple[float, int] | None:
-    """Read when labels were looked at last, and how many; None before the first time."""
+def last_check(connection: Connection, project_id: int) -> tuple[float, int] | None:
+    """Read when labels were checked last, and how many; None before the first time."""
     last = (
-        select(func.max(opinion.c.created_at))
-        .where(opinion.c.project_id == project_id)
+        select(func.max(label_check.c.created_at))
+        .where(label_check.c.project_id == project_id)
         .scalar_subquery()
     )
     row = connection.execute(
-        select(opinion.c.created_at, func.count())
-        .where(opinion.c.project_id == project_id, opinion.c.created_at == last)
-        .group_by(opinion.c.created_at)
+        select(label_check.c.created_at, func.count())
+        .where(label_check.c.project_id == project_id, label_check.c.created_at == last)
+        .group_by(label_check.c.created_at)
     ).one_or_none()
     return row and (row[0], row[1])
 
 
 def labels(connection: Connection, project_id: int) -> int:
-    """Count the labels that there are opinions to have of."""
+    """Count the labels that there are checks to have of."""
     return connection.execute(
         select(func.count()).where(
             answer.c.project_id == project_id, answer.c.class_id.is_not(None)
@@ -81,13 +90,13 @@ def beliefs(connection: Connection, project_id: int) -> dict[int, tuple[int, flo
     """
     rows = connection.execute(
         select(
-            opinion.c.item_id,
-            opinion.c.class_id,
-            opinion.c.p,
+            label_check.c.item_id,
+            label_check.c.class_id,
+            label_check.c.p,
             label_event.c.class_id,
-            opinion.c.p_label,
+            label_check.c.p_label,
         )
-        .join(label_event, label_event.c.id == opinion.c.event_id)
-        .where(opinion.c.project_id == project_id)
+        .join(label_event, label_event.c.id == label_check.c.event_id)
+        .where(label_check.c.project_id == project_id)
     )
     return {item_id: (best, p, label, p_label) for item_id, best, p, label, p_label in rows}

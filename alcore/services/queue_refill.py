@@ -1,6 +1,6 @@
 """Owns what happens when the queue runs out: more questions, or the reason why there are none.
 
-Instants are Unix seconds.
+Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ def refill(connection: Connection, project: Project) -> bool:
     people shall answer.
     """
     queued = np.array(sorted(queue.queued(connection, project.id)), dtype=np.int64)
-    left = np.setdiff1d(items.unlabeled(connection, project.id), queued)
+    unlabeled = np.setdiff1d(items.unlabeled(connection, project.id), queued)
     questions = np.setdiff1d(items.unanswered_holdout(connection, project.id), queued)
     generator = rng(project.settings, "refill", labels.last_event(connection, project.id))
     order = pool.mix_in(
-        generator.permutation(left)[:REFILL].tolist(),
+        generator.permutation(unlabeled)[:REFILL].tolist(),
         questions,
         project.settings.holdout.every,
         generator,
     )
     hidden = set(questions.tolist())
-    asked = {row["item_id"]: row for row in votes.lacking_rows(connection, project.id)}
-    further = np.setdiff1d(np.array(list(asked), dtype=np.int64), queued)
+    lacking = {row["item_id"]: row for row in votes.lacking_rows(connection, project.id)}
+    further = np.setdiff1d(np.array(list(lacking), dtype=np.int64), queued)
     order = mix_in_further(order, further, generator)
     if not order:
         return False
@@ -47,8 +47,8 @@ def refill(connection: Connection, project: Project) -> bool:
         [
             (
                 item_id,
-                asked[item_id]["origin"]
-                if item_id in asked
+                lacking[item_id]["origin"]
+                if item_id in lacking
                 else "holdout"
                 if item_id in hidden
                 else "random",
@@ -70,22 +70,22 @@ def why_nothing(connection: Connection, project: Project, now: float) -> str:
             return "The import did not finish; the set-up page says why and can go on with it."
         share = f": {job.progress:.0%}" if job.state == "running" else ""
         return f"The import is still running{share}."
-    left = len(items.unlabeled(connection, project.id)) + len(
+    images_left = len(items.unlabeled(connection, project.id)) + len(
         items.unanswered_holdout(connection, project.id)
     )
     others = len(votes.lacking_rows(connection, project.id))
-    if left == 0 and others > 0:
+    if images_left == 0 and others > 0:
         return (
             f"Thank you: nothing is left for you. {others} "
             f"{'image waits' if others == 1 else 'images wait'} for the answer of somebody else."
         )
-    if left == 0:
+    if images_left == 0:
         return "Every image has an answer."
-    held = leasing.holders(connection, project.id, now)
-    if held and left > 0:
+    holders = leasing.holders(connection, project.id, now)
+    if holders and images_left > 0:
         who = ", ".join(
             f"{name} holds {n} until {datetime.fromtimestamp(until):%H:%M}"
-            for name, n, until in held
+            for name, n, until in holders
         )
-        return f"{left} images are left: {who}."
-    return f"{left} images are left, and you skipped each of them twice."
+        return f"{images_left} images are left: {who}."
+    return f"{images_left} images are left, and you skipped each of them twice."

@@ -3,9 +3,9 @@
 
 const PAGE = 48;
 const TYPING = 250; // milliseconds without a key before the file name is looked for
-const SHRINKING = new Set(["doubts", "unsure", "disagreements"]); // what is settled leaves these
+const SHRINKING = new Set(["doubts", "unsure", "disagreements"]); // what is resolved leaves these
 
-class Sieve {
+class Filters {
   // changed: the list must be loaded anew.
   constructor(part, changed, signal) {
     Object.assign(this, { part, changed });
@@ -16,7 +16,7 @@ class Sieve {
       origin: asked.get("origin") ?? "" };
     part.name.value = asked.get("name") ?? "";
     part.disagrees.checked = asked.get("disagrees") === "1";
-    part.sieve.addEventListener("submit", (event) => event.preventDefault(), { signal });
+    part.filterform.addEventListener("submit", (event) => event.preventDefault(), { signal });
     for (const name of ["class", "by", "origin"]) {
       part[name].addEventListener("change", () => {
         this.chosen[name] = part[name].value;

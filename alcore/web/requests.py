@@ -47,13 +47,13 @@ log = logging.getLogger(__name__)
 Body = dict[str, Any]
 
 
-def answering(
+def endpoint(
     work: Callable[[Request, Ticket, Body], Any],
 ) -> Callable[[Request], Awaitable[Response]]:
     """Make a route of work that runs in a thread and may raise alcore's errors."""
 
     @functools.wraps(work)
-    async def endpoint(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
             body = await _body(request) if request.method == "POST" else {}
             ticket = _ticket(request, body)
@@ -61,7 +61,7 @@ def answering(
         except AlcoreError as error:
             return refusal(error)
 
-    return endpoint
+    return respond
 
 
 def _allowed(

@@ -1,4 +1,4 @@
-"""Owns the look at a source before its import: what it holds, and what some images look like.
+"""Owns the preview of a source before its import: what it holds, and what some images look like.
 
 Reading files that nobody has looked at yet happens in a process of its own: the web process
 stays small, and a huge folder or a hostile archive harms only that process. Sizes in pixels;
@@ -38,7 +38,7 @@ MIRRORED = frozenset({"cifar10", "cifar100", "stl10"})
 
 
 @dataclass(frozen=True)
-class Look:
+class SourcePreview:
     """What an import would find, and settings that suit it."""
 
     summary: SourceSummary
@@ -50,11 +50,11 @@ class Look:
     """Some images as PNG, re-encoded, in the order of the files."""
 
 
-def look(spec: Mapping[str, Any]) -> Look:
+def preview_source(spec: Mapping[str, Any]) -> SourcePreview:
     """Look at a source. Raises what its import would raise."""
     kind = spec.get("kind")
     if kind == "digits" or (kind == "shapes" and spec.get("size", 0) <= QUICK_SHAPES):
-        return _look(spec)
+        return _preview(spec)
     open_source(spec)
     patience = None if spec.get("download") else PATIENCE
     try:
@@ -79,7 +79,7 @@ def look(spec: Mapping[str, Any]) -> Look:
         raise getattr(errors, answer["error"], AlcoreError)(answer["message"])
     summary = answer["summary"] | {"notes": tuple(answer["summary"]["notes"])}
     pictures = tuple(base64.b64decode(picture) for picture in answer["pictures"])
-    return Look(**answer | {"summary": SourceSummary(**summary), "pictures": pictures})
+    return SourcePreview(**answer | {"summary": SourceSummary(**summary), "pictures": pictures})
 
 
 def suggested_resolution(side: int | None) -> int:
@@ -94,7 +94,7 @@ def suggested_resolution(side: int | None) -> int:
     return next(fitting, LARGEST_SUGGESTED)
 
 
-def _look(spec: Mapping[str, Any]) -> Look:
+def _preview(spec: Mapping[str, Any]) -> SourcePreview:
     source = open_source(spec)
     listing = source.listing()
     entries = list(_spread(listing.entries, SAMPLE))
@@ -110,7 +110,7 @@ def _look(spec: Mapping[str, Any]) -> Look:
     resolution = suggested_resolution(side)
     shown = list(_spread([result.entry for result in examined], SHOWN))
     finest = resolution if resolution < 64 else THUMBNAIL
-    return Look(
+    return SourcePreview(
         summary=summarise(listing),
         side=side,
         resolution=resolution,
@@ -131,11 +131,11 @@ def _spread(entries: list[Entry], n: int) -> Iterator[Entry]:
 
 
 def main() -> None:
-    """Answer a description on the input with a look, or an error, on the output."""
+    """Answer a description on the input with a preview, or an error, on the output."""
     try:
-        found = _look(json.load(sys.stdin))
-        answer = asdict(found)
-        answer["pictures"] = [base64.b64encode(picture).decode() for picture in found.pictures]
+        preview = _preview(json.load(sys.stdin))
+        answer = asdict(preview)
+        answer["pictures"] = [base64.b64encode(picture).decode() for picture in preview.pictures]
     except AlcoreError as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")

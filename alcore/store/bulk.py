@@ -55,7 +55,7 @@ def claim(
     now: float,
     expires_at: float,
     round_id: int | None,
-    instant: int | None,
+    head_labels: int | None,
 ) -> list[Lease]:
     """Lease the first n of the given items that are free, in their order.
 
@@ -86,7 +86,7 @@ def claim(
                 "expires_at": expires_at,
                 "origin": origin,
                 "round_id": round_id,
-                "instant": instant,
+                "head_labels": head_labels,
             }
             for item_id, token in zip(chosen, tokens, strict=True)
         ],

@@ -1,6 +1,6 @@
 """Owns the rules of who may hold and answer an image, one by one and in the grid.
 
-Instants are Unix seconds, durations seconds.
+Times are Unix seconds, durations seconds.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ def lease_for_answer(
     An older lease of the same person will do, so that no answer is lost to a newer one. Raises
     LeaseExpired where others have the image by now, or nobody's answer is lacking.
     """
-    found = leasing.of_person(connection, item_id, annotator_id)
-    if found is not None and found.token != token:
-        found = None
-    if found is not None and found.expires_at > now:
-        return found
+    lease = leasing.of_person(connection, item_id, annotator_id)
+    if lease is not None and lease.token != token:
+        lease = None
+    if lease is not None and lease.expires_at > now:
+        return lease
     held, lacking = leasing.room(connection, item_id, annotator_id, now)
     if held and not lacking:
         raise LeaseExpired("somebody else has this image by now; your answer was not used")
-    if found is not None or queue.asked_again(connection, project_id, item_id):
-        return found
+    if lease is not None or queue.asked_again(connection, project_id, item_id):
+        return lease
     answered = annotator_id in {who for who, _, _ in votes.of_item(connection, item_id)}
     if answered or not lacking:
         raise LeaseExpired("somebody else answered this image meanwhile; yours was not used")
@@ -75,7 +75,7 @@ def shown_to(
     """Read the class of an item that this person may see: not what others or gold say of it."""
     several = items.get(connection, project_id, item_id).answers > 1
     if several or gold.is_gold(connection, item_id):
-        said = {who: class_id for who, class_id, _ in votes.of_item(connection, item_id)}
-        return said.get(annotator_id)
+        class_of = {who: class_id for who, class_id, _ in votes.of_item(connection, item_id)}
+        return class_of.get(annotator_id)
     current = labels.current(connection, item_id)
     return current[0] if current else None

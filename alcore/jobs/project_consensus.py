@@ -11,10 +11,10 @@ import numpy as np
 
 from alcore import consensus
 from alcore.records import Project
-from alcore.store import Connection, labels, opinions, votes
+from alcore.store import Connection, label_checks, labels, votes
 
 
-def settle(connection: Connection, project: Project) -> int:
+def apply_consensus(connection: Connection, project: Project) -> int:
     """Let the project's consensus count; return how many items it changed.
 
     Items with one answer keep it.
@@ -33,7 +33,7 @@ def settle(connection: Connection, project: Project) -> int:
     if quality is None:
         return votes.count_majority(connection, project.id)
     chosen = consensus.choose(quality, said)
-    return votes.settle(
+    return votes.set_consensus(
         connection,
         project.id,
         {
@@ -53,10 +53,10 @@ def _with_the_model(
 ) -> np.ndarray | None:
     """Weigh votes and models that have not seen them; None while too little is known.
 
-    An opinion holds the probabilities of two classes; what is left over goes to the others evenly.
+    A label check holds the probabilities of two classes; the rest goes to the others evenly.
     An item without one is judged by its votes alone.
     """
-    beliefs = opinions.beliefs(connection, project_id)
+    beliefs = label_checks.beliefs(connection, project_id)
     place = {class_id: i for i, class_id in enumerate(class_ids.tolist())}
     n_classes = len(class_ids)
     probabilities = np.full((len(said), n_classes), 1 / n_classes)

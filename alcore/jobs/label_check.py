@@ -1,6 +1,6 @@
-"""Owns the review job: models that have not seen a label say what they think of it.
+"""Owns the label check: models that have not seen a label say what they think of it.
 
-Their answers give the temperature of the rounds to come, too. What was found before the job had
+Their answers give the temperature of the rounds to come, too. What it knew before it had
 to make room for a training is kept: L labels, C classes.
 """
 
@@ -12,33 +12,33 @@ from dataclasses import asdict
 
 import numpy as np
 
-from alcore import doubts
+from alcore import label_errors
 from alcore.jobs import label_check_resume
+from alcore.jobs.project_consensus import positions
 from alcore.jobs.running import Running
-from alcore.jobs.settling import positions
 from alcore.jobs.training_inputs import images_of, learner_of_project, training_inputs
 from alcore.records import Project
-from alcore.rounds import Kept, Lesson, TrainingInputs, cross_validate
-from alcore.store import calibrations, items, jobs, opinions, projects
+from alcore.rounds import FoldAnswers, Lesson, TrainingInputs, cross_validate
+from alcore.store import calibrations, items, jobs, label_checks, projects
 
 _ROWS = 2_000
-"""Opinions per transaction, so that nobody who labels waits for it."""
+"""Rows per transaction, so that nobody who labels waits for it."""
 
 
-def run_review(running: Running) -> None:
-    """Store an opinion of each label that counts now, from models that were not trained on it."""
+def run_label_check(running: Running) -> None:
+    """Store what models that were not trained on it say of each label that counts now."""
     store, project_id = running.store, running.job.project_id
     folder = store.workspace.project(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
         images = images_of(folder, project, items.ids(connection, project_id))
-        judged = opinions.to_judge(connection, project_id)
+        judged = label_checks.to_judge(connection, project_id)
         inputs = training_inputs(connection, store.workspace, project)
-    review = label_check_resume.begin(folder, judged, _recipe(project, inputs))
-    judged = review.judged
+    progress = label_check_resume.resume(folder, judged, _recipe(project, inputs))
+    judged = progress.judged
     labels = positions(judged.class_ids, np.array([c.id for c in project.classes]))
     trained = ~judged.held
-    found = cross_validate(
+    check = cross_validate(
         learner_of_project(project, images, inputs),
         Lesson(
             images=images,
@@ -51,23 +51,24 @@ def run_review(running: Running) -> None:
         ),
         judged.item_ids[judged.held],
         running.report,
-        Kept(review.said, review.keep),
+        FoldAnswers(progress.probabilities, progress.keep),
     )
     order = np.concatenate([np.flatnonzero(trained), np.flatnonzero(judged.held)])
-    probabilities = np.empty_like(found.probabilities)
-    probabilities[order] = found.probabilities
+    probabilities = np.empty_like(check.probabilities)
+    probabilities[order] = check.probabilities
     rows = _rows(project_id, judged, probabilities, labels, [c.id for c in project.classes])
     for start in range(0, len(rows), _ROWS):
         running.report("saving", start / len(rows))
         with store.write() as connection:
-            opinions.put(connection, rows[start : start + _ROWS])
+            label_checks.put(connection, rows[start : start + _ROWS])
     with running.publish() as connection:
-        if found.calibration is not None:
-            calibrations.put(connection, project_id, found.calibration)
-        # It may have been begun long ago, and labels have come since.
-        if doubts.worth_a_look(opinions.labels(connection, project_id), len(judged.item_ids)):
-            jobs.request(connection, project_id, "review", time.time())
-    review.forget()
+        if check.calibration is not None:
+            calibrations.put(connection, project_id, check.calibration)
+        # It may have begun long ago, and labels have come since.
+        counting = label_checks.labels(connection, project_id)
+        if label_errors.check_is_due(counting, len(judged.item_ids)):
+            jobs.request(connection, project_id, "label_check", time.time())
+    progress.forget()
 
 
 def _recipe(project: Project, inputs: TrainingInputs) -> str:
@@ -81,12 +82,12 @@ def _recipe(project: Project, inputs: TrainingInputs) -> str:
 
 def _rows(
     project_id: int,
-    judged: opinions.Judged,
+    judged: label_checks.Judged,
     probabilities: np.ndarray,
     labels: np.ndarray,
     class_ids: list[int],
 ) -> list[dict[str, object]]:
-    """Turn probabilities (L, C) into rows of opinions."""
+    """Turn probabilities (L, C) into rows of label checks."""
     now = time.time()
     best = probabilities.argmax(axis=1)
     rows = np.arange(len(labels))
@@ -98,18 +99,18 @@ def _rows(
             "class_id": class_ids[guess],
             "p": p,
             "p_label": p_label,
-            "doubt": doubt,
+            "error_score": error_score,
             "flagged": flagged,
             "created_at": now,
         }
-        for item_id, event_id, guess, p, p_label, doubt, flagged in zip(
+        for item_id, event_id, guess, p, p_label, error_score, flagged in zip(
             judged.item_ids.tolist(),
             judged.event_ids.tolist(),
             best.tolist(),
             probabilities[rows, best].tolist(),
             probabilities[rows, labels].tolist(),
-            doubts.doubt(probabilities, labels).tolist(),
-            doubts.probably_wrong(probabilities, labels).tolist(),
+            label_errors.error_score(probabilities, labels).tolist(),
+            label_errors.probably_wrong(probabilities, labels).tolist(),
             strict=True,
         )
     ]

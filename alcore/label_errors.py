@@ -12,17 +12,17 @@ GROWTH = 1.1
 LEAST = 20
 
 
-def doubt(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def error_score(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return by how much (L,) the likeliest other class beats the label, -1 to 1.
 
-    >>> doubt(np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 0])).round(1).tolist()
+    >>> error_score(np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 0])).round(1).tolist()
     [-0.8, 0.4]
     """
     others = probabilities.astype(np.float64)
     rows = np.arange(len(labels))
-    given = others[rows, labels].copy()
+    of_label = others[rows, labels].copy()
     others[rows, labels] = -np.inf
-    return others.max(axis=1, initial=-1.0) - given
+    return others.max(axis=1, initial=-1.0) - of_label
 
 
 def probably_wrong(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -38,13 +38,15 @@ def probably_wrong(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     usual = np.where(count > 0, total / np.maximum(count, 1), np.inf)
     sure = np.where(probabilities >= usual, probabilities, -np.inf)
     best = sure.argmax(axis=1)
-    return (best != labels) & np.isfinite(sure.max(axis=1)) & (doubt(probabilities, labels) > 0)
+    return (
+        (best != labels) & np.isfinite(sure.max(axis=1)) & (error_score(probabilities, labels) > 0)
+    )
 
 
-def worth_a_look(labels: int, at_last_look: int) -> bool:
+def check_is_due(labels: int, at_last_check: int) -> bool:
     """Tell whether models shall be asked about the labels by themselves: it costs trainings.
 
-    >>> worth_a_look(10, 0), worth_a_look(20, 0), worth_a_look(105, 100), worth_a_look(110, 100)
+    >>> check_is_due(10, 0), check_is_due(20, 0), check_is_due(105, 100), check_is_due(110, 100)
     (False, True, False, True)
     """
-    return labels >= max(LEAST, round(GROWTH * at_last_look))
+    return labels >= max(LEAST, round(GROWTH * at_last_check))

@@ -23,14 +23,14 @@ from alcore.errors import (
 )
 from alcore.jobs import label_check_resume
 from alcore.jobs.dispatcher import function_of
-from alcore.jobs.reviewing import run_review
+from alcore.jobs.label_check import run_label_check
 from alcore.jobs.running import Running, run
 from alcore.learner import checkpoints, transfer
 from alcore.records import Job, JobKind
 from alcore.services import projects, training
 from alcore.store import Store, calibrations, jobs, queue, rounds
 from alcore.store import projects as stored_projects
-from alcore.store.opinions import Judged
+from alcore.store.label_checks import Judged
 
 
 @pytest.fixture
@@ -82,10 +82,10 @@ def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store)
     made = shapes(store)
     choose(store, made, mode="warm", balance="weights")
     first = training.train_now(store, made, 1)
-    assert (first.mode, first.teaching.balance) == ("fresh", "weights")  # nothing came before
-    assert first.calibration is None and newest(store, made, "review").state == "waiting"
+    assert (first.mode, first.recipe.balance) == ("fresh", "weights")  # nothing came before
+    assert first.calibration is None and newest(store, made, "label_check").state == "waiting"
     second = training.train_now(store, made, 1)
-    assert (second.mode, second.teaching.weights) == ("warm", "the last model")
+    assert (second.mode, second.recipe.weights) == ("warm", "the last model")
     folder = store.workspace.project(made)
 
     # Images of another size: the last model's weights do not fit, and the record says so.
@@ -94,14 +94,14 @@ def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store)
     projects.import_now(store, made, 1)
     third = training.train_now(store, made, 1)
     assert third.mode == "fresh"
-    assert third.teaching.notes == (
+    assert third.recipe.notes == (
         "trained fresh: the model before it has resolution 8, this one 16",
     )
 
     # A checkpoint that is gone is no reason to stop either.
     (folder / third.checkpoint).unlink()
     fourth = training.train_now(store, made, 1)
-    assert fourth.mode == "fresh" and "there is no checkpoint" in fourth.teaching.notes[0]
+    assert fourth.mode == "fresh" and "there is no checkpoint" in fourth.recipe.notes[0]
 
 
 def test_the_models_of_a_review_calibrate_the_rounds_after_it(store: Store) -> None:
@@ -111,7 +111,7 @@ def test_the_models_of_a_review_calibrate_the_rounds_after_it(store: Store) -> N
         tab.answer(tab.next(), turn % 2)
     first = training.train_now(store, made, 1)
     assert first.calibration is None
-    take(store, made, "review")
+    take(store, made, "label_check")
     second = training.train_now(store, made, 1)
     with store.read() as connection:
         (known,) = calibrations.known(connection, made)
@@ -120,13 +120,13 @@ def test_the_models_of_a_review_calibrate_the_rounds_after_it(store: Store) -> N
     folder = store.workspace.project(made)
     assert checkpoints.load(folder / first.checkpoint).temperature == 1
     assert checkpoints.load(folder / second.checkpoint).temperature == known.temperature
-    assert newest(store, made, "review").state == "done"  # nothing new to look at
+    assert newest(store, made, "label_check").state == "done"  # nothing new to look at
 
-    # Another recipe has no temperature yet: the models of a review are asked for one.
+    # Another recipe has no temperature yet: the models of a label check are asked for one.
     choose(store, made, balance="sampling")
     third = training.train_now(store, made, 1)
-    assert third.calibration is None and newest(store, made, "review").state == "waiting"
-    take(store, made, "review")
+    assert third.calibration is None and newest(store, made, "label_check").state == "waiting"
+    take(store, made, "label_check")
     with store.read() as connection:
         assert len(calibrations.known(connection, made)) == 2
 
@@ -151,56 +151,57 @@ class Watched(Running):
         super().report(phase, progress)
 
 
-def opinions_of(store: Store) -> list[tuple[object, ...]]:
+def checks_of(store: Store) -> list[tuple[object, ...]]:
     with store.read() as connection:
         rows = connection.exec_driver_sql(
-            "SELECT item_id, event_id, class_id, p, p_label, doubt, flagged FROM opinion ORDER BY 1"
+            "SELECT item_id, event_id, class_id, p, p_label, error_score, flagged "
+            "FROM label_check ORDER BY 1"
         )
         return [tuple(row) for row in rows]
 
 
 def begun(store: Store, project_id: int) -> Job:
     with store.write() as connection:
-        jobs.request(connection, project_id, "review", time.time())
-        return jobs.take(connection, ["review"], "test", time.time(), project_id)
+        jobs.request(connection, project_id, "label_check", time.time())
+        return jobs.take(connection, ["label_check"], "test", time.time(), project_id)
 
 
-def test_a_review_that_made_room_goes_on_where_it_was(store: Store) -> None:
+def test_a_label_check_that_made_room_goes_on_where_it_was(store: Store) -> None:
     made = shapes(store)
     with Running(store, begun(store, made), 1) as running:
-        run_review(running)
-    whole = opinions_of(store)
+        run_label_check(running)
+    whole = checks_of(store)
     job = begun(store, made)
     with Interrupted(store, job, 1) as running, pytest.raises(JobCancelled):
-        run_review(running)
+        run_label_check(running)
     with store.write() as connection:
         jobs.put_back(connection, job.id, job.attempt, time.time(), "it made room", count=False)
-    # A label that came meanwhile changes nothing: the next review will look at it.
+    # A label that came meanwhile changes nothing: the next check will look at it.
     tab = Tab(store, made)
     tab.answer(tab.next(), 0)
     with Watched(store, begun(store, made), 1) as running:
-        run_review(running)
+        run_label_check(running)
     assert running.first > 1 / 3
-    assert opinions_of(store) == whole
+    assert checks_of(store) == whole
     # It is not gone on with a second time.
     with Watched(store, begun(store, made), 1) as running:
-        run_review(running)
-    assert running.first < 1 / 3 and len(opinions_of(store)) == len(whole) + 1
+        run_label_check(running)
+    assert running.first < 1 / 3 and len(checks_of(store)) == len(whole) + 1
 
 
-def test_a_review_of_labels_that_no_longer_count_begins_anew(tmp_path: Path) -> None:
+def test_a_check_of_labels_that_no_longer_count_begins_anew(tmp_path: Path) -> None:
     ids = np.arange(4)
     judged = Judged(ids, ids + 10, ids % 2, ids == 3)
-    review = label_check_resume.begin(tmp_path, judged, "recipe")
-    review.keep(0, np.ones((4, 2)))
+    progress = label_check_resume.resume(tmp_path, judged, "recipe")
+    progress.keep(0, np.ones((4, 2)))
     more = Judged(np.arange(5), np.arange(10, 15), np.arange(5) % 2, np.arange(5) == 3)
-    same = label_check_resume.begin(tmp_path, more, "recipe")
-    assert list(same.said) == [0] and len(same.judged.item_ids) == 4
+    same = label_check_resume.resume(tmp_path, more, "recipe")
+    assert list(same.probabilities) == [0] and len(same.judged.item_ids) == 4
     mended = Judged(ids, np.array([10, 11, 12, 17]), ids % 2, ids == 3)
     for other, recipe in ((mended, "recipe"), (more, "another")):
-        assert not label_check_resume.begin(tmp_path, other, recipe).said
+        assert not label_check_resume.resume(tmp_path, other, recipe).probabilities
     same.path.write_bytes(same.path.read_bytes()[:300])
-    assert not label_check_resume.begin(tmp_path, judged, "recipe").said
+    assert not label_check_resume.resume(tmp_path, judged, "recipe").probabilities
 
 
 def test_weights_that_lead_nowhere_fail_the_job_and_the_last_model_stays(
@@ -244,6 +245,6 @@ def test_after_a_process_has_died_minibatches_are_smaller_and_the_record_says_wh
     take(store, made, "train")
     with store.read() as connection:
         done = rounds.latest(connection, made)
-    assert done.teaching.notes == (
+    assert done.recipe.notes == (
         "its process had died, as for want of memory: 64 images per minibatch",
     )

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from made import BY_HAND
 
-from alcore import doubts
+from alcore import label_errors
 from alcore.config import Workspace
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import run
 from alcore.services import projects
-from alcore.store import Store, items, jobs, labels, opinions
+from alcore.store import Store, items, jobs, label_checks, labels
 
 
 @pytest.fixture
@@ -37,26 +37,32 @@ def test_a_label_is_probably_wrong_where_another_class_is_likelier_than_usual() 
         ]
     )
     given = np.array([0, 0, 0, 1, 1])
-    assert doubts.probably_wrong(probabilities, given).tolist() == [
+    assert label_errors.probably_wrong(probabilities, given).tolist() == [
         False,
         True,
         False,
         False,
         False,
     ]
-    assert doubts.doubt(probabilities, given).round(2).tolist() == [-0.8, 0.6, 0.1, -0.4, -0.8]
+    assert label_errors.error_score(probabilities, given).round(2).tolist() == [
+        -0.8,
+        0.6,
+        0.1,
+        -0.4,
+        -0.8,
+    ]
 
 
 def test_a_class_without_labels_is_never_what_an_image_should_have_been() -> None:
     probabilities = np.array([[0.4, 0.1, 0.5], [0.1, 0.8, 0.1]])
-    assert not doubts.probably_wrong(probabilities, np.array([0, 1])).any()
+    assert not label_errors.probably_wrong(probabilities, np.array([0, 1])).any()
 
 
 def take_a_look(store: Store, project_id: int) -> None:
     with store.write() as connection:
-        jobs.request(connection, project_id, "review", time.time())
-        job = jobs.take(connection, ["review"], "test", time.time(), project_id)
-    assert run(store, job, function_of("review"), 2) is None
+        jobs.request(connection, project_id, "label_check", time.time())
+        job = jobs.take(connection, ["label_check"], "test", time.time(), project_id)
+    assert run(store, job, function_of("label_check"), 2) is None
 
 
 def test_mislabeled_digits_are_found_first(
@@ -91,9 +97,9 @@ def test_mislabeled_digits_are_found_first(
             label(item_id, other if item_id in wrong else class_id)
     take_a_look(store, project_id)
     with store.read() as connection:
-        assert opinions.last_look(connection, project_id)[1] == 300
+        assert label_checks.last_check(connection, project_id)[1] == 300
         rows = connection.exec_driver_sql(
-            "SELECT item_id, class_id, flagged, event_id FROM opinion ORDER BY doubt DESC"
+            "SELECT item_id, class_id, flagged, event_id FROM label_check ORDER BY error_score DESC"
         ).all()
     first = {row.item_id for row in rows[:25]}
     assert len(first & wrong) >= 17

@@ -1,4 +1,4 @@
-"""Owns the proof that grids are read as they are meant, and that bad ones are refused kindly."""
+"""Owns the proof that designs are read as they are meant, and that bad ones are refused kindly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alcore.config import Workspace
 from alcore.errors import InvalidSettings, UnknownExperiment, UnknownStrategy
 from alcore.experiments import chain, initial, reading
 from alcore.experiments.chain import Run
-from alcore.experiments.grid import Cell, Grid, runs
+from alcore.experiments.design import Cell, Design, runs
 from alcore.services import experiments
 from alcore.store import Store
 
@@ -59,35 +59,35 @@ def plain(**changes: Any) -> dict[str, Any]:
 def test_a_toml_file_is_multiplied_out(tmp_path: Path) -> None:
     path = tmp_path / "many.toml"
     path.write_text(TOML)
-    grid = reading.read(path)
-    assert len(grid.cells) == 2 * 2 * 2 * 2 * 2 * 2
+    design = reading.read(path)
+    assert len(design.cells) == 2 * 2 * 2 * 2 * 2 * 2
     rounds = {(10, 10): 5, (10, 20): 3, (20, 10): 4, (20, 20): 3}
-    assert grid.trainings == 3 * 16 * sum(rounds.values())
-    for cell in grid.cells:
+    assert design.trainings == 3 * 16 * sum(rounds.values())
+    for cell in design.cells:
         assert cell.rounds(50) == rounds[cell.initial.size, cell.batch_size]
-    assert grid.titles == ["random", "mixed share=0.25"] and grid.against == "random"
-    assert {cell.oracle.title for cell in grid.cells} == {"perfect", "sloppy"}
-    assert {cell.learner.title for cell in grid.cells} == {"small CNN", "extra trees on pixels"}
-    assert len({cell.key for cell in grid.cells}) == 64
-    assert [trial for _, trial in runs(grid)][::64] == [0, 1, 2]
+    assert design.titles == ["random", "mixed share=0.25"] and design.against == "random"
+    assert {cell.oracle.title for cell in design.cells} == {"perfect", "sloppy"}
+    assert {cell.learner.title for cell in design.cells} == {"small CNN", "extra trees on pixels"}
+    assert len({cell.key for cell in design.cells}) == 64
+    assert [trial for _, trial in runs(design)][::64] == [0, 1, 2]
 
 
 def test_a_grid_survives_the_database_and_keeps_the_names_of_its_cells(tmp_path: Path) -> None:
     path = tmp_path / "many.toml"
     path.write_text(TOML)
-    grid = reading.read(path)
-    again = reading.from_json(grid.to_json())
-    assert again == grid
-    assert [c.key for c in again.cells] == [c.key for c in grid.cells]
-    cell = grid.cells[5]
+    design = reading.read(path)
+    again = reading.from_json(design.to_json())
+    assert again == design
+    assert [c.key for c in again.cells] == [c.key for c in design.cells]
+    cell = design.cells[5]
     assert Cell.from_json(cell.to_json()).key == cell.key
     run = Run(cell, 2, 0, 50)
     assert Run.from_json(run.to_json()) == run
 
 
 def test_trials_differ_and_what_a_trial_shares_does_not_depend_on_the_strategy() -> None:
-    grid = reading.from_json(plain())
-    seeds = [[Run(c, t, 0, 40).trial_seed for c in grid.cells] for t in range(3)]
+    design = reading.from_json(plain())
+    seeds = [[Run(c, t, 0, 40).trial_seed for c in design.cells] for t in range(3)]
     assert all(len(set(row)) == 1 for row in seeds)
     assert len({row[0] for row in seeds}) == 3
 
@@ -136,9 +136,9 @@ def test_a_file_that_is_not_toml_or_not_there_is_refused(tmp_path: Path) -> None
 
 
 def test_a_budget_larger_than_the_pool_is_refused_before_anything_runs(store: Store) -> None:
-    grid = reading.from_json(plain(budget=500, datasets=[{"source": "digits", "items": 300}]))
+    design = reading.from_json(plain(budget=500, datasets=[{"source": "digits", "items": 300}]))
     with pytest.raises(InvalidSettings, match="has 300 items; lower the budget"):
-        experiments.create(store, grid)
+        experiments.create(store, design)
     assert experiments.list_experiments(store) == []
 
 
@@ -152,9 +152,9 @@ def test_a_budget_larger_than_the_pool_is_refused_before_anything_runs(store: St
 def test_files_of_learners_are_looked_for_when_they_are_used_not_when_a_grid_is_read(
     store: Store, learner: dict[str, str]
 ) -> None:
-    grid = reading.from_json(plain(learners=[learner]))
+    design = reading.from_json(plain(learners=[learner]))
     with pytest.raises(InvalidSettings, match=r"there is no file absent\.npy"):
-        experiments.create(store, grid)
+        experiments.create(store, design)
     assert experiments.list_experiments(store) == []
 
 
@@ -167,8 +167,8 @@ def test_an_oracle_that_does_not_fit_the_classes_is_refused(store: Store) -> Non
 def test_an_experiment_grows_but_does_not_shrink(store: Store) -> None:
     experiments.create(store, reading.from_json(plain()))
     grown = experiments.extend(store, "plain", ["entropy"], 2)
-    grid: Grid = experiments.grid_of(grown)
-    assert grid.titles == ["random", "margin", "entropy"] and grid.trials == 7
+    design: Design = experiments.design_of(grown)
+    assert design.titles == ["random", "margin", "entropy"] and design.trials == 7
     assert experiments.progress(store, "plain").planned == 3 * 7 * 3
     # Nothing is finished yet, so it may shrink; what is finished must stay (see the sweeps).
     experiments.create(store, reading.from_json(plain(trials=1)))
@@ -179,10 +179,10 @@ def test_an_experiment_grows_but_does_not_shrink(store: Store) -> None:
 
 def test_the_balanced_initial_set_has_as_many_of_each_class(tmp_path: Path) -> None:
     quick = [{"kind": "estimator", "estimator": "naive bayes"}]
-    grid = reading.from_json(
+    design = reading.from_json(
         plain(initial=[{"size": 20, "how": "balanced"}], learners=quick, budget=20)
     )
-    done = chain.next_round(Run(grid.cells[0], 0, 0, 20), [], tmp_path)
+    done = chain.next_round(Run(design.cells[0], 0, 0, 20), [], tmp_path)
     assert done.summary["labels_per_class"] == [2] * 10
 
 
@@ -205,7 +205,7 @@ def test_every_way_to_the_initial_set_gives_one_that_depends_on_the_trial_alone(
 def test_an_initial_set_of_one_class_gets_a_second(tmp_path: Path) -> None:
     quick = [{"kind": "estimator", "estimator": "naive bayes"}]
     data = [{"source": "digits", "long_tail": 150.0}]
-    grid = reading.from_json(plain(initial=[2], learners=quick, budget=2, datasets=data))
+    design = reading.from_json(plain(initial=[2], learners=quick, budget=2, datasets=data))
     for trial in range(8):
-        done = chain.next_round(Run(grid.cells[0], trial, 0, 2), [], tmp_path)
+        done = chain.next_round(Run(design.cells[0], trial, 0, 2), [], tmp_path)
         assert sorted(done.summary["labels_per_class"])[-2:] == [1, 1]

@@ -17,7 +17,7 @@ from alcore import linear_head
 from alcore.jobs import embeddings as files
 from alcore.jobs.round_files import round_arrays
 from alcore.records import Project, RoundSummary
-from alcore.store import Connection, Store, items, labels, lots, projects, rounds
+from alcore.store import Connection, Store, bulk, items, labels, projects, rounds
 
 MOST_VALUES = 2**26
 """Probabilities that are kept: 256 MB, such as 500,000 images of 134 classes."""
@@ -26,14 +26,14 @@ _LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True)
-class Opinion:
+class HeadOutput:
     """One head and what it says of every image."""
 
     head: np.ndarray
     """(D + 1, C) float32."""
     probabilities: np.ndarray
     """(N, C) float32."""
-    instant: int | None
+    head_labels: int | None
     """Labels that the head was fitted to; None for the network's own."""
 
     @functools.cached_property
@@ -42,12 +42,12 @@ class Opinion:
         return self.probabilities.argmax(axis=1)
 
     @classmethod
-    def of(cls, embeddings: np.ndarray, head: np.ndarray, instant: int | None) -> Opinion:
-        return cls(head, linear_head.probabilities(embeddings, head), instant)
+    def of(cls, embeddings: np.ndarray, head: np.ndarray, head_labels: int | None) -> HeadOutput:
+        return cls(head, linear_head.probabilities(embeddings, head), head_labels)
 
 
 @dataclass
-class Outlook:
+class PoolPredictions:
     """A project's images as its newest model sees them. Hold `lock` while changing it."""
 
     round_id: int
@@ -62,7 +62,7 @@ class Outlook:
     """(D,) variance of each feature."""
     prior: np.ndarray
     """(D + 1, C) the network's own head."""
-    opinion: Opinion
+    output: HeadOutput
     open: np.ndarray
     """(N,) bool: in the pool and without an answer, as of the event `seen`."""
     seen: int
@@ -78,22 +78,22 @@ class Outlook:
         if not len(self.item_ids):
             return np.full(len(item_ids), -1)
         place = np.searchsorted(self.item_ids, item_ids, sorter=self._order)
-        found = self._order[np.minimum(place, len(self._order) - 1)]
-        return np.where(self.item_ids[found] == item_ids, found, -1)
+        nearest_rows = self._order[np.minimum(place, len(self._order) - 1)]
+        return np.where(self.item_ids[nearest_rows] == item_ids, nearest_rows, -1)
 
     def row(self, item_id: int) -> int | None:
         """Return an item's row; None for one that came after the model."""
-        found = int(self.rows(np.array([item_id]))[0])
-        return None if found < 0 else found
+        row = int(self.rows(np.array([item_id]))[0])
+        return None if row < 0 else row
 
     def follow(self, connection: Connection, project_id: int) -> bool:
         """Take note of what was said since `seen`; return whether there was anything."""
-        found, self.seen = lots.changes(connection, project_id, self.seen)
-        for change in found:
+        changes, self.seen = bulk.changes(connection, project_id, self.seen)
+        for change in changes:
             row = self.row(change.item_id)
             if row is not None:
                 self.open[row] = change.in_pool and not change.answered
-        return bool(found)
+        return bool(changes)
 
     def nearest(self, item_id: int, n: int) -> np.ndarray:
         """Return the ids of the n open items nearest to an item, nearest first.
@@ -122,58 +122,62 @@ class Outlook:
         return self._centre
 
 
-class Outlooks:
-    """The outlooks of one process: made when first asked for, renewed with each round."""
+class PredictionCache:
+    """The predictions of one process: made when first asked for, renewed with each round."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._made: dict[int, Outlook] = {}
+        self._made: dict[int, PoolPredictions] = {}
         self._lock = threading.Lock()
 
-    def said(self, project_id: int, item_id: int) -> list[float] | None:
+    def probabilities_of(self, project_id: int, item_id: int) -> list[float] | None:
         """Return the probabilities of the classes for an item; None where nothing is known."""
-        outlook = self.get(project_id)
-        if outlook is None:
+        predictions = self.get(project_id)
+        if predictions is None:
             return None
-        row = int(outlook.rows(np.array([item_id]))[0])
-        return None if row < 0 else np.round(outlook.opinion.probabilities[row], 4).tolist()
+        row = int(predictions.rows(np.array([item_id]))[0])
+        return None if row < 0 else np.round(predictions.output.probabilities[row], 4).tolist()
 
-    def get(self, project_id: int) -> Outlook | None:
-        """Return the project's outlook, up to date with its newest model and answers.
+    def get(self, project_id: int) -> PoolPredictions | None:
+        """Return the project's predictions, up to date with its newest model and answers.
 
         None where no model has left embeddings, or where there is more to keep than fits.
         """
         with self._lock, self.store.read() as connection:
             project = projects.get(connection, project_id)
             latest = rounds.latest(connection, project_id)
-            made = self._made.get(project_id)
+            predictions = self._made.get(project_id)
             if latest is None:
                 return None
-            if made is None or made.round_id != latest.id:
-                made = self._make(connection, project, latest)
-                if made is None:
+            if predictions is None or predictions.round_id != latest.id:
+                predictions = self._make(connection, project, latest)
+                if predictions is None:
                     self._made.pop(project_id, None)
                     return None
-                self._made[project_id] = made
-            with made.lock:
-                made.follow(connection, project_id)
-                grown = made.prior.shape[1] < len(project.classes)
-                off = made.opinion.instant is not None and not project.settings.instant
-                if grown:
-                    made.prior = linear_head.widened(made.prior, len(project.classes))
-                if grown or off:
-                    made.opinion = Opinion.of(made.embeddings, made.prior, None)
-            return made
+                self._made[project_id] = predictions
+            with predictions.lock:
+                predictions.follow(connection, project_id)
+                classes_added = predictions.prior.shape[1] < len(project.classes)
+                turned_off = (
+                    predictions.output.head_labels is not None and not project.settings.instant
+                )
+                if classes_added:
+                    predictions.prior = linear_head.widened(predictions.prior, len(project.classes))
+                if classes_added or turned_off:
+                    predictions.output = HeadOutput.of(
+                        predictions.embeddings, predictions.prior, None
+                    )
+            return predictions
 
     def why_none(self, project_id: int) -> str:
-        """Say in a sentence why a project has no outlook."""
+        """Say in a sentence why a project has no predictions."""
         with self.store.read() as connection:
             latest = rounds.latest(connection, project_id)
         if latest is None:
             return "There is no model yet. It comes after the first labels, by itself."
         if latest.checkpoint is None:
             return (
-                f"The newest model is {latest.teaching.network}, which leaves no embeddings; let "
+                f"The newest model is {latest.recipe.network}, which leaves no embeddings; let "
                 "the network learn instead: on the Set-up page, under Advanced learner."
             )
         return (
@@ -183,23 +187,23 @@ class Outlooks:
 
     def _make(
         self, connection: Connection, project: Project, latest: RoundSummary
-    ) -> Outlook | None:
+    ) -> PoolPredictions | None:
         folder = self.store.workspace.project(project.id)
-        found = files.mapped(folder, latest.number)
+        embeddings = files.mapped(folder, latest.number)
         head = _head(folder, latest.number)
-        if found is None or head is None or len(found) * head.shape[1] > MOST_VALUES:
+        if embeddings is None or head is None or len(embeddings) * head.shape[1] > MOST_VALUES:
             return None
-        item_ids = items.ids(connection, project.id)[: len(found)]
+        item_ids = items.ids(connection, project.id)[: len(embeddings)]
         seen = labels.last_event(connection, project.id)
-        return Outlook(
+        return PoolPredictions(
             round_id=latest.id,
             number=latest.number,
             learnt_until=rounds.last_event(connection, project.id),
             item_ids=item_ids,
-            embeddings=found[: len(item_ids)],
-            spread=found[:: 1 + len(found) // _LOOKED_AT].var(axis=0),
+            embeddings=embeddings[: len(item_ids)],
+            spread=embeddings[:: 1 + len(embeddings) // _LOOKED_AT].var(axis=0),
             prior=head,
-            opinion=Opinion.of(found[: len(item_ids)], head, None),
+            output=HeadOutput.of(embeddings[: len(item_ids)], head, None),
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
             seen=seen,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from alcore.experiments.chain import Run
-from alcore.experiments.grid import Cell, Grid, StrategySpec
+from alcore.experiments.design import Cell, Design, StrategySpec
 from alcore.experiments.results import Arrays, Done
 from alcore.jobs.executors import Engine
 from alcore.jobs.sweeping import compute
@@ -28,7 +28,7 @@ class Estimate:
     """Rounds that were run for this."""
 
 
-def estimate(grid: Grid, engine: Engine, folder: Path, most: float) -> Estimate:
+def estimate(design: Design, engine: Engine, folder: Path, most: float) -> Estimate:
     """Time each data set with each learner at the first and the last labels, then strategies.
 
     A round's time is taken to grow in a straight line with its labels. After about `most`
@@ -36,46 +36,46 @@ def estimate(grid: Grid, engine: Engine, folder: Path, most: float) -> Estimate:
     """
     until = time.monotonic() + most
     settings: dict[tuple[str, str], list[Cell]] = {}
-    for cell in grid.cells:
+    for cell in design.cells:
         settings.setdefault((cell.data.title, cell.learner.title), []).append(cell)
     # Once for nothing: the first round of a process also loads libraries and data.
-    _first(grid, engine, grid.cells[0], folder).result()
+    _first(design, engine, design.cells[0], folder).result()
     measured, total = 1, 0.0
     for cells in settings.values():
         plain = cells[0]
-        start = _first(grid, engine, plain, folder).result()
+        start = _first(design, engine, plain, folder).result()
         measured += 1
         end = start
-        if grid.budget > plain.initial.size:
-            end = _last(grid, engine, plain, folder).result()
+        if design.budget > plain.initial.size:
+            end = _last(design, engine, plain, folder).result()
             measured += 1
-        slope = (end.seconds - start.seconds) / max(1, grid.budget - plain.initial.size)
+        slope = (end.seconds - start.seconds) / max(1, design.budget - plain.initial.size)
         own: dict[str, float] = {plain.strategy.title: start.seconds}
         for cell in cells:
             name = cell.strategy.title
             if name not in own and time.monotonic() < until:
-                own[name] = _first(grid, engine, cell, folder).result().seconds
+                own[name] = _first(design, engine, cell, folder).result().seconds
                 measured += 1
         mean = float(np.mean(list(own.values())))
         for cell in cells:
-            rounds = np.arange(cell.rounds(grid.budget))
-            grown = np.minimum(rounds * cell.batch_size, grid.budget - cell.initial.size)
+            rounds = np.arange(cell.rounds(design.budget))
+            grown = np.minimum(rounds * cell.batch_size, design.budget - cell.initial.size)
             base = own.get(cell.strategy.title, mean)
-            total += grid.trials * float(np.maximum(0.0, base + slope * grown).sum())
-    return Estimate(grid.trainings, total / engine.workers, engine.workers, measured)
+            total += design.trials * float(np.maximum(0.0, base + slope * grown).sum())
+    return Estimate(design.trainings, total / engine.workers, engine.workers, measured)
 
 
-def _first(grid: Grid, engine: Engine, cell: Cell, folder: Path) -> Future[Done]:
-    return engine.submit(compute, _run(grid, cell).to_json(), [], str(folder))
+def _first(design: Design, engine: Engine, cell: Cell, folder: Path) -> Future[Done]:
+    return engine.submit(compute, _run(design, cell).to_json(), [], str(folder))
 
 
-def _last(grid: Grid, engine: Engine, cell: Cell, folder: Path) -> Future[Done]:
+def _last(design: Design, engine: Engine, cell: Cell, folder: Path) -> Future[Done]:
     """Train on the whole budget at once: a batch of all that it allows, drawn at random."""
-    size = grid.budget - cell.initial.size
+    size = design.budget - cell.initial.size
     whole = replace(cell, batch_size=size, strategy=StrategySpec("random"))
-    before: list[Arrays] = [_first(grid, engine, whole, folder).result().arrays]
-    return engine.submit(compute, _run(grid, whole).to_json(), before, str(folder))
+    before: list[Arrays] = [_first(design, engine, whole, folder).result().arrays]
+    return engine.submit(compute, _run(design, whole).to_json(), before, str(folder))
 
 
-def _run(grid: Grid, cell: Cell) -> Run:
-    return Run(cell, 0, grid.seed, grid.budget)
+def _run(design: Design, cell: Cell) -> Run:
+    return Run(cell, 0, design.seed, design.budget)

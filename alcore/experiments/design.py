@@ -1,4 +1,4 @@
-"""Owns the grid: what an experiment combines, checked before it starts.
+"""Owns the design of an experiment: what it combines, checked before it starts.
 
 A cell is one combination of data set, strategy, batch size, initial set, learner and oracle; a
 run is a cell in one trial. Budgets and sizes count labels.
@@ -20,7 +20,7 @@ from alcore.errors import InvalidSettings
 from alcore.experiments import initial, oracles
 from alcore.experiments.data import DataSpec
 from alcore.experiments.learners import LearnerSpec
-from alcore.experiments.options import between, settled, unknown
+from alcore.experiments.options import between, unknown, with_defaults
 
 MOST_RUNS = 100_000
 
@@ -33,7 +33,7 @@ class StrategySpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        strategies.settle(self.name, self.options)
+        strategies.complete_options(self.name, self.options)
 
     @property
     def title(self) -> str:
@@ -49,7 +49,7 @@ class OracleSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        settled(f"the oracle {self.kind!r}", self.options, oracles.defaults(self.kind))
+        with_defaults(f"the oracle {self.kind!r}", self.options, oracles.defaults(self.kind))
 
     @property
     def title(self) -> str:
@@ -101,7 +101,7 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Name of the cell: the same words in another grid or another order are the same cell."""
+        """Name of the cell: the same words in another design or another order are the same cell."""
         text = json.dumps(self.to_json(), sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -123,7 +123,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Design:
     """Everything that an experiment runs."""
 
     name: str
@@ -236,8 +236,8 @@ def _title(name: str, options: Mapping[str, Any]) -> str:
     return " ".join([name, *(f"{key}={value}" for key, value in sorted(options.items()))])
 
 
-def runs(grid: Grid) -> Iterator[tuple[Cell, int]]:
+def runs(design: Design) -> Iterator[tuple[Cell, int]]:
     """Yield all runs, trial by trial, so that paired comparisons can be drawn early."""
-    for trial in range(grid.trials):
-        for cell in grid.cells:
+    for trial in range(design.trials):
+        for cell in design.cells:
             yield cell, trial

@@ -5,7 +5,7 @@ const MOST_ENTRIES = 60;
 // The lot that a label was given in: its key stands before the slash.
 const lotOf = (key) => (key?.includes("/") ? key.split("/")[0] : null);
 
-class Trail {
+class History {
   constructor() {
     this.entries = []; // {key, item, src, kind, class, at, saved, image}
   }

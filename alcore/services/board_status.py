@@ -1,6 +1,6 @@
-"""Owns what stands beside the image: why it is asked, how far the work is, the classes.
+"""Owns what the board shows beside the image: why it is asked, how far the work is, the classes.
 
-Instants are Unix seconds, durations seconds.
+Times are Unix seconds, durations seconds.
 """
 
 from __future__ import annotations
@@ -12,47 +12,47 @@ from typing import Any
 from alcore.jobs.due import next_due
 from alcore.records import Project
 from alcore.services import keys
-from alcore.services.outlook import Outlooks
+from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Connection, Store, gold, items, jobs, labels, projects, queue, rounds
 
 
 def why(
-    store: Store, project_id: int, item_id: int, outlooks: Outlooks | None = None
+    store: Store, project_id: int, item_id: int, prediction_cache: PredictionCache | None = None
 ) -> dict[str, Any]:
     """Say why an image is asked; a holdout question looks like a random one.
 
-    In instant mode the queue may have gone on without the image on screen: then the outlooks
+    In instant mode the queue may have gone on without the image on screen: then the predictions
     tell what the head thinks of it.
     """
     with store.read() as connection:
         project = projects.get(connection, project_id)
         items.get(connection, project_id, item_id)
-        found = queue.entry(connection, project_id, item_id)
+        entry = queue.entry(connection, project_id, item_id)
         latest = rounds.latest(connection, project_id)
-        instant = projects.instant(connection, project_id)
+        head_labels = projects.head_labels(connection, project_id)
         if gold.is_gold(connection, item_id):
-            found = {"origin": "random", "suggestion": gold.suggestion(connection, item_id)}
-    if found is None or found["origin"] in ("holdout", "random"):
-        found = {"origin": "random", "reason": "drawn at random", "score": None} | {
-            "suggestion": found and found["suggestion"]
+            entry = {"origin": "random", "suggestion": gold.suggestion(connection, item_id)}
+    if entry is None or entry["origin"] in ("holdout", "random"):
+        entry = {"origin": "random", "reason": "drawn at random", "score": None} | {
+            "suggestion": entry and entry["suggestion"]
         }
-    by_model = found["origin"] in ("query", "relabel")
-    said, suggestion = found["suggestion"], None
-    if said is None and outlooks is not None and project.settings.instant:
-        said = outlooks.said(project_id, item_id)
-    if said is not None:
+    by_model = entry["origin"] in ("query", "relabel")
+    probabilities, suggestion = entry["suggestion"], None
+    if probabilities is None and prediction_cache is not None and project.settings.instant:
+        probabilities = prediction_cache.probabilities_of(project_id, item_id)
+    if probabilities is not None:
         ranked = sorted(
-            zip(said, project.classes, strict=False),
+            zip(probabilities, project.classes, strict=False),
             key=lambda pair: -pair[0],
         )
         suggestion = [{"class": c.id, "p": p} for p, c in ranked[:5]]
     return {
-        "strategy": latest.strategy if latest and by_model else found["origin"],
-        "reason": found["reason"],
-        "score": found["score"],
-        "model": latest.number if latest and found["origin"] != "cold start" else None,
-        "instant": instant,
-        "origin": found["origin"],
+        "strategy": latest.strategy if latest and by_model else entry["origin"],
+        "reason": entry["reason"],
+        "score": entry["score"],
+        "model": latest.number if latest and entry["origin"] != "cold start" else None,
+        "instant": head_labels,
+        "origin": entry["origin"],
         "suggestion": suggestion,
     }
 
@@ -68,7 +68,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         per_class = labels.per_class(connection, project_id)
         following = next_due(connection, project)
         latest = rounds.latest(connection, project_id)
-        instant = projects.instant(connection, project_id)
+        head_labels = projects.head_labels(connection, project_id)
         counts = items.count(connection, project_id)
         total = sum(per_class.values())
         job = _job_shown(connection, project_id, now)
@@ -84,7 +84,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         "model": latest.number if latest else None,
         "model_labels": latest.labels if latest else None,
         "ranking": ranking,
-        "instant": instant,
+        "instant": head_labels,
         "follows": project.settings.instant,
         "accuracy": evaluation.accuracy if evaluation else None,
         "interval": evaluation.interval if evaluation else None,
@@ -102,23 +102,23 @@ def classes_shown(project: Project) -> list[dict[str, Any]]:
 
 def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str, Any] | None:
     """Read the job that a person wants to know of: what works, else a failed training."""
-    found = [jobs.newest(connection, project_id, kind) for kind in ("import", "train", "baseline")]
-    shown = next(
-        (job for job in found if job and job.state == "running"),
+    newest = [jobs.newest(connection, project_id, kind) for kind in ("import", "train", "baseline")]
+    job = next(
+        (one for one in newest if one and one.state == "running"),
         next(
-            (job for job in found if job and job.state in ("waiting", "failed")),
+            (one for one in newest if one and one.state in ("waiting", "failed")),
             None,
         ),
     )
-    if shown is None:
+    if job is None:
         return None
-    end = shown.finished_at or now
+    end = job.finished_at or now
     return {
-        "kind": shown.kind,
-        "state": shown.state,
-        "phase": shown.phase,
-        "progress": shown.progress,
-        "elapsed": end - shown.started_at if shown.started_at else 0.0,
-        "error": shown.error,
-        "model": shown.args.get("model"),
+        "kind": job.kind,
+        "state": job.state,
+        "phase": job.phase,
+        "progress": job.progress,
+        "elapsed": end - job.started_at if job.started_at else 0.0,
+        "error": job.error,
+        "model": job.args.get("model"),
     }
