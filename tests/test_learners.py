@@ -180,10 +180,9 @@ def test_a_live_project_learns_with_an_estimator_in_all_its_jobs(store: Store) -
     with store.read() as connection:
         assert len(queue.queued(connection, made)) > 10
         counting = sum(labels.per_class(connection, made).values())
-    assert pool_predictions.PredictionCache(store).get(made) is None
-    assert "random forest, which leaves no emb" in pool_predictions.PredictionCache(store).why_none(
-        made
-    )
+    cache = pool_predictions.PredictionCache(store)
+    assert cache.get(made) is None
+    assert "random forest, which leaves no embeddings" in cache.why_none(made)
     do(store, made, "label_check")
     with store.read() as connection:
         assert label_checks.last_check(connection, made)[1] == counting
