@@ -1,6 +1,6 @@
 """Measures how much slower a round on digits is while a pretraining runs in another process.
 
-    python benchmarks/beside.py [--json] [--rounds 10] [--threads 2]
+    python benchmarks/pretraining_load.py [--json] [--rounds 10] [--threads 2]
 
 Two processes with the priority of the app's workers, each with as many threads as cores: one does
 rounds (60 labels, 1,437 candidates, 300 images kept aside), the other pretrains on the digits, or
@@ -26,8 +26,8 @@ from learner_images import digits
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from alcore.config import LearnerRule  # noqa: E402
-from alcore.jobs.processes import NICENESS, settle  # noqa: E402 - path first
+from alcore.config import LearnerRule  # noqa: E402 - path first
+from alcore.jobs.processes import NICENESS, become_worker  # noqa: E402
 from alcore.learner import device, pretraining  # noqa: E402
 from alcore.learner.pretraining import PretrainSettings  # noqa: E402
 from alcore.rounds import Holdout, Images, Lesson, Query, learner_of, run_round  # noqa: E402
@@ -37,7 +37,7 @@ LABELS = 60
 
 def pretrain(threads: int, wanted: Event, works: Event) -> None:
     """Pretrain while it is wanted, for ever."""
-    settle(NICENESS)
+    become_worker(NICENESS)
     data = digits()
 
     def told(share: float) -> None:
@@ -78,7 +78,7 @@ def main() -> None:
     wanted, works = spawn.Event(), spawn.Event()
     other = spawn.Process(target=pretrain, args=(chosen.threads, wanted, works), daemon=True)
     other.start()
-    settle(NICENESS)
+    become_worker(NICENESS)
     found: dict[str, list[tuple[float, float]]] = {"alone": [], "beside": []}
     a_round(0, chosen.threads)
     for number in range(1, chosen.rounds + 1):
