@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self, cast
 
 from alcore.errors import InvalidSettings
 from alcore.estimators import ESTIMATORS
@@ -82,6 +82,15 @@ BALANCES: Mapping[str, str] = MappingProxyType(
         "weights": "mistakes on rare classes count more",
     }
 )
+Precision = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: Mapping[Precision, str] = MappingProxyType(
+    {
+        "auto": "bfloat16 where the processor and the network gain by it",
+        "float32": "the same on every processor",
+        "bfloat16": "for the convolutions of trainings, emulated where the processor lacks it",
+    }
+)
+"""What the convolutions of trainings are computed in; all else is float32."""
 CONSENSUS: Mapping[str, str] = MappingProxyType(
     {
         "majority": "what most people said; of as many, what was said last",
@@ -128,12 +137,15 @@ class Runtime:
     workspace: Workspace
     threads: int
     """CPU threads that one training may use."""
+    precision: Precision = "auto"
+    """Arithmetic of trainings."""
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE and ALCORE_THREADS.
+        """Read ALCORE_WORKSPACE, ALCORE_THREADS and ALCORE_PRECISION.
 
-        Raises InvalidSettings for a thread count that is not a positive integer.
+        Raises InvalidSettings for a thread count that is not a positive integer, and for a
+        precision that there is not.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or Path(__file__).parent.parent / "data"
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
@@ -141,7 +153,7 @@ class Runtime:
             raw.isdigit() and int(raw) > 0,
             f"ALCORE_THREADS is {raw!r}; it must be a positive integer",
         )
-        return cls(Workspace(Path(root).expanduser().resolve()), int(raw))
+        return cls(Workspace(Path(root).expanduser().resolve()), int(raw), precision())
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""
@@ -149,7 +161,18 @@ class Runtime:
             **os.environ,
             "ALCORE_WORKSPACE": str(self.workspace.root),
             "ALCORE_THREADS": str(self.threads),
+            "ALCORE_PRECISION": self.precision,
         }
+
+
+def precision() -> Precision:
+    """Read ALCORE_PRECISION; raises InvalidSettings for what is none of PRECISIONS."""
+    name = os.environ.get("ALCORE_PRECISION") or "auto"
+    _check(
+        name in PRECISIONS,
+        f"ALCORE_PRECISION is {name!r}; choose from {', '.join(PRECISIONS)}",
+    )
+    return cast(Precision, name)
 
 
 @dataclass(frozen=True)

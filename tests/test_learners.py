@@ -66,7 +66,7 @@ def test_every_learner_gives_the_signals_it_promises_and_no_other_is_asked_for(k
     given = a_round(kind, strategy="margin")
     learner, lesson = given.learner, given.lesson
     asked, own = IDS[POOL[60:100]], learner.gives - {"crossfit"}
-    with learner.computing(0, 1):
+    with learner.computing(lesson, "a test"):
         model = learner.fit(lesson, 0, lambda share: None, own)
         pool = model.predict(asked, lambda share: None, embeddings=True)
         held = model.predict(HELD.ids, lambda share: None, embeddings=True)

@@ -13,7 +13,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from alcore import rounds, strategies
-from alcore.config import LearnerRule
+from alcore.config import LearnerRule, Precision
 from alcore.errors import JobCancelled, TrainingImpossible, UnknownItem, UnknownStrategy
 from alcore.records import Calibration, Evaluation
 from alcore.rounds import Holdout, Images, Learner, Lesson, Query
@@ -84,8 +84,8 @@ def a_case(
     return plain.but(**changes)
 
 
-def test_a_round_measures_scores_and_selects() -> None:
-    given = a_case()
+def test_a_round_measures_scores_and_selects(arithmetic: Precision) -> None:
+    given = a_case(precision=arithmetic)
     seen: list[tuple[str, float]] = []
     result = given.run(lambda phase, share: seen.append((phase, share)))
     assert result.evaluation.n == 300
@@ -115,17 +115,24 @@ def same(first: rounds.RoundResult, second: rounds.RoundResult) -> bool:
 
 
 @pytest.fixture(scope="module")
-def first() -> rounds.RoundResult:
+def first(arithmetic: Precision) -> rounds.RoundResult:
     """The round on a_case() as it is."""
-    return a_case().run()
+    return a_case(precision=arithmetic).run()
 
 
-def test_the_same_seed_gives_the_same_round_to_the_last_bit(first: rounds.RoundResult) -> None:
-    again = a_case(embeds=False).run()
+def test_the_same_seed_gives_the_same_round_to_the_last_bit(
+    first: rounds.RoundResult, arithmetic: Precision
+) -> None:
+    given = a_case(precision=arithmetic)
+    again = given.but(embeds=False).run()
     assert same(first, again), "without the embeddings of all images too"
     assert len(first.embeddings) == len(IDS) and again.embeddings is None
-    assert not same(first, a_case(seed=1).run())
-    assert not same(first, a_case(round_number=2).run())
+    assert not same(first, given.but(seed=1).run())
+    assert not same(first, given.but(round_number=2).run())
+    other = "float32" if arithmetic == "bfloat16" else "bfloat16"
+    elsewhere = given.but(precision=other).run()
+    assert not same(first, elsewhere)
+    assert (first.versions["arithmetic"], elsewhere.versions["arithmetic"]) == (arithmetic, other)
 
 
 @pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
@@ -153,8 +160,10 @@ def test_scores_and_suggestions_belong_to_their_items() -> None:
     assert result.selection.item_ids[0] == result.candidate_ids[result.scores.argmax()]
 
 
-def test_models_are_compared_on_the_stop_set(first: rounds.RoundResult) -> None:
-    given = a_case()
+def test_models_are_compared_on_the_stop_set(
+    first: rounds.RoundResult, arithmetic: Precision
+) -> None:
+    given = a_case(precision=arithmetic)
     assert first.stop.kappa is None and first.stop.changed is None
     assert 0 < first.stop.mean_entropy < 1
     compared = given.but(previous_stop=first.stop_predicted)
@@ -170,9 +179,9 @@ def test_stop_items_that_were_labeled_since_are_still_compared() -> None:
 
 
 def test_a_round_uses_the_temperature_that_is_known_for_its_recipe(
-    first: rounds.RoundResult,
+    first: rounds.RoundResult, arithmetic: Precision
 ) -> None:
-    given = a_case()
+    given = a_case(precision=arithmetic)
     assert first.calibration is None and first.model.temperature == 1
     name = given.learner.recipe_name
     known = (Calibration(2.0, 60, name, 7.0), Calibration(3.0, 60, "another recipe", 8.0))
@@ -218,17 +227,19 @@ def test_no_holdout_gives_an_evaluation_that_says_so() -> None:
 
 
 def test_mapped_pixels_give_the_same_round_as_pixels_in_memory(
-    first: rounds.RoundResult, tmp_path: Path
+    first: rounds.RoundResult, arithmetic: Precision, tmp_path: Path
 ) -> None:
     path = tmp_path / "pixels.npy"
     np.save(path, PIXELS)
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    assert same(first, a_case(images=Images(mapped, IDS, 1)).run())
+    assert same(first, a_case(images=Images(mapped, IDS, 1), precision=arithmetic).run())
 
 
-def test_measuring_alone_gives_the_evaluation_of_the_round(first: rounds.RoundResult) -> None:
+def test_measuring_alone_gives_the_evaluation_of_the_round(
+    first: rounds.RoundResult, arithmetic: Precision
+) -> None:
     seen: list[float] = []
-    found = a_case().measure(lambda _, share: seen.append(share))
+    found = a_case(precision=arithmetic).measure(lambda _, share: seen.append(share))
     assert (found.accuracy, found.confusion) == (
         first.evaluation.accuracy,
         first.evaluation.confusion,

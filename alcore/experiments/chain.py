@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from alcore import __version__
+from alcore.config import Precision
 from alcore.errors import PoolExhausted
 from alcore.experiments import data, initial, oracles, trials
 from alcore.experiments.data import DataSpec
@@ -54,6 +55,8 @@ class Run:
     """Of the design: with the trial and the data it gives the trial's seed."""
     budget: int
     threads: int = 1
+    precision: Precision = "float32"
+    """Arithmetic of its trainings."""
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "cell": self.cell.to_json()}
@@ -235,6 +238,7 @@ def _round(
             seed=trial.seed,
             round_number=len(before) + 1,
             threads=run.threads,
+            precision=run.precision,
         ),
         Holdout(trial.holdout, trial.truth[trial.holdout]),
         Query(

@@ -56,6 +56,7 @@ def run_baseline(running: Running) -> None:
             seed=settings.seed,
             round_number=trial,
             threads=running.threads,
+            precision=running.precision,
         )
         started = time.monotonic()
 

@@ -48,6 +48,7 @@ def run_label_check(running: Running) -> None:
             seed=project.settings.seed,
             round_number=0,
             threads=running.threads,
+            precision=running.precision,
         ),
         judged.item_ids[judged.held],
         running.report,

@@ -59,7 +59,7 @@ def run_pretraining(running: Running) -> None:
     pixels = pixels_of(folder, settings, n)
     state = work.kept(pretraining.load_state)
     while state is None or not state.done:
-        with device.computing(settings.seed, running.threads):
+        with device.computing(settings.seed, running.threads, running.precision):
             try:
                 state = pretraining.pretrain(
                     pixels,

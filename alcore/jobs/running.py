@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from alcore.config import precision
 from alcore.errors import AlcoreError, JobCancelled
 from alcore.records import Job
 from alcore.store import Connection, Store, jobs
@@ -30,6 +31,7 @@ class Running:
         self.store = store
         self.job = job
         self.threads = threads
+        self.precision = precision()
         self._args = dict(job.args)
         self._state = (job.phase, 0.0)
         self._stopped: JobCancelled | None = None

@@ -99,6 +99,7 @@ def _gather(running: Running) -> _Material:
             seed=settings.seed,
             round_number=rounds.next_number(connection, project_id),
             threads=running.threads,
+            precision=running.precision,
             calibrations=calibrations.known(connection, project_id),
         )
         votes = positions(labels.votes(connection, project_id, labeled_ids), class_ids)

@@ -47,7 +47,7 @@ def cross_validate(
     `run_round`.
     """
     fold = calibration.folds(lesson.labels, lesson.generator(_PURPOSE))
-    with learner.computing(lesson.number(_PURPOSE), lesson.threads):
+    with learner.computing(lesson, _PURPOSE):
         answers = cross_fit(
             learner,
             lesson,

@@ -131,6 +131,9 @@ class EstimatorModel:
     def embed(self, known: Sequence[tuple[np.ndarray, Predictions]]) -> None:
         """Return nothing: no head says from features what an estimator says."""
 
+    def versions(self) -> dict[str, str]:
+        return made.versions()
+
     def save(self, path: Path) -> bool:
         """Write nothing: an estimator is kept as code, and such a file could run any."""
         return False
@@ -168,11 +171,8 @@ class EstimatorLearner:
     def recipe_name(self) -> str:
         return f"{self.name} on {self.source}"
 
-    def computing(self, seed: int, threads: int) -> AbstractContextManager[object]:
-        return made.computing(threads)
-
-    def versions(self) -> dict[str, str]:
-        return made.versions()
+    def computing(self, lesson: Lesson, purpose: str) -> AbstractContextManager[object]:
+        return made.computing(lesson.threads)
 
     def cost(self, labels: int) -> float:
         return _SCORED * labels

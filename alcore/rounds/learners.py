@@ -87,6 +87,9 @@ class Model(Protocol):
         known: ids with predictions that hold embeddings; only the others are computed.
         """
 
+    def versions(self) -> dict[str, str]:
+        """Return what computed it, for the record; asked for within `Learner.computing`."""
+
     def save(self, path: Path) -> bool:
         """Write it to a file; False, and no file, where none could be read back safely."""
 
@@ -102,11 +105,8 @@ class Learner(Protocol):
     def recipe_name(self) -> str:
         """All that changes what its probabilities mean, in a few words."""
 
-    def computing(self, seed: int, threads: int) -> AbstractContextManager[object]:
-        """Run a block on so many CPU threads, repeatably."""
-
-    def versions(self) -> dict[str, str]:
-        """Return what computes here, for the record."""
+    def computing(self, lesson: Lesson, purpose: str) -> AbstractContextManager[object]:
+        """Run a block on the lesson's CPU threads, in its arithmetic, repeatably."""
 
     def cost(self, labels: int) -> float:
         """Return about how many images could be scored while it learns from so many labels."""

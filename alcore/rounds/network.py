@@ -128,6 +128,9 @@ class NetworkModel:
         rows = [(images.rows(ids), predictions) for ids, predictions in known]
         return embedding.of_all(self.model, images.pixels, len(images.item_ids), rows)
 
+    def versions(self) -> dict[str, str]:
+        return device.versions(self.model.network)
+
     def save(self, path: Path) -> bool:
         self.model.save(path)
         return True
@@ -153,11 +156,8 @@ class NetworkLearner:
             f"unlabeled {recipe.unlabeled}, balance {recipe.balance}"
         )
 
-    def computing(self, seed: int, threads: int) -> AbstractContextManager[None]:
-        return device.computing(seed, threads)
-
-    def versions(self) -> dict[str, str]:
-        return device.versions()
+    def computing(self, lesson: Lesson, purpose: str) -> AbstractContextManager[None]:
+        return device.computing(lesson.number(purpose), lesson.threads, lesson.precision)
 
     def cost(self, labels: int) -> float:
         return _SCORED * training.minibatches(labels)

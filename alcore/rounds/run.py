@@ -44,7 +44,7 @@ def run_round(
         extra,
     )
     watch = Stopwatch()
-    with learner.computing(lesson.number("weights"), lesson.threads):
+    with learner.computing(lesson, "weights"):
         with watch("train"):
             model = _fit(learner, lesson, bar.phase("train"), needs)
         known = _known(learner, lesson)
@@ -66,6 +66,7 @@ def run_round(
             selection = _select(lesson, query, signals, looked)
             suggestions = _suggestions(selection, pool, signals)
             bar.phase("select")(1.0)
+        versions = model.versions()
         embeddings = None
         if query.embeds:
             embeddings = model.embed(((pool.ids, pool.predictions), (holdout.ids, held)))
@@ -91,14 +92,14 @@ def run_round(
         model=model,
         calibration=_beside(known, held.probabilities, holdout.labels),
         seconds=watch.seconds,
-        versions=learner.versions(),
+        versions=versions,
     )
 
 
 def measure(learner: Learner, lesson: Lesson, holdout: Holdout, progress: Progress) -> Evaluation:
     """Fit a fresh model and measure it, no more: a point of the simulated random baseline."""
     bar = Bar(progress, learner.cost(len(lesson.labels)), len(holdout.ids), 0)
-    with learner.computing(lesson.number("weights"), lesson.threads):
+    with learner.computing(lesson, "weights"):
         model = _fit(learner, lesson, bar.phase("train"))
         return _evaluate(model, lesson, holdout, bar.phase("evaluate"))[1]
 

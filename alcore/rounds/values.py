@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from alcore.config import Precision
 from alcore.errors import UnknownItem
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
 
@@ -66,6 +67,8 @@ class Lesson:
     round_number: int
     threads: int
     """CPU threads to learn on; another number can change the last bits."""
+    precision: Precision = "auto"
+    """Arithmetic of the training, of learners that have several."""
     unlabeled_ids: np.ndarray = field(default_factory=_none)
     """Items without labels that may be learned from, for learners that do. A round takes its
     candidates, and never the holdout."""
