@@ -82,6 +82,12 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
+    state.let_ask(
+        st.get_option("server.corsAllowedOrigins") if st.get_option("server.enableCORS") else "*"
+    )
     app = st.App(
-        __file__, routes=routes.routes(), lifespan=lifespan, on_script_error=on_script_error
+        __file__,
+        routes=routes.routes(st.get_option("server.baseUrlPath")),
+        lifespan=lifespan,
+        on_script_error=on_script_error,
     )

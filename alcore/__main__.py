@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from alcore import __version__, strategies
-from alcore.config import AUGMENTATIONS, NETWORKS, RESOLUTIONS, ProjectSettings, Runtime
+from alcore.config import (
+    AUGMENTATIONS,
+    NETWORKS,
+    RESOLUTIONS,
+    PixelRange,
+    ProjectSettings,
+    Runtime,
+)
 from alcore.errors import AlcoreError
 from alcore.experiment_command import add_parser, experiment
 from alcore.pretrain_command import add_parser as add_pretrain
@@ -24,7 +31,7 @@ from alcore.pretrain_command import pretrain
 from alcore.records import Project
 from alcore.role_command import add_parser as add_role
 from alcore.role_command import role
-from alcore.services import exporting, projects, training
+from alcore.services import exporting, projects, setup, training
 from alcore.store import Store
 from alcore.terminal import print_rows, with_progress
 
@@ -96,6 +103,14 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--classes", default="", help="class names, separated by commas")
     bring.add_argument("--copy", action="store_true", help="copy a folder's images")
     bring.add_argument("--resolution", type=int, choices=RESOLUTIONS, help="pixels for the network")
+    bring.add_argument(
+        "--range",
+        nargs=2,
+        type=float,
+        metavar=("BLACK", "WHITE"),
+        help="values of images of more than 8 bits that are black and white; by default what "
+        "the images hold",
+    )
     bring.add_argument("--augmentation", choices=list(AUGMENTATIONS))
     bring.add_argument("--strategy", help="query strategy")
     bring.add_argument("--network", choices=list(NETWORKS), help="small CNN by default")
@@ -151,7 +166,8 @@ def _projects(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int
 
 
 def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
-    name = chosen.name or Path(chosen.source).stem
+    spec = _spec(chosen)
+    name = projects.clean_name(chosen.name or setup.base_name(spec))
     known = {p.name: p for p in projects.list_projects(store, archived=True)}
     project = known.get(name)
     if project is not None and project.state != "ready":
@@ -166,8 +182,9 @@ def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
         learner = replace(settings.learner, network=network, pretrain=chosen.pretrain)
         settings = replace(settings, learner=learner)
         classes = [c for c in chosen.classes.split(",") if c.strip()]
+        if chosen.range is not None:
+            settings = replace(settings, pixel_range=PixelRange(*chosen.range))
         known_classes = chosen.role.replace("-", " ")
-        spec = _spec(chosen)
         summary = projects.look_at(spec)
         for note in summary.notes:
             print(f"note: {note}", file=sys.stderr)
@@ -180,6 +197,8 @@ def _import(store: Store, runtime: Runtime, chosen: argparse.Namespace) -> int:
     )
     if projects.get(store, project_id).state != "ready":
         raise AlcoreError("the import did not finish; run the same command again to go on")
+    for note in setup.import_notes(store, project_id, chosen.role == "labels"):
+        print(f"note: {note}", file=sys.stderr)
     counts = projects.item_counts(store, project_id)
     left_out = projects.skipped_files(store, project_id)
     for file in left_out[:20]:

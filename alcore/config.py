@@ -5,6 +5,7 @@ Units: seconds for times, pixels for resolutions, 0–1 for shares.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
@@ -150,7 +151,7 @@ class Runtime:
         root = os.environ.get("ALCORE_WORKSPACE") or Path(__file__).parent.parent / "data"
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
         _check(
-            raw.isdigit() and int(raw) > 0,
+            raw.isdecimal() and int(raw) > 0,
             f"ALCORE_THREADS is {raw!r}; it must be a positive integer",
         )
         return cls(Workspace(Path(root).expanduser().resolve()), int(raw), precision())
@@ -298,6 +299,33 @@ class LearnerRule:
 
 
 @dataclass(frozen=True)
+class PixelRange:
+    """The values of images deeper than 8 bits that are black and white, on screen and for the
+    network. The import fills in what suits the images where nobody has."""
+
+    black: float | None = None
+    white: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(
+            (self.black is None) == (self.white is None),
+            f"the range of values is {self.black} to {self.white}; give both ends or none",
+        )
+        _check(
+            self.scale is None or -math.inf < self.scale[0] < self.scale[1] < math.inf,
+            f"the range of values is {self.black} to {self.white}; "
+            "black must be below white, and both be numbers",
+        )
+
+    @property
+    def scale(self) -> tuple[float, float] | None:
+        """Both ends, or None where nothing is known yet."""
+        if self.black is None or self.white is None:
+            return None
+        return self.black, self.white
+
+
+@dataclass(frozen=True)
 class ProjectSettings:
     """What a project's owner can set."""
 
@@ -306,6 +334,7 @@ class ProjectSettings:
     batch_size: int = 10
     retrain: RetrainRule = RetrainRule()
     resolution: int = 32
+    pixel_range: PixelRange = PixelRange()
     augmentation: str = "shift"
     learner: LearnerRule = LearnerRule()
     instant: bool = False

@@ -118,6 +118,26 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """Who takes leases: somebody in one browser tab, from now until an instant."""
+
+    project_id: int
+    annotator_id: int
+    client: str
+    now: float
+    expires_at: float
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a question came from: why it was asked, and which model had ranked it."""
+
+    origin: Origin
+    round_id: int | None = None
+    head_labels: int | None = None
+
+
+@dataclass(frozen=True)
 class Lease:
     """The right to answer one item for a while."""
 
@@ -156,6 +176,69 @@ class Label:
 
 
 @dataclass(frozen=True)
+class NewEvent:
+    """An event on its way into the log: the columns of its row, by their names.
+
+    A route fills in what was answered, the service where the question came from.
+    """
+
+    project_id: int
+    item_id: int
+    annotator_id: int
+    kind: Kind
+    key: str
+    """Made up by who answers; an event that is sent again is known by it."""
+    created_at: float
+    class_id: int | None = None
+    undoes: int | None = None
+    token: str | None = None
+    client_time: float | None = None
+    seconds: float | None = None
+    origin: Origin = "random"
+    round_id: int | None = None
+    head_labels: int | None = None
+    suggestion_shown: bool = False
+    suggested_class: int | None = None
+    suggested_by: int | None = None
+    """Number of the round whose model said so."""
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class NewUndo:
+    """Somebody's wish to take an answer, or a lot of them, back."""
+
+    project_id: int
+    annotator_id: int
+    key: str
+    """Made up by who undoes; an undo that is sent again is known by it."""
+    undoes: str
+    """The key of what is taken back."""
+    created_at: float
+
+
+@dataclass(frozen=True)
+class NewLot:
+    """One class for many images, given with one key press in the grid."""
+
+    project_id: int
+    annotator_id: int
+    client: str
+    key: str
+    created_at: float
+    class_id: int
+    tiles: tuple[tuple[str, int], ...]
+    """Token and item id of each image."""
+    suggested_class: int | None = None
+    """What stood above the tiles as the model's prediction."""
+    release: tuple[str, ...] = ()
+    """Tokens of images that are given back unanswered."""
+    seconds: float | None = None
+    """Time taken for all of them."""
+    client_time: float | None = None
+
+
+@dataclass(frozen=True)
 class LabelEvent:
     """One row of the append-only log."""
 
@@ -166,6 +249,9 @@ class LabelEvent:
     class_id: int | None
     key: str
     created_at: float
+    origin: Origin
+    round_id: int | None
+    head_labels: int | None
     undone: bool
 
 

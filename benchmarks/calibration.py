@@ -32,7 +32,7 @@ from alcore.rounds import (  # noqa: E402
     Holdout,
     Images,
     Lesson,
-    Query,
+    SelectionTask,
     TrainingInputs,
     cross_validate,
     learner_of,
@@ -71,7 +71,7 @@ def measure(data: Data, labels: int, trial: int, threads: int, weights: Path | N
         learner,
         replace(lesson, calibrations=(found,)),
         Holdout(test, data.true[test]),
-        Query(none, "random", {}, 1, 0),
+        SelectionTask(none, "random", {}, 1, 0),
         quiet,
     )
     return {

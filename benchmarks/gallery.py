@@ -25,7 +25,7 @@ from alcore import strategies  # noqa: E402 - path first
 from alcore.config import LearnerRule  # noqa: E402
 from alcore.datasets.decoding import decode, to_pixels  # noqa: E402
 from alcore.datasets.sources import open_source  # noqa: E402
-from alcore.rounds import Holdout, Images, Lesson, Query, learner_of, run_round  # noqa: E402
+from alcore.rounds import Holdout, Images, Lesson, SelectionTask, learner_of, run_round  # noqa: E402
 
 SOURCE = {
     "kind": "shapes",
@@ -81,7 +81,7 @@ def main() -> None:
             learner,
             lesson,
             Holdout(holdout, truth[holdout]),
-            Query(candidates, strategy.name, {}, BATCH, BATCH),
+            SelectionTask(candidates, strategy.name, {}, BATCH, BATCH),
             lambda _phase, _share: None,
         )
         picked = result.selection.item_ids

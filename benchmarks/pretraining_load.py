@@ -30,7 +30,7 @@ from alcore.config import LearnerRule  # noqa: E402 - path first
 from alcore.jobs.processes import NICENESS, become_worker  # noqa: E402
 from alcore.learner import device, pretraining  # noqa: E402
 from alcore.learner.pretraining import PretrainSettings  # noqa: E402
-from alcore.rounds import Holdout, Images, Lesson, Query, learner_of, run_round  # noqa: E402
+from alcore.rounds import Holdout, Images, Lesson, SelectionTask, learner_of, run_round  # noqa: E402
 
 LABELS = 60
 
@@ -61,10 +61,10 @@ def a_round(number: int, threads: int) -> tuple[float, float]:
     images = Images(data.pixels, ids, 1)
     learner = learner_of(LearnerRule(), "shift", images, data.class_names)
     lesson = Lesson(images, labeled, data.true[labeled], data.class_names, 0, number, threads)
-    query = Query(rest, "margin", {}, 20, 200, stop_ids=np.sort(rest)[:1000], embeds=True)
+    task = SelectionTask(rest, "margin", {}, 20, 200, stop_ids=np.sort(rest)[:1000], embeds=True)
     holdout = Holdout(ids[data.pool :], data.true[data.pool :])
     wall, worked = time.perf_counter(), time.process_time()
-    run_round(learner, lesson, holdout, query, lambda phase, share: None)
+    run_round(learner, lesson, holdout, task, lambda phase, share: None)
     return time.perf_counter() - wall, time.process_time() - worked
 
 

@@ -28,7 +28,7 @@ from learner import Data, cifar10, digits  # noqa: E402 - path first
 
 from alcore import rounds, strategies  # noqa: E402
 from alcore.config import LearnerRule  # noqa: E402
-from alcore.rounds import Holdout, Images, Lesson, Query  # noqa: E402
+from alcore.rounds import Holdout, Images, Lesson, SelectionTask  # noqa: E402
 
 PLAIN = {"probabilities", "logits", "embeddings", "labeled_probabilities"}
 """Signals that come with the one pass over the candidates which every round makes."""
@@ -54,7 +54,7 @@ def one_round(data: Data, strategy: str, labels: int, candidates: int) -> dict[s
         rounds.learner_of(LearnerRule(), data.augmentation, images, data.class_names),
         Lesson(images, labeled, data.true[labeled], data.class_names, 0, 1, 1),
         Holdout(test, data.true[test]),
-        Query(rest, strategy, {}, 100, 200, stop_ids=rest[:500], embeds=True),
+        SelectionTask(rest, strategy, {}, 100, 200, stop_ids=rest[:500], embeds=True),
         told,
     )
     whole = time.process_time() - start

@@ -31,7 +31,7 @@ def choose_project(ready: Sequence[Project]) -> Project:
     """
     by_id = {project.id: project for project in ready}
     address = st.query_params.get("project", "")
-    start = int(address) if address.isdigit() else st.session_state.get("chosen_project")
+    start = int(address) if address.isdecimal() else st.session_state.get("chosen_project")
     ids = list(by_id)
     choice = st.selectbox(
         "Project",

@@ -59,7 +59,7 @@ def _data(project: Project, all_projects: list[Project]) -> dict[str, Any]:
     return {
         "project": project.id,
         "projects": [{"id": p.id, "name": p.name} for p in all_projects],
-        "base": f"/board/{project.id}",
+        "base": f"board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
         "remember": annotator.name != NEWCOMER and not has_accounts(),

@@ -35,7 +35,7 @@ def _data(project: Project) -> dict[str, Any]:
     annotator = who()
     return {
         "project": project.id,
-        "base": f"/board/{project.id}",
+        "base": f"board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
         "classes": board_status.classes_shown(project),

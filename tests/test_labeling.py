@@ -116,21 +116,37 @@ def test_a_slow_annotator_gets_a_longer_lease(store: Store) -> None:
     tab = Tab(store, project(store))
     assert tab.next().expires_at - time.time() == pytest.approx(60, abs=2)
     image = tab.next()
-    labeling.answer(
-        store,
-        tab.project_id,
-        tab.annotator.id,
-        key="slow",
-        client=tab.client,
-        token=image.token,
-        item_id=image.item_id,
-        kind="label",
-        class_id=tab.classes[0],
-        seconds=50.0,
-        client_time=None,
-        suggestion_shown=False,
-    )
+    labeling.answer(store, tab.event(image, seconds=50.0))
     assert tab.next().expires_at - time.time() == pytest.approx(150, abs=2)
+
+
+def test_a_clock_that_is_set_back_keeps_no_image_from_others_for_longer_than_a_lease(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_id = project(store, 2)
+    ana, ben = Tab(store, project_id), Tab(store, project_id, "Ben")
+    held = ana.claim(2).leases
+    now = time.time() - 6 * 3600
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert ben.claim().leases == ()  # she may still be there
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    assert ben.next().item_id in {lease.item_id for lease in held}
+
+
+def test_who_labels_on_keeps_their_images_when_the_clock_is_set(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_id = project(store, 3)
+    ana, ben = Tab(store, project_id), Tab(store, project_id, "Ben")
+    held = ana.claim(3).leases
+    tokens = tuple(lease.token for lease in held)
+    now = time.time() - 3600
+    for seconds in (0, 20, 40, 60, 80):
+        monkeypatch.setattr(time, "time", lambda at=now + seconds: at)
+        assert sorted(ana.claim(0, tokens).held) == sorted(tokens)
+        assert ben.claim().leases == ()
+    ana.answer(held[0])
+    assert len(labels_of(store, project_id)) == 1
 
 
 def test_released_images_are_free_at_once(store: Store) -> None:

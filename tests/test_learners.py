@@ -57,7 +57,7 @@ def test_every_learner_does_a_whole_round_and_repeats_itself(kind: str) -> None:
     assert first.evaluation.accuracy > (0.15 if kind == "gradient boosting" else 0.6)
     assert first.suggestions.shape == (30, 10)
     np.testing.assert_allclose(first.suggestions.sum(axis=1), 1, atol=1e-5)
-    assert set(first.selection.item_ids) <= set(given.query.candidate_ids)
+    assert set(first.selection.item_ids) <= set(given.task.candidate_ids)
     assert given.measure() == first.evaluation
 
 
@@ -146,9 +146,9 @@ def test_a_round_with_an_estimator_loads_no_torch() -> None:
         "ids = np.arange(40); images = Images(pixels, ids, 1)\n"
         "learner = learner_of(LearnerRule(kind='naive bayes'), 'none', images, ('a', 'b'))\n"
         "lesson = Lesson(images, ids[:10], ids[:10] % 2, ('a', 'b'), 0, 1, 1)\n"
-        "query = Query(ids[20:], 'margin', {}, 5, 5)\n"
+        "task = SelectionTask(ids[20:], 'margin', {}, 5, 5)\n"
         "assert 'sklearn' not in sys.modules\n"
-        "run_round(learner, lesson, Holdout(ids[10:20], ids[10:20] % 2), query, lambda *_: None)\n"
+        "run_round(learner, lesson, Holdout(ids[10:20], ids[10:20] % 2), task, lambda *_: None)\n"
         "assert 'torch' not in sys.modules and 'sklearn' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

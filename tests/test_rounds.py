@@ -16,7 +16,7 @@ from alcore import rounds, strategies
 from alcore.config import LearnerRule, Precision
 from alcore.errors import JobCancelled, TrainingImpossible, UnknownItem, UnknownStrategy
 from alcore.records import Calibration, Evaluation
-from alcore.rounds import Holdout, Images, Learner, Lesson, Query
+from alcore.rounds import Holdout, Images, Learner, Lesson, SelectionTask
 from alcore.rounds.progress import Progress
 
 CLASSES = tuple(str(d) for d in range(10))
@@ -49,16 +49,16 @@ class Case:
     learner: Learner
     lesson: Lesson
     holdout: Holdout
-    query: Query
+    task: SelectionTask
 
     def but(self, **changes: Any) -> Case:
-        """Return the case with other fields of its lesson or its query."""
+        """Return the case with other fields of its lesson or its task."""
         own = {k: v for k, v in changes.items() if k in LESSON}
         other = {k: v for k, v in changes.items() if k not in LESSON}
-        return replace(self, lesson=replace(self.lesson, **own), query=replace(self.query, **other))
+        return replace(self, lesson=replace(self.lesson, **own), task=replace(self.task, **other))
 
     def run(self, progress: Progress = quiet) -> rounds.RoundResult:
-        return rounds.run_round(self.learner, self.lesson, self.holdout, self.query, progress)
+        return rounds.run_round(self.learner, self.lesson, self.holdout, self.task, progress)
 
     def measure(self, progress: Progress = quiet) -> Evaluation:
         return rounds.measure(self.learner, self.lesson, self.holdout, progress)
@@ -79,7 +79,7 @@ def a_case(
         rounds.learner_of(rule, augmentation, images, CLASSES),
         Lesson(images, IDS[labeled], TRUE[labeled], CLASSES, seed=0, round_number=1, threads=1),
         holdout,
-        Query(IDS[rest], "margin", {}, 10, 30, stop_ids=IDS[rest[:200]], embeds=True),
+        SelectionTask(IDS[rest], "margin", {}, 10, 30, stop_ids=IDS[rest[:200]], embeds=True),
     )
     return plain.but(**changes)
 
@@ -91,8 +91,8 @@ def test_a_round_measures_scores_and_selects(arithmetic: Precision) -> None:
     assert result.evaluation.n == 300
     assert result.evaluation.accuracy > 0.75
     assert len(result.selection.item_ids) == 30
-    assert set(result.selection.item_ids) <= set(given.query.candidate_ids)
-    assert sum(result.uncertainty) == len(given.query.candidate_ids) == len(result.scores)
+    assert set(result.selection.item_ids) <= set(given.task.candidate_ids)
+    assert sum(result.uncertainty) == len(given.task.candidate_ids) == len(result.scores)
     assert sum(result.batch_per_class) == 10
     assert result.suggestions.shape == (30, 10)
     np.testing.assert_allclose(result.suggestions.sum(axis=1), 1, atol=1e-5)
@@ -138,7 +138,7 @@ def test_the_same_seed_gives_the_same_round_to_the_last_bit(
 @pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
 def test_every_strategy_runs_live_and_never_selects_labeled_or_holdout_items(name: str) -> None:
     given = a_case(30, strategy=name)
-    pool = given.query.candidate_ids[:200]
+    pool = given.task.candidate_ids[:200]
     # Offered by mistake: items that are labeled or in the holdout meanwhile.
     offered = np.concatenate([given.lesson.labeled_ids[:9], pool, HELD.ids[:9]])
     result = given.but(candidate_ids=offered, queue_size=len(offered)).run()

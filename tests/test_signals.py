@@ -336,10 +336,10 @@ def test_a_large_pool_islooked_at_in_part_and_scored_in_full() -> None:
         stop_ids=ids[:0],
         strategy="label dispersion",
     )
-    candidates = given.query.candidate_ids
-    looked = rounds.looked_at(given.learner, given.lesson, given.query, candidates)
+    candidates = given.task.candidate_ids
+    looked = rounds.looked_at(given.learner, given.lesson, given.task, candidates)
     assert len(np.unique(looked)) == 10_000 < len(candidates)
-    again = rounds.looked_at(given.learner, given.lesson, given.query, candidates)
+    again = rounds.looked_at(given.learner, given.lesson, given.task, candidates)
     assert np.array_equal(looked, again)
     result = given.run()
     assert len(result.scores) == len(candidates)

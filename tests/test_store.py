@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sqlite3
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import made
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from alcore.config import ProjectSettings, Workspace
 from alcore.errors import WorkspaceUnusable
+from alcore.records import NewEvent
 from alcore.store import (
     Store,
     engine,
@@ -108,7 +110,7 @@ def test_a_database_with_the_words_of_before_says_the_same_in_those_of_today(
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         assert projects.get(connection, 1).has_key
         assert projects.head_labels(connection, 1) == 7
-        assert labels.provenance(connection, 1)[2] == 3
+        assert labels.by_key(connection, "k").head_labels == 3
         assert label_checks.beliefs(connection, 1) == {1: (1, 0.9, 1, 0.9)}
         assert label_checks.last_check(connection, 1) == (6, 1)
         assert jobs.newest(connection, 1, "label_check").state == "waiting"
@@ -201,6 +203,10 @@ def test_label_events_can_be_neither_changed_nor_deleted(store: Store) -> None:
         with pytest.raises(DatabaseError), store.write() as connection:
             connection.execute(change)
     assert len(made.labels_of(store, tab.project_id)) == 1
+
+
+def test_a_new_event_has_the_columns_of_the_log() -> None:
+    assert {field.name for field in fields(NewEvent)} | {"id"} == set(label_event.c.keys())
 
 
 def test_an_event_is_undone_once_at_most(store: Store) -> None:

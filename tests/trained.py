@@ -9,7 +9,7 @@ import numpy as np
 
 from alcore import metrics
 from alcore.jobs.round_files import round_arrays
-from alcore.records import RoundSummary, StopSignals
+from alcore.records import NewEvent, RoundSummary, StopSignals
 from alcore.store import Store, items, labels, projects, rounds
 
 
@@ -29,15 +29,17 @@ def give_labels(
         for i, item_id in enumerate(items.unlabeled(connection, project_id)[:n]):
             labels.append(
                 connection,
-                project_id=project_id,
-                item_id=int(item_id),
-                annotator_id=who.id,
-                kind="label",
-                class_id=classes[i % len(classes)].id,
-                key=uuid.uuid4().hex,
-                origin="query",
-                now=at + i * seconds,
-                seconds=seconds,
+                NewEvent(
+                    project_id=project_id,
+                    item_id=int(item_id),
+                    annotator_id=who.id,
+                    kind="label",
+                    class_id=classes[i % len(classes)].id,
+                    key=uuid.uuid4().hex,
+                    origin="query",
+                    created_at=at + i * seconds,
+                    seconds=seconds,
+                ),
             )
 
 

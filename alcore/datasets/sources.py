@@ -117,7 +117,13 @@ def _torchvision(name: str = "", root: str = "", download: bool = False) -> Torc
 def _path(text: str, kind: str) -> Path:
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise InvalidSettings(f"{kind}: the path is {text!r}; name a folder or file")
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # "~somebody" whom this computer does not know
+        raise InvalidSettings(
+            f"{kind}: the path {text!r} begins with a user that this computer does not know; "
+            "give the whole path"
+        ) from error
 
 
 _KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingProxyType(

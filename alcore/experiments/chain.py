@@ -31,8 +31,8 @@ from alcore.rounds import (
     Images,
     Learner,
     Lesson,
-    Query,
     RoundResult,
+    SelectionTask,
     TrainingInputs,
     learner_of,
     run_round,
@@ -241,7 +241,7 @@ def _round(
             precision=run.precision,
         ),
         Holdout(trial.holdout, trial.truth[trial.holdout]),
-        Query(
+        SelectionTask(
             candidate_ids=trial.pool[~np.isin(trial.pool, asked)],
             strategy=cell.strategy.name,
             strategy_options=cell.strategy.options,

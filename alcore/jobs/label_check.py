@@ -77,8 +77,8 @@ def _recipe(project: Project, inputs: TrainingInputs) -> str:
     settings = project.settings
     classes = [c.id for c in project.classes]
     learner = asdict(settings.learner)
-    parts = [settings.augmentation, settings.resolution, settings.seed, classes, learner]
-    return json.dumps([*parts, str(inputs.pretrained)])
+    images = [settings.augmentation, settings.resolution, settings.pixel_range.scale]
+    return json.dumps([*images, settings.seed, classes, learner, str(inputs.pretrained)])
 
 
 def _rows(

@@ -26,7 +26,7 @@ from alcore.jobs.training_inputs import (
 )
 from alcore.label_errors import check_is_due
 from alcore.records import Project, RoundSummary
-from alcore.rounds import Holdout, Lesson, Query, RoundResult, TrainingInputs, run_round
+from alcore.rounds import Holdout, Lesson, RoundResult, SelectionTask, TrainingInputs, run_round
 from alcore.store import (
     Connection,
     calibrations,
@@ -60,9 +60,9 @@ class _Material:
     inputs: TrainingInputs
     lesson: Lesson
     holdout: Holdout
-    query: Query
+    task: SelectionTask
     gold_ids: np.ndarray
-    """Among the query's questions, those whose answer is known."""
+    """Among the task's questions, those whose answer is known."""
     last_event: int
     """Of the labels that the lesson holds."""
     minutes: float
@@ -108,7 +108,7 @@ def _gather(running: Running) -> _Material:
     inputs = replace(inputs, previous=last_model(folder, previous), minibatch=minibatch)
     pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
     stop_ids, previous_stop = _stop_set(settings, pool_ids, folder, previous)
-    query = Query(
+    task = SelectionTask(
         candidate_ids=candidates,
         strategy=settings.strategy,
         strategy_options=settings.strategy_options,
@@ -125,7 +125,7 @@ def _gather(running: Running) -> _Material:
         inputs=inputs,
         lesson=lesson,
         holdout=Holdout(holdout_ids, positions(truth, class_ids)),
-        query=query,
+        task=task,
         gold_ids=gold_ids,
         last_event=last_event,
         minutes=minutes,
@@ -136,7 +136,7 @@ def _gather(running: Running) -> _Material:
 def _run(running: Running, material: _Material) -> RoundResult:
     lesson = material.lesson
     learner = learner_of_project(material.project, lesson.images, material.inputs)
-    return run_round(learner, lesson, material.holdout, material.query, running.report)
+    return run_round(learner, lesson, material.holdout, material.task, running.report)
 
 
 def _save(running: Running, material: _Material, result: RoundResult) -> dict[Path, Path]:
@@ -160,7 +160,7 @@ def _save(running: Running, material: _Material, result: RoundResult) -> dict[Pa
         holdout_confidence=result.holdout_confidence,
         candidate_ids=result.candidate_ids,
         candidate_score=result.scores,
-        stop_ids=material.query.stop_ids,
+        stop_ids=material.task.stop_ids,
         stop_predicted=result.stop_predicted,
         **({} if head is None else {"head": head}),
     )
@@ -184,7 +184,7 @@ def _publish(
             unpublished.replace(path)
         make_names_durable(folder / "rounds")
         round_id = rounds.add(connection, summary, material.last_event)
-        questions = material.query.question_ids.tolist()
+        questions = material.task.question_ids.tolist()
         guesses = dict(zip(questions, map(rounded, result.questions), strict=True))
         gold.suggest(connection, {item_id: guesses[item_id] for item_id in material.gold_ids})
         swap_queue(connection, project, selection_rows(result), round_id, number, guesses)

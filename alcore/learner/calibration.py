@@ -16,7 +16,7 @@ FOLDS = 3
 _PRIOR = 0.5
 """Deviation of ln temperature that is expected anyway; it tames what few labels say."""
 _RANGE = (0.05, 20.0)
-_PRECISION = 1e-4
+_TOLERANCE = 1e-4
 """Of ln temperature."""
 _SMALLEST = 1e-12
 
@@ -60,7 +60,7 @@ def temperature_of(probabilities: np.ndarray, true: np.ndarray) -> float:
         return misfit + 0.5 * (log_temperature / _PRIOR) ** 2
 
     low, high = np.log(_RANGE)
-    least = minimize_scalar(cost, bounds=(low, high), options={"xatol": _PRECISION})
+    least = minimize_scalar(cost, bounds=(low, high), options={"xatol": _TOLERANCE})
     return float(np.exp(least.x))
 
 

@@ -7,7 +7,7 @@ from alcore.rounds.cross_fitting import FoldAnswers
 from alcore.rounds.cross_validation import CrossValidation, cross_validate
 from alcore.rounds.learners import Learner, TrainingInputs, check_signals, learner_of
 from alcore.rounds.run import looked_at, measure, run_round
-from alcore.rounds.values import Holdout, Images, Lesson, Query, RoundResult
+from alcore.rounds.values import Holdout, Images, Lesson, RoundResult, SelectionTask
 
 __all__ = [
     "CrossValidation",
@@ -16,8 +16,8 @@ __all__ = [
     "Images",
     "Learner",
     "Lesson",
-    "Query",
     "RoundResult",
+    "SelectionTask",
     "TrainingInputs",
     "check_signals",
     "cross_validate",

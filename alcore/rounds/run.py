@@ -17,14 +17,14 @@ from alcore.records import Calibration, Evaluation, Selection, StopSignals
 from alcore.rounds.cross_fitting import cross_fit
 from alcore.rounds.learners import Learner, Model, OnProgress, check_signals
 from alcore.rounds.progress import Bar, Progress, Stopwatch
-from alcore.rounds.values import Holdout, Lesson, Query, RoundResult
+from alcore.rounds.values import Holdout, Lesson, RoundResult, SelectionTask
 from alcore.strategies import Context, Need, Signals
 
 UNCERTAINTY_BINS = 20
 
 
 def run_round(
-    learner: Learner, lesson: Lesson, holdout: Holdout, query: Query, progress: Progress
+    learner: Learner, lesson: Lesson, holdout: Holdout, task: SelectionTask, progress: Progress
 ) -> RoundResult:
     """Fit a model, measure it, score the candidates and select the next batch.
 
@@ -32,15 +32,15 @@ def run_round(
     InvalidSettings before anything is computed, UnknownItem for ids without pixels. Fewer
     candidates than asked for give a shorter selection, none an empty one.
     """
-    needs = strategies.needed(query.strategy, query.strategy_options)
-    check_signals(learner.recipe_name, learner.gives, query.strategy, query.strategy_options)
-    lesson = replace(lesson, unlabeled_ids=_free(lesson, holdout, query))
+    needs = strategies.needed(task.strategy, task.strategy_options)
+    check_signals(learner.recipe_name, learner.gives, task.strategy, task.strategy_options)
+    lesson = replace(lesson, unlabeled_ids=_free(lesson, holdout, task))
     extra = learner.passes(needs)
     bar = Bar(
         progress,
         learner.cost(len(lesson.labels)),
         len(holdout.ids),
-        len(query.candidate_ids),
+        len(task.candidate_ids),
         extra,
     )
     watch = Stopwatch()
@@ -55,28 +55,28 @@ def run_round(
         with watch("score"):
             on_progress = bar.phase("score")
             first = bar.part(on_progress, 0, 1 / (1 + extra))
-            pool = _score(model, lesson, holdout, query, first)
-            looked = looked_at(learner, lesson, query, pool.candidate_ids)
+            pool = _score(model, lesson, holdout, task, first)
+            looked = looked_at(learner, lesson, task, pool.candidate_ids)
             signals = _signals(
-                learner, lesson, query, model, needs, looked, pool.at(looked), held,
+                learner, lesson, task, model, needs, looked, pool.at(looked), held,
                 bar.part(on_progress, 1 / (1 + extra), 1),
             )  # fmt: skip
         with watch("select"):
             bar.phase("select")(0.0)
-            selection = _select(lesson, query, signals, looked)
+            selection = _select(lesson, task, signals, looked)
             suggestions = _suggestions(selection, pool, signals)
             bar.phase("select")(1.0)
         versions = model.versions()
         embeddings = None
-        if query.embeds:
+        if task.embeds:
             embeddings = model.embed(((pool.ids, pool.predictions), (holdout.ids, held)))
     candidates = pool.at(pool.candidate_ids).probabilities
     scores = acquisition.margin(candidates).astype(np.float32)
-    stop_predicted = _classes(pool.at(query.stop_ids).probabilities)
-    batch = _classes(suggestions[: query.batch_size])
+    stop_predicted = _classes(pool.at(task.stop_ids).probabilities)
+    batch = _classes(suggestions[: task.batch_size])
     return RoundResult(
         evaluation=evaluation,
-        stop=_stop_signals(lesson, query, candidates, stop_predicted),
+        stop=_stop_signals(lesson, task, candidates, stop_predicted),
         selection=selection,
         uncertainty=_histogram(scores),
         batch_per_class=tuple(np.bincount(batch, minlength=len(lesson.class_names)).tolist()),
@@ -87,7 +87,7 @@ def run_round(
         scores=scores,
         candidate_predicted=_classes(candidates),
         suggestions=suggestions,
-        questions=pool.at(query.question_ids).probabilities,
+        questions=pool.at(task.question_ids).probabilities,
         embeddings=embeddings,
         model=model,
         calibration=_beside(known, held.probabilities, holdout.labels),
@@ -104,14 +104,14 @@ def measure(learner: Learner, lesson: Lesson, holdout: Holdout, progress: Progre
         return _evaluate(model, lesson, holdout, bar.phase("evaluate"))[1]
 
 
-def looked_at(learner: Learner, lesson: Lesson, query: Query, ids: np.ndarray) -> np.ndarray:
+def looked_at(learner: Learner, lesson: Lesson, task: SelectionTask, ids: np.ndarray) -> np.ndarray:
     """Return the candidates that strategies choose from: all, or chance's choice of very many."""
-    needs = strategies.needed(query.strategy, query.strategy_options)
+    needs = strategies.needed(task.strategy, task.strategy_options)
     most = learner.most(needs, len(lesson.class_names))
-    if most is None or len(ids) <= max(most, query.wanted):
+    if most is None or len(ids) <= max(most, task.wanted):
         return ids
     rng = lesson.generator("subset")
-    return ids[np.sort(rng.choice(len(ids), max(most, query.wanted), replace=False))]
+    return ids[np.sort(rng.choice(len(ids), max(most, task.wanted), replace=False))]
 
 
 # -- the parts of a round ----------------------------------------------------------------------
@@ -131,15 +131,15 @@ class _Pool:
         return self.predictions.at(np.searchsorted(self.ids, ids))
 
 
-def _candidates(lesson: Lesson, holdout: Holdout, query: Query) -> np.ndarray:
+def _candidates(lesson: Lesson, holdout: Holdout, task: SelectionTask) -> np.ndarray:
     taken = np.concatenate([lesson.labeled_ids, holdout.ids])
-    return query.candidate_ids[~np.isin(query.candidate_ids, taken)]
+    return task.candidate_ids[~np.isin(task.candidate_ids, taken)]
 
 
-def _free(lesson: Lesson, holdout: Holdout, query: Query) -> np.ndarray:
+def _free(lesson: Lesson, holdout: Holdout, task: SelectionTask) -> np.ndarray:
     """Return the candidates that may be learned from without labels: they measure nothing."""
-    ids = _candidates(lesson, holdout, query)
-    return ids[~np.isin(ids, query.question_ids)]
+    ids = _candidates(lesson, holdout, task)
+    return ids[~np.isin(ids, task.question_ids)]
 
 
 def _fit(
@@ -180,17 +180,17 @@ def _beside(
 
 
 def _score(
-    model: Model, lesson: Lesson, holdout: Holdout, query: Query, on_progress: OnProgress
+    model: Model, lesson: Lesson, holdout: Holdout, task: SelectionTask, on_progress: OnProgress
 ) -> _Pool:
-    candidates = _candidates(lesson, holdout, query)
-    ids = np.union1d(np.union1d(candidates, query.stop_ids), query.question_ids)
+    candidates = _candidates(lesson, holdout, task)
+    ids = np.union1d(np.union1d(candidates, task.stop_ids), task.question_ids)
     return _Pool(ids, candidates, model.predict(ids, on_progress, embeddings=True))
 
 
 def _signals(
     learner: Learner,
     lesson: Lesson,
-    query: Query,
+    task: SelectionTask,
     model: Model,
     needs: frozenset[Need],
     looked: np.ndarray,
@@ -201,9 +201,9 @@ def _signals(
     """Compute what the strategy needs; cross-fitting takes other models and comes last."""
     own = needs - {"crossfit"}
     if own == needs:
-        return model.signals(needs, looked, pool, held, query.wanted, on_progress)
+        return model.signals(needs, looked, pool, held, task.wanted, on_progress)
     half = 0.5 if own - {"probabilities"} else 0.0
-    signals = model.signals(own, looked, pool, held, query.wanted, Bar.part(on_progress, 0, half))
+    signals = model.signals(own, looked, pool, held, task.wanted, Bar.part(on_progress, 0, half))
     answers = cross_fit(
         learner,
         lesson,
@@ -216,16 +216,16 @@ def _signals(
     return replace(signals, crossfit=answers.others, labeled_crossfit=answers.labeled)
 
 
-def _select(lesson: Lesson, query: Query, signals: Signals, looked: np.ndarray) -> Selection:
+def _select(lesson: Lesson, task: SelectionTask, signals: Signals, looked: np.ndarray) -> Selection:
     return strategies.select(
-        query.strategy,
+        task.strategy,
         signals,
         looked,
-        min(query.wanted, len(looked)),
+        min(task.wanted, len(looked)),
         lesson.generator("select"),
-        query.strategy_options,
-        Context(lesson.class_names, lesson.labels, lesson.round_number, query.votes),
-        query.batch_size,
+        task.strategy_options,
+        Context(lesson.class_names, lesson.labels, lesson.round_number, task.votes),
+        task.batch_size,
     )
 
 
@@ -243,10 +243,10 @@ def _suggestions(selection: Selection, pool: _Pool, signals: Signals) -> np.ndar
 
 
 def _stop_signals(
-    lesson: Lesson, query: Query, probabilities: np.ndarray, stop_predicted: np.ndarray
+    lesson: Lesson, task: SelectionTask, probabilities: np.ndarray, stop_predicted: np.ndarray
 ) -> StopSignals:
     kappa = changed = None
-    previous = query.previous_stop
+    previous = task.previous_stop
     if previous is not None and len(previous) == len(stop_predicted) > 0:
         kappa = metrics.cohen_kappa(previous, stop_predicted, len(lesson.class_names))
         changed = float(np.mean(previous != stop_predicted))

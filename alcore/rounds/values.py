@@ -98,7 +98,7 @@ class Holdout:
 
 
 @dataclass(frozen=True)
-class Query:
+class SelectionTask:
     """What is chosen, and how; and what else people want to be on_progress about."""
 
     candidate_ids: np.ndarray

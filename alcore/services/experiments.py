@@ -352,6 +352,8 @@ def _known(store: Store, spec: DataSpec) -> DataSpec:
         "project": project.id,
         "items": sum(counts.values()),
     }
+    if project.settings.pixel_range.scale is not None:
+        now["pixel_range"] = list(project.settings.pixel_range.scale)
     return replace(spec, source=now, resolution=project.settings.resolution)
 
 
@@ -375,7 +377,7 @@ def _bring(store: Store, spec: DataSpec, folder: Path) -> None:
     ids = np.concatenate([key_ids, holdout_ids])
     row = {int(item): place for place, item in enumerate(everything)}
     order = np.array([row[int(item)] for item in ids], np.int64)
-    cache = PixelCache(store.workspace.project(project_id), project.settings.resolution).array()
+    cache = PixelCache.of(store.workspace.project(project_id), project.settings).array()
     data.save(
         where,
         Table(

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+
 from alcore.datasets.decoding import display
 from alcore.datasets.ingest import read_original
 from alcore.store import Store, items, projects
 
 LARGEST = 1024
 """Longest side of what is shown, in pixels."""
+LARGE = 20_000_000
+"""Pixels from which images are decoded one at a time: each takes hundreds of megabytes."""
+
+_one_at_a_time = threading.Lock()
+
+
+def is_lasting(store: Store, project_id: int) -> bool:
+    """Tell whether pictures look the same for ever; a range of values can be changed."""
+    with store.read() as connection:
+        return projects.get(connection, project_id).settings.pixel_range.scale is None
 
 
 def shown(store: Store, project_id: int, item_id: int, largest: int = LARGEST) -> tuple[bytes, str]:
@@ -15,4 +27,9 @@ def shown(store: Store, project_id: int, item_id: int, largest: int = LARGEST) -
     with store.read() as connection:
         item = items.get(connection, project_id, item_id)
         spec, _ = projects.source(connection, project_id)
-    return display(read_original(store.workspace.project(project_id), item, spec), largest)
+        scale = projects.get(connection, project_id).settings.pixel_range.scale
+    data = read_original(store.workspace.project(project_id), item, spec)
+    if item.width * item.height < LARGE:
+        return display(data, largest, scale)
+    with _one_at_a_time:
+        return display(data, largest, scale)

@@ -20,7 +20,7 @@ from alcore.jobs.due import request_if_due
 from alcore.jobs.importing import IMPORTER
 from alcore.jobs.project_consensus import positions
 from alcore.jobs.randomness import rng
-from alcore.records import LabelEvent, MemberRole
+from alcore.records import LabelEvent, MemberRole, NewEvent
 from alcore.services.people import check_owner, is_owner
 from alcore.store import (
     Connection,
@@ -232,15 +232,17 @@ def _last_word(
         raise UnknownItem(f"project {project_id} has no class {class_id}")
     event = labels.append(
         connection,
-        project_id=project_id,
-        item_id=item_id,
-        annotator_id=by,
-        kind="unsure" if class_id is None else "label",
-        class_id=class_id,
-        key=key,
-        origin="adjudicated",
-        now=now,
-        seconds=seconds,
+        NewEvent(
+            project_id=project_id,
+            item_id=item_id,
+            annotator_id=by,
+            kind="unsure" if class_id is None else "label",
+            class_id=class_id,
+            key=key,
+            created_at=now,
+            seconds=seconds,
+            origin="adjudicated",
+        ),
     )
     assert event is not None  # the key is new in this transaction
     return event

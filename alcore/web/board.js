@@ -119,7 +119,7 @@ class Board {
   }
 
   #fed(event, detail) {
-    if (event === "failed" && detail.status === 401) this.delivery.tooOld();
+    if (event === "failed" && detail.status === 401) this.delivery.lock(detail);
     if (event === "lost" && detail === this.stage.image) {
       this.toast("This image went to somebody else meanwhile. Here is another one.");
     }
@@ -146,7 +146,7 @@ class Board {
         }
         this.drawStatus();
       } catch (error) {
-        if (error.status === 401) this.delivery.tooOld();
+        if (error.status === 401) this.delivery.lock(error);
       }
     }
     this.#pollSoon(this.status?.job && this.status.job.state !== "failed" ? FAST : CALM);
@@ -252,7 +252,8 @@ class Board {
 
   #emptyText() {
     if (this.feed.waiting) return this.feed.waiting.reason;
-    return this.feed.failures ? "The server does not answer. Trying again." : "Loading images.";
+    if (!this.feed.failures) return "Loading images.";
+    return sentence(this.feed.reason ?? "The server does not answer. Trying again.");
   }
 
   // Old buttons stay where they are; new classes are appended.

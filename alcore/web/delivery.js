@@ -9,7 +9,7 @@ class Delivery {
     this.board = board;
     this.saved = 0; // answers acknowledged on this page
     this.counted = 0; // labels acknowledged and not undone since the last status
-    this.locked = false; // the ticket is too old
+    this.locked = false; // the ticket works no more
     let channel = channels.get(scope);
     if (!channel) {
       channel = { delivery: this, link };
@@ -41,7 +41,7 @@ class Delivery {
   heard(event, op, detail) {
     if (event === "done") this.#delivered(op, detail);
     if (event === "dropped") this.board.refused(op, detail);
-    if (event === "locked") this.tooOld();
+    if (event === "locked") this.lock(detail);
     this.draw();
   }
 
@@ -65,12 +65,13 @@ class Delivery {
     this.board.delivered(op, answer);
   }
 
-  tooOld() {
+  // The server takes this page's ticket no more; error says why.
+  lock(error) {
     if (this.locked) return;
     this.locked = true;
     const reload = element("button", { type: "button", textContent: "Reload" });
     reload.addEventListener("click", () => location.reload());
-    this.board.toast("This page is old. Your answers are kept; please reload.", 0, reload);
+    this.board.toast(`${sentence(error.message)} Your answers are kept.`, 0, reload);
     this.board.root.dataset.locked = "true";
   }
 

@@ -69,6 +69,7 @@ class Feed {
       else this.#receive(answer, hold, count);
     } catch (error) {
       this.failures += 1;
+      this.reason = error.reason;
       this.retryAt = performance.now() + 1000 * Math.min(5, 0.3 * 2 ** this.failures);
       this.hear("failed", error);
     } finally {

@@ -85,7 +85,7 @@ class Grid {
     try {
       found = await request(this.board.link, "POST", "/tiles", body);
     } catch (error) {
-      if (error.status === 401) this.board.delivery.tooOld();
+      if (error.status === 401) this.board.delivery.lock(error);
       this.#say(error instanceof Refused ? sentence(error.message)
         : "The server does not answer. Trying again.");
       if (!(error instanceof Refused)) setTimeout(() => turn === this.turn && this.load(), 2000);

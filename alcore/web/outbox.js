@@ -15,6 +15,7 @@ const SILENCE = 150; // hidden tabs are woken once a minute only
 class Refused extends Error {
   constructor(status, kind, message) {
     super(message);
+    this.reason = message;
     this.status = status;
     this.kind = kind;
   }
@@ -38,15 +39,17 @@ async function request(board, method, path, body, seconds = PATIENCE) {
   if (response.ok) return response.json();
   const said = await response.json().catch(() => ({}));
   const message = said.message || `The server answered ${response.status}.`;
-  if (response.status >= 500 || response.status === 429 || response.status === 408) {
-    throw new Error(message);
+  // Final is what alcore itself refuses: a proxy between may say anything. 421: the proxy is set
+  // up wrongly, for which nobody's answer is dropped.
+  if (!said.error || response.status >= 500 || [408, 421, 429].includes(response.status)) {
+    throw Object.assign(new Error(message), { reason: said.message });
   }
   throw new Refused(response.status, said.error || "", message);
 }
 
 class Outbox {
   // board: {base, ticket}, read anew for each request, so that a fresh ticket is used at once.
-  // hear(event, op, detail): "change", "done", "dropped", "locked" (the ticket is too old).
+  // hear(event, op, detail): "change", "done", "dropped", "locked" (the ticket works no more).
   constructor(scope, board, hear) {
     this.scope = scope;
     this.board = board;
@@ -94,7 +97,7 @@ class Outbox {
       this.hear("done", op, answer);
     } catch (error) {
       if (!(error instanceof Refused)) this.#retry();
-      else if (error.status === 401) this.#lock(op);
+      else if (error.status === 401) this.#lock(op, error);
       else {
         this.#finish(op);
         this.hear("dropped", op, error);
@@ -122,9 +125,9 @@ class Outbox {
     this.hear("change");
   }
 
-  #lock(op) {
+  #lock(op, error) {
     this.locked = true;
-    this.hear("locked", op);
+    this.hear("locked", op, error);
   }
 
   #row(number) {
@@ -193,6 +196,6 @@ class Outbox {
       return held.some((lock) => lock.name === `alcore:page:${instance}`);
     }
     const beat = localStorage.getItem(`alcore:beat:${instance}`);
-    return beat !== null && Date.now() - Number(beat) < 1000 * SILENCE;
+    return beat !== null && Math.abs(Date.now() - Number(beat)) < 1000 * SILENCE;
   }
 }

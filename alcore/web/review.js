@@ -115,8 +115,7 @@ class Review {
   }
 
   #failed(error) {
-    if (error.status === 401) this.#toast("This page is old; please reload it.");
-    else if (error instanceof Refused) this.#toast(sentence(error.message));
+    if (error instanceof Refused) this.#toast(sentence(error.message));
     else {
       this.#toast("The server does not answer. Trying again.");
       setTimeout(() => !this.stop.signal.aborted && this.load(), 3000);
@@ -382,7 +381,7 @@ class Review {
   heard(event, op, detail) {
     if (event === "done") this.#delivered(op, detail);
     if (event === "dropped") this.#refused(op, detail);
-    if (event === "locked") this.#toast("This page is old. Your changes are kept; please reload.");
+    if (event === "locked") this.#toast(`${sentence(detail.message)} Your changes are kept.`);
     drawSaved(this.part, this.outbox, this.saved);
     this.root.dataset.pending = String(this.outbox.ops.length);
     this.root.dataset.saved = String(this.saved);

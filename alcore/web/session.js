@@ -9,7 +9,12 @@ function record(list, entry) {
   if (list.length > RING) list.shift();
 }
 
-const scopeOf = (data) => `${data.project}:${encodeURIComponent(data.annotator)}`;
+// Whose answers these are. Apps below other paths of the same host have other projects.
+const scopeOf = (data) => {
+  const folder = new URL(".", document.baseURI).pathname;
+  const app = folder === "/" ? "" : `${encodeURIComponent(folder)}:`;
+  return `${app}${data.project}:${encodeURIComponent(data.annotator)}`;
+};
 
 // One id per tab. A duplicated tab inherits the storage of the first: it needs its own.
 function clientId() {

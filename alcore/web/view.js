@@ -228,7 +228,7 @@ function drawSaving(part, outbox, saved) {
   part.tick.dataset.state = outbox.trouble || outbox.locked ? "trouble" : pending ? "busy" : "done";
   if (!pending || !(outbox.trouble || outbox.locked)) say(part.sending, "");
   else {
-    const why = outbox.locked ? "page too old" : "no connection";
+    const why = outbox.locked ? "reload this page" : "no connection";
     const kept = outbox.kept ? "kept in this browser" : "do not close this page";
     say(part.sending, `${number(pending)} to send: ${why}, ${kept}`);
   }

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Route, expect
 from sqlalchemy import text
 
 from alcore.records import Project
-from alcore.services import projects
+from alcore.services import people, projects
 
 from .conftest import OpenBoard, Server
 
@@ -153,6 +153,43 @@ def test_an_answer_to_an_image_that_somebody_else_answered_is_dropped_with_a_mes
     ((item, chosen),) = answered(server, fruits, "late")
     assert chosen == apple and item not in theirs
     elsewhere.close()
+
+
+def test_what_a_person_may_not_say_is_dropped_with_its_reason_and_holds_nothing_up(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "guest")
+    board.press("1")
+    board.expect_saved(1)
+    store = server.store()
+    guest = people.annotator(store, "guest").id
+    board.page.route(ANSWERS, cut)
+    board.press("2")
+    board.press("3")
+    board.expect_pending(2)
+    people.set_role(store, fruits.id, None, guest, "removed")
+    board.page.unroute(ANSWERS)
+    board.expect_pending(0)
+    expect(board.part("toast")).to_contain_text("You may not label here any more")
+    expect(board.root).not_to_have_attribute("data-locked", "true")
+    people.set_role(store, fruits.id, None, guest, "annotator")
+    board.press("2")
+    board.expect_saved(2)
+    assert len(answered(server, fruits, "guest")) == 2
+
+
+def test_what_a_proxy_answers_for_the_server_drops_no_answer(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "behind a proxy")
+    for status in (401, 403, 404):
+        board.page.route(ANSWERS, lambda route, s=status: route.fulfill(status=s, body="no"))
+        board.press("1")
+        board.expect_pending(1)
+        expect(board.part("sending")).to_contain_text("1 to send: no connection")
+        board.page.unroute(ANSWERS)
+        board.expect_pending(0)
+    board.expect_saved(3)
 
 
 def test_images_come_back_when_a_page_is_left(
