@@ -36,7 +36,7 @@ class FoldAnswers:
     """Answers of folds that were finished earlier, and who keeps those of the next."""
 
     answers: Mapping[int, np.ndarray] = field(default_factory=dict)
-    """(L + n, C) by fold."""
+    """(n + L, C) by fold."""
     keep: Callable[[int, np.ndarray], None] = lambda fold, answers: None
 
 
@@ -59,7 +59,7 @@ def cross_fit(
     from an earlier one: that has seen the fold. The purpose names its chance.
     """
     learner = learner.anew()
-    asked = np.concatenate([lesson.labeled_ids, other_ids])
+    asked = np.concatenate([other_ids, lesson.labeled_ids])
     mean = np.zeros((len(asked), len(lesson.class_names)), np.float32)
     labeled = np.zeros((len(fold), len(lesson.class_names)), np.float32)
     for k in range(FOLDS):
@@ -75,9 +75,9 @@ def cross_fit(
             )
             known.keep(k, answers)
         mean += answers / FOLDS
-        labeled[fold == k] = answers[: len(fold)][fold == k]
-    labeled[fold == -1] = mean[: len(fold)][fold == -1]
-    return Answers(labeled, mean[len(fold) :])
+        labeled[fold == k] = answers[len(other_ids) :][fold == k]
+    labeled[fold == -1] = mean[len(other_ids) :][fold == -1]
+    return Answers(labeled, mean[: len(other_ids)])
 
 
 def _answers(
