@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -10,24 +9,12 @@ import streamlit as st
 from alcore.errors import NotAllowed
 from alcore.records import Project
 from alcore.services import board_status, keys, projects
-from alcore.web import remarks, state
+from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import choose_project, empty
 from pages._who import who
 
-ASSETS = Path(__file__).parent.parent / "alcore" / "web"
-SCRIPTS = (
-    "keys.js",
-    "outbox.js",
-    "session.js",
-    "view.js",
-    "panels.js",
-    "review_view.js",
-    "review_filters.js",
-    "review_input.js",
-    "review.js",
-)
-"""They become one module, in this order; the last one says what is exported."""
+STYLES = ("board/board.css", "review/review.css")
 
 
 def _data(project: Project) -> dict[str, Any]:
@@ -57,12 +44,8 @@ def page() -> None:
     except NotAllowed as error:
         st.error(f"This name cannot review: {error}. Choose another one on the Label page.")
         return
-    draw = st.components.v2.component(
-        "alcore_review",
-        html=(ASSETS / "review.html").read_text("utf-8"),
-        css="\n".join((ASSETS / name).read_text("utf-8") for name in ("board.css", "review.css")),
-        js="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
-    )
+    parts = modules.element("review/review.html", STYLES, "review/review.js")
+    draw = st.components.v2.component("alcore_review", **parts)
     draw(key=f"review-{project.id}-{data['annotator']}", data=data)
 
 

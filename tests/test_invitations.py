@@ -73,3 +73,8 @@ def test_an_invitation_names_its_project_until_it_is_too_old(
     monkeypatch.undo()
     with pytest.raises(InvalidTicket, match="too old"):
         office.invited_to(old)
+
+
+def test_an_app_below_a_path_is_linked_below_it() -> None:
+    found = invitation("https://lab.org/label/al/team", "t", "0.0.0.0", [], None)
+    assert found.address == "https://lab.org/label/al/?join=t"

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 from made import BY_HAND
 from made import project as small_project
+from PIL import Image
 from sqlalchemy import update
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from alcore.config import Workspace
-from alcore.errors import WorkspaceUnusable
+from alcore.errors import NotAllowed, WorkspaceUnusable
 from alcore.services import people, projects
 from alcore.store import Store
 from alcore.store.tables import lease
 from alcore.web import routes, state
+from alcore.web.requests import STATUS
 from alcore.web.tickets import LIFE, TicketOffice
 
 
@@ -184,12 +189,15 @@ def test_status_has_all_that_the_board_shows(board: Board) -> None:
         "mine_today",
         "team_today",
         "labels",
+        "kept_aside",
         "unlabeled",
         "until_next",
         "next_total",
+        "next_model",
         "blocked",
         "model",
         "model_labels",
+        "withdrawn",
         "ranking",
         "instant",
         "follows",
@@ -246,6 +254,26 @@ def test_the_server_says_that_it_is_well(board: Board) -> None:
     assert board.http.get("/alcore/health").json() == {"ok": True}
 
 
+# -- classes -----------------------------------------------------------------------------------
+
+
+def test_a_class_is_added_while_labeling_and_has_its_key_at_once(board: Board) -> None:
+    answer = board.post("class", {"name": " fox "}).json()
+    fox = answer["classes"][-1]
+    assert (fox["name"], answer["keys"]["classes"][str(fox["id"])]) == ("fox", ["3", "f"])
+    assert board.classes()[-1] == fox["id"]
+    refused(board.post("class", {"name": "fox"}), 422, "InvalidClasses")
+    refused(board.post("class", {"name": ""}), 422, "InvalidSettings")
+
+
+def test_only_owners_add_classes_once_there_is_one(board: Board) -> None:
+    people.set_role(state.store(), board.project_id, board.annotator, board.annotator, "owner")
+    other = Board(board.project_id, "Ben")
+    refused(other.post("class", {"name": "fox"}), STATUS[NotAllowed], "NotAllowed")
+    assert len(other.classes()) == 2
+    assert board.post("class", {"name": "fox"}).status_code == 200
+
+
 # -- pixels ------------------------------------------------------------------------------------
 
 
@@ -257,6 +285,25 @@ def test_pixels_are_served_re_encoded_and_kept_by_browsers(web: Store, digits: i
     assert answer.content.startswith(b"\x89PNG")
     assert "immutable" in answer.headers["cache-control"]
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_whole_original_comes_without_loss(web: Store, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (1100, 1300, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    Image.fromarray(noise[::-1]).save(tmp_path / "upside down.png")
+    spec = {"kind": "folder", "path": str(tmp_path)}
+    made = projects.create(web, "noise", spec, "none", BY_HAND, ["a", "b"])
+    assert projects.import_now(web, made, 1)
+    board = Board(made)
+    (image,) = board.claim()["images"]
+    shown, whole = (board.http.get(image["src"] + more) for more in ("", "&whole=1"))
+    assert max(Image.open(io.BytesIO(shown.content)).size) == 1024
+    pixels = np.asarray(Image.open(io.BytesIO(whole.content)))
+    assert np.array_equal(pixels, noise) or np.array_equal(pixels, noise[::-1])
+    assert "immutable" in whole.headers["cache-control"]
+    path, _ = image["src"].split("?")
+    foreign = state.tickets().pixels(made + 1)
+    refused(board.http.get(path, params={"t": foreign, "whole": "1"}), 401, "InvalidTicket")
 
 
 def test_pixels_need_their_own_projects_signature(web: Store, digits: int, board: Board) -> None:

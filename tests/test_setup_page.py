@@ -100,7 +100,7 @@ def test_an_empty_workspace_opens_on_a_form_that_can_be_sent_at_once(
     (made,) = projects.list_projects(store)
     assert (made.name, made.has_key, made.settings.resolution) == ("digits", True, 8)
     assert made.settings.augmentation == "shift"
-    assert test.query_params["project"] == str(made.id)
+    assert test.radio(key="project-choice").value == str(made.id)
 
 
 def test_pressing_create_again_makes_no_second_project(

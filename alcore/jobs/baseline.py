@@ -1,8 +1,13 @@
-"""Owns the simulated baseline: the accuracy of the same learner on as many random labels."""
+"""Owns the simulated baseline: the accuracy of the same learner on as many random labels.
+
+Each learner that a project had keeps the points made with it: those of one say nothing about
+models of another.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,8 +15,10 @@ from alcore.errors import TrainingImpossible
 from alcore.jobs.project_consensus import positions
 from alcore.jobs.randomness import rng
 from alcore.jobs.running import Running
-from alcore.jobs.training_inputs import images_of, learner_of_project, training_inputs
-from alcore.rounds import Holdout, Lesson, measure
+from alcore.jobs.training_inputs import images_of, inputs_of
+from alcore.records import BaselinePoint, Learner, RoundSummary
+from alcore.rounds import Holdout, Lesson, learner_of, measure
+from alcore.rounds import Learner as AnyLearner
 from alcore.store import items, projects, rounds
 
 QUICK = 10.0
@@ -22,6 +29,7 @@ TRIALS = 3
 def run_baseline(running: Running) -> None:
     """Train on random labels at every label count of the live curve that has no point yet.
 
+    With the learner of the live model at that count; one that can no longer be had is left out.
     Each point is stored when it is done, so that a stop loses at most one training.
     """
     store, project_id = running.store, running.job.project_id
@@ -32,27 +40,32 @@ def run_baseline(running: Running) -> None:
         key_ids, key = items.answer_key(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
-        inputs = training_inputs(connection, store.workspace, project)
-        done = {(trial, n) for trial, n, _ in rounds.baseline(connection, project_id)}
+        inputs = {
+            learner: inputs_of(connection, store.workspace, project, learner)
+            for learner in dict.fromkeys(r.learner for r in history)
+        }
+        done = {(p.learner, p.trial, p.labels) for p in rounds.baseline(connection, project_id)}
     class_ids = np.array([c.id for c in project.classes])
     classes = positions(key, class_ids)
     holdout = Holdout(holdout_ids, positions(truth, class_ids))
     images = images_of(store.workspace.project(project_id), project, item_ids)
-    learner = learner_of_project(project, images, inputs)
-    quick = bool(history) and history[-1].seconds.get("train", 0.0) < QUICK
+    names = tuple(c.name for c in project.classes)
     missing = [
-        (trial, n)
-        for trial in range(TRIALS if quick else 1)
-        for n in sorted({r.labels for r in history})
-        if (trial, n) not in done and n <= len(key_ids)
+        (learner, trial, n)
+        for learner, trial, n in _points(history)
+        if inputs[learner] and (learner, trial, n) not in done and n <= len(key_ids)
     ]
-    for index, (trial, n) in enumerate(missing):
+    learners: dict[Learner, AnyLearner] = {}
+    for index, (learner, trial, n) in enumerate(missing):
+        if learner not in learners:
+            rule, start = inputs[learner]
+            learners[learner] = learner_of(rule, learner.augmentation, images, names, start)
         order = rng(settings, "baseline", trial).permutation(len(key_ids))[:n]
         lesson = Lesson(
             images=images,
             labeled_ids=key_ids[order],
             labels=classes[order],
-            class_names=tuple(c.name for c in project.classes),
+            class_names=names,
             seed=settings.seed,
             round_number=trial,
             threads=running.threads,
@@ -64,18 +77,29 @@ def run_baseline(running: Running) -> None:
             running.report("simulating random labels", (index + fraction) / len(missing))
 
         try:
-            evaluation = measure(learner, lesson, holdout, report)
+            evaluation = measure(learners[learner], lesson, holdout, report)
         except TrainingImpossible:
             continue  # so few random labels may all be of one class
         with store.write() as connection:
             rounds.add_baseline(
                 connection,
                 project_id,
-                trial,
-                n,
-                evaluation,
+                BaselinePoint(learner, trial, n, evaluation),
                 time.monotonic() - started,
                 time.time(),
             )
     with running.publish():
         pass
+
+
+def _points(history: Sequence[RoundSummary]) -> Iterator[tuple[Learner, int, int]]:
+    """Yield learner, trial and label count of all points, the newest learner's first."""
+    counts: dict[Learner, set[int]] = {}
+    quick: dict[Learner, bool] = {}
+    for summary in reversed(history):
+        counts.setdefault(summary.learner, set()).add(summary.labels)
+        quick.setdefault(summary.learner, summary.seconds.get("train", 0.0) < QUICK)
+    for learner, found in counts.items():
+        for trial in range(TRIALS if quick[learner] else 1):
+            for n in sorted(found):
+                yield learner, trial, n

@@ -20,12 +20,13 @@ from alcore.jobs.running import Running
 from alcore.jobs.training_inputs import (
     images_of,
     last_model,
+    learner_now,
     learner_of_project,
     smaller_minibatch,
     training_inputs,
 )
 from alcore.label_errors import check_is_due
-from alcore.records import Project, RoundSummary
+from alcore.records import Learner, Project, RoundSummary
 from alcore.rounds import Holdout, Lesson, RoundResult, SelectionTask, TrainingInputs, run_round
 from alcore.store import (
     Connection,
@@ -57,6 +58,7 @@ class _Material:
     """What a round is made of, and what its record says besides."""
 
     project: Project
+    learner: Learner
     inputs: TrainingInputs
     lesson: Lesson
     holdout: Holdout
@@ -105,6 +107,7 @@ def _gather(running: Running) -> _Material:
         votes = positions(labels.votes(connection, project_id, labeled_ids), class_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
         inputs = training_inputs(connection, store.workspace, project)
+        learner = learner_now(connection, project)
     inputs = replace(inputs, previous=last_model(folder, previous), minibatch=minibatch)
     pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
     stop_ids, previous_stop = _stop_set(settings, pool_ids, folder, previous)
@@ -122,6 +125,7 @@ def _gather(running: Running) -> _Material:
     )
     return _Material(
         project=project,
+        learner=learner,
         inputs=inputs,
         lesson=lesson,
         holdout=Holdout(holdout_ids, positions(truth, class_ids)),
@@ -231,6 +235,7 @@ def _summary(material: _Material, result: RoundResult, checkpoint: str | None) -
         versions=dict(result.versions),
         recipe=replace(recipe, notes=(*material.notes, *recipe.notes)),
         calibration=result.calibration,
+        learner=material.learner,
     )
 
 

@@ -21,7 +21,7 @@ from alcore.records import Job, KnownClasses, Project, SkippedFile
 from alcore.rounds.estimators import GIVES
 from alcore.rounds.learners import check_signals
 from alcore.services.people import check_owner
-from alcore.store import Store, items, jobs, projects, rounds
+from alcore.store import Store, items, jobs, projects
 from alcore.strategies import costs
 
 DEMO = "digits"
@@ -185,11 +185,6 @@ def edit(
             projects.rename(connection, project.id, clean_name(name))
         if refit:
             jobs.request(connection, project.id, "import", now)
-        if refit or (settings.augmentation, settings.learner) != (
-            old.augmentation,
-            old.learner,
-        ):
-            rounds.forget_baseline(connection, project.id)
         if now_there.state == "ready" and settings.team != old.team:
             choose_overlap(connection, now_there)
             apply_consensus(connection, now_there)

@@ -48,9 +48,11 @@ async def pixels(request: Request) -> Response:
     project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
     try:
         state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
+        item = (state.store(), project_id, item_id)
         largest = SMALL if "small" in request.query_params else images.LARGEST
+        largest = None if "whole" in request.query_params else largest
         return picture(
-            *await run_in_threadpool(images.shown, state.store(), project_id, item_id, largest),
+            *await run_in_threadpool(images.shown, *item, largest),
             lasting=await run_in_threadpool(images.is_lasting, state.store(), project_id),
         )
     except AlcoreError as error:

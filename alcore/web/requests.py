@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from alcore.errors import (
     AlcoreError,
+    InvalidClasses,
     InvalidSettings,
     InvalidTicket,
     LeaseExpired,
@@ -44,6 +45,7 @@ STATUS: dict[type[AlcoreError], int] = {
     LeaseExpired: 409,
     NothingToUndo: 409,
     WrongAddress: 421,
+    InvalidClasses: 422,
     InvalidSettings: 422,
 }
 MOST_IMAGES = 60

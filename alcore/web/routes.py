@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alcore.records import NewEvent
-from alcore.services import board_status, labeling, projects
+from alcore.services import board_status, keys, labeling, projects
 from alcore.web import grids, remarks, reviewing, state
 from alcore.web.pictures import leased, pixels, src
 from alcore.web.requests import (
@@ -134,6 +134,14 @@ def why(request: Request, ticket: Ticket, body: Body) -> Body:
     return board_status.why(state.store(), ticket.project_id, item_id, state.prediction_cache())
 
 
+def add_class(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Add a class by its name; who may, the service says."""
+    project = projects.add_classes(
+        state.store(), ticket.project_id, [text_in(body, "name", longest=200)], ticket.annotator_id
+    )
+    return {"classes": board_status.classes_shown(project), "keys": keys.layout(project)}
+
+
 async def health(request: Request) -> Response:
     """Say that the server answers and that its database can be read."""
     await run_in_threadpool(projects.list_projects, state.store())
@@ -160,6 +168,7 @@ def routes(base: str = "") -> list[Route]:
         Route("/board/{project_id:id}/undo", endpoint(undo), methods=["POST"]),
         Route("/board/{project_id:id}/revisit", endpoint(revisit), methods=["POST"]),
         Route("/board/{project_id:id}/release", endpoint(release), methods=["POST"]),
+        Route("/board/{project_id:id}/class", endpoint(add_class), methods=["POST"]),
         Route("/board/{project_id:id}/status", endpoint(status)),
         Route("/board/{project_id:id}/history", endpoint(history)),
         Route("/board/{project_id:id}/why/{item_id:id}", endpoint(why)),

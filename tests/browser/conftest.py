@@ -31,6 +31,7 @@ COMMON = {
     "test_board_keys",
     "test_board_pointers",
     "test_grid",
+    "test_navigation",
     "test_review",
 }
 """Modules whose tests make projects of their own and leave the server as it is."""
@@ -51,6 +52,10 @@ class Server:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     options: list[str] = field(default_factory=list)
+    command: Sequence[str] = (sys.executable, "-m", "streamlit", "run", "app.py")
+    folder: Path = ROOT
+    environment: dict[str, str] | None = None
+    """Of the app; by default that of the tests, with the workspace named."""
 
     @property
     def url(self) -> str:
@@ -61,9 +66,10 @@ class Server:
         options = ["--server.headless", "true", "--server.port", str(self.port), *self.options]
         with (self.workspace.root.parent / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-                cwd=ROOT,
-                env={**os.environ, "ALCORE_WORKSPACE": str(self.workspace.root)},
+                [*self.command, *options],
+                cwd=self.folder,
+                env=self.environment
+                or {**os.environ, "ALCORE_WORKSPACE": str(self.workspace.root)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

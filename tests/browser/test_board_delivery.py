@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Route, expect
@@ -34,6 +35,10 @@ def cut(route: Route) -> None:
     route.abort("connectionrefused")
 
 
+def _answered_with(status: int, route: Route) -> None:
+    route.fulfill(status=status, body="no")
+
+
 def test_answers_wait_while_the_server_is_down(
     server: Server, fruits: Project, open_board: OpenBoard
 ) -> None:
@@ -45,12 +50,16 @@ def test_answers_wait_while_the_server_is_down(
     waiting = [(board.press("2"), banana) for _ in range(3)]
     board.expect_pending(3)
     expect(board.part("sending")).to_contain_text("3 to send: no connection")
+    outage = board.page.get_by_text("The server does not answer. Trying again; nothing")
+    expect(outage).to_be_visible()
+    expect(board.page.get_by_role("dialog", name="Connection error")).to_have_count(0)
     assert len(answered(server, fruits, "outage")) == 1
     server.start()
     board.expect_pending(0)
     board.expect_saved(4)
     assert answered(server, fruits, "outage")[1:] == waiting
     expect(board.part("sending")).to_have_text("")
+    expect(outage).to_be_hidden()
     # The queue goes on too.
     later = [(board.press("1"), apple) for _ in range(6)]
     board.expect_saved(10)
@@ -183,7 +192,7 @@ def test_what_a_proxy_answers_for_the_server_drops_no_answer(
 ) -> None:
     board = open_board(fruits, "behind a proxy")
     for status in (401, 403, 404):
-        board.page.route(ANSWERS, lambda route, s=status: route.fulfill(status=s, body="no"))
+        board.page.route(ANSWERS, partial(_answered_with, status))
         board.press("1")
         board.expect_pending(1)
         expect(board.part("sending")).to_contain_text("1 to send: no connection")
