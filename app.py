@@ -1,23 +1,25 @@
-"""Entry point: `streamlit run app.py` serves the pages, the board's routes and the jobs."""
+"""Entry point: `streamlit run app.py` serves the pages, the board's routes and the jobs.
+
+`alcore run` runs this file too, which a wheel has inside the package.
+"""
 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
-from streamlit.runtime.pages_manager import PagesManager
 
 from alcore.errors import AlcoreError
 from alcore.jobs.launching import Dispatcher
 from alcore.services import projects
-from alcore.web import modules, routes, state
+from alcore.web import ASSETS, modules, routes, state
 from pages._who import let_in
 
 TURN = 0.001
@@ -34,9 +36,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         # Nothing runs yet, and raising here would print Starlette's traceback instead.
         print(f"alcore cannot start: {error}", file=sys.stderr, flush=True)
         os._exit(1)
-    # Streamlit takes a folder called pages for its older kind of app until `st.navigation` was
-    # called once: a first visit to /setup would run that page alone, with a foreign menu.
-    PagesManager.uses_pages_directory = False
+    _navigate_before_the_first_visit()
     dispatcher = Dispatcher(state.runtime())
     dispatcher.start()
     # Streamlit collects garbage after every script run; what was imported never is garbage.
@@ -47,6 +47,17 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         yield {}
     finally:
         await run_in_threadpool(dispatcher.stop)
+
+
+def _navigate_before_the_first_visit() -> None:
+    """Tell Streamlit that the folder called pages is no app of its older kind.
+
+    It takes it for one until `st.navigation` was called once: a first visit to /setup would run
+    that page alone, with a foreign menu.
+    """
+    logging.disable(logging.WARNING)  # it warns that nobody has asked for a page yet
+    st.navigation([main])
+    logging.disable(logging.NOTSET)
 
 
 def on_script_error(error: Exception) -> bool:
@@ -61,9 +72,8 @@ def on_script_error(error: Exception) -> bool:
 def main() -> None:
     """Draw the page that the address names."""
     # Without an icon of our own Streamlit fetches that of the page from the network.
-    assets = Path(__file__).parent / "alcore" / "web"
-    st.set_page_config(page_title="alcore", page_icon=assets / "icon.svg", layout="wide")
-    st.html(assets / "page.css")
+    st.set_page_config(page_title="alcore", page_icon=ASSETS / "icon.svg", layout="wide")
+    st.html(ASSETS / "page.css")
     st.html(modules.script(), unsafe_allow_javascript=True)
     page = st.navigation(
         [

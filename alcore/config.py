@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self, cast
 
+import platformdirs
+
 from alcore.errors import InvalidSettings
 
 MOST_CLASSES = 1_000
@@ -94,6 +96,27 @@ CONSENSUS: Mapping[str, str] = MappingProxyType(
 )
 
 
+_INSTALLED = Path(__file__).parent / "_app"
+"""Where a wheel has app.py and its pages; a checkout has them beside the package."""
+
+
+def app_file() -> Path:
+    """Return the file that Streamlit runs."""
+    return (_INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent) / "app.py"
+
+
+def start_command() -> str:
+    """Return the command that starts the app, to which options can be added."""
+    return "alcore run" if _INSTALLED.is_dir() else "streamlit run app.py"
+
+
+def _default_workspace() -> Path:
+    """Return `data/` in a checkout, a folder of the user's where alcore is installed."""
+    if _INSTALLED.is_dir():
+        return platformdirs.user_data_path("alcore", appauthor=False)
+    return app_file().parent / "data"
+
+
 def _check(right: bool, message: str) -> None:
     if not right:
         raise InvalidSettings(message)
@@ -136,7 +159,7 @@ class Runtime:
         Raises InvalidSettings for a thread count that is not a positive integer, and for a
         precision that there is not.
         """
-        root = os.environ.get("ALCORE_WORKSPACE") or Path(__file__).parent.parent / "data"
+        root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
         _check(
             raw.isdecimal() and int(raw) > 0,

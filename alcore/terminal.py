@@ -1,17 +1,36 @@
-"""Owns how commands write to a terminal: progress bars and tables."""
+"""Owns what all commands share: the open store, their usual options, progress bars and tables."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from typing import Any, TypeVar
 
+import click
 from tqdm import tqdm
 
+from alcore.config import Runtime
 from alcore.records import Job
+from alcore.store import Store
 
 T = TypeVar("T")
+
+project_argument = click.argument("project", metavar="PROJECT")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def with_store(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command the workspace's store as its first argument, and close it at the end."""
+
+    @functools.wraps(command)
+    def call(*arguments: Any, **options: Any) -> T:
+        with closing(Store.open(Runtime.from_environment().workspace)) as store:
+            return command(store, *arguments, **options)
+
+    return call
 
 
 def with_progress(

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 # other columns say which libraries it alone may import. A library that is not named is free.
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.errors", ()),
-    ("alcore.config", ()),
+    ("alcore.config", ("platformdirs",)),
     ("alcore.records", ()),
     ("alcore.keymap", ()),
     ("alcore.names", ()),
@@ -39,11 +39,10 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.services", ("itsdangerous", "altair", "vl_convert")),
     ("alcore.web", ("starlette", "itsdangerous")),
     ("pages", ("streamlit", "altair")),
-    ("alcore.terminal", ()),
-    ("alcore.experiment_command", ()),
-    ("alcore.pretrain_command", ()),
-    ("alcore.role_command", ()),
-    ("alcore.__main__", ()),
+    ("alcore.terminal", ("click",)),
+    ("alcore.experiment_commands", ("click",)),
+    ("alcore.project_commands", ("click",)),
+    ("alcore.__main__", ("click",)),
     ("app", ("streamlit", "starlette")),
 )
 ORDER = {layer: place for place, (layer, _) in enumerate(LAYERS)}
@@ -60,7 +59,7 @@ PAGES_MAY_IMPORT = {
 }
 # Never imported while these load: they make the web process slow and heavy.
 HEAVY = {"torch", "torchvision", "sklearn", "scipy"}
-WEB_PROCESS = ("alcore.services", "alcore.web", "pages", "app")
+WEB_PROCESS = ("alcore.services", "alcore.web", "pages", "alcore.__main__", "app")
 NOWHERE = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}
 

@@ -37,9 +37,10 @@ def run(
 
     def call(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = main(list(arguments))
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
         said = capsys.readouterr()
-        return code, said.out, said.err
+        return end.value.code, said.out, said.err
 
     return call
 
@@ -81,15 +82,25 @@ def started(workspace: Workspace, *arguments: str) -> subprocess.Popen[str]:
 def test_the_help_shows_examples(workspace: Workspace) -> None:
     process = started(workspace, "--help")
     out, _ = process.communicate()
-    assert process.returncode == 0 and "python -m alcore import pictures/" in out
+    assert process.returncode == 0 and "alcore import pictures/" in out
     assert not workspace.database.exists()
 
 
-@pytest.mark.parametrize("wrong", [[], ["nonsense"], ["import"], ["train"], ["work", "--x"]])
-def test_a_wrong_command_is_a_usage_error(run, wrong: list[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        run(*wrong)
-    assert end.value.code == 2
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "nonsense", "import", "train", "work --x", "experiment", "import x --resolution 33"],
+)
+def test_a_wrong_command_is_a_usage_error(run, wrong: str) -> None:
+    code, _, err = run(*wrong.split())
+    assert code == 2 and "Usage: " in err
+
+
+def test_half_an_order_is_a_usage_error(run, tmp_path: Path) -> None:
+    run("import", str(pictures(tmp_path / "p", ("a", "b"))), "--name", "mine")
+    code, _, err = run("role", "mine", "Ana")
+    assert code == 2 and "owner, annotator, removed" in err
+    code, _, err = run("experiment", "extend", "mine")
+    assert code == 2 and "--trials" in err
 
 
 def test_import_label_train_status_export(run, workspace: Workspace, tmp_path: Path) -> None:

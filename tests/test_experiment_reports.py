@@ -148,6 +148,13 @@ def test_curves_of_different_label_counts_are_read_at_the_same_ones() -> None:
     assert finals == {"random": pytest.approx(0.2), "margin": pytest.approx(0.3)}
 
 
+def command(*arguments: str) -> int:
+    """Run a command in this process; return its exit code."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return end.value.code
+
+
 def test_an_experiment_goes_from_a_file_to_a_report(
     workspace: Workspace,
     tmp_path: Path,
@@ -157,18 +164,18 @@ def test_an_experiment_goes_from_a_file_to_a_report(
     monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
     file = tmp_path / "shown.toml"
     file.write_text(GRID)
-    assert main(["experiment", "run", str(file), "--workers", "1"]) == 0
+    assert command("experiment", "run", str(file), "--workers", "1") == 0
     told = capsys.readouterr().out
     assert "2 cells × 2 trials, 12 trainings, about" in told
     assert "shown: done, 12 of 12 rounds" in told
-    assert main(["experiment", "status", "shown", "--json"]) == 0
+    assert command("experiment", "status", "shown", "--json") == 0
     status = json.loads(capsys.readouterr().out)
     assert status["finished"] == status["planned"] == 12 and status["seconds left"] == 0
     extending = ["experiment", "extend", "shown", "--trials", "1", "--strategy", "entropy"]
-    assert main([*extending, "--workers", "1"]) == 0
+    assert command(*extending, "--workers", "1") == 0
     assert "27 of 27 rounds" in capsys.readouterr().out
     out = tmp_path / "report"
-    assert main(["experiment", "report", "shown", "--out", str(out)]) == 0
+    assert command("experiment", "report", "shown", "--out", str(out)) == 0
 
     page = (out / "report.html").read_text()
     assert "The holdout of 200 labels is not counted" in page
@@ -191,21 +198,21 @@ def test_an_experiment_goes_from_a_file_to_a_report(
     figures = sorted(path.name for path in out.glob("01 *"))
     assert len(figures) == 8 and (out / "01 curves by labels.png").read_bytes()[:4] == b"\x89PNG"
 
-    assert main(["experiment", "replay", "shown", "--strategy", "margin", "--trial", "2"]) == 0
+    assert command("experiment", "replay", "shown", "--strategy", "margin", "--trial", "2") == 0
     told = capsys.readouterr().out
     assert "margin" in told and "trial 2: 3 rounds again, the same bit for bit" in told
     store = Store.open(workspace)
     with store.write() as connection:
         connection.exec_driver_sql("UPDATE experiment_round SET labels = 31 WHERE number = 2")
     store.close()
-    assert main(["experiment", "replay", "shown"]) == 1
+    assert command("experiment", "replay", "shown") == 1
     assert "not the same in round 2: labels 31, again 30" in capsys.readouterr().out
-    assert main(["experiment", "replay", "shown", "--strategy", "margn"]) == 1
+    assert command("experiment", "replay", "shown", "--strategy", "margn") == 1
     assert "did you mean 'margin'" in capsys.readouterr().err
 
-    assert main(["experiment", "run", "shwn"]) == 1
+    assert command("experiment", "run", "shwn") == 1
     assert "did you mean 'shown'" in capsys.readouterr().err
-    assert main(["experiment", "pause", "shown"]) == 0
+    assert command("experiment", "pause", "shown") == 0
     assert "was not running" in capsys.readouterr().err
 
 

@@ -122,13 +122,13 @@ def test_a_number_of_threads_in_raised_digits_is_refused_in_words(monkeypatch) -
     ],
 )
 def test_a_project_is_called_after_its_source_dots_and_all(spec: dict, name: str) -> None:
-    assert setup.base_name(spec) == name
+    assert setup.source_name(spec) == name
 
 
 def test_a_project_of_the_folder_one_stands_in_is_called_after_it(tmp_path, monkeypatch) -> None:
     (tmp_path / "birds.2023").mkdir()
     monkeypatch.chdir(tmp_path / "birds.2023")
-    assert setup.base_name({"kind": "folder", "path": "."}) == "birds.2023"
+    assert setup.source_name({"kind": "folder", "path": "."}) == "birds.2023"
 
 
 # -- zip archives ------------------------------------------------------------------------------

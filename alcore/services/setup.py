@@ -189,7 +189,7 @@ def local_path(text: str) -> str:
 
 def free_name(store: Store, spec: Mapping[str, Any]) -> str:
     """Suggest a name for a project of this source that no project has."""
-    base = base_name(spec)
+    base = source_name(spec)
     with store.read() as connection:
         taken = {p.name for p in projects.all_projects(connection, archived=True)}
     name, n = base, 2
@@ -259,10 +259,10 @@ def _forget_uploads(store: Store, folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def base_name(spec: Mapping[str, Any]) -> str:
+def source_name(spec: Mapping[str, Any]) -> str:
     """Name a source as its folder, archive or data set is called; dots in it stay.
 
-    >>> base_name({"kind": "archive", "path": "birds.2023.zip"})
+    >>> source_name({"kind": "archive", "path": "birds.2023.zip"})
     'birds.2023'
     """
     kind = spec.get("kind")

@@ -10,6 +10,8 @@ from urllib.parse import quote, urlsplit
 
 import segno
 
+from alcore.config import start_command
+
 _ANY = {"", "0.0.0.0", "::"}
 
 
@@ -63,7 +65,7 @@ def invitation(
 
 def _how(own: str) -> str:
     hosts = " ".join(f"--server.allowedHosts {name}" for name in ("localhost", "127.0.0.1", own))
-    return f"streamlit run app.py --server.address 0.0.0.0 {hosts}"
+    return f"{start_command()} --server.address 0.0.0.0 {hosts}"
 
 
 def _link(scheme: str, host: str, port: int | None, folder: str, token: str) -> str:

@@ -41,7 +41,7 @@ def lost(page: Page) -> list[str]:
     found: list[str] = []
 
     def look(response: Response) -> None:
-        if response.status >= 400 and "board/" in response.url:
+        if response.status >= 400 and "/board/" in response.url:
             found.append(f"{response.status} {response.url}")
 
     page.on("response", look)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Route, expect
@@ -32,6 +33,10 @@ def answered(server: Server, project: Project, name: str) -> list[tuple[int, int
 
 def cut(route: Route) -> None:
     route.abort("connectionrefused")
+
+
+def _answered_with(status: int, route: Route) -> None:
+    route.fulfill(status=status, body="no")
 
 
 def test_answers_wait_while_the_server_is_down(
@@ -187,7 +192,7 @@ def test_what_a_proxy_answers_for_the_server_drops_no_answer(
 ) -> None:
     board = open_board(fruits, "behind a proxy")
     for status in (401, 403, 404):
-        board.page.route(ANSWERS, lambda route, s=status: route.fulfill(status=s, body="no"))
+        board.page.route(ANSWERS, partial(_answered_with, status))
         board.press("1")
         board.expect_pending(1)
         expect(board.part("sending")).to_contain_text("1 to send: no connection")

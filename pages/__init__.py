@@ -1,0 +1,1 @@
+"""Owns the pages: widgets only; each asks the service of its name."""
