@@ -330,7 +330,7 @@ class PixelRange:
 class ProjectSettings:
     """What a project's owner can set."""
 
-    strategy: str = "margin"
+    strategy: str = "default policy"
     strategy_options: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int = 10
     retrain: RetrainRule = RetrainRule()

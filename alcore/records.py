@@ -371,6 +371,25 @@ class RecipeSummary:
 
 
 @dataclass(frozen=True)
+class Learner:
+    """All that decides how well a model learns from given labels.
+
+    Only models of equal learners can be compared with each other.
+    """
+
+    network: str = "small CNN"
+    resolution: int = 32
+    """Pixels a side of what it sees."""
+    augmentation: str = "shift"
+    weights: str = "none"
+    """What a model begins with: none, pretraining 2, torchvision, file x."""
+    transfer: str = "none"
+    mode: str = "fresh"
+    unlabeled: str = "none"
+    balance: str = "none"
+
+
+@dataclass(frozen=True)
 class Pretrained:
     """Weights that were learned from a project's images without labels."""
 
@@ -420,22 +439,19 @@ class RoundSummary:
     """File name within the project's folder."""
     versions: Mapping[str, str] = field(default_factory=dict)
     recipe: RecipeSummary = RecipeSummary()
+    learner: Learner = Learner()
     calibration: Calibration | None = None
     """None before a temperature was found for the round's recipe, and in old rounds."""
 
 
 @dataclass(frozen=True)
-class CurvePoint:
-    """One point of a learning curve."""
+class BaselinePoint:
+    """One simulated training on random labels, by the learner of the rounds it stands beside."""
 
+    learner: Learner
+    trial: int
     labels: int
-    minutes: float | None
-    accuracy: float | None
-    low: float | None
-    high: float | None
-    macro_f1: float | None
-    round_number: int | None = None
-    trials: int = 1
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)

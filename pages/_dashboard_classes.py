@@ -74,6 +74,7 @@ def _per_class(
                     [row | {"colour": by_position[row["position"]]} for row in top],
                     colours,
                     names(top),
+                    dashboard.reach(row[kind] for row in top for kind in ("precision", "recall")),
                 ),
                 key="per-class",
                 alt="Precision and recall of each class",

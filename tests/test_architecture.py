@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.agreement", ()),
     ("alcore.consensus", ()),
     ("alcore.label_errors", ()),
+    ("alcore.segments", ()),
     ("alcore.stopping", ()),
     ("alcore.retraining", ()),
     ("alcore.acquisition", ()),

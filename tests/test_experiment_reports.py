@@ -21,6 +21,7 @@ from alcore.experiments import analysis, reading
 from alcore.experiments.replaying import differences
 from alcore.experiments.results import Point
 from alcore.services import (
+    experiment_figures,
     experiment_findings,
     experiment_markdown,
     experiment_report,
@@ -111,6 +112,22 @@ def test_savings_are_told_for_an_accuracy_on_the_way_too() -> None:
     assert flat.goal is None and not any(row.earlier for row in flat.rows)
     assert "at 40%" in experiment_words.compared(setting)[0]
     assert len(experiment_words.compared(flat)[0]) == len(experiment_words.compared(setting)[0]) - 1
+
+
+def test_one_trial_says_that_it_has_no_interval_wherever_one_would_stand() -> None:
+    (setting,) = invented({"random": 0.005, "margin": 0.01}, trials=1)
+    margin, random = experiment_words.compared(setting)
+    assert margin["area (95 %)"].endswith("% (one trial: no interval)")
+    assert margin["area over random"].endswith(" (one trial: no interval)")
+    assert margin["label saving"].endswith(" (one trial: no interval)")
+    assert margin["at 40%"].endswith(" (one trial: no interval)")
+    assert (margin["p (Holm)"], margin["penalty"], random["penalty"]) == ("–", "–", "–")
+    assert "1 complete trial:" in experiment_words.say_trials(setting)
+    for row in experiment_findings.strategy_rows([setting]):
+        unknown = [name for name in row if name.endswith(("low", "high")) or name[:2] == "p "]
+        assert [row[name] for name in unknown] == [None] * len(unknown)
+    for _, chart in experiment_figures.charts(setting):
+        assert not re.search("inf|nan", json.dumps(chart.to_dict()), re.IGNORECASE)
 
 
 def test_few_trials_come_with_a_warning_and_unfinished_ones_do_not_count() -> None:

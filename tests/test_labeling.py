@@ -20,7 +20,7 @@ from alcore.config import HoldoutRule, ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.queueing import swap_queue
 from alcore.records import Lease
-from alcore.services import board_status, labeling, people, projects
+from alcore.services import board_status, dashboard, labeling, people, projects
 from alcore.store import Store, jobs, labels, leasing, rounds
 from alcore.store import items as stored_items
 from alcore.store import projects as stored_projects
@@ -612,6 +612,44 @@ def test_counts_of_today_leave_out_what_was_undone(store: Store) -> None:
     ana.undo(keys[0])
     assert (ana.status()["mine_today"], ana.status()["team_today"]) == (5, 6)
     assert ben.status()["mine_today"] == 1
+
+
+def test_labels_of_today_are_those_to_learn_from_and_those_kept_aside(store: Store) -> None:
+    tab = Tab(store, project(store, 40, held=10))
+    for i in range(30):
+        tab.answer(tab.next(), i % 2)
+    status = tab.status()
+    assert status["kept_aside"] > 0
+    assert status["mine_today"] == 30 == status["labels"] + status["kept_aside"]
+    assert (status["labels"], status["unlabeled"]) == (24, 6)
+
+
+def test_the_next_labels_are_said_to_go_to_the_model_that_learns_from_them(store: Store) -> None:
+    settings = ProjectSettings(retrain=RetrainRule(new_labels=4, minimum=4))
+    tab = Tab(store, project(store, settings=settings))
+
+    def shown() -> tuple[int, int, int]:
+        status, standing = tab.status(), dashboard.standing(store, tab.project_id)
+        assert standing.next_model == status["next_model"]
+        return status["next_model"], status["until_next"], len(labels_of(store, tab.project_id))
+
+    for i in range(4):
+        assert shown() == (1, 4 - i, i)
+        tab.answer(tab.next(), i % 2)
+    assert tab.status()["job"]["state"] == "waiting" and shown() == (1, 0, 4)
+    with store.write() as connection:
+        job = jobs.take(connection, ["train"], "test", time.time() + 1)
+    assert shown() == (1, 0, 4)  # it starts, and has not read the labels yet
+    with store.write() as connection:
+        known = labels.last_event(connection, tab.project_id)
+        jobs.note(connection, job.id, {"last_event": known, "model": 1})
+    assert shown() == (2, 4, 4)
+    tab.answer(tab.next())
+    assert shown() == (2, 3, 5)
+    with store.write() as connection:
+        jobs.finish(connection, job.id, job.attempt, time.time())
+    add_round(store, tab.project_id, 0.5, holdout_ids=(), files=False)
+    assert shown() == (2, 3, 5)
 
 
 def test_the_rule_counts_when_it_is_edited(store: Store) -> None:

@@ -23,7 +23,12 @@ from alcore.jobs.round_files import (
     save_arrays,
 )
 from alcore.jobs.running import Running
-from alcore.jobs.training_inputs import last_model, smaller_minibatch, training_inputs
+from alcore.jobs.training_inputs import (
+    last_model,
+    learner_now,
+    smaller_minibatch,
+    training_inputs,
+)
 from alcore.label_errors import check_is_due
 from alcore.records import RoundSummary
 from alcore.store import calibrations, gold, items, jobs, label_checks, labels, projects, rounds
@@ -56,6 +61,7 @@ def run_training(running: Running) -> None:
         number = rounds.next_number(connection, project_id)
         said = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
+        learner = learner_now(connection, project)
         inputs = training_inputs(connection, store.workspace, project)
         inputs["calibrations"] = calibrations.known(connection, project_id)
     running.note({"last_event": last_event, "model": number})
@@ -139,6 +145,7 @@ def run_training(running: Running) -> None:
         checkpoint=checkpoint,
         versions=dict(result.versions),
         recipe=recipe,
+        learner=learner,
         calibration=result.calibration,
     )
     with running.publish() as connection:

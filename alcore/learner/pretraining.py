@@ -141,9 +141,7 @@ def pretrain(
         if should_stop():
             break
     tensors = work.tensors()
-    return State(
-        architecture, settings, len(rows), seed, step, total, loss, tensors, arithmetic
-    )
+    return State(architecture, settings, len(rows), seed, step, total, loss, tensors, arithmetic)
 
 
 def estimate_seconds(

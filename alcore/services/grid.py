@@ -234,6 +234,7 @@ def undo_lot(store: Store, wish: NewUndo, client: str) -> tuple[list[Lease], boo
             leases.append(
                 leasing.claim_item(connection, holder, event.item_id, provenance, again_key)
             )
+        request_if_due(connection, projects.get(connection, project_id), now)
     return [lease for lease in leases if lease is not None], bool(known)
 
 

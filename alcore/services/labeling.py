@@ -109,7 +109,7 @@ def answer(store: Store, event: NewEvent) -> tuple[int, bool]:
         )
         assert number is not None  # the key was looked up in this transaction
         leasing.drop(connection, item_id, annotator_id, now)
-        if event.kind == "label":
+        if event.kind != "skip":  # an unsure takes the label back that was there
             request_if_due(connection, project, now)
     return number, False
 
@@ -124,6 +124,8 @@ def undo(store: Store, wish: NewUndo, client: str, token: str) -> tuple[Lease, b
     with store.write() as connection:
         lease_rules.at_work(connection, wish.project_id, wish.annotator_id, wish.created_at)
         answered, repeated = labels.take_back(connection, wish)
+        if not repeated:
+            request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
         lease = leasing.claim_item(
             connection,
             lease_rules.holder(

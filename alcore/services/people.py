@@ -88,6 +88,17 @@ def check_owner(connection: Connection, project_id: int, annotator_id: int | Non
         raise NotAllowed("only an owner of this project may do that; ask one of them")
 
 
+def whose_figures(connection: Connection, project_id: int, by: int | None) -> str | None:
+    """Return the name of the only person whose figures somebody sees: their own.
+
+    None for owners and the command line, who see everybody's: how much, how fast, how good.
+    """
+    if is_owner(connection, project_id, by):
+        return None
+    found = labels.annotator_by_id(connection, by)
+    return found.name if found else ""
+
+
 def owns(store: Store, project_id: int, annotator_id: int | None) -> bool:
     """Tell a page whether somebody may do what owners may."""
     with store.read() as connection:

@@ -19,7 +19,7 @@ from alcore.jobs.queueing import choose_overlap, queue_size
 from alcore.jobs.running import BEAT, put_back_silent, run
 from alcore.records import Job, KnownClasses, Project, SkippedFile
 from alcore.services.people import check_owner
-from alcore.store import Store, items, jobs, projects, rounds
+from alcore.store import Store, items, jobs, projects
 from alcore.strategies import costs
 
 DEMO = "digits"
@@ -170,11 +170,6 @@ def edit(
             projects.rename(connection, project.id, clean_name(name))
         if refit:
             jobs.request(connection, project.id, "import", now)
-        if refit or (settings.augmentation, settings.learner) != (
-            old.augmentation,
-            old.learner,
-        ):
-            rounds.forget_baseline(connection, project.id)
         if now_there.state == "ready" and settings.team != old.team:
             choose_overlap(connection, now_there)
             apply_consensus(connection, now_there)

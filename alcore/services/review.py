@@ -139,7 +139,9 @@ def undo(store: Store, wish: NewUndo) -> Reviewed:
     """
     with store.write() as connection:
         check_active(connection, wish.project_id, wish.annotator_id)
-        answered, _ = labels.take_back(connection, wish)
+        answered, repeated = labels.take_back(connection, wish)
+        if not repeated:
+            request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
         return _row(connection, answered.item_id)
 
 

@@ -240,6 +240,17 @@ def per_class(connection: Connection, project_id: int, after: int = 0) -> dict[i
     return dict(rows.all())
 
 
+def kept_aside(connection: Connection, project_id: int) -> int:
+    """Count the current labels of the holdout that people gave."""
+    return connection.execute(
+        select(func.count()).where(
+            answer.c.project_id == project_id,
+            answer.c.split == "holdout",
+            answer.c.class_id.is_not(None),
+        )
+    ).scalar_one()
+
+
 def since(connection: Connection, project_id: int, after: int) -> int:
     """Count current training labels of events newer than the event `after`."""
     return connection.execute(_SINCE, {"project": project_id, "after": after}).scalar_one()

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, inspect, text
 
 from alcore.errors import WorkspaceUnusable
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision; a database that is there already starts without importing Alembic."""
 
 

@@ -323,6 +323,7 @@ baseline_point = Table(
     "baseline_point",
     metadata,
     Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("learner", String, primary_key=True),
     Column("trial", Integer, primary_key=True),
     Column("labels", Integer, primary_key=True),
     Column("evaluation", JSON, nullable=False),

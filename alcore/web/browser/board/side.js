@@ -25,6 +25,8 @@ export function drawStatus(part, status, fresh) {
   say(part.mine, number(Math.max(0, status.mine_today + fresh)));
   say(part.team, number(Math.max(0, status.team_today + fresh)));
   say(part.labels, number(Math.max(0, status.labels + fresh)));
+  say(part.aside, number(status.kept_aside));
+  part.asidefield.hidden = !status.kept_aside;
   say(part.unlabeled, number(Math.max(0, status.unlabeled - fresh)));
   drawUntil(part, status, fresh);
   drawModel(part, status);
@@ -32,22 +34,31 @@ export function drawStatus(part, status, fresh) {
 }
 
 function drawUntil(part, status, fresh) {
-  const training = status.job?.kind === "train" && status.job.state !== "failed";
-  const coming = (training ? status.job.model ?? (status.model ?? 0) + 1 : status.model ?? 0) + 1;
   if (status.until_next == null) {
     say(part.until, "Automatic training is off");
     fillBar(part.untilbar, 0);
   } else {
     const left = Math.max(0, status.until_next - fresh);
     say(part.until, left > 0
-      ? `${number(left)} more ${left === 1 ? "label" : "labels"} to model ${coming}`
-      : `Enough labels for model ${coming}`);
+      ? `${number(left)} more ${left === 1 ? "label" : "labels"} to model ${status.next_model}`
+      : `Enough labels for model ${status.next_model}`);
     fillBar(part.untilbar, status.next_total ? 1 - left / status.next_total : 0);
   }
   say(part.blocked, status.blocked ?? "");
 }
 
+// What the model learned and nobody says any more.
+function withdrawnText(status) {
+  if (!status.withdrawn) return "";
+  const back = status.withdrawn === 1 ? "1 of them was taken back"
+    : `${number(status.withdrawn)} of them were taken back`;
+  return status.until_next == null
+    ? `${back} since. The next model learns without.`
+    : `${back} since. Model ${status.next_model} learns without.`;
+}
+
 function drawModel(part, status) {
+  say(part.withdrawn, withdrawnText(status));
   if (status.model == null) {
     say(part.model, "No model yet");
     say(part.accuracy, "–");
