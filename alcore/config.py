@@ -95,6 +95,20 @@ def app_file() -> Path:
     return (_INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent) / "app.py"
 
 
+def user_path(text: str) -> Path:
+    """Return the path that somebody wrote, with their home for ~.
+
+    Raises InvalidSettings for the home of somebody who has none here.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidSettings(
+            f"the path {text!r} names the home of a user who is not known here; "
+            "write the path out, or put ./ before it"
+        ) from error
+
+
 def start_command() -> str:
     """Return the command that starts the app, to which options can be added."""
     return "alcore run" if _INSTALLED.is_dir() else "streamlit run app.py"
@@ -144,7 +158,8 @@ class Runtime:
     def from_environment(cls) -> Self:
         """Read ALCORE_WORKSPACE and ALCORE_THREADS.
 
-        Raises InvalidSettings for a thread count that is not a positive integer.
+        Raises InvalidSettings for a workspace in nobody's home and for a thread count that is not
+        a positive integer.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
@@ -152,7 +167,7 @@ class Runtime:
             raw.isdigit() and int(raw) > 0,
             f"ALCORE_THREADS is {raw!r}; it must be a positive integer",
         )
-        return cls(Workspace(Path(root).expanduser().resolve()), int(raw))
+        return cls(Workspace(user_path(str(root)).resolve()), int(raw))
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""

@@ -8,13 +8,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Any
 
 import click
 
 from alcore import strategies as query_strategies
-from alcore.config import AUGMENTATIONS, NETWORKS, RESOLUTIONS, ProjectSettings, Runtime
+from alcore.config import AUGMENTATIONS, NETWORKS, RESOLUTIONS, ProjectSettings, Runtime, user_path
 from alcore.errors import AlcoreError
 from alcore.services import exporting, people, pretraining, setup, training
 from alcore.services import projects as known_projects
@@ -106,7 +105,7 @@ def _spec(options: Mapping[str, Any]) -> dict[str, Any]:
             ) from None
     if source in GENERATED:
         return {"kind": source, **knobs}
-    path = Path(source).expanduser()
+    path = user_path(source)
     if path.is_dir():
         return {"kind": "folder", "path": str(path.resolve()), "copy": options["copy"]}
     if path.exists() or path.suffix or "/" in source:
@@ -114,7 +113,7 @@ def _spec(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "kind": "torchvision",
         "name": source,
-        "root": str(Path(options["root"]).expanduser().resolve()),
+        "root": str(user_path(options["root"]).resolve()),
         "download": options["download"],
     }
 

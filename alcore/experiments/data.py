@@ -77,7 +77,8 @@ class DataSpec:
             return self.name
         known = str(self.source.get("name") or self.source.get("kind"))
         if self.source.get("path"):
-            known = Path(str(self.source["path"])).stem
+            path = Path(str(self.source["path"]))
+            known = path.name if self.source.get("kind") == "folder" else path.stem
         changes = [
             text
             for changed, text in (

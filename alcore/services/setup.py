@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from alcore import strategies
-from alcore.config import RESOLUTIONS
+from alcore.config import RESOLUTIONS, user_path
 from alcore.datasets.shapes import SHAPES
 from alcore.datasets.source_preview import SourcePreview, preview_source
 from alcore.datasets.sources import TORCHVISION_NAMES
-from alcore.errors import WorkspaceUnusable
+from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
@@ -144,11 +144,18 @@ def split_classes(text: str) -> list[str]:
 
 
 def local_path(text: str) -> str:
-    """Return the absolute path that somebody typed or pasted, perhaps in quotes; "" for none."""
+    """Return the absolute path that somebody typed or pasted, perhaps in quotes; "" for none.
+
+    A home of nobody stays as it is, for whoever looks there to refuse.
+    """
     clean = text.strip()
     if len(clean) > 1 and clean[0] == clean[-1] and clean[0] in "\"'":
         clean = clean[1:-1].strip()
-    return str(Path(clean).expanduser().absolute()) if clean else ""
+    if not clean:
+        return ""
+    with contextlib.suppress(InvalidSettings):
+        return str(user_path(clean).absolute())
+    return clean
 
 
 def free_name(store: Store, spec: Mapping[str, Any]) -> str:
@@ -227,7 +234,7 @@ def source_name(spec: Mapping[str, Any]) -> str:
     """Name a project after its source: the folder, the archive without its ending, the data set."""
     kind = spec.get("kind")
     if kind == "folder":
-        name = Path(str(spec["path"])).expanduser().resolve().name
+        name = user_path(str(spec["path"])).resolve().name
     elif kind == "archive":
         name = Path(spec.get("name") or str(spec["path"])).stem
     else:
