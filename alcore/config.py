@@ -86,6 +86,8 @@ CONSENSUS: Mapping[str, str] = MappingProxyType(
 )
 
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 _INSTALLED = Path(__file__).parent / "_app"
 """Where a wheel has app.py and its pages; a checkout has them beside the package."""
 
@@ -153,13 +155,16 @@ class Runtime:
     workspace: Workspace
     threads: int
     """CPU threads that one training may use."""
+    log_level: str | None = None
+    """Log lines from this level on; None where nobody has said."""
+    log_format: str = LOG_FORMATS[0]
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE and ALCORE_THREADS.
+        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_LOG_LEVEL and ALCORE_LOG_FORMAT.
 
-        Raises InvalidSettings for a workspace in nobody's home and for a thread count that is not
-        a positive integer.
+        Raises InvalidSettings for a workspace in nobody's home, a thread count that is not a
+        positive integer, and a level or a format of the log that there is not.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
@@ -167,7 +172,17 @@ class Runtime:
             raw.isdigit() and int(raw) > 0,
             f"ALCORE_THREADS is {raw!r}; it must be a positive integer",
         )
-        return cls(Workspace(user_path(str(root)).resolve()), int(raw))
+        level = os.environ.get("ALCORE_LOG_LEVEL") or None
+        form = os.environ.get("ALCORE_LOG_FORMAT") or LOG_FORMATS[0]
+        for what, value, known in (
+            ("LEVEL", level or LOG_LEVELS[0], LOG_LEVELS),
+            ("FORMAT", form, LOG_FORMATS),
+        ):
+            _check(
+                value in known,
+                f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
+            )
+        return cls(Workspace(user_path(str(root)).resolve()), int(raw), level, form)
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""

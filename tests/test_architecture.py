@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.config", ("platformdirs",)),
     ("alcore.records", ()),
     ("alcore.keymap", ()),
+    ("alcore.logs", ()),
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),
     ("alcore.consensus", ()),

@@ -50,7 +50,7 @@ async def pixels(request: Request) -> Response:
             *await run_in_threadpool(images.shown, state.store(), project_id, item_id, largest)
         )
     except AlcoreError as error:
-        return refusal(error)
+        return refusal(error, request)
 
 
 def picture(data: bytes, mime: str) -> Response:
