@@ -16,6 +16,7 @@ test: lint chromium
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/oxlint --deny-warnings alcore/web/browser tests/javascript
 
 bench: $(VENV)/.installed-dev chromium
 	$(BIN)/python benchmarks/loop.py

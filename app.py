@@ -20,7 +20,7 @@ from alcore import logs
 from alcore.errors import AlcoreError
 from alcore.jobs.launching import Dispatcher
 from alcore.services import projects
-from alcore.web import ASSETS, routes, state
+from alcore.web import ASSETS, modules, routes, state
 from pages._who import let_in
 
 TURN = 0.001
@@ -76,6 +76,7 @@ def main() -> None:
     # Without an icon of our own Streamlit fetches that of the page from the network.
     st.set_page_config(page_title="alcore", page_icon=ASSETS / "icon.svg", layout="wide")
     st.html(ASSETS / "page.css")
+    st.html(modules.script(), unsafe_allow_javascript=True)
     page = st.navigation(
         [
             st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
@@ -94,6 +95,12 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
+    state.let_ask(
+        st.get_option("server.corsAllowedOrigins") if st.get_option("server.enableCORS") else "*"
+    )
     app = st.App(
-        __file__, routes=routes.routes(), lifespan=lifespan, on_script_error=on_script_error
+        __file__,
+        routes=routes.routes(st.get_option("server.baseUrlPath")),
+        lifespan=lifespan,
+        on_script_error=on_script_error,
     )

@@ -5,12 +5,13 @@ Units: seconds for times, pixels for resolutions, 0–1 for shares.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self, cast
 
 import platformdirs
 
@@ -77,6 +78,15 @@ BALANCES: Mapping[str, str] = MappingProxyType(
         "weights": "mistakes on rare classes count more",
     }
 )
+Precision = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: Mapping[Precision, str] = MappingProxyType(
+    {
+        "auto": "bfloat16 where the processor and the network gain by it",
+        "float32": "the same on every processor",
+        "bfloat16": "for the convolutions of trainings, emulated where the processor lacks it",
+    }
+)
+"""What the convolutions of trainings are computed in; all else is float32."""
 CONSENSUS: Mapping[str, str] = MappingProxyType(
     {
         "majority": "what most people said; of as many, what was said last",
@@ -155,21 +165,23 @@ class Runtime:
     workspace: Workspace
     threads: int
     """CPU threads that one training may use."""
+    precision: Precision = "auto"
+    """Arithmetic of trainings."""
     log_level: str | None = None
     """Log lines from this level on; None where nobody has said."""
     log_format: str = LOG_FORMATS[0]
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_LOG_LEVEL and ALCORE_LOG_FORMAT.
+        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION and ALCORE_LOG_….
 
         Raises InvalidSettings for a workspace in nobody's home, a thread count that is not a
-        positive integer, and a level or a format of the log that there is not.
+        positive integer, and a precision, a level or a format of the log that there is not.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
         _check(
-            raw.isdigit() and int(raw) > 0,
+            raw.isdecimal() and int(raw) > 0,
             f"ALCORE_THREADS is {raw!r}; it must be a positive integer",
         )
         level = os.environ.get("ALCORE_LOG_LEVEL") or None
@@ -182,7 +194,8 @@ class Runtime:
                 value in known,
                 f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
             )
-        return cls(Workspace(user_path(str(root)).resolve()), int(raw), level, form)
+        workspace = Workspace(user_path(str(root)).resolve())
+        return cls(workspace, int(raw), precision(), level, form)
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""
@@ -190,7 +203,18 @@ class Runtime:
             **os.environ,
             "ALCORE_WORKSPACE": str(self.workspace.root),
             "ALCORE_THREADS": str(self.threads),
+            "ALCORE_PRECISION": self.precision,
         }
+
+
+def precision() -> Precision:
+    """Read ALCORE_PRECISION; raises InvalidSettings for what is none of PRECISIONS."""
+    name = os.environ.get("ALCORE_PRECISION") or "auto"
+    _check(
+        name in PRECISIONS,
+        f"ALCORE_PRECISION is {name!r}; choose from {', '.join(PRECISIONS)}",
+    )
+    return cast(Precision, name)
 
 
 @dataclass(frozen=True)
@@ -306,14 +330,42 @@ class LearnerRule:
 
 
 @dataclass(frozen=True)
+class PixelRange:
+    """The values of images deeper than 8 bits that are black and white, on screen and for the
+    network. The import fills in what suits the images where nobody has."""
+
+    black: float | None = None
+    white: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(
+            (self.black is None) == (self.white is None),
+            f"the range of values is {self.black} to {self.white}; give both ends or none",
+        )
+        _check(
+            self.scale is None or -math.inf < self.scale[0] < self.scale[1] < math.inf,
+            f"the range of values is {self.black} to {self.white}; "
+            "black must be below white, and both be numbers",
+        )
+
+    @property
+    def scale(self) -> tuple[float, float] | None:
+        """Both ends, or None where nothing is known yet."""
+        if self.black is None or self.white is None:
+            return None
+        return self.black, self.white
+
+
+@dataclass(frozen=True)
 class ProjectSettings:
     """What a project's owner can set."""
 
-    strategy: str = "margin"
+    strategy: str = "default policy"
     strategy_options: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int = 10
     retrain: RetrainRule = RetrainRule()
     resolution: int = 32
+    pixel_range: PixelRange = PixelRange()
     augmentation: str = "shift"
     learner: LearnerRule = LearnerRule()
     instant: bool = False

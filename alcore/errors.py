@@ -60,7 +60,15 @@ class StaleSettings(AlcoreError):
 
 
 class NotAllowed(AlcoreError):
-    """The request does not come with the right to do this."""
+    """Whoever asks does not have the right to do this."""
+
+
+class InvalidTicket(AlcoreError):
+    """A signed ticket or link is missing, forged, damaged, too old or for something else."""
+
+
+class WrongAddress(AlcoreError):
+    """A request came from a page whose address is not the server's."""
 
 
 # -- labeling ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ a key is for, is an action ("skip") or a class ("class 12", by id). Pure.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -31,6 +32,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "comment": ("⇧c", "Comment on the image"),
         "zoom": ("z", "Zoom"),
         "light": ("⇧b", "Brightness and contrast"),
+        "pixels": ("⇧p", "Smooth images, or their pixels"),
         "search": ("f", "Find a class"),
         "help": ("h", "All keys"),
     }
@@ -60,8 +62,10 @@ def read_key(typed: str) -> str:
 
     >>> [read_key(text) for text in ("Q", "shift + 3", "space", "⇧U", ",")]
     ['q', '⇧3', 'Space', '⇧u', ',']
+    >>> read_key("۳")
+    '3'
     """
-    text = typed.strip().lower()
+    text = "".join(_digit(c) or c for c in typed.strip().lower())
     plain = re.sub(r"^(shift\s*\+\s*|⇧\s*)", "", text)
     if text in _TYPED:
         return _TYPED[text]
@@ -136,12 +140,19 @@ def _actions(classes: Sequence[Class], own: Mapping[str, str]) -> dict[str, str]
 
 def _digits(classes: Sequence[Class]) -> dict[int, str]:
     """The digit of each class: its own name where all are digits, else its place."""
-    if all(re.fullmatch("[0-9]", c.name) for c in classes):
-        return {c.id: c.name for c in classes}
+    own = {c.id: _digit(c.name.strip()) for c in classes}
+    if all(own.values()) and len(set(own.values())) == len(own):
+        return {class_id: digit for class_id, digit in own.items() if digit}
     return {
         c.id: f"{'⇧' if place >= 10 else ''}{(place + 1) % 10}"
         for place, c in enumerate(classes[:WITH_DIGITS])
     }
+
+
+def _digit(text: str) -> str | None:
+    """Read one digit of any script; None for anything else."""
+    value = unicodedata.decimal(text, None) if len(text) == 1 else None
+    return None if value is None else str(value)
 
 
 def _letters(classes: Sequence[Class]) -> dict[int, str]:

@@ -13,7 +13,15 @@ from typing import Any
 import click
 
 from alcore import strategies as query_strategies
-from alcore.config import AUGMENTATIONS, NETWORKS, RESOLUTIONS, ProjectSettings, Runtime, user_path
+from alcore.config import (
+    AUGMENTATIONS,
+    NETWORKS,
+    RESOLUTIONS,
+    PixelRange,
+    ProjectSettings,
+    Runtime,
+    user_path,
+)
 from alcore.errors import AlcoreError
 from alcore.services import exporting, people, pretraining, setup, training
 from alcore.services import projects as known_projects
@@ -61,6 +69,15 @@ def projects(store: Store, archived: bool, as_json: bool) -> None:
 @click.option("--classes", default="", help="Class names, separated by commas.")
 @click.option("--copy", is_flag=True, help="Copy a folder's images.")
 @click.option("--resolution", type=click.Choice(RESOLUTIONS), help="Pixels for the network.")
+@click.option(
+    "--range",
+    "pixel_range",
+    nargs=2,
+    type=float,
+    metavar="BLACK WHITE",
+    help="Values of images of more than 8 bits that are black and white; by default what the "
+    "images hold.",
+)
 @click.option("--augmentation", type=click.Choice(list(AUGMENTATIONS)))
 @click.option("--strategy", help="Query strategy.")
 @click.option("--network", type=click.Choice(list(NETWORKS)), help="Small CNN by default.")
@@ -76,7 +93,7 @@ def bring(store: Store, **options: Any) -> None:
     SOURCE is a folder, a .zip, digits, shapes or a torchvision data set.
     """
     spec = _spec(options)
-    name = options["name"] or setup.source_name(spec)
+    name = known_projects.clean_name(options["name"] or setup.source_name(spec))
     projects_by_name = {p.name: p for p in known_projects.list_projects(store, archived=True)}
     project = projects_by_name.get(name)
     if project is not None and project.state != "ready":
@@ -90,7 +107,7 @@ def bring(store: Store, **options: Any) -> None:
         project_id = known_projects.create(
             store, name, spec, known_classes, _settings(options), classes
         )
-    _import(store, project_id, name)
+    _import(store, project_id, name, options["role"] == "labels")
 
 
 def _spec(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,12 +140,14 @@ def _settings(options: Mapping[str, Any]) -> ProjectSettings:
     for key in ("resolution", "augmentation", "strategy"):
         if options[key] is not None:
             settings = replace(settings, **{key: options[key]})
+    if options["pixel_range"] is not None:
+        settings = replace(settings, pixel_range=PixelRange(*options["pixel_range"]))
     network = options["network"] or settings.learner.network
     learner = replace(settings.learner, network=network, pretrain=options["pretrain"])
     return replace(settings, learner=learner)
 
 
-def _import(store: Store, project_id: int, name: str) -> None:
+def _import(store: Store, project_id: int, name: str, labels: bool) -> None:
     threads = Runtime.from_environment().threads
     start = time.monotonic()
     with_progress(
@@ -138,6 +157,8 @@ def _import(store: Store, project_id: int, name: str) -> None:
     )
     if known_projects.get(store, project_id).state != "ready":
         raise AlcoreError("the import did not finish; run the same command again to go on")
+    for note in setup.import_notes(store, project_id, labels):
+        print(f"note: {note}", file=sys.stderr)
     left_out = known_projects.skipped_files(store, project_id)
     for file in left_out[:LEFT_OUT_SHOWN]:
         print(f"left out: {file.name}: {file.reason}", file=sys.stderr)

@@ -118,6 +118,26 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """Who takes leases: somebody in one browser tab, from now until an instant."""
+
+    project_id: int
+    annotator_id: int
+    client: str
+    now: float
+    expires_at: float
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a question came from: why it was asked, and which model had ranked it."""
+
+    origin: Origin
+    round_id: int | None = None
+    head_labels: int | None = None
+
+
+@dataclass(frozen=True)
 class Lease:
     """The right to answer one item for a while."""
 
@@ -156,6 +176,69 @@ class Label:
 
 
 @dataclass(frozen=True)
+class NewEvent:
+    """An event on its way into the log: the columns of its row, by their names.
+
+    A route fills in what was answered, the service where the question came from.
+    """
+
+    project_id: int
+    item_id: int
+    annotator_id: int
+    kind: Kind
+    key: str
+    """Made up by who answers; an event that is sent again is known by it."""
+    created_at: float
+    class_id: int | None = None
+    undoes: int | None = None
+    token: str | None = None
+    client_time: float | None = None
+    seconds: float | None = None
+    origin: Origin = "random"
+    round_id: int | None = None
+    head_labels: int | None = None
+    suggestion_shown: bool = False
+    suggested_class: int | None = None
+    suggested_by: int | None = None
+    """Number of the round whose model said so."""
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class NewUndo:
+    """Somebody's wish to take an answer, or a lot of them, back."""
+
+    project_id: int
+    annotator_id: int
+    key: str
+    """Made up by who undoes; an undo that is sent again is known by it."""
+    undoes: str
+    """The key of what is taken back."""
+    created_at: float
+
+
+@dataclass(frozen=True)
+class NewLot:
+    """One class for many images, given with one key press in the grid."""
+
+    project_id: int
+    annotator_id: int
+    client: str
+    key: str
+    created_at: float
+    class_id: int
+    tiles: tuple[tuple[str, int], ...]
+    """Token and item id of each image."""
+    suggested_class: int | None = None
+    """What stood above the tiles as the model's prediction."""
+    release: tuple[str, ...] = ()
+    """Tokens of images that are given back unanswered."""
+    seconds: float | None = None
+    """Time taken for all of them."""
+    client_time: float | None = None
+
+
+@dataclass(frozen=True)
 class LabelEvent:
     """One row of the append-only log."""
 
@@ -166,6 +249,9 @@ class LabelEvent:
     class_id: int | None
     key: str
     created_at: float
+    origin: Origin
+    round_id: int | None
+    head_labels: int | None
     undone: bool
 
 
@@ -285,6 +371,25 @@ class RecipeSummary:
 
 
 @dataclass(frozen=True)
+class Learner:
+    """All that decides how well a model learns from given labels.
+
+    Only models of equal learners can be compared with each other.
+    """
+
+    network: str = "small CNN"
+    resolution: int = 32
+    """Pixels a side of what it sees."""
+    augmentation: str = "shift"
+    weights: str = "none"
+    """What a model begins with: none, pretraining 2, torchvision, file x."""
+    transfer: str = "none"
+    mode: str = "fresh"
+    unlabeled: str = "none"
+    balance: str = "none"
+
+
+@dataclass(frozen=True)
 class Pretrained:
     """Weights that were learned from a project's images without labels."""
 
@@ -334,22 +439,19 @@ class RoundSummary:
     """File name within the project's folder."""
     versions: Mapping[str, str] = field(default_factory=dict)
     recipe: RecipeSummary = RecipeSummary()
+    learner: Learner = Learner()
     calibration: Calibration | None = None
     """None before a temperature was found for the round's recipe, and in old rounds."""
 
 
 @dataclass(frozen=True)
-class CurvePoint:
-    """One point of a learning curve."""
+class BaselinePoint:
+    """One simulated training on random labels, by the learner of the rounds it stands beside."""
 
+    learner: Learner
+    trial: int
     labels: int
-    minutes: float | None
-    accuracy: float | None
-    low: float | None
-    high: float | None
-    macro_f1: float | None
-    round_number: int | None = None
-    trials: int = 1
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,29 @@
 """Owns stop advice: whether more labels are likely to be worth it, with the numbers and reasons.
 
-Advice only; nothing stops by itself. Accuracies and kappa 0–1 (kappa may be below 0); entropy
-is over ln C, so 0–1.
+Advice only; nothing stops by itself. It follows labels: trainings without new labels, or with very
+few, tell nothing about what labels are worth, and neither does the step from one learner to
+another. Accuracies and kappa 0–1 (kappa may be below 0); entropy is over ln C, so 0–1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from alcore import segments
 from alcore.records import RoundSummary
 
+STEP = 10
+"""Labels that lie between two models before their difference says anything."""
 KAPPA = 0.99
 """Mean agreement of successive models, after Bloodgood & Vijay-Shanker 2009."""
-KAPPA_ROUNDS = 3
+KAPPA_STEPS = 3
 ENTROPY = 0.05
 """Mean entropy of the candidates over ln C, after Zhu, Wang & Hovy 2008."""
-PLATEAU_ROUNDS = 5
+PLATEAU_STEPS = 5
 PLATEAU_GAIN = 0.01
-"""Accuracy gained over the last rounds below which the curve counts as flat."""
+"""Accuracy gained over the last steps below which the curve counts as flat."""
 
 
 @dataclass(frozen=True)
@@ -30,45 +34,113 @@ class Advice:
     reason: str
     """Sentences with numbers, for people."""
     kappa: float | None = None
-    """Mean Cohen's kappa between the last models, over at most three pairs."""
+    """Mean Cohen's kappa over the last steps, at most three."""
     entropy: float | None = None
     """Mean entropy over the candidates by the last model, over ln C."""
     gain: float | None = None
-    """Accuracy gained over the last rounds."""
+    """Accuracy gained over the last steps."""
     labels_left: int | None = None
     """Labels that the budget still allows."""
+    stable: bool = False
+    certain: bool = False
+    flat: bool = False
 
 
-def advise(summaries: Sequence[RoundSummary], budget: int | None) -> Advice:
+@dataclass(frozen=True)
+class _Step:
+    """At least `STEP` labels and what they changed; the first step is the first model."""
+
+    labels: int
+    """At its end."""
+    size: int
+    """Labels that it added."""
+    kappa: float | None
+    """Agreement between the models at its ends, or somewhat less."""
+    accuracy: float | None
+    """Of its last model."""
+
+
+def advise(
+    summaries: Sequence[RoundSummary], budget: int | None, labels: int | None = None
+) -> Advice:
     """Advise on stopping from all finished rounds, oldest first, and a budget in labels.
 
-    Advises to stop for any of: a spent budget, mean kappa ≥ 0.99 over three rounds, mean
-    entropy below 5 %, less than one point of accuracy gained in five rounds.
+    labels: those there are now, where they are not those of the last model. Advises to stop for
+    any of: a spent budget, mean kappa ≥ 0.99 over three steps, mean entropy below 5 %, less than
+    one point of accuracy gained in five steps; a step is ten labels or more.
     """
     if not summaries:
         return Advice(False, "No model yet: the first round comes after the first labels.")
     last = summaries[-1]
-    kappas = [s.stop.kappa for s in summaries if s.stop.kappa is not None][-KAPPA_ROUNDS:]
-    kappa = sum(kappas) / len(kappas) if kappas else None
+    steps = _steps(segments.newest(summaries))
     entropy = last.stop.mean_entropy
-    gain = _gain(summaries)
-    labels_left = None if budget is None else max(0, budget - last.labels)
+    spent = last.labels if labels is None else labels
+    stable, about_stability, kappa = _stability(steps)
+    flat, about_progress, gain = _plateau(steps)
+    certain, about_certainty = _certainty(entropy)
+    over, about_budget = _budget(spent, budget)
     checks = (
-        _budget(last.labels, budget),
-        _stability(kappa, len(kappas)),
-        _certainty(entropy),
-        _plateau(gain),
+        (over, about_budget),
+        (stable, about_stability),
+        (certain, about_certainty),
+        (flat, about_progress),
     )
-    sentences = [sentence for _, sentence in checks if sentence]
     reasons = [sentence for right, sentence in checks if right]
     return Advice(
         stop=bool(reasons),
-        reason=" ".join(reasons or sentences),
+        reason=" ".join(reasons or [sentence for _, sentence in checks if sentence]),
         kappa=kappa,
         entropy=entropy,
         gain=gain,
-        labels_left=labels_left,
+        labels_left=None if budget is None else max(0, budget - spent),
+        stable=stable,
+        certain=certain,
+        flat=flat,
     )
+
+
+def advised_since(
+    summaries: Sequence[RoundSummary], budget: int | None, labels: int | None = None
+) -> RoundSummary | None:
+    """Return the round since which every advice was to stop; None where today's is to go on.
+
+    labels: as in `advise`.
+    """
+    if not advise(summaries, budget, labels).stop:
+        return None
+    first = None
+    for end in range(len(summaries), 0, -1):
+        if not advise(summaries[:end], budget).stop:
+            break
+        first = summaries[end - 1]
+    return first
+
+
+def _steps(history: Sequence[RoundSummary]) -> list[_Step]:
+    """Gather the rounds of one learner into steps; what is left at the end is no step yet.
+
+    Of several models from the same labels the newest stands for them. Where a step holds several
+    rounds, what each changed adds up.
+    """
+    steps: list[_Step] = []
+    lost: float | None = 0.0
+    before: int | None = None
+    for summary in history:
+        accuracy = summary.evaluation.accuracy
+        if summary.labels == before:
+            if steps and steps[-1].labels == before:
+                steps[-1] = replace(steps[-1], accuracy=accuracy)
+            continue
+        if steps:
+            kappa = summary.stop.kappa
+            lost = None if kappa is None or lost is None else lost + 1 - kappa
+        size = summary.labels - (steps[-1].labels if steps else 0)
+        if not steps or size >= STEP:
+            kappa = None if not steps or lost is None else 1 - lost
+            steps.append(_Step(summary.labels, size, kappa, accuracy))
+            lost = 0.0
+        before = summary.labels
+    return steps
 
 
 def _budget(labels: int, budget: int | None) -> tuple[bool, str]:
@@ -79,16 +151,22 @@ def _budget(labels: int, budget: int | None) -> tuple[bool, str]:
     return False, f"{budget - labels:,} labels of the budget of {budget:,} are left."
 
 
-def _stability(kappa: float | None, rounds: int) -> tuple[bool, str]:
-    if kappa is None:
-        return False, f"Stability is known from the second model on, and needs {KAPPA_ROUNDS + 1}."
+def _stability(steps: Sequence[_Step]) -> tuple[bool, str, float | None]:
+    known = [step for step in steps if step.kappa is not None][-KAPPA_STEPS:]
+    if not known:
+        needed = KAPPA_STEPS * STEP
+        return False, f"Stability is known after {needed} more labels and their models.", None
+    kappa = sum(step.kappa for step in known) / len(known)
     # Cut, not rounded: 0.9899 must not read as the 0.99 that it misses.
     start = f"Stability {math.floor(kappa * 1000 + 1e-6) / 1000:.3f}"
-    if rounds < KAPPA_ROUNDS:
-        return False, f"{start} over {rounds} of {KAPPA_ROUNDS} rounds, needs {KAPPA} over all."
+    labels = sum(step.size for step in known)
+    if len(known) < KAPPA_STEPS:
+        more = (KAPPA_STEPS - len(known)) * STEP
+        sentence = f"{start} over {labels} labels; {more} more are needed to judge it by."
+        return False, sentence, kappa
     if kappa >= KAPPA:
-        return True, f"{start}: the last {rounds} models hardly differed from those before them."
-    return False, f"{start}, needs {KAPPA} for {KAPPA_ROUNDS} models."
+        return True, f"{start}: the last {labels} labels hardly changed the models.", kappa
+    return False, f"{start} over the last {labels} labels, needs {KAPPA}.", kappa
 
 
 def _certainty(entropy: float | None) -> tuple[bool, str]:
@@ -100,21 +178,20 @@ def _certainty(entropy: float | None) -> tuple[bool, str]:
     return False, f"{start}, needs below {ENTROPY:.0%}."
 
 
-def _plateau(gain: float | None) -> tuple[bool, str]:
-    if gain is None:
-        return False, f"Progress is known after {PLATEAU_ROUNDS + 1} models with a holdout."
-    start = f"Accuracy changed by {100 * gain:+.1f} points in {PLATEAU_ROUNDS} rounds"
-    if gain < PLATEAU_GAIN:
-        return True, f"{start}, less than {100 * PLATEAU_GAIN:.0f}."
-    return False, f"{start}, so labels still help."
+def _plateau(steps: Sequence[_Step]) -> tuple[bool, str, float | None]:
+    """Compare the best accuracy of the last steps with the best before them.
 
-
-def _gain(summaries: Sequence[RoundSummary]) -> float | None:
-    """Return the best accuracy of the last rounds less the best before; None if too few.
-
-    The best of each, because single rounds go up and down.
+    The best of each, because single models go up and down.
     """
-    accuracies = [s.evaluation.accuracy for s in summaries if s.evaluation.accuracy is not None]
-    if len(accuracies) <= PLATEAU_ROUNDS:
-        return None
-    return max(accuracies[-PLATEAU_ROUNDS:]) - max(accuracies[:-PLATEAU_ROUNDS])
+    known = [step for step in steps if step.accuracy is not None]
+    if len(known) <= PLATEAU_STEPS:
+        more = (PLATEAU_STEPS + 1 - len(known)) * STEP
+        sentence = f"Progress is known after {more} more labels and a holdout."
+        return False, sentence, None
+    before, after = known[:-PLATEAU_STEPS], known[-PLATEAU_STEPS:]
+    gain = max(step.accuracy for step in after) - max(step.accuracy for step in before)
+    labels = sum(step.size for step in after)
+    start = f"Accuracy changed by {100 * gain:+.1f} points over the last {labels} labels"
+    if gain < PLATEAU_GAIN:
+        return True, f"{start}, less than {100 * PLATEAU_GAIN:.0f}.", gain
+    return False, f"{start}, so labels still help.", gain

@@ -33,6 +33,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from alcore.config import ProjectSettings, RetrainRule  # noqa: E402 - path first
+from alcore.records import NewEvent  # noqa: E402
 from alcore.services import labeling, people, projects, training  # noqa: E402
 from alcore.store import Store, items  # noqa: E402
 
@@ -159,10 +160,19 @@ def answer_some(store: Store, project_id: int, n: int) -> None:
     while n:
         for lease in labeling.claim(store, project_id, me, client, min(n, 50)).leases:
             labeling.answer(
-                store, project_id, me, key=uuid.uuid4().hex, client=client, token=lease.token,
-                item_id=lease.item_id, kind="label", class_id=truth[lease.item_id], seconds=1.0,
-                client_time=None, suggestion_shown=False,
-            )  # fmt: skip
+                store,
+                NewEvent(
+                    project_id=project_id,
+                    annotator_id=me,
+                    key=uuid.uuid4().hex,
+                    token=lease.token,
+                    item_id=lease.item_id,
+                    kind="label",
+                    class_id=truth[lease.item_id],
+                    seconds=1.0,
+                    created_at=time.time(),
+                ),
+            )
             n -= 1
 
 

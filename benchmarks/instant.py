@@ -33,7 +33,7 @@ from alcore.config import ProjectSettings, RetrainRule, Workspace  # noqa: E402
 from alcore.jobs import embeddings  # noqa: E402
 from alcore.jobs.queueing import selection_rows, swap_queue  # noqa: E402
 from alcore.jobs.round_files import round_arrays  # noqa: E402
-from alcore.records import RoundSummary, Selection, StopSignals  # noqa: E402
+from alcore.records import NewEvent, RoundSummary, Selection, StopSignals  # noqa: E402
 from alcore.services import instant as service  # noqa: E402
 from alcore.services import labeling, people  # noqa: E402
 from alcore.services.pool_predictions import PredictionCache  # noqa: E402
@@ -123,10 +123,19 @@ def measure(n: int, labels: int) -> dict[str, float]:
             (lease,) = labeling.claim(store, project_id, me, "tab", 1).leases
             place = int(truth[int(predictions.rows(np.array([lease.item_id]))[0])])
             labeling.answer(
-                store, project_id, me, key=uuid.uuid4().hex, client="tab", token=lease.token,
-                item_id=lease.item_id, kind="label", class_id=classes[place].id,
-                seconds=1.0, client_time=None, suggestion_shown=False,
-            )  # fmt: skip
+                store,
+                NewEvent(
+                    project_id=project_id,
+                    annotator_id=me,
+                    key=uuid.uuid4().hex,
+                    token=lease.token,
+                    item_id=lease.item_id,
+                    kind="label",
+                    class_id=classes[place].id,
+                    seconds=1.0,
+                    created_at=time.time(),
+                ),
+            )
             started = time.perf_counter()
             if not thread.refresh(project_id):
                 raise SystemExit("the queue did not follow")

@@ -39,6 +39,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from alcore import metrics  # noqa: E402 - the folder of the project must be on the path first
+from alcore.config import PRECISIONS  # noqa: E402
 from alcore.learner import (  # noqa: E402
     device,
     inference,
@@ -48,6 +49,7 @@ from alcore.learner import (  # noqa: E402
     training,
     transfer,
 )
+from alcore.learner.architecture import Architecture  # noqa: E402
 from alcore.learner.pretraining import PretrainSettings  # noqa: E402
 from alcore.learner.training import LearnerSettings  # noqa: E402
 from alcore.learner.transfer import Pretrained  # noqa: E402
@@ -223,6 +225,7 @@ def main() -> int:
     parser.add_argument("--labels", nargs="+", type=int, help="columns to measure")
     parser.add_argument("--trials", type=int, default=3, help="label sets per cell (3)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="of trainings")
     parser.add_argument("--pretrained", type=Path, help="weights to use instead of pretraining")
     parser.add_argument("--json", type=Path, default=Path("learner.json"), help="the record")
     parser.add_argument("--markdown", type=Path, help="also write the tables into this file")
@@ -230,8 +233,10 @@ def main() -> int:
     parser.add_argument("--paces", action="store_true", help=paced)
     asked = parser.parse_args()
     about = {"machine": platform.machine(), "cores": os.cpu_count(), "threads": asked.threads}
-    print(", ".join(f"{key} {value}" for key, value in (about | device.versions()).items()))
     networks.NETWORKS = {**networks.NETWORKS, **MADE_HERE}
+    with device.precision_of_trainings(asked.precision):
+        about |= device.versions(networks.build(Architecture("small CNN", 3, 32, 10)))
+    print(", ".join(f"{key} {value}" for key, value in about.items()))
     record = Record(asked.json)
     makers = {"CIFAR-10": lambda: cifar10(asked.cifar10), "digits": digits, "shapes": shapes}
     for name in asked.data:
@@ -239,11 +244,12 @@ def main() -> int:
             print(f"CIFAR-10 is left out: {asked.cifar10} is absent", file=sys.stderr)
             continue
         data = makers[name]()
-        if asked.paces:
-            record.kept["paces"][name] = paces(data, asked.threads)
-            record.save()
-        else:
-            run(data, asked, record)
+        with device.precision_of_trainings(asked.precision):
+            if asked.paces:
+                record.kept["paces"][name] = paces(data, asked.threads)
+                record.save()
+            else:
+                run(data, asked, record)
     rows, parts = ([r.name for r in group] for group in (IMBALANCED, (*COMPARED, *PARTS)))
     lines = list(tables(record, COUNTS, rows, parts))
     print("\n".join(lines))

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -15,7 +15,6 @@ from alcore.learner.small_cnns import SmallCNN
 from alcore.learner.training import LearnerSettings
 
 PLAIN = "small CNN, plain stem"
-ROUNDED = "small CNN, rounded to bf16"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,6 @@ PARTS = (
     Recipe("scratch, no whitening stem", LearnerSettings(network=PLAIN)),
     Recipe("scratch, no label smoothing", LearnerSettings(smoothing=0.0)),
     Recipe("scratch, no flip averaging", LearnerSettings(), mirror=False),
-    Recipe("scratch, rounded to bf16", LearnerSettings(network=ROUNDED)),
     Recipe("scratch, unlabeled", LearnerSettings(unlabeled="pseudo-labels"), pool=True),
     Recipe(
         "pretrained, no augmentation",
@@ -83,35 +81,4 @@ class PlainStem(SmallCNN):
         Normalised.prepare(self, images, generator)
 
 
-class Rounded(SmallCNN):
-    """The small CNN with what its products take and give rounded to bf16, gradients too.
-
-    That is what a processor with bf16 computes, but for the order of sums, at the usual speed.
-    """
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__(architecture)
-        for part in self.modules():
-            if isinstance(part, nn.Conv2d):
-                part.__class__ = _RoundedConv
-            elif isinstance(part, nn.Linear):
-                part.__class__ = _RoundedLinear
-
-
-class _RoundedConv(nn.Conv2d):
-    def forward(self, x: Tensor) -> Tensor:
-        bias = None if self.bias is None else _rounded(self.bias)
-        return _rounded(self._conv_forward(_rounded(x), _rounded(self.weight), bias))
-
-
-class _RoundedLinear(nn.Linear):
-    def forward(self, x: Tensor) -> Tensor:
-        product = nn.functional.linear(_rounded(x), _rounded(self.weight), _rounded(self.bias))
-        return _rounded(product)
-
-
-def _rounded(x: Tensor) -> Tensor:
-    return x.bfloat16().float()
-
-
-MADE_HERE = {PLAIN: PlainStem, ROUNDED: Rounded}
+MADE_HERE = {PLAIN: PlainStem}

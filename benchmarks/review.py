@@ -27,6 +27,7 @@ from driven import answers, app, chromium, p95, wait
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import run
+from alcore.records import NewEvent
 from alcore.services import projects, review
 from alcore.services.review import Filter
 from alcore.store import Store, items, jobs, label_checks, labels
@@ -139,19 +140,19 @@ def _many(store: Store, n: int) -> tuple[int, int]:
     said = [(i, who[i % 3], i) for i in ids] + [(i, who[(i + 1) % 3], i + 1) for i in ids[::25]]
     for start in range(0, len(said), AT_ONCE):
         with store.write() as connection:
-            labels.append_imported(
+            labels.append_all(
                 connection,
                 [
-                    {
-                        "project_id": project_id,
-                        "item_id": item_id,
-                        "annotator_id": annotator_id,
-                        "kind": "label" if turn % 100 else "unsure",
-                        "class_id": class_ids[turn % 10] if turn % 100 else None,
-                        "key": uuid.uuid4().hex,
-                        "created_at": float(turn),
-                        "origin": ("query", "random")[turn % 5 == 0],
-                    }
+                    NewEvent(
+                        project_id=project_id,
+                        item_id=item_id,
+                        annotator_id=annotator_id,
+                        kind="label" if turn % 100 else "unsure",
+                        class_id=class_ids[turn % 10] if turn % 100 else None,
+                        key=uuid.uuid4().hex,
+                        created_at=float(turn),
+                        origin=("query", "random")[turn % 5 == 0],
+                    )
                     for item_id, annotator_id, turn in said[start : start + AT_ONCE]
                 ],
             )
@@ -195,14 +196,16 @@ def _labeled(store: Store, share: float) -> tuple[int, int, set[int]]:
             others = [c for c in class_ids if c != true]
             labels.append(
                 connection,
-                project_id=project_id,
-                item_id=item_id,
-                annotator_id=who,
-                kind="label",
-                class_id=int(rng.choice(others)) if item_id in wrong else true,
-                key=uuid.uuid4().hex,
-                origin="query",
-                now=0.0,
+                NewEvent(
+                    project_id=project_id,
+                    item_id=item_id,
+                    annotator_id=who,
+                    kind="label",
+                    class_id=int(rng.choice(others)) if item_id in wrong else true,
+                    key=uuid.uuid4().hex,
+                    origin="query",
+                    created_at=0.0,
+                ),
             )
     return project_id, who, wrong
 

@@ -30,7 +30,7 @@ def calibrated(project: Project, history: Sequence[RoundSummary], colours: drawi
 
 
 def _over_rounds(rows: Sequence[drawing.Row], colours: drawing.Colours) -> None:
-    with heading("Calibration"):
+    with heading("Calibration", about=["ECE", "NLL"]):
         measure = st.segmented_control(
             "Measure",
             _MEASURES,
@@ -69,9 +69,12 @@ def _about_temperature(rows: Sequence[drawing.Row]) -> str:
 def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
     """Give each value a row; the last of each kind carries its name and value.
 
-    A model without a temperature has a value before it only.
+    A model without a temperature has a value before it only. A change of the learner has a row
+    of its own, without a value.
     """
-    points = []
+    points: list[drawing.Row] = [
+        _mark(row, place) for place, row in enumerate(row for row in rows if row["learner changed"])
+    ]
     for kind, field in (("before", f"{measure} before"), ("calibrated", measure)):
         mine = [row for row in rows if kind == "before" or row["temperature"] is not None]
         for row in mine:
@@ -85,12 +88,20 @@ def _long(rows: Sequence[drawing.Row], measure: str) -> list[drawing.Row]:
                 {
                     "model": row["model"],
                     "labels": row["labels"],
+                    "segment": row["segment"],
                     "kind": kind,
                     "value": value,
                     "end": f"{kind} {words}" if last else None,
                 }
             )
-    return points
+    columns = dict.fromkeys(key for row in points for key in row)
+    return [columns | row for row in points]
+
+
+def _mark(row: drawing.Row, place: int) -> drawing.Row:
+    what = f"the learner changed: {row['learner changed']}"
+    end = row["learner changed"]
+    return {"kind": "change", "labels": row["labels"], "end": end, "what": what, "row": place % 2}
 
 
 def _diagram(project: Project, rows: Sequence[drawing.Row], colours: drawing.Colours) -> None:

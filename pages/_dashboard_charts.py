@@ -15,28 +15,47 @@ from pages._dashboard_drawing import (
     class_axis,
     end_label,
     layer,
+    mark,
+    room_for_marks,
     rows_height,
 )
 
+_CLOCK = (
+    "hours(datum.value) + minutes(datum.value) === 0"
+    " ? timeFormat(datum.value, '%d %b') : timeFormat(datum.value, '%H:%M')"
+)
+_SAID = {
+    "clock": _CLOCK,
+    "day": "timeFormat(datum.value, '%d %b')",
+    "month": "timeFormat(datum.value, '%b %Y')",
+}
+"""What is said at a mark on an axis of time."""
+
 
 def learning_curve(
-    rows: Sequence[Row], colours: Colours, *, metric: str, axis: str, floor: float, height: int
+    rows: Sequence[Row],
+    colours: Colours,
+    *,
+    metric: str,
+    axis: str,
+    height: int,
 ) -> Spec:
-    """Draw rows with series, x, value, low, high, alone, end (text or None) and above.
+    """Draw rows with series, segment, x, value, low, high, alone, end (text or None) and above.
 
-    `alone` marks the only point of a series, whose interval would have no area. Rows of the
-    series "stop" have an x and an end only.
+    Lines end with their segment. `alone` marks the only point of a series in its segment, whose
+    interval would have no area. Rows of the series "stop" and "change" have an x and an end only,
+    the `row` of text that it stands in, and say in `what` what it means.
     """
     x = {
         "field": "x",
         "type": "quantitative",
-        "scale": {"domainMin": 0, "nice": True},
+        "scale": {"zero": False, "nice": False, "padding": 12},
         "axis": {"title": axis, "tickMinStep": 1, "grid": False, "tickCount": 6},
     }
     y = {
         "field": "value",
         "type": "quantitative",
-        "scale": {"domain": [floor, 1]},
+        "scale": {"zero": False, "nice": True},
         "axis": {"title": f"{metric} on the holdout", "format": PER_CENT, "tickCount": 6},
     }
     tooltip = [
@@ -54,41 +73,34 @@ def learning_curve(
         ("live", colours.accent, [1, 0], 2.5),
     ):
         mine = [{"filter": f"datum.series === '{series}'"}]
+        part = {"detail": {"field": "segment", "type": "nominal"}}
         band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
+        line = {"x": x, "y": y} | part
         layers += [
-            layer("area", band, mine, color=colour, opacity=0.14),
+            layer("area", band | part, mine, color=colour, opacity=0.14),
             layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour),
-            layer("line", {"x": x, "y": y}, mine, color=colour, strokeDash=dash, strokeWidth=width),
+            layer("line", line, mine, color=colour, strokeDash=dash, strokeWidth=width),
             layer("point", {"x": x, "y": y}, mine, color=colour, filled=True, size=22, opacity=1),
         ]
         for above in (True, False):
             end = [*mine, {"filter": f"datum.end !== null && datum.above === {str(above).lower()}"}]
             dy = f"{PHONE} ? {-16 if above else 24} : {-7 if above else 8}"
             layers.append(end_label(x, y, end, colour, dy))
-    stop = [{"filter": "datum.series === 'stop'"}]
     layers += [
-        layer("rule", {"x": x}, stop, color=colours.quiet, strokeDash=[2, 3]),
-        layer(
-            "text",
-            {"x": x, "y": {"value": 8}, "text": {"field": "end"}},
-            stop,
-            align="right",
-            dx=-6,
-            color=colours.quiet,
-            fontSize=12,
-        ),
+        *mark(x, "series", "stop", colours.quiet, [2, 3], "right"),
+        *mark(x, "series", "change", colours.quiet, [1, 0], "left"),
         # Invisible, but wide enough to be met by a pointer or a thumb.
         layer(
             "point",
             {"x": x, "y": y, "tooltip": tooltip},
-            [{"filter": "datum.series !== 'stop'"}],
+            [{"filter": "datum.value !== null"}],
             size=320,
             opacity=0,
             filled=True,
         ),
     ]
     spec = chart(rows, layers, height)
-    sides = f"{{left: 4, top: 8, bottom: 4, right: {PHONE} ? 12 : 112}}"
+    sides = f"{{left: 4, top: {room_for_marks(rows)}, bottom: 4, right: {PHONE} ? 12 : 112}}"
     return spec | {"padding": {"expr": sides}}
 
 
@@ -192,13 +204,14 @@ def labels_over_time(
     *,
     stretch: str,
     span: tuple[float, float],
+    marks: Sequence[float],
+    said: str,
     height: int,
 ) -> Spec:
-    """Draw rows with from, to (milliseconds), annotator, labels as bars on top of each other."""
-    clock = (
-        "hours(datum.value) + minutes(datum.value) === 0"
-        " ? timeFormat(datum.value, '%d %b') : timeFormat(datum.value, '%H:%M')"
-    )
+    """Draw rows with from, to (milliseconds), annotator, labels as bars on top of each other.
+
+    marks: the instants that are named on the axis; said: how, by clock, day or month.
+    """
     steps = [colours.accent, colours.sequence[2], colours.random, colours.sequence[1]]
     bars = layer(
         "bar",
@@ -208,7 +221,14 @@ def labels_over_time(
                 "type": "temporal",
                 "bin": "binned",
                 "scale": {"domain": list(span)},
-                "axis": {"title": None, "grid": False, "labelExpr": clock, "tickCount": 8},
+                "axis": {
+                    "title": None,
+                    "grid": False,
+                    "labelExpr": _SAID[said],
+                    # As an expression: values as such are lost where no code may be made.
+                    "values": {"expr": str([int(at) for at in marks])},
+                    "labelOverlap": True,
+                },
             },
             "x2": {"field": "to"},
             "y": {

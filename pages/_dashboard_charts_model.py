@@ -18,16 +18,23 @@ from pages._dashboard_drawing import (
     class_axis,
     end_label,
     layer,
+    mark,
+    room_for_marks,
     rows_height,
 )
 
 
-def per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]) -> Spec:
-    """Draw rows with class, precision, recall, holdout, labels, colour; one line per class."""
+def per_class(
+    rows: Sequence[Row], colours: Colours, names: Sequence[str], reach: tuple[float, float]
+) -> Spec:
+    """Draw rows with class, precision, recall, holdout, labels, colour; one line per class.
+
+    reach: where the axis of both begins and ends.
+    """
     y = class_axis(names)
     share = {
         "type": "quantitative",
-        "scale": {"domain": [0, 1]},
+        "scale": {"domain": list(reach)},
         "axis": {"title": None, "format": PER_CENT, "tickCount": 5, "orient": "top"},
     }
     tooltip = [
@@ -209,7 +216,10 @@ def reliability(rows: Sequence[Row], colours: Colours, height: int) -> Spec:
 
 
 def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: int) -> Spec:
-    """Draw rows with model, labels, kind (calibrated, before), value, end (text or None)."""
+    """Draw rows with model, labels, segment, kind, value, end (text or None).
+
+    Kinds are calibrated and before, whose lines end with their segment, and change, a mark.
+    """
     error = measure == "ECE"
     y = {
         "field": "value",
@@ -224,7 +234,7 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
     x = {
         "field": "labels",
         "type": "quantitative",
-        "scale": {"domainMin": 0, "nice": True},
+        "scale": {"zero": False, "nice": False, "padding": 12},
         "axis": {"title": "labels", "tickMinStep": 1, "grid": False, "tickCount": 6},
     }
     tooltip = [
@@ -238,7 +248,8 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
             "format": FINE_PER_CENT if error else ".3f",
         },
     ]
-    layers = []
+    line = {"x": x, "y": y, "detail": {"field": "segment", "type": "nominal"}}
+    layers = mark(x, "kind", "change", colours.quiet, [1, 0], "left")
     for kind, colour, dash in (
         ("before", colours.random, [5, 4]),
         ("calibrated", colours.accent, [1, 0]),
@@ -246,7 +257,7 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
         mine = [{"filter": f"datum.kind === '{kind}'"}]
         end = [*mine, {"filter": "datum.end !== null"}]
         layers += [
-            layer("line", {"x": x, "y": y}, mine, color=colour, strokeDash=dash, strokeWidth=2),
+            layer("line", line, mine, color=colour, strokeDash=dash, strokeWidth=2),
             layer(
                 "point",
                 {"x": x, "y": y, "tooltip": tooltip},
@@ -259,5 +270,5 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
             end_label(x, y, end, colour, f"{PHONE} ? -12 : 0"),
         ]
     spec = chart(rows, layers, height)
-    sides = f"{{left: 4, top: 8, bottom: 4, right: {PHONE} ? 12 : 92}}"
+    sides = f"{{left: 4, top: {room_for_marks(rows)}, bottom: 4, right: {PHONE} ? 12 : 92}}"
     return spec | {"padding": {"expr": sides}}

@@ -74,6 +74,7 @@ def _per_class(
                     [row | {"colour": by_position[row["position"]]} for row in top],
                     colours,
                     names(top),
+                    dashboard.reach(row[kind] for row in top for kind in ("precision", "recall")),
                 ),
                 key="per-class",
                 alt="Precision and recall of each class",
@@ -131,7 +132,7 @@ def _behind(project_id: int, number: int, place: dict[str, Any]) -> None:
         return
     figures = "".join(
         f'<figure title="{escape(p.name)}"><img src="{escape(_src(project_id, p))}" alt="'
-        f'{escape(p.name)}" loading="lazy" class="{"al-crisp" if p.width < 128 else ""}">'
+        f'{escape(p.name)}" loading="lazy">'
         f"<figcaption>{100 * confidence:.0f} %</figcaption></figure>"
         for p, confidence in cell.pictures
     )

@@ -16,6 +16,8 @@ Spec = dict[str, Any]
 PER_CENT = ".0%"
 FINE_PER_CENT = ".1%"
 ROW_HEIGHT = 26
+MARK_ROW = 14
+"""Height in pixels of the name of a mark."""
 PHONE = "windowSize()[0] < 640"
 """There the names of curves stand over them, not beside them."""
 
@@ -89,6 +91,39 @@ def end_label(x: Spec, y: Spec, transform: list[Spec], colour: str, dy: str) -> 
         fontWeight=600,
         clip=False,
     )
+
+
+def mark(x: Spec, field: str, value: str, colour: str, dash: list[int], side: str) -> list[Spec]:
+    """Return the layers of upright lines that are named above the plot, on one side of them.
+
+    They are drawn for rows whose field has that value: with an x, a text `end`, the `row` of text
+    it stands in, from 0 upwards, and `what` it means.
+    """
+    mine = [{"filter": f"datum.{field} === '{value}'"}]
+    said = {"tooltip": {"field": "what", "type": "nominal"}}
+    return [
+        layer("rule", {"x": x} | said, mine, color=colour, strokeDash=dash, opacity=0.7),
+        layer(
+            "text",
+            {"x": x, "y": {"value": -6}, "text": {"field": "end"}} | said,
+            mine,
+            align=side,
+            dx=-1 if side == "left" else 1,
+            dy={"expr": f"{-MARK_ROW} * (datum.row + ({PHONE} ? 1 : 0))"},
+            color=colour,
+            fontSize=12,
+            clip=False,
+        ),
+    ]
+
+
+def room_for_marks(rows: Sequence[Row]) -> str:
+    """Return, as an expression, the pixels that the names of the marks among rows need.
+
+    On a phone there is a curve's name between them and the plot.
+    """
+    lines = 1 + max((row["row"] for row in rows if row.get("row") is not None), default=-1)
+    return f"8 + {MARK_ROW} * ({lines} + ({PHONE} && {lines} > 0 ? 1 : 0))"
 
 
 def chart(rows: Sequence[Row], layers: list[Spec], height: int, right: int = 12) -> Spec:

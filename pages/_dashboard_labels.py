@@ -16,6 +16,7 @@ from pages import _dashboard_drawing as drawing
 from pages._dashboard_parts import (
     MOST_CLASSES,
     TALL,
+    Column,
     class_height,
     clock,
     download,
@@ -24,14 +25,15 @@ from pages._dashboard_parts import (
     interval,
     names,
     note,
+    table,
 )
 from pages._shell import empty
-from pages._who import who
+from pages._who import owns, who
 
 
 def uncertainty(history: Sequence[RoundSummary], colours: drawing.Colours) -> None:
     rows = dashboard.uncertainty(history)
-    with heading("Uncertainty of the unlabeled images"):
+    with heading("Uncertainty of the unlabeled images", about=["uncertainty"]):
         download("uncertainty", rows)
     if not rows:
         empty(
@@ -82,9 +84,10 @@ def _bars(rows: Sequence[drawing.Row], n_classes: int) -> list[drawing.Row]:
 
 
 def people(project_id: int, colours: drawing.Colours) -> None:
-    over_time = dashboard.labels_over_time(state.store(), project_id)
+    me = who().id
+    over_time = dashboard.labels_over_time(state.store(), project_id, me)
     rows = over_time.rows
-    team = dashboard.annotators(state.store(), project_id, who().id)
+    team = dashboard.annotators(state.store(), project_id, me)
     left, right = st.columns(2, gap="large")
     with left:
         with heading("Labels over time"):
@@ -104,6 +107,8 @@ def people(project_id: int, colours: drawing.Colours) -> None:
                     names,
                     stretch=over_time.stretch,
                     span=(1000 * over_time.start, 1000 * over_time.end),
+                    marks=[1000 * at for at in over_time.marks],
+                    said=over_time.said,
                     height=240,
                 ),
                 key="over-time",
@@ -115,25 +120,24 @@ def people(project_id: int, colours: drawing.Colours) -> None:
         if not team:
             empty("Who labeled how much, and how fast, appears with the first label.", 240)
         else:
-            st.dataframe(
+            table(
                 [row | {"last label": clock(row["last label"])} for row in team],
-                height=240,
-                hide_index=True,
-                column_order=(
-                    "annotator",
-                    "labels",
-                    "labels per hour",
-                    "median seconds",
-                    "skipped",
-                    "unsure",
-                    "last label",
-                ),
-                column_config={
-                    "labels per hour": st.column_config.NumberColumn("per hour", format="%.0f"),
-                    "median seconds": st.column_config.NumberColumn("median s", format="%.1f"),
+                {
+                    "annotator": Column(),
+                    "labels": Column(),
+                    "labels per hour": Column("per hour", "%.0f"),
+                    "median seconds": Column("median s", "%.1f"),
+                    "skipped": Column(),
+                    "unsure": Column(),
+                    "last label": Column(),
                 },
                 key="annotators",
             )
+    everybody = "" if owns(project_id) else "Owners see everybody here; you see yourself. "
+    note(
+        f"{everybody}Labels are all that were given: those to learn from, those kept aside for the "
+        "holdout, second answers, and images whose class was known."
+    )
 
 
 def rounds(project: Project, history: Sequence[RoundSummary]) -> None:
@@ -143,9 +147,9 @@ def rounds(project: Project, history: Sequence[RoundSummary]) -> None:
     if not rows:
         empty("Each training adds a line here: labels, accuracy, times, checkpoint.", 200)
         return
-    seconds = st.column_config.NumberColumn(format="%.2f")
-    share = st.column_config.NumberColumn(format="%.1f %%")
-    st.dataframe(
+    share = Column(format="%.1f %%")
+    changed = any(row["learner changed"] for row in rows)
+    table(
         [
             row
             | {
@@ -157,33 +161,25 @@ def rounds(project: Project, history: Sequence[RoundSummary]) -> None:
             }
             for row in rows
         ],
-        height=320,
-        hide_index=True,
-        column_order=(
-            "model",
-            "labels",
-            "accuracy",
-            "95 % interval",
-            "macro-F1",
-            "ECE",
-            "NLL",
-            "strategy",
-            "network",
-            "mode",
-            "began with",
-            *(f"{phase} s" for phase in dashboard.PHASES),
-            "minutes",
-            "finished",
-            "checkpoint",
-            "remarks",
-        ),
-        column_config={
-            **{f"{phase} s": seconds for phase in dashboard.PHASES},
+        {
+            "model": Column(),
+            "labels": Column(),
+            **({"learner changed": Column(width="large")} if changed else {}),
             "accuracy": share,
+            "95 % interval": Column(),
             "macro-F1": share,
             "ECE": share,
-            "NLL": st.column_config.NumberColumn(format="%.2f"),
-            "minutes": st.column_config.NumberColumn("human minutes", format="%.1f"),
+            "NLL": Column(format="%.2f"),
+            "strategy": Column(),
+            "network": Column(),
+            "mode": Column(),
+            "began with": Column(),
+            **{f"{phase} s": Column(format="%.2f") for phase in dashboard.PHASES},
+            "minutes": Column("human minutes", "%.1f"),
+            "finished": Column(),
+            "checkpoint": Column(width="medium"),
+            "remarks": Column(width="large"),
         },
         key="rounds",
+        most=16,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Sequence
-from html import escape
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import streamlit as st
 
+from alcore.services import glossary
 from alcore.services.exporting import write_csv
 from pages import _dashboard_drawing as drawing
 
@@ -17,6 +18,20 @@ TALL = 340
 """Height of the charts side by side, in pixels."""
 MOST_CLASSES = 100
 """More classes than this are not drawn one by one; the CSV holds them all."""
+
+LINE = 35
+"""Height of a line of a table, in pixels."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column of a table is shown."""
+
+    title: str | None = None
+    """None for the name of the field."""
+    format: str | None = None
+    """Of numbers."""
+    width: Literal["small", "medium", "large"] | None = None
 
 
 def class_height(n_classes: int, most: int) -> int:
@@ -37,11 +52,45 @@ def remember(name: str, key: Any, compute: Callable[[], Any]) -> Any:
     return entry[1]
 
 
-def heading(text: str, small: bool = False) -> Any:
-    """Draw a title, and give the row to its right for controls."""
+def heading(text: str, small: bool = False, about: Sequence[str] = ()) -> Any:
+    """Draw a title, and give the row to its right for controls.
+
+    about: words of the glossary that are explained on hover.
+    """
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    row.markdown(f"{'####' if small else '###'} {text}", width="stretch")
+    said = " ".join(f"**{term}**: {glossary.meaning(term)}" for term in about)
+    row.markdown(f"{'####' if small else '###'} {text}", width="stretch", help=said or None)
     return row
+
+
+def table(
+    rows: Sequence[dict[str, Any]],
+    columns: Mapping[str, Column],
+    *,
+    key: str,
+    most: int = 10,
+) -> None:
+    """Draw rows as a table that is no taller than they are; beyond `most` lines it scrolls.
+
+    Columns are shown in their order, with what the glossary knows of their titles on hover.
+    """
+    config = {}
+    for field, column in columns.items():
+        title = column.title or field
+        about = {"label": title, "help": glossary.meaning(title), "width": column.width}
+        if column.format is None:
+            config[field] = st.column_config.Column(**about)
+        else:
+            config[field] = st.column_config.NumberColumn(**about, format=column.format)
+    st.dataframe(
+        list(rows),
+        height=LINE * (1 + min(len(rows), most)) + 3,
+        hide_index=True,
+        column_order=tuple(columns),
+        column_config=config,
+        placeholder="–",
+        key=key,
+    )
 
 
 def download(name: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -66,8 +115,8 @@ def download(name: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def note(text: str) -> None:
-    """Say in small letters how to read a chart."""
-    st.html(f'<p class="al-caption">{escape(text)}</p>')
+    """Say in small letters how to read a chart; words that need it explain themselves."""
+    st.html(f'<p class="al-caption">{glossary.explained(text)}</p>')
 
 
 def percent(share: float) -> str:
@@ -109,13 +158,14 @@ STYLE = """<style>
   transition:width .4s}
 .al-bad p {color:#c4442e}
 .al-note {font-size:.88rem; line-height:1.4; min-height:3.9rem; margin:.2rem 0 0}
+.al-summary {font-size:.95rem; margin:0 0 .4rem; min-height:1.5rem;
+  font-variant-numeric:tabular-nums}
 .al-caption {font-size:.85rem; opacity:.78; margin:0; min-height:2.6rem; line-height:1.45}
 .al-cell {font-size:.88rem; margin:0 0 .4rem}
 .al-images {display:flex; flex-wrap:wrap; gap:8px}
 .al-images figure {margin:0; width:64px}
 .al-images img {width:64px; height:64px; object-fit:contain; border-radius:4px;
   background:rgba(128,132,150,.16)}
-.al-images .al-crisp {image-rendering:pixelated}
 .al-images figcaption {font-size:.72rem; opacity:.72; text-align:center;
   font-variant-numeric:tabular-nums}
 </style>"""

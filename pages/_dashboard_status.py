@@ -12,6 +12,7 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.records import Job, RoundSummary
 from alcore.services import dashboard, training
+from alcore.services.glossary import explained
 from alcore.web import state
 from pages._dashboard_parts import duration, interval, percent, remember, sentence
 from pages._who import owns, who
@@ -23,22 +24,8 @@ PATIENCE = 3.0
 @st.fragment(run_every=1.0)
 def status(project_id: int) -> None:
     """Show what is going on, and have the charts drawn again when their data has changed."""
-    activity = dashboard.activity(state.store(), project_id)
-    drawn_id, pulse, at = st.session_state["drawn"]
-    if drawn_id == project_id and pulse != activity.pulse:
-        same_models = (pulse.round_id, pulse.baseline_points, pulse.classes) == (
-            activity.pulse.round_id,
-            activity.pulse.baseline_points,
-            activity.pulse.classes,
-        )
-        if not same_models or time.monotonic() - at > PATIENCE:
-            st.rerun()
+    activity, standing = _now(project_id)
     job = activity.training
-    standing = remember(
-        "standing",
-        (project_id, activity.pulse, job and (job.id, job.state)),
-        lambda: dashboard.standing(state.store(), project_id),
-    )
     active = job is not None and job.state in ("waiting", "running")
     st.html(
         _figures(standing)
@@ -70,9 +57,47 @@ def status(project_id: int) -> None:
         args=(training.stop, project_id),
     )
     refused_for, why = st.session_state.get("refused", (None, ""))
-    st.html(_refusal(why) if refused_for == project_id else _advice(standing))
+    sentences = _refusal(why) if refused_for == project_id else _advice(standing)
+    st.html(_withdrawn(standing) + sentences)
     if standing.model is not None and standing.model.recipe.notes:
         st.html(_remarks(standing.model))
+
+
+@st.fragment(run_every=1.0)
+def summary(project_id: int) -> None:
+    """Say in a line where the project stands; beside sections that need the whole width."""
+    activity, standing = _now(project_id)
+    model = standing.model
+    parts = ["No model yet" if model is None else f"Model {model.number}"]
+    if model is not None and model.evaluation.accuracy is not None:
+        parts.append(f"accuracy {percent(model.evaluation.accuracy)}")
+    parts.append(f"{standing.labels:,} training labels")
+    job = activity.training
+    if job is not None and job.state == "running":
+        parts.append(f"the next model trains: {100 * job.progress:.0f} %")
+    parts += [_withdrawn_words(standing)] if standing.withdrawn else []
+    st.html(f'<p class="al-summary">{escape(" · ".join(parts))}</p>')
+
+
+def _now(project_id: int) -> tuple[dashboard.Activity, dashboard.Standing]:
+    """Read where the project stands; draw the page again where its data has changed."""
+    activity = dashboard.activity(state.store(), project_id)
+    drawn_id, pulse, at = st.session_state["drawn"]
+    if drawn_id == project_id and pulse != activity.pulse:
+        same_models = (pulse.round_id, pulse.baseline_points, pulse.classes) == (
+            activity.pulse.round_id,
+            activity.pulse.baseline_points,
+            activity.pulse.classes,
+        )
+        if not same_models or time.monotonic() - at > PATIENCE:
+            st.rerun()
+    job = activity.training
+    standing = remember(
+        "standing",
+        (project_id, activity.pulse, job and (job.id, job.state, job.args.get("model"))),
+        lambda: dashboard.standing(state.store(), project_id),
+    )
+    return activity, standing
 
 
 def _ask(action: Callable[[Any, int, int], None], project_id: int) -> None:
@@ -102,6 +127,8 @@ def _figures(standing: dashboard.Standing) -> str:
             f"{interval(*model.evaluation.interval)}, {model.evaluation.n:,} images"
         )
     left = f"{standing.unlabeled:,} images unlabeled"
+    if standing.kept_aside:
+        left = f"{standing.kept_aside:,} more kept aside<br>{left}"
     return (
         f'<div class="al-figures"><div><b>{accuracy}</b><span>{about}</span></div>'
         f"<div><b>{standing.labels:,}</b><span>training labels<br>{left}</span></div></div>"
@@ -109,7 +136,6 @@ def _figures(standing: dashboard.Standing) -> str:
 
 
 def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | None) -> str:
-    number = standing.model.number + 1 if standing.model else 1
     due = standing.due
     missing = due.missing
     have = due.step - missing if missing is not None else 0
@@ -118,11 +144,13 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
     elif missing is None:
         wait = "Models are trained when you ask for one"
     elif missing == 0:
-        wait = f"Enough labels for model {number}"
+        wait = f"Enough labels for model {standing.next_model}"
     else:
-        wait = f"{missing} more {'label' if missing == 1 else 'labels'} to model {number}"
+        more = "label" if missing == 1 else "labels"
+        wait = f"{missing} more {more} to model {standing.next_model}"
     lines = [_line(wait, "", have / max(1, due.step), "al-count")]
 
+    number = (standing.model.number if standing.model else 0) + 1
     text, side, share, kind = "No model is training", "", 0.0, ""
     if job is not None and job.state == "running":
         elapsed = time.time() - (job.started_at or job.created_at)
@@ -170,6 +198,24 @@ def _pretraining_line(job: Job | None) -> str:
     return _line("Pretraining: done", "", 1.0, "")
 
 
+def _withdrawn(standing: dashboard.Standing) -> str:
+    """Say that the newest model learned from labels that are no longer there, and what follows."""
+    if not standing.withdrawn:
+        return ""
+    then = (
+        "Press Train now for one without."
+        if standing.due.missing is None
+        else f"Model {standing.next_model} learns without."
+    )
+    return f'<p class="al-note"><b>{_withdrawn_words(standing)}.</b> {then}</p>'
+
+
+def _withdrawn_words(standing: dashboard.Standing) -> str:
+    count, model = standing.withdrawn, standing.model
+    labels = "1 label that was" if count == 1 else f"{count:,} labels that were"
+    return f"Model {model.number if model else 0} learned from {labels} taken back since"
+
+
 def _remarks(model: RoundSummary) -> str:
     """Say what went otherwise than the settings say."""
     sentences = " ".join(escape(sentence(note)) for note in model.recipe.notes)
@@ -189,4 +235,5 @@ def _advice(standing: dashboard.Standing) -> str:
     if standing.model is None:
         return '<p class="al-note">Advice on when to stop appears after a few models.</p>'
     head = "You can stop labeling" if standing.advice.stop else "Go on labeling"
-    return f'<p class="al-note"><b>{head}.</b> {escape(sentence(standing.advice.reason))}</p>'
+    reason = explained(sentence(standing.advice.reason))
+    return f'<p class="al-note"><b>{head}.</b> {reason}</p>'

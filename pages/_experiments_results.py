@@ -12,7 +12,7 @@ from alcore.services import experiment_report as report
 from alcore.services import experiment_words as words
 from alcore.services import experiments
 from alcore.web.state import Store
-from pages._dashboard_parts import heading, note, remember
+from pages._dashboard_parts import Column, heading, note, remember, table
 from pages._setup_text import plain
 from pages._shell import empty
 
@@ -45,7 +45,9 @@ def results(store: Store, name: str) -> None:
     st.altair_chart(tall, width="stretch", key="experiment-curves")
     counting = remember("counted", (name, setting.name),
                    lambda: findings.counted(store, name, setting.name))  # fmt: skip
-    note(f"Mean over trials, with its 95 % band; unfinished trials are in it. {counting}")
+    several = any(row.trials > 1 for row in setting.curve)
+    what = "Mean over trials, with its 95 % band; unfinished trials are in it."
+    note(f"{what if several else words.ONE_TRIAL.capitalize() + '.'} {counting}")
     if setting.warning:
         st.warning(setting.warning, icon=":material/science:")
     _tables(setting)
@@ -72,27 +74,23 @@ def _tables(setting: Any) -> None:
                 "label saving": words.say_saving(row.saving),
                 **words.earlier(setting, row),
                 "points over " + setting.baseline: test and 100 * test.difference,
-                "p (Holm)": test and test.holm,
+                "p (Holm)": test.holm if test and row.trials > 1 else None,
                 "mean rank": row.rank,
-                "penalty": row.penalty,
+                "penalty": row.penalty if row.trials > 1 else None,
             }
         )
-    one = st.column_config.NumberColumn(format="%.1f")
-    st.dataframe(
-        rows,
-        column_config={
-            "area": st.column_config.NumberColumn(format="%.1f %%"),
-            "on log labels": st.column_config.NumberColumn(format="%.1f %%"),
-            "at the end": st.column_config.NumberColumn(format="%.1f %%"),
-            "points over " + setting.baseline: st.column_config.NumberColumn(format="%+.1f"),
-            "p (Holm)": st.column_config.NumberColumn(format="%.3g"),
-            "mean rank": one,
-            "penalty": st.column_config.NumberColumn(format="%.2f"),
-        },
-        hide_index=True,
-        placeholder="–",
-    )
-    note(f"{words.say_trials(setting)} Area: mean accuracy over the curve.")
+    share = Column(format="%.1f %%")
+    forms = {
+        "area": share,
+        "on log labels": share,
+        "at the end": share,
+        "points over " + setting.baseline: Column(format="%+.1f"),
+        "p (Holm)": Column(format="%.3g"),
+        "mean rank": Column(format="%.1f"),
+        "penalty": Column(format="%.2f"),
+    }
+    table(rows, {field: forms.get(field, Column()) for field in rows[0]}, key="compared")
+    note(words.say_trials(setting))
     if targets := words.to_reach(setting):
         with st.expander("Labels to reach an accuracy"):
             st.dataframe(targets, hide_index=True, placeholder="–")

@@ -117,10 +117,9 @@ def augmentation_preview(images: np.ndarray | None, augmentation: str) -> None:
         note("What training sees of your images appears here once some are in.")
         return
     encoded = base64.b64encode(previews.sheet(images, augmentation)).decode()
-    crisp = " su-crisp" if images.shape[1] < 96 else ""
     changed = "as they are" if augmentation == "none" else "changed a little each time"
     st.html(
-        f'<div class="su-sheet{crisp}"><img src="data:image/png;base64,{encoded}" '
+        f'<div class="su-sheet"><img src="data:image/png;base64,{encoded}" '
         f'alt="Images of the project, and what training sees of them"></div>'
         f'<p class="su-note">First row: the images. Below: what training sees, {changed}.</p>'
     )

@@ -17,10 +17,11 @@ from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_examples import examples_tab
 from pages._setup_keys import keys_tab
+from pages._setup_originals import originals_of
 from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
 from pages._setup_settings import Case, settings_fields
-from pages._setup_text import chips, figures, left_out, note, plain, refusal, title
+from pages._setup_text import chips, figures, left_out, note, plain, refusal, sentence, title
 from pages._who import owns, who
 
 KNOWN_CLASSES_WORDS: dict[KnownClasses, str] = {
@@ -265,8 +266,12 @@ def _images(store: Store, line: ProjectLine) -> None:
             "labels": f"{line.labels:,}",
         }
     )
-    note(f"Source: {line.place}. It was fixed when the project was made.")
+    note(f"Source: {line.place}.")
     note(KNOWN_CLASSES_WORDS[known_classes])
+    for text in setup.import_notes(store, project.id):
+        note(sentence(text))
+    if project.state == "ready":
+        originals_of(store, project.id)
     if report.left_out:
         out = io.StringIO()
         write_csv(out, ["file", "reason"], setup.shown_rows(report.left_out))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import streamlit as st
 
-from alcore.config import HoldoutRule, LearnerRule, ProjectSettings, RetrainRule
+from alcore.config import HoldoutRule, LearnerRule, PixelRange, ProjectSettings, RetrainRule
 from alcore.services import projects, setup
 from pages._setup_learner import augmentation_field, augmentation_preview, learner_fields
 from pages._setup_pretraining import duration
@@ -52,6 +52,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
         "label or relabel keeps its own queue.",
     )
     retrain, resolution, augmentation = _training(case, start)
+    pixel_range = _range(case, start.pixel_range)
     learner = learner_fields(
         case.prefix, start.learner, case.imported is None, _cost(case, start.learner, resolution)
     )
@@ -64,6 +65,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
         batch_size=batch,
         retrain=retrain,
         resolution=resolution,
+        pixel_range=pixel_range,
         augmentation=augmentation,
         learner=learner,
         instant=instant,
@@ -215,6 +217,24 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
     augmentation = augmentation_field(b, case.prefix, start.augmentation)
     augmentation_preview(case.images_at(resolution), augmentation)
     return RetrainRule(automatic, int(new), int(minimum), float(wait)), resolution, augmentation
+
+
+def _range(case: Case, known: PixelRange) -> PixelRange:
+    """Ask for the range of values where the import has found deep images."""
+    if known.scale is None:
+        return known
+    a, b = st.columns(2)
+    black, white = (
+        column.number_input(
+            f"{name}: values of images of more than 8 bits",
+            value=float(end),
+            key=f"{case.prefix}range-{name}-{end}",
+            persist_state="session",
+            help="The import found what the images hold. The network and the people see the same.",
+        )
+        for column, name, end in zip((a, b), ("Black", "White"), known.scale, strict=True)
+    )
+    return PixelRange(float(black), float(white))
 
 
 def _cost(case: Case, learner: LearnerRule, resolution: int) -> str | None:

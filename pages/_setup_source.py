@@ -187,7 +187,7 @@ def _archive(store: Store, prefix: str) -> Spec | None:
         "Limit, MB",
         1,
         1_000_000,
-        500,
+        setup.ARCHIVE_LIMIT_MB,
         100,
         key=f"{prefix}limit",
         persist_state="session",

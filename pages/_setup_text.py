@@ -77,8 +77,7 @@ def preview(look: SourcePreview, colours: Sequence[str], layout: bool) -> None:
         f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}" alt="">'
         for png in look.pictures
     )
-    crisp = " su-crisp" if look.side is not None and look.side < 96 else ""
-    st.html(f'<div class="su-pictures{crisp}">{pictures}</div>')
+    st.html(f'<div class="su-pictures">{pictures}</div>')
     numbers = {"images": f"{summary.total:,}"}
     if summary.classes:
         numbers["class" if len(summary.classes) == 1 else "classes"] = f"{len(summary.classes):,}"
@@ -129,7 +128,6 @@ STYLE = """<style>
 .su-figures span {font-size:.82rem; opacity:.72}
 .su-pictures {display:flex; flex-wrap:wrap; gap:6px; max-height:134px; overflow:hidden}
 .su-pictures img {width:64px; height:64px; border-radius:4px; background:rgba(128,132,150,.16)}
-.su-crisp img {image-rendering:pixelated}
 .su-sheet img {width:min(100%,560px); display:block; margin:.2rem 0 .35rem}
 ul.su-chips {list-style:none; display:flex; flex-wrap:wrap; gap:.35rem .5rem; margin:0 !important;
   padding:0 !important; max-height:13rem; overflow:auto; font-variant-numeric:tabular-nums}

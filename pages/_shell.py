@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from html import escape
 from urllib.parse import unquote
@@ -31,7 +32,7 @@ def choose_project(ready: Sequence[Project]) -> Project:
     """
     by_id = {project.id: project for project in ready}
     address = st.query_params.get("project", "")
-    start = int(address) if address.isdigit() else st.session_state.get("chosen_project")
+    start = int(address) if address.isdecimal() else st.session_state.get("chosen_project")
     ids = list(by_id)
     choice = st.selectbox(
         "Project",
@@ -42,8 +43,36 @@ def choose_project(ready: Sequence[Project]) -> Project:
         label_visibility="collapsed",
     )
     st.session_state["chosen_project"] = choice
-    st.query_params["project"] = str(choice)
+    keep_in_address("project", str(choice))
     return by_id[choice]
+
+
+_KEEP = """<script>
+(() => {{
+  const address = new URL(location.href);
+  address.searchParams.{change};
+  if (address.href !== location.href) history.replaceState(history.state, "", address);
+}})();
+</script>"""
+
+
+def keep_in_address(name: str, value: str | None) -> None:
+    """Put what is shown into the page's address, so that a link to it shows the same; None: out.
+
+    `st.query_params` would make an entry of its own in the browser's history, and Back would lead
+    from the page to the page.
+    """
+    if st.query_params.get(name) == value:
+        return
+    change = (
+        f"delete({_script(name)})" if value is None else f"set({_script(name)}, {_script(value)})"
+    )
+    st.html(_KEEP.format(change=change), unsafe_allow_javascript=True)
+
+
+def _script(text: str) -> str:
+    """Write a text as JavaScript within HTML."""
+    return json.dumps(text).replace("<", "\\u003c")
 
 
 def empty(sentence: str, height: int) -> None:

@@ -8,6 +8,7 @@ from html import escape
 
 import streamlit as st
 
+from alcore.services.glossary import term_html
 from alcore.services.team import Agreement, Presence, Quality
 
 MOST_PAIRS = 30
@@ -24,7 +25,8 @@ def people_table(
 ) -> str:
     """Draw who is here, what they hold and, where it may be seen, how fast and good they are."""
     by_name = {quality.name: quality for quality in qualities}
-    head = "<th></th><th></th>" + "".join(f"<th>{name}</th>" for name in HEADS)
+    heads = (term_html(name, "median s" if name == "median" else name) for name in HEADS)
+    head = "<th></th><th></th>" + "".join(f"<th>{name}</th>" for name in heads)
     rows = "".join(_person(p, by_name.get(p.name), me, owner) for p in people)
     if not rows:
         rows = (
@@ -46,7 +48,8 @@ def _person(person: Presence, quality: Quality | None, me: int, owner: bool) -> 
     holds = "–"
     if person.holds and person.until is not None:
         holds = f"{person.holds} until {time.strftime('%H:%M', time.localtime(person.until))}"
-    cells = [holds, f"{person.today:,}", *_figures(quality)]
+    today = "–" if person.today is None else f"{person.today:,}"
+    cells = [holds, today, *_figures(quality)]
     return (
         f'<tr class="te-{state}"><td><i aria-hidden="true"></i></td>'
         f"<td><b>{escape(person.name)}</b>{you}<span>{since}{role}</span></td>"
@@ -94,7 +97,7 @@ def _since(seen_at: float) -> str:
 def agreement_table(agreement: Agreement) -> str:
     """Draw the coefficients, and Cohen's kappa of each pair."""
     numbers = "".join(
-        f"<div><b>{_number(value)}</b><span>{name}</span></div>"
+        f"<div><b>{_number(value)}</b><span>{term_html(name)}</span></div>"
         for name, value in (
             ("Krippendorff’s α", agreement.alpha),
             ("Fleiss’ κ", agreement.fleiss),
@@ -111,7 +114,7 @@ def agreement_table(agreement: Agreement) -> str:
         '<p class="te-note">1 is full agreement, 0 is what chance would give.</p>'
         '<div class="te-wide" tabindex="0" role="region" aria-label="Agreement of pairs">'
         '<table class="te-pairs"><thead><tr><th></th><th></th><th>images</th><th>equal</th>'
-        f"<th>Cohen’s κ</th></tr></thead><tbody>{pairs}</tbody></table></div>"
+        f"<th>{term_html('Cohen’s κ')}</th></tr></thead><tbody>{pairs}</tbody></table></div>"
     )
 
 

@@ -1,12 +1,14 @@
 """Owns the dashboard page: widgets only; what they show comes from the dashboard service.
 
-Charts are drawn again only when the counters of the project's data change; the status asks for
-them every second, and nothing else on the page moves meanwhile.
+One section at a time, which the address keeps. Charts are drawn again only when the counters of the
+project's data change; the status asks for them every second, and nothing else on the page moves
+meanwhile.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 import streamlit as st
@@ -19,12 +21,24 @@ from pages import _dashboard_drawing as drawing
 from pages._dashboard_calibration import calibrated
 from pages._dashboard_classes import classes
 from pages._dashboard_labels import labels_per_class, people, rounds, uncertainty
-from pages._dashboard_parts import STYLE, TALL, download, heading, note, percent, remember
-from pages._dashboard_status import status
+from pages._dashboard_parts import (
+    STYLE,
+    TALL,
+    download,
+    heading,
+    note,
+    percent,
+    remember,
+    sentence,
+)
+from pages._dashboard_status import status, summary
 from pages._shell import choose_project, empty
 
+SECTIONS = ("curve", "classes", "calibration", "people", "rounds")
 METRICS = ("accuracy", "macro-F1")
 AXES = {"labels": "labels", "minutes": "minutes of labeling"}
+CHANGES = 3
+"""Changes of the learner that are told below the curve; the table of rounds tells all."""
 
 
 def page() -> None:
@@ -37,7 +51,17 @@ def page() -> None:
         )
         return
     st.html(STYLE)
-    left, right = st.columns([2.4, 1], gap="large")
+    left, right = st.columns([2.4, 1], gap="large", vertical_alignment="center")
+    with left:
+        section = st.segmented_control(
+            "Section",
+            SECTIONS,
+            default=SECTIONS[0],
+            required=True,
+            key="section",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
     with right:
         project = choose_project(ready)
     activity = dashboard.activity(state.store(), project.id)
@@ -48,24 +72,28 @@ def page() -> None:
         lambda: dashboard.history(state.store(), project.id),
     )
     colours = drawing.DARK if st.context.theme.type == "dark" else drawing.LIGHT
-
-    with left:
-        _curve(project, activity.pulse, colours)
-    with right:
-        status(project.id)
-    classes(project, history, colours)
-    calibrated(project, history, colours)
-    left, right = st.columns(2, gap="large")
-    with left:
+    if section == "curve":
+        left, right = st.columns([2.4, 1], gap="large")
+        with left:
+            _curve(project, activity.pulse, colours)
+        with right:
+            status(project.id)
         uncertainty(history, colours)
-    with right:
+        return
+    summary(project.id)
+    if section == "classes":
+        classes(project, history, colours)
         labels_per_class(project, colours)
-    people(project.id, colours)
-    rounds(project, history)
+    elif section == "calibration":
+        calibrated(project, history, colours)
+    elif section == "people":
+        people(project.id, colours)
+    else:
+        rounds(project, history)
 
 
 def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
-    with heading("Learning curve"):
+    with heading("Learning curve", about=["macro-F1", "learner"]):
         metric = st.segmented_control(
             "Metric",
             METRICS,
@@ -99,7 +127,6 @@ def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
             colours,
             metric=metric,
             axis=AXES[axis],
-            floor=dashboard.floor(curve),
             height=TALL,
         ),
         key=f"curve-{metric}-{axis}",
@@ -114,38 +141,61 @@ def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
             if curve.random
             else "No curve of random labeling: " + _why_no_random(project)
         )
+        + _what_changed(curve)
+    )
+
+
+def _what_changed(curve: dashboard.Curve) -> str:
+    """Say where the learner changed, the newest change first, as far as there is room."""
+    if not curve.changes:
+        return ""
+    changes = [
+        f"from model {row['model']} on ({row['labels']:,} labels) {row['change']}"
+        for row in curve.changes[: -CHANGES - 1 : -1]
+    ]
+    left = len(curve.changes) - len(changes)
+    if left:
+        changes.append(f"{left} earlier {'change' if left == 1 else 'changes'} in the rounds")
+    return (
+        f" The learner changed: {'; '.join(changes)}. Compare curves only between two upright "
+        "lines: each dashed piece was made by the learner beside it."
     )
 
 
 def _curve_rows(curve: dashboard.Curve, axis: str) -> list[drawing.Row]:
-    """Name the ends of the curves, the higher one above its line."""
+    """Name the ends of the curves, the higher one above its line, and add the marks.
+
+    Random labeling is named where it ends in the segment of the newest model.
+    """
     rows = []
-    last = {"live": curve.live[-1], "random": curve.random[-1] if curve.random else None}
+    newest = curve.live[-1]["segment"]
+    beside = [row for row in curve.random if row["segment"] == newest]
+    last = {"live": curve.live[-1], "random": beside[-1] if beside else None}
     live_above = last["random"] is None or last["live"]["value"] >= last["random"]["value"]
+    sizes = Counter((row["series"], row["segment"]) for row in curve.rows)
     for row in curve.rows:
         live = row["series"] == "live"
         name = row["strategy"] if live else "random"
         end = f"{name} {percent(row['value'])}" if row is last[row["series"]] else None
+        fields = ("series", "segment", "labels", "minutes", "value", "low", "high", "trials")
         rows.append(
             {
-                **{k: row[k] for k in ("series", "labels", "minutes", "value", "low", "high")},
+                **{k: row[k] for k in fields},
                 "x": row[axis],
-                "alone": len(curve.live if live else curve.random) == 1,
-                "trials": row["trials"],
+                "alone": sizes[row["series"], row["segment"]] == 1,
                 "what": f"model {row['model']}, {name}" if live else "random labeling",
                 "end": end,
                 "above": live == live_above,
+                "row": None,
             }
         )
+    blank = dict.fromkeys(rows[0]) | {"alone": False, "above": True}
     if curve.stop:
-        mark = dict.fromkeys(rows[0]) | {
-            "series": "stop",
-            "x": curve.stop[axis],
-            "alone": False,
-            "end": "stop advised",
-            "above": True,
-        }
-        rows.append(mark)
+        what = {"end": "stop advised", "what": curve.stop["reason"], "row": 0}
+        rows.append(blank | what | {"series": "stop", "x": curve.stop[axis]})
+    for place, change in enumerate(curve.changes):
+        what = {"end": change["sign"], "what": sentence(change["change"]), "row": place % 2}
+        rows.append(blank | what | {"series": "change", "x": change[axis]})
     return rows
 
 

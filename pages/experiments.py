@@ -15,7 +15,7 @@ from pages._dashboard_parts import STYLE as CHARTS
 from pages._experiments_new import duration, new_experiment
 from pages._experiments_results import results
 from pages._setup_text import STYLE, refusal
-from pages._shell import empty
+from pages._shell import empty, keep_in_address
 
 NEW = "+ New experiment"
 WORKERS = os.cpu_count() or 1
@@ -37,10 +37,10 @@ def page() -> None:
         st.session_state["experiment"] = choice
     name = st.selectbox("Experiment", choices, key="experiment", label_visibility="collapsed")
     if name == NEW:
-        st.query_params.pop("experiment", None)
+        keep_in_address("experiment", None)
         _new()
         return
-    st.query_params["experiment"] = name
+    keep_in_address("experiment", name)
     _follow(name)
     results(store, name)
 

@@ -9,33 +9,12 @@ import streamlit as st
 from alcore.errors import NotAllowed
 from alcore.records import Project
 from alcore.services import board_status, keys, projects
-from alcore.web import ASSETS, remarks, state
+from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
-from pages._shell import NEWCOMER, empty
-from pages._who import has_accounts, who
+from pages._shell import NEWCOMER, empty, keep_in_address
+from pages._who import has_accounts, owns, who
 
-SCRIPTS = (
-    "keys.js",
-    "outbox.js",
-    "session.js",
-    "feed.js",
-    "history.js",
-    "view.js",
-    "panels.js",
-    "help.js",
-    "guidelines.js",
-    "remarks.js",
-    "delivery.js",
-    "stage.js",
-    "visits.js",
-    "about.js",
-    "answers.js",
-    "grid.js",
-    "input.js",
-    "board.js",
-)
-"""They become one module, in this order; the last one says what is exported."""
-STYLES = ("board.css", "grid.css")
+STYLES = ("board/board.css", "grid/grid.css")
 SPARE_COLOURS = 20
 """For classes that are added while the board is open."""
 
@@ -46,7 +25,7 @@ def _project(all_projects: list[Project]) -> Project:
     last = str(st.session_state.get("chosen_project", ""))
     project = by_id.get(st.query_params.get("project", "")) or by_id.get(last) or all_projects[0]
     st.session_state["chosen_project"] = project.id
-    st.query_params["project"] = str(project.id)
+    keep_in_address("project", str(project.id))
     return project
 
 
@@ -57,12 +36,13 @@ def _data(project: Project, all_projects: list[Project]) -> dict[str, Any]:
     return {
         "project": project.id,
         "projects": [{"id": p.id, "name": p.name} for p in all_projects],
-        "base": f"/board/{project.id}",
+        "base": f"board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
         "remember": annotator.name != NEWCOMER and not has_accounts(),
         "classes": board_status.classes_shown(project),
         "keys": keys.layout(project),
+        "adds": not project.has_key and owns(project.id),
         "colours": colours,
         "guidelines": {
             "text": project.settings.guidelines,
@@ -72,12 +52,8 @@ def _data(project: Project, all_projects: list[Project]) -> dict[str, Any]:
 
 
 def _board(data: dict[str, Any]) -> None:
-    draw = st.components.v2.component(
-        "alcore_board",
-        html=(ASSETS / "board.html").read_text("utf-8"),
-        css="\n".join((ASSETS / name).read_text("utf-8") for name in STYLES),
-        js="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
-    )
+    parts = modules.element("board/board.html", STYLES, "board/board.js")
+    draw = st.components.v2.component("alcore_board", **parts)
     wish = draw(key=f"board-{data['project']}", data=data, on_choose_change=lambda: None).choose
     if wish and "project" in wish:
         st.query_params["project"] = str(wish["project"])

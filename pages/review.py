@@ -9,23 +9,12 @@ import streamlit as st
 from alcore.errors import NotAllowed
 from alcore.records import Project
 from alcore.services import board_status, keys, projects
-from alcore.web import ASSETS, remarks, state
+from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import choose_project, empty
 from pages._who import who
 
-SCRIPTS = (
-    "keys.js",
-    "outbox.js",
-    "session.js",
-    "view.js",
-    "panels.js",
-    "review_view.js",
-    "review_filters.js",
-    "review_input.js",
-    "review.js",
-)
-"""They become one module, in this order; the last one says what is exported."""
+STYLES = ("board/board.css", "review/review.css")
 
 
 def _data(project: Project) -> dict[str, Any]:
@@ -33,7 +22,7 @@ def _data(project: Project) -> dict[str, Any]:
     annotator = who()
     return {
         "project": project.id,
-        "base": f"/board/{project.id}",
+        "base": f"board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
         "classes": board_status.classes_shown(project),
@@ -55,12 +44,8 @@ def page() -> None:
     except NotAllowed as error:
         st.error(f"This name cannot review: {error}. Choose another one on the Label page.")
         return
-    draw = st.components.v2.component(
-        "alcore_review",
-        html=(ASSETS / "review.html").read_text("utf-8"),
-        css="\n".join((ASSETS / name).read_text("utf-8") for name in ("board.css", "review.css")),
-        js="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
-    )
+    parts = modules.element("review/review.html", STYLES, "review/review.js")
+    draw = st.components.v2.component("alcore_review", **parts)
     draw(key=f"review-{project.id}-{data['annotator']}", data=data)
 
 

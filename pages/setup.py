@@ -13,6 +13,7 @@ from alcore.web.state import Store
 from pages._setup_new import new_project
 from pages._setup_project import show_project
 from pages._setup_text import STYLE, note, plain
+from pages._shell import keep_in_address
 from pages._who import has_accounts, who
 
 NEW = "new"
@@ -88,7 +89,7 @@ def _asked(everything: list[ProjectLine]) -> str:
     elif address not in ids and address != NEW:
         before = str(st.session_state.get("chosen_project", ""))
         address = before if before in fresh else fresh[0] if fresh else NEW
-    st.query_params["project"] = address
+    keep_in_address("project", address)
     if address != NEW:
         st.session_state["chosen_project"] = int(address)
     return address

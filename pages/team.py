@@ -65,7 +65,7 @@ def _live(project_id: int, me: int, owner: bool) -> None:
     if entry is None or entry[0] != (project_id, me, pulse):
         entry = ((project_id, me, pulse), team.quality(store, project_id, me))
         st.session_state["team-quality"] = entry
-    st.html(people_table(team.presence(store, project_id), entry[1], me, owner))
+    st.html(people_table(team.presence(store, project_id, me), entry[1], me, owner))
 
 
 # -- what owners do ----------------------------------------------------------------------------

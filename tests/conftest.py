@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alcore.config import Workspace
+from alcore.config import Precision, Workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -25,6 +25,15 @@ def workspace(tmp_path: Path) -> Workspace:
     root = tmp_path / "workspace"
     root.mkdir()
     return Workspace(root)
+
+
+@pytest.fixture(scope="module", params=["float32", "bfloat16"])
+def arithmetic(request: pytest.FixtureRequest) -> Iterator[Precision]:
+    """What trainings compute in while the test runs; bfloat16 is emulated where it must be."""
+    from alcore.learner import device
+
+    with device.precision_of_trainings(request.param):
+        yield request.param
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -13,7 +14,7 @@ from sqlalchemy import create_engine
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.jobs.queueing import choose_overlap, swap_queue
-from alcore.records import KnownClasses, Lease
+from alcore.records import KnownClasses, Lease, NewEvent, NewUndo
 from alcore.services import board_status, labeling, people
 from alcore.store import Store, items, migrate, projects
 
@@ -125,31 +126,31 @@ class Tab:
     def send(
         self, lease: Lease, class_index: int = 0, *, kind: str = "label", key: str
     ) -> tuple[int, bool]:
-        return labeling.answer(
-            self.store,
-            self.project_id,
-            self.annotator.id,
-            key=key,
-            client=self.client,
-            token=lease.token,
-            item_id=lease.item_id,
-            kind=kind,
-            class_id=self.classes[class_index] if kind == "label" else None,
-            seconds=1.0,
-            client_time=None,
-            suggestion_shown=False,
-        )
+        return labeling.answer(self.store, self.event(lease, class_index, kind=kind, key=key))
+
+    def event(self, lease: Lease, class_index: int = 0, **more: Any) -> NewEvent:
+        """Write what an answer to a leased image says."""
+        said = {
+            "project_id": self.project_id,
+            "item_id": lease.item_id,
+            "annotator_id": self.annotator.id,
+            "kind": "label",
+            "class_id": self.classes[class_index],
+            "key": uuid.uuid4().hex,
+            "created_at": time.time(),
+            "token": lease.token,
+            "seconds": 1.0,
+        }
+        return NewEvent(**{**said, **more})
+
+    def wish(self, undoes: str, key: str | None = None) -> NewUndo:
+        """Write what takes an answer, or a lot of them, back."""
+        key = key or uuid.uuid4().hex
+        return NewUndo(self.project_id, self.annotator.id, key, undoes, time.time())
 
     def undo(self, undoes: str, key: str | None = None, token: str | None = None) -> Lease:
-        lease, _ = labeling.undo(
-            self.store,
-            self.project_id,
-            self.annotator.id,
-            key=key or uuid.uuid4().hex,
-            client=self.client,
-            undoes=undoes,
-            token=token or uuid.uuid4().hex,
-        )
+        token = token or uuid.uuid4().hex
+        lease, _ = labeling.undo(self.store, self.wish(undoes, key), self.client, token)
         return lease
 
     def revisit(self, item_id: int) -> tuple[Lease, int | None]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made import Tab
 from PIL import Image
@@ -200,6 +201,40 @@ def test_existing_labels_and_class_lists_are_taken_over(run, tmp_path: Path) -> 
     assert run("import", str(root), "--role", "labels", "--classes", "b,c")[0] == 0
     status = json.loads(run("status", "in", "--json")[1])
     assert status["classes"] == 3 and status["labels"] == 10
+
+
+def test_labels_in_a_table_are_taken_over_and_their_absence_is_explained(
+    run, tmp_path: Path
+) -> None:
+    root = pictures(tmp_path / "in", ("photos",), 8)
+    code, _, err = run("import", str(root), "--role", "none", "--name", "plain")
+    assert code == 0 and "note: no labels" not in err
+    rows = "".join(f"photos/{n}.png;{'cat' if n % 2 else 'dog'}\n" for n in range(8))
+    (root / "labels.csv").write_text(f"file;class\n{rows}", encoding="utf-16")
+    code, _, err = run("import", str(root), "--role", "labels", "--name", "table")
+    assert code == 0 and "labels.csv gives the classes of 8 of 8 images" in err
+    assert json.loads(run("status", "table", "--json")[1])["classes"] == 2
+    rows = list(csv.DictReader(io.StringIO(run("export", "table")[1])))
+    assert {row["class"] for row in rows} == {"cat", "dog"}
+    (root / "labels.csv").write_text("a,b,c\n1,2,3\n")
+    flat = tmp_path / "flat"
+    (root / "photos").rename(flat)
+    code, _, err = run("import", str(flat), "--role", "labels", "--name", "none")
+    assert code == 0 and "note: no labels came in" in err and "columns file and class" in err
+
+
+def test_the_range_of_deep_images_is_told_and_can_be_given(run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        values = rng.integers(0, 3000, (8, 8)).astype(np.uint16)
+        Image.fromarray(values).save(tmp_path / f"{number}.tif")
+    code, _, err = run("import", str(tmp_path), "--role", "none", "--name", "scans")
+    assert code == 0 and "values from 0 to 4,095 are shown from black to white" in err
+    wanted = ("--range", "100", "2000.5", "--name", "narrow")
+    code, _, err = run("import", str(tmp_path), "--role", "none", *wanted)
+    assert code == 0 and "values from 100 to 2,000.5 are shown" in err
+    code, _, err = run("import", str(tmp_path), "--range", "5", "5", "--name", "nothing")
+    assert code == 1 and "black must be below white" in err
 
 
 def test_a_workspace_that_cannot_be_used_is_refused(

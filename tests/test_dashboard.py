@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from alcore.config import Workspace
 from alcore.errors import UnknownItem
 from alcore.metrics import macro_f1_interval, wilson
+from alcore.records import Learner
 from alcore.services import dashboard
 from alcore.store import Store, items, jobs, labels, projects
 from alcore.web import state
@@ -104,15 +105,36 @@ def test_the_interval_of_macro_f1_shrinks_with_the_root_of_the_items() -> None:
     assert macro_f1_interval(np.zeros((2, 2), int)) is None
 
 
-def test_the_stop_mark_stands_where_stopping_was_first_advised(case: Case) -> None:
-    for kappa in (0.5, 0.995, 0.995, 0.995, 0.995):
-        case.round(3, 0.5, kappa=kappa)
-        found = dashboard.curve(case.store, case.id, "accuracy")
-        if dashboard.standing(case.store, case.id).advice.stop:
-            break
-    assert found.stop is not None
-    assert found.stop["labels"] == found.live[-1]["labels"]
-    assert found.stop["reason"] == dashboard.standing(case.store, case.id).advice.reason
+def test_the_stop_mark_stands_where_stopping_was_first_advised_and_goes_with_the_advice(
+    case: Case,
+) -> None:
+    for kappa in (0.5, 0.995, 0.995, 0.995):
+        assert dashboard.curve(case.store, case.id, "accuracy").stop is None
+        case.round(10, 0.5, kappa=kappa)
+    case.round(10, 0.5, kappa=0.995)
+    found, advice = (
+        dashboard.curve(case.store, case.id, "accuracy"),
+        dashboard.standing(case.store, case.id).advice,
+    )
+    assert (found.stop["labels"], found.stop["model"]) == (40, 4)
+    assert advice.stop and found.stop["reason"] == advice.reason
+    case.round(10, 0.75, kappa=0.5)
+    assert not dashboard.standing(case.store, case.id).advice.stop
+    assert dashboard.curve(case.store, case.id, "accuracy").stop is None
+
+
+def test_curves_are_divided_where_the_learner_changed(case: Case) -> None:
+    pretrained = Learner(weights="pretraining 1", transfer="finetune")
+    case.round(6, 0.5, random=(0.4,))
+    case.round(4, 0.5, random=(0.5,))
+    case.round(0, 0.75, random=(0.7,), learner=pretrained)
+    case.round(4, 0.8, random=(0.75,), learner=pretrained)
+    found = dashboard.curve(case.store, case.id, "accuracy")
+    assert [(r["segment"], r["labels"]) for r in found.live] == [(1, 6), (1, 10), (2, 10), (2, 14)]
+    random = [(r["segment"], r["labels"], r["value"]) for r in found.random]
+    assert random == [(1, 6, 0.4), (1, 10, 0.5), (2, 10, 0.7), (2, 14, 0.75)]
+    (change,) = found.changes
+    assert (change["labels"], change["model"], change["sign"]) == (10, 3, "from pretraining 1")
 
 
 def test_the_confusion_opens_the_images_behind_a_cell(case: Case) -> None:
@@ -181,6 +203,18 @@ def test_labels_are_counted_in_stretches_that_fit(case: Case) -> None:
     assert all(found.start <= row["from"] < row["to"] <= found.end for row in found.rows)
 
 
+@pytest.mark.parametrize("seconds", [60 * 10.0 * 1.35**k for k in range(45)])
+def test_marks_on_an_axis_of_time_are_few_and_never_named_alike(seconds: float) -> None:
+    forms = {"clock": "%d %b %H:%M", "day": "%d %b", "month": "%b %Y"}
+    for start in (1_790_000_000.0, 1_774_700_000.0, 1_761_430_123.0):  # two near a change of clocks
+        marks, said = dashboard.time_marks(start, start + seconds)
+        names = [time.strftime(forms[said], time.localtime(at)) for at in marks]
+        assert 1 <= len(names) == len(set(names)) <= dashboard.MOST_MARKS + 1
+        assert all(start <= at <= start + seconds for at in marks)
+        if said == "clock":
+            assert all(at % 60 == 0 for at in marks)
+
+
 def test_the_pulse_changes_with_labels_and_rounds_and_with_nothing_else(case: Case) -> None:
     before = dashboard.activity(case.store, case.id).pulse
     assert dashboard.activity(case.store, case.id).pulse == before
@@ -221,14 +255,27 @@ def charts(page: AppTest) -> list[dict]:
     return [json.loads(e.proto.spec) for e in page.get("vega_lite_chart")]
 
 
+def show(page: AppTest, section: str) -> None:
+    if not page.get("button_group"):
+        page.run()
+    page.button_group(key="section").set_value(section).run()
+    assert not page.exception
+
+
 def test_an_empty_project_says_what_will_appear_and_what_to_do(page: AppTest) -> None:
     page.run()
-    assert not page.exception
+    assert page.button(key="stop").disabled
     shown = texts(page)
+    for section in dashboard_sections():
+        show(page, section)
+        shown += texts(page)
     assert "Label some images, then press Train now" in shown
     assert "Labels over time appear with the first label" in shown
     assert "Each training adds a line here" in shown
-    assert page.button(key="stop").disabled
+
+
+def dashboard_sections() -> tuple[str, ...]:
+    return ("curve", "classes", "calibration", "people", "rounds")
 
 
 def test_a_trained_project_fills_every_chart(case: Case, page: AppTest) -> None:
@@ -236,18 +283,75 @@ def test_a_trained_project_fills_every_chart(case: Case, page: AppTest) -> None:
     case.round(6, 0.75, random=(0.6, 0.7))
     page.run()
     assert not page.exception
-    shown = texts(page)
-    assert "accuracy of model 2" in shown
-    assert "75.0 %" in shown
-    assert len(charts(page)) == 8
-    assert "appears with" not in shown
+    assert "accuracy of model 2" in texts(page)
+    drawn = {}
+    for section in dashboard_sections():
+        show(page, section)
+        assert "75.0 %" in texts(page)
+        assert "appears with" not in texts(page)
+        drawn[section] = len(charts(page)), len(page.dataframe)
+    assert drawn == {
+        "curve": (2, 0),
+        "classes": (3, 0),
+        "calibration": (2, 0),
+        "people": (1, 1),
+        "rounds": (0, 1),
+    }
+
+
+def test_the_page_marks_where_the_learner_changed_and_says_how(case: Case, page: AppTest) -> None:
+    pretrained = Learner(weights="pretraining 1", transfer="finetune")
+    case.round(6, 0.5, random=(0.4,))
+    case.round(6, 0.75, random=(0.7,), learner=pretrained)
+    said = "models begin with pretraining 1 (before: nothing)"
+    page.run()
+    assert f"from model 2 on (12 labels) {said}" in texts(page)
+    rows = rows_of(page)
+    (mark,) = [row for row in rows if row["series"] == "change"]
+    assert (mark["x"], mark["end"]) == (12, "from pretraining 1")
+    assert {row["segment"] for row in rows if row["series"] == "random"} == {1, 2}
+    show(page, "rounds")
+    assert page.dataframe[0].value["learner changed"].tolist() == [said, ""]
+    show(page, "calibration")
+    assert "from pretraining 1" in str(rows_of(page))
+
+
+def rows_of(page: AppTest) -> list[dict]:
+    """Read the data of the first chart."""
+    import pyarrow
+
+    proto = page.get("vega_lite_chart")[0].proto
+    return pyarrow.ipc.open_stream(proto.data.data).read_pandas().to_dict("records")
+
+
+def test_words_that_need_it_explain_themselves(case: Case, page: AppTest) -> None:
+    case.round(6, 0.5)
+    page.run()
+    assert '<abbr title="How far successive models agree' in texts(page)
+    show(page, "rounds")
+    columns = json.loads(page.dataframe[0].proto.columns)
+    for word in ("macro-F1", "ECE", "NLL", "95 % interval"):
+        assert columns[word]["help"], word
+
+
+def test_what_was_taken_back_is_told_beside_the_model(case: Case, page: AppTest) -> None:
+    tab = made.Tab(case.store, case.id, "Ben")
+    keys = [tab.answer(tab.next(), i % 2) for i in range(6)]
+    case.round(0, 0.5)
+    tab.undo(keys[0])
+    page.run()
+    assert "Model 1 learned from 1 label that was taken back since." in texts(page)
+    assert "Press Train now for one without" in texts(page)
+    show(page, "classes")
+    assert "Model 1 learned from 1 label that was taken back since" in texts(page)
 
 
 def test_names_never_become_markup(case: Case, page: AppTest) -> None:
     case.round(6, 0.75)
-    page.run()
-    assert HOSTILE not in texts(page)
-    assert all("<b>" not in element.value for element in page.markdown)
+    for section in dashboard_sections():
+        show(page, section)
+        assert HOSTILE not in texts(page)
+        assert all("<b>" not in element.value for element in page.markdown)
 
 
 def test_train_now_asks_for_one_training_and_stop_takes_it_back(case: Case, page: AppTest) -> None:
@@ -289,7 +393,7 @@ def test_a_link_restores_metric_axis_and_project(case: Case, page: AppTest) -> N
     assert "macro-F1 on the holdout" in str(charts(page)[0])
     assert "minutes of labeling" in str(charts(page)[0])
     page.selectbox(key="project-choice-here").select(other).run()
-    assert page.query_params["project"] == str(other)
+    assert page.selectbox(key="project-choice-here").value == other
     assert charts(page) == []
 
 

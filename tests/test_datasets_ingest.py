@@ -91,7 +91,7 @@ def test_a_folder_with_bad_files_imports_the_good_ones_and_names_the_others(tmp_
         "cat/copy.png": "same content as cat/1.png",
         "cat/empty.jpg": "the file is empty",
         "cat/notes.jpg": "text, not an image; JPEG, PNG, WEBP, BMP, GIF or TIFF can be read",
-        "cat/phone.heic": "not an image; JPEG, PNG, WEBP, BMP, GIF or TIFF can be read",
+        "cat/phone.heic": "a HEIC image, which is not read; save it as JPEG or PNG",
         "dog/cut.jpg": "truncated: the file ends before the image does",
     }
     assert [(i.position, i.name, i.class_name) for i in items] == [

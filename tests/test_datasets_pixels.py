@@ -79,22 +79,53 @@ def test_pixels_are_made_again_at_another_resolution(tmp_path: Path):
     with PixelCache(tmp_path, 8) as cache:
         cache.append(rows(3), originals)
     steps: list[int] = []
-    made = cache.rebuild(
-        16, [item(2), item(0), item(1)], lambda i: originals[i.position], steps.append
+    made = PixelCache(tmp_path, 16)
+    missing = made.rebuild(
+        [item(2), item(0), item(1)], lambda i: originals[i.position], steps.append
     )
-    assert steps == [1, 2, 3]
+    assert (steps, missing) == ([1, 2, 3], [])
     assert made.array().shape == (3, 16, 16, 3)
     assert made.array()[:, 5, 5, 0].tolist() == [0, 1, 2]
     assert len(cache) == 3, "readers of the old pixels are not disturbed"
-    made.forget_other_resolutions()
+    made.forget_others()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["originals.pack", "pixels-16.u8"]
+
+
+def test_an_image_whose_original_is_gone_is_made_of_the_finest_pixels_there_are(tmp_path: Path):
+    with PixelCache(tmp_path, 8) as cache:
+        cache.append(rows(2), [None, None])
+    with PixelCache(tmp_path, 32) as finer:
+        finer.append([np.full((32, 32, 3), n, np.uint8) for n in (50, 90)], [None, None])
+
+    def read(item: Item) -> bytes:
+        raise UnreadableImage(f"the file {item.name} is no longer there")
+
+    made = PixelCache(tmp_path, 64)
+    assert made.rebuild([item(0), item(1)], read) == [
+        "0.png: the file 0.png is no longer there",
+        "1.png: the file 1.png is no longer there",
+    ]
+    assert [set(row.ravel().tolist()) for row in made.array()] == [{50}, {90}]
+
+
+def test_pixels_of_another_range_of_values_are_another_file(tmp_path: Path):
+    values = np.array([[0, 100], [200, 1023]], np.uint16)
+    out = io.BytesIO()
+    Image.fromarray(values).save(out, "PNG")
+    wide, narrow = PixelCache(tmp_path, 8, (0, 4095)), PixelCache(tmp_path, 8, (0, 1023))
+    for cache in (wide, narrow):
+        cache.rebuild([item(0)], lambda i: out.getvalue())
+    assert wide.array().max() == 64
+    assert narrow.array().max() == 255
+    narrow.forget_others()
+    assert not wide.pixels_path.exists()
 
 
 def test_a_failed_rebuild_names_the_item_and_leaves_nothing(tmp_path: Path):
     with PixelCache(tmp_path, 8) as cache:
-        cache.append(rows(1), [b"abc"])
+        cache.append([], [])
     with pytest.raises(UnreadableImage, match=r"^0.png: text, not an image"):
-        cache.rebuild(16, [item(0)], lambda i: b"abc")
+        PixelCache(tmp_path, 16).rebuild([item(0)], lambda i: b"abc")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["originals.pack", "pixels-8.u8"]
 
 

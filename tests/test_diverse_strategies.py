@@ -378,7 +378,7 @@ def test_a_strategy_of_another_package_is_listed_and_a_broken_one_named(tmp_path
         check=True,
     )
     listed, broken, asked = done.stdout.splitlines()
-    assert listed == "their own margin"
+    assert listed == "their own default policy"
     assert "nowhere:X fails to load: ModuleNotFoundError" in broken
     assert "theirs:NUMBER is int, not an alcore.strategies.Strategy" in broken
     assert asked.startswith("strategy 'gone' cannot be used: nowhere:X fails to load")

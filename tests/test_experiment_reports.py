@@ -18,8 +18,10 @@ from alcore.__main__ import main
 from alcore.config import ProjectSettings, Workspace
 from alcore.errors import InvalidSettings
 from alcore.experiments import analysis, reading
+from alcore.experiments.replaying import differences
 from alcore.experiments.results import Point
 from alcore.services import (
+    experiment_figures,
     experiment_findings,
     experiment_markdown,
     experiment_report,
@@ -28,6 +30,7 @@ from alcore.services import (
     projects,
 )
 from alcore.store import Store
+from alcore.store import experiments as stored_experiments
 
 GRID = """
 name = "shown"
@@ -109,6 +112,22 @@ def test_savings_are_told_for_an_accuracy_on_the_way_too() -> None:
     assert flat.goal is None and not any(row.earlier for row in flat.rows)
     assert "at 40%" in experiment_words.compared(setting)[0]
     assert len(experiment_words.compared(flat)[0]) == len(experiment_words.compared(setting)[0]) - 1
+
+
+def test_one_trial_says_that_it_has_no_interval_wherever_one_would_stand() -> None:
+    (setting,) = invented({"random": 0.005, "margin": 0.01}, trials=1)
+    margin, random = experiment_words.compared(setting)
+    assert margin["area (95 %)"].endswith("% (one trial: no interval)")
+    assert margin["area over random"].endswith(" (one trial: no interval)")
+    assert margin["label saving"].endswith(" (one trial: no interval)")
+    assert margin["at 40%"].endswith(" (one trial: no interval)")
+    assert (margin["p (Holm)"], margin["penalty"], random["penalty"]) == ("–", "–", "–")
+    assert "1 complete trial:" in experiment_words.say_trials(setting)
+    for row in experiment_findings.strategy_rows([setting]):
+        unknown = [name for name in row if name.endswith(("low", "high")) or name[:2] == "p "]
+        assert [row[name] for name in unknown] == [None] * len(unknown)
+    for _, chart in experiment_figures.charts(setting):
+        assert not re.search("inf|nan", json.dumps(chart.to_dict()), re.IGNORECASE)
 
 
 def test_few_trials_come_with_a_warning_and_unfinished_ones_do_not_count() -> None:
@@ -212,6 +231,58 @@ def test_an_experiment_goes_from_a_file_to_a_report(
     assert "did you mean 'shown'" in capsys.readouterr().err
     assert command("experiment", "pause", "shown") == 0
     assert "was not running" in capsys.readouterr().err
+
+
+def test_an_experiment_keeps_its_arithmetic_and_is_compared_with_no_other(
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Fixed when it is made: by the grid, else the environment, else float32 on any processor."""
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
+    network = GRID.replace('kind = "estimator"\nestimator = "naive bayes"', 'kind = "network"')
+    network = network.replace("trials = 2", "trials = 1").replace("budget = 40", "budget = 20")
+    made = {"own": ("bfloat16", "float32"), "asked": ("", "bfloat16"), "plain": ("", "auto")}
+    for name, (own, asked) in made.items():
+        monkeypatch.setenv("ALCORE_PRECISION", asked)
+        own_line = f'precision = "{own}"\n' if own else ""
+        file = tmp_path / f"{name}.toml"
+        file.write_text(own_line + network.replace('"shown"', f'"{name}"'))
+        assert main(["experiment", "run", str(file), "--workers", "1"]) == 0
+    store = Store.open(workspace)
+    with store.read() as connection:
+        stored = {
+            name: stored_experiments.rounds(
+                connection,
+                stored_experiments.runs(connection, stored_experiments.named(connection, name).id)[
+                    0
+                ].id,
+            )[0]
+            for name in made
+        }
+    store.close()
+    found = {name: done.summary["versions"]["arithmetic"] for name, done in stored.items()}
+    assert found == {"own": "bfloat16", "asked": "bfloat16", "plain": "float32"}
+    (said,) = differences(stored["plain"], stored["asked"])
+    assert said == "arithmetic, float32 and now bfloat16: such rounds are never the same"
+
+    capsys.readouterr()
+    monkeypatch.setenv("ALCORE_PRECISION", "float32")
+    assert main(["experiment", "replay", "asked"]) == 1
+    assert "were computed in bfloat16, but ALCORE_PRECISION asks for" in capsys.readouterr().err
+    file.write_text('precision = "bfloat16"\n' + network.replace('"shown"', '"plain"'))
+    assert main(["experiment", "run", str(file)]) == 1
+    assert "was not computed in bfloat16" in capsys.readouterr().err
+    file.write_text('precision = "auto"\n' + network)
+    assert main(["experiment", "run", str(file)]) == 1
+    assert "no precision called 'auto'; choose from float32, bfloat16" in capsys.readouterr().err
+    monkeypatch.setenv("ALCORE_PRECISION", "auto")
+    assert main(["experiment", "replay", "asked"]) == 0
+    assert "the same bit for bit" in capsys.readouterr().out
+    monkeypatch.setenv("ALCORE_PRECISION", "half")
+    assert main(["experiment", "replay", "asked"]) == 1
+    assert "ALCORE_PRECISION is 'half'; choose from auto, float32" in capsys.readouterr().err
 
 
 def test_a_report_without_rounds_is_refused(store: Store, tmp_path: Path) -> None:

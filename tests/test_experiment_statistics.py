@@ -102,7 +102,18 @@ def test_the_band_is_that_of_students_t_and_one_trial_has_none() -> None:
     expected = stats.t.interval(0.95, 2, values[:, 0].mean(), stats.sem(values[:, 0]))
     assert (low[0], high[0]) == pytest.approx(expected)
     assert mean[1] == low[1] == high[1] == 0.5
-    assert curves.band(values[:1])[1].tolist() == [0.1, 0.5]
+    alone, low, high = curves.band(values[:1])
+    assert alone.tolist() == [0.1, 0.5]
+    assert np.isnan(low).all() and np.isnan(high).all()
+
+
+def test_one_trial_gives_no_interval_of_anything() -> None:
+    saved = curves.saving(
+        LABELS, np.array([[0.1, 0.2, 0.4, 0.8]]), np.array([[0.2, 0.4, 0.8, 0.9]]), rng()
+    )
+    assert saved.factor == pytest.approx(2) and (saved.low, saved.high) == (None, None)
+    (test,) = comparing.compare(["margin", "random"], np.array([[0.8], [0.7]]), "random")
+    assert test.difference == pytest.approx(0.1) and (test.low, test.high) == (None, None)
 
 
 # -- comparisons -------------------------------------------------------------------------------

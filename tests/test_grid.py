@@ -16,6 +16,7 @@ from trained import give_labels
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
+from alcore.records import NewLot
 from alcore.services import exporting, grid, labeling, projects, team
 from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store, bulk, jobs
@@ -53,26 +54,20 @@ class GridTab(Tab):
         )
 
     def lot(self, leases: tuple, class_index: int = 0, key: str = "", **more: object) -> grid.Lot:
-        return grid.label_lot(
-            self.store,
-            self.project_id,
-            self.annotator.id,
-            key=key or uuid.uuid4().hex,
+        tiles = tuple((one.token, one.item_id) for one in leases)
+        lot = NewLot(
+            project_id=self.project_id,
+            annotator_id=self.annotator.id,
             client=self.client,
-            class_id=self.classes[class_index],
-            tiles=[(one.token, one.item_id) for one in leases],
-            **more,
+            key=key or uuid.uuid4().hex,
+            created_at=time.time(),
+            tiles=tiles,
+            **{"class_id": self.classes[class_index], **more},
         )
+        return grid.label_lot(self.store, lot)
 
     def unlot(self, undoes: str, key: str = "") -> tuple[list, bool]:
-        return grid.undo_lot(
-            self.store,
-            self.project_id,
-            self.annotator.id,
-            key=key or uuid.uuid4().hex,
-            client=self.client,
-            undoes=undoes,
-        )
+        return grid.undo_lot(self.store, self.wish(undoes, key), self.client)
 
 
 @pytest.fixture
@@ -222,7 +217,7 @@ def test_an_image_that_i_skipped_twice_is_in_no_grid_of_mine(tab: GridTab) -> No
 
 def test_a_lot_is_labeled_at_once_and_marked(tab: GridTab) -> None:
     tiles = tab.tiles(12, 1)
-    done = tab.lot(tiles.leases, 1, seconds=6.0, suggested=tab.classes[1])
+    done = tab.lot(tiles.leases, 1, seconds=6.0, suggested_class=tab.classes[1])
     assert set(done.items) == {one.item_id for one in tiles.leases} and done.refused == ()
     assert set(labels_of(tab.store, tab.project_id).values()) == {tab.classes[1]}
     for event in events(tab.store):
@@ -236,7 +231,7 @@ def test_a_lot_is_labeled_at_once_and_marked(tab: GridTab) -> None:
 
 def test_excluded_tiles_return_to_the_queue(tab: GridTab) -> None:
     tiles = tab.tiles(12, 1).leases
-    tab.lot(tiles[:10], 1, release=[one.token for one in tiles[10:]])
+    tab.lot(tiles[:10], 1, release=tuple(one.token for one in tiles[10:]))
     again = {one.item_id for one in tab.tiles(50, 1).leases}
     assert {one.item_id for one in tiles[10:]} <= again
     assert not {one.item_id for one in tiles[:10]} & again
@@ -281,15 +276,7 @@ def test_a_lot_with_a_foreign_image_or_class_is_refused_whole(tab: GridTab) -> N
     with pytest.raises(UnknownItem):
         tab.lot((*tiles, other.next()), 1)
     with pytest.raises(UnknownItem):
-        grid.label_lot(
-            tab.store,
-            tab.project_id,
-            tab.annotator.id,
-            key="x",
-            client=tab.client,
-            tiles=[(one.token, one.item_id) for one in tiles],
-            class_id=other.classes[0],
-        )
+        tab.lot(tiles, class_id=other.classes[0])
     assert events(tab.store) == []
 
 
@@ -345,10 +332,6 @@ def test_one_label_of_a_lot_can_be_taken_back_alone(tab: GridTab) -> None:
     tab.undo(bulk.event_key("lot-1", tiles[3].item_id))
     assert len(labels_of(tab.store, tab.project_id)) == 11
     assert len(tab.unlot("lot-1")[0]) == 11
-
-
-def test_a_lot_and_its_labels_name_each_other() -> None:
-    assert bulk.lot_of(bulk.event_key("a", 7)) == "a"
 
 
 # -- what is known in memory -------------------------------------------------------------------

@@ -20,10 +20,11 @@ from sqlalchemy import update
 
 from alcore.config import HoldoutRule, ProjectSettings, RetrainRule, Workspace
 from alcore.datasets.pixels import PixelCache
-from alcore.errors import AlcoreError, ImportRefused, InvalidClasses
+from alcore.errors import AlcoreError, ImportRefused, InvalidClasses, UnreadableImage
+from alcore.jobs.round_files import pixels_of
 from alcore.jobs.running import SILENCE
 from alcore.records import Item
-from alcore.services import exporting, images, labeling, projects, training
+from alcore.services import exporting, images, labeling, originals, projects, setup, training
 from alcore.store import Store, items
 from alcore.store.tables import job
 
@@ -360,6 +361,68 @@ def test_another_resolution_fits_the_pixels_anew(store: Store, tmp_path: Path, c
     assert PixelCache(store.workspace.project(made), 64).array().shape == (10, 64, 64, 3)
     assert [p.name for p in store.workspace.project(made).glob("pixels-*")] == ["pixels-64.u8"]
     assert all_items(store, made) == before
+
+
+def test_training_goes_on_with_the_pixels_there_are_when_originals_are_missing(
+    store: Store, tmp_path: Path
+) -> None:
+    root = folder(tmp_path / "in", {"a": 5, "b": 5})
+    made = bring(store, {"kind": "folder", "path": str(root), "copy": False})
+    before = all_items(store, made)
+    (root / before[0].name).unlink()
+    project = projects.get(store, made)
+    projects.edit(store, project, replace(project.settings, resolution=64))
+    assert projects.import_now(store, made, 1)
+    job = projects.import_job(store, made)
+    assert (job.state, job.args["missing"]) == ("done", 1)
+    assert (
+        f"{before[0].name}: the file {root / before[0].name} is no longer"
+        in job.args["examples"][0]
+    )
+    pixels = pixels_of(store.workspace.project(made), projects.get(store, made).settings, 10)
+    assert pixels.shape == (10, 64, 64, 3)
+    coarse = np.asarray(Image.open(io.BytesIO(png(0))).resize((64, 64), Image.Resampling.BILINEAR))
+    assert np.abs(pixels[0].astype(int) - coarse).mean() < 30
+    (note,) = setup.import_notes(store, made)
+    assert note.startswith("1 original could not be read") and before[0].name in note
+    tab = Tab(store, made)
+    for place in (0, 1):
+        tab.answer(tab.next(), place)
+    training.train(store, made)
+
+
+def test_a_folder_that_was_moved_is_named_and_can_be_given_its_new_place(
+    store: Store, tmp_path: Path
+) -> None:
+    root = folder(tmp_path / "disk" / "in", {"a": 5, "b": 5})
+    made = bring(store, {"kind": "folder", "path": str(root), "copy": False})
+    item = all_items(store, made)[0]
+    shown = images.shown(store, made, item.id)
+    assert originals.missing(store, made) == []
+    (tmp_path / "disk").rename(tmp_path / "other disk")
+    with pytest.raises(
+        UnreadableImage, match=rf"the folder {tmp_path / 'disk'} is no longer there"
+    ):
+        images.shown(store, made, item.id)
+    assert len(originals.missing(store, made)) == 10
+    folder(tmp_path / "strangers", {"a": 1, "c": 3})
+    with pytest.raises(ImportRefused, match="does not hold this project's images"):
+        originals.move(store, made, str(tmp_path / "strangers" / "c"))
+    (tmp_path / "other disk" / "in" / all_items(store, made)[9].name).unlink()
+    originals.move(store, made, str(tmp_path / "other disk" / "in"))
+    assert projects.import_now(store, made, 1)
+    assert images.shown(store, made, item.id) == shown
+    assert projects.import_job(store, made).args["missing"] == 1
+    (lost,) = originals.missing(store, made)
+    assert lost.reason.startswith("the file ") and "no longer there" in lost.reason
+
+
+def test_copied_images_have_no_place_to_be_named(store: Store, tmp_path: Path) -> None:
+    root = folder(tmp_path / "in", {"a": 5, "b": 5})
+    made = bring(store, {"kind": "folder", "path": str(root), "copy": True})
+    assert originals.folder_of(store, made) is None
+    with pytest.raises(ImportRefused, match="were copied"):
+        originals.move(store, made, str(tmp_path))
 
 
 def test_seed_and_holdout_are_fixed_after_the_import(store: Store, tmp_path: Path) -> None:

@@ -120,6 +120,22 @@ def test_a_taken_back_answer_is_unlearnt(store: Store, instant: Instant) -> None
     assert ranking(tab)[2] == 12
 
 
+def test_a_strategy_that_the_head_cannot_follow_is_not_named_as_what_ranked(
+    store: Store, instant: Instant
+) -> None:
+    tab = seen_project(store)
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE round SET summary = json_set(summary, '$.strategy', 'default policy')"
+        )
+    lease = tab.next()
+    assert board_status.why(store, tab.project_id, lease.item_id)["strategy"] == "default policy"
+    answer_truly(tab, 2)
+    instant.refresh(tab.project_id)
+    lease = tab.next()
+    assert board_status.why(store, tab.project_id, lease.item_id)["strategy"] == "margin"
+
+
 def test_every_label_says_what_had_ranked_it(store: Store, instant: Instant) -> None:
     tab = seen_project(store)
     answer_truly(tab, 2)

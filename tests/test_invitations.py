@@ -7,7 +7,7 @@ import time
 import pytest
 
 from alcore.config import Workspace
-from alcore.errors import NotAllowed
+from alcore.errors import InvalidTicket
 from alcore.web.invitations import invitation, own_address, qr
 from alcore.web.tickets import INVITATION_LIFE, TicketOffice
 
@@ -46,6 +46,7 @@ def test_without_a_network_the_link_is_for_this_computer() -> None:
     [
         ("https://label.example/team", "https://label.example/?join=t"),
         ("http://10.0.0.9:8501/team", "http://10.0.0.9:8501/?join=t"),
+        ("https://school.example/label/al/team", "https://school.example/label/al/?join=t"),
         ("http://[2001:db8::1]:8501/", "http://[2001:db8::1]:8501/?join=t"),
     ],
 )
@@ -64,11 +65,16 @@ def test_an_invitation_names_its_project_until_it_is_too_old(
     office = TicketOffice.of(workspace)
     assert office.invited_to(office.invite(7)) == 7
     for wrong in ("", "x.y.z", office.invite(7)[:-2], office.issue(7, 1), office.pixels(7)):
-        with pytest.raises(NotAllowed, match="damaged"):
+        with pytest.raises(InvalidTicket, match="damaged"):
             office.invited_to(wrong)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now - INVITATION_LIFE - 60)
     old = office.invite(7)
     monkeypatch.undo()
-    with pytest.raises(NotAllowed, match="too old"):
+    with pytest.raises(InvalidTicket, match="too old"):
         office.invited_to(old)
+
+
+def test_an_app_below_a_path_is_linked_below_it() -> None:
+    found = invitation("https://lab.org/label/al/team", "t", "0.0.0.0", [], None)
+    assert found.address == "https://lab.org/label/al/?join=t"

@@ -75,6 +75,24 @@ def test_requests_collapse_into_one_that_waits_beside_one_that_runs(store: Store
     assert take(store).id in waiting
 
 
+def test_a_clock_that_is_set_back_delays_no_waiting_job(store: Store) -> None:
+    project_id = project(store)
+    with store.write() as connection:
+        jobs.request(connection, project_id, "train", 90_000.0, delay=5.0)
+    assert take(store, 10.0, ("train",)) is not None
+
+
+def test_a_further_request_brings_a_waiting_job_forward_and_never_puts_it_off(
+    store: Store,
+) -> None:
+    project_id = project(store)
+    for now, delay in ((0.0, 100.0), (1.0, 5.0), (2.0, 500.0)):
+        with store.write() as connection:
+            jobs.request(connection, project_id, "train", now, delay=delay)
+    assert take(store, 5.5, ("train",)) is None
+    assert take(store, 6.0, ("train",)) is not None
+
+
 def test_projects_do_not_wait_for_each_other_in_the_rows(store: Store) -> None:
     first, second = project(store), project(store, name="plants")
     ask(store, first), ask(store, second)

@@ -34,6 +34,12 @@ def test_classes_that_are_digits_have_their_own() -> None:
     assert keys_of(["7", "0", "3"]) == [["7"], ["0"], ["3"]]
 
 
+def test_digits_of_every_script_are_digits() -> None:
+    assert keys_of(["٧", "０"]) == [["7"], ["0"]]
+    assert keys_of(["5", "５"]) == [["1"], ["2"]]
+    assert (read_key("۳"), read_key("Shift+３")) == ("3", "⇧3")
+
+
 def test_classes_11_to_20_have_shift_and_later_ones_only_letters() -> None:
     found = keys_of([f"a{i}" for i in range(20)] + ["kiwi"])
     assert [found[9], found[10], found[19], found[20]] == [["0"], ["⇧1"], ["⇧0"], ["k"]]

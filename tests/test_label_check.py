@@ -15,6 +15,7 @@ from alcore import label_errors
 from alcore.config import Workspace
 from alcore.jobs.dispatcher import function_of
 from alcore.jobs.running import run
+from alcore.records import NewEvent
 from alcore.services import projects
 from alcore.store import Store, items, jobs, label_checks, labels
 
@@ -82,14 +83,16 @@ def test_mislabeled_digits_are_found_first(
         def label(item_id: int, class_id: int) -> None:
             labels.append(
                 connection,
-                project_id=project_id,
-                item_id=item_id,
-                annotator_id=who,
-                kind="label",
-                class_id=class_id,
-                key=uuid.uuid4().hex,
-                origin="query",
-                now=time.time(),
+                NewEvent(
+                    project_id=project_id,
+                    item_id=item_id,
+                    annotator_id=who,
+                    kind="label",
+                    class_id=class_id,
+                    key=uuid.uuid4().hex,
+                    origin="query",
+                    created_at=time.time(),
+                ),
             )
 
         for item_id, class_id in zip(ids[chosen].tolist(), key[chosen].tolist(), strict=True):

@@ -20,7 +20,7 @@ from alcore.config import HoldoutRule, ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.jobs.queueing import swap_queue
 from alcore.records import Lease
-from alcore.services import board_status, labeling, people, projects
+from alcore.services import board_status, dashboard, labeling, people, projects
 from alcore.store import Store, jobs, labels, leasing, rounds
 from alcore.store import items as stored_items
 from alcore.store import projects as stored_projects
@@ -116,21 +116,37 @@ def test_a_slow_annotator_gets_a_longer_lease(store: Store) -> None:
     tab = Tab(store, project(store))
     assert tab.next().expires_at - time.time() == pytest.approx(60, abs=2)
     image = tab.next()
-    labeling.answer(
-        store,
-        tab.project_id,
-        tab.annotator.id,
-        key="slow",
-        client=tab.client,
-        token=image.token,
-        item_id=image.item_id,
-        kind="label",
-        class_id=tab.classes[0],
-        seconds=50.0,
-        client_time=None,
-        suggestion_shown=False,
-    )
+    labeling.answer(store, tab.event(image, seconds=50.0))
     assert tab.next().expires_at - time.time() == pytest.approx(150, abs=2)
+
+
+def test_a_clock_that_is_set_back_keeps_no_image_from_others_for_longer_than_a_lease(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_id = project(store, 2)
+    ana, ben = Tab(store, project_id), Tab(store, project_id, "Ben")
+    held = ana.claim(2).leases
+    now = time.time() - 6 * 3600
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert ben.claim().leases == ()  # she may still be there
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    assert ben.next().item_id in {lease.item_id for lease in held}
+
+
+def test_who_labels_on_keeps_their_images_when_the_clock_is_set(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_id = project(store, 3)
+    ana, ben = Tab(store, project_id), Tab(store, project_id, "Ben")
+    held = ana.claim(3).leases
+    tokens = tuple(lease.token for lease in held)
+    now = time.time() - 3600
+    for seconds in (0, 20, 40, 60, 80):
+        monkeypatch.setattr(time, "time", lambda at=now + seconds: at)
+        assert sorted(ana.claim(0, tokens).held) == sorted(tokens)
+        assert ben.claim().leases == ()
+    ana.answer(held[0])
+    assert len(labels_of(store, project_id)) == 1
 
 
 def test_released_images_are_free_at_once(store: Store) -> None:
@@ -496,7 +512,7 @@ def test_every_image_is_asked_once_before_the_queue_is_empty(store: Store, queue
             seen.append(image.item_id)
             tab.answer(image)
     assert len(seen) == len(set(seen)) == 40
-    assert tab.claim().waiting == "Every image has an answer."
+    assert tab.claim().waiting.startswith("Every image has an answer. Look through them")
 
 
 def test_who_waits_is_told_who_holds_the_rest(store: Store) -> None:
@@ -596,6 +612,44 @@ def test_counts_of_today_leave_out_what_was_undone(store: Store) -> None:
     ana.undo(keys[0])
     assert (ana.status()["mine_today"], ana.status()["team_today"]) == (5, 6)
     assert ben.status()["mine_today"] == 1
+
+
+def test_labels_of_today_are_those_to_learn_from_and_those_kept_aside(store: Store) -> None:
+    tab = Tab(store, project(store, 40, held=10))
+    for i in range(30):
+        tab.answer(tab.next(), i % 2)
+    status = tab.status()
+    assert status["kept_aside"] > 0
+    assert status["mine_today"] == 30 == status["labels"] + status["kept_aside"]
+    assert (status["labels"], status["unlabeled"]) == (24, 6)
+
+
+def test_the_next_labels_are_said_to_go_to_the_model_that_learns_from_them(store: Store) -> None:
+    settings = ProjectSettings(retrain=RetrainRule(new_labels=4, minimum=4))
+    tab = Tab(store, project(store, settings=settings))
+
+    def shown() -> tuple[int, int, int]:
+        status, standing = tab.status(), dashboard.standing(store, tab.project_id)
+        assert standing.next_model == status["next_model"]
+        return status["next_model"], status["until_next"], len(labels_of(store, tab.project_id))
+
+    for i in range(4):
+        assert shown() == (1, 4 - i, i)
+        tab.answer(tab.next(), i % 2)
+    assert tab.status()["job"]["state"] == "waiting" and shown() == (1, 0, 4)
+    with store.write() as connection:
+        job = jobs.take(connection, ["train"], "test", time.time() + 1)
+    assert shown() == (1, 0, 4)  # it starts, and has not read the labels yet
+    with store.write() as connection:
+        known = labels.last_event(connection, tab.project_id)
+        jobs.note(connection, job.id, {"last_event": known, "model": 1})
+    assert shown() == (2, 4, 4)
+    tab.answer(tab.next())
+    assert shown() == (2, 3, 5)
+    with store.write() as connection:
+        jobs.finish(connection, job.id, job.attempt, time.time())
+    add_round(store, tab.project_id, 0.5, holdout_ids=(), files=False)
+    assert shown() == (2, 3, 5)
 
 
 def test_the_rule_counts_when_it_is_edited(store: Store) -> None:

@@ -10,12 +10,14 @@ import pytest
 import torch
 from test_learner import halves, quiet
 
+from alcore.config import Precision
 from alcore.errors import CheckpointMismatch, JobCancelled, TrainingImpossible
 from alcore.learner import augmentation, contrast, device, networks, pretraining, transfer
 from alcore.learner.pretraining import PretrainSettings, State
 
 SETTINGS = PretrainSettings(minibatch=32, augmentation="shift")
 PIXELS = halves(200, side=16)[0]
+CPU = torch.device("cpu")
 
 
 def pretrain(stops: tuple[int, ...] = (), folder: Path | None = None, **given) -> State:
@@ -41,7 +43,7 @@ def pretrain(stops: tuple[int, ...] = (), folder: Path | None = None, **given) -
 
 
 @pytest.fixture(scope="module")
-def whole() -> State:
+def whole(arithmetic: Precision) -> State:
     return pretrain()
 
 
@@ -59,14 +61,26 @@ def test_it_repeats_itself_for_a_seed_and_not_for_another(whole: State) -> None:
     assert not torch.equal(other.tensors[name], whole.tensors[name])
 
 
-def test_it_learns_to_tell_images_apart() -> None:
+def test_one_goes_on_in_the_arithmetic_it_began_in(whole: State, tmp_path: Path) -> None:
+    assert whole.arithmetic == device.arithmetic(networks.build(whole.architecture), CPU)
+    begun = pretrain(stops=(3,), folder=tmp_path, steps=12)
+    state = pretraining.load_state(tmp_path / "state")
+    other = "float32" if whole.arithmetic == "bfloat16" else "bfloat16"
+    with device.precision_of_trainings(other):
+        parts = pretrain(state=state)
+    assert parts.arithmetic == begun.arithmetic == whole.arithmetic
+    assert all(torch.equal(whole.tensors[k], v) for k, v in parts.tensors.items())
+
+
+def test_it_learns_to_tell_images_apart(arithmetic: Precision) -> None:
     start, end = pretrain(steps=1), pretrain(steps=40)
     assert end.loss < start.loss - 0.3
 
 
 def test_its_weights_start_other_trainings(whole: State) -> None:
     weights = whole.pretrained()
-    assert weights.source == "SimCLR on 200 images, 2 epochs"
+    named = ", bfloat16" if whole.arithmetic == "bfloat16" else ""
+    assert weights.source == f"SimCLR on 200 images, 2 epochs{named}"
     architecture = replace(weights.architecture, classes=7)
     network = networks.build(architecture)
     transfer.put(weights, network, architecture)

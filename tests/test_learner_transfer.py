@@ -12,6 +12,7 @@ import torch
 from test_learner import NAMES, halves, quiet, train
 from torchvision import models
 
+from alcore.config import Precision
 from alcore.errors import CheckpointMismatch, TrainingImpossible, WeightsUnavailable
 from alcore.learner import (
     backbones,
@@ -41,7 +42,7 @@ def fit(n: int = 20, side: int = 8, names: tuple[str, ...] = NAMES, **given) -> 
 
 
 @pytest.fixture(scope="module")
-def weights() -> Pretrained:
+def weights(arithmetic: Precision) -> Pretrained:
     model = train(seed=3)
     return transfer.extract(model.network, model.architecture, "a test")
 

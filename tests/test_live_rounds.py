@@ -11,6 +11,7 @@ import pytest
 
 from alcore import strategies
 from alcore.config import ProjectSettings, RetrainRule, TeamRule
+from alcore.records import NewEvent
 from alcore.services import board_status, labeling, people, projects, team, training
 from alcore.store import Store, gold, items, labels, queue
 
@@ -32,11 +33,19 @@ def answer(store: Store, project_id: int, n: int, truth: dict[int, int]) -> None
     for turn in range(n):
         (lease,) = labeling.claim(store, project_id, me, "tab", 1).leases
         labeling.answer(
-            store, project_id, me, key=uuid.uuid4().hex, client="tab", token=lease.token,
-            item_id=lease.item_id, kind="label",
-            class_id=truth.get(lease.item_id, names[turn % len(names)].id),
-            seconds=1.0, client_time=time.time(), suggestion_shown=False,
-        )  # fmt: skip
+            store,
+            NewEvent(
+                project_id=project_id,
+                annotator_id=me,
+                key=uuid.uuid4().hex,
+                token=lease.token,
+                item_id=lease.item_id,
+                kind="label",
+                class_id=truth.get(lease.item_id, names[turn % len(names)].id),
+                seconds=1.0,
+                created_at=time.time(),
+            ),
+        )
 
 
 def test_a_suggestion_does_not_give_a_holdout_question_away(store: Store) -> None:
@@ -83,10 +92,19 @@ def test_a_training_learns_what_gold_and_dawid_and_skene_make_of_three_peoples_a
         ):
             said = truth[lease.item_id]
             labeling.answer(
-                store, made, who, key=uuid.uuid4().hex, client=name, token=lease.token,
-                item_id=lease.item_id, kind="label", class_id=following[said] if wrong else said,
-                seconds=1.0, client_time=None, suggestion_shown=False,
-            )  # fmt: skip
+                store,
+                NewEvent(
+                    project_id=made,
+                    annotator_id=who,
+                    key=uuid.uuid4().hex,
+                    token=lease.token,
+                    item_id=lease.item_id,
+                    kind="label",
+                    class_id=following[said] if wrong else said,
+                    seconds=1.0,
+                    created_at=time.time(),
+                ),
+            )
     with store.read() as connection:
         majority = dict(zip(*(a.tolist() for a in items.labeled(connection, made)), strict=True))
     assert sum(truth[i] == c for i, c in majority.items()) < len(majority) / 2
@@ -149,9 +167,19 @@ def test_labels_that_are_wrong_are_asked_again_and_can_be_mended(store: Store) -
     mended = next(c for c in true.values() if c != before[lease.item_id])
     key = uuid.uuid4().hex
     labeling.answer(
-        store, made, me, key=key, client="tab", token=lease.token, item_id=lease.item_id,
-        kind="label", class_id=mended, seconds=1.0, client_time=None, suggestion_shown=False,
-    )  # fmt: skip
+        store,
+        NewEvent(
+            project_id=made,
+            annotator_id=me,
+            key=key,
+            token=lease.token,
+            item_id=lease.item_id,
+            kind="label",
+            class_id=mended,
+            seconds=1.0,
+            created_at=time.time(),
+        ),
+    )
     with store.read() as connection:
         after = dict(zip(*(a.tolist() for a in items.labeled(connection, made)), strict=True))
         votes = labels.votes(connection, made, np.array([lease.item_id]))

@@ -41,10 +41,12 @@ def store(workspace: Workspace) -> Iterator[Store]:
     opened.close()
 
 
-def shapes(store: Store, size: int = 60, settings: ProjectSettings = SETTINGS) -> int:
+def shapes(
+    store: Store, size: int = 60, settings: ProjectSettings = SETTINGS, name: str = "shapes"
+) -> int:
     """A project of generated shapes, 20 of them labeled."""
     made = projects.create(
-        store, "shapes", {"kind": "shapes", "size": size, "classes": 2}, "answer key", settings
+        store, name, {"kind": "shapes", "size": size, "classes": 2}, "answer key", settings
     )
     projects.import_now(store, made, 1)
     tab = Tab(store, made)

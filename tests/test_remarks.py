@@ -16,7 +16,6 @@ from starlette.testclient import TestClient
 
 from alcore.config import Workspace
 from alcore.errors import InvalidSettings, UnknownItem, UnreadableImage
-from alcore.records import Suggestion
 from alcore.services import comments, exporting, guidelines, labeling, projects
 from alcore.store import Store
 from alcore.store.tables import label_event
@@ -57,20 +56,7 @@ def png(side: int = 40) -> bytes:
 
 def answer(tab: made.Tab, kind: str, **more: object) -> object:
     lease = tab.next()
-    event, _ = labeling.answer(
-        tab.store,
-        tab.project_id,
-        tab.annotator.id,
-        key=uuid.uuid4().hex,
-        client=tab.client,
-        token=lease.token,
-        item_id=lease.item_id,
-        kind=kind,
-        class_id=tab.classes[0] if kind == "label" else None,
-        seconds=1.0,
-        client_time=None,
-        **more,
-    )
+    event, _ = labeling.answer(tab.store, tab.event(lease, kind=kind, **more))
     with tab.store.read() as connection:
         return connection.execute(select(label_event).where(label_event.c.id == event)).one()
 
@@ -82,21 +68,21 @@ def test_an_unsure_answer_keeps_its_note(tab: made.Tab) -> None:
 
 
 def test_a_label_keeps_the_suggestion_that_was_shown_and_its_model(tab: made.Tab) -> None:
-    shown = Suggestion(tab.classes[1], 7)
-    row = answer(tab, "label", suggestion_shown=True, suggestion=shown)
+    shown = {"suggested_class": tab.classes[1], "suggested_by": 7}
+    row = answer(tab, "label", suggestion_shown=True, **shown)
     assert (row.suggestion_shown, row.suggested_class, row.suggested_by) == (
         True,
         tab.classes[1],
         7,
     )
-    row = answer(tab, "label", suggestion_shown=False, suggestion=shown)
+    row = answer(tab, "label", suggestion_shown=False, **shown)
     assert (row.suggestion_shown, row.suggested_class, row.suggested_by) == (False, None, None)
 
 
 def test_the_suggestion_of_a_class_of_another_project_is_refused(tab: made.Tab) -> None:
     other = made.Tab(tab.store, made.project(tab.store, name="birds"))
     with pytest.raises(UnknownItem, match="no class"):
-        answer(tab, "label", suggestion_shown=True, suggestion=Suggestion(other.classes[0], 1))
+        answer(tab, "label", suggestion_shown=True, suggested_class=other.classes[0])
 
 
 # -- comments ----------------------------------------------------------------------------------
@@ -175,8 +161,8 @@ def test_a_class_has_room_for_few_examples(tab: made.Tab) -> None:
 
 
 def test_the_export_says_what_was_suggested_noted_and_commented(tab: made.Tab) -> None:
-    shown = Suggestion(tab.classes[1], 7)
-    labeled = answer(tab, "label", suggestion_shown=True, suggestion=shown)
+    shown = {"suggested_class": tab.classes[1], "suggested_by": 7}
+    labeled = answer(tab, "label", suggestion_shown=True, **shown)
     plain = answer(tab, "label", suggestion_shown=False)
     unsure = answer(tab, "unsure", suggestion_shown=False, note="too dark")
     untouched = tab.next().item_id

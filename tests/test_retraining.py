@@ -55,6 +55,15 @@ def test_trainings_by_hand_are_never_due() -> None:
     assert (found.due, found.missing) == (False, None)
 
 
+def test_a_label_that_was_taken_back_asks_for_the_next_model_at_once() -> None:
+    found = next_training(RULE, [40, 40], 2, first=False, withdrawn=1)
+    assert (found.due, found.missing, found.withdrawn) == (True, 0, 1)
+    alone = next_training(RULE, [40, 0], 0, first=False, withdrawn=40)
+    assert not alone.due and "two classes" in alone.blocked
+    by_hand = next_training(RetrainRule(automatic=False), [40, 40], 0, first=False, withdrawn=3)
+    assert (by_hand.due, by_hand.withdrawn) == (False, 3)
+
+
 @given(
     st.lists(st.integers(0, 40), min_size=1, max_size=5),
     st.integers(0, 200),

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from alcore.config import Workspace
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
+from alcore.records import NewEvent
 from alcore.services import comments, review
 from alcore.services.review import Filter
 from alcore.store import Store, label_checks, labels, members
@@ -46,29 +47,32 @@ def shown(who: made.Tab, view: str = "all", offset: int = 0, n: int = 48, **only
 
 
 def mend(who: made.Tab, row: object, class_index: int, key: str | None = None) -> object:
-    return review.mend(
-        who.store,
-        who.project_id,
-        who.annotator.id,
-        key=key or uuid.uuid4().hex,
+    event = NewEvent(
+        project_id=who.project_id,
         item_id=row.item_id,
+        annotator_id=who.annotator.id,
+        kind="label",
         class_id=who.classes[class_index],
-        seen=row.event_id,
+        key=key or uuid.uuid4().hex,
+        created_at=time.time(),
     )
+    return review.mend(who.store, event, row.event_id)
 
 
 def say(who: made.Tab, item_id: int, class_index: int, origin: str = "query") -> int:
     with who.store.write() as connection:
         return labels.append(
             connection,
-            project_id=who.project_id,
-            item_id=item_id,
-            annotator_id=who.annotator.id,
-            kind="label",
-            class_id=who.classes[class_index],
-            key=uuid.uuid4().hex,
-            origin=origin,
-            now=time.time(),
+            NewEvent(
+                project_id=who.project_id,
+                item_id=item_id,
+                annotator_id=who.annotator.id,
+                kind="label",
+                class_id=who.classes[class_index],
+                key=uuid.uuid4().hex,
+                origin=origin,
+                created_at=time.time(),
+            ),
         )
 
 
@@ -208,11 +212,11 @@ def test_a_mended_label_counts_and_the_old_one_stays_in_the_log(ana: made.Tab) -
     ]
     args = (ana.store, ana.project_id, ana.annotator.id)
     for _ in range(2):
-        back = review.undo(*args, key="u", undoes="m")
+        back = review.undo(ana.store, ana.wish("m", "u"))
     assert (back.class_id, back.event_id) == (ana.classes[0], row.event_id)
     assert review.log(*args, lease.item_id)[1].undone
     with pytest.raises(NothingToUndo):
-        review.undo(*args, key="v", undoes="m")
+        review.undo(ana.store, ana.wish("m"))
 
 
 def test_a_label_that_changed_since_it_was_seen_is_not_overwritten(ana: made.Tab) -> None:
@@ -240,7 +244,7 @@ def test_somebody_elses_label_is_not_taken_back(ana: made.Tab) -> None:
     mend(ana, shown(ana)[0], 1, key="m")
     ben = tab(ana, "Ben")
     with pytest.raises(NothingToUndo):
-        review.undo(ben.store, ben.project_id, ben.annotator.id, key="u", undoes="m")
+        review.undo(ben.store, ben.wish("m"))
 
 
 # -- who sees what -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from alcore import rounds, strategies
+from alcore.config import Precision
 from alcore.errors import JobCancelled, TrainingImpossible, UnknownItem, UnknownStrategy
 from alcore.records import Calibration
 from alcore.rounds import RoundInput, recipes
@@ -63,8 +64,8 @@ def an_input(count: int = 60, **changes: object) -> RoundInput:
     return RoundInput(**{**values, **changes})
 
 
-def test_a_round_measures_scores_and_selects() -> None:
-    given = an_input()
+def test_a_round_measures_scores_and_selects(arithmetic: Precision) -> None:
+    given = an_input(precision=arithmetic)
     seen: list[tuple[str, float]] = []
     result = rounds.run_round(given, lambda phase, share: seen.append((phase, share)))
     assert result.evaluation.n == 300
@@ -94,14 +95,20 @@ def same(first: rounds.RoundResult, second: rounds.RoundResult) -> bool:
 
 
 @pytest.fixture(scope="module")
-def first() -> rounds.RoundResult:
+def first(arithmetic: Precision) -> rounds.RoundResult:
     """The round on an_input() as it is."""
-    return rounds.run_round(an_input(), quiet)
+    return rounds.run_round(an_input(precision=arithmetic), quiet)
 
 
-def test_the_same_seed_gives_the_same_round_to_the_last_bit(first: rounds.RoundResult) -> None:
-    again = rounds.run_round(an_input(embeds=False), quiet)
+def test_the_same_seed_gives_the_same_round_to_the_last_bit(
+    first: rounds.RoundResult, arithmetic: Precision
+) -> None:
+    again = rounds.run_round(an_input(embeds=False, precision=arithmetic), quiet)
     assert same(first, again), "without the embeddings of all images too"
+    other = "float32" if arithmetic == "bfloat16" else "bfloat16"
+    elsewhere = rounds.run_round(an_input(precision=other), quiet)
+    assert not same(first, elsewhere)
+    assert (first.versions["arithmetic"], elsewhere.versions["arithmetic"]) == (arithmetic, other)
     assert len(first.embeddings) == len(IDS) and len(again.embeddings) == 0
     assert not same(first, rounds.run_round(an_input(seed=1), quiet))
     assert not same(first, rounds.run_round(an_input(round_number=2), quiet))

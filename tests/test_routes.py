@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 from made import BY_HAND
 from made import project as small_project
+from PIL import Image
 from sqlalchemy import update
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from alcore.config import Workspace
-from alcore.errors import WorkspaceUnusable
+from alcore.errors import NotAllowed, WorkspaceUnusable
 from alcore.services import people, projects
 from alcore.store import Store
 from alcore.store.tables import lease
 from alcore.web import routes, state
+from alcore.web.requests import STATUS
 from alcore.web.tickets import LIFE, TicketOffice
 
 
@@ -130,7 +135,7 @@ def test_claimed_images_have_all_that_the_board_draws(board: Board) -> None:
         "comments",
     }
     assert set(image) == drawn
-    assert image["src"].startswith(f"/board/{board.project_id}/pixels/{image['item']}?v=")
+    assert image["src"].startswith(f"board/{board.project_id}/pixels/{image['item']}?v=")
     assert (image["width"], image["height"], image["round"]) == (8, 8, None)
     assert 55 < image["expires_in"] <= 60
     held = [image["token"] for image in found["images"]]
@@ -184,12 +189,15 @@ def test_status_has_all_that_the_board_shows(board: Board) -> None:
         "mine_today",
         "team_today",
         "labels",
+        "kept_aside",
         "unlabeled",
         "until_next",
         "next_total",
+        "next_model",
         "blocked",
         "model",
         "model_labels",
+        "withdrawn",
         "ranking",
         "instant",
         "follows",
@@ -246,6 +254,26 @@ def test_the_server_says_that_it_is_well(board: Board) -> None:
     assert board.http.get("/alcore/health").json() == {"ok": True}
 
 
+# -- classes -----------------------------------------------------------------------------------
+
+
+def test_a_class_is_added_while_labeling_and_has_its_key_at_once(board: Board) -> None:
+    answer = board.post("class", {"name": " fox "}).json()
+    fox = answer["classes"][-1]
+    assert (fox["name"], answer["keys"]["classes"][str(fox["id"])]) == ("fox", ["3", "f"])
+    assert board.classes()[-1] == fox["id"]
+    refused(board.post("class", {"name": "fox"}), 422, "InvalidClasses")
+    refused(board.post("class", {"name": ""}), 422, "InvalidSettings")
+
+
+def test_only_owners_add_classes_once_there_is_one(board: Board) -> None:
+    people.set_role(state.store(), board.project_id, board.annotator, board.annotator, "owner")
+    other = Board(board.project_id, "Ben")
+    refused(other.post("class", {"name": "fox"}), STATUS[NotAllowed], "NotAllowed")
+    assert len(other.classes()) == 2
+    assert board.post("class", {"name": "fox"}).status_code == 200
+
+
 # -- pixels ------------------------------------------------------------------------------------
 
 
@@ -259,12 +287,31 @@ def test_pixels_are_served_re_encoded_and_kept_by_browsers(web: Store, digits: i
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_the_whole_original_comes_without_loss(web: Store, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (1100, 1300, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    Image.fromarray(noise[::-1]).save(tmp_path / "upside down.png")
+    spec = {"kind": "folder", "path": str(tmp_path)}
+    made = projects.create(web, "noise", spec, "none", BY_HAND, ["a", "b"])
+    assert projects.import_now(web, made, 1)
+    board = Board(made)
+    (image,) = board.claim()["images"]
+    shown, whole = (board.http.get(image["src"] + more) for more in ("", "&whole=1"))
+    assert max(Image.open(io.BytesIO(shown.content)).size) == 1024
+    pixels = np.asarray(Image.open(io.BytesIO(whole.content)))
+    assert np.array_equal(pixels, noise) or np.array_equal(pixels, noise[::-1])
+    assert "immutable" in whole.headers["cache-control"]
+    path, _ = image["src"].split("?")
+    foreign = state.tickets().pixels(made + 1)
+    refused(board.http.get(path, params={"t": foreign, "whole": "1"}), 401, "InvalidTicket")
+
+
 def test_pixels_need_their_own_projects_signature(web: Store, digits: int, board: Board) -> None:
     (image,) = Board(digits).claim()["images"]
     path, query = image["src"].split("?")
     foreign = state.tickets().pixels(board.project_id)
     for signature in ("", "x", foreign, state.tickets().issue(digits, 1), "\u00e9"):
-        refused(board.http.get(path, params={"t": signature}), 401, "NotAllowed")
+        refused(board.http.get(path, params={"t": signature}), 401, "InvalidTicket")
     signature = query.split("t=")[1]
     missing = f"/board/{digits}/pixels/999999999?t={signature}"
     refused(board.http.get(missing), 404, "UnknownItem")
@@ -287,8 +334,8 @@ def test_tickets_that_are_missing_forged_foreign_or_old_are_refused(board: Board
         state.tickets().pixels(board.project_id),
     ):
         board.ticket = ticket
-        refused(board.get("status"), 401, "NotAllowed")
-        refused(board.post("claim", {"client": "c", "count": 1}), 401, "NotAllowed")
+        refused(board.get("status"), 401, "InvalidTicket")
+        refused(board.post("claim", {"client": "c", "count": 1}), 401, "InvalidTicket")
 
 
 def test_a_ticket_ends_and_a_fresh_one_is_handed_out_in_time(
@@ -303,7 +350,29 @@ def test_a_ticket_ends_and_a_fresh_one_is_handed_out_in_time(
     fresh = board.get("status").json()["ticket"]
     assert state.tickets().read(fresh).age < 60
     board.ticket = old
-    refused(board.get("status"), 401, "NotAllowed")
+    refused(board.get("status"), 401, "InvalidTicket")
+    assert board.get("status").json()["message"] == "this page is old; reload it"
+
+
+@pytest.mark.parametrize("hours", [1, 11])
+def test_a_clock_that_is_set_back_makes_no_page_old(
+    board: Board, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    board.claim()
+    invitation = state.tickets().invite(board.project_id)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 3600 * hours)
+    status = board.get("status")
+    assert status.status_code == 200
+    assert state.tickets().read(status.json()["ticket"]).age < 60
+    assert state.tickets().invited_to(invitation) == board.project_id
+
+
+def test_a_ticket_of_another_project_is_not_called_old(board: Board) -> None:
+    other = small_project(state.store(), 3, name=uuid.uuid4().hex)
+    board.ticket = state.tickets().issue(other, board.annotator)
+    answer = board.get("status")
+    assert answer.status_code == 401 and "old" not in answer.json()["message"]
 
 
 def test_who_is_removed_is_refused_at_every_route_at_once(board: Board) -> None:
@@ -319,16 +388,93 @@ def test_who_is_removed_is_refused_at_every_route_at_once(board: Board) -> None:
         ("undo", {"key": "k7", "client": board.client, "undoes": body["key"], "token": "t7"}),
         ("revisit", {"client": board.client, "item": image["item"]}),
     ):
-        refused(board.post(what, sent), 401, "NotAllowed")
+        refused(board.post(what, sent), 403, "NotAllowed")
     for what in ("status", "history", f"why/{image['item']}"):
-        refused(board.get(what), 401, "NotAllowed")
+        refused(board.get(what), 403, "NotAllowed")
 
 
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "http://127.0.0.1", "x"]
 )
 def test_other_sites_are_refused(board: Board, origin: str) -> None:
-    refused(board.post("claim", {"client": "c", "count": 1}, Origin=origin), 401, "NotAllowed")
+    answer = board.post("claim", {"client": "c", "count": 1}, Origin=origin)
+    refused(answer, 421, "WrongAddress")
+    assert "server.corsAllowedOrigins" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "same-origin"},
+        {"X-Forwarded-Host": "label.example.org"},
+        {"Host": "label.example.org"},
+    ],
+)
+def test_a_proxy_that_changes_the_host_is_no_other_site(board: Board, headers: dict) -> None:
+    asked = {"client": "c", "count": 1}
+    origin = "https://label.example.org"
+    assert board.post("claim", asked, Origin=origin, **headers).status_code == 200
+    refused(board.post("claim", asked, Origin="http://evil.example"), 421, "WrongAddress")
+
+
+def test_addresses_that_the_server_was_told_of_may_ask(board: Board) -> None:
+    asked = {"client": "c", "count": 1}
+    state.let_ask(["https://label.example.org"])
+    try:
+        assert board.post("claim", asked, Origin="https://label.example.org").status_code == 200
+        refused(board.post("claim", asked, Origin="https://evil.example"), 421, "WrongAddress")
+    finally:
+        state.let_ask(())
+
+
+# -- addresses ---------------------------------------------------------------------------------
+
+ADDRESSES = {
+    "/alcore/health",
+    "/board/{project_id:id}/answer",
+    "/board/{project_id:id}/claim",
+    "/board/{project_id:id}/comment",
+    "/board/{project_id:id}/comments/{item_id:id}",
+    "/board/{project_id:id}/examples/{example_id:id}",
+    "/board/{project_id:id}/history",
+    "/board/{project_id:id}/lot",
+    "/board/{project_id:id}/pixels/{item_id:id}",
+    "/board/{project_id:id}/release",
+    "/board/{project_id:id}/review/example",
+    "/board/{project_id:id}/review/items",
+    "/board/{project_id:id}/review/items/{item_id:id}",
+    "/board/{project_id:id}/review/look",
+    "/board/{project_id:id}/review/mend",
+    "/board/{project_id:id}/review/overview",
+    "/board/{project_id:id}/review/undo",
+    "/board/{project_id:id}/revisit",
+    "/board/{project_id:id}/status",
+    "/board/{project_id:id}/tiles",
+    "/board/{project_id:id}/undo",
+    "/board/{project_id:id}/unlot",
+    "/board/{project_id:id}/why/{item_id:id}",
+}
+"""Browsers keep answers for these: an address may be added, never taken away or renamed."""
+
+
+def test_the_addresses_that_browsers_keep_stay() -> None:
+    assert {route.path for route in routes.routes()} >= ADDRESSES
+
+
+def test_every_address_lies_below_the_servers_base_path_too() -> None:
+    paths = [route.path for route in routes.routes("/label/al/")]
+    plain = [route.path for route in routes.routes()]
+    assert paths == plain + [f"/label/al{path}" for path in plain]
+
+
+def test_what_pages_get_to_ask_for_is_relative(board: Board) -> None:
+    """So it leads to the app below every path at which a proxy serves it."""
+    (image,) = board.claim()["images"]
+    board.post("answer", board.body(image))
+    (event,) = board.get("history").json()["events"]
+    (row,) = board.get("review/items").json()["rows"]
+    found = [image["src"], event["src"], row["src"], row["small"]]
+    assert all(address.startswith("board/") for address in found)
 
 
 def test_another_projects_items_and_answers_are_out_of_reach(board: Board) -> None:

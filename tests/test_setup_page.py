@@ -67,6 +67,11 @@ def ready(store: Store, name: str = "made", size: int = 40) -> int:
     return made
 
 
+def written(markdown: str) -> str:
+    """What a person reads where text is kept from being Markdown."""
+    return markdown.replace("\\", "").replace("\u2060", "")
+
+
 def press(test: AppTest, label: str) -> AppTest:
     (button,) = [b for b in test.button if b.label == label]
     return button.click().run()
@@ -95,7 +100,7 @@ def test_an_empty_workspace_opens_on_a_form_that_can_be_sent_at_once(
     (made,) = projects.list_projects(store)
     assert (made.name, made.has_key, made.settings.resolution) == ("digits", True, 8)
     assert made.settings.augmentation == "shift"
-    assert test.query_params["project"] == str(made.id)
+    assert test.radio(key="project-choice").value == str(made.id)
 
 
 def test_pressing_create_again_makes_no_second_project(
@@ -437,3 +442,38 @@ def test_examples_of_classes_are_listed_and_taken_away(
     assert not press(test, "Remove").exception
     assert guidelines.of_project(store, made) == []
     assert [b for b in test.button if b.label == "Remove"] == []
+
+
+def test_a_moved_folder_is_named_and_its_new_place_taken(
+    store: Store, page: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    root = pictures(tmp_path / "in", [f"{c}/{n}.png" for c in "ab" for n in range(4)])
+    made = projects.create(store, "moved", {"kind": "folder", "path": str(root), "copy": False})
+    projects.import_now(store, made, 1)
+    root.rename(tmp_path / "there")
+    test = press(page(str(made)), "Check the originals")
+    assert f"8 originals are missing: the folder {root} is" in written(test.warning[0].value)
+    where = next(field for field in test.text_input if field.label == "The folder is now at")
+    where.set_value(str(tmp_path / "there")).run()
+    press(test, "Use this place")
+    projects.import_now(store, made, 1)
+    test = press(page(str(made)), "Check the originals")
+    assert not test.warning
+    assert "All originals are where they were" in html(test)
+
+
+def test_the_range_of_deep_images_is_shown_and_saved(
+    store: Store, page: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    for number in range(4):
+        values = rng.integers(0, 1000, (12, 12)).astype(np.uint16)
+        Image.fromarray(values).save(tmp_path / f"{number}.png")
+    made = projects.create(store, "deep", {"kind": "folder", "path": str(tmp_path)}, "none")
+    projects.import_now(store, made, 1)
+    test = page(str(made))
+    white = next(field for field in test.number_input if field.label.startswith("White"))
+    assert white.value == 1023
+    white.set_value(2000).run()
+    press(test, "Save")
+    assert projects.get(store, made).settings.pixel_range.scale == (0, 2000)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sqlite3
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import made
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from alcore.config import ProjectSettings, Workspace
 from alcore.errors import WorkspaceUnusable
+from alcore.records import NewEvent
 from alcore.store import (
     Store,
     engine,
@@ -28,8 +30,10 @@ from alcore.store import (
     jobs,
     label_checks,
     labels,
+    leasing,
     migrate,
     projects,
+    votes,
 )
 from alcore.store.experiment_tables import metadata
 from alcore.store.tables import answer, job, label_event
@@ -108,7 +112,7 @@ def test_a_database_with_the_words_of_before_says_the_same_in_those_of_today(
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         assert projects.get(connection, 1).has_key
         assert projects.head_labels(connection, 1) == 7
-        assert labels.provenance(connection, 1)[2] == 3
+        assert labels.by_key(connection, "k").head_labels == 3
         assert label_checks.beliefs(connection, 1) == {1: (1, 0.9, 1, 0.9)}
         assert label_checks.last_check(connection, 1) == (6, 1)
         assert jobs.newest(connection, 1, "label_check").state == "waiting"
@@ -116,6 +120,48 @@ def test_a_database_with_the_words_of_before_says_the_same_in_those_of_today(
             "recipe": summary["teaching"]
         }
         assert experiments.named(connection, "e").design == {"trials": 3}
+    store.close()
+
+
+def test_labels_from_before_the_verdict_was_a_view_count_on(workspace: Workspace) -> None:
+    made.old_database(workspace, "0009")
+    with sqlite3.connect(workspace.database) as old:
+        for table, values in (
+            ("project", {"id": 1, "name": "p", "settings": json.dumps(ProjectSettings().to_json()),
+                "state": "ready", "source": "{}", "known_classes": "none", "created_at": 0}),
+            ("project_class", {"id": 1, "project_id": 1, "name": "a", "position": 0,
+                "created_at": 0}),
+            ("project_class", {"id": 2, "project_id": 1, "name": "b", "position": 1,
+                "created_at": 0}),
+            ("item", {"id": 1, "project_id": 1, "position": 0, "name": "i.png",
+                "content_hash": "0" * 32, "width": 8, "height": 8, "split": "pool",
+                "answers": 3}),
+            ("annotator", {"id": 1, "name": "Ana", "created_at": 0}),
+            ("annotator", {"id": 2, "name": "Ben", "created_at": 0}),
+            ("annotator", {"id": 3, "name": "Cleo", "created_at": 0}),
+            ("label_event", {"project_id": 1, "item_id": 1, "annotator_id": 1, "kind": "label",
+                "class_id": 1, "key": "k1", "created_at": 5, "origin": "query"}),
+            ("label_event", {"project_id": 1, "item_id": 1, "annotator_id": 2, "kind": "label",
+                "class_id": 2, "key": "k2", "created_at": 6, "origin": "query"}),
+            ("lease", {"token": "t", "item_id": 1, "project_id": 1, "annotator_id": 3,
+                "client": "c", "expires_at": 9e9, "origin": "query"}),
+        ):  # fmt: skip
+            columns, marks = ", ".join(values), ", ".join("?" * len(values))
+            old.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", [*values.values()])
+    old.close()
+    store = Store.open(workspace)
+    cleo = made.Tab(store, 1, "Cleo")
+    assert made.labels_of(store, 1) == {1: 2}  # of as many votes the newest
+    with store.read() as connection:
+        lease = leasing.of_person(connection, 1, cleo.annotator.id)
+    key = cleo.answer(lease, 0)
+    assert made.labels_of(store, 1) == {1: 1}
+    with store.write() as connection:
+        assert votes.set_consensus(connection, 1, {1: 2}) == 1
+        assert votes.count_majority(connection, 1) == 1
+    assert made.labels_of(store, 1) == {1: 1}
+    cleo.undo(key)
+    assert made.labels_of(store, 1) == {1: 2}
     store.close()
 
 
@@ -201,6 +247,10 @@ def test_label_events_can_be_neither_changed_nor_deleted(store: Store) -> None:
         with pytest.raises(DatabaseError), store.write() as connection:
             connection.execute(change)
     assert len(made.labels_of(store, tab.project_id)) == 1
+
+
+def test_a_new_event_has_the_columns_of_the_log() -> None:
+    assert {field.name for field in fields(NewEvent)} | {"id"} == set(label_event.c.keys())
 
 
 def test_an_event_is_undone_once_at_most(store: Store) -> None:

@@ -13,7 +13,15 @@ from sqlalchemy import text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, NotAllowed, UnknownItem
-from alcore.services import labeling, people, pretraining, projects, team, training
+from alcore.services import (
+    dashboard,
+    labeling,
+    people,
+    pretraining,
+    projects,
+    team,
+    training,
+)
 from alcore.store import Store, items
 from alcore.store.tables import lease, member
 
@@ -155,7 +163,7 @@ def test_who_is_here_and_what_they_hold(store: Store) -> None:
             .where(member.c.annotator_id == ana.annotator.id)
             .values(seen_at=time.time() - 60)
         )
-    first, second = team.presence(store, ana.project_id)
+    first, second = team.presence(store, ana.project_id, ana.annotator.id)
     assert (first.name, first.here, first.holds, first.role) == ("Ben", True, 3, "annotator")
     assert (second.name, second.here, second.holds, second.role) == ("Ana", False, 0, "owner")
     assert second.today == 1 and first.until > time.time()
@@ -184,7 +192,7 @@ def test_what_somebody_held_goes_to_others_when_they_are_gone(store: Store, how:
                 update(lease).where(lease.c.client == ben.client).values(expires_at=time.time() - 1)
             )
     assert {i.item_id for i in held} <= {i.item_id for i in ana.claim(5).leases}
-    (gone,) = [p for p in team.presence(store, ana.project_id) if p.name == "Ben"]
+    (gone,) = [p for p in team.presence(store, ana.project_id, None) if p.name == "Ben"]
     assert gone.holds == 0
 
 
@@ -209,13 +217,22 @@ def test_speed_accuracy_on_gold_and_agreement_of_each(store: Store) -> None:
     assert by_name["Ana"].gold_answers == 0  # what was known before it was gold measures nobody
 
 
-def test_an_annotator_sees_their_own_figures_only(store: Store) -> None:
+def test_an_annotator_sees_their_own_figures_only_wherever_there_are_any(store: Store) -> None:
     ana, ben = owned(store)
     ana.answer(ana.next())
     ben.answer(ben.next())
-    (mine,) = team.quality(store, ben.project_id, ben.annotator.id)
-    assert mine.name == "Ben"
-    assert len(team.quality(store, ben.project_id, ana.annotator.id)) == 2
+
+    def named(by: int | None) -> list[set[str]]:
+        here = team.presence(store, ben.project_id, by)
+        return [
+            {q.name for q in team.quality(store, ben.project_id, by)},
+            {p.name for p in here if p.today is not None},
+            {row["annotator"] for row in dashboard.annotators(store, ben.project_id, by)},
+            {r["annotator"] for r in dashboard.labels_over_time(store, ben.project_id, by).rows},
+        ]
+
+    assert named(ben.annotator.id) == [{"Ben"}] * 4
+    assert named(ana.annotator.id) == named(None) == [{"Ana", "Ben"}] * 4
 
 
 def test_agreement_of_a_team_names_pairs_and_leaves_out_what_was_imported(store: Store) -> None:

@@ -9,8 +9,10 @@ import numpy as np
 
 from alcore import metrics
 from alcore.jobs.round_files import round_arrays
-from alcore.records import RoundSummary, StopSignals
+from alcore.records import BaselinePoint, Learner, NewEvent, RoundSummary, StopSignals
 from alcore.store import Store, items, labels, projects, rounds
+
+USUAL = Learner()
 
 
 def give_labels(
@@ -29,15 +31,17 @@ def give_labels(
         for i, item_id in enumerate(items.unlabeled(connection, project_id)[:n]):
             labels.append(
                 connection,
-                project_id=project_id,
-                item_id=int(item_id),
-                annotator_id=who.id,
-                kind="label",
-                class_id=classes[i % len(classes)].id,
-                key=uuid.uuid4().hex,
-                origin="query",
-                now=at + i * seconds,
-                seconds=seconds,
+                NewEvent(
+                    project_id=project_id,
+                    item_id=int(item_id),
+                    annotator_id=who.id,
+                    kind="label",
+                    class_id=classes[i % len(classes)].id,
+                    key=uuid.uuid4().hex,
+                    origin="query",
+                    created_at=at + i * seconds,
+                    seconds=seconds,
+                ),
             )
 
 
@@ -50,6 +54,7 @@ def add_round(
     random: Sequence[float] = (),
     kappa: float = 0.9,
     files: bool = True,
+    learner: Learner = USUAL,
 ) -> RoundSummary:
     """Publish a round on the labels of the moment; the first holdout items are the wrong ones.
 
@@ -83,6 +88,7 @@ def add_round(
         seconds={"train": 1.25, "evaluate": 0.1, "score": 0.2, "select": 0.05},
         seed=0,
         checkpoint=f"rounds/{number:04d}.safetensors",
+        learner=learner,
     )
     if files:
         path = round_arrays(store.workspace.project(project_id), number)
@@ -100,7 +106,8 @@ def add_round(
             simulated = metrics.evaluate(
                 _probabilities(true, len(classes), value), true, len(classes)
             )
-            rounds.add_baseline(connection, project_id, trial, total, simulated, 1.0, 1.0)
+            point = BaselinePoint(learner, trial, total, simulated)
+            rounds.add_baseline(connection, project_id, point, 1.0, 1.0)
     return summary
 
 

@@ -11,31 +11,35 @@ import stat
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from alcore import names
+from alcore.datasets import label_table, zip_names
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
 from alcore.datasets.entries import (
     Entry,
     Found,
     Listing,
+    Table,
     arrange,
-    clean_text,
     is_hidden,
     is_image_name,
 )
 from alcore.errors import ImportRefused, UnreadableImage
 from alcore.records import SkippedFile
 
-DEFAULT_LIMIT_MB = 500
+DEFAULT_LIMIT_MB = 2_000
 MOST_ENTRIES = 500_000
 MOST_RATIO = 200
+HARMLESS_BYTES = 1_000_000_000
+"""Up to here an archive may expand as it likes: blank scans and masks pack a thousandfold."""
 MOST_EXPANSION = 8
-"""Images are compressed already: all entries together are at most this many times the limit."""
+"""Images are compressed already: all together are at most this many times the limit."""
 
-_OUTSIDE = re.compile(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)")
-_LOCAL_HEADER = struct.Struct("<4s5H3I2H")
+_DRIVE = re.compile(r"^[A-Za-z]:/")
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".rar", ".7z")
+_LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 # What zipfile raises on damaged archives.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -77,44 +81,66 @@ class ArchiveSource:
     def listing(self) -> Listing:
         """Check the whole directory of the archive, then list its images.
 
-        Raises ImportRefused, naming the entry that is not allowed.
+        Raises ImportRefused for what is no archive, or an attack. What cannot be used of an
+        archive otherwise is left out, with the reason.
         """
-        infos = self._directory()
-        found, skipped, ignored = [], [], 0
-        for info in infos:
-            path = _path(info)
-            if info.filename.endswith(("/", "\\")) or is_hidden(path):
+        found, skipped, tables, inner, ignored = [], [], [], [], 0
+        for info, path in self._directory():
+            if info.orig_filename.endswith(("/", "\\")):
+                continue
+            if is_hidden(path) and not _leads_out(path):
                 continue
             if not is_image_name(path):
-                ignored += 1
-            elif (most := max(info.file_size, info.compress_size)) > MOST_BYTES:
-                skipped.append(SkippedFile(clean_text(path), too_many_bytes(most)))
-            elif info.file_size > MOST_RATIO * max(info.compress_size, 1):
-                reason = f"expands more than the {MOST_RATIO} times allowed"
-                skipped.append(SkippedFile(clean_text(path), reason))
+                if label_table.is_table(path) and info.file_size <= label_table.MOST_BYTES:
+                    tables.append((path, info))
+                else:
+                    ignored += 1
+                if path.lower().endswith(_ARCHIVE_SUFFIXES):
+                    inner.append(path)
+                continue
+            reason = _unusable(info, path)
+            if reason is not None:
+                skipped.append(SkippedFile(names.of_file(path), reason))
             else:
-                place = _Place(
-                    info.header_offset,
-                    info.compress_size,
-                    info.file_size,
-                    info.compress_type,
-                    info.CRC,
-                )
-                found.append(Found(path, place, info.file_size))
-        return arrange(
+                found.append(Found(path, _place(info), info.file_size))
+        if inner and not found and not skipped:
+            raise ImportRefused(
+                f"{self.name} holds another archive, {names.of_file(inner[0])}, and no images; "
+                "unpack it first"
+            )
+        self._check_expansion(sum(file.size for file in found))
+        listing = arrange(
             found,
             where=self.name,
             skipped=skipped,
             ignored=ignored,
-            wrapper=PurePosixPath(self.name).stem,
+            wrapper=names.shown(without_zip(self.name)),
+            table=self._table(tables),
         )
+        if not inner:
+            return listing
+        note = f"{names.of_file(inner[0])} is another archive, into which nobody looked"
+        return replace(listing, notes=(*listing.notes, note))
+
+    def _table(self, tables: list[tuple[str, zipfile.ZipInfo]]) -> Table | None:
+        if not tables:
+            return None
+        path, info = min(tables, key=lambda table: (table[0].count("/"), table[0]))
+        if _unusable(info, path) is not None:
+            return None
+        try:
+            return Table(path, self._read(_place(info)))
+        except UnreadableImage:
+            return None
 
     def entries(self) -> list[Entry]:
         return self.listing().entries
 
     def read(self, entry: Entry) -> bytes:
         """Bytes of one entry, as many as the directory promised and with its checksum."""
-        place: _Place = entry.handle
+        return self._read(entry.handle)
+
+    def _read(self, place: _Place) -> bytes:
         try:
             if self._file is None:
                 self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -147,7 +173,8 @@ class ArchiveSource:
         os.lseek(self._file, offset, os.SEEK_SET)
         return os.read(self._file, length)
 
-    def _directory(self) -> list[zipfile.ZipInfo]:
+    def _directory(self) -> list[tuple[zipfile.ZipInfo, str]]:
+        """List the entries with their paths, and check that they can be read one by one."""
         if not self.path.exists():
             raise ImportRefused(f"{self.path} does not exist; name a .zip file of images")
         if not self.path.is_file():
@@ -168,29 +195,16 @@ class ArchiveSource:
                 f"{self.name} is not a zip archive, or a damaged one; make a new .zip, "
                 "or import the folder itself"
             ) from error
-        self._check(infos, end)
-        return infos
-
-    def _check(self, infos: list[zipfile.ZipInfo], end: int) -> None:
         if len(infos) > MOST_ENTRIES:
             raise ImportRefused(
                 f"{self.name} has {len(infos):,} entries, more than the {MOST_ENTRIES:,} allowed"
             )
-        for info in infos:
-            _check_entry(info, self.name)
-        total = sum(info.file_size for info in infos)
-        packed = sum(info.compress_size for info in infos)
-        most = self.limit_mb * 1e6 * MOST_EXPANSION
-        if total > most:
-            raise ImportRefused(
-                f"{self.name} expands to {total / 1e6:,.0f} MB, more than the "
-                f"{most / 1e6:,.0f} MB allowed"
-            )
-        if total > MOST_RATIO * max(packed, 1):
-            raise ImportRefused(
-                f"{self.name} expands {total / max(packed, 1):,.0f} times, more than the "
-                f"{MOST_RATIO} times allowed"
-            )
+        paths = [_path(name) for name in zip_names.names(infos)]
+        listed = list(zip(infos, paths, strict=True))
+        self._check_places([info for info, path in listed if is_image_name(path)], end)
+        return listed
+
+    def _check_places(self, infos: list[zipfile.ZipInfo], end: int) -> None:
         # Entries that share bytes are the trick of the densest zip bombs.
         by_place = sorted(infos, key=lambda info: info.header_offset)
         starts = [*(info.header_offset for info in by_place), end]
@@ -198,45 +212,65 @@ class ArchiveSource:
             least = info.header_offset + _LOCAL_HEADER.size + info.compress_size
             if info.header_offset < 0 or least > following:
                 raise ImportRefused(
-                    f"{self.name} has entries that overlap ({clean_text(info.filename)!r}); "
+                    f"{self.name} has entries that overlap ({names.shown(info.filename)!r}); "
                     "make a new .zip"
                 )
 
+    def _check_expansion(self, total: int) -> None:
+        most = self.limit_mb * 1e6 * MOST_EXPANSION
+        if total > most:
+            raise ImportRefused(
+                f"{self.name} expands to {total / 1e6:,.0f} MB, more than the "
+                f"{most / 1e6:,.0f} MB allowed"
+            )
+        size = max(self.path.stat().st_size, 1)
+        if total > max(HARMLESS_BYTES, MOST_RATIO * size):
+            raise ImportRefused(
+                f"{self.name} expands {total / size:,.0f} times, more than the "
+                f"{MOST_RATIO} times allowed"
+            )
 
-def _path(info: zipfile.ZipInfo) -> str:
-    """Name of an entry with "/" between its parts, whatever system made the archive."""
-    parts = info.filename.replace("\\", "/").split("/")
+
+def without_zip(name: str) -> str:
+    """Name of an archive without its ending.
+
+    >>> without_zip("birds.2023.ZIP"), without_zip("birds.2023")
+    ('birds.2023', 'birds.2023')
+    """
+    return name[:-4] if name.lower().endswith(".zip") else name
+
+
+def _path(name: str) -> str:
+    """Name of an entry with "/" between its parts, whatever system made the archive.
+
+    A slash before the first part is dropped, as unzip does.
+    """
+    parts = name.split("\0", 1)[0].replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", "."))
 
 
-class _Shown:
-    """A name as messages show it; made only when one is written."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __str__(self) -> str:
-        return repr(clean_text(self._name))
+def _leads_out(path: str) -> bool:
+    return ".." in path.split("/") or _DRIVE.match(path) is not None
 
 
-def _check_entry(info: zipfile.ZipInfo, archive: str) -> None:
-    path = _path(info)
-    shown = _Shown(info.filename)
-    if _OUTSIDE.search(info.filename):
-        raise ImportRefused(
-            f"{archive} holds {shown}, a name that leads out of the archive; "
-            "make a .zip with names below one folder"
-        )
+def _place(info: zipfile.ZipInfo) -> _Place:
+    return _Place(
+        info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC
+    )
+
+
+def _unusable(info: zipfile.ZipInfo, path: str) -> str | None:
+    """Say why an entry cannot be read; None where it can."""
+    if _leads_out(path):
+        return "its name leads out of the archive"
     if info.flag_bits & 0x1:
-        raise ImportRefused(f"{archive} is encrypted ({shown}); make a .zip without a password")
+        return "encrypted; make a .zip without a password"
     if stat.S_ISLNK(info.external_attr >> 16):
-        raise ImportRefused(f"{archive} holds a link, {shown}; put the file itself there")
-    if is_hidden(path):
-        return
-    if path.lower().endswith(_ARCHIVE_SUFFIXES):
-        raise ImportRefused(f"{archive} holds another archive, {shown}; unpack it first")
+        return "a link; put the file itself there"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ImportRefused(
-            f"{archive} holds {shown} compressed by method {info.compress_type}; "
+        return (
+            f"compressed by method {info.compress_type}; "
             "make a .zip with the usual method (deflate)"
         )
+    most = max(info.file_size, info.compress_size)
+    return too_many_bytes(most) if most > MOST_BYTES else None

@@ -6,13 +6,14 @@ Paths here are relative, with "/" between the parts.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
+from alcore import names
+from alcore.datasets import label_table
 from alcore.errors import ImportRefused
 from alcore.records import SkippedFile
 
@@ -36,8 +37,6 @@ _SPLITS = MappingProxyType(
         "validation": "val",
     }
 )
-# Invisible marks that reorder the text around them.
-_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True)
@@ -84,23 +83,9 @@ class Source(Protocol):
         ...
 
 
-def clean_text(text: str) -> str:
-    """Normalise a name (NFC) and replace control characters; markup and quotes are kept.
-
-    >>> clean_text("<b>\\x07")
-    '<b>\ufffd'
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        "\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _REORDERING else c
-        for c in unicodedata.normalize("NFC", text)
-    )
-
-
 def class_name(folder: str) -> str:
     """Clean name of a class folder."""
-    return clean_text(folder).strip() or "unnamed"
+    return names.shown(folder) or "unnamed"
 
 
 def is_hidden(path: str) -> bool:
@@ -122,6 +107,14 @@ class Found:
     size: int
 
 
+@dataclass(frozen=True)
+class Table:
+    """A file with labels that lies beside images."""
+
+    path: str
+    data: bytes
+
+
 def arrange(
     found: Sequence[Found],
     *,
@@ -129,20 +122,21 @@ def arrange(
     skipped: Sequence[SkippedFile] = (),
     ignored: int = 0,
     wrapper: str | None = None,
+    table: Table | None = None,
 ) -> Listing:
     """Turn files into entries by recognising the layout of their folders.
 
     `wrapper` is a folder name that holds everything and is not a class, if there is one by
-    that name. Raises ImportRefused for fewer than two files.
+    that name; `table` names classes where folders do not. Raises ImportRefused for fewer than
+    two files.
     """
     if not found:
-        others = f", only {_count(ignored, 'other file')}" if ignored else ""
-        raise ImportRefused(
-            f"{where} has no images{others}; put at least 2 JPEG, PNG, WEBP, BMP, GIF or TIFF "
-            "files there, in one folder per class or all in one"
-        )
+        others = ignored + (table is not None)
+        raise ImportRefused(f"{where} has no images{_instead(skipped, others)}")
     if len(found) == 1:
-        raise ImportRefused(f"{where} has one image only; at least 2 are needed")
+        raise ImportRefused(
+            f"{where} has one image only; at least 2 are needed{_reasons(skipped, '; ')}"
+        )
     found = sorted(found, key=lambda f: f.path.split("/"))
     paths = _unwrap([f.path.split("/") for f in found], wrapper)
     tops = {p[0].lower() for p in paths if len(p) > 1}
@@ -151,20 +145,58 @@ def arrange(
     # With both val/ and test/, the holdout is test/ and val/ is more to learn from.
     as_split = {"train": "train", "test": "test", "val": "train" if "test" in kinds else "test"}
     entries = []
-    names = _Unique()
+    unique = _Unique()
     for file, parts in zip(found, paths, strict=True):
         split = None
         if split_layout and len(parts) > 1 and parts[0].lower() in _SPLITS:
             split = as_split[_SPLITS[parts[0].lower()]]
             parts = parts[1:]
         name = class_name(parts[0]) if len(parts) > 1 else None
-        entries.append(Entry(names(clean_text(file.path)), name, split, file.handle, file.size))
-    return Listing(
-        entries,
-        _layout(entries),
-        tuple(skipped),
-        _notes(entries, ignored, val_too={"val", "test"} <= kinds and split_layout),
+        entries.append(Entry(unique(names.of_file(file.path)), name, split, file.handle, file.size))
+    labels = _labels(entries, found, table)
+    if table is not None and labels is None:
+        ignored += 1
+    if labels is not None and labels.classes:
+        entries = [
+            replace(entry, class_name=labels.classes.get(file.path))
+            for entry, file in zip(entries, found, strict=True)
+        ]
+    notes = _notes(entries, ignored, {"val", "test"} <= kinds and split_layout, labels)
+    return Listing(entries, _layout(entries, labels), tuple(skipped), notes)
+
+
+def _instead(skipped: Sequence[SkippedFile], others: int) -> str:
+    """Say what there is where there are no images, and what would be right."""
+    if skipped:
+        links = any(file.reason.startswith("a link") for file in skipped)
+        remedy = "; put the files themselves there, or name the folder that the links lead to"
+        return _reasons(skipped, " that can be read: ") + (remedy if links else "")
+    there = f", only {_count(others, 'other file')}" if others else ""
+    return (
+        f"{there}; put at least 2 JPEG, PNG, WEBP, BMP, GIF or TIFF "
+        "files there, in one folder per class or all in one"
     )
+
+
+def _reasons(skipped: Sequence[SkippedFile], before: str) -> str:
+    """List why files were left out, the commonest reason first."""
+    if not skipped:
+        return ""
+    reasons = Counter(file.reason for file in skipped).most_common(3)
+    return before + "; ".join(f"{n:,} left out: {reason}" for reason, n in reasons)
+
+
+def _labels(
+    entries: Sequence[Entry], found: Sequence[Found], table: Table | None
+) -> label_table.Labels | None:
+    """Read the table, where the folders do not say the same already."""
+    if table is None:
+        return None
+    by_folder = {entry.class_name for entry in entries} - {None}
+    labels = label_table.read(table.path, table.data, [file.path for file in found])
+    if by_folder and (not labels.classes or by_folder & set(labels.classes.values())):
+        return None
+    return labels
 
 
 def _unwrap(paths: list[list[str]], wrapper: str | None) -> list[list[str]]:
@@ -172,26 +204,30 @@ def _unwrap(paths: list[list[str]], wrapper: str | None) -> list[list[str]]:
     while len({p[0] for p in paths}) == 1 and min(map(len, paths)) > 1:
         top = paths[0][0]
         deeper = any(len(p) > 2 for p in paths)
-        if top.lower() in _SPLITS or not (deeper or top == wrapper):
+        if top.lower() in _SPLITS or not (deeper or names.shown(top) == wrapper):
             break
         paths = [p[1:] for p in paths]
     return paths
 
 
-def _layout(entries: list[Entry]) -> str:
+def _layout(entries: list[Entry], labels: label_table.Labels | None) -> str:
+    if labels is not None and labels.classes:
+        return "train/test, labels.csv" if any(e.given_split for e in entries) else "labels.csv"
     classes = any(e.class_name is not None for e in entries)
     if any(e.given_split for e in entries):
         return "train/test, class folders" if classes else "train/test, unlabeled"
     return "class folders" if classes else "flat, unlabeled"
 
 
-def _notes(entries: list[Entry], ignored: int, val_too: bool) -> tuple[str, ...]:
-    notes = []
+def _notes(
+    entries: list[Entry], ignored: int, val_too: bool, labels: label_table.Labels | None
+) -> tuple[str, ...]:
+    notes = [] if labels is None else [labels.note]
     classes = Counter(e.class_name for e in entries)
     without = classes.pop(None, 0)
     if len(classes) == 1:
         notes.append(f"there is only one class: {next(iter(classes))}")
-    if classes and without:
+    if classes and without and labels is None:
         notes.append(f"{_count(without, 'image')} outside the class folders: without a class")
     if val_too:
         notes.append("test/ is the holdout; the validation folder joins the training images")
@@ -205,7 +241,7 @@ def _count(n: int, what: str) -> str:
 
 
 class _Unique:
-    """Cleaning can make two names equal; the later one gets a number."""
+    """An archive may hold a name twice; the later one gets a number."""
 
     def __init__(self) -> None:
         self._used: set[str] = set()

@@ -7,8 +7,18 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from alcore import names
+from alcore.datasets import label_table
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
-from alcore.datasets.entries import Entry, Found, Listing, arrange, is_hidden, is_image_name
+from alcore.datasets.entries import (
+    Entry,
+    Found,
+    Listing,
+    Table,
+    arrange,
+    is_hidden,
+    is_image_name,
+)
 from alcore.errors import ImportRefused, UnreadableImage
 from alcore.records import SkippedFile
 
@@ -30,9 +40,24 @@ class FolderSource:
             raise ImportRefused(f"{self.root} is not a folder; name a folder of images or a .zip")
         walk = _Walk(self.root.resolve(), self.in_place)
         walk.run()
-        if not walk.found and not walk.ignored and not walk.skipped:
+        if not (walk.found or walk.tables or walk.ignored or walk.skipped):
             raise ImportRefused(f"{self.root} is an empty folder; put images in it")
-        return arrange(walk.found, where=str(self.root), skipped=walk.skipped, ignored=walk.ignored)
+        return arrange(
+            walk.found,
+            where=str(self.root),
+            skipped=walk.skipped,
+            ignored=walk.ignored,
+            table=self._table(walk.tables),
+        )
+
+    def _table(self, paths: list[str]) -> Table | None:
+        if not paths:
+            return None
+        path = min(paths, key=lambda path: (path.count("/"), path))
+        try:
+            return Table(path, read_under(self.root, path, label_table.MOST_BYTES))
+        except UnreadableImage:
+            return None
 
     def entries(self) -> list[Entry]:
         return self.listing().entries
@@ -44,8 +69,17 @@ class FolderSource:
         return entry.handle if self.in_place else None
 
 
-def read_under(root: Path, path: str) -> bytes:
-    """Read a file below a folder, never one outside it.
+def check_under(root: Path, path: str) -> str | None:
+    """Say why a file below a folder cannot be read; None where nothing speaks against it."""
+    full = root / path
+    try:
+        return None if full.is_file() else _gone(root, full)
+    except OSError as error:
+        return f"{names.of_file(str(full))} cannot be read: {error.strerror}"
+
+
+def read_under(root: Path, path: str, most: int = MOST_BYTES) -> bytes:
+    """Read a file of at most so many bytes below a folder, never one outside it.
 
     Raises UnreadableImage when it is missing, outside, not a file, or too large.
     """
@@ -58,14 +92,27 @@ def read_under(root: Path, path: str) -> bytes:
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise UnreadableImage("not a regular file")
-            if info.st_size > MOST_BYTES:
+            if info.st_size > most:
                 raise UnreadableImage(too_many_bytes(info.st_size))
-            return file.read(MOST_BYTES + 1)
-    except FileNotFoundError as error:
-        raise UnreadableImage("the file is no longer there") from error
+            return file.read(most + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UnreadableImage(_gone(root, full)) from error
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableImage(f"the file cannot be read: {reason}") from error
+
+
+def _gone(root: Path, full: Path) -> str:
+    """Name what is missing: the file, or the highest folder above it that is no longer there."""
+    if full.parent.is_dir():
+        return f"the file {names.of_file(str(full))} is no longer there"
+    missing = root if not root.is_dir() else full.parent
+    while missing != missing.parent and not missing.parent.is_dir():
+        missing = missing.parent
+    return (
+        f"the folder {names.of_file(str(missing))} is no longer there: it was moved or renamed, "
+        "or its disk is not connected"
+    )
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -81,6 +128,7 @@ class _Walk:
         self.in_place = in_place
         self.found: list[Found] = []
         self.skipped: list[SkippedFile] = []
+        self.tables: list[str] = []
         self.ignored = 0
         self._folders = [""]
 
@@ -97,7 +145,7 @@ class _Walk:
             if not path:
                 raise ImportRefused(f"{self.root} cannot be read: {error.strerror}") from error
             self.skipped.append(
-                SkippedFile(_storable(path), f"the folder cannot be read: {error.strerror}")
+                SkippedFile(names.of_file(path), f"the folder cannot be read: {error.strerror}")
             )
             return
         for item in items:
@@ -110,15 +158,17 @@ class _Walk:
                 self._folders.append(below)
             elif is_image_name(item.name):
                 self._file(item, below)
+            elif label_table.is_table(below):
+                self.tables.append(below)
             else:
                 self.ignored += 1
 
     def _file(self, item: os.DirEntry[str], path: str) -> None:
         if not item.is_file():
-            self.skipped.append(SkippedFile(_storable(path), "not a regular file"))
-        elif self.in_place and path != _storable(path):
+            self.skipped.append(SkippedFile(names.of_file(path), "not a regular file"))
+        elif self.in_place and not _is_unicode(path):
             self.skipped.append(
-                SkippedFile(_storable(path), "its name is not valid Unicode; rename or copy it")
+                SkippedFile(names.of_file(path), "its name is not valid Unicode; rename or copy it")
             )
         else:
             self.found.append(Found(path, path, item.stat().st_size))
@@ -128,15 +178,20 @@ class _Walk:
             inside = Path(item.path).resolve(strict=True).is_relative_to(self.root)
             folder = item.is_dir()
         except (OSError, RuntimeError):
-            self.skipped.append(SkippedFile(_storable(path), "a link that leads nowhere"))
+            self.skipped.append(SkippedFile(names.of_file(path), "a link that leads nowhere"))
             return
         if not inside:
-            self.skipped.append(SkippedFile(_storable(path), "a link that leads out of the folder"))
+            self.skipped.append(
+                SkippedFile(names.of_file(path), "a link that leads out of the folder")
+            )
         elif not folder and is_image_name(item.name):
             self._file(item, path)
         # A linked folder inside the root is visited under its own name.
 
 
-def _storable(path: str) -> str:
-    """The path without the surrogates that stand for bytes which are no Unicode."""
-    return path.encode("utf-8", "replace").decode()
+def _is_unicode(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alcore.config import user_path
+from alcore.datasets.depth import Scale
 from alcore.datasets.entries import Entry, GivenSplit, Listing, Source
 from alcore.datasets.folders import read_under
 from alcore.datasets.pixels import PixelCache
@@ -63,6 +64,7 @@ def ingest(
     resolution: int,
     *,
     listing: Listing | None = None,
+    scale: Scale | None = None,
     done_names: Set[str] = frozenset(),
     known_hashes: Mapping[str, str] | None = None,
     next_position: int = 0,
@@ -72,7 +74,8 @@ def ingest(
 ) -> Iterator[Chunk]:
     """Import a source into the pixel cache in `folder`, going on where an earlier run stopped.
 
-    source: an open one or its specification; listing: what it holds, if that was read already.
+    source: an open one or its specification; listing: what it holds, if that was read already;
+    scale: for values deeper than 8 bits.
     done_names: names committed before, of items and of skipped files; known_hashes: content
     hash to name of committed items; next_position, next_offset: committed rows and bytes of
     originals. `workers`: decoding processes, None for one per processor, 0 for none.
@@ -90,9 +93,9 @@ def ingest(
     )
     if workers is None:
         workers = _workers(source, len(todo))
-    with PixelCache(folder, resolution) as cache:
+    with PixelCache(folder, resolution, scale) as cache:
         cache.truncate(next_position, next_offset)
-        for results in examine_all(source, todo, resolution, workers):
+        for results in examine_all(source, todo, resolution, workers, scale):
             good = [r for r in results if progress.admit(r)]
             places = cache.append([r.reduced.pixels for r in good], [r.data for r in good])
             for result, place in zip(good, places, strict=True):

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from PIL import Image
 
-from alcore.datasets.decoding import decode_pixels
+from alcore.config import ProjectSettings
+from alcore.datasets.decoding import decode_pixels, to_pixels
+from alcore.datasets.depth import Scale
 from alcore.errors import UnreadableImage, WorkspaceUnusable
 from alcore.records import Item
 
@@ -22,12 +25,21 @@ from alcore.records import Item
 class PixelCache:
     """Pixels and originals of one project; one process writes, any number read."""
 
-    def __init__(self, folder: Path, resolution: int) -> None:
+    def __init__(self, folder: Path, resolution: int, scale: Scale | None = None) -> None:
         self.folder = Path(folder)
         self.resolution = resolution
-        self.pixels_path = self.folder / f"pixels-{resolution}.u8"
+        self.scale = scale
+        name = f"pixels-{resolution}"
+        if scale is not None:
+            name += f"-{scale[0]:.9g}-{scale[1]:.9g}"
+        self.pixels_path = self.folder / f"{name}.u8"
         self.originals_path = self.folder / "originals.pack"
         self._files: tuple[FileIO, FileIO] | None = None
+
+    @classmethod
+    def of(cls, folder: Path, settings: ProjectSettings) -> Self:
+        """Return the cache that a project with these settings uses."""
+        return cls(folder, settings.resolution, settings.pixel_range.scale)
 
     @property
     def row_bytes(self) -> int:
@@ -117,20 +129,21 @@ class PixelCache:
 
     def rebuild(
         self,
-        resolution: int,
         items: Iterable[Item],
         read: Callable[[Item], bytes],
         progress: Callable[[int], None] | None = None,
-    ) -> PixelCache:
-        """Make the pixel file at another resolution from the originals, in order of position.
+    ) -> list[str]:
+        """Make the pixel file from the originals, in order of position.
 
-        It is written under a temporary name and renamed when complete; the file at the old
-        resolution stays for those who read it (see `forget_other_resolutions`).
-        `progress` is told the number of rows done.
-        Raises UnreadableImage, naming the item, when an original cannot be read.
+        An image whose original cannot be read is taken from the finest pixel file there is. The
+        file is written under a temporary name and renamed when complete; others stay for those
+        who read them (see `forget_others`).
+        `progress` is told the number of rows done. Returns why originals could not be read.
+        Raises UnreadableImage, naming the item, when nothing is left of an image.
         """
-        made = PixelCache(self.folder, resolution)
-        temporary = made.pixels_path.with_suffix(".tmp")
+        before = self._finest()
+        temporary = self.pixels_path.with_name(f"{self.pixels_path.name}.tmp")
+        missing = []
         try:
             with temporary.open("wb", buffering=0) as file:
                 for row, item in enumerate(sorted(items, key=lambda item: item.position)):
@@ -139,23 +152,35 @@ class PixelCache:
                             f"no item has position {row}; the next is {item.position}"
                         )
                     try:
-                        pixels = decode_pixels(read(item), resolution).pixels
+                        pixels = decode_pixels(read(item), self.resolution, self.scale).pixels
                     except UnreadableImage as error:
-                        raise UnreadableImage(f"{item.name}: {error}") from error
+                        missing.append(f"{item.name}: {error}")
+                        if row >= len(before):
+                            raise UnreadableImage(missing[-1]) from error
+                        pixels = to_pixels(Image.fromarray(before[row]), self.resolution)
                     self._write(file, pixels.tobytes())
                     if progress is not None:
                         progress(row + 1)
                 os.fsync(file.fileno())
-            os.replace(temporary, made.pixels_path)
+            os.replace(temporary, self.pixels_path)
             make_names_durable(self.folder)
         except OSError as error:
             raise _unusable(temporary, error) from error
         finally:
             temporary.unlink(missing_ok=True)
-        return made
+        return missing
 
-    def forget_other_resolutions(self) -> None:
-        """Delete the pixel files of resolutions that are no longer used."""
+    def _finest(self) -> np.ndarray:
+        """Map the rows of the pixel file with the most pixels; there may be none."""
+        files = {int(path.stem.split("-")[1]): path for path in self.folder.glob("pixels-*.u8")}
+        side = max(files, default=1)
+        rows = files[side].stat().st_size // (side * side * 3) if files else 0
+        if not rows:
+            return np.zeros((0, 1, 1, 3), np.uint8)
+        return np.memmap(files[side], np.uint8, "r", shape=(rows, side, side, 3))
+
+    def forget_others(self) -> None:
+        """Delete the pixel files of resolutions and scales that are no longer used."""
         for path in self.folder.glob("pixels-*.u8"):
             if path != self.pixels_path:
                 path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from alcore import errors
 from alcore.config import RESOLUTIONS
 from alcore.datasets.digits import png
 from alcore.datasets.entries import Entry
+from alcore.datasets.measuring import scale_of, words
 from alcore.datasets.sources import SourceSummary, open_source, summarise
 from alcore.datasets.workers import Examined, examine_all
 from alcore.errors import AlcoreError, ImportRefused
@@ -99,9 +100,10 @@ def _preview(spec: Mapping[str, Any]) -> SourcePreview:
     listing = source.listing()
     entries = list(_spread(listing.entries, SAMPLE))
     workers = 0 if len(listing.entries) < source.inline_below else 1
+    scale = scale_of(source, listing.entries)
     examined = [
         result
-        for batch in examine_all(source, entries, THUMBNAIL, workers)
+        for batch in examine_all(source, entries, THUMBNAIL, workers, scale)
         for result in batch
         if isinstance(result, Examined)
     ]
@@ -110,14 +112,17 @@ def _preview(spec: Mapping[str, Any]) -> SourcePreview:
     resolution = suggested_resolution(side)
     shown = list(_spread([result.entry for result in examined], SHOWN))
     finest = resolution if resolution < 64 else THUMBNAIL
+    summary = summarise(listing)
+    if scale is not None:
+        summary = replace(summary, notes=(*summary.notes, words(scale)))
     return SourcePreview(
-        summary=summarise(listing),
+        summary=summary,
         side=side,
         resolution=resolution,
         augmentation="flip" if spec.get("name") in MIRRORED else "shift",
         pictures=tuple(
             png(result.reduced.pixels)
-            for batch in examine_all(source, shown, finest, workers if shown else 0)
+            for batch in examine_all(source, shown, finest, workers if shown else 0, scale)
             for result in batch
             if isinstance(result, Examined)
         ),

@@ -15,19 +15,20 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
 
 from alcore.datasets.decoding import Reduced, decode_pixels
+from alcore.datasets.depth import Scale
 from alcore.datasets.entries import Entry, Source
 from alcore.errors import ImportRefused, UnreadableImage
 
 BATCH_ENTRIES = 64
 BATCH_BYTES = 8_000_000
 BATCH_SECONDS = 60.0
-ENTRY_SECONDS = 20.0
+ENTRY_SECONDS = 60.0
 MEMORY_BYTES = 1_500_000_000
 """Address space that decoding may take beyond what a fresh worker has."""
 START_SECONDS = 60.0
@@ -52,11 +53,11 @@ class Refused:
 Result = Examined | Refused
 
 
-def examine(source: Source, entry: Entry, resolution: int) -> Result:
+def examine(source: Source, entry: Entry, resolution: int, scale: Scale | None = None) -> Result:
     """Read and decode one entry."""
     try:
         data = source.read(entry)
-        reduced = decode_pixels(data, resolution)
+        reduced = decode_pixels(data, resolution, scale)
     except UnreadableImage as error:
         return Refused(entry, str(error))
     except MemoryError:
@@ -66,15 +67,22 @@ def examine(source: Source, entry: Entry, resolution: int) -> Result:
 
 
 def examine_all(
-    source: Source, entries: Sequence[Entry], resolution: int, workers: int
+    source: Source,
+    entries: Sequence[Entry],
+    resolution: int,
+    workers: int,
+    scale: Scale | None = None,
 ) -> Iterator[list[Result]]:
-    """Examine entries in batches, in their order; with 0 workers in this process."""
+    """Examine entries in batches, in their order; with 0 workers in this process.
+
+    scale: for values deeper than 8 bits; without one each image has its own.
+    """
     batches = _batches(entries)
     if workers == 0:
         for batch in batches:
-            yield [examine(source, entry, resolution) for entry in batch]
+            yield [examine(source, entry, resolution, scale) for entry in batch]
         return
-    pool = _Pool(source, resolution, workers, batches)
+    pool = _Pool(functools.partial(_Worker, source, resolution, scale), workers, batches)
     try:
         yield from pool.run()
     finally:
@@ -102,11 +110,14 @@ class _Batch:
 class _Worker:
     """One process and what it is doing."""
 
-    def __init__(self, source: Source, resolution: int) -> None:
+    def __init__(self, source: Source, resolution: int, scale: Scale | None) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.pipe, theirs = spawn.Pipe()
         self.process = spawn.Process(
-            target=_serve, args=(theirs, source, resolution), daemon=True, name="alcore-decode"
+            target=_serve,
+            args=(theirs, source, resolution, scale),
+            daemon=True,
+            name="alcore-decode",
         )
         self.process.start()
         theirs.close()
@@ -132,9 +143,9 @@ class _Worker:
 
 class _Pool:
     def __init__(
-        self, source: Source, resolution: int, workers: int, batches: Iterator[list[Entry]]
+        self, start: Callable[[], _Worker], workers: int, batches: Iterator[list[Entry]]
     ) -> None:
-        self._start = functools.partial(_Worker, source, resolution)
+        self._start = start
         self._workers = [self._start() for _ in range(workers)]
         self._todo = deque(enumerate(batches))
         self._open: dict[int, _Batch] = {}
@@ -205,7 +216,9 @@ class _Pool:
         self._workers[self._workers.index(worker)] = self._start()
 
 
-def _serve(pipe: connection.Connection, source: Source, resolution: int) -> None:
+def _serve(
+    pipe: connection.Connection, source: Source, resolution: int, scale: Scale | None
+) -> None:
     """Life of a worker: batches in, results out, until the other side goes away."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _limit_memory()
@@ -215,7 +228,7 @@ def _serve(pipe: connection.Connection, source: Source, resolution: int) -> None
         pipe.send(None)
         while True:
             batch = pipe.recv()
-            pipe.send([examine(source, entry, resolution) for entry in batch])
+            pipe.send([examine(source, entry, resolution, scale) for entry in batch])
 
 
 def _die_with_parent() -> None:

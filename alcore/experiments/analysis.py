@@ -27,20 +27,24 @@ class CurveRow:
     labels: int
     minutes: float
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    """None for one trial."""
     trials: int
 
 
 @dataclass(frozen=True)
 class StrategyRow:
-    """A strategy's figures within a setting; intervals are those of the mean over trials."""
+    """A strategy's figures within a setting; intervals are those of the mean over trials.
+
+    One trial has no interval.
+    """
 
     strategy: str
     trials: int
     area: float
-    area_low: float
-    area_high: float
+    area_low: float | None
+    area_high: float | None
     area_log: float
     """Over the logarithm of labels: early labels count more."""
     final: float
@@ -170,7 +174,7 @@ def _compared(
 
     rows = []
     for i, title in enumerate(found.strategies):
-        middle, low, high = (float(v[0]) for v in curves.band(areas[i][:, None]))
+        middle, low, high = _interval(areas[i])
         mean = values[i].mean(axis=0)
         seconds = [p.seconds for trial in whole for p in by_run[cells[i].key, trial]]
         rows.append(
@@ -218,16 +222,22 @@ def _curve(
             rounds[point.number].append(point)
     found = []
     for _, points in sorted(rounds.items()):
-        mean, low, high = curves.band(np.array([[p.accuracy] for p in points]))
+        mean, low, high = _interval(np.array([p.accuracy for p in points]))
         found.append(
             CurveRow(
                 strategy=cell.strategy.title,
                 labels=round(float(np.mean([p.labels for p in points]))),
                 minutes=float(np.mean([p.minutes for p in points])),
-                mean=float(mean[0]),
-                low=float(max(0.0, low[0])),
-                high=float(min(1.0, high[0])),
+                mean=mean,
+                low=None if low is None else max(0.0, low),
+                high=None if high is None else min(1.0, high),
                 trials=len(points),
             )
         )
     return found
+
+
+def _interval(values: np.ndarray) -> tuple[float, float | None, float | None]:
+    """Return the mean of values (R,) and its 95 % interval, None for one trial."""
+    mean, low, high = (float(v[0]) for v in curves.band(values[:, None]))
+    return (mean, low, high) if len(values) > 1 else (mean, None, None)

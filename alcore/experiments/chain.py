@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from alcore import __version__
-from alcore.config import LearnerRule
+from alcore.config import LearnerRule, Precision
 from alcore.errors import PoolExhausted
 from alcore.experiments import data, initial, oracles, trials
 from alcore.experiments.data import DataSpec
@@ -43,6 +43,8 @@ class Run:
     """Of the design: with the trial and the data it gives the trial's seed."""
     budget: int
     threads: int = 1
+    precision: Precision = "float32"
+    """Arithmetic of its trainings."""
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "cell": self.cell.to_json()}
@@ -233,6 +235,7 @@ def _input(
         stop_ids=stop_ids,
         previous_stop=before[-1]["stop_predicted"] if before else None,
         threads=run.threads,
+        precision=run.precision,
         votes=votes,
         learner=cell.learner.rule() if network else LearnerRule(),
         downloads=folder / "downloads",

@@ -27,9 +27,9 @@ class PairedTest:
     second: str
     trials: int
     difference: float
-    low: float
-    high: float
-    """95 % interval of the mean difference, by Student's t; infinite for one trial."""
+    low: float | None
+    high: float | None
+    """95 % interval of the mean difference, by Student's t; None for one trial."""
     wins: int
     """Trials in which the first had the larger value."""
     wilcoxon: float
@@ -124,17 +124,17 @@ def compare(
     raw = [wilcoxon(gap) for gap in gaps]
     found = []
     for (i, j), gap, p, corrected in zip(pairs, gaps, raw, holm(raw), strict=True):
-        half = math.inf
+        mean = float(gap.mean())
+        low = high = None
         if trials > 1:
             half = t_quantile(trials - 1) * float(gap.std(ddof=1)) / math.sqrt(trials)
-        mean = float(gap.mean())
+            low, high = mean - half, mean + half
         wins = int((gap > 0).sum())
         found.append(
             PairedTest(
-                names[i], names[j], trials, mean, mean - half, mean + half, wins, p,
-                paired_t(gap), corrected,
+                names[i], names[j], trials, mean, low, high, wins, p, paired_t(gap), corrected
             )
-        )  # fmt: skip
+        )
     return found
 
 

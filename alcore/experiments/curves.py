@@ -29,9 +29,10 @@ class Saving:
     """Labels of the baseline over labels of the strategy; None where neither got there."""
     bound: Bound
     """"at least" where the baseline never got there, "at most" where the strategy did not."""
-    low: float
-    high: float
-    """95 % interval over trials; 0 and infinity where the trials bound it on one side only."""
+    low: float | None
+    high: float | None
+    """95 % interval over trials; 0 and infinity where the trials bound it on one side only, None
+    for one trial."""
     target: float
     baseline_labels: float | None
     strategy_labels: float | None
@@ -111,8 +112,8 @@ def saving(
     return Saving(
         factor=None if bound == "unknown" else float(ratios[0]),
         bound=bound,
-        low=float(np.sort(lows[1:])[math.floor(0.025 * (resamples - 1))]),
-        high=float(np.sort(highs[1:])[math.ceil(0.975 * (resamples - 1))]),
+        low=None if trials < 2 else float(np.sort(lows[1:])[math.floor(0.025 * (resamples - 1))]),
+        high=None if trials < 2 else float(np.sort(highs[1:])[math.ceil(0.975 * (resamples - 1))]),
         target=float(goals[0]),
         baseline_labels=None if never else float(spent[0]),
         strategy_labels=None if they_never else float(needed[0]),
@@ -123,11 +124,12 @@ def saving(
 def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean, low and high (T,) of curves (R, T): the 95 % interval of the mean over trials.
 
-    Student's t over the trials; one trial has no spread, and its band is the curve itself.
+    Student's t over the trials; one trial has no spread, and NaN for low and high.
     """
     values = np.atleast_2d(np.asarray(values, np.float64))
     mean = values.mean(axis=0)
     if len(values) < 2:
-        return mean, mean, mean
+        nothing = np.full_like(mean, np.nan)
+        return mean, nothing, nothing
     half = t_quantile(len(values) - 1) * values.std(axis=0, ddof=1) / math.sqrt(len(values))
     return mean, mean - half, mean + half

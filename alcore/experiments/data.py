@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from alcore.config import RESOLUTIONS
+from alcore.datasets.archives import without_zip
 from alcore.datasets.decoding import decode_pixels
+from alcore.datasets.measuring import scale_of
 from alcore.datasets.sources import KINDS, open_source
 from alcore.datasets.workers import Examined, examine_all
 from alcore.errors import InvalidSettings, WorkspaceUnusable
@@ -77,8 +79,7 @@ class DataSpec:
             return self.name
         known = str(self.source.get("name") or self.source.get("kind"))
         if self.source.get("path"):
-            path = Path(str(self.source["path"]))
-            known = path.name if self.source.get("kind") == "folder" else path.stem
+            known = without_zip(Path(str(self.source["path"])).name)
         changes = [
             text
             for changed, text in (
@@ -191,6 +192,7 @@ def to_json(spec: DataSpec) -> dict[str, Any]:
 def _decode(spec: DataSpec, workers: int) -> Table:
     source = open_source(spec.source)
     entries = [e for e in source.listing().entries if e.class_name is not None]
+    scale = scale_of(source, entries)
     names = tuple(sorted({e.class_name for e in entries}))
     kept: list[Any] = []
     pixels: list[np.ndarray] = []
@@ -202,7 +204,7 @@ def _decode(spec: DataSpec, workers: int) -> Table:
             pixels.append(reduced.pixels)
             grey &= reduced.grey
     else:
-        for batch in examine_all(source, entries, spec.side, max(1, workers)):
+        for batch in examine_all(source, entries, spec.side, max(1, workers), scale):
             for result in batch:
                 if isinstance(result, Examined):
                     kept.append(result.entry)

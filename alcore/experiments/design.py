@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import product
 from typing import Any, Self
 
 from alcore import strategies
+from alcore.config import Precision
 from alcore.errors import InvalidSettings
 from alcore.experiments import initial, oracles
 from alcore.experiments.data import DataSpec
@@ -23,6 +24,8 @@ from alcore.experiments.learners import LearnerSpec
 from alcore.experiments.options import between, unknown, with_defaults
 
 MOST_RUNS = 100_000
+ARITHMETICS: tuple[Precision, ...] = ("float32", "bfloat16")
+"""What an experiment's trainings may be computed in: no run shall depend on where it runs."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,8 @@ class Design:
     seed: int = 0
     baseline: str = ""
     """The strategy that others are compared with: "random", if there, else the first."""
+    precision: str = ""
+    """Arithmetic of all its trainings, "float32" or "bfloat16"; "" until `fixed` says which."""
 
     def __post_init__(self) -> None:
         if not self.name.strip() or "/" in self.name or len(self.name) > 100:
@@ -146,6 +151,8 @@ class Design:
             )
         between("the number of trials", self.trials, 1, 10_000)
         between("the seed", self.seed, 0, 2**31)
+        if self.precision not in ("", *ARITHMETICS):
+            raise unknown("precision", self.precision, ARITHMETICS)
         for what, parts in (
             ("data set", [d.title for d in self.datasets]),
             ("strategy", [s.title for s in self.strategies]),
@@ -202,6 +209,11 @@ class Design:
                 self.strategies,
             )
         )
+
+    def fixed(self, otherwise: Precision) -> Design:
+        """Return the grid with its arithmetic: its own, else `otherwise`, for "auto" float32."""
+        default = otherwise if otherwise in ARITHMETICS else ARITHMETICS[0]
+        return replace(self, precision=self.precision or default)
 
     @property
     def trainings(self) -> int:

@@ -42,7 +42,7 @@ def from_json(raw: Mapping[str, Any]) -> Design:
     known = {
         "name": "", "budget": 0, "trials": 5, "seed": 0, "baseline": "", "datasets": None,
         "strategies": None, "initial": None, "batch_sizes": [10], "learners": None,
-        "oracles": None,
+        "oracles": None, "precision": "",
     }  # fmt: skip
     given = with_defaults("the grid", raw, known)
     for needed in ("name", "budget", "datasets", "strategies", "initial"):
@@ -54,6 +54,7 @@ def from_json(raw: Mapping[str, Any]) -> Design:
         trials=given["trials"],
         seed=given["seed"],
         baseline=given["baseline"],
+        precision=given["precision"],
         datasets=_each("datasets", given["datasets"], _data),
         strategies=_each("strategies", given["strategies"], _strategy),
         initial=_each("initial", given["initial"], _initial),

@@ -13,10 +13,14 @@ from alcore.experiments.results import Done
 _FIGURES = ("number", "labels", "answers", "minutes", "accuracy")
 _TIMES = "phases"
 _VERSIONS = "versions"
+_ARITHMETIC = "arithmetic"
 
 
 def differences(record: Done, again: Done) -> list[str]:
     """Return what a round computed again has otherwise, bit for bit; empty where in nothing."""
+    one, other = (r.summary.get(_VERSIONS, {}).get(_ARITHMETIC) for r in (record, again))
+    if one and other and one != other:
+        return [f"{_ARITHMETIC}, {one} and now {other}: such rounds are never the same"]
     found = [
         f"{name} {getattr(record, name)!r}, again {getattr(again, name)!r}"
         for name in _FIGURES

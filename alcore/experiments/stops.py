@@ -32,31 +32,17 @@ class Stop:
     """Accuracy at the end of the run less that at the stop: the price, below 0 for a gain."""
 
 
-def _stable(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
-    compared = sum(r.stop.kappa is not None for r in rounds)
-    enough = compared >= stopping.KAPPA_ROUNDS
-    return enough and advice.kappa is not None and advice.kappa >= stopping.KAPPA
-
-
 def _unchanged(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
     """After Zhu & Hovy 2008: no item is taken for another class than by the model before."""
     return rounds[-1].stop.changed == 0
 
 
-def _certain(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
-    return advice.entropy is not None and advice.entropy < stopping.ENTROPY
-
-
-def _flat(advice: Advice, rounds: Sequence[RoundSummary]) -> bool:
-    return advice.gain is not None and advice.gain < stopping.PLATEAU_GAIN
-
-
 CRITERIA: Mapping[str, Callable[[Advice, Sequence[RoundSummary]], bool]] = MappingProxyType(
     {
-        "stable predictions": _stable,
+        "stable predictions": lambda advice, rounds: advice.stable,
         "no change of class": _unchanged,
-        "low uncertainty": _certain,
-        "flat accuracy": _flat,
+        "low uncertainty": lambda advice, rounds: advice.certain,
+        "flat accuracy": lambda advice, rounds: advice.flat,
         "as live projects advise": lambda advice, rounds: advice.stop,
     }
 )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from alcore.records import Project
 from alcore.retraining import NextTraining, next_training
-from alcore.store import Connection, jobs, labels
+from alcore.store import Connection, jobs, labels, withdrawals
+
+SECOND_THOUGHTS = 5.0
+"""Seconds between an undo and the training without it: most people answer again at once."""
 
 
 def next_due(connection: Connection, project: Project) -> NextTraining:
@@ -16,21 +19,24 @@ def next_due(connection: Connection, project: Project) -> NextTraining:
         [counts.get(c.id, 0) for c in project.classes],
         labels.since(connection, project.id, last),
         first=last == 0,
+        withdrawn=withdrawals.count(connection, project.id, last) if last else 0,
     )
 
 
 def request_if_due(connection: Connection, project: Project, now: float) -> None:
     """Ask for a training where the project's rule says so, in the caller's transaction.
 
-    Every answer comes by: whether there are enough new ones is looked at first, which takes less
-    time than to count all.
+    Every answer and every undo comes by: whether there are enough new labels, or any that were
+    taken back, is looked at first, which takes less time than to count all.
     """
     rule = project.settings.retrain
     if project.archived_at is not None or not rule.automatic:
         return
     last = jobs.trained_until(connection, project.id)
-    fresh = labels.since(connection, project.id, last)
-    if fresh < (rule.new_labels if last else min(rule.new_labels, rule.minimum)):
+    enough = rule.new_labels if last else min(rule.new_labels, rule.minimum)
+    grown = labels.since(connection, project.id, last) >= enough
+    if not grown and not (last and withdrawals.count(connection, project.id, last)):
         return
     if next_due(connection, project).due:
-        jobs.request(connection, project.id, "train", now, project.settings.retrain.debounce)
+        delay = rule.debounce if grown else max(rule.debounce, SECOND_THOUGHTS)
+        jobs.request(connection, project.id, "train", now, delay)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alcore.config import precision
 from alcore.experiments.chain import Run
 from alcore.experiments.design import Cell, Design, StrategySpec
 from alcore.experiments.results import Arrays, Done
@@ -78,4 +79,5 @@ def _last(design: Design, engine: Engine, cell: Cell, folder: Path) -> Future[Do
 
 
 def _run(design: Design, cell: Cell) -> Run:
-    return Run(cell, 0, design.seed, design.budget)
+    fixed = design.fixed(precision()).precision
+    return Run(cell, 0, design.seed, design.budget, precision=fixed)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import structlog
 
 from alcore import pool
-from alcore.config import MOST_CLASSES
+from alcore.config import MOST_CLASSES, PixelRange
+from alcore.datasets.entries import Entry, Source
 from alcore.datasets.ingest import NewItem, ingest, read_original
+from alcore.datasets.measuring import scale_of
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled
@@ -19,7 +22,7 @@ from alcore.jobs.due import request_if_due
 from alcore.jobs.queueing import choose_overlap, swap_queue
 from alcore.jobs.randomness import rng
 from alcore.jobs.running import Running, fields
-from alcore.records import Item, KnownClasses, Project
+from alcore.records import Item, KnownClasses, NewEvent, Project
 from alcore.store import Connection, items, jobs, labels, projects
 from alcore.strategies.cold_start import cold_start
 
@@ -27,6 +30,8 @@ COLD_START = 100
 """Items in the first queue."""
 SUBSET = 2_000
 """Items among which they are chosen: diversity needs no more, and a start shall be quick."""
+MOST_EXAMPLES = 20
+"""Missing originals that are named."""
 IMPORTER = "import"
 """The annotator whom imported labels are credited to."""
 
@@ -36,14 +41,15 @@ log = structlog.get_logger()
 def run_import(running: Running) -> None:
     """Bring a project's images in; what an interrupted run committed is kept and gone on from.
 
-    Run again on a project that is ready, it fits the pixels to a resolution that has changed.
+    Run again on a project that is ready, it fits the pixels to a resolution or a range of
+    values that has changed; with "again" among its arguments, whether one has or not.
     """
     store, project_id = running.store, running.job.project_id
     folder = store.workspace.project(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
     if project.state == "ready":
-        _fit_resolution(running, project, folder)
+        _fit(running, project, folder)
         return
     try:
         _read_files(running, project, folder)
@@ -77,11 +83,13 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
         with store.write() as connection:
             added = projects.add_classes(connection, project.id, new, time.time())
         class_ids = {c.name: c.id for c in added}
+    scale = _scale(running, project, source, listing.entries)
     for chunk in ingest(
         source,
         folder,
         project.settings.resolution,
         listing=listing,
+        scale=scale,
         done_names=done_names,
         known_hashes=known_hashes,
         next_position=next_position,
@@ -97,6 +105,22 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
             )
             items.add_skipped(connection, project.id, chunk.skipped)
         running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
+
+
+def _scale(
+    running: Running, project: Project, source: Source, entries: list[Entry]
+) -> tuple[float, float] | None:
+    """Return the range of values of deep images; where nobody has set one, find and store it."""
+    known = project.settings.pixel_range.scale
+    if known is not None:
+        return known
+    scale = scale_of(source, entries)
+    if scale is not None:
+        with running.store.write() as connection:
+            now = projects.get(connection, project.id)
+            settings = replace(now.settings, pixel_range=PixelRange(*scale))
+            projects.save_settings(connection, project.id, settings, now.version)
+    return scale
 
 
 def _row(
@@ -132,7 +156,7 @@ def _make_ready(running: Running, folder: Path) -> None:
         )
     settings = project.settings
     rule = settings.holdout
-    pixels = PixelCache(folder, settings.resolution).array()[: len(rows)]
+    pixels = PixelCache.of(folder, settings).array()[: len(rows)]
     all_ids = np.array([row.id for row in rows], dtype=np.int64)
     known = np.array([row.id for row in rows if row.true_class is not None], dtype=np.int64)
     given = any(row.split == "holdout" for row in rows)
@@ -198,19 +222,19 @@ def _make_ready(running: Running, folder: Path) -> None:
 def _import_labels(connection: Connection, project_id: int, rows: list[Item]) -> None:
     now = time.time()
     importer = labels.annotator_named(connection, IMPORTER, now)
-    labels.append_imported(
+    labels.append_all(
         connection,
         [
-            {
-                "project_id": project_id,
-                "item_id": row.id,
-                "annotator_id": importer.id,
-                "kind": "import",
-                "class_id": row.true_class,
-                "key": f"import-{row.id}",
-                "created_at": now,
-                "origin": "import",
-            }
+            NewEvent(
+                project_id=project_id,
+                item_id=row.id,
+                annotator_id=importer.id,
+                kind="import",
+                class_id=row.true_class,
+                key=f"import-{row.id}",
+                created_at=now,
+                origin="import",
+            )
             for row in rows
             if row.true_class is not None
         ],
@@ -224,21 +248,22 @@ def _all_grey(pixels: np.ndarray) -> bool:
     )
 
 
-def _fit_resolution(running: Running, project: Project, folder: Path) -> None:
-    cache = PixelCache(folder, project.settings.resolution)
+def _fit(running: Running, project: Project, folder: Path) -> None:
+    """Make the pixels anew; images whose originals are missing keep what there is of them."""
+    cache = PixelCache.of(folder, project.settings)
     with running.store.read() as connection:
         rows = items.get_all(connection, project.id)
         spec, _ = projects.source(connection, project.id)
-    if len(cache) < len(rows):
-        cache.rebuild(
-            project.settings.resolution,
+    if len(cache) < len(rows) or running.job.args.get("again"):
+        missing = cache.rebuild(
             rows,
             lambda row: read_original(folder, row, spec),
-            lambda done: running.report("fitting images to the new resolution", done / len(rows)),
+            lambda done: running.report("fitting the images", done / len(rows)),
         )
+        running.note({"missing": len(missing), "examples": missing[:MOST_EXAMPLES]})
     with running.publish():
         pass
-    cache.forget_other_resolutions()
+    cache.forget_others()
 
 
 def natural(name: str) -> tuple[object, ...]:
@@ -247,5 +272,6 @@ def natural(name: str) -> tuple[object, ...]:
     >>> sorted(["10", "9", "a"], key=natural)
     ['9', '10', 'a']
     """
-    parts = re.split(r"(\d+)", name.casefold())
-    return tuple((int(part), "") if part.isdigit() else (10**18, part) for part in parts if part)
+    # At most 18 digits at a time: Python reads no number of thousands of digits.
+    parts = re.split(r"(\d{1,18})", name.casefold())
+    return tuple((int(part), "") if part.isdecimal() else (10**18, part) for part in parts if part)

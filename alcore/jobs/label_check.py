@@ -63,6 +63,7 @@ def run_label_check(running: Running) -> None:
             stop_ids=none,
             previous_stop=None,
             threads=running.threads,
+            precision=running.precision,
             question_ids=judged.item_ids[judged.held],
             **inputs,
         ),
@@ -93,8 +94,8 @@ def _recipe(project: Project, inputs: dict[str, Any]) -> str:
     settings = project.settings
     classes = [c.id for c in project.classes]
     learner = asdict(inputs["learner"])
-    chosen = [settings.augmentation, settings.resolution, settings.seed, classes, learner]
-    return json.dumps([*chosen, str(inputs["pretrained"])])
+    images = [settings.augmentation, settings.resolution, settings.pixel_range.scale]
+    return json.dumps([*images, settings.seed, classes, learner, str(inputs["pretrained"])])
 
 
 def _rows(

@@ -59,7 +59,7 @@ def run_pretraining(running: Running) -> None:
     pixels = pixels_of(folder, settings, n)
     state = work.kept(pretraining.load_state)
     while state is None or not state.done:
-        with device.computing(settings.seed, running.threads):
+        with device.computing(settings.seed, running.threads, running.precision):
             try:
                 state = pretraining.pretrain(
                     pixels,
@@ -96,11 +96,10 @@ def run_pretraining(running: Running) -> None:
         )
         pretrained.add(connection, made)
         now_there = projects.get(connection, project.id).settings
-        if now_there.learner.weights == "pool" and now_there.learner.transfer != "none":
-            # Random labels deserve the same start as the live ones.
-            rounds.forget_baseline(connection, project.id)
-            if now_there.retrain.automatic and rounds.latest(connection, project.id):
-                jobs.request(connection, project.id, "train", time.time())
+        rule, trains = now_there.learner, now_there.retrain.automatic
+        begins_with_it = rule.weights == "pool" and rule.transfer != "none"
+        if begins_with_it and trains and rounds.latest(connection, project.id):
+            jobs.request(connection, project.id, "train", time.time())
     path.unlink(missing_ok=True)
 
 

@@ -17,7 +17,7 @@ def pixels_of(folder: Path, settings: ProjectSettings, n: int) -> np.ndarray:
 
     Raises TrainingImpossible while they are being fitted to another resolution.
     """
-    pixels = PixelCache(folder, settings.resolution).array()
+    pixels = PixelCache.of(folder, settings).array()
     if len(pixels) < n:
         raise TrainingImpossible(
             f"the images are not fitted to {settings.resolution} pixels yet; "

@@ -13,6 +13,7 @@ from typing import Any, Self
 import structlog
 
 from alcore import logs
+from alcore.config import precision
 from alcore.errors import AlcoreError, JobCancelled
 from alcore.records import Job
 from alcore.store import Connection, Store, jobs
@@ -32,6 +33,7 @@ class Running:
         self.store = store
         self.job = job
         self.threads = threads
+        self.precision = precision()
         self._args = dict(job.args)
         self._state = (job.phase, 0.0)
         self._stopped: JobCancelled | None = None
@@ -96,12 +98,13 @@ def run(
     start = time.monotonic()
     error = _attempt(store, job, function, threads)
     end = "done" if error is None else "failed"
+    reason = error if type(error) is not AlcoreError else error.__cause__ or error
     log.info(
         "job ended",
         **fields(job),
         seconds=round(time.monotonic() - start, 3),
         end="cancelled" if isinstance(error, JobCancelled) else end,
-        **({} if error is None else {"error": type(error.__cause__ or error).__name__}),
+        **({} if error is None else {"error": type(reason).__name__}),
     )
     return error
 
@@ -129,8 +132,8 @@ def _attempt(
     except AlcoreError as problem:
         error, trace = problem, traceback.format_exc()
     except Exception as problem:  # the job border: whatever happened is shown, and work goes on
-        log.error("job failed unexpectedly", **fields(job), places=logs.places(problem))
-        error = AlcoreError(f"unexpected {type(problem).__name__}: {problem}")
+        log.error("job failed unreasonly", **fields(job), places=logs.places(problem))
+        error = AlcoreError(f"unreason {type(problem).__name__}: {problem}")
         error.__cause__ = problem
         trace = traceback.format_exc()
     with store.write() as connection:

@@ -23,7 +23,12 @@ from alcore.jobs.round_files import (
     save_arrays,
 )
 from alcore.jobs.running import Running
-from alcore.jobs.training_inputs import last_model, smaller_minibatch, training_inputs
+from alcore.jobs.training_inputs import (
+    last_model,
+    learner_now,
+    smaller_minibatch,
+    training_inputs,
+)
 from alcore.label_errors import check_is_due
 from alcore.records import RoundSummary
 from alcore.store import calibrations, gold, items, jobs, label_checks, labels, projects, rounds
@@ -56,6 +61,7 @@ def run_training(running: Running) -> None:
         number = rounds.next_number(connection, project_id)
         said = labels.votes(connection, project_id, labeled_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
+        learner = learner_now(connection, project)
         inputs = training_inputs(connection, store.workspace, project)
         inputs["calibrations"] = calibrations.known(connection, project_id)
     running.note({"last_event": last_event, "model": number})
@@ -86,6 +92,7 @@ def run_training(running: Running) -> None:
             stop_ids=stop_ids,
             previous_stop=before,
             threads=running.threads,
+            precision=running.precision,
             question_ids=questions,
             votes=class_positions(said, np.array([c.id for c in project.classes])),
             minibatch=minibatch,
@@ -138,6 +145,7 @@ def run_training(running: Running) -> None:
         checkpoint=checkpoint,
         versions=dict(result.versions),
         recipe=recipe,
+        learner=learner,
         calibration=result.calibration,
     )
     with running.publish() as connection:

@@ -5,13 +5,78 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alcore.config import Workspace
-from alcore.records import Job, Project, RoundSummary
+from alcore.config import BACKBONES, LearnerRule, Workspace
+from alcore.records import Job, Learner, Pretrained, Project, RoundSummary
 from alcore.store import Connection, pretrained
 
 USUAL = 128
 """Images per minibatch."""
 LEAST = 16
+_PRETRAINING, _FILE = "pretraining ", "file "
+
+
+def learner_now(connection: Connection, project: Project) -> Learner:
+    """Say what the next training of a project learns with.
+
+    Weights of a pretraining that do not fit are left out, as the training leaves them out.
+    """
+    settings, rule = project.settings, project.settings.learner
+    weights = "none"
+    if rule.transfer != "none":
+        weights = {"torchvision": "torchvision", "file": f"{_FILE}{rule.weights_file}"}.get(
+            rule.weights, "none"
+        )
+        newest = pretrained.latest(connection, project.id) if rule.weights == "pool" else None
+        if newest is not None and _fits(newest, project):
+            weights = f"{_PRETRAINING}{newest.number}"
+    return Learner(
+        network=rule.network,
+        resolution=settings.resolution,
+        augmentation=settings.augmentation,
+        weights=weights,
+        transfer=rule.transfer if weights != "none" else "none",
+        mode=rule.mode,
+        unlabeled=rule.unlabeled,
+        balance=rule.balance,
+    )
+
+
+def inputs_of(
+    connection: Connection, workspace: Workspace, project: Project, learner: Learner
+) -> dict[str, Any] | None:
+    """Return the fields of a RoundInput for a learner that a project has or had.
+
+    None where its images or weights are no longer there.
+    """
+    if learner.resolution != project.settings.resolution:
+        return None
+    source, weights_file, weights = "pool", "", None
+    if learner.weights == "torchvision":
+        source = "torchvision"
+    elif learner.weights.startswith(_FILE):
+        source, weights_file = "file", learner.weights.removeprefix(_FILE)
+        if not Path(weights_file).is_file():
+            return None
+    elif learner.weights.startswith(_PRETRAINING):
+        number = int(learner.weights.removeprefix(_PRETRAINING))
+        stored = pretrained.numbered(connection, project.id, number)
+        weights = stored and workspace.project(project.id) / stored.checkpoint
+        if weights is None or not weights.is_file():
+            return None
+    return {
+        "learner": LearnerRule(
+            network=learner.network,
+            weights=source,
+            weights_file=weights_file,
+            transfer=learner.transfer,
+            mode=learner.mode,
+            unlabeled=learner.unlabeled,
+            balance=learner.balance,
+        ),
+        "augmentation": learner.augmentation,
+        "pretrained": weights,
+        "downloads": workspace.downloads,
+    }
 
 
 def training_inputs(
@@ -45,3 +110,12 @@ def smaller_minibatch(job: Job) -> tuple[int | None, str | None]:
         return None, None
     size = max(LEAST, USUAL >> job.failures)
     return size, f"its process had died, as for want of memory: {size} images per minibatch"
+
+
+def _fits(weights: Pretrained, project: Project) -> bool:
+    """Tell whether a network of a project can begin with weights of a pretraining."""
+    settings = project.settings
+    if weights.network != settings.learner.network:
+        return False
+    alike = (weights.channels, weights.resolution) == (project.channels, settings.resolution)
+    return alike or weights.network in BACKBONES

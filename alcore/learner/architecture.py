@@ -38,6 +38,9 @@ class Network(nn.Module, ABC):
     head: nn.Linear
     widths: tuple[int, ...]
     """Channels after each stage."""
+    gains_by_bfloat16: bool = True
+    """Whether it trains faster in bfloat16 on processors that have it; depthwise convolutions
+    take two to three times as long (`benchmarks/precision.py`)."""
     loss_module: LossModule | None
     """Learns beside the network how large its loss will be."""
 
@@ -46,7 +49,7 @@ class Network(nn.Module, ABC):
         self.loss_module = None
 
     def outputs(self, images: Tensor) -> Iterator[Tensor]:
-        """Yield the feature maps (B, width, h, w) after each stage."""
+        """Yield the feature maps (B, width, h, w) after each stage, in the context's arithmetic."""
         x = self.enter(images)
         for stage in self.stages:
             x = stage(x)
@@ -68,7 +71,7 @@ class Network(nn.Module, ABC):
 
     def embedding(self, last: Tensor) -> Tensor:
         """Return the embedding (B, D) float32 of the maps after the last stage."""
-        return last.mean(dim=(2, 3)).float()
+        return last.float().mean(dim=(2, 3))
 
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
         """Fit what is not trained, such as the normalisation, to images (n, …) uint8."""

@@ -17,6 +17,8 @@ from alcore.learner.architecture import Architecture, Network
 BACKBONES = ("resnet18", "mobilenet_v3_small", "efficientnet_b0")
 _HALVINGS = 5
 """All three halve an image five times."""
+_DEPTHWISE = frozenset({"mobilenet_v3_small", "efficientnet_b0"})
+"""Networks of depthwise convolutions."""
 _HEADS = ("fc.", "classifier.")
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, on the scale 0–1: what the public weights expect."""
@@ -33,6 +35,7 @@ class Backbone(Network):
         from torchvision import models  # takes a second to import, and most projects need none
 
         super().__init__()
+        self.gains_by_bfloat16 = architecture.network not in _DEPTHWISE
         body = models.get_model(architecture.network, weights=None)
         sections = _sections(body, architecture.network)
         for module in _halvings(sections)[: _too_many(architecture.resolution)]:

@@ -93,9 +93,9 @@ class Work:
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate * _cycle(step / steps)
         self.network.train()
-        with devices.half_precision(self.device):
-            projected = self.projection(self.network.features(views))
-        loss = contrast(projected.float(), self.settings.temperature)
+        maps = devices.feature_maps(self.network, views)
+        projected = self.projection(self.network.embedding(maps[-1]))
+        loss = contrast(projected, self.settings.temperature)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()

@@ -83,11 +83,9 @@ def descend(
     for step in range(plan.steps):
         rows = draw().to(images.device)
         batch = augment(images[rows], generator)
-        with devices.half_precision(images.device):
-            maps = list(network.outputs(batch))
-            logits = network.head(network.embedding(maps[-1]))
+        maps = devices.feature_maps(network, batch)
         losses = functional.cross_entropy(
-            logits.float(),
+            network.head(network.embedding(maps[-1])),
             targets[rows],
             weight=weights,
             label_smoothing=plan.smoothing,

@@ -1,14 +1,30 @@
-"""Owns where and how torch computes: device, threads, number format, repeatability."""
+"""Owns where and how torch computes: device, threads, arithmetic, repeatability.
+
+One rule for arithmetic. In bfloat16, where that is chosen or pays, are the convolutions of
+trainings and pretrainings: the stages of a network, forward and backward. Everything else is
+float32, always: weights, normalisation, embeddings, heads, losses, optimisers, and every pass of
+a trained model over images. So all that is said of an image by one model (probabilities, logits,
+embeddings, histories) comes from the same arithmetic, whatever trained the model.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 import torch
+from torch import Tensor
+
+from alcore.config import Precision
+from alcore.learner.architecture import Network
+
+_PRECISION: ContextVar[Precision] = ContextVar("precision", default="auto")
+_ABILITIES = frozenset({"avx2", "avx512_f", "avx512_bf16", "amx_bf16", "neon", "bf16", "sve"})
+"""What tells processors apart as far as results and speed go, by torch's names."""
 
 
 def choose() -> torch.device:
@@ -21,11 +37,13 @@ def choose() -> torch.device:
 
 
 @contextmanager
-def computing(seed: int, threads: int) -> Iterator[None]:
+def computing(seed: int, threads: int, precision: Precision | None = None) -> Iterator[None]:
     """Run a block on a number of CPU threads, with seeded and repeatable operations.
 
-    Threads and seed are set back afterwards. CPU kernels repeat themselves with the same number
-    of threads; for CUDA the repeatable ones are chosen, and stay chosen.
+    `precision` is the arithmetic of trainings in it (see `arithmetic`), None that of the block
+    around it. All is set back afterwards. CPU kernels repeat themselves with the same number of
+    threads; for CUDA the repeatable ones are chosen, and stay chosen, without TF32: passes agree
+    to 1e-5.
     """
     before, state = torch.get_num_threads(), torch.get_rng_state()
     torch.set_num_threads(threads)
@@ -35,11 +53,23 @@ def computing(seed: int, threads: int) -> Iterator[None]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         # Only here: this call imports torch's compiler, which takes two seconds.
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     try:
-        yield
+        with precision_of_trainings(precision or _PRECISION.get()):
+            yield
     finally:
         torch.set_num_threads(before)
         torch.set_rng_state(state)
+
+
+@contextmanager
+def precision_of_trainings(precision: Precision) -> Iterator[None]:
+    """Run a block in which trainings compute in an arithmetic: see `arithmetic`."""
+    token = _PRECISION.set(precision)
+    try:
+        yield
+    finally:
+        _PRECISION.reset(token)
 
 
 @contextmanager
@@ -57,28 +87,51 @@ def on_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def versions() -> dict[str, str]:
-    """Return what computes here, for the record of a round."""
+def arithmetic(network: Network, device: torch.device) -> Precision:
+    """Return what the convolutions of a training are computed in: "float32" or "bfloat16".
+
+    That is the precision of `computing`; for "auto" bfloat16 where the hardware multiplies in it
+    and the network gains by it. Elsewhere bfloat16 is emulated: the same promises, no gain.
+    """
+    precision = _PRECISION.get()
+    if precision != "auto":
+        return precision
+    return "bfloat16" if network.gains_by_bfloat16 and _has_bfloat16(device) else "float32"
+
+
+def feature_maps(network: Network, images: Tensor) -> list[Tensor]:
+    """Return the maps (B, width, h, w) after each stage, as trainings compute them.
+
+    They are bfloat16 or float32: see `arithmetic`.
+    """
+    if arithmetic(network, images.device) == "float32":
+        return list(network.outputs(images))
+    with torch.autocast(images.device.type, torch.bfloat16):
+        return list(network.outputs(images))
+
+
+def versions(network: Network) -> dict[str, str]:
+    """Return what computed a network's training here, for the record of a round."""
+    device = choose()
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "torch": torch.__version__,
-        "device": choose().type,
+        "device": device.type,
+        "arithmetic": arithmetic(network, device),
+        "processor": abilities(),
     }
 
 
-def half_precision(device: torch.device) -> AbstractContextManager[object]:
-    """Return bf16 autocast where the hardware multiplies in bf16, else a context of nothing.
-
-    On CPUs without AVX512-BF16 or AMX bf16 is emulated, and slower than float32.
-    """
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.autocast("cuda", torch.bfloat16)
-    if device.type == "cpu" and _cpu_has_bf16():
-        return torch.autocast("cpu", torch.bfloat16)
-    return nullcontext()
+def abilities() -> str:
+    """Return the processor and what it can, as far as results and speed depend on it."""
+    can = torch.cpu.get_capabilities()
+    name = str(can.get("cpu_name", "")) or platform.machine()
+    return " ".join([name, *sorted(a for a in _ABILITIES if can.get(a))])
 
 
-def _cpu_has_bf16() -> bool:
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    can = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(can.get("avx512_bf16") or can.get("amx_bf16"))

@@ -15,7 +15,6 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from alcore.learner import device as devices
 from alcore.learner.calibration import temper
 from alcore.learner.checkpoints import Model
 from alcore.learner.training import as_tensor
@@ -51,19 +50,18 @@ def predict(
     before the model's temperature is applied;
     embeddings are of the image itself. `progress` is told the share done after each block.
     """
-    device = next(model.network.parameters()).device
     network = fused(model.network)
     probabilities = np.empty((len(rows), model.architecture.classes), np.float32)
     embedded: list[np.ndarray] = []
-    with torch.inference_mode(), devices.half_precision(device):
+    with torch.inference_mode():
         for place, images in blocks(model, pixels, rows):
             features = network.features(images)
-            share = network.head(features).float().softmax(dim=1)
+            share = network.head(features).softmax(dim=1)
             if mirror and model.mirror:
-                share = (share + network(images.flip(3)).float().softmax(dim=1)) / 2
+                share = (share + network(images.flip(3)).softmax(dim=1)) / 2
             probabilities[place] = temper(share.cpu().numpy(), model.temperature)
             if embeddings:
-                embedded.append(features.float().cpu().numpy())
+                embedded.append(features.cpu().numpy())
             progress(place.stop / len(rows))
     width = model.network.head.in_features
     stacked = np.concatenate(embedded) if embedded else np.empty((0, width), np.float32)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from alcore.config import Precision
 from alcore.errors import CheckpointMismatch, TrainingImpossible
 from alcore.learner import device as devices
 from alcore.learner import files, networks, transfer
@@ -43,6 +44,8 @@ class State:
     """Running mean, in nats."""
     tensors: dict[str, Tensor]
     """Weights by name, and the optimiser's memory of them."""
+    arithmetic: Precision = "auto"
+    """What it began in and goes on in; "auto" only where an older version began it."""
 
     @property
     def done(self) -> bool:
@@ -66,6 +69,8 @@ class State:
         network.load_state_dict(body)
         epochs = self.step * min(self.settings.minibatch, self.images) / self.images
         source = f"SimCLR on {self.images:,} images, {epochs:.0f} epochs"
+        if self.arithmetic == "bfloat16":
+            source += ", bfloat16"
         return transfer.extract(network, self.architecture, source)
 
 
@@ -96,7 +101,8 @@ def pretrain(
     Goes on from `state` where there is one, which must be of the same images and settings.
     Returns when done, or when `should_stop` says so after a minibatch; `progress` is told the
     share done and may raise, which loses what was done since the start of the call. With the
-    same seed and one thread the result is the same, however often it was stopped. `steps`
+    same seed and one thread the result is the same, however often it was stopped; it goes on in
+    the arithmetic that it began in. `steps`
     replaces the usual number of minibatches. Raises TrainingImpossible for fewer than two
     images and a loss that is not finite, CheckpointMismatch for a state of something else.
     Call within `device.computing`.
@@ -117,11 +123,14 @@ def pretrain(
     work = Work(architecture, settings, pixels, rows, seed, device)
     step, total = 0, steps or minibatches(len(rows))
     loss = math.nan
+    arithmetic = devices.arithmetic(work.network, device)
     if state is not None:
         step, total, loss = state.step, state.steps, state.loss
+        arithmetic = arithmetic if state.arithmetic == "auto" else state.arithmetic
         work.restore(state.tensors)
     while step < total:
-        value = work.advance(step, total)
+        with devices.precision_of_trainings(arithmetic):
+            value = work.advance(step, total)
         if not math.isfinite(value):
             raise TrainingImpossible(
                 f"the pretraining's loss became {value} at minibatch {step + 1} of {total}"
@@ -132,7 +141,7 @@ def pretrain(
         if should_stop():
             break
     tensors = work.tensors()
-    return State(architecture, settings, len(rows), seed, step, total, loss, tensors)
+    return State(architecture, settings, len(rows), seed, step, total, loss, tensors, arithmetic)
 
 
 def estimate_seconds(

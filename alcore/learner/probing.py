@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from alcore import linear_head
-from alcore.learner import device as devices
 from alcore.learner.architecture import Network
 
 _MOST = 5_000
@@ -33,8 +32,7 @@ def fit_head(network: Network, images: Tensor, targets: Tensor, mirror: bool, si
     images, targets = images[::step], targets[::step].cpu().numpy()
     views = [images, images.flip(3)] if mirror else [images]
     network.eval()
-    with devices.half_precision(images.device):
-        features = [network.features(x).float().cpu() for part in views for x in part.split(size)]
+    features = [network.features(x).cpu() for part in views for x in part.split(size)]
     embeddings = torch.cat(features).numpy()
     if not np.isfinite(embeddings).all():
         return

@@ -176,12 +176,12 @@ def _committee(material: Material, labeled: Predictions, on_progress: OnProgress
 def _history(material: Material, labeled: Predictions | None, on_progress: OnProgress) -> Arrays:
     rows = np.concatenate([material.rows, material.labeled_rows])
     shape = (len(rows), len(material.traces.snapshots), material.model.architecture.classes)
-    history = np.empty(shape, np.float16)
+    history = np.empty(shape, np.float32)
     for t, network in enumerate(material.traces.snapshots):
         folded = inference.fused(network)
         with torch.inference_mode():
             for place, images in inference.blocks(material.model, material.pixels, rows):
-                history[place, t] = folded(images).float().softmax(dim=1).cpu().numpy()
+                history[place, t] = folded(images).softmax(dim=1).cpu().numpy()
                 on_progress((t + place.stop / len(rows)) / len(material.traces.snapshots))
     return {
         "history": history[: len(material.rows)],
@@ -200,7 +200,7 @@ def _inner_history(
         folded = inference.fused(network)
         with torch.inference_mode():
             for place, images in inference.blocks(material.model, material.pixels, rows):
-                means = [m.float().mean(dim=(2, 3)) for m in folded.outputs(images)]
+                means = [m.mean(dim=(2, 3)) for m in folded.outputs(images)]
                 history[place, t] = torch.cat(means, dim=1).cpu().numpy()
                 on_progress((t + place.stop / len(rows)) / len(material.traces.snapshots))
     pool, labeled_part = history[: len(material.rows)], history[len(material.rows) :]
@@ -212,13 +212,13 @@ def _augmented(material: Material, labeled: Predictions | None, on_progress: OnP
     generator, augment = _generator(material, "augmented"), AUGMENTATIONS[material.augmentation]
     network = inference.fused(material.model.network)
     probabilities = np.empty(
-        (len(material.rows), VIEWS, material.model.architecture.classes), np.float16
+        (len(material.rows), VIEWS, material.model.architecture.classes), np.float32
     )
     with torch.inference_mode():
         for place, images in inference.blocks(material.model, material.pixels, material.rows):
             for view in range(VIEWS):
                 views = vary_light(augment(images, generator), generator)
-                probabilities[place, view] = network(views).float().softmax(dim=1).cpu().numpy()
+                probabilities[place, view] = network(views).softmax(dim=1).cpu().numpy()
             on_progress(place.stop / len(material.rows))
     return {"augmented": probabilities}
 

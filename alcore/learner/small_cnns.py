@@ -58,7 +58,7 @@ class SmallCNN(Normalised):
 
     def embedding(self, last: Tensor) -> Tensor:
         """Return the embedding (B, 128) float32: the strongest response anywhere."""
-        return last.amax(dim=(2, 3)).float()
+        return last.float().amax(dim=(2, 3))
 
     @torch.no_grad()
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:
@@ -110,4 +110,4 @@ class StudyACNN(Normalised):
 
     def embedding(self, last: Tensor) -> Tensor:
         """Return the output (B, 128) float32 of the dense layer."""
-        return self.dense(self.pool(last).flatten(1)).relu().float()
+        return self.dense(self.pool(last.float()).flatten(1)).relu()

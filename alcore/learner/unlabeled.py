@@ -67,9 +67,8 @@ def learn(
     def extra(network: Network) -> Tensor:
         draws = torch.randint(len(rows), (plan.size,), generator=generator)
         batch = augment(_images(pool, rows[draws.numpy()]).to(images.device), generator)
-        with devices.half_precision(images.device):
-            logits = network(batch)
-        return functional.cross_entropy(logits.float(), pseudo_labels[draws].to(images.device))
+        logits = network.head(network.embedding(devices.feature_maps(network, batch)[-1]))
+        return functional.cross_entropy(logits, pseudo_labels[draws].to(images.device))
 
     student = start(images, generator)
     longer = replace(plan, steps=round(_LONGER * plan.steps), watch=None, progress=progress)
@@ -100,9 +99,8 @@ def _pseudo_labels(teacher: Network, pool: Pool, rows: np.ndarray, mirror: bool)
     blocks = []
     for start in range(0, len(rows), _BLOCK):
         batch = _images(pool, rows[start : start + _BLOCK]).to(device)
-        with devices.half_precision(device):
-            shares = teacher(batch).float().softmax(dim=1)
-            if mirror:
-                shares = (shares + teacher(batch.flip(3)).float().softmax(dim=1)) / 2
+        shares = teacher(batch).softmax(dim=1)
+        if mirror:
+            shares = (shares + teacher(batch.flip(3)).softmax(dim=1)) / 2
         blocks.append(shares.cpu())
     return torch.cat(blocks).clone()

@@ -52,7 +52,7 @@ def cross_validate(
     asked = rows(np.concatenate([given.labeled_ids, given.question_ids]))
     mean = np.zeros((len(asked), len(given.class_names)), np.float32)
     found = np.zeros_like(mean)
-    with device.computing(number(given, "second look"), given.threads):
+    with device.computing(number(given, "second look"), given.threads, given.precision):
         recipe = recipes.make(given, rows)
         for k in range(FOLDS):
             kept = fold != k

@@ -38,7 +38,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
     rows = Rows(given.item_ids)
     watch = Stopwatch()
     extra = signals.passes(needs)
-    with device.computing(number(given, "weights"), given.threads):
+    with device.computing(number(given, "weights"), given.threads, given.precision):
         recipe = recipes.make(given, rows)
         bar = Bar(
             progress,
@@ -108,6 +108,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         known = ((rows(both), pool), (rows(given.holdout_ids), held)) if given.embeds else ()
         wanted = len(given.item_ids) if given.embeds else 0
         embeddings = embedding.of_all(model, given.pixels, wanted, known)
+        versions = device.versions(model.network)
     return RoundResult(
         evaluation=evaluation,
         stop=stop,
@@ -128,7 +129,7 @@ def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
         recipe=recipes.record(given, recipe, model),
         calibration=calibrated,
         seconds=watch.seconds,
-        versions=device.versions(),
+        versions=versions,
         minibatches=model.minibatches,
         final_loss=model.loss,
     )
@@ -139,7 +140,7 @@ def measure(round_input: RoundInput, progress: Progress) -> Evaluation:
     given = round_input
     rows = Rows(given.item_ids)
     bar = Bar(progress, len(given.labels), len(given.holdout_ids), 0)
-    with device.computing(number(given, "weights"), given.threads):
+    with device.computing(number(given, "weights"), given.threads, given.precision):
         recipe = recipes.make(given, rows)
         model = recipes.fit(given, rows, recipe, bar.phase("train"))
         held = _predict(model, given, rows, given.holdout_ids, bar.phase("evaluate"), mirror=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.config import LearnerRule
+from alcore.config import LearnerRule, Precision
 from alcore.errors import UnknownItem
 from alcore.learner.checkpoints import Model
 from alcore.records import Calibration, Evaluation, RecipeSummary, Selection, StopSignals
@@ -51,6 +51,8 @@ class RoundInput:
     previous_stop: np.ndarray | None
     """(S,) what the last model predicted for them."""
     threads: int
+    precision: Precision = "auto"
+    """Arithmetic of the training."""
     question_ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     """(Q,) items to predict for people only: neither candidates nor measured on."""
     votes: np.ndarray | None = None

@@ -12,8 +12,21 @@ from typing import Any
 from alcore.jobs.due import next_due
 from alcore.records import Project
 from alcore.services import keys
+from alcore.services.instant import STAND_IN, follows
 from alcore.services.pool_predictions import PredictionCache
-from alcore.store import Connection, Store, gold, items, jobs, labels, projects, queue, rounds
+from alcore.services.training import coming
+from alcore.store import (
+    Connection,
+    Store,
+    gold,
+    items,
+    jobs,
+    labels,
+    projects,
+    queue,
+    rounds,
+    withdrawals,
+)
 
 
 def why(
@@ -46,8 +59,12 @@ def why(
             key=lambda pair: -pair[0],
         )
         suggestion = [{"class": c.id, "p": p} for p, c in ranked[:5]]
+    strategy = entry["origin"]
+    if latest and by_model:
+        follows_it = follows(latest.strategy, latest.strategy_options)
+        strategy = latest.strategy if head_labels is None or follows_it else STAND_IN
     return {
-        "strategy": latest.strategy if latest and by_model else entry["origin"],
+        "strategy": strategy,
         "reason": entry["reason"],
         "score": entry["score"],
         "model": latest.number if latest and entry["origin"] != "cold start" else None,
@@ -72,17 +89,24 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         counts = items.count(connection, project_id)
         total = sum(per_class.values())
         job = _job_shown(connection, project_id, now)
+        next_model = coming(latest, jobs.newest(connection, project_id, "train"))
+        known = rounds.last_event(connection, project_id)
+        withdrawn = withdrawals.count(connection, project_id, known) if latest else 0
+        kept_aside = labels.kept_aside(connection, project_id)
     evaluation = latest.evaluation if latest else None
     return {
         "mine_today": today.get(annotator_id, 0),
         "team_today": sum(today.values()),
         "labels": total,
+        "kept_aside": kept_aside,
         "unlabeled": counts["pool"] - total,
         "until_next": following.missing,
         "next_total": following.step,
+        "next_model": next_model,
         "blocked": following.blocked,
         "model": latest.number if latest else None,
         "model_labels": latest.labels if latest else None,
+        "withdrawn": withdrawn,
         "ranking": ranking,
         "instant": head_labels,
         "follows": project.settings.instant,

@@ -14,6 +14,7 @@ from alcore.config import CALIBRATED_FROM
 from alcore.jobs.round_files import round_arrays
 from alcore.metrics import reliability_of
 from alcore.records import RoundSummary
+from alcore.segments import segments
 from alcore.store import Store
 
 Row = dict[str, Any]
@@ -48,12 +49,15 @@ def reliability(store: Store, project_id: int, number: int) -> list[Row]:
 def over_rounds(history: Sequence[RoundSummary]) -> list[Row]:
     """Tabulate how well calibrated each model was, and what it was before its temperature.
 
-    A model without one has both figures alike, and no temperature.
+    A model without one has both figures alike, and no temperature. Models of one segment come
+    from one learner; its first says how that differs from the one before.
     """
     return [
         {
             "model": r.number,
             "labels": r.labels,
+            "segment": number,
+            "learner changed": part.sign if r is part.rounds[0] else "",
             "ECE": r.evaluation.ece,
             "NLL": r.evaluation.nll,
             "macro-F1": r.evaluation.macro_f1,
@@ -63,6 +67,7 @@ def over_rounds(history: Sequence[RoundSummary]) -> list[Row]:
             "labels asked": r.calibration and r.calibration.labels,
             "temperature found": r.calibration and r.calibration.created_at,
         }
-        for r in history
+        for number, part in enumerate(segments(history), start=1)
+        for r in part.rounds
         if r.evaluation.n
     ]

@@ -6,10 +6,12 @@ uncertainties are 0–1, durations seconds unless a name says minutes, times Uni
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -20,9 +22,11 @@ from alcore.jobs.round_files import round_arrays
 from alcore.metrics import macro_f1_interval
 from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining
-from alcore.services.people import is_owner
-from alcore.stopping import Advice, advise
-from alcore.store import Store, jobs, labels, projects, reports, rounds
+from alcore.segments import segments
+from alcore.services.people import whose_figures
+from alcore.services.training import coming
+from alcore.stopping import Advice, advise, advised_since
+from alcore.store import Store, jobs, labels, projects, reports, rounds, withdrawals
 from alcore.store.reports import Picture, Pulse
 
 Metric = Literal["accuracy", "macro-F1"]
@@ -36,6 +40,9 @@ SHOWN_IMAGES = 60
 """Images behind one cell of the confusion matrix."""
 STRETCHES = ((60, "minute"), (300, "5 minutes"), (3600, "hour"), (86_400, "day"))
 """Bar widths in seconds; the narrowest is taken that gives at most MOST_BARS bars."""
+MOST_MARKS = 8
+MARK_MINUTES = (1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 7 * 1440, 14 * 1440)
+MONTH = 30.4 * 86_400
 MOST_BARS = 48
 LEAST_BARS = 12
 PHASES = ("train", "evaluate", "score", "select")
@@ -52,6 +59,12 @@ class Standing:
     model: RoundSummary | None
     due: NextTraining
     advice: Advice
+    kept_aside: int
+    """Labels that people gave for the holdout."""
+    next_model: int
+    """Number of the model that learns from the next labels."""
+    withdrawn: int
+    """Labels that the newest model learned from and that were taken back since."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +81,18 @@ class Activity:
 
 @dataclass(frozen=True)
 class Curve:
-    """Learning curves: rows of the live one and of random labeling, and the stop mark."""
+    """Learning curves: rows of the live one and of random labeling, and marks on them.
+
+    A row's segment is 1, 2, 3 …: rows of one segment come from one learner, and only they can be
+    compared.
+    """
 
     live: tuple[Row, ...]
     random: tuple[Row, ...]
     stop: Row | None
-    """Labels, minutes, model and reason of the round at which stopping was first advised."""
+    """Labels, minutes and model since which stopping is advised, and why; None where it is not."""
+    changes: tuple[Row, ...] = ()
+    """Labels, minutes and model with which each later segment begins, and what changed."""
 
     @property
     def rows(self) -> list[Row]:
@@ -99,6 +118,10 @@ class OverTime:
     start: float
     end: float
     rows: tuple[Row, ...]
+    marks: tuple[float, ...] = ()
+    """Instants to name on the axis of time."""
+    said: Literal["clock", "day", "month"] = "clock"
+    """What tells any two of them apart."""
 
 
 def activity(store: Store, project_id: int) -> Activity:
@@ -117,13 +140,23 @@ def standing(store: Store, project_id: int) -> Standing:
     with store.read() as connection:
         project = projects.get(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
+        labeled = sum(labels.per_class(connection, project_id).values())
         return Standing(
             project=project,
-            labels=sum(labels.per_class(connection, project_id).values()),
+            labels=labeled,
             unlabeled=reports.unlabeled(connection, project_id),
             model=history[-1] if history else None,
             due=next_due(connection, project),
-            advice=advise(history, project.settings.budget),
+            advice=advise(history, project.settings.budget, labeled),
+            kept_aside=labels.kept_aside(connection, project_id),
+            next_model=coming(
+                history[-1] if history else None, jobs.newest(connection, project_id, "train")
+            ),
+            withdrawn=withdrawals.count(
+                connection, project_id, rounds.last_event(connection, project_id)
+            )
+            if history
+            else 0,
         )
 
 
@@ -144,21 +177,25 @@ def curve(store: Store, project_id: int, metric: Metric) -> Curve:
         history = rounds.all_rounds(connection, project_id)
         simulated = rounds.baseline(connection, project_id)
         budget = projects.get(connection, project_id).settings.budget
+        labeled = sum(labels.per_class(connection, project_id).values())
+    parts = list(enumerate(segments(history), start=1))
     live = [
-        {"series": "live", "labels": r.labels, "minutes": r.label_minutes}
+        {"series": "live", "segment": number, "labels": r.labels, "minutes": r.label_minutes}
         | _measured(r.evaluation, metric)
         | {"trials": 1, "model": r.number, "strategy": r.strategy}
-        for r in history
+        for number, part in parts
+        for r in part.rounds
         if r.evaluation.accuracy is not None
     ]
     values = defaultdict(list)
-    for _, n, evaluation in simulated:
-        if evaluation.accuracy is not None:
-            values[n].append(_measured(evaluation, metric)["value"])
+    for point in simulated:
+        if point.evaluation.accuracy is not None:
+            values[point.learner, point.labels].append(_measured(point.evaluation, metric)["value"])
     counts, minutes = [0, *(r.labels for r in history)], [0.0, *(r.label_minutes for r in history)]
     random = [
         {
             "series": "random",
+            "segment": number,
             "labels": n,
             "minutes": float(np.interp(n, counts, minutes)),
             "value": statistics.fmean(trials),
@@ -168,15 +205,36 @@ def curve(store: Store, project_id: int, metric: Metric) -> Curve:
             "model": None,
             "strategy": "random",
         }
-        for n, trials in sorted(values.items())
+        for number, part in parts
+        for n in sorted({r.labels for r in part.rounds})
+        if (trials := values[part.learner, n])
     ]
-    return Curve(tuple(live), tuple(random), _stop_mark(history, budget))
+    changes = [
+        {
+            "labels": part.rounds[0].labels,
+            "minutes": part.rounds[0].label_minutes,
+            "model": part.rounds[0].number,
+            "change": part.change,
+            "sign": part.sign,
+        }
+        for _, part in parts[1:]
+    ]
+    stop = _stop_mark(history, budget, labeled)
+    return Curve(tuple(live), tuple(random), stop, tuple(changes))
 
 
-def floor(curve: Curve) -> float:
-    """Choose where the axis of a learning curve starts: the tenth below all of it, 0.9 at most."""
-    lowest = min((row["low"] or row["value"] for row in curve.rows), default=0.0)
-    return min(0.9, max(0.0, int(10 * lowest) / 10))
+def reach(values: Iterable[float | None]) -> tuple[float, float]:
+    """Choose where an axis of shares begins and ends: at the tenths around all of them.
+
+    >>> reach([0.23, 0.41, None]), reach([0.97, 1.0]), reach([])
+    ((0.2, 0.5), (0.9, 1.0), (0.0, 1.0))
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return 0.0, 1.0
+    low = min(9, max(0, math.floor(10 * min(known) + 1e-9)))
+    high = max(low + 1, min(10, math.ceil(10 * max(known) - 1e-9)))
+    return low / 10, high / 10
 
 
 def per_class(project: Project, summary: RoundSummary) -> list[Row]:
@@ -288,9 +346,13 @@ def labels_per_class(store: Store, project_id: int) -> list[Row]:
     ]
 
 
-def labels_over_time(store: Store, project_id: int) -> OverTime:
-    """Count labels per annotator over time, in the narrowest stretches that fit the chart."""
+def labels_over_time(store: Store, project_id: int, by: int | None = None) -> OverTime:
+    """Count labels per annotator over time, in the narrowest stretches that fit the chart.
+
+    by: who asks, None for the command line; who is no owner gets their own labels alone.
+    """
     with store.read() as connection:
+        only = whose_figures(connection, project_id, by)
         span = reports.span(connection, project_id)
         if span is None:
             return OverTime(STRETCHES[0][1], 0.0, 0.0, ())
@@ -303,8 +365,34 @@ def labels_over_time(store: Store, project_id: int) -> OverTime:
     rows = [
         {"from": c.start, "to": c.start + width, "annotator": c.annotator, "labels": c.labels}
         for c in counts
+        if only in (None, c.annotator)
     ]
-    return OverTime(name, min(start, end - LEAST_BARS * width), end, tuple(rows))
+    first = min(start, end - LEAST_BARS * width)
+    return OverTime(name, first, end, tuple(rows), *time_marks(first, end))
+
+
+def time_marks(
+    start: float, end: float
+) -> tuple[tuple[float, ...], Literal["clock", "day", "month"]]:
+    """Choose at most eight instants between two, at round local times, and how to name them.
+
+    They lie as far apart as their names can tell: whole minutes, days or months.
+    """
+    begin = datetime.fromtimestamp(start).replace(hour=0, minute=0, second=0, microsecond=0)
+    for minutes in MARK_MINUTES:
+        if (end - start) / 60 / minutes <= MOST_MARKS:
+            steps = range(int((end - begin.timestamp()) / 60 / minutes) + 1)
+            times = (begin + timedelta(minutes=minutes * k) for k in steps)
+            said = "clock" if minutes < 24 * 60 else "day"
+            return tuple(t.timestamp() for t in times if start <= t.timestamp() <= end), said
+    span = (end - start) / MONTH
+    step = max(1, math.ceil(span / MOST_MARKS))
+    firsts = (
+        begin.replace(day=1, month=1 + k % 12, year=begin.year + k // 12)
+        for k in range(begin.month - 1, begin.month + 1 + math.ceil(span))
+    )
+    inside = [t.timestamp() for t in firsts if start <= t.timestamp() <= end]
+    return tuple(inside[::step]), "month"
 
 
 def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row]:
@@ -313,10 +401,8 @@ def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row
     by: who asks, None for the command line; who is no owner gets their own row alone.
     """
     with store.read() as connection:
-        work = reports.work(connection, project_id)
-        if not is_owner(connection, project_id, by):
-            mine = labels.annotator_by_id(connection, by)
-            work = [w for w in work if mine is not None and w.annotator == mine.name]
+        only = whose_figures(connection, project_id, by)
+        work = [w for w in reports.work(connection, project_id) if only in (None, w.annotator)]
     return [
         {
             "annotator": w.annotator,
@@ -333,7 +419,8 @@ def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row
 
 
 def round_table(history: Sequence[RoundSummary]) -> list[Row]:
-    """Tabulate the rounds, newest first."""
+    """Tabulate the rounds, newest first; those where the learner changed say how."""
+    changes = {part.rounds[0].number: part.change for part in segments(history)}
     return [
         {
             "model": r.number,
@@ -351,6 +438,7 @@ def round_table(history: Sequence[RoundSummary]) -> list[Row]:
             "network": r.recipe.network,
             "mode": r.mode,
             "began with": r.recipe.weights,
+            "learner changed": changes.get(r.number, ""),
             "remarks": "; ".join(r.recipe.notes),
             "holdout": r.evaluation.n,
             **{f"{phase} s": r.seconds.get(phase) for phase in PHASES},
@@ -370,14 +458,13 @@ def _measured(evaluation: Evaluation, metric: Metric) -> Row:
     return {"value": value, "low": low, "high": high}
 
 
-def _stop_mark(history: Sequence[RoundSummary], budget: int | None) -> Row | None:
-    for i, summary in enumerate(history):
-        advice = advise(history[: i + 1], budget)
-        if advice.stop:
-            return {
-                "labels": summary.labels,
-                "minutes": summary.label_minutes,
-                "model": summary.number,
-                "reason": advice.reason,
-            }
-    return None
+def _stop_mark(history: Sequence[RoundSummary], budget: int | None, labeled: int) -> Row | None:
+    since = advised_since(history, budget, labeled)
+    if since is None:
+        return None
+    return {
+        "labels": since.labels,
+        "minutes": since.label_minutes,
+        "model": since.number,
+        "reason": advise(history, budget, labeled).reason,
+    }

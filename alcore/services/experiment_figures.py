@@ -14,11 +14,14 @@ from alcore.experiments.analysis import Setting
 if TYPE_CHECKING:
     import altair
 
+RANDOM = "#7a7f8e"
+"""Random labeling, here as on the dashboard."""
 COLOURS = (
-    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#004488",
-    "#ddaa33", "#777777", "#117733", "#882255",
+    "#3f4fbf", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#004488",
+    "#ddaa33", "#117733", "#882255",
 )  # fmt: skip
-"""Told apart by people who see colours differently, after Paul Tol; then from the beginning."""
+"""Of strategies; the first is the dashboard's for the live curve. Told apart by people who see
+colours differently, after Paul Tol; then from the beginning."""
 WIDTH, HEIGHT = 560, 340
 
 
@@ -40,8 +43,10 @@ def file_name(number: int, kind: str, suffix: str) -> str:
 def _scale(strategies: Sequence[str]) -> altair.Scale:
     import altair
 
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(strategies))]
-    return altair.Scale(domain=list(strategies), range=colours)
+    others = [name for name in strategies if name != "random"]
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(others)}
+    names = list(strategies)
+    return altair.Scale(domain=names, range=[colours.get(name, RANDOM) for name in names])
 
 
 def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
@@ -51,8 +56,10 @@ def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
     rows = [asdict(row) for row in setting.curve]
     across = "minutes" if by_minutes else "labels"
     title = "human minutes" if by_minutes else "labels"
-    low = min((row["low"] for row in rows), default=0.0)
-    high = max((row["high"] for row in rows), default=1.0)
+    # Where a point is of one trial, it has no interval.
+    lows = [row["mean"] if row["low"] is None else row["low"] for row in rows]
+    highs = [row["mean"] if row["high"] is None else row["high"] for row in rows]
+    low, high = min(lows, default=0.0), max(highs, default=1.0)
     room = 0.05 * max(0.01, high - low)
     ends = altair.Scale(domain=[max(0.0, low - room), min(1.0, high + room)], nice=False)
     columns = altair.ExprRef("width < 450 ? 1 : 4")  # names shall not be cut on a phone

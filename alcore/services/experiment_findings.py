@@ -133,6 +133,7 @@ def strategy_rows(compared: Iterable[Setting]) -> list[dict[str, Any]]:
         tests = {test.first: test for test in setting.tests}
         for row in setting.rows:
             test, saved, earlier = tests.get(row.strategy), row.saving, row.earlier
+            tested = test if row.trials > 1 else None  # one trial tests nothing
             rows.append(
                 {
                     "setting": setting.name,
@@ -144,7 +145,7 @@ def strategy_rows(compared: Iterable[Setting]) -> list[dict[str, Any]]:
                     "area on log labels": row.area_log,
                     "final accuracy": row.final,
                     "mean rank": row.rank,
-                    "penalty": row.penalty,
+                    "penalty": row.penalty if row.trials > 1 else None,
                     "label saving": saved and saved.factor,
                     "saving is": saved and saved.bound,
                     "saving low": saved and saved.low,
@@ -157,9 +158,9 @@ def strategy_rows(compared: Iterable[Setting]) -> list[dict[str, Any]]:
                     "difference": test and test.difference,
                     "difference low": test and test.low,
                     "difference high": test and test.high,
-                    "p Wilcoxon": test and test.wilcoxon,
-                    "p t": test and test.t,
-                    "p Holm": test and test.holm,
+                    "p Wilcoxon": tested and tested.wilcoxon,
+                    "p t": tested and tested.t,
+                    "p Holm": tested and tested.holm,
                     "seconds per round": row.seconds,
                 }
             )

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from alcore.config import precision
 from alcore.errors import InvalidSettings
+from alcore.experiments.chain import Run
 from alcore.experiments.options import unknown
 from alcore.experiments.replaying import differences, other_versions
 from alcore.jobs import sweeping
@@ -37,7 +39,8 @@ def replay(
     """Compute runs again, in a process of its own with one thread, as sweeps do.
 
     The first run with finished rounds, of this strategy and trial (from 1) if they are given; or
-    `every` such run. Nothing is stored. Raises InvalidSettings where there is none.
+    `every` such run. Nothing is stored. Raises InvalidSettings where there is none, and where
+    the environment asks for another arithmetic than that of the record.
     """
     with store.read() as connection:
         experiment = experiments.named(connection, name)
@@ -58,6 +61,8 @@ def replay(
             f"the experiment {name!r} has no finished round of such a run; run it first, or ask "
             "for another strategy or trial"
         )
+    for run in fitting:
+        _check_arithmetic(name, Run.from_json(run.spec))
     folder = str(sweeping.tables(store.workspace.root))
     engine = open_engine("process", 1)
     try:
@@ -81,3 +86,14 @@ def replay(
             )  # fmt: skip
     finally:
         engine.close()
+
+
+def _check_arithmetic(name: str, run: Run) -> None:
+    """Refuse to call runs of different arithmetic the same, or not the same."""
+    asked = precision()
+    if run.cell.learner.kind == "network" and asked not in ("auto", run.precision):
+        raise InvalidSettings(
+            f"the runs of {name!r} were computed in {run.precision}, but ALCORE_PRECISION asks for "
+            f"{asked}; results of different arithmetic are never the same bit for bit, so there is "
+            f"nothing to compare: set it to auto or {run.precision}"
+        )

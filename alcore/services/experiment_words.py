@@ -13,6 +13,7 @@ from alcore.experiments.analysis import Setting, StrategyRow
 from alcore.experiments.curves import Saving
 from alcore.services.experiment_findings import Findings, say_counted
 
+ONE_TRIAL = "one trial: no interval"
 HOW_TO_READ = (
     "Within a trial all strategies start from the same labels, weights, minibatch order and "
     "holdout. Bands and intervals are 95 %, over trials. Areas are mean accuracies over the curve, "
@@ -49,18 +50,32 @@ def say_saving(saved: Saving | None) -> str:
     if saved.factor is None:
         return "neither got there"
     sign = {"exact": "", "at least": "≥ ", "at most": "≤ "}[saved.bound]
-    high = "∞" if math.isinf(saved.high) else f"{saved.high:.2f}"
-    return f"{sign}{saved.factor:.2f} ({saved.low:.2f} to {high})"
+    return f"{sign}{saved.factor:.2f} ({_between(saved.low, saved.high, '.2f', ' to ')})"
 
 
 def say_trials(setting: Setting) -> str:
     """Say how many trials are complete, and the smallest difference that they would show."""
+    if setting.trials == 1:
+        return "1 complete trial: intervals, p values and penalties need two at least."
     if setting.smallest_visible is None:
         return f"{setting.trials} complete trials."
     return (
         f"{setting.trials} complete trials; they show differences in area from about "
         f"{100 * setting.smallest_visible:.1f} points on, four times out of five."
     )
+
+
+def _between(
+    low: float | None, high: float | None, form: str, sign: str = "–", factor: float = 1
+) -> str:
+    """Say an interval, or why there is none.
+
+    >>> _between(0.5, math.inf, ".1f"), _between(None, None, ".1f")
+    ('0.5–∞', 'one trial: no interval')
+    """
+    if low is None or high is None:
+        return ONE_TRIAL
+    return sign.join("∞" if math.isinf(x) else format(factor * x, form) for x in (low, high))
 
 
 def earlier(setting: Setting, row: StrategyRow) -> dict[str, str]:
@@ -76,12 +91,13 @@ def compared(setting: Setting) -> list[dict[str, str]]:
         test = tests.get(row.strategy)
         points = p = "–"
         if test is not None:
-            low, middle, high = (100 * x for x in (test.low, test.difference, test.high))
-            points, p = f"{middle:+.2f} ({low:+.2f} to {high:+.2f})", f"{test.holm:.3f}"
+            between = _between(test.low, test.high, "+.2f", " to ", 100)
+            points = f"{100 * test.difference:+.2f} ({between})"
+            p = f"{test.holm:.3f}" if test.trials > 1 else "–"
         rows.append(
             {
                 "strategy": row.strategy,
-                "area (95 %)": f"{row.area:.1%} ({row.area_low:.1%}–{row.area_high:.1%})",
+                "area (95 %)": f"{row.area:.1%} ({_between(row.area_low, row.area_high, '.1%')})",
                 "log area": f"{row.area_log:.1%}",
                 "final": f"{row.final:.1%}",
                 "label saving": say_saving(row.saving),
@@ -89,7 +105,7 @@ def compared(setting: Setting) -> list[dict[str, str]]:
                 f"area over {setting.baseline}": points,
                 "p (Holm)": p,
                 "mean rank": f"{row.rank:.1f}",
-                "penalty": f"{row.penalty:.2f}",
+                "penalty": f"{row.penalty:.2f}" if row.trials > 1 else "–",
             }
         )
     return rows

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alcore.config import Runtime
+from alcore.config import Runtime, precision
 from alcore.datasets.digits import png
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import InvalidSettings
@@ -132,12 +132,16 @@ def create(store: Store, design: Design, workers: int = 0) -> Experiment:
     """Check a design and store its runs; nothing is computed yet.
 
     A design of a name that is there grows: finished runs stay, and must be in the new one.
+    Its arithmetic is fixed here, so that no run depends on the processor that computes it.
     Raises InvalidSettings for what cannot work.
     """
     design = checked(store, design, workers)
     with store.write() as connection:
         same_name = {e.name: e for e in experiments.every(connection)}.get(design.name)
-        if same_name is not None:
+        if same_name is None:
+            design = design.fixed(precision())
+        else:
+            design = design.fixed(design_of(same_name).precision or "float32")
             _check_grows(experiments.runs(connection, same_name.id), design)
         experiment_id = experiments.add(connection, design.name, design.to_json(), time.time())
         experiments.plan(
@@ -147,7 +151,9 @@ def create(store: Store, design: Design, workers: int = 0) -> Experiment:
                 (
                     cell.key,
                     trial,
-                    Run(cell, trial, design.seed, design.budget).to_json(),
+                    Run(
+                        cell, trial, design.seed, design.budget, precision=design.precision
+                    ).to_json(),
                     cell.rounds(design.budget),
                 )
                 for cell, trial in runs(design)
@@ -290,6 +296,11 @@ def _check_grows(stored: Sequence[StoredRun], design: Design) -> None:
             "not in this grid; keep what it had, or give the grid another name"
         )
     for one in stored:
+        if one.finished and Run.from_json(one.spec).precision != design.precision:
+            raise InvalidSettings(
+                f"the experiment {design.name!r} was not computed in {design.precision}, and runs "
+                "of different arithmetic cannot be compared; give the grid another name"
+            )
         before = one.spec["budget"]
         if one.finished and (before > design.budget or one.spec["seed"] != design.seed):
             raise InvalidSettings(
@@ -311,6 +322,8 @@ def _known(store: Store, spec: DataSpec) -> DataSpec:
         "project": project.id,
         "items": sum(counts.values()),
     }
+    if project.settings.pixel_range.scale is not None:
+        now["pixel_range"] = list(project.settings.pixel_range.scale)
     return replace(spec, source=now, resolution=project.settings.resolution)
 
 
@@ -334,7 +347,7 @@ def _bring(store: Store, spec: DataSpec, folder: Path) -> None:
     ids = np.concatenate([key_ids, holdout_ids])
     row = {int(item): place for place, item in enumerate(everything)}
     order = np.array([row[int(item)] for item in ids], np.int64)
-    cache = PixelCache(store.workspace.project(project_id), project.settings.resolution).array()
+    cache = PixelCache.of(store.workspace.project(project_id), project.settings).array()
     data.save(
         where,
         Table(

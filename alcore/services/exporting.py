@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -25,18 +26,23 @@ COLUMNS = (
     "note",
     "comments",
 )
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 REMARKS = ("item", "file", "class", "kind", "annotator", "time", "text")
 
 
 def safe(value: Any) -> Any:
-    """Keep a spreadsheet from running text as a formula.
+    """Keep a spreadsheet from running text as a formula: an apostrophe is put before it.
 
-    >>> safe("=1+1"), safe("cat"), safe(-3)
-    ("'=1+1", 'cat', -3)
+    Plain numbers are no formulas. Taking one apostrophe away gives the text back, also where it
+    began with one.
+
+    >>> safe("=1+1"), safe("cat"), safe("-1"), safe(-3), safe("'=x")
+    ("'=1+1", 'cat', '-1', -3, "''=x")
     """
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        return value
+    return "'" + value if value.lstrip("'").startswith(_FORMULA) else value
 
 
 def write_csv(out: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:

@@ -6,27 +6,27 @@ there is gold that the person has not answered. Times are Unix seconds.
 
 from __future__ import annotations
 
+import secrets
+
 from alcore.jobs.randomness import rng
-from alcore.records import Lease, Project
+from alcore.records import Holder, Lease, Project, Provenance
 from alcore.store import Connection, gold, leasing
 
 
 def claim(
     connection: Connection,
     project: Project,
-    annotator_id: int,
-    client: str,
+    holder: Holder,
     n: int,
     round_id: int | None,
-    now: float,
-    expires_at: float,
 ) -> dict[int, Lease]:
     """Lease the gold that is due among a person's next n questions; by place 0 … n − 1."""
     every = project.settings.team.gold_every
     if every == 0:
         return {}
-    free = gold.free(connection, project.id, annotator_id, now)
-    first = gold.asked(connection, project.id, annotator_id, now)
+    annotator_id = holder.annotator_id
+    free = gold.free(connection, project.id, annotator_id, holder.now)
+    first = gold.asked(connection, project.id, annotator_id, holder.now)
     places = [p for p in range(n) if _is_gold(project, annotator_id, first + p)][: len(free)]
     if not places:
         return {}
@@ -34,11 +34,11 @@ def claim(
         gold.ids(connection, project.id)
     )
     next_items = [i for i in order.tolist() if i in set(free)][: len(places)]
-    tokens = gold.claim(
-        connection, project.id, next_items, annotator_id, client, round_id, expires_at
-    )
-    leases = {lease.token: lease for lease in leasing.by_token(connection, project.id, tokens)}
-    return {place: leases[token] for place, token in zip(places, tokens, strict=True)}
+    tokens = {item_id: secrets.token_hex(16) for item_id in next_items}
+    leasing.hold(connection, holder, tokens, Provenance("gold", round_id))
+    rows = leasing.by_token(connection, project.id, list(tokens.values()))
+    leases = {lease.item_id: lease for lease in rows}
+    return {place: leases[item_id] for place, item_id in zip(places, next_items, strict=True)}
 
 
 def _is_gold(project: Project, annotator_id: int, place: int) -> bool:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from alcore.errors import LeaseExpired, NothingToUndo
 from alcore.jobs.due import request_if_due
-from alcore.records import LabelEvent, Lease, Suggestion
+from alcore.records import LabelEvent, Lease, NewEvent, NewLot, NewUndo, Provenance
 from alcore.services import lease_rules
 from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
 from alcore.store import Connection, Store, bulk, items, labels, leasing, projects
@@ -87,8 +87,10 @@ def tiles(
         lease_rules.at_work(connection, project_id, annotator_id, now)
         project = projects.get(connection, project_id)
         leasing.release(connection, client, release)
-        expires_at = now + lease_rules.lease_length(connection, project_id, n + len(hold))
-        held = leasing.renew(connection, client, hold, now, expires_at)
+        holder = lease_rules.holder(
+            connection, project_id, annotator_id, client, n + len(hold), now
+        )
+        held = leasing.renew(connection, holder, hold)
         output = predictions.output
         counts = _counts(predictions, output, [c.id for c in project.classes])
         if like is not None:
@@ -109,16 +111,12 @@ def tiles(
         if n > 0 and project.state == "ready" and project.archived_at is None:
             leases = bulk.claim(
                 connection,
-                project_id,
+                holder,
                 order.tolist(),
                 n,
-                annotator_id,
-                client,
-                "grid" if like is None else "similar",
-                now,
-                expires_at,
-                predictions.round_id,
-                output.head_labels,
+                Provenance(
+                    "grid" if like is None else "similar", predictions.round_id, output.head_labels
+                ),
             )
     rows = predictions.rows(np.array([lease.item_id for lease in leases], np.int64))
     return Tiles(
@@ -133,48 +131,34 @@ def tiles(
     )
 
 
-def label_lot(
-    store: Store,
-    project_id: int,
-    annotator_id: int,
-    *,
-    key: str,
-    client: str,
-    class_id: int,
-    tiles: Sequence[tuple[str, int]],
-    suggested: int | None = None,
-    release: Sequence[str] = (),
-    seconds: float | None = None,
-    client_time: float | None = None,
-) -> Lot:
-    """Give many images, as (token, item id), one class, and others back, in one transaction.
+def label_lot(store: Store, lot: NewLot) -> Lot:
+    """Give many images one class, and others back, in one transaction.
 
     Tiles that went to somebody else are left out and named; where nothing is left, LeaseExpired
-    is raised. The time taken is shared among the labels; `suggested` is the class that stood
-    above the tiles as the model's prediction. Sent again, nothing happens twice. Raises
-    UnknownItem for an item or class of another project.
+    is raised. The time taken is shared among the labels. Sent again, nothing happens twice.
+    Raises UnknownItem for an item or class of another project.
     """
-    now = time.time()
+    project_id, annotator_id, now = lot.project_id, lot.annotator_id, lot.created_at
     with store.write() as connection:
         lease_rules.at_work(connection, project_id, annotator_id, now)
         project = projects.get(connection, project_id)
-        known = bulk.events(connection, project_id, key)
-        wanted = [item_id for _, item_id in tiles]
+        known = bulk.events(connection, project_id, lot.key)
         if known:
             lease_rules.check_own(known[0], annotator_id)
             there = {event.item_id for event in known}
+            wanted = [item_id for _, item_id in lot.tiles]
             return Lot(
                 tuple(i for i in wanted if i in there),
                 tuple(i for i in wanted if i not in there),
                 True,
             )
-        for named in (class_id, suggested):
-            if named is not None:
-                lease_rules.check_class(project, named)
-        leasing.release(connection, client, release)
+        for class_id in (lot.class_id, lot.suggested_class):
+            if class_id is not None:
+                lease_rules.check_class(project, class_id)
+        leasing.release(connection, lot.client, lot.release)
         taken: list[tuple[str, int, Lease | None]] = []
         refused: list[int] = []
-        for token, item_id in dict((i, (t, i)) for t, i in tiles).values():
+        for token, item_id in dict((i, (t, i)) for t, i in lot.tiles).values():
             items.get(connection, project_id, item_id)
             try:
                 lease = lease_rules.lease_for_answer(
@@ -187,45 +171,52 @@ def label_lot(
         if not taken:
             raise LeaseExpired("somebody else has these images by now; your labels were not used")
         for token, item_id, lease in taken:
-            labels.append(
-                connection,
-                project_id=project_id,
-                item_id=item_id,
-                annotator_id=annotator_id,
-                kind="label",
-                class_id=class_id,
-                key=bulk.event_key(key, item_id),
-                origin=lease.origin if lease else "grid",
-                now=now,
-                token=token,
-                client_time=client_time,
-                seconds=None if seconds is None else seconds / len(taken),
-                round_id=lease.round_id if lease else None,
-                suggestion_shown=suggested is not None,
-                suggestion=None
-                if suggested is None or lease is None
-                else Suggestion(suggested, lease.round_number),
-                head_labels=lease.head_labels if lease else None,
-            )
+            labels.append(connection, _event(lot, token, item_id, lease, len(taken)))
             leasing.drop(connection, item_id, annotator_id, now)
         request_if_due(connection, project, now)
     return Lot(tuple(item_id for _, item_id, _ in taken), tuple(refused), False)
 
 
-def undo_lot(
-    store: Store, project_id: int, annotator_id: int, *, key: str, client: str, undoes: str
-) -> tuple[list[Lease], bool]:
+def _event(lot: NewLot, token: str, item_id: int, lease: Lease | None, n: int) -> NewEvent:
+    """Write one of the n labels of a lot."""
+    event = NewEvent(
+        project_id=lot.project_id,
+        item_id=item_id,
+        annotator_id=lot.annotator_id,
+        kind="label",
+        class_id=lot.class_id,
+        key=bulk.event_key(lot.key, item_id),
+        created_at=lot.created_at,
+        token=token,
+        client_time=lot.client_time,
+        seconds=None if lot.seconds is None else lot.seconds / n,
+        origin="grid",
+        suggestion_shown=lot.suggested_class is not None,
+    )
+    if lease is None:
+        return event
+    return replace(
+        event,
+        origin=lease.origin,
+        round_id=lease.round_id,
+        head_labels=lease.head_labels,
+        suggested_class=lot.suggested_class,
+        suggested_by=None if lot.suggested_class is None else lease.round_number,
+    )
+
+
+def undo_lot(store: Store, wish: NewUndo, client: str) -> tuple[list[Lease], bool]:
     """Take a whole lot back and lease its images again; return whether that had happened before.
 
     The token of an image is the undo's key, a slash and the item's id, so that the board knows
     it beforehand. Labels of the lot that were changed since stay. An image that somebody else
     holds by now is not leased. Raises NothingToUndo where nothing of the lot is left.
     """
-    now = time.time()
+    project_id, annotator_id, now = wish.project_id, wish.annotator_id, wish.created_at
     with store.write() as connection:
         lease_rules.at_work(connection, project_id, annotator_id, now)
-        known = bulk.events(connection, project_id, key)
-        target = [e for e in bulk.events(connection, project_id, undoes) if e.kind == "label"]
+        known = bulk.events(connection, project_id, wish.key)
+        target = [e for e in bulk.events(connection, project_id, wish.undoes) if e.kind == "label"]
         if not target or target[0].annotator_id != annotator_id:
             raise NothingToUndo("there is no lot of yours to take back")
         again = {event.item_id for event in known}
@@ -234,38 +225,16 @@ def undo_lot(
             back = [e for e in target if not e.undone and _counts_now(connection, e)]
         if not back:
             raise NothingToUndo("these answers were taken back or changed before")
-        expires_at = now + lease_rules.lease_length(connection, project_id, len(back))
+        holder = lease_rules.holder(connection, project_id, annotator_id, client, len(back), now)
         leases = []
         for event in back:
-            origin, round_id, head_labels = labels.provenance(connection, event.id)
-            if not known:
-                labels.append(
-                    connection,
-                    project_id=project_id,
-                    item_id=event.item_id,
-                    annotator_id=annotator_id,
-                    kind="undo",
-                    class_id=None,
-                    key=bulk.event_key(key, event.item_id),
-                    origin=origin,
-                    now=now,
-                    undoes=event.id,
-                )
+            again_key = bulk.event_key(wish.key, event.item_id)
+            labels.take_back(connection, replace(wish, key=again_key, undoes=event.key))
+            provenance = Provenance(event.origin, event.round_id, event.head_labels)
             leases.append(
-                leasing.claim_item(
-                    connection,
-                    project_id,
-                    event.item_id,
-                    annotator_id,
-                    client,
-                    origin,
-                    now,
-                    expires_at,
-                    bulk.event_key(key, event.item_id),
-                    round_id,
-                    head_labels,
-                )
+                leasing.claim_item(connection, holder, event.item_id, provenance, again_key)
             )
+        request_if_due(connection, projects.get(connection, project_id), now)
     return [lease for lease in leases if lease is not None], bool(known)
 
 

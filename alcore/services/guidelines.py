@@ -48,7 +48,9 @@ def upload(
 
     Raises UnreadableImage, UnknownItem, InvalidSettings, NotAllowed.
     """
-    pixels, mime = display(data, LARGEST)
+    with store.read() as connection:
+        scale = projects.get(connection, project_id).settings.pixel_range.scale
+    pixels, mime = display(data, LARGEST, scale)
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
         check_owner(connection, project_id, annotator_id)

@@ -8,7 +8,9 @@ that goes on share the next turn. The full network is retrained behind it by the
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import structlog
@@ -24,8 +26,9 @@ from alcore.store import Connection, Store, bulk, items, projects
 from alcore.strategies import Context, Signals
 
 SPEEDY = 0.3
-"""Seconds that a project's strategy may take. Margin stands in for a slower one, and for one that
-needs more than probabilities."""
+"""Seconds that a project's strategy may take."""
+STAND_IN = "margin"
+"""Ranks instead of a slower strategy, and of one that needs more than probabilities."""
 log = structlog.get_logger()
 
 
@@ -130,6 +133,11 @@ def fit(
     return HeadOutput.of(predictions.embeddings, head, len(labels)), labels
 
 
+def follows(strategy: str, options: Mapping[str, Any]) -> bool:
+    """Tell whether a strategy can rank by the head alone; the stand-in does where it cannot."""
+    return strategies.needed(strategy, options) <= {"probabilities"}
+
+
 def rank(
     predictions: PoolPredictions, output: HeadOutput, project: Project, labels: np.ndarray
 ) -> Ranked:
@@ -138,10 +146,9 @@ def rank(
     settings = project.settings
     count = min(queue_size(settings.batch_size), len(rows))
     name, options = settings.strategy, settings.strategy_options
-    needs = strategies.needed(name, options)
     cost = strategies.get(name).cost(len(rows), len(labels), len(project.classes), count)
-    if not needs <= {"probabilities"} or cost > SPEEDY:
-        name, options = "margin", {}
+    if not follows(name, options) or cost > SPEEDY:
+        name, options = STAND_IN, {}
     selection = strategies.select(
         name,
         Signals(probabilities=output.probabilities[rows]),

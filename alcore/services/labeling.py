@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo
+from alcore.errors import InvalidSettings, LeaseExpired
 from alcore.jobs.due import request_if_due
-from alcore.records import LabelEvent, Lease, Origin, Suggestion
+from alcore.records import LabelEvent, Lease, NewEvent, NewUndo, Origin, Provenance
 from alcore.services import gold_questions, lease_rules
 from alcore.services.queue_refill import refill, why_nothing
 from alcore.store import (
@@ -49,22 +49,17 @@ def claim(
         project = projects.get(connection, project_id)
         lease_rules.at_work(connection, project_id, annotator_id, now)
         ranking, ranked_by = projects.ranking(connection, project_id)
-        expires_at = now + lease_rules.lease_length(connection, project_id, n + len(hold))
-        held = leasing.renew(connection, client, hold, now, expires_at)
+        holder = lease_rules.holder(
+            connection, project_id, annotator_id, client, n + len(hold), now
+        )
+        held = leasing.renew(connection, holder, hold)
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
-            known = gold_questions.claim(
-                connection, project, annotator_id, client, n, ranked_by, now, expires_at
-            )
+            known = gold_questions.claim(connection, project, holder, n, ranked_by)
             more = n - len(known)
-            leases = leasing.claim(
-                connection, project_id, annotator_id, client, more, now, expires_at
-            )
+            leases = leasing.claim(connection, holder, more)
             if len(leases) < more and refill(connection, project):
-                more -= len(leases)
-                leases += leasing.claim(
-                    connection, project_id, annotator_id, client, more, now, expires_at
-                )
+                leases += leasing.claim(connection, holder, more - len(leases))
             for place, lease in sorted(known.items()):
                 leases.insert(place, lease)
         waiting = None
@@ -73,127 +68,72 @@ def claim(
     return Claim(tuple(leases), tuple(held), ranking, waiting)
 
 
-def answer(
-    store: Store,
-    project_id: int,
-    annotator_id: int,
-    *,
-    key: str,
-    client: str,
-    token: str,
-    item_id: int,
-    kind: str,
-    class_id: int | None,
-    seconds: float | None,
-    client_time: float | None,
-    suggestion_shown: bool,
-    suggestion: Suggestion | None = None,
-    note: str = "",
-) -> tuple[int, bool]:
+def answer(store: Store, event: NewEvent) -> tuple[int, bool]:
     """Commit one answer; return its event id and whether it had arrived before.
 
-    An answer whose lease ran out is still taken while nobody else holds or has answered the
-    image. suggestion: what the annotator saw; note: what an unsure one has to say. Raises
+    event: what somebody said; where the question came from is read from their lease. An answer
+    whose lease ran out is still taken while nobody else holds or has answered the image. Raises
     LeaseExpired otherwise, UnknownItem for an item or class of another project.
     """
-    now = time.time()
-    if kind not in ("label", "skip", "unsure"):
-        raise NotAllowed(f"an answer is a label, skip or unsure; got {kind!r}")
+    if event.kind not in ("label", "skip", "unsure"):
+        raise InvalidSettings(f"an answer is a label, skip or unsure; got {event.kind!r}")
+    project_id, item_id, annotator_id = event.project_id, event.item_id, event.annotator_id
+    now = event.created_at
     with store.write() as connection:
         project = projects.get(connection, project_id)
         lease_rules.at_work(connection, project_id, annotator_id, now)
-        known = labels.by_key(connection, key)
+        known = labels.by_key(connection, event.key)
         if known is not None:
             lease_rules.check_own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
-        if kind == "label":
-            lease_rules.check_class(project, class_id)
-        if suggestion is not None:
-            lease_rules.check_class(project, suggestion.class_id)
+        if event.kind == "label":
+            lease_rules.check_class(project, event.class_id)
+        if event.suggested_class is not None:
+            lease_rules.check_class(project, event.suggested_class)
         lease = lease_rules.lease_for_answer(
-            connection, project_id, item_id, annotator_id, token, now
+            connection, project_id, item_id, annotator_id, event.token or "", now
         )
-        event = labels.append(
+        number = labels.append(
             connection,
-            project_id=project_id,
-            item_id=item_id,
-            annotator_id=annotator_id,
-            kind=kind,
-            class_id=class_id if kind == "label" else None,
-            key=key,
-            origin=lease.origin if lease else _origin_in_queue(connection, project_id, item_id),
-            now=now,
-            token=token,
-            client_time=client_time,
-            seconds=seconds,
-            round_id=lease.round_id if lease else None,
-            suggestion_shown=suggestion_shown,
-            head_labels=lease.head_labels if lease else None,
-            suggestion=suggestion if suggestion_shown else None,
-            note=note.strip()[:LONGEST_NOTE] or None,
+            replace(
+                event,
+                class_id=event.class_id if event.kind == "label" else None,
+                origin=lease.origin if lease else _origin_in_queue(connection, project_id, item_id),
+                round_id=lease.round_id if lease else None,
+                head_labels=lease.head_labels if lease else None,
+                suggested_class=event.suggested_class if event.suggestion_shown else None,
+                suggested_by=event.suggested_by if event.suggestion_shown else None,
+                note=(event.note or "").strip()[:LONGEST_NOTE] or None,
+            ),
         )
-        assert event is not None  # the key was looked up in this transaction
+        assert number is not None  # the key was looked up in this transaction
         leasing.drop(connection, item_id, annotator_id, now)
-        if kind == "label":
+        if event.kind != "skip":  # an unsure takes the label back that was there
             request_if_due(connection, project, now)
-    return event, False
+    return number, False
 
 
-def undo(
-    store: Store,
-    project_id: int,
-    annotator_id: int,
-    *,
-    key: str,
-    client: str,
-    undoes: str,
-    token: str,
-) -> tuple[Lease, bool]:
+def undo(store: Store, wish: NewUndo, client: str, token: str) -> tuple[Lease, bool]:
     """Take an answer back and lease its image again under the token that the board made up.
 
-    Raises NothingToUndo where the answer is unknown, somebody else's or undone already, and
-    LeaseExpired where somebody else holds the image by now.
+    Returns also whether that had happened before. Raises NothingToUndo where the answer is
+    unknown, somebody else's or undone already, and LeaseExpired where somebody else holds the
+    image by now.
     """
-    now = time.time()
     with store.write() as connection:
-        lease_rules.at_work(connection, project_id, annotator_id, now)
-        target = labels.by_key(connection, undoes)
-        if target is None or target.annotator_id != annotator_id or target.kind == "undo":
-            raise NothingToUndo("there is no answer of yours to take back")
-        items.get(connection, project_id, target.item_id)
-        known = labels.by_key(connection, key)
-        if known is not None and (known.kind, known.item_id) != ("undo", target.item_id):
-            raise NothingToUndo("this undo's key belongs to something else")
-        repeated = known is not None
-        if not repeated and target.undone:
-            raise NothingToUndo("this answer was taken back before")
-        origin, round_id, head_labels = labels.provenance(connection, target.id)
+        lease_rules.at_work(connection, wish.project_id, wish.annotator_id, wish.created_at)
+        answered, repeated = labels.take_back(connection, wish)
         if not repeated:
-            labels.append(
-                connection,
-                project_id=project_id,
-                item_id=target.item_id,
-                annotator_id=annotator_id,
-                kind="undo",
-                class_id=None,
-                key=key,
-                origin=origin,
-                now=now,
-                undoes=target.id,
-            )
+            request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
         lease = leasing.claim_item(
             connection,
-            project_id,
-            target.item_id,
-            annotator_id,
-            client,
-            origin,
-            now,
-            now + lease_rules.lease_length(connection, project_id, 1),
+            lease_rules.holder(
+                connection, wish.project_id, wish.annotator_id, client, 1, wish.created_at
+            ),
+            answered.item_id,
+            Provenance(answered.origin, answered.round_id, answered.head_labels),
             token,
-            round_id,
-            head_labels,
         )
     if lease is None:
         raise LeaseExpired("your answer was taken back, but somebody else has this image now")
@@ -212,16 +152,8 @@ def revisit(
         lease_rules.at_work(connection, project_id, annotator_id, now)
         items.get(connection, project_id, item_id)
         current = lease_rules.shown_to(connection, project_id, item_id, annotator_id)
-        lease = leasing.claim_item(
-            connection,
-            project_id,
-            item_id,
-            annotator_id,
-            client,
-            "relabel",
-            now,
-            now + lease_rules.lease_length(connection, project_id, 1),
-        )
+        holder = lease_rules.holder(connection, project_id, annotator_id, client, 1, now)
+        lease = leasing.claim_item(connection, holder, item_id, Provenance("relabel"))
     if lease is None:
         raise LeaseExpired("somebody else is looking at this image; try again in a minute")
     return lease, current

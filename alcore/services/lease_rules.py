@@ -8,9 +8,19 @@ from __future__ import annotations
 import statistics
 
 from alcore.errors import LeaseExpired, NotAllowed, UnknownItem
-from alcore.records import LabelEvent, Lease, Project
+from alcore.records import Holder, LabelEvent, Lease, Project
 from alcore.services.people import check_active
-from alcore.store import Connection, gold, items, labels, leasing, members, queue, votes
+from alcore.store import (
+    Connection,
+    assignment,
+    gold,
+    items,
+    labels,
+    leasing,
+    members,
+    queue,
+    votes,
+)
 
 SHORTEST_LEASE = 60.0
 
@@ -33,11 +43,20 @@ def check_own(event: LabelEvent, annotator_id: int) -> None:
         raise NotAllowed("this answer's key belongs to somebody else's answer")
 
 
-def lease_length(connection: Connection, project_id: int, images: int) -> float:
-    """Return three times what the images in hand will take, at least a minute."""
+def holder(
+    connection: Connection,
+    project_id: int,
+    annotator_id: int,
+    client: str,
+    images: int,
+    now: float,
+) -> Holder:
+    """Let a browser tab hold images for three times what they will take, at least a minute."""
+    leasing.set_clock(connection, project_id, now)
     recent = labels.recent_seconds(connection, project_id)
     typical = statistics.median(recent) if recent else 0.0
-    return max(SHORTEST_LEASE, 3 * typical * max(images, 1))
+    length = max(SHORTEST_LEASE, 3 * typical * max(images, 1))
+    return Holder(project_id, annotator_id, client, now, now + length)
 
 
 def lease_for_answer(
@@ -58,13 +77,12 @@ def lease_for_answer(
         lease = None
     if lease is not None and lease.expires_at > now:
         return lease
-    held, lacking = leasing.room(connection, item_id, annotator_id, now)
-    if held and not lacking:
+    standing = assignment.standing(connection, item_id, annotator_id, now)
+    if standing.held and not standing.lacking:
         raise LeaseExpired("somebody else has this image by now; your answer was not used")
     if lease is not None or queue.asked_again(connection, project_id, item_id):
         return lease
-    answered = annotator_id in {who for who, _, _ in votes.of_item(connection, item_id)}
-    if answered or not lacking:
+    if standing.answered or not standing.lacking:
         raise LeaseExpired("somebody else answered this image meanwhile; yours was not used")
     return None
 

@@ -9,8 +9,8 @@ Times are Unix seconds.
 from __future__ import annotations
 
 import time
-import unicodedata
 
+from alcore import names
 from alcore.errors import NotAllowed
 from alcore.records import Annotator, Member, MemberRole
 from alcore.store import Connection, Store, labels, leasing, members, projects
@@ -41,10 +41,10 @@ def signed_in(store: Store, subject: str, name: str) -> Annotator:
     subject: what the provider knows them by, unique for ever; name: what others see, made
     different from all names there are. Raises NotAllowed for one that was shut out.
     """
-    printable = "".join(c for c in " ".join(name.split()) if c.isprintable())
+    allowed = "".join(c for c in names.clean(name) if names.is_allowed(c))
     with store.write() as connection:
         person = members.signed_in(
-            connection, subject, _clean(printable[:LONGEST_NAME] or "somebody"), time.time()
+            connection, subject, _clean(allowed[:LONGEST_NAME] or "somebody"), time.time()
         )
     if not person.active:
         raise NotAllowed(f"{person.name!r} may not label here; ask the project's owner")
@@ -52,8 +52,8 @@ def signed_in(store: Store, subject: str, name: str) -> Annotator:
 
 
 def _clean(name: str) -> str:
-    name = unicodedata.normalize("NFC", " ".join(name.split()))
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+    name = names.clean(name)
+    if not names.is_name(name, LONGEST_NAME):
         raise NotAllowed(f"a name has 1 to {LONGEST_NAME} visible characters; got {name!r}")
     return name
 
@@ -88,16 +88,21 @@ def check_owner(connection: Connection, project_id: int, annotator_id: int | Non
         raise NotAllowed("only an owner of this project may do that; ask one of them")
 
 
+def whose_figures(connection: Connection, project_id: int, by: int | None) -> str | None:
+    """Return the name of the only person whose figures somebody sees: their own.
+
+    None for owners and the command line, who see everybody's: how much, how fast, how good.
+    """
+    if is_owner(connection, project_id, by):
+        return None
+    found = labels.annotator_by_id(connection, by)
+    return found.name if found else ""
+
+
 def owns(store: Store, project_id: int, annotator_id: int | None) -> bool:
     """Tell a page whether somebody may do what owners may."""
     with store.read() as connection:
         return is_owner(connection, project_id, annotator_id)
-
-
-def role_of(store: Store, project_id: int, annotator_id: int) -> MemberRole | None:
-    """Read somebody's role, None for who never was there."""
-    with store.read() as connection:
-        return members.role(connection, project_id, annotator_id)
 
 
 def of_project(store: Store, project_id: int) -> list[Member]:

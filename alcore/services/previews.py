@@ -28,7 +28,7 @@ _GAP = 16
 def samples(store: Store, project: Project) -> np.ndarray:
     """Return some images of a project at its resolution; none before they are in."""
     folder = store.workspace.project(project.id)
-    pixels = PixelCache(folder, project.settings.resolution).array()
+    pixels = PixelCache.of(folder, project.settings).array()
     if not len(pixels):
         return pixels
     places = np.linspace(0, len(pixels) - 1, min(SHOWN, len(pixels))).astype(int)

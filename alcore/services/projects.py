@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from alcore import keymap, strategies
+from alcore import keymap, names, strategies
 from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
@@ -20,7 +19,7 @@ from alcore.jobs.queueing import choose_overlap, queue_size
 from alcore.jobs.running import BEAT, put_back_silent, run
 from alcore.records import Job, KnownClasses, Project, SkippedFile
 from alcore.services.people import check_owner
-from alcore.store import Store, items, jobs, projects, rounds
+from alcore.store import Store, items, jobs, projects
 from alcore.strategies import costs
 
 DEMO = "digits"
@@ -70,13 +69,13 @@ def create(
     Raises DuplicateProject, InvalidClasses, InvalidSettings, UnknownStrategy.
     """
     settings = settings or ProjectSettings()
-    names = clean_classes(class_names)
-    _check_name(name)
+    classes = clean_classes(class_names)
+    name = clean_name(name)
     strategies.complete_options(settings.strategy, settings.strategy_options)
     now = time.time()
     with store.write() as connection:
-        project_id = projects.add(connection, name.strip(), settings, spec, known_classes, now)
-        projects.add_classes(connection, project_id, names, now)
+        project_id = projects.add(connection, name, settings, spec, known_classes, now)
+        projects.add_classes(connection, project_id, classes, now)
         jobs.request(connection, project_id, "import", now)
     return project_id
 
@@ -165,19 +164,15 @@ def edit(
                 "seed and holdout are fixed once the images are in: figures before and after "
                 "could not be compared; make a new project for others"
             )
-        if now_there.state != "ready" and settings.resolution != old.resolution:
-            raise InvalidSettings("the resolution can be changed once the import is finished")
-        if name is not None and name.strip() != project.name:
-            _check_name(name)
-            projects.rename(connection, project.id, name.strip())
-        if settings.resolution != old.resolution:
+        refit = (settings.resolution, settings.pixel_range) != (old.resolution, old.pixel_range)
+        if now_there.state != "ready" and refit:
+            raise InvalidSettings(
+                "resolution and range of values can be changed once the import is finished"
+            )
+        if name is not None and clean_name(name) != project.name:
+            projects.rename(connection, project.id, clean_name(name))
+        if refit:
             jobs.request(connection, project.id, "import", now)
-        if (settings.resolution, settings.augmentation, settings.learner) != (
-            old.resolution,
-            old.augmentation,
-            old.learner,
-        ):
-            rounds.forget_baseline(connection, project.id)
         if now_there.state == "ready" and settings.team != old.team:
             choose_overlap(connection, now_there)
             apply_consensus(connection, now_there)
@@ -186,7 +181,7 @@ def edit(
 
 
 def add_classes(
-    store: Store, project_id: int, names: Sequence[str], by: int | None = None
+    store: Store, project_id: int, new: Sequence[str], by: int | None = None
 ) -> Project:
     """Append classes, also midway; return the project as it is now.
 
@@ -195,8 +190,15 @@ def add_classes(
     with store.write() as connection:
         check_owner(connection, project_id, by)
         project = projects.get(connection, project_id)
-        clean_classes([c.name for c in project.classes] + list(names))
-        projects.add_classes(connection, project_id, clean_classes(names), time.time())
+        more = clean_classes(new)
+        doubled = {c.name for c in project.classes} & set(more)
+        if doubled:
+            raise InvalidClasses(_doubled(doubled))
+        if len(project.classes) + len(more) > MOST_CLASSES:
+            raise InvalidClasses(
+                f"{len(project.classes) + len(more)} classes; at most {MOST_CLASSES} are possible"
+            )
+        projects.add_classes(connection, project_id, more, time.time())
         return projects.get(connection, project_id)
 
 
@@ -263,29 +265,35 @@ def strategy_table(images: int, classes: int, settings: ProjectSettings) -> list
     ]
 
 
-def clean_classes(names: Sequence[str]) -> list[str]:
+def clean_classes(class_names: Sequence[str]) -> list[str]:
     """Normalise class names. Raises InvalidClasses for empty, overlong or doubled ones.
 
     >>> clean_classes([" cat ", "dog"])
     ['cat', 'dog']
     """
-    clean = [unicodedata.normalize("NFC", " ".join(name.split())) for name in names]
+    clean = [names.clean(name) for name in class_names]
     for name in clean:
-        if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        if not names.is_name(name, LONGEST_NAME):
             raise InvalidClasses(
                 f"a class name has 1 to {LONGEST_NAME} visible characters; got {name!r}"
             )
-    doubled = sorted({name for name in clean if clean.count(name) > 1})
+    doubled = {name for name in clean if clean.count(name) > 1}
     if doubled:
-        raise InvalidClasses(f"each class once, please: {', '.join(map(repr, doubled))} is doubled")
+        raise InvalidClasses(_doubled(doubled))
     if len(clean) > MOST_CLASSES:
         raise InvalidClasses(f"{len(clean)} classes; at most {MOST_CLASSES} are possible")
     return clean
 
 
-def _check_name(name: str) -> None:
-    name = name.strip()
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+def _doubled(class_names: Iterable[str]) -> str:
+    return f"each class once, please: {', '.join(map(repr, sorted(class_names)))} is doubled"
+
+
+def clean_name(name: str) -> str:
+    """Normalise a project's name. Raises InvalidSettings for an empty or overlong one."""
+    clean = names.clean(name)
+    if not names.is_name(clean, LONGEST_NAME):
         raise InvalidSettings(
             f"a project's name has 1 to {LONGEST_NAME} visible characters; got {name!r}"
         )
+    return clean

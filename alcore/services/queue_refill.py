@@ -80,7 +80,10 @@ def why_nothing(connection: Connection, project: Project, now: float) -> str:
             f"{'image waits' if others == 1 else 'images wait'} for the answer of somebody else."
         )
     if images_left == 0:
-        return "Every image has an answer."
+        return (
+            "Every image has an answer. Look through them on the Review page, see on the Dashboard "
+            "what the model can, or export the labels and add images on the Set-up page."
+        )
     holders = leasing.holders(connection, project.id, now)
     if holders and images_left > 0:
         who = ", ".join(

@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed, NothingToUndo
+from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed
 from alcore.jobs.due import request_if_due
-from alcore.records import Job
+from alcore.records import Job, NewEvent, NewUndo, Origin
 from alcore.services.lease_rules import check_class
 from alcore.services.people import check_active, is_owner
 from alcore.store import (
@@ -107,81 +107,42 @@ def log(store: Store, project_id: int, annotator_id: int, item_id: int) -> list[
         return review.log(connection, item_id)
 
 
-def mend(
-    store: Store,
-    project_id: int,
-    annotator_id: int,
-    *,
-    key: str,
-    item_id: int,
-    class_id: int,
-    seen: int | None,
-    seconds: float | None = None,
-) -> Reviewed:
+def mend(store: Store, event: NewEvent, seen: int | None) -> Reviewed:
     """Label an item anew, once per key, or confirm its label; return what is said of it now.
 
     seen: the event that was on screen as the item's label, None for none. Raises LeaseExpired
     where another one counts by now, UnknownItem, NotAllowed.
     """
-    now = time.time()
+    project_id, item_id, annotator_id = event.project_id, event.item_id, event.annotator_id
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
         project = projects.get(connection, project_id)
         items.get(connection, project_id, item_id)
-        check_class(project, class_id)
+        check_class(project, event.class_id)
         _check_seen(connection, project_id, annotator_id, item_id)
-        if labels.by_key(connection, key) is None:
-            (before,) = review.rows(connection, [item_id])
+        if labels.by_key(connection, event.key) is None:
+            before = _row(connection, item_id)
             if before.event_id != seen:
                 raise LeaseExpired("somebody changed this label meanwhile; look at it again")
             others = {who for who, _, _ in votes.of_item(connection, item_id)} - {annotator_id}
             decides = is_owner(connection, project_id, annotator_id)
-            labels.append(
-                connection,
-                project_id=project_id,
-                item_id=item_id,
-                annotator_id=annotator_id,
-                kind="label",
-                class_id=class_id,
-                key=key,
-                origin="adjudicated" if others and decides else "relabel",
-                now=now,
-                seconds=seconds,
-            )
-            request_if_due(connection, project, now)
+            origin: Origin = "adjudicated" if others and decides else "relabel"
+            labels.append(connection, replace(event, origin=origin))
+            request_if_due(connection, project, event.created_at)
         return _row(connection, item_id)
 
 
-def undo(store: Store, project_id: int, annotator_id: int, *, key: str, undoes: str) -> Reviewed:
+def undo(store: Store, wish: NewUndo) -> Reviewed:
     """Take a mended label back, so that the one before it counts again.
 
     Raises NothingToUndo where it is unknown, somebody else's or taken back already.
     """
     with store.write() as connection:
-        check_active(connection, project_id, annotator_id)
-        target = labels.by_key(connection, undoes)
-        if target is None or target.annotator_id != annotator_id or target.kind != "label":
-            raise NothingToUndo("there is no label of yours to take back")
-        items.get(connection, project_id, target.item_id)
-        if labels.by_key(connection, key) is None:
-            if target.undone:
-                raise NothingToUndo("this label was taken back before")
-            origin, round_id, head_labels = labels.provenance(connection, target.id)
-            labels.append(
-                connection,
-                project_id=project_id,
-                item_id=target.item_id,
-                annotator_id=annotator_id,
-                kind="undo",
-                class_id=None,
-                key=key,
-                origin=origin,
-                now=time.time(),
-                undoes=target.id,
-                round_id=round_id,
-                head_labels=head_labels,
-            )
-        return _row(connection, target.item_id)
+        check_active(connection, wish.project_id, wish.annotator_id)
+        answered, repeated = labels.take_back(connection, wish)
+        if not repeated:
+            request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
+        return _row(connection, answered.item_id)
 
 
 def check_again(store: Store, project_id: int, annotator_id: int) -> None:

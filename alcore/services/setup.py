@@ -8,15 +8,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from alcore import strategies
+from alcore import names, strategies
 from alcore.config import RESOLUTIONS, user_path
+from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
+from alcore.datasets.archives import without_zip
+from alcore.datasets.measuring import words
 from alcore.datasets.shapes import SHAPES
 from alcore.datasets.source_preview import SourcePreview, preview_source
 from alcore.datasets.sources import TORCHVISION_NAMES
@@ -26,7 +28,14 @@ from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.strategies import Option
 
-__all__ = ["MOST_SHAPES", "TORCHVISION_NAMES", "Option", "SourcePreview", "preview_source"]
+__all__ = [
+    "ARCHIVE_LIMIT_MB",
+    "MOST_SHAPES",
+    "TORCHVISION_NAMES",
+    "Option",
+    "SourcePreview",
+    "preview_source",
+]
 
 MOST_SHAPES = len(SHAPES)
 USUAL_RESOLUTIONS = tuple(r for r in RESOLUTIONS if r >= 32)
@@ -85,6 +94,33 @@ def report(store: Store, project_id: int) -> Report:
         counts = items.count(connection, project_id)
         left_out = tuple(items.skipped(connection, project_id))
     return Report(sum(counts.values()), counts["holdout"], left_out)
+
+
+def import_notes(store: Store, project_id: int, labels_wanted: bool = False) -> list[str]:
+    """Say what an import has settled that somebody may want otherwise.
+
+    labels_wanted: known classes were to be taken over as labels.
+    """
+    with store.read() as connection:
+        scale = projects.get(connection, project_id).settings.pixel_range.scale
+        _, known_classes = projects.source(connection, project_id)
+        job = jobs.newest(connection, project_id, "import")
+    notes = []
+    missing = job.args.get("missing", 0) if job else 0
+    if missing:
+        originals = "1 original" if missing == 1 else f"{missing:,} originals"
+        notes.append(
+            f"{originals} could not be read, and what was known of them is used on: "
+            f"{job.args['examples'][0]}"
+        )
+    if scale is not None:
+        notes.append(f"{words(scale)}; the project's settings can change that")
+    if labels_wanted and known_classes != "labels":
+        notes.append(
+            "no labels came in: the files name no classes. Put the images in one folder per "
+            "class, or a table labels.csv with the columns file and class beside them"
+        )
+    return notes
 
 
 def labels_per_class(store: Store, project_id: int) -> list[tuple[Class, int]]:
@@ -162,9 +198,9 @@ def free_name(store: Store, spec: Mapping[str, Any]) -> str:
     """Suggest a name for a project of this source that no project has."""
     base = source_name(spec)
     with store.read() as connection:
-        names = {p.name for p in projects.all_projects(connection, archived=True)}
+        taken = {p.name for p in projects.all_projects(connection, archived=True)}
     name, n = base, 2
-    while name in names:
+    while name in taken:
         name, n = f"{base} {n}", n + 1
     return name
 
@@ -231,16 +267,19 @@ def _forget_uploads(store: Store, folder: Path) -> None:
 
 
 def source_name(spec: Mapping[str, Any]) -> str:
-    """Name a project after its source: the folder, the archive without its ending, the data set."""
+    """Name a source as its folder, archive or data set is called; dots in it stay.
+
+    >>> source_name({"kind": "archive", "path": "birds.2023.zip"})
+    'birds.2023'
+    """
     kind = spec.get("kind")
     if kind == "folder":
         name = user_path(str(spec["path"])).resolve().name
     elif kind == "archive":
-        name = Path(spec.get("name") or str(spec["path"])).stem
+        name = without_zip(Path(spec.get("name") or str(spec["path"])).name)
     else:
         name = str(spec.get("name") or kind)
-    printable = "".join(c if c.isprintable() else " " for c in name)
-    return re.sub(r"\s+", " ", printable).strip()[:80] or "images"
+    return names.shown(name)[:80].strip() or "images"
 
 
 def _line(connection: Connection, project: Project) -> ProjectLine:

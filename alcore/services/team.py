@@ -20,8 +20,8 @@ from alcore.jobs.due import request_if_due
 from alcore.jobs.importing import IMPORTER
 from alcore.jobs.project_consensus import positions
 from alcore.jobs.randomness import rng
-from alcore.records import LabelEvent, MemberRole
-from alcore.services.people import check_owner, is_owner
+from alcore.records import LabelEvent, MemberRole, NewEvent
+from alcore.services.people import check_owner, whose_figures
 from alcore.store import (
     Connection,
     Store,
@@ -51,7 +51,8 @@ class Presence:
     seen_at: float
     holds: int
     until: float | None
-    today: int
+    today: int | None
+    """Labels given today; None where they are somebody else's and only owners see them."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Agreement:
     pairs: tuple[Pair, ...]
 
 
-def presence(store: Store, project_id: int) -> list[Presence]:
+def presence(store: Store, project_id: int, by: int | None) -> list[Presence]:
     """List the people of a project: who is here first, then who was here last."""
     now = time.time()
     midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
@@ -103,6 +104,7 @@ def presence(store: Store, project_id: int) -> list[Presence]:
             name: (n, until) for name, n, until in leasing.holders(connection, project_id, now)
         }
         today = labels.counts_since(connection, project_id, midnight)
+        only = whose_figures(connection, project_id, by)
     people = [
         Presence(
             annotator_id=member.annotator.id,
@@ -112,7 +114,9 @@ def presence(store: Store, project_id: int) -> list[Presence]:
             seen_at=member.seen_at,
             holds=holdings.get(member.annotator.name, (0, None))[0],
             until=holdings.get(member.annotator.name, (0, None))[1],
-            today=today.get(member.annotator.id, 0),
+            today=today.get(member.annotator.id, 0)
+            if only in (None, member.annotator.name)
+            else None,
         )
         for member in present
     ]
@@ -122,9 +126,8 @@ def presence(store: Store, project_id: int) -> list[Presence]:
 def quality(store: Store, project_id: int, by: int) -> list[Quality]:
     """Tell how fast and how good answers are: everybody's for an owner, else one's own."""
     with store.read() as connection:
-        everybody = is_owner(connection, project_id, by)
-        mine = labels.annotator_by_id(connection, by)
-        summaries = reports.work(connection, project_id)
+        only = whose_figures(connection, project_id, by)
+        summaries = [w for w in reports.work(connection, project_id) if only in (None, w.annotator)]
         ids = {m.annotator.name: m.annotator.id for m in members.of_project(connection, project_id)}
         right = gold.scores(connection, project_id)
         table = votes.table(connection, project_id, at_least=2)
@@ -132,8 +135,6 @@ def quality(store: Store, project_id: int, by: int) -> list[Quality]:
     column = {int(who): j for j, who in enumerate(table.annotator_ids)}
     rows = []
     for work in summaries:
-        if not everybody and (mine is None or work.annotator != mine.name):
-            continue
         who = ids.get(work.annotator, -1)
         correct, n = right.get(who, (0, 0))
         low, high = metrics.wilson(correct, n)
@@ -232,15 +233,17 @@ def _last_word(
         raise UnknownItem(f"project {project_id} has no class {class_id}")
     event = labels.append(
         connection,
-        project_id=project_id,
-        item_id=item_id,
-        annotator_id=by,
-        kind="unsure" if class_id is None else "label",
-        class_id=class_id,
-        key=key,
-        origin="adjudicated",
-        now=now,
-        seconds=seconds,
+        NewEvent(
+            project_id=project_id,
+            item_id=item_id,
+            annotator_id=by,
+            kind="unsure" if class_id is None else "label",
+            class_id=class_id,
+            key=key,
+            created_at=now,
+            seconds=seconds,
+            origin="adjudicated",
+        ),
     )
     assert event is not None  # the key is new in this transaction
     return event

@@ -43,6 +43,16 @@ def status(store: Store, project_id: int) -> TrainingStatus:
         )
 
 
+def coming(latest: RoundSummary | None, job: Job | None) -> int:
+    """Return the number of the model that learns from the next labels.
+
+    job: the newest training. One that has begun no longer takes new labels in; one that is still
+    to begin does.
+    """
+    begun = job is not None and job.state in ("waiting", "running") and job.args.get("model")
+    return 1 + (begun or (latest.number if latest else 0))
+
+
 def train(store: Store, project_id: int, by: int | None = None) -> None:
     """Ask for a training now, whatever the rule says. Raises TrainingImpossible, NotAllowed."""
     with store.write() as connection:

@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 
-from alcore.records import LabelEvent, Lease, Origin
-from alcore.store import labels, leasing
-from alcore.store.tables import answer, gold, item, label_event, lease
+from alcore.records import Holder, LabelEvent, Lease, Provenance
+from alcore.store import assignment, labels, leasing
+from alcore.store.tables import answer, item, label_event, lease
 
 _AT_ONCE = 500
-_skip = label_event.alias("skip")
-_undo = label_event.alias("undo")
 
 
 @dataclass(frozen=True)
@@ -38,61 +36,33 @@ def event_key(lot: str, item_id: int) -> str:
     return f"{lot}/{item_id}"
 
 
-def lot_of(key: str) -> str | None:
-    """Name the lot that an event's key belongs to; None for a label given alone."""
-    lot, slash, _ = key.partition("/")
-    return lot if slash else None
-
-
 def claim(
     connection: Connection,
-    project_id: int,
+    holder: Holder,
     item_ids: Sequence[int],
     n: int,
-    annotator_id: int,
-    client: str,
-    origin: Origin,
-    now: float,
-    expires_at: float,
-    round_id: int | None,
-    head_labels: int | None,
+    provenance: Provenance,
 ) -> list[Lease]:
     """Lease the first n of the given items that are free, in their order.
 
     Free: in the pool, without an answer, held by nobody, this client included, and not skipped
     twice by this annotator. Holdout items and gold are never leased here.
     """
-    chosen: list[int] = []
+    free_items: list[int] = []
     for start in range(0, len(item_ids), _AT_ONCE):
         chunk = [int(i) for i in item_ids[start : start + _AT_ONCE]]
-        free = _free(connection, project_id, chunk, annotator_id, now)
-        chosen += [i for i in chunk if i in free]
-        if len(chosen) >= n:
+        free = _free(connection, holder, chunk)
+        free_items += [i for i in chunk if i in free]
+        if len(free_items) >= n:
             break
-    chosen = chosen[:n]
-    if not chosen:
+    tokens = {item_id: secrets.token_hex(16) for item_id in free_items[:n]}
+    if not tokens:
         return []
-    connection.execute(delete(lease).where(lease.c.item_id.in_(chosen)))
-    tokens = [secrets.token_hex(16) for _ in chosen]
-    connection.execute(
-        insert(lease),
-        [
-            {
-                "item_id": item_id,
-                "project_id": project_id,
-                "annotator_id": annotator_id,
-                "client": client,
-                "token": token,
-                "expires_at": expires_at,
-                "origin": origin,
-                "round_id": round_id,
-                "head_labels": head_labels,
-            }
-            for item_id, token in zip(chosen, tokens, strict=True)
-        ],
-    )
-    leases = {one.item_id: one for one in leasing.by_token(connection, project_id, tokens)}
-    return [leases[item_id] for item_id in chosen]
+    connection.execute(delete(lease).where(lease.c.item_id.in_(tokens)))
+    leasing.hold(connection, holder, tokens, provenance)
+    rows = leasing.by_token(connection, holder.project_id, list(tokens.values()))
+    leases = {one.item_id: one for one in rows}
+    return [leases[item_id] for item_id in tokens]
 
 
 def events(connection: Connection, project_id: int, lot: str) -> list[LabelEvent]:
@@ -155,32 +125,18 @@ def known_labels(
     return found[:, 0].copy(), found[:, 1].copy(), found[:, 2] <= until
 
 
-def _free(
-    connection: Connection, project_id: int, item_ids: list[int], annotator_id: int, now: float
-) -> set[int]:
-    skips = (
-        select(func.count())
-        .select_from(_skip)
-        .where(
-            _skip.c.item_id == item.c.id,
-            _skip.c.kind == "skip",
-            _skip.c.annotator_id == annotator_id,
-            ~select(_undo.c.id).where(_undo.c.undoes == _skip.c.id).exists(),
-        )
-        .scalar_subquery()
-    )
+def _free(connection: Connection, holder: Holder, item_ids: list[int]) -> set[int]:
+    """Find images that nobody answered or holds, however many people shall answer them."""
     return set(
         connection.execute(
             select(item.c.id).where(
-                item.c.project_id == project_id,
+                item.c.project_id == holder.project_id,
                 item.c.id.in_(item_ids),
                 item.c.split == "pool",
-                ~select(answer.c.item_id).where(answer.c.item_id == item.c.id).exists(),
-                ~select(lease.c.item_id)
-                .where(lease.c.item_id == item.c.id, lease.c.expires_at > now)
-                .exists(),
-                ~select(gold.c.item_id).where(gold.c.item_id == item.c.id).exists(),
-                skips < leasing.SKIPS_TO_OTHERS,
-            )
+                assignment.anew(answers=1),
+                ~assignment.is_gold,
+                assignment.skips < assignment.SKIPS_TO_OTHERS,
+            ),
+            {"annotator": holder.annotator_id, "now": holder.now},
         ).scalars()
     )

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
+from alcore.store import assignment
 from alcore.store.tables import gold, item, label_event, lease, vote
 
-_FREE = text(
-    """
-    SELECT g.item_id FROM gold g
-    WHERE g.project_id = :project
-      AND NOT EXISTS (SELECT 1 FROM vote v WHERE v.item_id = g.item_id
-                      AND v.annotator_id = :annotator)
-      AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = g.item_id
-                      AND l.annotator_id = :annotator AND l.expires_at > :now)
-      AND NOT EXISTS (SELECT 1 FROM label_event s WHERE s.item_id = g.item_id
-                      AND s.kind = 'skip' AND s.annotator_id = :annotator)
-    ORDER BY g.item_id
-    """
+_FREE = (
+    select(gold.c.item_id)
+    .join(item, item.c.id == gold.c.item_id)
+    .where(gold.c.project_id == bindparam("project"), assignment.as_gold, assignment.skips == 0)
+    .order_by(gold.c.item_id)
 )
 
 
@@ -108,37 +101,6 @@ def free(connection: Connection, project_id: int, annotator_id: int, now: float)
     """List gold that this person neither answered, skipped nor holds."""
     who = {"project": project_id, "annotator": annotator_id, "now": now}
     return list(connection.execute(_FREE, who).scalars())
-
-
-def claim(
-    connection: Connection,
-    project_id: int,
-    item_ids: Sequence[int],
-    annotator_id: int,
-    client: str,
-    round_id: int | None,
-    expires_at: float,
-) -> list[str]:
-    """Lease free gold to one browser tab; return the tokens, in order."""
-    tokens = []
-    for item_id in item_ids:
-        connection.execute(
-            delete(lease).where(lease.c.item_id == item_id, lease.c.annotator_id == annotator_id)
-        )
-        tokens.append(secrets.token_hex(16))
-        connection.execute(
-            insert(lease).values(
-                token=tokens[-1],
-                item_id=item_id,
-                project_id=project_id,
-                annotator_id=annotator_id,
-                client=client,
-                expires_at=expires_at,
-                origin="gold",
-                round_id=round_id,
-            )
-        )
-    return tokens
 
 
 def all_gold(connection: Connection, project_id: int) -> list[Gold]:

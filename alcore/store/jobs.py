@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import JobCancelled
@@ -54,18 +65,25 @@ def request(
     delay: float = 0.0,
     args: Mapping[str, Any] | None = None,
 ) -> int:
-    """Ask for a job; requests while one waits collapse into it. Returns the waiting job's id."""
+    """Ask for a job; requests while one waits collapse into it. Returns the waiting job's id.
+
+    The earliest of them says when it is due, so that one made before the clock was set back
+    delays nobody.
+    """
+    new = insert_or(job).values(
+        project_id=project_id,
+        kind=kind,
+        state="waiting",
+        args=dict(args or {}),
+        not_before=now + delay,
+        created_at=now,
+    )
     connection.execute(
-        insert_or(job)
-        .values(
-            project_id=project_id,
-            kind=kind,
-            state="waiting",
-            args=dict(args or {}),
-            not_before=now + delay,
-            created_at=now,
+        new.on_conflict_do_update(
+            index_elements=["project_id", "kind"],
+            index_where=job.c.state == literal_column("'waiting'"),
+            set_={"not_before": func.min(job.c.not_before, new.excluded.not_before)},
         )
-        .on_conflict_do_nothing()
     )
     return connection.execute(
         select(job.c.id).where(
@@ -102,7 +120,7 @@ def take(
         .limit(1)
     )
     if project_id is None:
-        chosen = chosen.where(job.c.not_before <= now)
+        chosen = chosen.where(_is_due(now))
     else:
         chosen = chosen.where(job.c.project_id == project_id)
     row = connection.execute(
@@ -125,12 +143,17 @@ def take(
     return row and _record(row)
 
 
+def _is_due(now: float) -> ColumnElement[bool]:
+    """Of a waiting job: its time has come, or the clock was set back since it was asked for."""
+    return or_(job.c.not_before <= now, job.c.created_at > now)
+
+
 def due(connection: Connection, kinds: Iterable[JobKind], now: float) -> bool:
     """Tell whether a job of these kinds waits for its start."""
     return (
         connection.execute(
             select(job.c.id)
-            .where(job.c.state == "waiting", job.c.not_before <= now, job.c.kind.in_(kinds))
+            .where(job.c.state == "waiting", _is_due(now), job.c.kind.in_(kinds))
             .limit(1)
         ).first()
         is not None

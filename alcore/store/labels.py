@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Row, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.records import Annotator, Kind, Label, LabelEvent, Origin, Suggestion
+from alcore.errors import NothingToUndo
+from alcore.records import Annotator, Label, LabelEvent, NewEvent, NewUndo, Suggestion
+from alcore.store import items
 from alcore.store.tables import (
     annotator,
     answer,
@@ -27,11 +29,8 @@ _ANNOTATOR = select(annotator).where(annotator.c.id == bindparam("annotator"))
 _BY_KEY = select(label_event, (~_not_undone).label("undone")).where(
     label_event.c.key == bindparam("key")
 )
-_APPEND = (
-    insert_or(label_event)
-    .on_conflict_do_nothing(index_elements=["key"])
-    .returning(label_event.c.id)
-)
+_APPEND_ALL = insert_or(label_event).on_conflict_do_nothing(index_elements=["key"])
+_APPEND = _APPEND_ALL.returning(label_event.c.id)
 _SECONDS = (
     select(label_event.c.seconds)
     .where(label_event.c.project_id == bindparam("project"), label_event.c.seconds.is_not(None))
@@ -90,75 +89,57 @@ def annotator_by_id(connection: Connection, annotator_id: int) -> Annotator | No
     return row and Annotator(row.id, row.name, row.active)
 
 
-def append(
-    connection: Connection,
-    *,
-    project_id: int,
-    item_id: int,
-    annotator_id: int,
-    kind: Kind,
-    class_id: int | None,
-    key: str,
-    origin: Origin,
-    now: float,
-    undoes: int | None = None,
-    token: str | None = None,
-    client_time: float | None = None,
-    seconds: float | None = None,
-    round_id: int | None = None,
-    suggestion_shown: bool = False,
-    head_labels: int | None = None,
-    suggestion: Suggestion | None = None,
-    note: str | None = None,
-) -> int | None:
+def append(connection: Connection, event: NewEvent) -> int | None:
     """Append an event; return its id, or None when its key is in the log already."""
-    return connection.execute(
-        _APPEND,
-        {
-            "project_id": project_id,
-            "item_id": item_id,
-            "annotator_id": annotator_id,
-            "kind": kind,
-            "class_id": class_id,
-            "undoes": undoes,
-            "key": key,
-            "token": token,
-            "client_time": client_time,
-            "created_at": now,
-            "seconds": seconds,
-            "origin": origin,
-            "round_id": round_id,
-            "suggestion_shown": suggestion_shown,
-            "head_labels": head_labels,
-            "suggested_class": suggestion and suggestion.class_id,
-            "suggested_by": suggestion and suggestion.model,
-            "note": note,
-        },
-    ).scalar_one_or_none()
+    return connection.execute(_APPEND, vars(event)).scalar_one_or_none()
 
 
-def append_imported(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append many import events given as column values; known keys are left alone."""
-    if rows:
-        connection.execute(
-            insert_or(label_event).on_conflict_do_nothing(index_elements=["key"]), list(rows)
-        )
+def append_all(connection: Connection, events: Sequence[NewEvent]) -> None:
+    """Append many events; those whose keys are in the log already are left alone."""
+    if events:
+        connection.execute(_APPEND_ALL, [vars(event) for event in events])
+
+
+def take_back(connection: Connection, undo: NewUndo) -> tuple[LabelEvent, bool]:
+    """Undo somebody's own answer, so that what was said before counts again.
+
+    Returns the answer, and whether this undo had arrived before. Raises NothingToUndo where the
+    answer is unknown, somebody else's or undone already, UnknownItem where it is another
+    project's.
+    """
+    answered = by_key(connection, undo.undoes)
+    if answered is None or answered.annotator_id != undo.annotator_id or answered.kind == "undo":
+        raise NothingToUndo("there is no answer of yours to take back")
+    items.get(connection, undo.project_id, answered.item_id)
+    known = by_key(connection, undo.key)
+    if known is not None:
+        if (known.kind, known.item_id) != ("undo", answered.item_id):
+            raise NothingToUndo("this undo's key belongs to something else")
+        return answered, True
+    if answered.undone:
+        raise NothingToUndo("this answer was taken back before")
+    append(
+        connection,
+        NewEvent(
+            project_id=undo.project_id,
+            item_id=answered.item_id,
+            annotator_id=undo.annotator_id,
+            kind="undo",
+            key=undo.key,
+            created_at=undo.created_at,
+            undoes=answered.id,
+            origin=answered.origin,
+            round_id=answered.round_id,
+            head_labels=answered.head_labels,
+        ),
+    )
+    return answered, False
 
 
 def by_key(connection: Connection, key: str) -> LabelEvent | None:
     """Read the event with an idempotency key."""
     row = connection.execute(_BY_KEY, {"key": key}).one_or_none()
     return row and _event(row)
-
-
-def provenance(connection: Connection, event_id: int) -> tuple[Origin, int | None, int | None]:
-    """Read where the question of an event came from: origin, round, and `head_labels`."""
-    row = connection.execute(
-        select(label_event.c.origin, label_event.c.round_id, label_event.c.head_labels).where(
-            label_event.c.id == event_id
-        )
-    ).one()
-    return row.origin, row.round_id, row.head_labels
 
 
 def last_event(connection: Connection, project_id: int) -> int:
@@ -168,14 +149,6 @@ def last_event(connection: Connection, project_id: int) -> int:
             select(func.max(label_event.c.id)).where(label_event.c.project_id == project_id)
         ).scalar()
         or 0
-    )
-
-
-def answered(connection: Connection, item_id: int) -> bool:
-    """Tell whether an item has a label, an import or an unsure that was not undone."""
-    return (
-        connection.execute(select(answer.c.event_id).where(answer.c.item_id == item_id)).first()
-        is not None
     )
 
 
@@ -267,6 +240,17 @@ def per_class(connection: Connection, project_id: int, after: int = 0) -> dict[i
     return dict(rows.all())
 
 
+def kept_aside(connection: Connection, project_id: int) -> int:
+    """Count the current labels of the holdout that people gave."""
+    return connection.execute(
+        select(func.count()).where(
+            answer.c.project_id == project_id,
+            answer.c.split == "holdout",
+            answer.c.class_id.is_not(None),
+        )
+    ).scalar_one()
+
+
 def since(connection: Connection, project_id: int, after: int) -> int:
     """Count current training labels of events newer than the event `after`."""
     return connection.execute(_SINCE, {"project": project_id, "after": after}).scalar_one()
@@ -344,5 +328,8 @@ def _event(row: Row[Any]) -> LabelEvent:
         class_id=row.class_id,
         key=row.key,
         created_at=row.created_at,
+        origin=row.origin,
+        round_id=row.round_id,
+        head_labels=row.head_labels,
         undone=getattr(row, "undone", False),
     )

@@ -6,81 +6,67 @@ A lease has a token, which the answer brings back. Times are Unix seconds.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     Row,
     bindparam,
+    case,
     delete,
     func,
-    insert,
+    literal_column,
     or_,
     select,
     text,
     update,
 )
+from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.records import Lease, Origin
-from alcore.store import projects, queue
+from alcore.records import Holder, Lease, Provenance
+from alcore.store import assignment, projects, queue
 from alcore.store.tables import (
     annotator,
-    answer,
     comment,
-    gold,
     item,
     lease,
     queue_item,
     round_,
-    vote,
 )
 
 SKIP_PAUSE = 10
 """Answers that a person gives before an image that they skipped comes back."""
-SKIPS_TO_OTHERS = 2
-"""After this many skips an image goes to others only."""
 
-_CLAIM = text(
-    """
-    INSERT INTO lease (item_id, project_id, annotator_id, client, token, expires_at, origin,
-                       round_id, head_labels)
-    SELECT q.item_id, q.project_id, :annotator, :client, lower(hex(randomblob(16))), :expires,
-           q.origin, :round, :head_labels
-    FROM queue_item q JOIN item i ON i.id = q.item_id
-    WHERE q.project_id = :project AND q.ranking = :ranking
-      AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now
-                      AND (i.answers = 1 OR q.origin = 'relabel'
-                           OR l.annotator_id = :annotator))
-      AND CASE
-        WHEN q.origin = 'relabel' THEN
-          NOT EXISTS (SELECT 1 FROM vote v WHERE v.item_id = q.item_id AND v.event_id > :known)
-          AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id AND a.final)
-        WHEN i.answers = 1 THEN
-          NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id)
-        ELSE
-          NOT EXISTS (SELECT 1 FROM vote v WHERE v.item_id = q.item_id
-                      AND v.annotator_id = :annotator)
-          AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.item_id = q.item_id AND a.final)
-          AND (SELECT count(*) FROM vote v WHERE v.item_id = q.item_id)
-            + (SELECT count(*) FROM lease l WHERE l.item_id = q.item_id AND l.expires_at > :now
-               AND NOT EXISTS (SELECT 1 FROM vote v WHERE v.item_id = q.item_id
-                               AND v.annotator_id = l.annotator_id)) < i.answers
-        END
-      AND (SELECT count(*) FROM label_event s WHERE s.item_id = q.item_id AND s.kind = 'skip'
-           AND s.annotator_id = :annotator
-           AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = s.id)) < :skips
-    ORDER BY EXISTS (SELECT 1 FROM label_event s WHERE s.item_id = q.item_id AND s.kind = 'skip'
-                     AND s.annotator_id = :annotator AND s.id >= :recent
-                     AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = s.id)),
-             q.rank
-    LIMIT :n
-    ON CONFLICT (item_id, annotator_id) DO UPDATE SET
-        client = excluded.client, token = excluded.token, expires_at = excluded.expires_at,
-        origin = excluded.origin, round_id = excluded.round_id,
-        head_labels = excluded.head_labels
-    RETURNING token
-    """
+_HOLD = insert_or(lease)
+_COLUMNS = [column.name for column in lease.c]
+_HOLD_ANEW = {name: _HOLD.excluded[name] for name in _COLUMNS if name != "item_id"}
+# What every claim does is put together once: that takes longer than to run it.
+_CLAIM = (
+    _HOLD.from_select(
+        _COLUMNS,
+        select(
+            *(
+                {
+                    "token": literal_column("lower(hex(randomblob(16)))"),
+                    "item_id": queue_item.c.item_id,
+                    "origin": queue_item.c.origin,
+                }.get(name, bindparam(f"new_{name}"))
+                for name in _COLUMNS
+            )
+        )
+        .join(item, item.c.id == queue_item.c.item_id)
+        .where(
+            queue_item.c.project_id == bindparam("project"),
+            queue_item.c.ranking == bindparam("ranking"),
+            case((queue_item.c.origin == "relabel", assignment.again), else_=assignment.anew()),
+            assignment.skips < assignment.SKIPS_TO_OTHERS,
+        )
+        .order_by(assignment.skipped_lately, queue_item.c.rank)
+        .limit(bindparam("n")),
+    )
+    .on_conflict_do_update(index_elements=["item_id", "annotator_id"], set_=_HOLD_ANEW)
+    .returning(lease.c.token)
 )
 _FORGET = text(
     """
@@ -101,6 +87,14 @@ _DROP = delete(lease).where(
     lease.c.item_id == bindparam("item"),
     or_(lease.c.annotator_id == bindparam("annotator"), lease.c.expires_at <= bindparam("now")),
 )
+_SET_CLOCK = (
+    update(lease)
+    .where(lease.c.project_id == bindparam("project"), lease.c.leased_at > bindparam("at"))
+    .values(
+        expires_at=bindparam("at") + (lease.c.expires_at - lease.c.leased_at),
+        leased_at=bindparam("at"),
+    )
+)
 _RECENT = text(
     """
     SELECT coalesce(min(id), 0) FROM (
@@ -110,59 +104,41 @@ _RECENT = text(
 )
 
 
-def claim(
-    connection: Connection,
-    project_id: int,
-    annotator_id: int,
-    client: str,
-    n: int,
-    now: float,
-    expires_at: float,
-) -> list[Lease]:
+def claim(connection: Connection, holder: Holder, n: int) -> list[Lease]:
     """Lease up to n items to one browser tab, in the order of the queue.
 
-    Skips items that anybody holds, that are answered, or that this annotator skipped twice. An
-    item that several people shall answer goes to as many at once as answers are lacking, and
-    never again to who answered it. An item that is asked again counts as answered from its first
-    answer that the ranking's model did not know.
+    What may be put to the person is `assignment`'s rule; what they skipped lately comes last.
     """
+    project_id = holder.project_id
     ranking, ranked_by = projects.ranking(connection, project_id)
-    who = {"project": project_id, "annotator": annotator_id}
+    who = {"project": project_id, "annotator": holder.annotator_id}
     recent = connection.execute(_RECENT, who | {"pause": SKIP_PAUSE}).scalar_one()
+    provenance = Provenance("random", ranked_by, projects.head_labels(connection, project_id))
     tokens = connection.execute(
         _CLAIM,
-        who
-        | {
-            "client": client,
-            "expires": expires_at,
-            "round": ranked_by,
-            "head_labels": projects.head_labels(connection, project_id),
+        {
+            **{f"new_{name}": value for name, value in _row(holder, provenance).items()},
+            **who,
+            "now": holder.now,
             "known": queue.known(connection, ranked_by),
             "ranking": ranking,
-            "now": now,
-            "skips": SKIPS_TO_OTHERS,
             "recent": recent,
             "n": n,
         },
     ).scalars()
-    found = by_token(connection, project_id, list(tokens))
-    if found:
-        connection.execute(_FORGET, {"project": project_id, "client": client, "now": now})
-    return found
+    leases = by_token(connection, project_id, list(tokens))
+    if leases:
+        which = {"project": project_id, "client": holder.client, "now": holder.now}
+        connection.execute(_FORGET, which)
+    return leases
 
 
 def claim_item(
     connection: Connection,
-    project_id: int,
+    holder: Holder,
     item_id: int,
-    annotator_id: int,
-    client: str,
-    origin: Origin,
-    now: float,
-    expires_at: float,
+    provenance: Provenance,
     token: str | None = None,
-    round_id: int | None = None,
-    head_labels: int | None = None,
 ) -> Lease | None:
     """Lease one given item, or return None while it is taken or the token is used.
 
@@ -174,38 +150,52 @@ def claim_item(
         select(lease.c.item_id).where(
             or_(
                 (lease.c.item_id == item_id)
-                & (lease.c.annotator_id == annotator_id)
-                & (lease.c.expires_at > now)
-                & (lease.c.client != client),
+                & (lease.c.annotator_id == holder.annotator_id)
+                & (lease.c.expires_at > holder.now)
+                & (lease.c.client != holder.client),
                 (lease.c.item_id != item_id) & (lease.c.token == token),
             )
         )
     ).first()
     if in_the_way is not None:
         return None
-    held, lacking = room(connection, item_id, annotator_id, now)
-    if held and not lacking:
+    standing = assignment.standing(connection, item_id, holder.annotator_id, holder.now)
+    if standing.held and not standing.lacking:
         return None
+    drop(connection, item_id, holder.annotator_id, holder.now)
+    hold(connection, holder, {item_id: token}, provenance)
+    return by_token(connection, holder.project_id, [token])[0]
+
+
+def hold(
+    connection: Connection, holder: Holder, tokens: Mapping[int, str], provenance: Provenance
+) -> None:
+    """Lease items, as {item id: token}, that may be leased; the holder's own are leased anew."""
+    rows = [
+        {**_row(holder, provenance), "item_id": item_id, "token": token}
+        for item_id, token in tokens.items()
+    ]
     connection.execute(
-        delete(lease).where(
-            lease.c.item_id == item_id,
-            or_(lease.c.annotator_id == annotator_id, lease.c.expires_at <= now),
-        )
+        _HOLD.on_conflict_do_update(index_elements=["item_id", "annotator_id"], set_=_HOLD_ANEW),
+        rows,
     )
-    connection.execute(
-        insert(lease).values(
-            item_id=item_id,
-            project_id=project_id,
-            annotator_id=annotator_id,
-            client=client,
-            token=token,
-            expires_at=expires_at,
-            origin=origin,
-            round_id=round_id,
-            head_labels=head_labels,
-        )
-    )
-    return by_token(connection, project_id, [token])[0]
+
+
+def _row(holder: Holder, provenance: Provenance) -> dict[str, Any]:
+    """Write what leases that are taken together have in common."""
+    return {
+        "project_id": holder.project_id,
+        "annotator_id": holder.annotator_id,
+        "client": holder.client,
+        "expires_at": holder.expires_at,
+        "leased_at": holder.now,
+        **vars(provenance),
+    }
+
+
+def set_clock(connection: Connection, project_id: int, now: float) -> None:
+    """Let leases from the future, made before the clock was set back, begin now."""
+    connection.execute(_SET_CLOCK, {"project": project_id, "at": now})
 
 
 def by_token(connection: Connection, project_id: int, tokens: Sequence[str]) -> list[Lease]:
@@ -218,37 +208,6 @@ def by_token(connection: Connection, project_id: int, tokens: Sequence[str]) -> 
     return [_record(row) for row in rows]
 
 
-def room(connection: Connection, item_id: int, annotator_id: int, now: float) -> tuple[int, bool]:
-    """Tell how many others hold an item, and whether an answer by this person is lacking.
-
-    Answers and leases of this person do not count. An item that is gold lacks everybody's.
-    """
-    voters = set(
-        connection.execute(
-            select(vote.c.annotator_id).where(
-                vote.c.item_id == item_id, vote.c.annotator_id != annotator_id
-            )
-        ).scalars()
-    )
-    holding = set(
-        connection.execute(
-            select(lease.c.annotator_id).where(
-                lease.c.item_id == item_id,
-                lease.c.annotator_id != annotator_id,
-                lease.c.expires_at > now,
-            )
-        ).scalars()
-    )
-    row = connection.execute(
-        select(item.c.answers, answer.c.final, gold.c.item_id.label("gold"))
-        .outerjoin(answer, answer.c.item_id == item.c.id)
-        .outerjoin(gold, gold.c.item_id == item.c.id)
-        .where(item.c.id == item_id)
-    ).one()
-    lacking = not row.final and len(voters | holding) < row.answers
-    return len(holding), lacking or row.gold is not None
-
-
 def of_person(connection: Connection, item_id: int, annotator_id: int) -> Lease | None:
     """Read somebody's lease on an item, expired or not."""
     row = connection.execute(
@@ -257,16 +216,18 @@ def of_person(connection: Connection, item_id: int, annotator_id: int) -> Lease 
     return row and _record(row)
 
 
-def renew(
-    connection: Connection, client: str, tokens: Sequence[str], now: float, expires_at: float
-) -> list[str]:
+def renew(connection: Connection, holder: Holder, tokens: Sequence[str]) -> list[str]:
     """Put off the end of leases that this client still has; return their tokens."""
     if not tokens:
         return []
     rows = connection.execute(
         update(lease)
-        .where(lease.c.token.in_(tokens), lease.c.client == client, lease.c.expires_at > now)
-        .values(expires_at=expires_at)
+        .where(
+            lease.c.token.in_(tokens),
+            lease.c.client == holder.client,
+            lease.c.expires_at > holder.now,
+        )
+        .values(expires_at=holder.expires_at, leased_at=holder.now)
         .returning(lease.c.token)
     )
     return list(rows.scalars())

@@ -46,6 +46,16 @@ def latest(
     return row and _record(row)
 
 
+def numbered(connection: Connection, project_id: int, number: int) -> Pretrained | None:
+    """Read the weights of a project that have this number."""
+    row = connection.execute(
+        select(pretrained).where(
+            pretrained.c.project_id == project_id, pretrained.c.number == number
+        )
+    ).one_or_none()
+    return row and _record(row)
+
+
 def _record(row: Row[Any]) -> Pretrained:
     return Pretrained(
         id=row.id,

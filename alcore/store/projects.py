@@ -90,6 +90,13 @@ def source(connection: Connection, project_id: int) -> tuple[dict[str, Any], Kno
     return row.source, row.known_classes
 
 
+def set_source(connection: Connection, project_id: int, source: Mapping[str, Any]) -> None:
+    """Say where a project's images come from now."""
+    connection.execute(
+        update(project).where(project.c.id == project_id).values(source=dict(source))
+    )
+
+
 def rename(connection: Connection, project_id: int, name: str) -> None:
     """Give a project another name. Raises DuplicateProject."""
     try:

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 
 from alcore.records import Origin
-from alcore.store import projects, votes
-from alcore.store.tables import answer, queue_item, round_, vote
+from alcore.store import assignment, projects, votes
+from alcore.store.tables import answer, item, queue_item, round_
 
 
 def swap(
@@ -113,17 +113,16 @@ def asked_again(connection: Connection, project_id: int, item_id: int) -> bool:
     number, ranked_by = projects.ranking(connection, project_id)
     row = connection.execute(
         select(queue_item.c.item_id)
+        .join(item, item.c.id == queue_item.c.item_id)
         .join(answer, answer.c.item_id == queue_item.c.item_id)
         .where(
             queue_item.c.project_id == project_id,
             queue_item.c.ranking == number,
             queue_item.c.item_id == item_id,
             queue_item.c.origin == "relabel",
-            ~answer.c.final,
-            ~select(vote.c.item_id)
-            .where(vote.c.item_id == item_id, vote.c.event_id > known(connection, ranked_by))
-            .exists(),
-        )
+            assignment.waits_again,
+        ),
+        {"known": known(connection, ranked_by)},
     ).first()
     return row is not None
 

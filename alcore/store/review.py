@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from unicodedata import normalize
 
-from sqlalchemy import Connection, Select, and_, case, func, select
+from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
 from alcore.records import Kind, Origin
+from alcore.store import assignment
 from alcore.store.tables import (
     annotator,
     answer,
     comment,
-    gold,
     item,
     label_check,
     label_event,
@@ -99,13 +100,15 @@ def page(
 ) -> list[Reviewed]:
     """Read n items of a view from `offset` on, in the order of the view."""
     chosen = _chosen(project_id, me, wanted).limit(n).offset(offset)
-    return rows(connection, [row[0] for row in connection.execute(chosen)])
+    found = connection.execute(chosen, {"annotator": me})
+    return rows(connection, [row[0] for row in found])
 
 
 def count(connection: Connection, project_id: int, me: int, wanted: Filter) -> int:
     """Count the items of a view."""
     chosen = _chosen(project_id, me, wanted).order_by(None).subquery()
-    return connection.execute(select(func.count()).select_from(chosen)).scalar_one()
+    counted = select(func.count()).select_from(chosen)
+    return connection.execute(counted, {"annotator": me}).scalar_one()
 
 
 def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
@@ -167,8 +170,8 @@ def log(connection: Connection, item_id: int) -> list[Entry]:
 
 def is_open(connection: Connection, project_id: int, me: int, item_id: int) -> bool:
     """Tell whether I may still be asked about an item that others answer, or that is gold."""
-    asked = _open_to(project_id, me).where(item.c.id == item_id)
-    return connection.execute(asked).first() is not None
+    asked = _open_to(project_id).where(item.c.id == item_id)
+    return connection.execute(asked, {"annotator": me}).first() is not None
 
 
 def people(connection: Connection, project_id: int) -> list[tuple[int, str]]:
@@ -219,20 +222,23 @@ def _chosen(project_id: int, me: int, wanted: Filter) -> Select[Any]:
             said, and_(said.c.item_id == answer.c.item_id, said.c.event_id == answer.c.event_id)
         ).where(said.c.class_id != answer.c.class_id)
     if not wanted.open_too:
-        chosen = chosen.where(found.not_in(_open_to(project_id, me)))
+        chosen = chosen.where(found.not_in(_open_to(project_id)))
     if wanted.name:
         chosen = chosen.join(item, item.c.id == found).where(
-            item.c.name.icontains(wanted.name, autoescape=True)
+            # Files keep their accents composed or not, as whoever made them wrote them.
+            or_(
+                *(
+                    item.c.name.icontains(normalize(form, wanted.name), autoescape=True)
+                    for form in ("NFC", "NFD")
+                )
+            )
         )
     return chosen
 
 
-def _open_to(project_id: int, me: int) -> Select[Any]:
+def _open_to(project_id: int) -> Select[Any]:
     """Select items that several people answer, or that are gold, and I have not answered."""
-    several = item.c.answers > 1
-    known = item.c.id.in_(select(gold.c.item_id).where(gold.c.project_id == project_id))
-    mine = select(vote.c.item_id).where(vote.c.item_id == item.c.id, vote.c.annotator_id == me)
-    return select(item.c.id).where(item.c.project_id == project_id, several | known, ~mine.exists())
+    return select(item.c.id).where(item.c.project_id == project_id, assignment.hidden)
 
 
 def _all(project_id: int, me: int) -> Select[Any]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.records import Calibration, Evaluation, RecipeSummary, RoundSummary, StopSignals
+from alcore.records import (
+    BaselinePoint,
+    Calibration,
+    Evaluation,
+    Learner,
+    RecipeSummary,
+    RoundSummary,
+    StopSignals,
+)
 from alcore.store.tables import baseline_point, round_
 
 _APART = {"id", "project_id", "number", "created_at", "labels"}
@@ -68,22 +77,17 @@ def last_event(connection: Connection, project_id: int) -> int:
 
 
 def add_baseline(
-    connection: Connection,
-    project_id: int,
-    trial: int,
-    labels: int,
-    evaluation: Evaluation,
-    seconds: float,
-    now: float,
+    connection: Connection, project_id: int, point: BaselinePoint, seconds: float, now: float
 ) -> None:
     """Store one simulated training on random labels; a point that is there is kept."""
     connection.execute(
         insert_or(baseline_point)
         .values(
             project_id=project_id,
-            trial=trial,
-            labels=labels,
-            evaluation=asdict(evaluation),
+            learner=_fingerprint(point.learner),
+            trial=point.trial,
+            labels=point.labels,
+            evaluation=asdict(point.evaluation),
             seconds=seconds,
             created_at=now,
         )
@@ -91,19 +95,24 @@ def add_baseline(
     )
 
 
-def baseline(connection: Connection, project_id: int) -> list[tuple[int, int, Evaluation]]:
-    """Read the simulated points as (trial, labels, evaluation), by labels and trial."""
+def baseline(connection: Connection, project_id: int) -> list[BaselinePoint]:
+    """Read the simulated points of all learners, by labels and trial."""
     rows = connection.execute(
         select(baseline_point)
         .where(baseline_point.c.project_id == project_id)
         .order_by(baseline_point.c.labels, baseline_point.c.trial)
     )
-    return [(row.trial, row.labels, _evaluation(row.evaluation)) for row in rows]
+    return [
+        BaselinePoint(
+            Learner(**json.loads(row.learner)), row.trial, row.labels, _evaluation(row.evaluation)
+        )
+        for row in rows
+    ]
 
 
-def forget_baseline(connection: Connection, project_id: int) -> None:
-    """Drop the simulated points: the learner they were made with is no longer the project's."""
-    connection.execute(delete(baseline_point).where(baseline_point.c.project_id == project_id))
+def _fingerprint(learner: Learner) -> str:
+    """Return what is the same for equal learners, and can be read."""
+    return json.dumps(asdict(learner), sort_keys=True)
 
 
 def _evaluation(raw: dict[str, Any]) -> Evaluation:
@@ -126,6 +135,7 @@ def _record(row: Row[Any]) -> RoundSummary:
     if "recipe" in body:
         notes = tuple(body["recipe"]["notes"])
         body["recipe"] = RecipeSummary(**body["recipe"] | {"notes": notes})
+    body["learner"] = Learner(**body["learner"])
     if body.get("calibration"):
         body["calibration"] = Calibration(**body["calibration"])
     for key in ("uncertainty", "labels_per_class", "batch_per_class"):

@@ -16,17 +16,14 @@ from alcore.store.tables import answer, gold, item, label_event, queue_item, vot
 
 _MAJORITY = text(
     """
-    UPDATE answer SET (event_id, class_id) = (
-      SELECT max(v.event_id), v.class_id FROM vote v WHERE v.item_id = answer.item_id
-      GROUP BY v.class_id ORDER BY count(*) DESC, max(v.event_id) DESC LIMIT 1)
-    WHERE project_id = :project AND NOT final
-      AND (SELECT count(*) FROM vote v WHERE v.item_id = answer.item_id) > 1
-      AND class_id IS NOT (
-        SELECT v.class_id FROM vote v WHERE v.item_id = answer.item_id
-        GROUP BY v.class_id ORDER BY count(*) DESC, max(v.event_id) DESC LIMIT 1)
-    RETURNING item_id
+    UPDATE answer SET event_id = verdict.event_id, class_id = verdict.class_id FROM verdict
+    WHERE verdict.project_id = :project AND verdict.item_id = answer.item_id
+      AND answer.project_id = :project AND NOT answer.final
+      AND answer.class_id IS NOT verdict.class_id
+    RETURNING answer.item_id
     """
 )
+"""`verdict` is the database's view of what counts, from which each new event writes `answer`."""
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,8 @@ __all__ = [
 _REGISTRY: Mapping[str, Strategy] = {
     strategy.name: strategy
     for strategy in (
-        MARGIN,
         DEFAULT_POLICY,
+        MARGIN,
         LEAST_CONFIDENCE,
         RATIO,
         ENTROPY,

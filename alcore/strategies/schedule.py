@@ -14,7 +14,8 @@ from alcore.strategies.margin import MARGIN
 from alcore.strategies.mixed import MIXED
 from alcore.strategies.typiclust import TYPICLUST
 
-_UNTIL = 20
+_UNTIL = 10
+"""Labels per class; docs/studies/default-policy.md compares it with others."""
 _RANDOM = 0.1
 
 
@@ -95,7 +96,7 @@ SCHEDULE = Strategy(
 
 DEFAULT_POLICY = Strategy(
     name="default policy",
-    sentence="Typical images first; from 20 labels per class on, hard and different ones.",
+    sentence="Typical images first; from 10 labels per class on, hard and different ones.",
     paper="Hacohen et al. 2022; Scheffer et al. 2001; a random share against blind spots",
     needs=frozenset({"probabilities", "embeddings"}),
     select=by_policy,

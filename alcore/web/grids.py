@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import time
+
 from starlette.requests import Request
 from starlette.routing import Route
 
 from alcore.errors import InvalidSettings
+from alcore.records import NewLot
 from alcore.services import grid
 from alcore.web import state
 from alcore.web.pictures import leased
-from alcore.web.requests import Body, endpoint, id_in, number_in, text_in, texts_in
+from alcore.web.requests import (
+    Body,
+    endpoint,
+    id_in,
+    maybe,
+    number_in,
+    text_in,
+    texts_in,
+    wish,
+)
 from alcore.web.tickets import Ticket
 
 MOST_ASIDE = 1_000
@@ -26,9 +38,9 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         ticket.annotator_id,
         text_in(body, "client", longest=100),
         int(number_in(body, "count", 0, grid.MOST)),
-        class_id=None if body.get("class") is None else id_in(body, "class"),
+        class_id=maybe(id_in, body, "class"),
         first=first,
-        like=None if body.get("like") is None else id_in(body, "like"),
+        like=maybe(id_in, body, "like"),
         aside=_aside(body),
         release=texts_in(body, "release"),
         hold=texts_in(body, "hold"),
@@ -48,16 +60,19 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
 def lot(request: Request, ticket: Ticket, body: Body) -> Body:
     outcome = grid.label_lot(
         state.store(),
-        ticket.project_id,
-        ticket.annotator_id,
-        key=_key(body, "key"),
-        client=text_in(body, "client", longest=100),
-        class_id=id_in(body, "class"),
-        tiles=_tiles(body),
-        suggested=None if body.get("suggested") is None else id_in(body, "suggested"),
-        release=texts_in(body, "release"),
-        seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 36_000),
-        client_time=None if body.get("at") is None else number_in(body, "at", 0, 2**40),
+        NewLot(
+            project_id=ticket.project_id,
+            annotator_id=ticket.annotator_id,
+            client=text_in(body, "client", longest=100),
+            key=_key(body, "key"),
+            created_at=time.time(),
+            class_id=id_in(body, "class"),
+            tiles=_tiles(body),
+            suggested_class=maybe(id_in, body, "suggested"),
+            release=tuple(texts_in(body, "release")),
+            seconds=maybe(number_in, body, "seconds", 0, 36_000),
+            client_time=maybe(number_in, body, "at", 0, 2**40),
+        ),
     )
     state.instant().notify(ticket.project_id)
     return {
@@ -71,11 +86,8 @@ def lot(request: Request, ticket: Ticket, body: Body) -> Body:
 def unlot(request: Request, ticket: Ticket, body: Body) -> Body:
     leases, duplicate = grid.undo_lot(
         state.store(),
-        ticket.project_id,
-        ticket.annotator_id,
-        key=_key(body, "key"),
-        client=text_in(body, "client", longest=100),
-        undoes=_key(body, "undoes"),
+        wish(ticket, _key(body, "key"), _key(body, "undoes")),
+        text_in(body, "client", longest=100),
     )
     state.instant().notify(ticket.project_id)
     images = [leased(lease, ticket.project_id) for lease in leases]
@@ -90,14 +102,14 @@ def _key(body: Body, name: str) -> str:
     return key
 
 
-def _tiles(body: Body) -> list[tuple[str, int]]:
+def _tiles(body: Body) -> tuple[tuple[str, int], ...]:
     """Read [{token, item}], at most as many as a grid has. Raises InvalidSettings."""
     tiles = body.get("tiles")
     if not isinstance(tiles, list) or not 0 < len(tiles) <= grid.MOST:
         raise InvalidSettings(f"tiles must be a list of 1 to {grid.MOST} images")
     if not all(isinstance(tile, dict) for tile in tiles):
         raise InvalidSettings("each tile must have a token and an item")
-    return [(text_in(tile, "token", longest=130), id_in(tile, "item")) for tile in tiles]
+    return tuple((text_in(tile, "token", longest=130), id_in(tile, "item")) for tile in tiles)
 
 
 def _aside(body: Body) -> list[int]:
@@ -111,6 +123,7 @@ def _aside(body: Body) -> list[int]:
 def routes() -> list[Route]:
     """List the routes of the grid."""
     return [
-        Route(f"/board/{{project_id:id}}/{post.__name__}", endpoint(post), methods=["POST"])
-        for post in (tiles, lot, unlot)
+        Route("/board/{project_id:id}/tiles", endpoint(tiles), methods=["POST"]),
+        Route("/board/{project_id:id}/lot", endpoint(lot), methods=["POST"]),
+        Route("/board/{project_id:id}/unlot", endpoint(unlot), methods=["POST"]),
     ]

@@ -43,7 +43,8 @@ def invitation(
 
     opened: the address under which this page was opened; listens_on and allowed: the server's
     settings; own: this computer's address in its network. An address that is not this computer's
-    own loopback is taken as it is: whoever opened the page came that way.
+    own loopback is taken as it is: whoever opened the page came that way. So is the path above the
+    page's own, below which the app may be served.
     """
     parts = urlsplit(opened)
     host, port = parts.hostname or "localhost", parts.port
@@ -58,7 +59,8 @@ def invitation(
             if allowed and own not in allowed and "*" not in allowed:
                 warning = f"The app refuses visitors who come to {own}."
     remedy = _how(own) if warning and own else None
-    return Invitation(_link(parts.scheme, host, port, token), warning, remedy)
+    folder = parts.path.rpartition("/")[0]
+    return Invitation(_link(parts.scheme, host, port, folder, token), warning, remedy)
 
 
 def _how(own: str) -> str:
@@ -66,10 +68,10 @@ def _how(own: str) -> str:
     return f"{start_command()} --server.address 0.0.0.0 {hosts}"
 
 
-def _link(scheme: str, host: str, port: int | None, token: str) -> str:
+def _link(scheme: str, host: str, port: int | None, folder: str, token: str) -> str:
     place = f"[{host}]" if ":" in host else host
     place += f":{port}" if port else ""
-    return f"{scheme or 'http'}://{place}/?join={quote(token, safe='')}"
+    return f"{scheme or 'http'}://{place}{folder}/?join={quote(token, safe='')}"
 
 
 def _is_local(host: str) -> bool:

@@ -19,10 +19,13 @@ SMALL = 256
 
 
 def src(project_id: int, item_id: int, content_hash: str, small: bool = False) -> str:
-    """Name the address of an image's pixels, or of a thumbnail, signed for its project."""
+    """Name the address of an image's pixels, or of a thumbnail, signed for its project.
+
+    Like all addresses that pages get it is relative: right below whatever path the app is served.
+    """
     signature = state.tickets().pixels(project_id)
     size = "&small=1" if small else ""
-    return f"/board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}{size}"
+    return f"board/{project_id}/pixels/{item_id}?v={content_hash[:12]}&t={signature}{size}"
 
 
 def leased(lease: Lease, project_id: int) -> Body:
@@ -45,21 +48,24 @@ async def pixels(request: Request) -> Response:
     project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
     try:
         state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
+        item = (state.store(), project_id, item_id)
         largest = SMALL if "small" in request.query_params else images.LARGEST
+        largest = None if "whole" in request.query_params else largest
         return picture(
-            *await run_in_threadpool(images.shown, state.store(), project_id, item_id, largest)
+            *await run_in_threadpool(images.shown, *item, largest),
+            lasting=await run_in_threadpool(images.is_lasting, state.store(), project_id),
         )
     except AlcoreError as error:
         return refusal(error, request)
 
 
-def picture(data: bytes, mime: str) -> Response:
-    """Answer with a picture that never changes at its address."""
+def picture(data: bytes, mime: str, lasting: bool = True) -> Response:
+    """Answer with a picture; a lasting one never changes at its address."""
     return Response(
         data,
         media_type=mime,
         headers={
-            "Cache-Control": "private, max-age=31536000, immutable",
+            "Cache-Control": f"private, {'max-age=31536000, immutable' if lasting else 'no-cache'}",
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'",
         },

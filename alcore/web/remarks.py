@@ -47,7 +47,7 @@ def examples(project_id: int) -> dict[int, list[dict[str, Any]]]:
     for example in guidelines.of_project(state.store(), project_id):
         if example.item_id is None:
             signature = state.tickets().pixels(project_id)
-            address = f"/board/{project_id}/examples/{example.id}?t={signature}"
+            address = f"board/{project_id}/examples/{example.id}?t={signature}"
         else:
             address = src(project_id, example.item_id, example.content_hash or "")
         by_class.setdefault(example.class_id, []).append(

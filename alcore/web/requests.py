@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,25 +21,32 @@ from starlette.responses import JSONResponse, Response
 
 from alcore.errors import (
     AlcoreError,
+    InvalidClasses,
     InvalidSettings,
+    InvalidTicket,
     LeaseExpired,
     NotAllowed,
     NothingToUndo,
     UnknownItem,
     UnknownProject,
     UnreadableImage,
+    WrongAddress,
 )
+from alcore.records import NewUndo
 from alcore.services import people
 from alcore.web import state
 from alcore.web.tickets import Ticket
 
 STATUS: dict[type[AlcoreError], int] = {
-    NotAllowed: 401,
+    InvalidTicket: 401,
+    NotAllowed: 403,
     UnknownItem: 404,
     UnknownProject: 404,
     UnreadableImage: 404,
     LeaseExpired: 409,
     NothingToUndo: 409,
+    WrongAddress: 421,
+    InvalidClasses: 422,
     InvalidSettings: 422,
 }
 MOST_IMAGES = 60
@@ -46,6 +54,7 @@ MOST_BODY = 64_000
 
 log = structlog.get_logger()
 Body = dict[str, Any]
+Value = TypeVar("Value")
 
 
 def endpoint(
@@ -88,10 +97,29 @@ def refusal(error: AlcoreError, request: Request) -> JSONResponse:
     return JSONResponse({"error": type(error).__name__, "message": str(error)}, code)
 
 
+def _check_site(request: Request) -> None:
+    """Raise WrongAddress for a request from a page that is not this server's.
+
+    Browsers tell it themselves, whatever a proxy makes of Host, but only over HTTPS and on the
+    same machine; elsewhere the address of the page must be one that the server knows.
+    """
+    headers = request.headers
+    origin = headers.get("origin")
+    if origin is None or headers.get("sec-fetch-site") == "same-origin":
+        return
+    place = urlsplit(origin).netloc
+    known = {headers.get("host"), headers.get("x-forwarded-host")}
+    if place in known or not {origin, "*"}.isdisjoint(state.origins()):
+        return
+    raise WrongAddress(
+        f"the page was opened at {origin}, but the server is asked as {headers.get('host')}: let "
+        "the proxy pass the Host header on, or add the page's address to "
+        "server.corsAllowedOrigins"
+    )
+
+
 async def _body(request: Request) -> Body:
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise NotAllowed("requests from other sites are refused")
+    _check_site(request)
     raw = bytearray()
     async for part in request.stream():
         raw += part
@@ -110,7 +138,7 @@ def _ticket(request: Request, body: Body) -> Ticket:
     text = request.headers.get("x-alcore-ticket") or text_in(body, "ticket", "")
     ticket = state.tickets().read(text)
     if ticket.project_id != request.path_params["project_id"]:
-        raise NotAllowed("this ticket is for another project; reload the page")
+        raise InvalidTicket("this page's ticket is for another project; reload the page")
     return ticket
 
 
@@ -141,6 +169,16 @@ def id_in(body: Body, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**53:
         raise InvalidSettings(f"{name} must be a whole number above 0; got {value!r}")
     return value
+
+
+def maybe(read: Callable[..., Value], body: Body, name: str, *limits: float) -> Value | None:
+    """Read a field that may be absent or null."""
+    return None if body.get(name) is None else read(body, name, *limits)
+
+
+def wish(ticket: Ticket, key: str, undoes: str) -> NewUndo:
+    """Write what takes an answer of whoever asks back."""
+    return NewUndo(ticket.project_id, ticket.annotator_id, key, undoes, time.time())
 
 
 def texts_in(body: Body, name: str) -> list[str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from starlette.requests import Request
 from starlette.routing import Route
 
+from alcore.records import NewEvent
 from alcore.services import comments, guidelines, review
 from alcore.services.review import Filter, Reviewed
 from alcore.web import remarks, state
 from alcore.web.pictures import src
-from alcore.web.requests import Body, endpoint, id_in, number_in, text_in
-from alcore.web.tickets import LIFE, Ticket
+from alcore.web.requests import Body, endpoint, id_in, maybe, number_in, text_in, wish
+from alcore.web.tickets import Ticket
 
 PAGE = 48
 
@@ -41,9 +43,6 @@ def items(request: Request, ticket: Ticket, body: Body) -> Body:
 def overview(request: Request, ticket: Ticket, body: Body) -> Body:
     counts = review.overview(state.store(), ticket.project_id, ticket.annotator_id)
     job = counts.job
-    fresh = None
-    if ticket.age > LIFE / 2:
-        fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
     return {
         "counts": {
             "doubts": counts.label_errors,
@@ -57,7 +56,7 @@ def overview(request: Request, ticket: Ticket, body: Body) -> Body:
         "looked_at": counts.checked_at,
         "looked_labels": counts.checked_labels,
         "job": job and {"state": job.state, "progress": job.progress, "error": job.error},
-        "ticket": fresh,
+        "ticket": state.tickets().renewed(ticket),
     }
 
 
@@ -85,27 +84,23 @@ def item(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def mend(request: Request, ticket: Ticket, body: Body) -> Body:
-    row = review.mend(
-        state.store(),
-        ticket.project_id,
-        ticket.annotator_id,
-        key=text_in(body, "key", longest=100),
+    event = NewEvent(
+        project_id=ticket.project_id,
         item_id=id_in(body, "item"),
+        annotator_id=ticket.annotator_id,
+        kind="label",
         class_id=id_in(body, "class"),
-        seen=None if body.get("seen") is None else id_in(body, "seen"),
-        seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 3600),
+        key=text_in(body, "key", longest=100),
+        created_at=time.time(),
+        seconds=maybe(number_in, body, "seconds", 0, 3600),
     )
+    row = review.mend(state.store(), event, maybe(id_in, body, "seen"))
     return {"row": _drawn(ticket.project_id, row)}
 
 
 def mend_undo(request: Request, ticket: Ticket, body: Body) -> Body:
-    row = review.undo(
-        state.store(),
-        ticket.project_id,
-        ticket.annotator_id,
-        key=text_in(body, "key", longest=100),
-        undoes=text_in(body, "undoes", longest=100),
-    )
+    key, undoes = text_in(body, "key", longest=100), text_in(body, "undoes", longest=100)
+    row = review.undo(state.store(), wish(ticket, key, undoes))
     return {"row": _drawn(ticket.project_id, row)}
 
 
@@ -158,13 +153,12 @@ def _whole(text: str | None) -> int | None:
 
 def routes() -> list[Route]:
     """List the routes of the review page."""
-    base = "/board/{project_id:id}/review"
     return [
-        Route(f"{base}/items", endpoint(items)),
-        Route(f"{base}/overview", endpoint(overview)),
-        Route(f"{base}/items/{{item_id:id}}", endpoint(item)),
-        Route(f"{base}/mend", endpoint(mend), methods=["POST"]),
-        Route(f"{base}/undo", endpoint(mend_undo), methods=["POST"]),
-        Route(f"{base}/look", endpoint(check_again), methods=["POST"]),
-        Route(f"{base}/example", endpoint(example), methods=["POST"]),
+        Route("/board/{project_id:id}/review/items", endpoint(items)),
+        Route("/board/{project_id:id}/review/overview", endpoint(overview)),
+        Route("/board/{project_id:id}/review/items/{item_id:id}", endpoint(item)),
+        Route("/board/{project_id:id}/review/mend", endpoint(mend), methods=["POST"]),
+        Route("/board/{project_id:id}/review/undo", endpoint(mend_undo), methods=["POST"]),
+        Route("/board/{project_id:id}/review/look", endpoint(check_again), methods=["POST"]),
+        Route("/board/{project_id:id}/review/example", endpoint(example), methods=["POST"]),
     ]

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alcore.records import Suggestion
-from alcore.services import board_status, labeling, projects
+from alcore.records import NewEvent
+from alcore.services import board_status, keys, labeling, projects
 from alcore.web import grids, remarks, reviewing, state
 from alcore.web.pictures import leased, pixels, src
 from alcore.web.requests import (
@@ -22,11 +22,13 @@ from alcore.web.requests import (
     Body,
     endpoint,
     id_in,
+    maybe,
     number_in,
     text_in,
     texts_in,
+    wish,
 )
-from alcore.web.tickets import LIFE, Ticket
+from alcore.web.tickets import Ticket
 
 
 def claim(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -47,44 +49,37 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def answer(request: Request, ticket: Ticket, body: Body) -> Body:
+    kind = text_in(body, "kind")
     event, duplicate = labeling.answer(
         state.store(),
-        ticket.project_id,
-        ticket.annotator_id,
-        key=text_in(body, "key", longest=100),
-        client=text_in(body, "client", longest=100),
-        token=text_in(body, "token", longest=100),
-        item_id=id_in(body, "item"),
-        kind=text_in(body, "kind"),
-        class_id=None if body.get("class") is None else id_in(body, "class"),
-        seconds=None if body.get("seconds") is None else number_in(body, "seconds", 0, 3600),
-        client_time=None if body.get("at") is None else number_in(body, "at", 0, 2**40),
-        suggestion_shown=body.get("suggestion_shown") is True,
-        suggestion=_suggestion(body),
-        note=text_in(body, "note", ""),
+        NewEvent(
+            project_id=ticket.project_id,
+            item_id=id_in(body, "item"),
+            annotator_id=ticket.annotator_id,
+            kind=kind,  # type: ignore[arg-type]  # the service looks
+            class_id=maybe(id_in, body, "class"),
+            key=text_in(body, "key", longest=100),
+            created_at=time.time(),
+            token=text_in(body, "token", longest=100),
+            client_time=maybe(number_in, body, "at", 0, 2**40),
+            seconds=maybe(number_in, body, "seconds", 0, 3600),
+            suggestion_shown=body.get("suggestion_shown") is True,
+            suggested_class=maybe(id_in, body, "suggested"),
+            suggested_by=maybe(id_in, body, "suggested_by"),
+            note=text_in(body, "note", ""),
+        ),
     )
     committed = time.time()
     state.instant().notify(ticket.project_id)
     return {"ok": True, "event": event, "duplicate": duplicate, "committed": committed}
 
 
-def _suggestion(body: Body) -> Suggestion | None:
-    """Read which class was suggested, and by which model's number, where one was."""
-    if body.get("suggested") is None:
-        return None
-    model = None if body.get("suggested_by") is None else id_in(body, "suggested_by")
-    return Suggestion(id_in(body, "suggested"), model)
-
-
 def undo(request: Request, ticket: Ticket, body: Body) -> Body:
     lease, duplicate = labeling.undo(
         state.store(),
-        ticket.project_id,
-        ticket.annotator_id,
-        key=text_in(body, "key", longest=100),
-        client=text_in(body, "client", longest=100),
-        undoes=text_in(body, "undoes", longest=100),
-        token=text_in(body, "token", longest=100),
+        wish(ticket, text_in(body, "key", longest=100), text_in(body, "undoes", longest=100)),
+        text_in(body, "client", longest=100),
+        text_in(body, "token", longest=100),
     )
     state.instant().notify(ticket.project_id)
     return {"ok": True, "image": leased(lease, ticket.project_id), "duplicate": duplicate}
@@ -108,12 +103,9 @@ def release(request: Request, ticket: Ticket, body: Body) -> Body:
 
 def status(request: Request, ticket: Ticket, body: Body) -> Body:
     state.instant().notify(ticket.project_id)  # a new model may have ranked
-    fresh = None
-    if ticket.age > LIFE / 2:
-        fresh = state.tickets().issue(ticket.project_id, ticket.annotator_id)
     return {
         **board_status.status(state.store(), ticket.project_id, ticket.annotator_id),
-        "ticket": fresh,
+        "ticket": state.tickets().renewed(ticket),
     }
 
 
@@ -142,6 +134,14 @@ def why(request: Request, ticket: Ticket, body: Body) -> Body:
     return board_status.why(state.store(), ticket.project_id, item_id, state.prediction_cache())
 
 
+def add_class(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Add a class by its name; who may, the service says."""
+    project = projects.add_classes(
+        state.store(), ticket.project_id, [text_in(body, "name", longest=200)], ticket.annotator_id
+    )
+    return {"classes": board_status.classes_shown(project), "keys": keys.layout(project)}
+
+
 async def health(request: Request) -> Response:
     """Say that the server answers and that its database can be read."""
     await run_in_threadpool(projects.list_projects, state.store())
@@ -154,16 +154,21 @@ class _IdConvertor(IntegerConvertor):
     regex = "[0-9]{1,15}"
 
 
-def routes() -> list[Route]:
-    """List all routes of the board."""
-    posts = (claim, answer, undo, revisit, release)
+def routes(base: str = "") -> list[Route]:
+    """List all routes, at the root and below the path that the server serves the app at.
+
+    Their paths are a promise: browsers keep answers that they have not sent yet, and the names
+    of where these go.
+    """
     register_url_convertor("id", _IdConvertor())
-    return [
+    own = [
         Route("/alcore/health", health),
-        *(
-            Route(f"/board/{{project_id:id}}/{post.__name__}", endpoint(post), methods=["POST"])
-            for post in posts
-        ),
+        Route("/board/{project_id:id}/claim", endpoint(claim), methods=["POST"]),
+        Route("/board/{project_id:id}/answer", endpoint(answer), methods=["POST"]),
+        Route("/board/{project_id:id}/undo", endpoint(undo), methods=["POST"]),
+        Route("/board/{project_id:id}/revisit", endpoint(revisit), methods=["POST"]),
+        Route("/board/{project_id:id}/release", endpoint(release), methods=["POST"]),
+        Route("/board/{project_id:id}/class", endpoint(add_class), methods=["POST"]),
         Route("/board/{project_id:id}/status", endpoint(status)),
         Route("/board/{project_id:id}/history", endpoint(history)),
         Route("/board/{project_id:id}/why/{item_id:id}", endpoint(why)),
@@ -172,3 +177,7 @@ def routes() -> list[Route]:
         *reviewing.routes(),
         *grids.routes(),
     ]
+    path = base.strip("/")
+    if not path:
+        return own
+    return [*own, *(Route(f"/{path}{r.path}", r.endpoint, methods=r.methods) for r in own)]

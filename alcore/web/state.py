@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 
 from alcore.config import Runtime
 from alcore.services.instant import Instant
 from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store
 from alcore.web.tickets import TicketOffice
+
+_origins: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -27,6 +30,17 @@ def store() -> Store:
 def tickets() -> TicketOffice:
     """Open the ticket office with the workspace's own secret."""
     return TicketOffice.of(runtime().workspace)
+
+
+def origins() -> tuple[str, ...]:
+    """Name the addresses, besides the server's own, whose pages may ask; "*" stands for all."""
+    return _origins
+
+
+def let_ask(addresses: Iterable[str]) -> None:
+    """Let pages of further addresses ask, such as that of a proxy."""
+    global _origins
+    _origins = tuple(addresses)
 
 
 def prediction_cache() -> PredictionCache:

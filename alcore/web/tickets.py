@@ -10,12 +10,12 @@ import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from itsdangerous import BadSignature, SignatureExpired, Signer, URLSafeTimedSerializer
+from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
 
 from alcore.config import Workspace
-from alcore.errors import NotAllowed, WorkspaceUnusable
+from alcore.errors import InvalidTicket, WorkspaceUnusable
 
 LIFE = 12 * 3600
 """A ticket works for this long; the board is handed a fresh one at half of it."""
@@ -31,6 +31,7 @@ class Ticket:
     project_id: int
     annotator_id: int
     age: float
+    """Below 0 where the clock was set back since."""
 
 
 class TicketOffice:
@@ -57,29 +58,36 @@ class TicketOffice:
         return str(self._boards.dumps([project_id, annotator_id]))
 
     def read(self, ticket: str) -> Ticket:
-        """Check a ticket. Raises NotAllowed where it is forged, damaged or too old."""
+        """Check a ticket. Raises InvalidTicket where it is forged, damaged or too old."""
         try:
-            (project_id, annotator_id), signed = self._boards.loads(
-                ticket, max_age=LIFE, return_timestamp=True
-            )
-        except SignatureExpired as error:
-            raise NotAllowed("this page is too old; reload it") from error
+            (project_id, annotator_id), age = _signed(self._boards, ticket)
         except BadSignature as error:
-            raise NotAllowed("this page has no valid ticket; reload it") from error
-        return Ticket(project_id, annotator_id, time.time() - signed.timestamp())
+            raise InvalidTicket("this page has no ticket of this server; reload it") from error
+        if age > LIFE:
+            raise InvalidTicket("this page is old; reload it")
+        if age < -LIFE:
+            raise InvalidTicket("the server's clock was set back since; reload this page")
+        return Ticket(project_id, annotator_id, age)
+
+    def renewed(self, ticket: Ticket) -> str | None:
+        """Sign a fresh ticket for one that is worn by half, None while it is good."""
+        if 0 <= ticket.age <= LIFE / 2:
+            return None
+        return self.issue(ticket.project_id, ticket.annotator_id)
 
     def invite(self, project_id: int) -> str:
         """Sign an invitation to label in a project."""
         return str(self._invitations.dumps(project_id))
 
     def invited_to(self, invitation: str) -> int:
-        """Read the project of an invitation. Raises NotAllowed for a forged or an old one."""
+        """Read the project of an invitation. Raises InvalidTicket for a forged or an old one."""
         try:
-            return int(self._invitations.loads(invitation, max_age=INVITATION_LIFE))
-        except SignatureExpired as error:
-            raise NotAllowed("this invitation is too old; ask for a new one") from error
+            project_id, age = _signed(self._invitations, invitation)
         except BadSignature as error:
-            raise NotAllowed("this invitation is damaged; ask for a new one") from error
+            raise InvalidTicket("this invitation is damaged; ask for a new one") from error
+        if age > INVITATION_LIFE:
+            raise InvalidTicket("this invitation is too old; ask for a new one")
+        return int(project_id)
 
     def pixels(self, project_id: int) -> str:
         """Sign the right to look at a project's images.
@@ -89,9 +97,18 @@ class TicketOffice:
         return self._pixels.get_signature(str(project_id)).decode()
 
     def check_pixels(self, project_id: int, signature: str) -> None:
-        """Raise NotAllowed where a signature is not this project's."""
+        """Raise InvalidTicket where a signature is not this project's."""
         if not self._pixels.verify_signature(str(project_id), signature):
-            raise NotAllowed("this link has no valid signature; reload the page")
+            raise InvalidTicket("this link has no valid signature; reload the page")
+
+
+def _signed(serializer: URLSafeTimedSerializer, text: str) -> tuple[Any, float]:
+    """Read what was signed, and its age. Raises BadSignature.
+
+    A clock that was set back leaves ages below 0, which itsdangerous would call expired.
+    """
+    value, signed = serializer.loads(text, return_timestamp=True)
+    return value, time.time() - signed.timestamp()
 
 
 def _make_secret(path: Path) -> None:

@@ -31,6 +31,7 @@ COMMON = {
     "test_board_keys",
     "test_board_pointers",
     "test_grid",
+    "test_navigation",
     "test_review",
 }
 """Modules whose tests make projects of their own and leave the server as it is."""

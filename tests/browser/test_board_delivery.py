@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Route, expect
 from sqlalchemy import text
 
 from alcore.records import Project
-from alcore.services import projects
+from alcore.services import people, projects
 
 from .conftest import OpenBoard, Server
 
@@ -34,6 +35,10 @@ def cut(route: Route) -> None:
     route.abort("connectionrefused")
 
 
+def _answered_with(status: int, route: Route) -> None:
+    route.fulfill(status=status, body="no")
+
+
 def test_answers_wait_while_the_server_is_down(
     server: Server, fruits: Project, open_board: OpenBoard
 ) -> None:
@@ -45,12 +50,16 @@ def test_answers_wait_while_the_server_is_down(
     waiting = [(board.press("2"), banana) for _ in range(3)]
     board.expect_pending(3)
     expect(board.part("sending")).to_contain_text("3 to send: no connection")
+    outage = board.page.get_by_text("The server does not answer. Trying again; nothing")
+    expect(outage).to_be_visible()
+    expect(board.page.get_by_role("dialog", name="Connection error")).to_have_count(0)
     assert len(answered(server, fruits, "outage")) == 1
     server.start()
     board.expect_pending(0)
     board.expect_saved(4)
     assert answered(server, fruits, "outage")[1:] == waiting
     expect(board.part("sending")).to_have_text("")
+    expect(outage).to_be_hidden()
     # The queue goes on too.
     later = [(board.press("1"), apple) for _ in range(6)]
     board.expect_saved(10)
@@ -153,6 +162,43 @@ def test_an_answer_to_an_image_that_somebody_else_answered_is_dropped_with_a_mes
     ((item, chosen),) = answered(server, fruits, "late")
     assert chosen == apple and item not in theirs
     elsewhere.close()
+
+
+def test_what_a_person_may_not_say_is_dropped_with_its_reason_and_holds_nothing_up(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "guest")
+    board.press("1")
+    board.expect_saved(1)
+    store = server.store()
+    guest = people.annotator(store, "guest").id
+    board.page.route(ANSWERS, cut)
+    board.press("2")
+    board.press("3")
+    board.expect_pending(2)
+    people.set_role(store, fruits.id, None, guest, "removed")
+    board.page.unroute(ANSWERS)
+    board.expect_pending(0)
+    expect(board.part("toast")).to_contain_text("You may not label here any more")
+    expect(board.root).not_to_have_attribute("data-locked", "true")
+    people.set_role(store, fruits.id, None, guest, "annotator")
+    board.press("2")
+    board.expect_saved(2)
+    assert len(answered(server, fruits, "guest")) == 2
+
+
+def test_what_a_proxy_answers_for_the_server_drops_no_answer(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "behind a proxy")
+    for status in (401, 403, 404):
+        board.page.route(ANSWERS, partial(_answered_with, status))
+        board.press("1")
+        board.expect_pending(1)
+        expect(board.part("sending")).to_contain_text("1 to send: no connection")
+        board.page.unroute(ANSWERS)
+        board.expect_pending(0)
+    board.expect_saved(3)
 
 
 def test_images_come_back_when_a_page_is_left(

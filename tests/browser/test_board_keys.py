@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
+from alcore.config import ProjectSettings, RetrainRule
 from alcore.records import Project
-from alcore.services import comments, keys, projects
+from alcore.services import comments, keys, people, projects
 
 from .conftest import Board, OpenBoard, Server
 
 pytestmark = pytest.mark.browser
 
+BY_HAND = replace(ProjectSettings(), retrain=RetrainRule(automatic=False))
 FRUITS = ["apple", "banana", "cherry", "blueberry", "umbrella"]
 MANY = [f"kind {chr(97 + i)}" for i in range(25)]
 
@@ -143,7 +149,7 @@ def test_arrows_go_back_to_an_answer_and_a_class_changes_it(
 
 def test_w_says_why_and_z_zooms_and_h_helps(fruits: Project, open_board: OpenBoard) -> None:
     board = open_board(fruits, "look")
-    expect(board.root.locator(".picture")).to_have_class(re.compile("crisp"))
+    expect(board.root.locator(".picture")).to_have_css("image-rendering", "auto")
     board.press("w")
     expect(board.button("why")).to_have_attribute("aria-pressed", "true")
     expect(board.part("note")).to_contain_text(re.compile("First batch|at random"))
@@ -173,6 +179,9 @@ def test_shift_u_is_unsure_with_a_note_and_shift_c_comments(
     expect(board.part("remark")).to_be_focused()
     board.page.keyboard.type("1 stem, no leaf")
     board.page.keyboard.press("Enter")
+    board.expect_pending(0)
+    expect(board.part("tick")).to_have_attribute("data-state", "done")
+    expect(board.part("tick")).to_have_text("✓")
     board.expect_item(item)
     board.press("Shift+U")
     board.page.keyboard.type("blurred")
@@ -197,6 +206,105 @@ def test_shift_u_is_unsure_with_a_note_and_shift_c_comments(
     board.expect_saved(2)
     board.expect_pending(0)
     assert [c.text for c in comments.of_item(store, fruits.id, item)] == ["half a pear"]
+
+
+def test_a_project_without_classes_gets_them_by_typing(
+    server: Server, open_board: OpenBoard
+) -> None:
+    project = server.project("nameless", [])
+    board = open_board(project, "namer")
+    expect(board.part("classes")).to_contain_text("This project has no classes yet. Type the first")
+    field = board.part("newname")
+    field.fill("crack")
+    field.press("Enter")
+    expect(board.root.locator(".class")).to_have_count(1)
+    expect(field).to_be_focused()
+    board.page.keyboard.type("sound")
+    board.page.keyboard.press("Enter")
+    expect(board.root.locator(".class")).to_have_count(2)
+    board.page.keyboard.press("Escape")
+    expect(field).to_be_hidden()
+    item = board.press("s")
+    board.expect_saved(1)
+    assert answers(server, projects.get(server.store(), project.id), "namer") == [(item, "sound")]
+    # One that turns up later; a name that is there is refused with its reason.
+    board.button("class").click()
+    board.page.keyboard.type("sound")
+    board.page.keyboard.press("Enter")
+    expect(board.part("toast")).to_contain_text("sound")
+    expect(board.root.locator(".class")).to_have_count(2)
+
+
+def test_who_may_not_add_classes_is_told_who_does(server: Server, open_board: OpenBoard) -> None:
+    project = server.project("owned", [])
+    owner = people.annotator(server.store(), "head").id
+    people.set_role(server.store(), project.id, owner, owner, "owner")
+    board = open_board(project, "hand")
+    expect(board.part("classes")).to_contain_text("no classes yet. Its owner adds them")
+    expect(board.part("newname")).to_be_hidden()
+    expect(board.button("class")).to_be_hidden()
+
+
+def test_a_skip_is_not_counted_as_a_saved_label(fruits: Project, open_board: OpenBoard) -> None:
+    board = open_board(fruits, "skips")
+    board.press("1")
+    board.press("2")
+    board.press("Space")
+    board.press("u")
+    board.expect_saved(4)
+    expect(board.part("saved")).to_have_text("2 labels saved")
+    board.page.keyboard.press("Backspace")
+    board.page.keyboard.press("Backspace")
+    board.page.keyboard.press("Backspace")
+    expect(board.part("saved")).to_have_text("1 label saved")
+
+
+def test_images_are_smooth_until_a_key_shows_their_pixels_on_all_pages(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "pixels")
+    picture = board.root.locator(".picture")
+    thumbnail = board.root.locator(".strip img").first
+    board.press("1")
+    expect(thumbnail).to_have_css("image-rendering", "auto")
+    board.press("Shift+P")
+    for image in (picture, thumbnail):
+        expect(image).to_have_css("image-rendering", "pixelated")
+    board.page.goto(f"{server.url}/review?project={fruits.id}&annotator=pixels")
+    detail = board.page.locator(".detail [data-part=picture]")
+    expect(detail).to_have_css("image-rendering", "pixelated")
+    detail.click()
+    expect(detail).to_have_css("image-rendering", "auto")
+
+
+def test_a_zoom_shows_the_pixels_of_the_original(
+    server: Server, open_board: OpenBoard, tmp_path: Path
+) -> None:
+    stripes = np.zeros((900, 1600, 3), np.uint8)
+    stripes[:, ::2] = 255
+    for i in range(3):
+        stripes[i, 0] = 99
+        Image.fromarray(stripes).save(tmp_path / f"{i}.png")
+    store = server.store()
+    spec = {"kind": "folder", "path": str(tmp_path)}
+    made = projects.create(store, "large", spec, "none", BY_HAND, ["a", "b"])
+    assert projects.import_now(store, made, 1)
+    board = open_board(projects.get(store, made), "zoomer")
+    picture = board.root.locator(".picture")
+    expect(picture).to_have_js_property("naturalWidth", 1024)
+    with board.page.expect_response(re.compile("whole=1")) as whole:
+        board.press("z")
+    assert whole.value.headers["content-type"] == "image/png"
+    expect(picture).to_have_js_property("naturalWidth", 1600)
+    shades = """image => {
+      const canvas = new OffscreenCanvas(1600, 900).getContext("2d");
+      canvas.drawImage(image, 0, 0);
+      return [...canvas.getImageData(800, 450, 2, 1).data].filter((_, i) => i % 4 === 0);
+    }"""
+    assert picture.evaluate(shades) == [255, 0]
+    # The next image starts with its copy again.
+    board.press("1")
+    expect(picture).to_have_js_property("naturalWidth", 1024)
 
 
 def test_shift_b_sets_brightness_and_keys_go_on_labeling(

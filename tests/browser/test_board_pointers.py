@@ -199,3 +199,46 @@ def notes(server: Server, item: int) -> list[str]:
                 "SELECT note FROM label_event WHERE item_id = ? AND note IS NOT NULL", (item,)
             ).scalars()
         )
+
+
+def test_what_is_used_most_stays_on_a_phones_first_screen(
+    server: Server, kinds: Project, browser: Browser
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto(f"{server.url}/?project={kinds.id}&annotator=thumb")
+    board = Board(page).opened()
+    for action in ("skip", "unsure", "undo", "grid"):
+        expect(board.button(action)).to_be_in_viewport(ratio=1)
+    expect(board.root.locator(".picture")).to_be_in_viewport(ratio=1)
+    # The grid begins at its beginning, wherever the page was scrolled to.
+    page.locator(".step").first.scroll_into_view_if_needed()
+    board.button("grid").tap()
+    expect(board.root.locator(".gridbar select").first).to_be_in_viewport(ratio=1)
+    board.root.locator(".gridacts [data-do=grid]").tap()
+    expect(board.root.locator(".picture")).to_be_in_viewport(ratio=1)
+    context.close()
+
+
+def test_nothing_reaches_beyond_the_edge_at_any_width(server: Server, browser: Browser) -> None:
+    names = [f"{'very ' * i}long name of a class {i}" for i in range(12)]
+    project = server.project("a project whose name is rather long as well", names)
+    context = browser.new_context(viewport={"width": 1100, "height": 900})
+    page = context.new_page()
+    page.goto(f"{server.url}/?project={project.id}&annotator=somebody with a long name")
+    board = Board(page).opened()
+    # How far anything reaches beyond the page, and beyond its column, in pixels.
+    beyond = """root => {
+      const over = (outer, nodes) => Math.max(0, ...[...nodes].map((node) => (
+        node.getBoundingClientRect().right - outer.getBoundingClientRect().right)));
+      const page = document.documentElement;
+      return [page.scrollWidth - page.clientWidth, over(root, root.querySelectorAll("*")),
+        over(root.querySelector(".left"), root.querySelectorAll(".left .actions button"))];
+    }"""
+    for width in (360, 390, 600, 760, 800, 810, 820, 830, 840, 860, 900, 960, 1000, 1040, 1100):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(200)
+        assert max(board.root.evaluate(beyond)) <= 1, width
+    context.close()

@@ -35,16 +35,65 @@ def project(server: Server) -> Project:
     return made
 
 
+CHARTS = {"curve": 2, "classes": 3, "calibration": 2, "people": 1, "rounds": 0}
+
+
 @pytest.fixture
 def page(server: Server, project: Project, context: BrowserContext) -> Iterator[Page]:
     opened = context.new_page()
     opened.goto(f"{server.url}/dashboard?project={project.id}")
-    expect(opened.locator(".vega-embed svg")).to_have_count(8)
+    expect(opened.locator(".vega-embed svg")).to_have_count(CHARTS["curve"])
     yield opened
     opened.close()
 
 
+def show(page: Page, section: str) -> None:
+    page.get_by_role("radio", name=section, exact=True).click()
+    expect(page.locator(".vega-embed svg")).to_have_count(CHARTS[section])
+
+
+def test_the_address_keeps_the_section(page: Page) -> None:
+    for section in CHARTS:
+        show(page, section)
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    page.wait_for_url("**section=rounds**")
+    page.reload()
+    expect(page.get_by_role("radio", name="rounds", exact=True)).to_be_checked()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+
+
+def test_every_chart_is_drawn_whole_and_no_mark_of_time_comes_twice(page: Page) -> None:
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if "TypeError" in said.text else None)
+    for section in CHARTS:
+        show(page, section)
+        for chart in page.locator(".vega-embed svg").all():
+            expect(chart.locator(".mark-text text").first).to_be_attached()
+    show(page, "people")
+    axis = page.locator(".vega-embed svg .role-axis-label").first.locator("text")
+    expect(axis.first).to_be_attached()
+    names = axis.all_text_contents()
+    assert len(names) == len(set(names)) > 0
+    assert wrong == []
+
+
+def test_a_table_is_as_tall_as_its_lines_and_its_toolbar_is_not_over_our_buttons(
+    page: Page,
+) -> None:
+    show(page, "people")
+    table = page.get_by_test_id("stDataFrame")
+    expect(table).to_be_visible()
+    assert table.bounding_box()["height"] <= 2 * 36 + 4  # a head and one person
+    for part in (table, page.get_by_test_id("stVegaLiteChart")):
+        part.hover(position={"x": 40, "y": 40})
+        bar = part.locator("xpath=..").get_by_test_id("stElementToolbar").first
+        expect(bar).to_have_css("opacity", "1")
+        assert bar.bounding_box()["y"] > part.bounding_box()["y"]
+
+
 def test_a_click_on_a_cell_opens_the_images_behind_it(page: Page) -> None:
+    show(page, "classes")
     page.locator('[aria-label*="predicted: square; true: <i>round"]').last.click(force=True)
     # Twelve of thirty answers are wrong; every third of them is of the first class.
     expect(page.locator(".al-cell")).to_contain_text("<i>round taken for square: 4 images")
@@ -68,10 +117,11 @@ def test_a_new_model_appears_by_itself_and_no_chart_is_drawn_anew(
     expect(page.locator(".al-figures")).to_contain_text("90.0 %")
     assert page.locator(".al-figures").inner_text() != before
     expect(points).to_have_count(4)
-    assert page.locator(".vega-embed svg[data-old]").count() >= 7
+    assert page.locator(".vega-embed svg[data-old]").count() == CHARTS["curve"]
 
 
 def test_a_chart_is_downloaded_as_data(page: Page, tmp_path: Path) -> None:
+    show(page, "classes")
     with page.expect_download() as waiting:
         page.locator(".st-key-download-per-class button").click()
     path = tmp_path / "per-class.csv"
@@ -98,7 +148,8 @@ def test_the_page_asks_nobody_but_its_own_server(
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{server.url}/dashboard?project={project.id}")
-    expect(page.locator(".vega-embed svg")).to_have_count(8)
+    for section, count in CHARTS.items():
+        page.goto(f"{server.url}/dashboard?project={project.id}&section={section}")
+        expect(page.locator(".vega-embed svg")).to_have_count(count)
     page.close()
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from alcore.records import Project
+from alcore.records import NewEvent, Project
 from alcore.services import comments, guidelines, people, review
 from alcore.services.review import Filter
 from alcore.store import label_checks, labels
@@ -35,15 +36,17 @@ def fruits(server: Server) -> Project:
         for n, item_id in enumerate(list(found)):
             event = labels.append(
                 connection,
-                project_id=project.id,
-                item_id=item_id,
-                annotator_id=who[n % 2],
-                kind="unsure" if n == 5 else "label",
-                class_id=None if n == 5 else ids[n % 3],
-                key=uuid.uuid4().hex,
-                origin="query",
-                now=1_000_000.0 + n,
-                note="half of it is missing" if n == 5 else None,
+                NewEvent(
+                    project_id=project.id,
+                    item_id=item_id,
+                    annotator_id=who[n % 2],
+                    kind="unsure" if n == 5 else "label",
+                    class_id=None if n == 5 else ids[n % 3],
+                    key=uuid.uuid4().hex,
+                    origin="query",
+                    created_at=1_000_000.0 + n,
+                    note="half of it is missing" if n == 5 else None,
+                ),
             )
             if n != 5:
                 doubted = n in (6, 7, 8)
@@ -201,15 +204,16 @@ def test_a_label_that_somebody_changed_meanwhile_is_not_overwritten(
     zoe, other = (people.annotator(store, name).id for name in ("Zoe", "Somebody"))
     row = review.page(store, fruits.id, zoe, Filter(), 0, 1).rows[0]
     assert row.item_id == item
-    review.mend(
-        store,
-        fruits.id,
-        other,
-        key=uuid.uuid4().hex,
+    mended = NewEvent(
+        project_id=fruits.id,
         item_id=item,
+        annotator_id=other,
+        kind="label",
         class_id=fruits.classes[0].id,
-        seen=row.event_id,
+        key=uuid.uuid4().hex,
+        created_at=time.time(),
     )
+    review.mend(store, mended, row.event_id)
     page.keyboard.press("3")
     expect(element.locator("[data-part=toast]")).to_contain_text("meanwhile")
     assert label_of(server, fruits, item) == "apple"

@@ -151,4 +151,4 @@ def test_people_with_accounts_are_who_they_are_whatever_name_the_link_says(
     (member,) = people.of_project(store, project.id)
     assert member.annotator.name == "Maria"
     assert people.signed_in(store, f"{identity.url} subject-1", "x").id == member.annotator.id
-    assert [p.name for p in team.presence(store, project.id)] == ["Maria"]
+    assert [p.name for p in team.presence(store, project.id, None)] == ["Maria"]

@@ -1,0 +1,103 @@
+"""Owns how the JavaScript modules of an element become the one script that Streamlit takes.
+
+Streamlit takes an element's script as one text, which it runs from an address that no relative
+import can start from; and the first image waits for every file that a browser fetches before it.
+So the modules that the entry imports, and those that they import, are joined on the server: each
+becomes a function that returns what it exports, behind those that it imports from.
+
+The modules keep to the forms that are read here: `import { a, b as c } from "./other.js";`, and
+`export` before a function, a class or a const, and `export default` before an expression of the
+entry's last statement.
+"""
+
+from __future__ import annotations
+
+import functools
+import posixpath
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "browser"
+
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+_DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+_OTHER = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
+
+
+@functools.cache
+def element(html: str, styles: Sequence[str], entry: str) -> dict[str, str]:
+    """Give Streamlit what an element is made of: {html, css, js}.
+
+    html, styles: files of FOLDER; entry: the module whose default export Streamlit calls.
+    """
+    return {
+        "html": (FOLDER / html).read_text("utf-8"),
+        "css": "\n".join((FOLDER / name).read_text("utf-8") for name in styles),
+        "js": joined(FOLDER, entry),
+    }
+
+
+@functools.cache
+def script() -> str:
+    """Give what every page runs, as HTML."""
+    source = joined(FOLDER, "page/page.js")
+    return f'<script type="module">\n{source}</script>'
+
+
+def joined(folder: Path, entry: str) -> str:
+    """Join a module of a folder and all that it imports into one module.
+
+    It has the entry's default export, if there is one.
+
+    Raises ValueError where a module imports in a circle, or in a form that is not read here.
+    """
+    order: list[str] = []
+    _visit(folder, entry, order, ())
+    parts = [_wrapped(folder, name, order.index(name), order) for name in order]
+    exported = f"export default module{order.index(entry)}.default;\n"
+    return "\n".join([*parts, exported if "default: main" in parts[-1] else ""])
+
+
+def imports(folder: Path, name: str) -> list[str]:
+    """Name the modules that a module imports from, by their paths in the folder."""
+    found = _IMPORT.findall((folder / name).read_text("utf-8"))
+    return [_beside(name, address) for _, address in found]
+
+
+def _beside(name: str, address: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), address))
+
+
+def _visit(folder: Path, name: str, order: list[str], above: tuple[str, ...]) -> None:
+    """Put a module into the order, behind those that it imports from."""
+    if name in above:
+        raise ValueError(f"modules import in a circle: {' -> '.join([*above, name])}")
+    if name in order:
+        return
+    for other in imports(folder, name):
+        _visit(folder, other, order, (*above, name))
+    order.append(name)
+
+
+def _wrapped(folder: Path, name: str, place: int, order: list[str]) -> str:
+    """Write a module as a constant that holds what it exports."""
+
+    def taken(match: re.Match[str]) -> str:
+        names = match[1].replace(" as ", ": ")
+        return f"const {{{names}}} = module{order.index(_beside(name, match[2]))};"
+
+    source = _IMPORT.sub(taken, (folder / name).read_text("utf-8"))
+    exports = _EXPORT.findall(source)
+    source = _EXPORT.sub("", source)
+    if _DEFAULT.search(source):
+        exports.append("default: main")
+        source = _DEFAULT.sub("const main = ", source)
+    other = _OTHER.search(source)
+    if other:
+        raise ValueError(f"{name}: {other[0]!r} is written in a form that is not read here")
+    return (
+        f"const module{place} = (() => {{ // {name}\n{source}return {{ {', '.join(exports)} }};\n"
+        "})();\n"
+    )

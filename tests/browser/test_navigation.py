@@ -1,0 +1,63 @@
+"""The browser's own buttons lead where a person expects, and addresses keep what is shown."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from .conftest import Board, Server
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "review": "Review",
+    "dashboard": "Dashboard",
+    "team": "Team",
+    "experiments": "Experiments",
+    "setup": "Set-up",
+}
+
+
+def test_back_leads_back_in_one_press_from_every_page(
+    server: Server, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    page.goto(f"{server.url}/")
+    Board(page).opened()
+    expect(page).to_have_url(re.compile(r"/\?project=\d+$"))
+    for path, name in PAGES.items():
+        page.get_by_role("link", name=name, exact=True).first.click()
+        expect(page).to_have_url(re.compile(rf"/{path}"))
+        # The page is there, and has written into the address what it writes.
+        expect(page.get_by_test_id("stStatusWidget")).to_be_hidden()
+        expect(page.locator(".board:not(.review)")).to_have_count(0)
+        page.wait_for_timeout(1500)
+        page.go_back()
+        expect(page).to_have_url(re.compile(r"/\?project=\d+$"))
+        Board(page).opened()
+
+
+def test_an_address_keeps_the_project_that_was_chosen(
+    server: Server, context: BrowserContext
+) -> None:
+    other = server.project("other", ["apple", "banana"])
+    page = context.new_page()
+    page.goto(f"{server.url}/dashboard")
+    expect(page).to_have_url(re.compile(r"/dashboard\?project=\d+$"))
+    page.goto(f"{server.url}/?project={other.id}")
+    Board(page).opened()
+    page.get_by_role("link", name="Dashboard", exact=True).first.click()
+    expect(page).to_have_url(f"{server.url}/dashboard?project={other.id}")
+    page.reload()
+    choice = page.get_by_role("combobox", name="Project")
+    expect(choice).to_have_value("other")
+    expect(page).to_have_url(f"{server.url}/dashboard?project={other.id}")
+    choice.click()
+    page.get_by_role("option", name="digits").click()
+    expect(page).to_have_url(re.compile(rf"/dashboard\?project=(?!{other.id}$)\d+$"))
+    page.get_by_role("link", name="Label", exact=True).first.click()
+    expect(Board(page).opened().root.locator(".class")).to_have_count(10)
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/dashboard\?project="))
