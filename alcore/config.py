@@ -103,6 +103,8 @@ CONSENSUS: Mapping[str, str] = MappingProxyType(
 )
 
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 _INSTALLED = Path(__file__).parent / "_app"
 """Where a wheel has app.py and its pages; a checkout has them beside the package."""
 
@@ -110,6 +112,20 @@ _INSTALLED = Path(__file__).parent / "_app"
 def app_file() -> Path:
     """Return the file that Streamlit runs."""
     return (_INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent) / "app.py"
+
+
+def user_path(text: str) -> Path:
+    """Return the path that somebody wrote, with their home for ~.
+
+    Raises InvalidSettings for the home of somebody who has none here.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidSettings(
+            f"the path {text!r} names the home of a user who is not known here; "
+            "write the path out, or put ./ before it"
+        ) from error
 
 
 def start_command() -> str:
@@ -163,13 +179,16 @@ class Runtime:
     """CPU threads that one training may use."""
     precision: Precision = "auto"
     """Arithmetic of trainings."""
+    log_level: str | None = None
+    """Log lines from this level on; None where nobody has said."""
+    log_format: str = LOG_FORMATS[0]
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE, ALCORE_THREADS and ALCORE_PRECISION.
+        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION and ALCORE_LOG_….
 
-        Raises InvalidSettings for a thread count that is not a positive integer, and for a
-        precision that there is not.
+        Raises InvalidSettings for a workspace in nobody's home, a thread count that is not a
+        positive integer, and a precision, a level or a format of the log that there is not.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
@@ -177,7 +196,18 @@ class Runtime:
             raw.isdecimal() and int(raw) > 0,
             f"ALCORE_THREADS is {raw!r}; it must be a positive integer",
         )
-        return cls(Workspace(Path(root).expanduser().resolve()), int(raw), precision())
+        level = os.environ.get("ALCORE_LOG_LEVEL") or None
+        form = os.environ.get("ALCORE_LOG_FORMAT") or LOG_FORMATS[0]
+        for what, value, known in (
+            ("LEVEL", level or LOG_LEVELS[0], LOG_LEVELS),
+            ("FORMAT", form, LOG_FORMATS),
+        ):
+            _check(
+                value in known,
+                f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
+            )
+        workspace = Workspace(user_path(str(root)).resolve())
+        return cls(workspace, int(raw), precision(), level, form)
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""

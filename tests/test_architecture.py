@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.config", ()),
     ("alcore.records", ()),
     ("alcore.keymap", ()),
+    ("alcore.logs", ()),
     ("alcore.names", ()),
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from alcore.config import AUGMENTATIONS, NETWORKS, LearnerRule
+from alcore.config import AUGMENTATIONS, NETWORKS, LearnerRule, user_path
 from alcore.errors import InvalidSettings
 from alcore.estimators import ESTIMATORS, check_allowed
 from alcore.experiments.options import unknown, with_defaults
@@ -110,7 +110,7 @@ class LearnerSpec:
         named = self.all_options.get("features", PIXELS)
         if named == PIXELS:
             return None
-        path = Path(named).expanduser()
+        path = user_path(named)
         if not path.is_file():
             raise InvalidSettings(f"the learner {self.title!r}: there is no file {path}")
         return path

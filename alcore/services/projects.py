@@ -41,11 +41,14 @@ def get(store: Store, project_id: int) -> Project:
 
 
 def named(store: Store, name: str) -> Project:
-    """Find a project by its name or its id as text. Raises UnknownProject, naming the others."""
+    """Find a project by its name, else by its id as text.
+
+    Raises UnknownProject, naming the others.
+    """
     everything = list_projects(store, archived=True)
-    for project in everything:
-        if project.name == name or str(project.id) == name:
-            return project
+    by_word = {str(p.id): p for p in everything} | {p.name: p for p in everything}
+    if name in by_word:
+        return by_word[name]
     names = ", ".join(repr(project.name) for project in everything) or "none yet"
     raise UnknownProject(f"there is no project called {name!r}; there are: {names}")
 

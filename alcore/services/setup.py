@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from alcore import estimators, names, strategies
-from alcore.config import RESOLUTIONS
+from alcore.config import RESOLUTIONS, user_path
 from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
 from alcore.datasets.archives import without_zip
 from alcore.datasets.measuring import words
 from alcore.datasets.shapes import SHAPES
 from alcore.datasets.source_preview import SourcePreview, preview_source
 from alcore.datasets.sources import TORCHVISION_NAMES
-from alcore.errors import WorkspaceUnusable
+from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
@@ -187,11 +187,18 @@ def split_classes(text: str) -> list[str]:
 
 
 def local_path(text: str) -> str:
-    """Return the absolute path that somebody typed or pasted, perhaps in quotes; "" for none."""
+    """Return the absolute path that somebody typed or pasted, perhaps in quotes; "" for none.
+
+    A home of nobody stays as it is, for whoever looks there to refuse.
+    """
     clean = text.strip()
     if len(clean) > 1 and clean[0] == clean[-1] and clean[0] in "\"'":
         clean = clean[1:-1].strip()
-    return str(Path(clean).expanduser().absolute()) if clean else ""
+    if not clean:
+        return ""
+    with contextlib.suppress(InvalidSettings):
+        return str(user_path(clean).absolute())
+    return clean
 
 
 def free_name(store: Store, spec: Mapping[str, Any]) -> str:
@@ -274,7 +281,7 @@ def source_name(spec: Mapping[str, Any]) -> str:
     """
     kind = spec.get("kind")
     if kind == "folder":
-        name = Path(str(spec["path"])).expanduser().resolve().name
+        name = user_path(str(spec["path"])).resolve().name
     elif kind == "archive":
         name = without_zip(Path(spec.get("name") or str(spec["path"])).name)
     else:
