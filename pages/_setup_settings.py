@@ -123,6 +123,10 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
             value = stored.get(option.name, option.default)
             with column:
                 options[option.name] = _option(option, value, f"{case.prefix}{name}-{option.name}")
+    if name == start.strategy and options == {
+        o.name: stored.get(o.name, o.default) for o in strategy.options
+    }:
+        options = dict(stored)  # nothing was changed: what goes without saying stays so
     return name, options, int(batch)
 
 
