@@ -16,6 +16,7 @@ from typing import Any
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
 
+from alcore import logs
 from alcore.errors import AlcoreError
 from alcore.jobs.launching import Dispatcher
 from alcore.services import projects
@@ -30,6 +31,7 @@ TURN = 0.001
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Open the workspace, with the demo project in a new one, and keep the dispatcher running."""
     try:
+        logs.configure("info")
         store = await run_in_threadpool(state.store)
         await run_in_threadpool(projects.ensure_demo, store, state.runtime().threads)
     except AlcoreError as error:

@@ -12,8 +12,8 @@ from io import TextIOWrapper
 
 import click
 
-from alcore import __version__, project_commands
-from alcore.config import Runtime, app_file
+from alcore import __version__, logs, project_commands
+from alcore.config import LOG_FORMATS, LOG_LEVELS, Runtime, app_file
 from alcore.errors import AlcoreError
 from alcore.experiment_commands import experiment
 
@@ -53,11 +53,26 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="alcore %(version)s")
-def main() -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(LOG_LEVELS),
+    help="Log lines from this level on, on stderr: the app's and its jobs' from info on, those of "
+    "other commands from warning on, if neither this nor ALCORE_LOG_LEVEL says otherwise.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(LOG_FORMATS),
+    help="Also ALCORE_LOG_FORMAT; text if neither is given.",
+)
+def main(log_level: str | None, log_format: str | None) -> None:
     """Active learning on images with a human oracle."""
+    for name, value in (("ALCORE_LOG_LEVEL", log_level), ("ALCORE_LOG_FORMAT", log_format)):
+        if value is not None:
+            os.environ[name] = value  # for the processes that this one starts
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a code page may lack letters of a name
             stream.reconfigure(errors="replace")
+    logs.configure("warning")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -78,6 +93,7 @@ def work(until_input_closes: bool) -> None:
     """Run the background jobs of the workspace until stopped."""
     from alcore.jobs.dispatcher import dispatch
 
+    logs.configure("info")
     over = threading.Event()
     if until_input_closes:
         # Ctrl+C in a terminal reaches this process too; the app that started it says when to end.

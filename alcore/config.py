@@ -16,6 +16,7 @@ from typing import Any, Literal, Self, cast
 import platformdirs
 
 from alcore.errors import InvalidSettings
+from alcore.estimators import ESTIMATORS
 
 MOST_CLASSES = 1_000
 RESOLUTIONS = (8, 16, 32, 64, 96, 128, 224)
@@ -41,6 +42,12 @@ NETWORKS: Mapping[str, str] = MappingProxyType(
         "resnet18": "larger, for photographs; with weights it needs few labels, and some patience",
         "mobilenet_v3_small": "made for phones: light, and at its best with weights",
         "efficientnet_b0": "the most careful eye of all, and the slowest",
+    }
+)
+FEATURES: Mapping[str, str] = MappingProxyType(
+    {
+        "pixels": "the pixels themselves, of large images their means",
+        "embeddings": "what a network with pretrained weights sees; pixels until there are some",
     }
 )
 WEIGHTS: Mapping[str, str] = MappingProxyType(
@@ -96,6 +103,8 @@ CONSENSUS: Mapping[str, str] = MappingProxyType(
 )
 
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 _INSTALLED = Path(__file__).parent / "_app"
 """Where a wheel has app.py and its pages; a checkout has them beside the package."""
 
@@ -103,6 +112,20 @@ _INSTALLED = Path(__file__).parent / "_app"
 def app_file() -> Path:
     """Return the file that Streamlit runs."""
     return (_INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent) / "app.py"
+
+
+def user_path(text: str) -> Path:
+    """Return the path that somebody wrote, with their home for ~.
+
+    Raises InvalidSettings for the home of somebody who has none here.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidSettings(
+            f"the path {text!r} names the home of a user who is not known here; "
+            "write the path out, or put ./ before it"
+        ) from error
 
 
 def start_command() -> str:
@@ -137,6 +160,11 @@ class Workspace:
         """Folder of weights that were downloaded."""
         return self.root / "weights"
 
+    @property
+    def estimators(self) -> Path:
+        """File of the estimators that projects may use besides alcore's own choice."""
+        return self.root / "estimators.txt"
+
     def project(self, project_id: int) -> Path:
         """Folder of one project: originals, pixels, checkpoints, rounds."""
         return self.root / "projects" / str(project_id)
@@ -151,13 +179,16 @@ class Runtime:
     """CPU threads that one training may use."""
     precision: Precision = "auto"
     """Arithmetic of trainings."""
+    log_level: str | None = None
+    """Log lines from this level on; None where nobody has said."""
+    log_format: str = LOG_FORMATS[0]
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE, ALCORE_THREADS and ALCORE_PRECISION.
+        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION and ALCORE_LOG_….
 
-        Raises InvalidSettings for a thread count that is not a positive integer, and for a
-        precision that there is not.
+        Raises InvalidSettings for a workspace in nobody's home, a thread count that is not a
+        positive integer, and a precision, a level or a format of the log that there is not.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
@@ -165,7 +196,18 @@ class Runtime:
             raw.isdecimal() and int(raw) > 0,
             f"ALCORE_THREADS is {raw!r}; it must be a positive integer",
         )
-        return cls(Workspace(Path(root).expanduser().resolve()), int(raw), precision())
+        level = os.environ.get("ALCORE_LOG_LEVEL") or None
+        form = os.environ.get("ALCORE_LOG_FORMAT") or LOG_FORMATS[0]
+        for what, value, known in (
+            ("LEVEL", level or LOG_LEVELS[0], LOG_LEVELS),
+            ("FORMAT", form, LOG_FORMATS),
+        ):
+            _check(
+                value in known,
+                f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
+            )
+        workspace = Workspace(user_path(str(root)).resolve())
+        return cls(workspace, int(raw), precision(), level, form)
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""
@@ -260,8 +302,12 @@ class TeamRule:
 
 @dataclass(frozen=True)
 class LearnerRule:
-    """Which network learns, what it begins with, and how it is taught."""
+    """What learns, what it begins with, and how it is taught."""
 
+    kind: str = "network"
+    """What learns: the network, or an estimator of scikit-learn by its name."""
+    features: str = "pixels"
+    """What an estimator learns from; the weights below give embeddings."""
     network: str = "small CNN"
     weights: str = "pool"
     """Where weights come from; those of the pool are used once pretraining has made them."""
@@ -278,6 +324,7 @@ class LearnerRule:
 
     def __post_init__(self) -> None:
         for what, value, choices in (
+            ("features", self.features, FEATURES),
             ("network", self.network, NETWORKS),
             ("source of weights", self.weights, WEIGHTS),
             ("form of transfer", self.transfer, TRANSFERS),
@@ -288,6 +335,11 @@ class LearnerRule:
             _check(
                 value in choices, f"no {what} called {value!r}; choose from {', '.join(choices)}"
             )
+        _check(
+            self.kind in ("network", *ESTIMATORS) or "." in self.kind,
+            f"no learner called {self.kind!r}; choose from network, {', '.join(ESTIMATORS)}, "
+            "or give the dotted name of an estimator",
+        )
         _check(
             self.weights != "file" or bool(self.weights_file.strip()),
             "the weights come from a file, but no file is named; give its path",

@@ -39,6 +39,10 @@ class WorkspaceUnusable(AlcoreError):
     """The workspace folder cannot be read or written."""
 
 
+class WorkspaceBusy(WorkspaceUnusable):
+    """Another program holds the database; trying again later may help."""
+
+
 class UnknownProject(AlcoreError):
     """No project has this id or name."""
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +20,7 @@ from alcore.config import (
     PixelRange,
     ProjectSettings,
     Runtime,
+    user_path,
 )
 from alcore.errors import AlcoreError
 from alcore.services import exporting, people, pretraining, setup, training
@@ -122,7 +122,7 @@ def _spec(options: Mapping[str, Any]) -> dict[str, Any]:
             ) from None
     if source in GENERATED:
         return {"kind": source, **knobs}
-    path = Path(source).expanduser()
+    path = user_path(source)
     if path.is_dir():
         return {"kind": "folder", "path": str(path.resolve()), "copy": options["copy"]}
     if path.exists() or path.suffix or "/" in source:
@@ -130,7 +130,7 @@ def _spec(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "kind": "torchvision",
         "name": source,
-        "root": str(Path(options["root"]).expanduser().resolve()),
+        "root": str(user_path(options["root"]).resolve()),
         "download": options["download"],
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +34,8 @@ class Case:
     classes: int
     images_at: Callable[[int], np.ndarray]
     """Some of the images at a resolution, (n, H, W, 3) uint8."""
+    estimators: Mapping[str, str]
+    """What may learn in place of the network, each with a sentence."""
     imported: int | None = None
     """Images in the holdout once all are in: what figures depend on is fixed then."""
 
@@ -54,7 +56,11 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
     retrain, resolution, augmentation = _training(case, start)
     pixel_range = _range(case, start.pixel_range)
     learner = learner_fields(
-        case.prefix, start.learner, case.imported is None, _cost(case, start.learner, resolution)
+        case.prefix,
+        start.learner,
+        case.imported is None,
+        _cost(case, start.learner, resolution),
+        case.estimators,
     )
     holdout, baseline, seed = _measuring(case, start)
     budget, guidelines = _labeling(case, start)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alcore.config import user_path
 from alcore.datasets.depth import Scale
 from alcore.datasets.entries import Entry, GivenSplit, Listing, Source
 from alcore.datasets.folders import read_under
@@ -190,7 +191,7 @@ def read_original(folder: Path, item: Item, source_spec: Mapping[str, Any]) -> b
         return PixelCache(folder, 1).original(item.offset, item.length)
     if item.path is None or source_spec.get("kind") != "folder":
         raise UnreadableImage(f"the original of {item.name} was not kept")
-    root = Path(source_spec["path"]).expanduser()
+    root = user_path(source_spec["path"])
     data = read_under(root, item.path)
     if hashlib.blake2b(data, digest_size=16).hexdigest() != item.content_hash:
         raise UnreadableImage(f"{root / item.path} was changed since it was imported")

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from alcore.config import user_path
 from alcore.datasets.archives import DEFAULT_LIMIT_MB, ArchiveSource
 from alcore.datasets.digits import DigitsSource
 from alcore.datasets.entries import Entry, Listing, Source
@@ -117,13 +118,7 @@ def _torchvision(name: str = "", root: str = "", download: bool = False) -> Torc
 def _path(text: str, kind: str) -> Path:
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise InvalidSettings(f"{kind}: the path is {text!r}; name a folder or file")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:  # "~somebody" whom this computer does not know
-        raise InvalidSettings(
-            f"{kind}: the path {text!r} begins with a user that this computer does not know; "
-            "give the whole path"
-        ) from error
+    return user_path(text)
 
 
 _KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingProxyType(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from alcore.config import user_path
 from alcore.errors import InvalidSettings
 from alcore.experiments.data import PROJECT, DataSpec
 from alcore.experiments.design import Design, InitialSpec, OracleSpec, StrategySpec
@@ -31,7 +32,7 @@ def read(path: Path) -> Design:
 def parse(text: str, what: str = "the grid") -> Design:
     """Read a design from TOML text; raises InvalidSettings naming what is wrong in it."""
     try:
-        return from_json(tomllib.loads(text))
+        return from_json(tomllib.loads(text.removeprefix("\ufeff")))  # Windows marks the start
     except tomllib.TOMLDecodeError as error:
         raise InvalidSettings(f"{what} is not TOML: {error}") from error
 
@@ -95,9 +96,9 @@ def _source(text: str) -> dict[str, Any]:
     if kind == PROJECT and name:
         return {"kind": PROJECT, "name": name}
     if text.endswith(".zip"):
-        return {"kind": "archive", "path": str(Path(text).expanduser().resolve())}
+        return {"kind": "archive", "path": str(user_path(text).resolve())}
     if "/" in text or Path(text).is_dir():
-        return {"kind": "folder", "path": str(Path(text).expanduser().resolve()), "copy": False}
+        return {"kind": "folder", "path": str(user_path(text).resolve()), "copy": False}
     return {"kind": text}
 
 

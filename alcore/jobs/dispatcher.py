@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import logging
 import os
 import threading
 import time
@@ -16,10 +15,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
+from alcore import logs
 from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled
 from alcore.jobs.executors import Engine, Processes, submit
-from alcore.jobs.running import BEAT, Running, put_back_silent, run
+from alcore.jobs.running import BEAT, Running, fields, put_back_silent, run
 from alcore.records import Job, JobKind
 from alcore.store import Store, jobs
 
@@ -39,7 +41,7 @@ FUNCTIONS: dict[JobKind, str] = {
 PREEMPTIBLE: frozenset[JobKind] = frozenset({"label_check", "baseline"})
 """Work that nobody waits for: it makes room at once when something else is due in its lane."""
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 def function_of(kind: JobKind) -> Callable[[Running], None]:
@@ -50,6 +52,7 @@ def function_of(kind: JobKind) -> Callable[[Running], None]:
 
 def execute(root: str, job_id: int, threads: int) -> None:
     """Run a job that was taken; called in the worker process."""
+    logs.configure("info")
     store = Store.open(Workspace(Path(root)))
     try:
         with store.read() as connection:
@@ -138,7 +141,12 @@ def _watch(store: Store, lane: Lane, threads: int) -> None:
             lane.engine.renew()
             _put_back(store, lane, "its process died")
         elif problem is not None:
-            log.error("job %s ended without saying why", lane.job.id, exc_info=problem)
+            log.error(
+                "job ended without saying why",
+                **fields(lane.job),
+                error=type(problem).__name__,
+                places=logs.places(problem),
+            )
             _put_back(store, lane, f"{type(problem).__name__}: {problem}")
         lane.job = None
         return
@@ -167,5 +175,6 @@ def _watch(store: Store, lane: Lane, threads: int) -> None:
 
 def _put_back(store: Store, lane: Lane, reason: str, count: bool = True) -> None:
     assert lane.job is not None
+    log.info("job put back", **fields(lane.job), reason=reason.partition(":")[0])
     with store.write() as connection:
         jobs.put_back(connection, lane.job.id, lane.job.attempt, time.time(), reason, count)

@@ -6,13 +6,14 @@ processes, because they must end at once when they are asked to. Times in second
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol, TypeVar
+
+import structlog
 
 from alcore.errors import ExecutorUnavailable, InvalidSettings
 from alcore.jobs.processes import NICENESS, become_worker
@@ -24,7 +25,7 @@ _LOOK = 2.0
 """Seconds between looks at how many workers a cluster has."""
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class Engine(Protocol):
@@ -72,7 +73,7 @@ def submit(engine: Engine, function: Callable[..., T], *arguments: object) -> Fu
     except Exception as error:
         if not engine.crashed(error):
             raise
-        log.warning("a worker died while it had nothing to do; it is started again")
+        log.warning("idle worker died and is started again")
         engine.renew()
         return engine.submit(function, *arguments)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from alcore import pool
 from alcore.config import MOST_CLASSES, PixelRange
@@ -20,7 +21,7 @@ from alcore.errors import AlcoreError, ImportRefused, JobCancelled
 from alcore.jobs.due import request_if_due
 from alcore.jobs.queueing import choose_overlap, swap_queue
 from alcore.jobs.randomness import rng
-from alcore.jobs.running import Running
+from alcore.jobs.running import Running, fields
 from alcore.records import Item, KnownClasses, NewEvent, Project
 from alcore.store import Connection, items, jobs, labels, projects
 from alcore.strategies.cold_start import cold_start
@@ -33,6 +34,8 @@ MOST_EXAMPLES = 20
 """Missing originals that are named."""
 IMPORTER = "import"
 """The annotator whom imported labels are credited to."""
+
+log = structlog.get_logger()
 
 
 def run_import(running: Running) -> None:
@@ -210,6 +213,10 @@ def _make_ready(running: Running, folder: Path) -> None:
         request_if_due(connection, ready, time.time())
         if settings.learner.pretrain:
             jobs.request(connection, project_id, "pretrain", time.time())
+    with store.read() as connection:
+        counts = items.count(connection, project_id)
+        left_out = len(items.skipped(connection, project_id))
+    log.info("images imported", **fields(running.job), **counts, left_out=left_out)
 
 
 def _import_labels(connection: Connection, project_id: int, rows: list[Item]) -> None:

@@ -5,19 +5,19 @@ One file per project: the labels it began with, and what each finished network s
 
 from __future__ import annotations
 
-import logging
 import os
 import zipfile
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from alcore.store.label_checks import Judged
 
 _NAME = "label check.npz"
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass
@@ -45,7 +45,7 @@ class LabelCheckProgress:
                 )
             part.replace(self.path)
         except OSError as error:  # then an interrupted check begins anew
-            log.warning("a label check cannot keep what it knows: %s", error)
+            log.warning("label check not kept", error=type(error).__name__, number=error.errno)
             part.unlink(missing_ok=True)
 
     def forget(self) -> None:

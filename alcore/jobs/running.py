@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import traceback
@@ -11,6 +10,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+import structlog
+
+from alcore import logs
 from alcore.config import precision
 from alcore.errors import AlcoreError, JobCancelled
 from alcore.records import Job
@@ -21,7 +23,7 @@ BEAT = 0.4
 SILENCE = 10.0
 """A job that was silent for this long has lost its process."""
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class Running:
@@ -89,7 +91,37 @@ class Running:
 def run(
     store: Store, job: Job, function: Callable[[Running], None], threads: int
 ) -> AlcoreError | None:
-    """Run one attempt at a job to its end; return its error, stored with the job, if any."""
+    """Run one attempt at a job to its end; return its error, stored with the job, if any.
+
+    The log gets one line for it.
+    """
+    start = time.monotonic()
+    error = _attempt(store, job, function, threads)
+    end = "done" if error is None else "failed"
+    reason = error if type(error) is not AlcoreError else error.__cause__ or error
+    log.info(
+        "job ended",
+        **fields(job),
+        seconds=round(time.monotonic() - start, 3),
+        end="cancelled" if isinstance(error, JobCancelled) else end,
+        **({} if error is None else {"error": type(reason).__name__}),
+    )
+    return error
+
+
+def fields(job: Job) -> dict[str, Any]:
+    """Say in the log which attempt at which job a line is about."""
+    return {
+        "job": job.id,
+        "kind": job.kind,
+        "project": job.project_id,
+        "attempt": job.attempt,
+    }
+
+
+def _attempt(
+    store: Store, job: Job, function: Callable[[Running], None], threads: int
+) -> AlcoreError | None:
     try:
         with Running(store, job, threads) as running:
             function(running)
@@ -100,8 +132,9 @@ def run(
     except AlcoreError as problem:
         error, trace = problem, traceback.format_exc()
     except Exception as problem:  # the job border: whatever happened is shown, and work goes on
-        log.exception("job %s (%s) failed", job.id, job.kind)
-        error = AlcoreError(f"unexpected {type(problem).__name__}: {problem}")
+        log.error("job failed unreasonly", **fields(job), places=logs.places(problem))
+        error = AlcoreError(f"unreason {type(problem).__name__}: {problem}")
+        error.__cause__ = problem
         trace = traceback.format_exc()
     with store.write() as connection:
         jobs.fail(
@@ -121,6 +154,6 @@ def put_back_silent(store: Store) -> None:
     with store.read() as connection:
         lost = jobs.silent(connection, time.time() - SILENCE)
     for job in lost:
-        log.warning("job %s was silent for %s s and is started again", job.id, SILENCE)
+        log.warning("job silent", **fields(job), seconds=SILENCE)
         with store.write() as connection:
             jobs.put_back(connection, job.id, job.attempt, time.time(), "its process went silent")

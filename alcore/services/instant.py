@@ -7,13 +7,13 @@ that goes on share the next turn. The full network is retrained behind it by the
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import structlog
 from threadpoolctl import ThreadpoolController
 
 from alcore import linear_head, strategies
@@ -29,7 +29,7 @@ SPEEDY = 0.3
 """Seconds that a project's strategy may take."""
 STAND_IN = "margin"
 """Ranks instead of a slower strategy, and of one that needs more than probabilities."""
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Instant:
             try:
                 self.refresh(project_id)
             except AlcoreError as error:
-                log.warning("the queue of project %s did not follow: %s", project_id, error)
+                log.warning("queue did not follow", project=project_id, error=type(error).__name__)
 
     def refresh(self, project_id: int) -> bool:
         """Fit, score and swap the queue if there are labels that the last turn did not know.

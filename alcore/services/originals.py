@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alcore.config import user_path
 from alcore.datasets.folders import check_under
 from alcore.datasets.ingest import read_original
 from alcore.errors import ImportRefused, UnreadableImage
@@ -33,7 +34,7 @@ def missing(store: Store, project_id: int) -> list[SkippedFile]:
     with store.read() as connection:
         spec, _ = projects.source(connection, project_id)
         rows = items.get_all(connection, project_id) if _stays(spec) else []
-    reasons = ((row, check_under(Path(spec["path"]).expanduser(), row.path or "")) for row in rows)
+    reasons = ((row, check_under(user_path(spec["path"]), row.path or "")) for row in rows)
     return [SkippedFile(row.name, reason) for row, reason in reasons if reason is not None]
 
 

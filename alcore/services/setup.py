@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from alcore import names, strategies
-from alcore.config import RESOLUTIONS
+from alcore import estimators, names, strategies
+from alcore.config import RESOLUTIONS, user_path
 from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
 from alcore.datasets.archives import without_zip
 from alcore.datasets.measuring import words
 from alcore.datasets.shapes import SHAPES
 from alcore.datasets.source_preview import SourcePreview, preview_source
 from alcore.datasets.sources import TORCHVISION_NAMES
-from alcore.errors import WorkspaceUnusable
+from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
 from alcore.store import Connection, Store, items, jobs, labels, projects
@@ -152,6 +152,13 @@ def all_strategies() -> tuple[strategies.Strategy, ...]:
     return strategies.registered()
 
 
+def estimators_offered(store: Store) -> dict[str, str]:
+    """Return the estimators that may learn in place of the network, each with a sentence."""
+    others = estimators.allowed(store.workspace.estimators)
+    offered = {name: known.sentence for name, known in estimators.ESTIMATORS.items()}
+    return offered | {name: "allowed by whoever runs this app" for name in others}
+
+
 def choices(option: Option) -> list[str]:
     """Return what may be chosen for an option of a strategy."""
     return strategies.choices(option)
@@ -180,11 +187,18 @@ def split_classes(text: str) -> list[str]:
 
 
 def local_path(text: str) -> str:
-    """Return the absolute path that somebody typed or pasted, perhaps in quotes; "" for none."""
+    """Return the absolute path that somebody typed or pasted, perhaps in quotes; "" for none.
+
+    A home of nobody stays as it is, for whoever looks there to refuse.
+    """
     clean = text.strip()
     if len(clean) > 1 and clean[0] == clean[-1] and clean[0] in "\"'":
         clean = clean[1:-1].strip()
-    return str(Path(clean).expanduser().absolute()) if clean else ""
+    if not clean:
+        return ""
+    with contextlib.suppress(InvalidSettings):
+        return str(user_path(clean).absolute())
+    return clean
 
 
 def free_name(store: Store, spec: Mapping[str, Any]) -> str:
@@ -267,7 +281,7 @@ def source_name(spec: Mapping[str, Any]) -> str:
     """
     kind = spec.get("kind")
     if kind == "folder":
-        name = Path(str(spec["path"])).expanduser().resolve().name
+        name = user_path(str(spec["path"])).resolve().name
     elif kind == "archive":
         name = without_zip(Path(spec.get("name") or str(spec["path"])).name)
     else:

@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from alcore.config import Workspace
-from alcore.errors import WorkspaceUnusable
+from alcore.errors import WorkspaceBusy, WorkspaceUnusable
 
 PATIENCE = 30.0
 """Seconds to wait for another process's transaction."""
@@ -68,7 +68,8 @@ class Store:
     def open(cls, workspace: Workspace) -> Self:
         """Open the workspace's database, making or upgrading it first.
 
-        Raises WorkspaceUnusable where the folder cannot be made or written.
+        Raises WorkspaceUnusable where the folder cannot be made or written, WorkspaceBusy while
+        another program holds the database.
         """
         root = workspace.root
         try:
@@ -83,9 +84,11 @@ class Store:
             ) from error
         store = cls(workspace)
         try:
-            from alcore.store.migrate import upgrade
+            from alcore.store import migrate
 
-            upgrade(store._writer)
+            with store._in_words():
+                if not migrate.is_newest(store._reader):
+                    migrate.upgrade(store._writer)
         except WorkspaceUnusable:
             store.close()
             raise
@@ -99,8 +102,11 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a connection that sees one state of the database throughout."""
-        with self._reader.connect() as connection:
+        """Give a connection that sees one state of the database throughout.
+
+        Raises WorkspaceBusy while another program holds the database.
+        """
+        with self._in_words(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
@@ -109,20 +115,14 @@ class Store:
 
         What is not lasting, such as a lease or a heartbeat, may be gone after a power cut, though
         never after a crash of the process, and does not wait for the disk. Raises
-        WorkspaceUnusable where the disk is full or does not take writes any more.
+        WorkspaceBusy while another program holds the database, WorkspaceUnusable where the disk is
+        full or does not take writes any more.
         """
         engine = self._writer if lasting else self._passing
         waited = self._turn.acquire(timeout=PATIENCE)
         try:
-            with engine.begin() as connection:
+            with self._in_words(), engine.begin() as connection:
                 yield connection
-        except OperationalError as error:
-            if not any(word in str(error.orig) for word in _DISK_TROUBLE):
-                raise
-            raise WorkspaceUnusable(
-                f"{self.workspace.database} cannot be written ({error.orig}); nothing was saved: "
-                "make room, or give the right to write there, and try again"
-            ) from error
         finally:
             if waited:
                 self._turn.release()
@@ -132,10 +132,29 @@ class Store:
         """Give a connection each statement of which commits by itself and is not lasting.
 
         Whoever has little of the processor, such as a training, so never makes others wait
-        between two statements.
+        between two statements. Raises as `write` does.
         """
-        with self._single.connect() as connection:
+        with self._in_words(), self._single.connect() as connection:
             yield connection
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Say what keeps SQLite from its work, where that lies outside."""
+        try:
+            yield
+        except (OperationalError, _sqlite()[0].OperationalError) as error:
+            reason = str(error.orig if isinstance(error, OperationalError) else error)
+            if "locked" in reason:
+                raise WorkspaceBusy(
+                    f"{self.workspace.database} is in use by another program ({reason}); nothing "
+                    "was saved: close it there, or wait until it is done, and try again"
+                ) from error
+            if any(word in reason for word in _DISK_TROUBLE):
+                raise WorkspaceUnusable(
+                    f"{self.workspace.database} cannot be written ({reason}); nothing was saved: "
+                    "make room, or give the right to write there, and try again"
+                ) from error
+            raise
 
     def close(self) -> None:
         self._reader.dispose()
@@ -162,7 +181,7 @@ def _engine(workspace: Workspace, begin: str | None, lasting: bool = True) -> En
     # Without a write-ahead log less than FULL may damage the file in a power cut.
     synchronous = "FULL" if lasting or not wal else "NORMAL"
     engine = create_engine(
-        f"sqlite:///{workspace.database}",
+        URL.create("sqlite", database=str(workspace.database)),
         module=module,
         connect_args={"timeout": PATIENCE},
         pool_size=8,

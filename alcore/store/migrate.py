@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from alcore.errors import WorkspaceUnusable
 
 HEAD = "0011"
 """The newest revision; a database that is there already starts without importing Alembic."""
+
+
+def is_newest(engine: Engine) -> bool:
+    """Tell whether a database has the newest schema."""
+    with engine.connect() as connection:
+        return _revision(connection) == HEAD
 
 
 def upgrade(engine: Engine) -> None:
@@ -18,16 +22,14 @@ def upgrade(engine: Engine) -> None:
     Raises WorkspaceUnusable for a database of a newer alcore.
     """
     with engine.begin() as connection:
-        if inspect(connection).has_table("alembic_version"):
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            if found == HEAD:
-                return
+        if _revision(connection) == HEAD:
+            return
         from alembic import command
         from alembic.config import Config
         from alembic.util import CommandError
 
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("script_location", f"{__package__}:migrations")
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
@@ -36,3 +38,9 @@ def upgrade(engine: Engine) -> None:
                 f"{engine.url.database} was written by another version of alcore ({error}); "
                 f"this one knows revision {HEAD}"
             ) from error
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -56,7 +56,7 @@ async def pixels(request: Request) -> Response:
             lasting=await run_in_threadpool(images.is_lasting, state.store(), project_id),
         )
     except AlcoreError as error:
-        return refusal(error)
+        return refusal(error, request)
 
 
 def picture(data: bytes, mime: str, lasting: bool = True) -> Response:

@@ -65,7 +65,7 @@ async def uploaded(request: Request) -> Response:
             *await run_in_threadpool(guidelines.picture, state.store(), project_id, example_id)
         )
     except AlcoreError as error:
-        return refusal(error)
+        return refusal(error, request)
 
 
 def routes() -> list[Route]:

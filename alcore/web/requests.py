@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -51,7 +52,7 @@ STATUS: dict[type[AlcoreError], int] = {
 MOST_IMAGES = 60
 MOST_BODY = 64_000
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 Body = dict[str, Any]
 Value = TypeVar("Value")
 
@@ -68,7 +69,7 @@ def endpoint(
             ticket = _ticket(request, body)
             return JSONResponse(await run_in_threadpool(_allowed, work, request, ticket, body))
         except AlcoreError as error:
-            return refusal(error)
+            return refusal(error, request)
 
     return respond
 
@@ -82,11 +83,17 @@ def _allowed(
     return work(request, ticket, body)
 
 
-def refusal(error: AlcoreError) -> JSONResponse:
+def refusal(error: AlcoreError, request: Request) -> JSONResponse:
     """Say what went wrong, with the status that its kind has."""
     code = STATUS.get(type(error), 503)
-    if code == 503:
-        log.warning("%s: %s", type(error).__name__, error)
+    log.log(
+        logging.WARNING if code == 503 else logging.INFO,
+        "request refused",
+        route=request.scope["endpoint"].__name__,
+        **request.path_params,
+        status=code,
+        error=type(error).__name__,
+    )
     return JSONResponse({"error": type(error).__name__, "message": str(error)}, code)
 
 

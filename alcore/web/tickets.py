@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -113,7 +112,11 @@ def _signed(serializer: URLSafeTimedSerializer, text: str) -> tuple[Any, float]:
 
 
 def _make_secret(path: Path) -> None:
-    """Write a secret whole or not at all; of several processes at once, the first one wins."""
+    """Write a secret whole or not at all; of several processes at once, the first one wins.
+
+    Without hard links, of processes that start within the same instant the last one may win: a
+    board that was opened in between has to be reloaded.
+    """
     beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -121,7 +124,10 @@ def _make_secret(path: Path) -> None:
             file.write(secrets.token_bytes(SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):
+        try:
             os.link(beside, path)
+        except OSError:  # it is there already, or this is exFAT, FAT or a share without links
+            if not path.exists():
+                beside.replace(path)
     finally:
-        beside.unlink()
+        beside.unlink(missing_ok=True)
