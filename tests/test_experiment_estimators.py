@@ -144,6 +144,35 @@ def test_a_page_takes_no_estimator_but_those_of_the_list(workspace: Workspace) -
         assert experiments.parse(store, listed).learners[0].tried
 
 
+@pytest.mark.parametrize(
+    ("source", "learner"),
+    [
+        ('"/etc"', 'kind = "network"'),
+        ('"somebody\'s.zip"', 'kind = "network"'),
+        ('{kind = "folder", path = "/etc"}', 'kind = "network"'),
+        ('"digits"', 'kind = "network"\nweights_file = "/etc/passwd"'),
+        ('"digits"', 'kind = "head"\nfeatures = "/var/cache/a.npy"'),
+    ],
+)
+def test_a_page_names_no_file_or_folder_of_the_server(
+    workspace: Workspace, source: str, learner: str
+) -> None:
+    text = f"""
+name = "x"
+budget = 40
+strategies = ["margin"]
+initial = [20]
+[[datasets]]
+source = {source}
+[[learners]]
+{learner}
+"""
+    with closing(Store.open(workspace)) as store:
+        with pytest.raises(InvalidSettings, match="which a page may not; choose digits, shapes"):
+            experiments.parse(store, text)
+        assert reading.parse(text), "the command line may"
+
+
 def test_a_head_learns_from_embeddings_in_a_file(folder: Path, tmp_path: Path) -> None:
     table = data.load(data.prepare(DataSpec({"kind": "digits"}), folder))
     drawn = np.random.default_rng(0)

@@ -115,6 +115,12 @@ class LearnerSpec:
             raise InvalidSettings(f"the learner {self.title!r}: there is no file {path}")
         return path
 
+    @property
+    def names_file(self) -> bool:
+        """Whether it takes weights or features from a file."""
+        options = self.all_options
+        return bool(options.get("weights_file")) or options.get("features", PIXELS) != PIXELS
+
     def check_allowed(self, others: Collection[str]) -> None:
         """Raise InvalidSettings for an estimator outside the catalogue and the `others` allowed."""
         if self.kind != "network":

@@ -96,14 +96,23 @@ class Progress:
 
 
 def parse(store: Store, text: str) -> Design:
-    """Read a design that was typed on a page, where estimators come from a list.
+    """Read a design that was typed on a page.
 
-    Raises InvalidSettings naming what is wrong in it.
+    There estimators come from a list, and nothing names a file or folder of this computer: who
+    opens a page may not read what lies beside the workspace. Raises InvalidSettings naming what
+    is wrong in it.
     """
     design = parse_design(text)
     others = allowed(store.workspace.estimators)
     for learner in design.learners:
         learner.check_allowed(others)
+    files = [d.title for d in design.datasets if d.source["kind"] not in (*GENERATED, PROJECT)]
+    files += [learner.title for learner in design.learners if learner.names_file]
+    if files:
+        raise InvalidSettings(
+            f"{files[0]!r} names a file or folder of the server, which a page may not; choose "
+            f"{', '.join(GENERATED)} or a project, or run a grid file: alcore experiment run FILE"
+        )
     return design
 
 
