@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from alcore.records import Learner, RoundSummary
 
 _WORDS = (
+    ("kind", "what learns is the {}", "{}"),
+    ("features", "it learns from {}", "on {}"),
     ("network", "the network is {}", "{}"),
     ("resolution", "the network sees images of {} pixels a side", "{} pixels"),
     ("augmentation", "the augmentation is {}", "augmentation {}"),

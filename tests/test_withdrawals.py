@@ -15,6 +15,7 @@ from trained import add_round
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.jobs.due import SECOND_THOUGHTS
+from alcore.records import NewEvent, NewUndo
 from alcore.services import dashboard, review
 from alcore.store import Store, jobs, labels, withdrawals
 
@@ -122,13 +123,22 @@ def test_a_correction_that_was_taken_back_counts_and_a_correction_is_a_new_label
     for i in range(5):
         tab.answer(tab.next(), i % 2)
     learn(tab.store, tab.project_id)
-    who = (tab.store, tab.project_id, tab.annotator.id)
     with tab.store.read() as connection:
         seen = connection.execute(text("SELECT min(id) FROM label_event")).scalar()
-    review.mend(*who, key="m", item_id=first.item_id, class_id=tab.classes[1], seen=seen)
+    correction = NewEvent(
+        project_id=tab.project_id,
+        item_id=first.item_id,
+        annotator_id=tab.annotator.id,
+        kind="label",
+        class_id=tab.classes[1],
+        key="m",
+        created_at=time.time(),
+    )
+    review.mend(tab.store, correction, seen)
     assert (taken_back(tab), tab.status()["until_next"]) == (0, 9)
     learn(tab.store, tab.project_id)
-    review.undo(*who, key="u", undoes="m")
+    wish = NewUndo(tab.project_id, tab.annotator.id, "u", "m", time.time())
+    review.undo(tab.store, wish)
     assert taken_back(tab) == 1
     assert waiting(tab.store, tab.project_id) is not None
 
