@@ -16,6 +16,7 @@ from typing import Any, Literal, Self, cast
 import platformdirs
 
 from alcore.errors import InvalidSettings
+from alcore.estimators import ESTIMATORS
 
 MOST_CLASSES = 1_000
 RESOLUTIONS = (8, 16, 32, 64, 96, 128, 224)
@@ -41,6 +42,12 @@ NETWORKS: Mapping[str, str] = MappingProxyType(
         "resnet18": "larger, for photographs; with weights it needs few labels, and some patience",
         "mobilenet_v3_small": "made for phones: light, and at its best with weights",
         "efficientnet_b0": "the most careful eye of all, and the slowest",
+    }
+)
+FEATURES: Mapping[str, str] = MappingProxyType(
+    {
+        "pixels": "the pixels themselves, of large images their means",
+        "embeddings": "what a network with pretrained weights sees; pixels until there are some",
     }
 )
 WEIGHTS: Mapping[str, str] = MappingProxyType(
@@ -152,6 +159,11 @@ class Workspace:
     def downloads(self) -> Path:
         """Folder of weights that were downloaded."""
         return self.root / "weights"
+
+    @property
+    def estimators(self) -> Path:
+        """File of the estimators that projects may use besides alcore's own choice."""
+        return self.root / "estimators.txt"
 
     def project(self, project_id: int) -> Path:
         """Folder of one project: originals, pixels, checkpoints, rounds."""
@@ -290,8 +302,12 @@ class TeamRule:
 
 @dataclass(frozen=True)
 class LearnerRule:
-    """Which network learns, what it begins with, and how it is taught."""
+    """What learns, what it begins with, and how it is taught."""
 
+    kind: str = "network"
+    """What learns: the network, or an estimator of scikit-learn by its name."""
+    features: str = "pixels"
+    """What an estimator learns from; the weights below give embeddings."""
     network: str = "small CNN"
     weights: str = "pool"
     """Where weights come from; those of the pool are used once pretraining has made them."""
@@ -308,6 +324,7 @@ class LearnerRule:
 
     def __post_init__(self) -> None:
         for what, value, choices in (
+            ("features", self.features, FEATURES),
             ("network", self.network, NETWORKS),
             ("source of weights", self.weights, WEIGHTS),
             ("form of transfer", self.transfer, TRANSFERS),
@@ -318,6 +335,11 @@ class LearnerRule:
             _check(
                 value in choices, f"no {what} called {value!r}; choose from {', '.join(choices)}"
             )
+        _check(
+            self.kind in ("network", *ESTIMATORS) or "." in self.kind,
+            f"no learner called {self.kind!r}; choose from network, {', '.join(ESTIMATORS)}, "
+            "or give the dotted name of an estimator",
+        )
         _check(
             self.weights != "file" or bool(self.weights_file.strip()),
             "the weights come from a file, but no file is named; give its path",

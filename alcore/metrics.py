@@ -158,7 +158,7 @@ def expected_calibration_error(
 def cohen_kappa(first: np.ndarray, second: np.ndarray, n_classes: int) -> float:
     """Return the agreement of two predictions (M,) beyond chance, −1 … 1.
 
-    1 where both give one and the same class to all items. Cohen 1960.
+    Exactly 1 where both say the same of all items. Cohen 1960.
 
     >>> cohen_kappa(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2)
     0.5
@@ -166,7 +166,7 @@ def cohen_kappa(first: np.ndarray, second: np.ndarray, n_classes: int) -> float:
     table = confusion_matrix(first, second, n_classes) / len(first)
     observed = float(np.trace(table))
     chance = float(table.sum(axis=0) @ table.sum(axis=1))
-    return 1.0 if chance >= 1 else (observed - chance) / (1 - chance)
+    return 1.0 if np.array_equal(first, second) else (observed - chance) / (1 - chance)
 
 
 def mean_normalised_entropy(probabilities: np.ndarray) -> float:

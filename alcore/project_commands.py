@@ -232,9 +232,7 @@ def status(store: Store, project: str, as_json: bool) -> None:
 @click.command()
 @project_argument
 @click.option("--out", help="File to write; by default the screen.")
-@click.option(
-    "--remarks", is_flag=True, help="Comments and unsure answers in place of labels."
-)
+@click.option("--remarks", is_flag=True, help="Comments and unsure answers in place of labels.")
 @with_store
 def export(store: Store, project: str, out: str | None, remarks: bool) -> None:
     """Write the labels as CSV, in UTF-8."""

@@ -377,6 +377,10 @@ class Learner:
     Only models of equal learners can be compared with each other.
     """
 
+    kind: str = "network"
+    """The network, or an estimator by its name."""
+    features: str = "pixels"
+    """What an estimator learns from."""
     network: str = "small CNN"
     resolution: int = 32
     """Pixels a side of what it sees."""

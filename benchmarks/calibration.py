@@ -27,7 +27,17 @@ from learner_tables import write_into
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from alcore.rounds import RoundInput, cross_validate, run_round  # noqa: E402 - path first
+from alcore.config import LearnerRule  # noqa: E402 - path first
+from alcore.rounds import (  # noqa: E402
+    Holdout,
+    Images,
+    Lesson,
+    SelectionTask,
+    TrainingInputs,
+    cross_validate,
+    learner_of,
+    run_round,
+)
 
 COUNTS = {"CIFAR-10": (100, 500, 1000), "digits": (60, 120, 300)}
 MARK = "calibration"
@@ -39,38 +49,31 @@ def measure(data: Data, labels: int, trial: int, threads: int, weights: Path | N
     order = np.random.default_rng(trial).permutation(data.pool)[:labels]
     test = np.arange(data.pool, len(data.true))
     none = np.zeros(0, np.int64)
-    given = RoundInput(
-        pixels=data.pixels,
-        item_ids=np.arange(len(data.true)),
-        labeled_ids=order,
-        labels=data.true[order],
-        holdout_ids=test,
-        holdout_labels=data.true[test],
-        candidate_ids=none,
-        class_names=data.class_names,
-        channels=data.channels,
-        strategy="random",
-        strategy_options={},
-        batch_size=1,
-        queue_size=0,
-        augmentation=data.augmentation,
-        seed=trial,
-        round_number=1,
-        stop_ids=none,
-        previous_stop=None,
-        threads=threads,
-        pretrained=weights,
+    images = Images(data.pixels, np.arange(len(data.true)), data.channels)
+    learner = learner_of(
+        LearnerRule(),
+        data.augmentation,
+        images,
+        data.class_names,
+        TrainingInputs(pretrained=weights),
     )
+    lesson = Lesson(images, order, data.true[order], data.class_names, trial, 1, threads)
 
     def quiet(phase: str, share: float) -> None:
         """Nobody waits."""
 
     started = time.process_time()
-    found = cross_validate(given, quiet).calibration
+    found = cross_validate(learner, lesson, none, quiet).calibration
     looked = time.process_time() - started
     if found is None:
         raise SystemExit(f"{labels} labels are too few to find a temperature")
-    result = run_round(replace(given, calibrations=(found,)), quiet)
+    result = run_round(
+        learner,
+        replace(lesson, calibrations=(found,)),
+        Holdout(test, data.true[test]),
+        SelectionTask(none, "random", {}, 1, 0),
+        quiet,
+    )
     return {
         "accuracy": result.evaluation.accuracy,
         "ECE before": result.calibration.ece,

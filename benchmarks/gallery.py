@@ -22,9 +22,10 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from alcore import strategies  # noqa: E402 - path first
+from alcore.config import LearnerRule  # noqa: E402
 from alcore.datasets.decoding import decode, to_pixels  # noqa: E402
 from alcore.datasets.sources import open_source  # noqa: E402
-from alcore.rounds import RoundInput, run_round  # noqa: E402
+from alcore.rounds import Holdout, Images, Lesson, SelectionTask, learner_of, run_round  # noqa: E402
 
 SOURCE = {
     "kind": "shapes",
@@ -70,31 +71,17 @@ def main() -> None:
     order = np.random.default_rng(SEED).permutation(ids)
     holdout, pool = order[POOL:], order[:POOL]
     labeled, candidates = pool[:LABELS], np.sort(pool[LABELS:])
+    images = Images(pixels, ids, 3)
+    learner = learner_of(LearnerRule(), "flip", images, names)
+    lesson = Lesson(images, labeled, truth[labeled], names, SEED, 1, 1)
     found = {}
     sections = []
     for strategy in strategies.registered():
         result = run_round(
-            RoundInput(
-                pixels=pixels,
-                item_ids=ids,
-                labeled_ids=labeled,
-                labels=truth[labeled],
-                holdout_ids=holdout,
-                holdout_labels=truth[holdout],
-                candidate_ids=candidates,
-                class_names=names,
-                channels=3,
-                strategy=strategy.name,
-                strategy_options={},
-                batch_size=BATCH,
-                queue_size=BATCH,
-                augmentation="flip",
-                seed=SEED,
-                round_number=1,
-                stop_ids=ids[:0],
-                previous_stop=None,
-                threads=1,
-            ),
+            learner,
+            lesson,
+            Holdout(holdout, truth[holdout]),
+            SelectionTask(candidates, strategy.name, {}, BATCH, BATCH),
             lambda _phase, _share: None,
         )
         picked = result.selection.item_ids

@@ -26,10 +26,11 @@ from learner_images import digits
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from alcore.jobs.processes import NICENESS, become_worker  # noqa: E402 - path first
+from alcore.config import LearnerRule  # noqa: E402 - path first
+from alcore.jobs.processes import NICENESS, become_worker  # noqa: E402
 from alcore.learner import device, pretraining  # noqa: E402
 from alcore.learner.pretraining import PretrainSettings  # noqa: E402
-from alcore.rounds import RoundInput, run_round  # noqa: E402
+from alcore.rounds import Holdout, Images, Lesson, SelectionTask, learner_of, run_round  # noqa: E402
 
 LABELS = 60
 
@@ -57,15 +58,13 @@ def a_round(number: int, threads: int) -> tuple[float, float]:
     ids = np.arange(len(data.true))
     pool = np.random.default_rng(number).permutation(data.pool)
     labeled, rest = pool[:LABELS], pool[LABELS:]
-    given = RoundInput(
-        pixels=data.pixels, item_ids=ids, labeled_ids=labeled, labels=data.true[labeled],
-        holdout_ids=ids[data.pool :], holdout_labels=data.true[data.pool :], candidate_ids=rest,
-        class_names=data.class_names, channels=1, strategy="margin", strategy_options={},
-        batch_size=20, queue_size=200, augmentation="shift", seed=0, round_number=number,
-        stop_ids=np.sort(rest)[:1000], previous_stop=None, threads=threads,
-    )  # fmt: skip
+    images = Images(data.pixels, ids, 1)
+    learner = learner_of(LearnerRule(), "shift", images, data.class_names)
+    lesson = Lesson(images, labeled, data.true[labeled], data.class_names, 0, number, threads)
+    task = SelectionTask(rest, "margin", {}, 20, 200, stop_ids=np.sort(rest)[:1000], embeds=True)
+    holdout = Holdout(ids[data.pool :], data.true[data.pool :])
     wall, worked = time.perf_counter(), time.process_time()
-    run_round(given, lambda phase, share: None)
+    run_round(learner, lesson, holdout, task, lambda phase, share: None)
     return time.perf_counter() - wall, time.process_time() - worked
 
 

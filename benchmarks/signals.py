@@ -27,7 +27,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from learner import Data, cifar10, digits  # noqa: E402 - path first
 
 from alcore import rounds, strategies  # noqa: E402
-from alcore.rounds import RoundInput  # noqa: E402
+from alcore.config import LearnerRule  # noqa: E402
+from alcore.rounds import Holdout, Images, Lesson, SelectionTask  # noqa: E402
 
 PLAIN = {"probabilities", "logits", "embeddings", "labeled_probabilities"}
 """Signals that come with the one pass over the candidates which every round makes."""
@@ -47,29 +48,13 @@ def one_round(data: Data, strategy: str, labels: int, candidates: int) -> dict[s
             spent[last[0]] = time.process_time() - last[1]
             last[:] = phase, time.process_time()
 
+    images = Images(data.pixels, ids, data.channels)
     start = time.process_time()
     rounds.run_round(
-        RoundInput(
-            pixels=data.pixels,
-            item_ids=ids,
-            labeled_ids=labeled,
-            labels=data.true[labeled],
-            holdout_ids=test,
-            holdout_labels=data.true[test],
-            candidate_ids=rest,
-            class_names=data.class_names,
-            channels=data.channels,
-            strategy=strategy,
-            strategy_options={},
-            batch_size=100,
-            queue_size=200,
-            augmentation=data.augmentation,
-            seed=0,
-            round_number=1,
-            stop_ids=rest[:500],
-            previous_stop=None,
-            threads=1,
-        ),
+        rounds.learner_of(LearnerRule(), data.augmentation, images, data.class_names),
+        Lesson(images, labeled, data.true[labeled], data.class_names, 0, 1, 1),
+        Holdout(test, data.true[test]),
+        SelectionTask(rest, strategy, {}, 100, 200, stop_ids=rest[:500], embeds=True),
         told,
     )
     whole = time.process_time() - start

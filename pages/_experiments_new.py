@@ -41,7 +41,7 @@ def new_experiment(store: Store, workers: int) -> str | None:
     if not look and not time and not start:
         return None
     try:
-        design = experiments.parse(text)
+        design = experiments.parse(store, text)
         with st.spinner("Reading the images …"):
             if start:
                 return experiments.create(store, design).name

@@ -13,6 +13,7 @@ from alcore.config import (
     AUGMENTATIONS,
     BACKBONES,
     BALANCES,
+    FEATURES,
     MODES,
     NETWORKS,
     TRANSFERS,
@@ -36,13 +37,21 @@ _NAMES = {
 }
 
 
-def learner_fields(prefix: str, start: LearnerRule, new: bool, cost: str | None) -> LearnerRule:
+def learner_fields(
+    prefix: str,
+    start: LearnerRule,
+    new: bool,
+    cost: str | None,
+    estimators: Mapping[str, str],
+) -> LearnerRule:
     """Draw the fields; return what they say. Raises InvalidSettings.
 
-    `cost` says how long pretraining would take; a `new` project may begin with one.
+    `cost` says how long pretraining would take; a `new` project may begin with one. `estimators`
+    may learn in place of the network.
     """
     with st.expander("Advanced learner", icon=":material/neurology:"):
         note("What is chosen here suits most projects. A change counts from the next model on.")
+        kind, features = _kind(prefix, start, estimators)
         left, right = st.columns(2, gap="medium")
         with left:
             network = _choice(prefix, "Network", NETWORKS, start.network)
@@ -85,6 +94,8 @@ def learner_fields(prefix: str, start: LearnerRule, new: bool, cost: str | None)
             if cost:
                 note(cost)
     return LearnerRule(
+        kind=kind,
+        features=features,
         network=network,
         weights=weights,
         weights_file=file.strip(),
@@ -94,6 +105,25 @@ def learner_fields(prefix: str, start: LearnerRule, new: bool, cost: str | None)
         balance=balance,
         pretrain=pretrain,
     )
+
+
+def _kind(prefix: str, start: LearnerRule, estimators: Mapping[str, str]) -> tuple[str, str]:
+    """Draw what learns, and from what where that is no network."""
+    known = {"network": "looks at the images themselves: the most accurate", **estimators}
+    left, right = st.columns(2, gap="medium")
+    with left:
+        kind = _choice(prefix, "What learns", known, start.kind)
+    features = start.features
+    with right:
+        if kind != "network":
+            features = _choice(prefix, "What it learns from", FEATURES, start.features)
+    if kind != "network":
+        note(
+            "It learns in a moment, but has no instant mode, no grid by predicted class and no "
+            "search for images alike. The network below makes the embeddings, where there are "
+            "weights for it."
+        )
+    return kind, features
 
 
 def augmentation_field(place: Any, prefix: str, start: str) -> str:
@@ -147,4 +177,5 @@ def _choice(
 
 
 def _name(value: str) -> str:
-    return _NAMES.get(value) or (value if value in NETWORKS else value.capitalize())
+    as_it_is = value in NETWORKS or "." in value
+    return _NAMES.get(value) or (value if as_it_is else value.capitalize())

@@ -44,7 +44,7 @@ def new_project(store: Store) -> int | None:
         name = _name(store, prefix, spec)
     with right:
         known_classes, names = _classes(prefix, look)
-    settings = _settings(prefix, look, known_classes)
+    settings = _settings(store, prefix, look, known_classes)
     pressed = st.button("Create", type="primary", disabled=settings is None, key=f"{prefix}create")
     if not pressed or settings is None:
         return None
@@ -97,7 +97,7 @@ def _classes(prefix: str, look: SourcePreview) -> tuple[KnownClasses, list[str]]
 
 
 def _settings(
-    prefix: str, look: SourcePreview, known_classes: KnownClasses
+    store: Store, prefix: str, look: SourcePreview, known_classes: KnownClasses
 ) -> ProjectSettings | None:
     has_classes = bool(look.summary.classes) and known_classes != "none"
     has_test = has_classes and look.summary.has_test
@@ -110,6 +110,7 @@ def _settings(
         images=look.summary.total,
         classes=len(look.summary.classes),
         images_at=lambda side: previews.samples_of(look.pictures, side),
+        estimators=setup.estimators_offered(store),
     )
     with st.expander("Settings", icon=":material/tune:", key=f"{prefix}settings"):
         note("These suit most projects. All but holdout and seed can be changed later.")

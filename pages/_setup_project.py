@@ -145,6 +145,7 @@ def _case(store: Store, prefix: str, line: ProjectLine, base: Project) -> Case:
         images=line.images - line.holdout,
         classes=len(project.classes),
         images_at=lambda side: previews.samples(store, project),
+        estimators=setup.estimators_offered(store),
         imported=line.holdout if project.state == "ready" else None,
     )
 

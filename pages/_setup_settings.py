@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +34,8 @@ class Case:
     classes: int
     images_at: Callable[[int], np.ndarray]
     """Some of the images at a resolution, (n, H, W, 3) uint8."""
+    estimators: Mapping[str, str]
+    """What may learn in place of the network, each with a sentence."""
     imported: int | None = None
     """Images in the holdout once all are in: what figures depend on is fixed then."""
 
@@ -54,7 +56,11 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
     retrain, resolution, augmentation = _training(case, start)
     pixel_range = _range(case, start.pixel_range)
     learner = learner_fields(
-        case.prefix, start.learner, case.imported is None, _cost(case, start.learner, resolution)
+        case.prefix,
+        start.learner,
+        case.imported is None,
+        _cost(case, start.learner, resolution),
+        case.estimators,
     )
     holdout, baseline, seed = _measuring(case, start)
     budget, guidelines = _labeling(case, start)
@@ -117,6 +123,10 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
             value = stored.get(option.name, option.default)
             with column:
                 options[option.name] = _option(option, value, f"{case.prefix}{name}-{option.name}")
+    if name == start.strategy and options == {
+        o.name: stored.get(o.name, o.default) for o in strategy.options
+    }:
+        options = dict(stored)  # nothing was changed: what goes without saying stays so
     return name, options, int(batch)
 
 

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 # other columns say which libraries it alone may import. A library that is not named is free.
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.errors", ()),
-    ("alcore.config", ("platformdirs",)),
+    ("alcore.estimators", ()),
+    ("alcore.config", ()),
     ("alcore.records", ()),
     ("alcore.keymap", ()),
     ("alcore.logs", ()),
@@ -33,7 +34,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.pool", ("sklearn",)),
     ("alcore.strategies", ("sklearn",)),
     ("alcore.datasets", ("torchvision", "sklearn")),
-    ("alcore.learner", ("torch", "torchvision", "safetensors", "sklearn")),
+    ("alcore.learner", ("torch", "torchvision", "safetensors", "scipy", "sklearn")),
     ("alcore.rounds", ()),
     ("alcore.experiments", ("scipy", "sklearn")),
     ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3")),

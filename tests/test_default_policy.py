@@ -55,7 +55,7 @@ def areas(store: Store, initial: object, strategy: dict[str, object]) -> np.ndar
 
 
 def test_new_projects_begin_with_the_strategy_that_stands_first() -> None:
-    assert NEW.strategy == strategies.all()[0].name == "default policy"
+    assert NEW.strategy == strategies.registered()[0].name == "default policy"
     network = LearnerSpec().all_options
     assert (network["network"], network["augmentation"]) == (NEW.learner.network, NEW.augmentation)
 

@@ -337,9 +337,9 @@ def test_a_schedule_changes_with_the_number_of_labels() -> None:
 def test_the_default_policy_goes_from_typical_to_hard_and_different_with_a_random_share() -> None:
     points, _ = blobs([40, 30, 20])
     given = Signals(simplex(90), points, points[:0])
-    early = pick("default policy", 10, given, labels=[0] * 59)
+    early = pick("default policy", 10, given, labels=[0] * 29)
     assert all(reason.startswith("typical of a group") for reason in early.reasons)
-    late = pick("default policy", 10, given, labels=[0] * 60)
+    late = pick("default policy", 10, given, labels=[0] * 30)
     assert sum(origin == "random" for origin in late.origins) == 1
     asked = [r for r, o in zip(late.reasons, late.origins, strict=True) if o == "query"]
     assert all("margin" in reason and "unlike the others" in reason for reason in asked)

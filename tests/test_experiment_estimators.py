@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import numpy as np
 import pytest
 
 from alcore import strategies
+from alcore.config import Workspace
 from alcore.errors import CheckpointMismatch, InvalidSettings
 from alcore.experiments import chain, data, reading
 from alcore.experiments.chain import Run
 from alcore.experiments.data import DataSpec
-from alcore.experiments.learners import GIVES
 from alcore.experiments.results import Arrays, Done
+from alcore.rounds.estimators import GIVES
+from alcore.services import experiments
+from alcore.store import Store
 
 DIGITS = {"source": "digits", "items": 400, "holdout": 300}
 BAYES = {"kind": "estimator", "estimator": "naive bayes"}
@@ -77,23 +81,67 @@ def test_every_strategy_that_an_estimator_can_serve_chooses(folder: Path, strate
     assert found[1].labels == 40
 
 
+def design_of(learner: Mapping[str, Any]) -> Any:
+    return reading.from_json(
+        {
+            "name": "x",
+            "budget": 40,
+            "datasets": [DIGITS],
+            "strategies": ["margin"],
+            "initial": [20],
+            "learners": [learner],
+        }
+    )
+
+
 @pytest.mark.parametrize(
     ("estimator", "complaint"),
     [
+        ("sklearn.svm.SVC", "no fit and predict_proba"),
+        ("sklearn.linear_model.SGDClassifier", "no fit and predict_proba"),
         ("sklearn.svm.LinearSVC", "no fit and predict_proba"),
         ("sklearn.ensemble.RandomForrest", "there is no estimator"),
         ("nowhere.Model", "there is no estimator"),
         ("os.system", "no fit and predict_proba"),
     ],
 )
-def test_what_is_no_classifier_is_refused(folder: Path, estimator: str, complaint: str) -> None:
-    with pytest.raises(InvalidSettings, match=complaint):
-        rounds(folder, {"kind": "estimator", "estimator": estimator})
+def test_what_gives_no_probabilities_is_refused_by_the_check(
+    workspace: Workspace, estimator: str, complaint: str
+) -> None:
+    design = design_of({"kind": "estimator", "estimator": estimator})
+    with closing(Store.open(workspace)) as store, pytest.raises(InvalidSettings, match=complaint):
+        experiments.checked(store, design)
 
 
-def test_settings_that_an_estimator_does_not_take_are_refused(folder: Path) -> None:
-    with pytest.raises(InvalidSettings, match="does not take this"):
-        rounds(folder, {**BAYES, "settings": {"trees": 3}})
+def test_settings_that_an_estimator_does_not_take_are_refused_by_the_check(
+    workspace: Workspace,
+) -> None:
+    design = design_of({**BAYES, "settings": {"trees": 3}})
+    complaint = "does not take this"
+    with closing(Store.open(workspace)) as store, pytest.raises(InvalidSettings, match=complaint):
+        experiments.checked(store, design)
+
+
+def test_a_page_takes_no_estimator_but_those_of_the_list(workspace: Workspace) -> None:
+    text = """
+        name = "x"
+        budget = 40
+        datasets = ["digits"]
+        strategies = ["margin"]
+        initial = [20]
+        [[learners]]
+        kind = "estimator"
+        estimator = "sklearn.naive_bayes.MultinomialNB"
+    """
+    with closing(Store.open(workspace)) as store:
+        for dotted in ("sklearn.naive_bayes.MultinomialNB", "subprocess.Popen"):
+            typed = text.replace("sklearn.naive_bayes.MultinomialNB", dotted)
+            with pytest.raises(InvalidSettings, match="is not one that may be used here"):
+                experiments.parse(store, typed)
+        workspace.estimators.write_text("sklearn.naive_bayes.MultinomialNB  # counts\n")
+        assert experiments.parse(store, text).learners[0].tried is False
+        listed = text.replace("sklearn.naive_bayes.MultinomialNB", "naive bayes")
+        assert experiments.parse(store, listed).learners[0].tried
 
 
 def test_a_head_learns_from_embeddings_in_a_file(folder: Path, tmp_path: Path) -> None:

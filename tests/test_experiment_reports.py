@@ -249,7 +249,7 @@ def test_an_experiment_keeps_its_arithmetic_and_is_compared_with_no_other(
         own_line = f'precision = "{own}"\n' if own else ""
         file = tmp_path / f"{name}.toml"
         file.write_text(own_line + network.replace('"shown"', f'"{name}"'))
-        assert main(["experiment", "run", str(file), "--workers", "1"]) == 0
+        assert command("experiment", "run", str(file), "--workers", "1") == 0
     store = Store.open(workspace)
     with store.read() as connection:
         stored = {
@@ -269,19 +269,19 @@ def test_an_experiment_keeps_its_arithmetic_and_is_compared_with_no_other(
 
     capsys.readouterr()
     monkeypatch.setenv("ALCORE_PRECISION", "float32")
-    assert main(["experiment", "replay", "asked"]) == 1
+    assert command("experiment", "replay", "asked") == 1
     assert "were computed in bfloat16, but ALCORE_PRECISION asks for" in capsys.readouterr().err
     file.write_text('precision = "bfloat16"\n' + network.replace('"shown"', '"plain"'))
-    assert main(["experiment", "run", str(file)]) == 1
+    assert command("experiment", "run", str(file)) == 1
     assert "was not computed in bfloat16" in capsys.readouterr().err
     file.write_text('precision = "auto"\n' + network)
-    assert main(["experiment", "run", str(file)]) == 1
+    assert command("experiment", "run", str(file)) == 1
     assert "no precision called 'auto'; choose from float32, bfloat16" in capsys.readouterr().err
     monkeypatch.setenv("ALCORE_PRECISION", "auto")
-    assert main(["experiment", "replay", "asked"]) == 0
+    assert command("experiment", "replay", "asked") == 0
     assert "the same bit for bit" in capsys.readouterr().out
     monkeypatch.setenv("ALCORE_PRECISION", "half")
-    assert main(["experiment", "replay", "asked"]) == 1
+    assert command("experiment", "replay", "asked") == 1
     assert "ALCORE_PRECISION is 'half'; choose from auto, float32" in capsys.readouterr().err
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 from alcore import rounds, strategies
-from alcore.config import Precision
+from alcore.config import LearnerRule, Precision
 from alcore.errors import JobCancelled, TrainingImpossible, UnknownItem, UnknownStrategy
-from alcore.records import Calibration
-from alcore.rounds import RoundInput, recipes
-from alcore.rounds.values import Rows
+from alcore.records import Calibration, Evaluation
+from alcore.rounds import Holdout, Images, Learner, Lesson, SelectionTask
+from alcore.rounds.progress import Progress
 
 CLASSES = tuple(str(d) for d in range(10))
 
@@ -35,44 +37,62 @@ PIXELS, TRUE = digits()
 IDS = np.arange(len(TRUE), dtype=np.int64) * 3 + 1000
 ORDER = np.random.default_rng(0).permutation(len(TRUE))
 HOLDOUT, POOL = ORDER[:300], ORDER[300:]
+IMAGES = Images(PIXELS, IDS, 1)
+HELD = Holdout(IDS[HOLDOUT], TRUE[HOLDOUT])
+LESSON = {field.name for field in dataclasses.fields(Lesson)}
 
 
-def an_input(count: int = 60, **changes: object) -> RoundInput:
-    """A round on digits with so many random labels."""
+@dataclass(frozen=True)
+class Case:
+    """All that a round is made of."""
+
+    learner: Learner
+    lesson: Lesson
+    holdout: Holdout
+    task: SelectionTask
+
+    def but(self, **changes: Any) -> Case:
+        """Return the case with other fields of its lesson or its task."""
+        own = {k: v for k, v in changes.items() if k in LESSON}
+        other = {k: v for k, v in changes.items() if k not in LESSON}
+        return replace(self, lesson=replace(self.lesson, **own), task=replace(self.task, **other))
+
+    def run(self, progress: Progress = quiet) -> rounds.RoundResult:
+        return rounds.run_round(self.learner, self.lesson, self.holdout, self.task, progress)
+
+    def measure(self, progress: Progress = quiet) -> Evaluation:
+        return rounds.measure(self.learner, self.lesson, self.holdout, progress)
+
+
+def a_case(
+    count: int = 60,
+    *,
+    images: Images = IMAGES,
+    holdout: Holdout = HELD,
+    rule: LearnerRule = LearnerRule(),  # noqa: B008 - frozen
+    augmentation: str = "shift",
+    **changes: Any,
+) -> Case:
+    """A round on digits with so many random labels; other fields by their names."""
     labeled, rest = POOL[:count], POOL[count:]
-    values = {
-        "pixels": PIXELS,
-        "item_ids": IDS,
-        "labeled_ids": IDS[labeled],
-        "labels": TRUE[labeled],
-        "holdout_ids": IDS[HOLDOUT],
-        "holdout_labels": TRUE[HOLDOUT],
-        "candidate_ids": IDS[rest],
-        "class_names": CLASSES,
-        "channels": 1,
-        "strategy": "margin",
-        "strategy_options": {},
-        "batch_size": 10,
-        "queue_size": 30,
-        "augmentation": "shift",
-        "seed": 0,
-        "round_number": 1,
-        "stop_ids": IDS[rest[:200]],
-        "previous_stop": None,
-        "threads": 1,
-    }
-    return RoundInput(**{**values, **changes})
+    plain = Case(
+        rounds.learner_of(rule, augmentation, images, CLASSES),
+        Lesson(images, IDS[labeled], TRUE[labeled], CLASSES, seed=0, round_number=1, threads=1),
+        holdout,
+        SelectionTask(IDS[rest], "margin", {}, 10, 30, stop_ids=IDS[rest[:200]], embeds=True),
+    )
+    return plain.but(**changes)
 
 
 def test_a_round_measures_scores_and_selects(arithmetic: Precision) -> None:
-    given = an_input(precision=arithmetic)
+    given = a_case(precision=arithmetic)
     seen: list[tuple[str, float]] = []
-    result = rounds.run_round(given, lambda phase, share: seen.append((phase, share)))
+    result = given.run(lambda phase, share: seen.append((phase, share)))
     assert result.evaluation.n == 300
     assert result.evaluation.accuracy > 0.75
     assert len(result.selection.item_ids) == 30
-    assert set(result.selection.item_ids) <= set(given.candidate_ids)
-    assert sum(result.uncertainty) == len(given.candidate_ids) == len(result.scores)
+    assert set(result.selection.item_ids) <= set(given.task.candidate_ids)
+    assert sum(result.uncertainty) == len(given.task.candidate_ids) == len(result.scores)
     assert sum(result.batch_per_class) == 10
     assert result.suggestions.shape == (30, 10)
     np.testing.assert_allclose(result.suggestions.sum(axis=1), 1, atol=1e-5)
@@ -96,34 +116,34 @@ def same(first: rounds.RoundResult, second: rounds.RoundResult) -> bool:
 
 @pytest.fixture(scope="module")
 def first(arithmetic: Precision) -> rounds.RoundResult:
-    """The round on an_input() as it is."""
-    return rounds.run_round(an_input(precision=arithmetic), quiet)
+    """The round on a_case() as it is."""
+    return a_case(precision=arithmetic).run()
 
 
 def test_the_same_seed_gives_the_same_round_to_the_last_bit(
     first: rounds.RoundResult, arithmetic: Precision
 ) -> None:
-    again = rounds.run_round(an_input(embeds=False, precision=arithmetic), quiet)
+    given = a_case(precision=arithmetic)
+    again = given.but(embeds=False).run()
     assert same(first, again), "without the embeddings of all images too"
+    assert len(first.embeddings) == len(IDS) and again.embeddings is None
+    assert not same(first, given.but(seed=1).run())
+    assert not same(first, given.but(round_number=2).run())
     other = "float32" if arithmetic == "bfloat16" else "bfloat16"
-    elsewhere = rounds.run_round(an_input(precision=other), quiet)
+    elsewhere = given.but(precision=other).run()
     assert not same(first, elsewhere)
     assert (first.versions["arithmetic"], elsewhere.versions["arithmetic"]) == (arithmetic, other)
-    assert len(first.embeddings) == len(IDS) and len(again.embeddings) == 0
-    assert not same(first, rounds.run_round(an_input(seed=1), quiet))
-    assert not same(first, rounds.run_round(an_input(round_number=2), quiet))
 
 
 @pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
 def test_every_strategy_runs_live_and_never_selects_labeled_or_holdout_items(name: str) -> None:
-    given = an_input(30, strategy=name)
-    pool = given.candidate_ids[:200]
+    given = a_case(30, strategy=name)
+    pool = given.task.candidate_ids[:200]
     # Offered by mistake: items that are labeled or in the holdout meanwhile.
-    offered = np.concatenate([given.labeled_ids[:9], pool, given.holdout_ids[:9]])
-    given = dataclasses.replace(given, candidate_ids=offered, queue_size=len(offered))
-    result = rounds.run_round(given, quiet)
+    offered = np.concatenate([given.lesson.labeled_ids[:9], pool, HELD.ids[:9]])
+    result = given.but(candidate_ids=offered, queue_size=len(offered)).run()
     chosen = result.selection.item_ids.tolist()
-    free, known = set(pool.tolist()), set(given.labeled_ids.tolist())
+    free, known = set(pool.tolist()), set(given.lesson.labeled_ids.tolist())
     assert len(set(chosen)) == len(chosen) == len(free)
     assert set(chosen) <= (free | known if strategies.get(name).asks_again else free)
     for item, origin in zip(chosen, result.selection.origins, strict=True):
@@ -132,7 +152,7 @@ def test_every_strategy_runs_live_and_never_selects_labeled_or_holdout_items(nam
 
 
 def test_scores_and_suggestions_belong_to_their_items() -> None:
-    result = rounds.run_round(an_input(batch_size=5, queue_size=5), quiet)
+    result = a_case(batch_size=5, queue_size=5).run()
     places = [result.candidate_ids.tolist().index(i) for i in result.selection.item_ids]
     top = np.sort(result.suggestions, axis=1)[:, ::-1]
     np.testing.assert_allclose(result.scores[places], 1 - (top[:, 0] - top[:, 1]), atol=1e-6)
@@ -140,30 +160,32 @@ def test_scores_and_suggestions_belong_to_their_items() -> None:
     assert result.selection.item_ids[0] == result.candidate_ids[result.scores.argmax()]
 
 
-def test_models_are_compared_on_the_stop_set(first: rounds.RoundResult) -> None:
-    given = an_input()
+def test_models_are_compared_on_the_stop_set(
+    first: rounds.RoundResult, arithmetic: Precision
+) -> None:
+    given = a_case(precision=arithmetic)
     assert first.stop.kappa is None and first.stop.changed is None
     assert 0 < first.stop.mean_entropy < 1
-    compared = dataclasses.replace(given, previous_stop=first.stop_predicted)
-    again = rounds.run_round(compared, quiet)
+    compared = given.but(previous_stop=first.stop_predicted)
+    again = compared.run()
     assert again.stop.kappa == 1 and again.stop.changed == 0
-    other = rounds.run_round(dataclasses.replace(compared, round_number=2), quiet)
+    other = compared.but(round_number=2).run()
     assert 0 < other.stop.changed < 1 and other.stop.kappa < 1
 
 
 def test_stop_items_that_were_labeled_since_are_still_compared() -> None:
-    given = an_input(stop_ids=IDS[POOL[:100]])
-    assert rounds.run_round(given, quiet).stop_predicted.shape == (100,)
+    given = a_case(stop_ids=IDS[POOL[:100]])
+    assert given.run().stop_predicted.shape == (100,)
 
 
 def test_a_round_uses_the_temperature_that_is_known_for_its_recipe(
-    first: rounds.RoundResult,
+    first: rounds.RoundResult, arithmetic: Precision
 ) -> None:
-    given = an_input()
+    given = a_case(precision=arithmetic)
     assert first.calibration is None and first.model.temperature == 1
-    name = recipes.make(given, Rows(IDS)).name
+    name = given.learner.recipe_name
     known = (Calibration(2.0, 60, name, 7.0), Calibration(3.0, 60, "another recipe", 8.0))
-    result = rounds.run_round(dataclasses.replace(given, calibrations=known), quiet)
+    result = given.but(calibrations=known).run()
     assert result.model.temperature == result.calibration.temperature == 2
     assert result.calibration.created_at == 7
     # What people and strategies see is calibrated; the record says what it was before.
@@ -172,26 +194,26 @@ def test_a_round_uses_the_temperature_that_is_known_for_its_recipe(
     assert result.evaluation.nll != pytest.approx(first.evaluation.nll)
     assert result.evaluation.confusion == first.evaluation.confusion
     assert not np.allclose(result.scores, first.scores)
-    np.testing.assert_allclose(result.head * 2, first.head, rtol=1e-5)
-    other = recipes.make(an_input(augmentation="none"), Rows(IDS))
-    assert recipes.calibration(dataclasses.replace(given, calibrations=known), other) is None
+    np.testing.assert_allclose(result.model.head * 2, first.model.head, rtol=1e-5)
+    assert a_case(augmentation="none", calibrations=known[:1]).run().calibration is None
 
 
-def test_a_second_look_gives_a_temperature_without_the_holdout() -> None:
-    given = an_input()
-    found = rounds.cross_validate(given, quiet).calibration
-    assert (found.labels, found.recipe) == (60, recipes.make(given, Rows(IDS)).name)
+def check_labels(case: Case) -> rounds.CrossValidation:
+    return rounds.cross_validate(case.learner, case.lesson, IDS[:0], quiet)
+
+
+def test_cross_validation_gives_a_temperature_and_knows_of_no_holdout() -> None:
+    given = a_case()
+    found = check_labels(given).calibration
+    assert (found.labels, found.recipe) == (60, given.learner.recipe_name)
     assert found.temperature != 1 and time.time() - found.created_at < 600
-    none = np.empty(0, np.int64)
-    blind = dataclasses.replace(given, holdout_ids=none, holdout_labels=none)
-    assert rounds.cross_validate(blind, quiet).calibration.temperature == found.temperature
-    few = rounds.cross_validate(an_input(39), quiet)
+    few = check_labels(a_case(39))
     assert few.calibration is None and few.probabilities.shape == (39, 10)
 
 
 def test_an_empty_pool_gives_an_empty_selection() -> None:
     none = np.empty(0, np.int64)
-    result = rounds.run_round(an_input(candidate_ids=none, stop_ids=none), quiet)
+    result = a_case(candidate_ids=none, stop_ids=none).run()
     assert len(result.selection.item_ids) == len(result.scores) == sum(result.uncertainty) == 0
     assert result.suggestions.shape == (0, 10)
     assert result.stop.mean_entropy is None and result.evaluation.n == 300
@@ -199,23 +221,25 @@ def test_an_empty_pool_gives_an_empty_selection() -> None:
 
 def test_no_holdout_gives_an_evaluation_that_says_so() -> None:
     none = np.empty(0, np.int64)
-    result = rounds.run_round(an_input(holdout_ids=none, holdout_labels=none), quiet)
+    result = a_case(holdout=Holdout(none, none)).run()
     assert result.evaluation.n == 0 and result.evaluation.accuracy is None
     assert len(result.holdout_predicted) == len(result.holdout_confidence) == 0
 
 
 def test_mapped_pixels_give_the_same_round_as_pixels_in_memory(
-    first: rounds.RoundResult, tmp_path: Path
+    first: rounds.RoundResult, arithmetic: Precision, tmp_path: Path
 ) -> None:
     path = tmp_path / "pixels.npy"
     np.save(path, PIXELS)
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    assert same(first, rounds.run_round(an_input(pixels=mapped), quiet))
+    assert same(first, a_case(images=Images(mapped, IDS, 1), precision=arithmetic).run())
 
 
-def test_measuring_alone_gives_the_evaluation_of_the_round(first: rounds.RoundResult) -> None:
+def test_measuring_alone_gives_the_evaluation_of_the_round(
+    first: rounds.RoundResult, arithmetic: Precision
+) -> None:
     seen: list[float] = []
-    found = rounds.measure(an_input(), lambda _, share: seen.append(share))
+    found = a_case(precision=arithmetic).measure(lambda _, share: seen.append(share))
     assert (found.accuracy, found.confusion) == (
         first.evaluation.accuracy,
         first.evaluation.confusion,
@@ -230,24 +254,23 @@ def test_a_round_stops_at_once_when_asked_to(at: str) -> None:
             raise JobCancelled("stopped by a person")
 
     with pytest.raises(JobCancelled):
-        rounds.run_round(an_input(), cancel)
+        a_case().run(cancel)
 
 
 def test_one_class_only_cannot_be_trained() -> None:
-    given = an_input()
-    given = dataclasses.replace(given, labels=np.full(len(given.labels), 7))
+    given = a_case(labels=np.full(60, 7))
     with pytest.raises(TrainingImpossible, match="all 60 labels say '7'; a model needs"):
-        rounds.run_round(given, quiet)
+        given.run()
 
 
 def test_an_unknown_strategy_is_refused_before_training() -> None:
     with pytest.raises(UnknownStrategy):
-        rounds.run_round(an_input(strategy="best"), lambda *_: pytest.fail("training began"))
+        a_case(strategy="best").run(lambda *_: pytest.fail("training began"))
 
 
 def test_an_item_without_pixels_is_named() -> None:
     with pytest.raises(UnknownItem, match="1 items have no pixels, among them 5"):
-        rounds.run_round(an_input(stop_ids=np.array([5])), quiet)
+        a_case(stop_ids=np.array([5])).run()
 
 
 def learn(strategy: str, labels: int, seed: int) -> float:
@@ -258,11 +281,10 @@ def learn(strategy: str, labels: int, seed: int) -> float:
     place = {int(item): row for row, item in enumerate(IDS)}
     labeled = strategies.cold_start(PIXELS[pool], IDS[pool], 20, rng).item_ids
     for number in range(1, 100):
-        given = an_input(
+        given = a_case(
             labeled_ids=labeled,
             labels=TRUE[[place[int(i)] for i in labeled]],
-            holdout_ids=IDS[holdout],
-            holdout_labels=TRUE[holdout],
+            holdout=Holdout(IDS[holdout], TRUE[holdout]),
             candidate_ids=np.setdiff1d(IDS[pool], labeled),
             stop_ids=IDS[:0],
             strategy=strategy,
@@ -271,8 +293,8 @@ def learn(strategy: str, labels: int, seed: int) -> float:
             round_number=number,
         )
         if len(labeled) >= labels:
-            return rounds.measure(given, quiet).accuracy
-        labeled = np.concatenate([labeled, rounds.run_round(given, quiet).selection.item_ids])
+            return given.measure().accuracy
+        labeled = np.concatenate([labeled, given.run().selection.item_ids])
     raise AssertionError("rounds without labels")
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_rounds import CLASSES, HOLDOUT, IDS, PIXELS, POOL, TRUE, an_input, quiet
+from test_rounds import CLASSES, HOLDOUT, IDS, PIXELS, POOL, TRUE, a_case
 from torch import nn
 
 from alcore import rounds, strategies
@@ -65,15 +65,6 @@ def gather(needs: frozenset, model, traces, told=silent, augmentation: str = "sh
         traces=traces,
         augmentation=augmentation,
         at_least=20,
-        without=lambda kept, seed, told: training.fit(
-            PIXELS[LABELED[kept]],
-            TRUE[LABELED[kept]],
-            CLASSES,
-            1,
-            training.LearnerSettings(),
-            seed,
-            told,
-        ),
         seed=lambda purpose: 7,
     )
     with device.computing(1, 1):
@@ -112,8 +103,6 @@ def test_every_signal_has_its_shape_and_is_finite(found: Signals) -> None:
         "reconstruction_loss": (p,),
         "flip_distance": (p,),
         "holdout_logits": (len(HOLDOUT), c),
-        "crossfit": (p, c),
-        "labeled_crossfit": (n, c),
     }
     assert {name: getattr(found, name).shape for name in shapes} == shapes
     assert set(shapes) == {name for name, value in vars(found).items() if value is not None}
@@ -338,23 +327,22 @@ def test_a_large_pool_islooked_at_in_part_and_scored_in_full() -> None:
     repeats = 9
     pixels = np.concatenate([PIXELS] * repeats)
     ids = np.arange(len(pixels), dtype=np.int64)
-    given = an_input(
-        pixels=pixels,
-        item_ids=ids,
+    given = a_case(
+        images=rounds.Images(pixels, ids, 1),
+        holdout=rounds.Holdout(ids[:0], TRUE[:0]),
         labeled_ids=ids[:40],
         labels=TRUE[:40],
-        holdout_ids=ids[:0],
-        holdout_labels=TRUE[:0],
         candidate_ids=ids[40:],
         stop_ids=ids[:0],
         strategy="label dispersion",
     )
-    needs = strategies.needed(given.strategy, {})
-    looked = rounds.looked_at(given, needs, given.candidate_ids)
-    assert len(np.unique(looked)) == 10_000 < len(given.candidate_ids)
-    assert np.array_equal(looked, rounds.looked_at(given, needs, given.candidate_ids))
-    result = rounds.run_round(given, quiet)
-    assert len(result.scores) == len(given.candidate_ids)
+    candidates = given.task.candidate_ids
+    looked = rounds.looked_at(given.learner, given.lesson, given.task, candidates)
+    assert len(np.unique(looked)) == 10_000 < len(candidates)
+    again = rounds.looked_at(given.learner, given.lesson, given.task, candidates)
+    assert np.array_equal(looked, again)
+    result = given.run()
+    assert len(result.scores) == len(candidates)
     assert set(result.selection.item_ids) <= set(looked) and len(result.selection.item_ids) == 30
 
 
@@ -364,16 +352,16 @@ def test_a_large_pool_islooked_at_in_part_and_scored_in_full() -> None:
 @pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
 def test_every_strategy_goes_from_labels_to_a_new_queue_and_repeats_itself(name: str) -> None:
     offered = IDS[CANDIDATES[:150]]
-    given = an_input(12, candidate_ids=offered, strategy=name, queue_size=25, stop_ids=offered)
+    given = a_case(12, candidate_ids=offered, strategy=name, queue_size=25, stop_ids=offered)
     seen: list[float] = []
-    first = rounds.run_round(given, lambda phase, share: seen.append(share))
-    again = rounds.run_round(given, quiet)
+    first = given.run(lambda phase, share: seen.append(share))
+    again = given.run()
     assert seen == sorted(seen) and seen[-1] == 1
-    picked, origins = first.selection.item_ids, first.selection.origins or ("query",) * 25
+    picked, origins = first.selection.item_ids, first.selection.origins
     assert len(set(picked.tolist())) == 25
-    again_allowed = given.labeled_ids if strategies.get(name).asks_again else given.labeled_ids[:0]
+    again_allowed = given.lesson.labeled_ids if strategies.get(name).asks_again else IDS[:0]
     for item, origin in zip(picked, origins, strict=True):
-        assert item in (again_allowed if origin == "relabel" else given.candidate_ids)
+        assert item in (again_allowed if origin == "relabel" else offered)
     assert first.selection.item_ids.tolist() == again.selection.item_ids.tolist()
     assert first.selection.reasons == again.selection.reasons
     assert np.isfinite(first.selection.scores).all()

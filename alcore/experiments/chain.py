@@ -12,20 +12,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
 
 from alcore import __version__
-from alcore.config import LearnerRule, Precision
+from alcore.config import Precision
 from alcore.errors import PoolExhausted
 from alcore.experiments import data, initial, oracles, trials
 from alcore.experiments.data import DataSpec
 from alcore.experiments.design import Cell
+from alcore.experiments.features import features_of
 from alcore.experiments.oracles import ABSTAINED, Answers, Oracle
 from alcore.experiments.results import Arrays, Done
 from alcore.experiments.trials import TrialData
+from alcore.rounds import (
+    Holdout,
+    Images,
+    Learner,
+    Lesson,
+    RoundResult,
+    SelectionTask,
+    TrainingInputs,
+    learner_of,
+    run_round,
+)
+from alcore.rounds.estimators import EstimatorLearner
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared, as in live projects."""
@@ -72,9 +84,8 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
     asked = _ask(run, trial, oracle, before)
     history = [*before, asked]
     everything = {name: np.concatenate([a[name] for a in history]) for name in asked}
-    ids, labels, votes = _known(everything, len(oracle.confusion))
-    given = _input(run, trial, number, ids, labels, votes, everything["asked_ids"], before, folder)
-    measured = _measure(run, trial, given, folder)
+    known = _known(everything, len(oracle.confusion))
+    measured = _round(run, trial, known, everything["asked_ids"], before, folder)
     decided = Answers(
         everything["asked_classes"], everything["asked_annotators"], everything["asked_seconds"]
     ).decided()
@@ -86,7 +97,7 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
         minutes=float(everything["asked_seconds"].sum() / 60),
         accuracy=float(accuracy if accuracy is not None else np.nan),
         seconds=time.perf_counter() - started,
-        summary=_plain(run, trial, measured, ids, labels, asked["asked_ids"]),
+        summary=_plain(run, trial, measured, *known[:2], asked["asked_ids"]),
         arrays={
             **asked,
             "selected_ids": measured.selection.item_ids.astype(np.int64),
@@ -97,7 +108,12 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
 
 
 def _plain(
-    run: Run, trial: TrialData, measured: Any, ids: np.ndarray, labels: np.ndarray, new: np.ndarray
+    run: Run,
+    trial: TrialData,
+    measured: RoundResult,
+    ids: np.ndarray,
+    labels: np.ndarray,
+    new: np.ndarray,
 ) -> dict[str, Any]:
     """Return what is told of a round besides its figures, as plain JSON."""
     classes = len(trial.class_names)
@@ -112,7 +128,7 @@ def _plain(
         "phases": {k: round(v, 4) for k, v in measured.seconds.items()},
         "seed": run.trial_seed,
         "versions": {"alcore": __version__, **measured.versions},
-        "minibatches": measured.minibatches,
+        "minibatches": measured.model.minibatches,
     }
     return json.loads(json.dumps(about))
 
@@ -191,66 +207,59 @@ def _known(everything: Arrays, people: int) -> tuple[np.ndarray, np.ndarray, np.
     return ids, labels, votes[:, (votes != ABSTAINED).any(axis=0)]
 
 
-def _input(
+def _round(
     run: Run,
     trial: TrialData,
-    number: int,
-    ids: np.ndarray,
-    labels: np.ndarray,
-    votes: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray, np.ndarray],
     asked: np.ndarray,
     before: Sequence[Arrays],
     folder: Path,
-) -> Any:
-    cell = run.cell
-    network = cell.learner.kind == "network"
-    made: Any = SimpleNamespace
-    if network:
-        from alcore.rounds import RoundInput  # brings torch, which estimators do without
+) -> RoundResult:
+    """Run the round after those before it, with the cell's learner and what is known by now.
 
-        made = RoundInput
+    known: as `_known` returns it; asked: ids that were asked about, whatever the answer.
+    """
+    cell = run.cell
+    ids, labels, votes = known
+    images = Images(trial.pixels, np.arange(len(trial.pixels), dtype=np.int64), trial.channels)
     stop_ids = np.sort(
         trials.rng(trial.seed, "stop set").choice(
             trial.pool, min(STOP_SET, len(trial.pool)), replace=False
         )
     )
     abstains = cell.oracle.kind == "abstaining"
-    return made(
-        pixels=trial.pixels,
-        item_ids=np.arange(len(trial.pixels), dtype=np.int64),
-        labeled_ids=ids,
-        labels=labels,
-        holdout_ids=trial.holdout,
-        holdout_labels=trial.truth[trial.holdout],
-        candidate_ids=trial.pool[~np.isin(trial.pool, asked)],
-        class_names=trial.class_names,
-        channels=trial.channels,
-        strategy=cell.strategy.name,
-        strategy_options=cell.strategy.options,
-        batch_size=cell.batch_size,
-        queue_size=_AHEAD * cell.batch_size if abstains else cell.batch_size,
-        augmentation=cell.learner.all_options["augmentation"] if network else "none",
-        seed=trial.seed,
-        round_number=number,
-        stop_ids=stop_ids,
-        previous_stop=before[-1]["stop_predicted"] if before else None,
-        threads=run.threads,
-        precision=run.precision,
-        votes=votes,
-        learner=cell.learner.rule() if network else LearnerRule(),
-        downloads=folder / "downloads",
-        embeds=False,
+    return run_round(
+        _learner(run, trial, images, folder),
+        Lesson(
+            images=images,
+            labeled_ids=ids,
+            labels=labels,
+            class_names=trial.class_names,
+            seed=trial.seed,
+            round_number=len(before) + 1,
+            threads=run.threads,
+            precision=run.precision,
+        ),
+        Holdout(trial.holdout, trial.truth[trial.holdout]),
+        SelectionTask(
+            candidate_ids=trial.pool[~np.isin(trial.pool, asked)],
+            strategy=cell.strategy.name,
+            strategy_options=cell.strategy.options,
+            batch_size=cell.batch_size,
+            queue_size=_AHEAD * cell.batch_size if abstains else cell.batch_size,
+            votes=votes,
+            stop_ids=stop_ids,
+            previous_stop=before[-1]["stop_predicted"] if before else None,
+        ),
+        lambda phase, share: None,
     )
 
 
-def _measure(run: Run, trial: TrialData, given: Any, folder: Path) -> Any:
-    """Run the round with the cell's learner."""
-    if run.cell.learner.kind == "network":
-        from alcore.rounds import run_round
-
-        return run_round(given, lambda phase, share: None)
-    from alcore.experiments import estimators
-    from alcore.experiments.features import features_of
-
-    features = features_of(run.cell.learner, run.cell.data, trial, folder)
-    return estimators.run_round(given, run.cell.learner, features)
+def _learner(run: Run, trial: TrialData, images: Images, folder: Path) -> Learner:
+    spec = run.cell.learner
+    options = spec.all_options
+    if spec.kind == "network":
+        inputs = TrainingInputs(downloads=folder / "downloads")
+        return learner_of(spec.rule(), options["augmentation"], images, trial.class_names, inputs)
+    features = features_of(spec, run.cell.data, trial, images, folder)
+    return EstimatorLearner(options["estimator"], features, settings=options["settings"])

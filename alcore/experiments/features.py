@@ -1,11 +1,10 @@
-"""Owns what estimators learn from: pixels, an array of embeddings, or a network's embeddings.
+"""Owns what an experiment's estimators learn from: pixels, an array, or a network's embeddings.
 
 n rows asked for, D features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -18,19 +17,20 @@ from alcore.errors import CheckpointMismatch, InvalidSettings
 from alcore.experiments.data import DataSpec
 from alcore.experiments.learners import LearnerSpec
 from alcore.experiments.trials import TrialData
+from alcore.rounds.features import Features, of_pixels
+from alcore.rounds.values import Images
 
-Features = Callable[[np.ndarray], np.ndarray]
-"""Gives the features (n, D) float32 of rows (n,)."""
 
-
-def features_of(spec: LearnerSpec, data: DataSpec, trial: TrialData, folder: Path) -> Features:
+def features_of(
+    spec: LearnerSpec, data: DataSpec, trial: TrialData, images: Images, folder: Path
+) -> Features:
     """Return where a learner's features come from: pixels, an array, or a network's embeddings.
 
     A network embeds all images once; the embeddings are kept in the folder for later rounds.
     """
     path = spec.features_file()
     if path is None:
-        return lambda rows: _pixels(trial, rows)
+        return of_pixels(images)
     if path.suffix == ".npy":
         if data.changes_pixels:
             raise InvalidSettings(
@@ -46,11 +46,6 @@ def features_of(spec: LearnerSpec, data: DataSpec, trial: TrialData, folder: Pat
             f"{len(trial.pixels):,} images; it needs a row for each, in their order"
         )
     return lambda rows: np.asarray(found[rows], np.float32)
-
-
-def _pixels(trial: TrialData, rows: np.ndarray) -> np.ndarray:
-    images = np.asarray(trial.pixels[rows][..., : trial.channels], np.float32)
-    return images.reshape(len(rows), -1) / 255
 
 
 @lru_cache(maxsize=4)
@@ -88,24 +83,19 @@ def _embedded(path: Path, data: DataSpec, trial: TrialData, folder: Path) -> Pat
 
 def _network(path: Path, trial: TrialData) -> Any:
     """Read a trained model, or the weights of a pretraining, that embeds these images."""
-    from alcore.learner import checkpoints, networks, transfer
+    from alcore.learner import checkpoints, transfer
     from alcore.learner.architecture import Architecture
+    from alcore.rounds.network import body
 
     try:
         model = checkpoints.load(path)
-        theirs = model.architecture
     except CheckpointMismatch as first:
         try:
             weights = transfer.load(path)
         except CheckpointMismatch:
             raise first from None
-        theirs = replace(weights.architecture, classes=2)
-        network = networks.build(theirs).eval()
-        transfer.put(weights, network, theirs)
-        model = checkpoints.Model(
-            network=network, architecture=theirs, class_names=("one", "other"), mirror=False,
-            minibatches=0, loss=0.0,
-        )  # fmt: skip
+        model = body(weights, replace(weights.architecture, classes=2))
+    theirs = model.architecture
     ours = Architecture(theirs.network, trial.channels, trial.pixels.shape[1], theirs.classes)
     if theirs != ours:
         raise CheckpointMismatch(

@@ -1,48 +1,24 @@
 """Owns which learners an experiment may use: the network, or what has scikit-learn's interface.
 
-Here stands what is declared; what is computed stands in `estimators` and in `alcore.rounds`.
+Here stands what is declared; what is computed stands in `alcore.rounds`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from alcore import strategies
 from alcore.config import AUGMENTATIONS, NETWORKS, LearnerRule, user_path
 from alcore.errors import InvalidSettings
+from alcore.estimators import ESTIMATORS, check_allowed
 from alcore.experiments.options import unknown, with_defaults
-from alcore.strategies import Need
+from alcore.rounds.estimators import GIVES
+from alcore.rounds.learners import check_signals
 
-ESTIMATORS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
-    {
-        "random forest": ("sklearn.ensemble.RandomForestClassifier", {}),
-        "extra trees": ("sklearn.ensemble.ExtraTreesClassifier", {}),
-        "logistic regression": ("sklearn.linear_model.LogisticRegression", {"max_iter": 300}),
-        "k nearest": ("sklearn.neighbors.KNeighborsClassifier", {"weights": "distance"}),
-        "naive bayes": ("sklearn.naive_bayes.GaussianNB", {}),
-        "gradient boosting": ("sklearn.ensemble.HistGradientBoostingClassifier", {}),
-    }
-)
-"""Short names of estimators; any other is given by its dotted name."""
-SCALED = frozenset({"logistic regression"})
-"""Estimators that need features of like size."""
 PIXELS = "pixels"
-GIVES: frozenset[Need] = frozenset(
-    {
-        "probabilities",
-        "logits",
-        "embeddings",
-        "labeled_probabilities",
-        "committee",
-        "holdout_logits",
-        "crossfit",
-    }
-)
-"""Signals that an estimator can give; a network gives all."""
 _NETWORK: Mapping[str, Any] = MappingProxyType(
     {
         "network": "small CNN",
@@ -139,6 +115,11 @@ class LearnerSpec:
             raise InvalidSettings(f"the learner {self.title!r}: there is no file {path}")
         return path
 
+    def check_allowed(self, others: Collection[str]) -> None:
+        """Raise InvalidSettings for an estimator outside the catalogue and the `others` allowed."""
+        if self.kind != "network":
+            check_allowed(self.all_options["estimator"], others)
+
     def check_files(self) -> None:
         """Raise InvalidSettings for features, or weights to begin with, that are not there."""
         self.features_file()
@@ -146,13 +127,22 @@ class LearnerSpec:
         if weights and not Path(weights).is_file():
             raise InvalidSettings(f"the learner {self.title!r}: there is no file {weights}")
 
+    @property
+    def tried(self) -> bool:
+        """Whether it is known to be usable: from alcore's own choice, as it stands there."""
+        options = self.all_options
+        return self.kind == "network" or (
+            options["estimator"] in ESTIMATORS and not options["settings"]
+        )
+
+    def check_estimator(self) -> None:
+        """Raise InvalidSettings for an estimator that cannot be made or gives no probabilities."""
+        from alcore.learner import estimators  # brings scikit-learn
+
+        if self.kind != "network":
+            estimators.build(self.all_options["estimator"], self.all_options["settings"], 0)
+
     def check(self, strategy: str, options: Mapping[str, Any]) -> None:
         """Raise InvalidSettings where a strategy needs what this learner cannot tell."""
-        if self.kind == "network":
-            return
-        missing = sorted(strategies.needed(strategy, options) - GIVES)
-        if missing:
-            raise InvalidSettings(
-                f"the strategy {strategy!r} needs {', '.join(missing)}, which the learner "
-                f"{self.title!r} cannot give; use the network, or another strategy"
-            )
+        if self.kind != "network":
+            check_signals(self.title, GIVES, strategy, options)

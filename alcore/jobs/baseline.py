@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from alcore.errors import TrainingImpossible
+from alcore.jobs.project_consensus import positions
 from alcore.jobs.randomness import rng
-from alcore.jobs.round_files import pixels_of
 from alcore.jobs.running import Running
-from alcore.jobs.training_inputs import inputs_of
+from alcore.jobs.training_inputs import images_of, inputs_of
 from alcore.records import BaselinePoint, Learner, RoundSummary
+from alcore.rounds import Holdout, Lesson, learner_of, measure
+from alcore.rounds import Learner as AnyLearner
 from alcore.store import items, projects, rounds
 
 QUICK = 10.0
@@ -31,8 +32,6 @@ def run_baseline(running: Running) -> None:
     With the learner of the live model at that count; one that can no longer be had is left out.
     Each point is stored when it is done, so that a stop loses at most one training.
     """
-    from alcore.rounds import RoundInput, measure  # brings torch
-
     store, project_id = running.store, running.job.project_id
     with store.read() as connection:
         project = projects.get(connection, project_id)
@@ -46,53 +45,39 @@ def run_baseline(running: Running) -> None:
             for learner in dict.fromkeys(r.learner for r in history)
         }
         done = {(p.learner, p.trial, p.labels) for p in rounds.baseline(connection, project_id)}
-    position = {c.id: c.position for c in project.classes}
-    classes = np.array([position[c] for c in key], dtype=np.int64)
+    class_ids = np.array([c.id for c in project.classes])
+    classes = positions(key, class_ids)
+    holdout = Holdout(holdout_ids, positions(truth, class_ids))
+    images = images_of(store.workspace.project(project_id), project, item_ids)
+    names = tuple(c.name for c in project.classes)
     missing = [
         (learner, trial, n)
         for learner, trial, n in _points(history)
         if inputs[learner] and (learner, trial, n) not in done and n <= len(key_ids)
     ]
-    template = RoundInput(
-        pixels=pixels_of(store.workspace.project(project_id), settings, len(item_ids)),
-        item_ids=item_ids,
-        labeled_ids=key_ids[:0],
-        labels=classes[:0],
-        holdout_ids=holdout_ids,
-        holdout_labels=np.array([position[c] for c in truth], dtype=np.int64),
-        candidate_ids=key_ids[:0],
-        class_names=tuple(c.name for c in project.classes),
-        channels=project.channels,
-        strategy="random",
-        strategy_options={},
-        batch_size=1,
-        queue_size=0,
-        augmentation="none",
-        seed=settings.seed,
-        round_number=0,
-        stop_ids=key_ids[:0],
-        previous_stop=None,
-        threads=running.threads,
-        precision=running.precision,
-    )
+    learners: dict[Learner, AnyLearner] = {}
     for index, (learner, trial, n) in enumerate(missing):
+        if learner not in learners:
+            rule, start = inputs[learner]
+            learners[learner] = learner_of(rule, learner.augmentation, images, names, start)
         order = rng(settings, "baseline", trial).permutation(len(key_ids))[:n]
+        lesson = Lesson(
+            images=images,
+            labeled_ids=key_ids[order],
+            labels=classes[order],
+            class_names=names,
+            seed=settings.seed,
+            round_number=trial,
+            threads=running.threads,
+            precision=running.precision,
+        )
         started = time.monotonic()
 
         def report(_phase: str, fraction: float, index: int = index) -> None:
             running.report("simulating random labels", (index + fraction) / len(missing))
 
         try:
-            evaluation = measure(
-                replace(
-                    template,
-                    labeled_ids=key_ids[order],
-                    labels=classes[order],
-                    round_number=trial,
-                    **inputs[learner],
-                ),
-                report,
-            )
+            evaluation = measure(learners[learner], lesson, holdout, report)
         except TrainingImpossible:
             continue  # so few random labels may all be of one class
         with store.write() as connection:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from alcore import label_errors
 from alcore.jobs import label_check_resume
-from alcore.jobs.round_files import pixels_of
+from alcore.jobs.project_consensus import positions
 from alcore.jobs.running import Running
-from alcore.jobs.training_inputs import training_inputs
+from alcore.jobs.training_inputs import images_of, learner_of_project, training_inputs
 from alcore.records import Project
+from alcore.rounds import FoldAnswers, Lesson, TrainingInputs, cross_validate
 from alcore.store import calibrations, items, jobs, label_checks, projects
 
 _ROWS = 2_000
@@ -27,61 +27,44 @@ _ROWS = 2_000
 
 def run_label_check(running: Running) -> None:
     """Store what models that were not trained on it say of each label that counts now."""
-    from alcore.rounds import RoundInput, cross_validate  # brings torch
-
     store, project_id = running.store, running.job.project_id
     folder = store.workspace.project(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
-        item_ids = items.ids(connection, project_id)
+        images = images_of(folder, project, items.ids(connection, project_id))
         judged = label_checks.to_judge(connection, project_id)
         inputs = training_inputs(connection, store.workspace, project)
     progress = label_check_resume.resume(folder, judged, _recipe(project, inputs))
     judged = progress.judged
-    position = {c.id: c.position for c in project.classes}
-    labels = np.array([position[c] for c in judged.class_ids], dtype=np.int64)
+    labels = positions(judged.class_ids, np.array([c.id for c in project.classes]))
     trained = ~judged.held
-    none = item_ids[:0]
-    found = cross_validate(
-        RoundInput(
-            pixels=pixels_of(folder, project.settings, len(item_ids)),
-            item_ids=item_ids,
+    check = cross_validate(
+        learner_of_project(project, images, inputs),
+        Lesson(
+            images=images,
             labeled_ids=judged.item_ids[trained],
             labels=labels[trained],
-            holdout_ids=none,
-            holdout_labels=none,
-            candidate_ids=none,
             class_names=tuple(c.name for c in project.classes),
-            channels=project.channels,
-            strategy="random",
-            strategy_options={},
-            batch_size=1,
-            queue_size=0,
-            augmentation=project.settings.augmentation,
             seed=project.settings.seed,
             round_number=0,
-            stop_ids=none,
-            previous_stop=None,
             threads=running.threads,
             precision=running.precision,
-            question_ids=judged.item_ids[judged.held],
-            **inputs,
         ),
+        judged.item_ids[judged.held],
         running.report,
-        progress.probabilities,
-        progress.keep,
+        FoldAnswers(progress.probabilities, progress.keep),
     )
     order = np.concatenate([np.flatnonzero(trained), np.flatnonzero(judged.held)])
-    probabilities = np.empty_like(found.probabilities)
-    probabilities[order] = found.probabilities
+    probabilities = np.empty_like(check.probabilities)
+    probabilities[order] = check.probabilities
     rows = _rows(project_id, judged, probabilities, labels, [c.id for c in project.classes])
     for start in range(0, len(rows), _ROWS):
         running.report("saving", start / len(rows))
         with store.write() as connection:
             label_checks.put(connection, rows[start : start + _ROWS])
     with running.publish() as connection:
-        if found.calibration is not None:
-            calibrations.put(connection, project_id, found.calibration)
+        if check.calibration is not None:
+            calibrations.put(connection, project_id, check.calibration)
         # It may have begun long ago, and labels have come since.
         counting = label_checks.labels(connection, project_id)
         if label_errors.check_is_due(counting, len(judged.item_ids)):
@@ -89,13 +72,13 @@ def run_label_check(running: Running) -> None:
     progress.forget()
 
 
-def _recipe(project: Project, inputs: dict[str, Any]) -> str:
-    """Name all that the networks depend on besides labels and items."""
+def _recipe(project: Project, inputs: TrainingInputs) -> str:
+    """Name all that the models depend on besides labels and items."""
     settings = project.settings
     classes = [c.id for c in project.classes]
-    learner = asdict(inputs["learner"])
+    learner = asdict(settings.learner)
     images = [settings.augmentation, settings.resolution, settings.pixel_range.scale]
-    return json.dumps([*images, settings.seed, classes, learner, str(inputs["pretrained"])])
+    return json.dumps([*images, settings.seed, classes, learner, str(inputs.pretrained)])
 
 
 def _rows(

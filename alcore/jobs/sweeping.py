@@ -45,6 +45,13 @@ def compute(spec: Mapping[str, Any], before: Sequence[Arrays], folder: str) -> D
     return next_round(Run.from_json(spec), before, Path(folder))
 
 
+def check_learner(spec: Mapping[str, Any]) -> None:
+    """Raise InvalidSettings for an estimator that no round could use; loads scikit-learn."""
+    from alcore.experiments.learners import LearnerSpec
+
+    LearnerSpec(**spec).check_estimator()
+
+
 @dataclass
 class _Going:
     """A run that is being worked on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +12,33 @@ from alcore.config import CALIBRATED_FROM, ProjectSettings
 from alcore.datasets.pixels import make_names_durable
 from alcore.jobs import embeddings
 from alcore.jobs.due import request_if_due
-from alcore.jobs.project_consensus import apply_consensus
-from alcore.jobs.project_consensus import positions as class_positions
+from alcore.jobs.project_consensus import apply_consensus, positions
 from alcore.jobs.queueing import queue_size, rounded, selection_rows, swap_queue
 from alcore.jobs.randomness import rng
-from alcore.jobs.round_files import (
-    make_room,
-    pixels_of,
-    round_arrays,
-    save_arrays,
-)
+from alcore.jobs.round_files import make_room, round_arrays, save_arrays
 from alcore.jobs.running import Running
 from alcore.jobs.training_inputs import (
+    images_of,
     last_model,
     learner_now,
+    learner_of_project,
     smaller_minibatch,
     training_inputs,
 )
 from alcore.label_errors import check_is_due
-from alcore.records import RoundSummary
-from alcore.store import calibrations, gold, items, jobs, label_checks, labels, projects, rounds
+from alcore.records import Learner, Project, RoundSummary
+from alcore.rounds import Holdout, Lesson, RoundResult, SelectionTask, TrainingInputs, run_round
+from alcore.store import (
+    Connection,
+    calibrations,
+    gold,
+    items,
+    jobs,
+    label_checks,
+    labels,
+    projects,
+    rounds,
+)
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared for stop advice."""
@@ -39,8 +46,34 @@ STOP_SET = 1_000
 
 def run_training(running: Running) -> None:
     """Fit, measure, score and select; then swap model, metrics and queue at once."""
-    from alcore.rounds import RoundInput, run_round  # brings torch
+    material = _gather(running)
+    running.note({"last_event": material.last_event, "model": material.lesson.round_number})
+    result = _run(running, material)
+    running.report("saving", 1.0)
+    _publish(running, material, result, _save(running, material, result))
 
+
+@dataclass(frozen=True)
+class _Material:
+    """What a round is made of, and what its record says besides."""
+
+    project: Project
+    learner: Learner
+    inputs: TrainingInputs
+    lesson: Lesson
+    holdout: Holdout
+    task: SelectionTask
+    gold_ids: np.ndarray
+    """Among the task's questions, those whose answer is known."""
+    last_event: int
+    """Of the labels that the lesson holds."""
+    minutes: float
+    """That people spent on them."""
+    notes: tuple[str, ...]
+
+
+def _gather(running: Running) -> _Material:
+    """Read what the round of this moment learns from, and what it may choose from."""
     store, project_id = running.store, running.job.project_id
     folder = store.workspace.project(project_id)
     with store.read() as connection:
@@ -49,124 +82,166 @@ def run_training(running: Running) -> None:
     if settings.team.consensus != "majority":
         with store.write() as connection:
             apply_consensus(connection, project)
+    class_ids = np.array([c.id for c in project.classes])
+    minibatch, why_smaller = smaller_minibatch(running.job)
     with store.read() as connection:
         last_event = labels.last_event(connection, project_id)
-        item_ids = items.ids(connection, project_id)
+        images = images_of(folder, project, items.ids(connection, project_id))
         labeled_ids, labeled = items.labeled(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         candidates = items.unlabeled(connection, project_id)
-        known = gold.ids(connection, project_id)
-        questions = np.union1d(items.unanswered_holdout(connection, project_id), known)
+        gold_ids = gold.ids(connection, project_id)
+        questions = np.union1d(items.unanswered_holdout(connection, project_id), gold_ids)
         previous = rounds.latest(connection, project_id)
-        number = rounds.next_number(connection, project_id)
-        said = labels.votes(connection, project_id, labeled_ids)
-        minutes = labels.human_seconds(connection, project_id, last_event) / 60
-        learner = learner_now(connection, project)
-        inputs = training_inputs(connection, store.workspace, project)
-        inputs["calibrations"] = calibrations.known(connection, project_id)
-    running.note({"last_event": last_event, "model": number})
-
-    position = {c.id: c.position for c in project.classes}
-    positions = np.array([position[c] for c in labeled], dtype=np.int64)
-    pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
-    minibatch, why_smaller = smaller_minibatch(running.job)
-    stop_ids, before = _stop_set(settings, pool_ids, folder, previous)
-    result = run_round(
-        RoundInput(
-            pixels=pixels_of(folder, settings, len(item_ids)),
-            item_ids=item_ids,
+        lesson = Lesson(
+            images=images,
             labeled_ids=labeled_ids,
-            labels=positions,
-            holdout_ids=holdout_ids,
-            holdout_labels=np.array([position[c] for c in truth], dtype=np.int64),
-            candidate_ids=candidates,
+            labels=positions(labeled, class_ids),
             class_names=tuple(c.name for c in project.classes),
-            channels=project.channels,
-            strategy=settings.strategy,
-            strategy_options=settings.strategy_options,
-            batch_size=settings.batch_size,
-            queue_size=queue_size(settings.batch_size),
-            augmentation=settings.augmentation,
             seed=settings.seed,
-            round_number=number,
-            stop_ids=stop_ids,
-            previous_stop=before,
+            round_number=rounds.next_number(connection, project_id),
             threads=running.threads,
             precision=running.precision,
-            question_ids=questions,
-            votes=class_positions(said, np.array([c.id for c in project.classes])),
-            minibatch=minibatch,
-            **inputs,
-            **last_model(folder, previous),
-        ),
-        running.report,
+            calibrations=calibrations.known(connection, project_id),
+        )
+        votes = positions(labels.votes(connection, project_id, labeled_ids), class_ids)
+        minutes = labels.human_seconds(connection, project_id, last_event) / 60
+        inputs = training_inputs(connection, store.workspace, project)
+        learner = learner_now(connection, project)
+    inputs = replace(inputs, previous=last_model(folder, previous), minibatch=minibatch)
+    pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
+    stop_ids, previous_stop = _stop_set(settings, pool_ids, folder, previous)
+    task = SelectionTask(
+        candidate_ids=candidates,
+        strategy=settings.strategy,
+        strategy_options=settings.strategy_options,
+        batch_size=settings.batch_size,
+        queue_size=queue_size(settings.batch_size),
+        votes=votes,
+        stop_ids=stop_ids,
+        previous_stop=previous_stop,
+        question_ids=questions,
+        embeds=True,
     )
-    running.report("saving", 1.0)
-    checkpoint = f"rounds/{number:04d}.safetensors"
-    # Under names of this attempt's own: a stale one must not touch the files of its successor.
+    return _Material(
+        project=project,
+        learner=learner,
+        inputs=inputs,
+        lesson=lesson,
+        holdout=Holdout(holdout_ids, positions(truth, class_ids)),
+        task=task,
+        gold_ids=gold_ids,
+        last_event=last_event,
+        minutes=minutes,
+        notes=(why_smaller,) if why_smaller else (),
+    )
+
+
+def _run(running: Running, material: _Material) -> RoundResult:
+    lesson = material.lesson
+    learner = learner_of_project(material.project, lesson.images, material.inputs)
+    return run_round(learner, lesson, material.holdout, material.task, running.report)
+
+
+def _save(running: Running, material: _Material, result: RoundResult) -> dict[Path, Path]:
+    """Write the round's files; return where each belongs once the round is published.
+
+    Their names are this attempt's own: a stale one must not touch the files of its successor.
+    """
+    number = material.lesson.round_number
+    folder = running.store.workspace.project(material.project.id)
     unpublished = folder / "rounds" / f"unpublished-{running.job.id}-{running.job.attempt}"
     make_room(unpublished.parent)
-    result.model.save(unpublished.with_suffix(".safetensors"))
+    files = {}
+    if result.model.save(path := unpublished.with_suffix(".safetensors")):
+        files[path] = folder / _checkpoint(number)
+    head = result.model.head
     save_arrays(
-        unpublished.with_suffix(".npz"),
-        holdout_ids=holdout_ids,
-        holdout_true=np.array([position[c] for c in truth], dtype=np.int64),
+        path := unpublished.with_suffix(".npz"),
+        holdout_ids=material.holdout.ids,
+        holdout_true=material.holdout.labels,
         holdout_predicted=result.holdout_predicted,
         holdout_confidence=result.holdout_confidence,
         candidate_ids=result.candidate_ids,
         candidate_score=result.scores,
-        stop_ids=stop_ids,
+        stop_ids=material.task.stop_ids,
         stop_predicted=result.stop_predicted,
-        head=result.head,
+        **({} if head is None else {"head": head}),
     )
-    embeddings.save(unpublished.with_suffix(".npy"), result.embeddings)
-    recipe = result.recipe
-    if why_smaller:
-        recipe = replace(recipe, notes=(why_smaller, *recipe.notes))
-    summary = RoundSummary(
+    files[path] = round_arrays(folder, number)
+    if result.embeddings is not None:
+        embeddings.save(path := unpublished.with_suffix(".npy"), result.embeddings)
+        files[path] = embeddings.path(folder, number)
+    return files
+
+
+def _publish(
+    running: Running, material: _Material, result: RoundResult, files: dict[Path, Path]
+) -> None:
+    """Put files, record and queue in place, and ask for what follows: all or nothing."""
+    project, number = material.project, material.lesson.round_number
+    folder = running.store.workspace.project(project.id)
+    kept = folder / _checkpoint(number) in files.values()
+    summary = _summary(material, result, _checkpoint(number) if kept else None)
+    with running.publish() as connection:
+        for unpublished, path in files.items():
+            unpublished.replace(path)
+        make_names_durable(folder / "rounds")
+        round_id = rounds.add(connection, summary, material.last_event)
+        questions = material.task.question_ids.tolist()
+        guesses = dict(zip(questions, map(rounded, result.questions), strict=True))
+        gold.suggest(connection, {item_id: guesses[item_id] for item_id in material.gold_ids})
+        swap_queue(connection, project, selection_rows(result), round_id, number, guesses)
+        _ask_for_more(connection, project, result)
+    embeddings.forget_others(folder, number)
+
+
+def _ask_for_more(connection: Connection, project: Project, result: RoundResult) -> None:
+    """Ask for the jobs that a new round makes due: baseline, next training, label check."""
+    now = time.time()
+    if project.has_key and project.settings.baseline:
+        jobs.request(connection, project.id, "baseline", now)
+    request_if_due(connection, projects.get(connection, project.id), now)
+    last = label_checks.last_check(connection, project.id)
+    counting = label_checks.labels(connection, project.id)
+    # A recipe without a temperature needs the models of a check as much as new labels do.
+    lacking = result.calibration is None and counting >= CALIBRATED_FROM
+    if check_is_due(counting, last[1] if last and not lacking else 0):
+        jobs.request(connection, project.id, "label_check", now)
+
+
+def _summary(material: _Material, result: RoundResult, checkpoint: str | None) -> RoundSummary:
+    lesson, settings = material.lesson, material.project.settings
+    per_class = np.bincount(lesson.labels, minlength=len(lesson.class_names))
+    recipe = result.model.recipe
+    return RoundSummary(
         id=0,
-        project_id=project_id,
-        number=number,
+        project_id=material.project.id,
+        number=lesson.round_number,
         created_at=time.time(),
-        labels=len(labeled_ids),
-        label_minutes=minutes,
+        labels=len(lesson.labels),
+        label_minutes=material.minutes,
         strategy=settings.strategy,
         strategy_options=dict(settings.strategy_options),
         mode=result.model.mode,
         evaluation=result.evaluation,
         stop=result.stop,
         uncertainty=result.uncertainty,
-        labels_per_class=tuple(
-            int(n) for n in np.bincount(positions, minlength=len(project.classes))
-        ),
+        labels_per_class=tuple(per_class.tolist()),
         batch_per_class=result.batch_per_class,
         seconds=dict(result.seconds),
         seed=settings.seed,
         checkpoint=checkpoint,
         versions=dict(result.versions),
-        recipe=recipe,
-        learner=learner,
+        recipe=replace(recipe, notes=(*material.notes, *recipe.notes)),
         calibration=result.calibration,
+        learner=material.learner,
     )
-    with running.publish() as connection:
-        unpublished.with_suffix(".safetensors").replace(folder / checkpoint)
-        unpublished.with_suffix(".npz").replace(round_arrays(folder, number))
-        unpublished.with_suffix(".npy").replace(embeddings.path(folder, number))
-        make_names_durable(unpublished.parent)
-        round_id = rounds.add(connection, summary, last_event)
-        guessed = dict(zip(questions.tolist(), map(rounded, result.questions), strict=True))
-        gold.suggest(connection, {item_id: guessed[item_id] for item_id in known})
-        swap_queue(connection, project, selection_rows(result), round_id, number, guessed)
-        if project.has_key and settings.baseline:
-            jobs.request(connection, project_id, "baseline", time.time())
-        request_if_due(connection, projects.get(connection, project_id), time.time())
-        last = label_checks.last_check(connection, project_id)
-        counting = label_checks.labels(connection, project_id)
-        # A recipe without a temperature needs the models of a check as much as new labels do.
-        lacking = result.calibration is None and counting >= CALIBRATED_FROM
-        if check_is_due(counting, last[1] if last and not lacking else 0):
-            jobs.request(connection, project_id, "label_check", time.time())
-    embeddings.forget_others(folder, number)
+
+
+def _checkpoint(number: int) -> str:
+    """Name the file of a round's model within its project's folder."""
+    return f"rounds/{number:04d}.safetensors"
 
 
 def _stop_set(

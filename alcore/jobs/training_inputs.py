@@ -1,12 +1,17 @@
-"""Owns what trainings of a project begin with: its learner settings, weights, the last model."""
+"""Owns what a project's trainings begin with: images, learner settings, weights, last model."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from alcore import estimators
 from alcore.config import BACKBONES, LearnerRule, Workspace
+from alcore.jobs.round_files import pixels_of
 from alcore.records import Job, Learner, Pretrained, Project, RoundSummary
+from alcore.rounds import Images, TrainingInputs, learner_of
+from alcore.rounds import Learner as AnyLearner
 from alcore.store import Connection, pretrained
 
 USUAL = 128
@@ -30,6 +35,8 @@ def learner_now(connection: Connection, project: Project) -> Learner:
         if newest is not None and _fits(newest, project):
             weights = f"{_PRETRAINING}{newest.number}"
     return Learner(
+        kind=rule.kind,
+        features=rule.features,
         network=rule.network,
         resolution=settings.resolution,
         augmentation=settings.augmentation,
@@ -43,8 +50,8 @@ def learner_now(connection: Connection, project: Project) -> Learner:
 
 def inputs_of(
     connection: Connection, workspace: Workspace, project: Project, learner: Learner
-) -> dict[str, Any] | None:
-    """Return the fields of a RoundInput for a learner that a project has or had.
+) -> tuple[LearnerRule, TrainingInputs] | None:
+    """Return what a learner that a project has or had begins with.
 
     None where its images or weights are no longer there.
     """
@@ -63,42 +70,57 @@ def inputs_of(
         weights = stored and workspace.project(project.id) / stored.checkpoint
         if weights is None or not weights.is_file():
             return None
-    return {
-        "learner": LearnerRule(
-            network=learner.network,
-            weights=source,
-            weights_file=weights_file,
-            transfer=learner.transfer,
-            mode=learner.mode,
-            unlabeled=learner.unlabeled,
-            balance=learner.balance,
-        ),
-        "augmentation": learner.augmentation,
-        "pretrained": weights,
-        "downloads": workspace.downloads,
-    }
+    rule = LearnerRule(
+        kind=learner.kind,
+        features=learner.features,
+        network=learner.network,
+        weights=source,
+        weights_file=weights_file,
+        transfer=learner.transfer,
+        mode=learner.mode,
+        unlabeled=learner.unlabeled,
+        balance=learner.balance,
+    )
+    others = estimators.allowed(workspace.estimators)
+    if learner.kind not in ("network", *estimators.ESTIMATORS, *others):
+        return None
+    return rule, TrainingInputs(
+        pretrained=weights, downloads=workspace.downloads, estimators=others
+    )
 
 
 def training_inputs(
     connection: Connection, workspace: Workspace, project: Project
-) -> dict[str, Any]:
-    """Return the fields of a RoundInput that every training of a project shares."""
+) -> TrainingInputs:
+    """Return what every training of a project begins with."""
     rule = project.settings.learner
     weights = pretrained.latest(connection, project.id) if rule.weights == "pool" else None
-    folder = workspace.project(project.id)
-    return {
-        "learner": rule,
-        "pretrained": weights and folder / weights.checkpoint,
-        "downloads": workspace.downloads,
-    }
+    return TrainingInputs(
+        pretrained=weights and workspace.project(project.id) / weights.checkpoint,
+        downloads=workspace.downloads,
+        estimators=estimators.allowed(workspace.estimators),
+    )
 
 
-def last_model(folder: Path, previous: RoundSummary | None) -> dict[str, Any]:
-    """Return the fields of a RoundInput that come from the round before, if there was one."""
-    if previous is None:
-        return {}
-    checkpoint = previous.checkpoint and folder / previous.checkpoint
-    return {"previous": checkpoint}
+def images_of(folder: Path, project: Project, item_ids: np.ndarray) -> Images:
+    """Return a project's images by item; raises TrainingImpossible while they are fitted anew."""
+    pixels = pixels_of(folder, project.settings, len(item_ids))
+    return Images(pixels, item_ids, project.channels)
+
+
+def learner_of_project(project: Project, images: Images, inputs: TrainingInputs) -> AnyLearner:
+    """Return what learns in a project. Raises as `rounds.learner_of`."""
+    names = tuple(c.name for c in project.classes)
+    return learner_of(
+        project.settings.learner, project.settings.augmentation, images, names, inputs
+    )
+
+
+def last_model(folder: Path, previous: RoundSummary | None) -> Path | None:
+    """Return the checkpoint of the round before, if there is one."""
+    if previous is None or previous.checkpoint is None:
+        return None
+    return folder / previous.checkpoint
 
 
 def smaller_minibatch(job: Job) -> tuple[int | None, str | None]:

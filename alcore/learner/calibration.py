@@ -6,7 +6,6 @@ plays no part: a label is asked of a model that learned without it (cross-fittin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,8 @@ FOLDS = 3
 _PRIOR = 0.5
 """Deviation of ln temperature that is expected anyway; it tames what few labels say."""
 _RANGE = (0.05, 20.0)
+_TOLERANCE = 1e-4
+"""Of ln temperature."""
 _SMALLEST = 1e-12
 
 
@@ -46,6 +47,8 @@ def temperature_of(probabilities: np.ndarray, true: np.ndarray) -> float:
 
     The least mean −ln p(true class), with a little faith in 1 where there are few labels.
     """
+    from scipy.optimize import minimize_scalar  # not in the web process
+
     logs = np.log(np.maximum(probabilities, _SMALLEST, dtype=np.float64))
     own = logs[np.arange(len(true)), true]
 
@@ -56,7 +59,9 @@ def temperature_of(probabilities: np.ndarray, true: np.ndarray) -> float:
         misfit = float((total - own / np.exp(log_temperature)).sum())
         return misfit + 0.5 * (log_temperature / _PRIOR) ** 2
 
-    return float(np.exp(_least(cost, *np.log(_RANGE))))
+    low, high = np.log(_RANGE)
+    least = minimize_scalar(cost, bounds=(low, high), options={"xatol": _TOLERANCE})
+    return float(np.exp(least.x))
 
 
 def folds(labels: np.ndarray, rng: np.random.Generator, count: int = FOLDS) -> np.ndarray:
@@ -85,20 +90,3 @@ def from_answers(
     if in_fold.sum() < CALIBRATED_FROM:
         return None
     return Temperature(temperature_of(probabilities[in_fold], labels[in_fold]), int(in_fold.sum()))
-
-
-def _least(cost: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a cost with one valley is least, by golden sections."""
-    share = (5**0.5 - 1) / 2
-    inner, outer = high - share * (high - low), low + share * (high - low)
-    left, right = cost(inner), cost(outer)
-    while high - low > 1e-4:
-        if left < right:
-            high, outer, right = outer, inner, left
-            inner = high - share * (high - low)
-            left = cost(inner)
-        else:
-            low, inner, left = inner, outer, right
-            outer = low + share * (high - low)
-            right = cost(outer)
-    return (low + high) / 2

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -17,22 +16,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from alcore.learner.calibration import temper
 from alcore.learner.checkpoints import Model
+from alcore.learner.predictions import Predictions
 from alcore.learner.training import as_tensor
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Row r belongs to the r-th row asked about."""
-
-    probabilities: np.ndarray
-    """(N, C) float32."""
-    embeddings: np.ndarray | None
-    """(N, D) float32, if asked for."""
-
-    def at(self, rows: np.ndarray) -> Predictions:
-        """Return those of some rows."""
-        embeddings = None if self.embeddings is None else self.embeddings[rows]
-        return Predictions(self.probabilities[rows], embeddings)
 
 
 def predict(

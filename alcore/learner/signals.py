@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from torch import nn
 
 from alcore.learner import autoencoder, deepfool, heads, inference
 from alcore.learner.augmentation import AUGMENTATIONS, vary_light
-from alcore.learner.calibration import FOLDS, folds
 from alcore.learner.checkpoints import Model
 from alcore.learner.inference import Predictions
 from alcore.strategies import Need, Signals
@@ -72,8 +71,6 @@ class Material:
     augmentation: str
     at_least: int
     """Candidates that will be asked for: no shortlist is shorter."""
-    without: Callable[[np.ndarray, int, OnProgress], Model]
-    """Trains by the round's recipe on some of the labels, (L,) bool, with a seed."""
     seed: Callable[[str], int]
     """Gives each signal a seed of its own."""
 
@@ -267,39 +264,6 @@ def _flip_distance(
     return {"flip_distance": flip_distances}
 
 
-def _crossfit(material: Material, labeled: Predictions | None, on_progress: OnProgress) -> Arrays:
-    """Train a network per fold of the labels, on the other folds, and ask it about its fold.
-
-    Heads on the embeddings of the round's network would be cheaper, but it has seen all labels,
-    wrong ones too, and has moved their images to where the label says.
-    """
-    labels, classes = material.labels, material.model.architecture.classes
-    fold = folds(labels, np.random.default_rng(material.seed("crossfit")))
-    rows = np.concatenate([material.rows, material.labeled_rows])
-    total = np.zeros((len(rows), classes), np.float32)
-    unseen = np.zeros((len(labels), classes), np.float32)
-    for k in range(FOLDS):
-        others = fold != k
-        model = material.without(
-            others,
-            material.seed(f"crossfit {k}"),
-            lambda done, k=k: on_progress((k + 0.9 * done) / FOLDS),
-        )
-        model = replace(model, temperature=material.model.temperature)
-        predictions = inference.predict(
-            model,
-            material.pixels,
-            rows,
-            False,
-            False,
-            lambda done, k=k: on_progress((k + 0.9 + 0.1 * done) / FOLDS),
-        )
-        total += predictions.probabilities / FOLDS
-        unseen[~others] = predictions.probabilities[len(material.rows) :][~others]
-    unseen[fold == -1] = total[len(material.rows) :][fold == -1]
-    return {"crossfit": total[: len(material.rows)], "labeled_crossfit": unseen}
-
-
 def _generator(material: Material, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(material.seed(purpose))
 
@@ -317,7 +281,6 @@ _SIGNALS: Mapping[Need, Callable[[Material, Predictions | None, OnProgress], Arr
     "predicted_loss": _predicted_loss,
     "reconstruction_loss": _reconstruction_loss,
     "flip_distance": _flip_distance,
-    "crossfit": _crossfit,
 }
 _FROM_LABELED: frozenset[Need] = frozenset(
     {"embeddings", "labeled_probabilities", "dropout", "committee"}

@@ -1,14 +1,27 @@
-"""Owns one round: fit -> evaluate -> signals -> select; no database, no threads, no clock times."""
+"""Owns one round: fit -> evaluate -> signals -> select; no database, no threads, no clock times.
 
-from alcore.rounds.cross_validation import cross_validate
+Nothing is loaded of torch or scikit-learn before a learner is made.
+"""
+
+from alcore.rounds.cross_fitting import FoldAnswers
+from alcore.rounds.cross_validation import CrossValidation, cross_validate
+from alcore.rounds.learners import Learner, TrainingInputs, check_signals, learner_of
 from alcore.rounds.run import looked_at, measure, run_round
-from alcore.rounds.values import RoundInput, RoundResult, generator
+from alcore.rounds.values import Holdout, Images, Lesson, RoundResult, SelectionTask
 
 __all__ = [
-    "RoundInput",
+    "CrossValidation",
+    "FoldAnswers",
+    "Holdout",
+    "Images",
+    "Learner",
+    "Lesson",
     "RoundResult",
+    "SelectionTask",
+    "TrainingInputs",
+    "check_signals",
     "cross_validate",
-    "generator",
+    "learner_of",
     "looked_at",
     "measure",
     "run_round",

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from alcore.learner import training
-
 Progress = Callable[[str, float], None]
 """(phase, share of the whole round done 0–1); may raise JobCancelled to stop the round."""
 
@@ -31,15 +29,18 @@ class Bar:
     def __init__(
         self,
         progress: Progress,
-        labels: int,
+        learning: float,
         holdout: int,
         pool: int,
         extra: float = 0.0,
     ) -> None:
-        # One minibatch costs about as much as scoring 1,200 images; the holdout is asked twice.
+        """Weigh the phases by images scored: learning costs so many, the holdout is asked twice.
+
+        pool: candidates; extra: further passes over them.
+        """
         self._progress = progress
         self._work = {
-            "train": training.minibatches(labels) * 1200,
+            "train": learning,
             "evaluate": 2 * holdout,
             "score": pool * (1 + extra),
             "select": 200 if pool else 0,
@@ -53,6 +54,8 @@ class Bar:
         return lambda share: self._progress(name, (before + share * self._work[name]) / total)
 
     @staticmethod
-    def part(told: Callable[[float], None], low: float, high: float) -> Callable[[float], None]:
+    def part(
+        on_progress: Callable[[float], None], low: float, high: float
+    ) -> Callable[[float], None]:
         """Return what the part of a phase from `low` to `high` calls with its own share 0–1."""
-        return lambda share: told(low + share * (high - low))
+        return lambda share: on_progress(low + share * (high - low))

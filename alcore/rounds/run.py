@@ -6,215 +6,249 @@ uint8. Classes are positions 0 … C − 1. Durations in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from alcore import acquisition, metrics, strategies
-from alcore.learner import calibration, device, embedding, inference, signals
-from alcore.learner.checkpoints import Model
+from alcore.learner import calibration
+from alcore.learner.predictions import Predictions
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
-from alcore.rounds import recipes
+from alcore.rounds.cross_fitting import cross_fit
+from alcore.rounds.learners import Learner, Model, OnProgress, check_signals
 from alcore.rounds.progress import Bar, Progress, Stopwatch
-from alcore.rounds.values import RoundInput, RoundResult, Rows, generator, number
-from alcore.strategies import Context, Need
+from alcore.rounds.values import Holdout, Lesson, RoundResult, SelectionTask
+from alcore.strategies import Context, Need, Signals
 
 UNCERTAINTY_BINS = 20
 
 
-def run_round(round_input: RoundInput, progress: Progress) -> RoundResult:
+def run_round(
+    learner: Learner, lesson: Lesson, holdout: Holdout, task: SelectionTask, progress: Progress
+) -> RoundResult:
     """Fit a model, measure it, score the candidates and select the next batch.
 
     Raises TrainingImpossible where the labels cannot train a model, UnknownStrategy and
-    InvalidSettings before anything is computed, UnknownItem for ids without pixels,
-    WeightsUnavailable and CheckpointMismatch for weights that cannot be had. Fewer candidates
-    than asked for give a shorter selection, none an empty one.
+    InvalidSettings before anything is computed, UnknownItem for ids without pixels. Fewer
+    candidates than asked for give a shorter selection, none an empty one.
     """
-    given = round_input
-    needs = strategies.needed(given.strategy, given.strategy_options)
-    classes = len(given.class_names)
-    rows = Rows(given.item_ids)
+    needs = strategies.needed(task.strategy, task.strategy_options)
+    check_signals(learner.recipe_name, learner.gives, task.strategy, task.strategy_options)
+    lesson = replace(lesson, unlabeled_ids=_free(lesson, holdout, task))
+    extra = learner.passes(needs)
+    bar = Bar(
+        progress,
+        learner.cost(len(lesson.labels)),
+        len(holdout.ids),
+        len(task.candidate_ids),
+        extra,
+    )
     watch = Stopwatch()
-    extra = signals.passes(needs)
-    with device.computing(number(given, "weights"), given.threads, given.precision):
-        recipe = recipes.make(given, rows)
-        bar = Bar(
-            progress,
-            len(given.labels),
-            len(given.holdout_ids),
-            len(given.candidate_ids),
-            extra,
-        )
+    with learner.computing(lesson, "weights"):
         with watch("train"):
-            traces = signals.Traces(needs)
-            model = recipes.fit(given, rows, recipe, bar.phase("train"), traces)
-        calibrated = recipes.calibration(given, recipe)
-        if calibrated is not None:
-            model = replace(model, temperature=calibrated.temperature)
+            model = _fit(learner, lesson, bar.phase("train"), needs)
+        known = _known(learner, lesson)
+        if known is not None:
+            model = model.tempered(known.temperature)
         with watch("evaluate"):
-            told = bar.phase("evaluate")
-            held = _predict(model, given, rows, given.holdout_ids, told, True, True)
-            evaluation = metrics.evaluate(held.probabilities, given.holdout_labels, classes)
-            calibrated = _beside(calibrated, held.probabilities, given.holdout_labels)
+            held, evaluation = _evaluate(model, lesson, holdout, bar.phase("evaluate"))
         with watch("score"):
-            ids = _candidates(given)
-            # One pass for all: stop items mostly are candidates too.
-            both = np.union1d(np.union1d(ids, given.stop_ids), given.question_ids)
-            told = bar.phase("score")
-            first = bar.part(told, 0, 1 / (1 + extra))
-            pool = _predict(model, given, rows, both, first, embeddings=True)
-            probabilities = pool.probabilities[np.searchsorted(both, ids)]
-            looked = looked_at(given, needs, ids)
-            place = np.searchsorted(both, looked)
-            found = signals.gather(
-                needs,
-                signals.Material(
-                    model=model,
-                    pixels=given.pixels,
-                    rows=rows(looked),
-                    labeled_rows=rows(given.labeled_ids),
-                    labeled_ids=given.labeled_ids,
-                    labels=given.labels,
-                    pool=pool.at(place),
-                    held=held,
-                    traces=traces,
-                    augmentation=given.augmentation,
-                    at_least=_wanted(given),
-                    without=partial(recipes.without, given, rows, recipe),
-                    seed=partial(number, given),
-                ),
-                bar.part(told, 1 / (1 + extra), 1),
-            )
-            scores = acquisition.margin(probabilities).astype(np.float32)
-            stop_predicted = _classes(pool.probabilities[np.searchsorted(both, given.stop_ids)])
-            stop = _stop_signals(given, probabilities, stop_predicted)
+            on_progress = bar.phase("score")
+            first = bar.part(on_progress, 0, 1 / (1 + extra))
+            pool = _score(model, lesson, holdout, task, first)
+            looked = looked_at(learner, lesson, task, pool.candidate_ids)
+            signals = _signals(
+                learner, lesson, task, model, needs, looked, pool.at(looked), held,
+                bar.part(on_progress, 1 / (1 + extra), 1),
+            )  # fmt: skip
         with watch("select"):
             bar.phase("select")(0.0)
-            selection = strategies.select(
-                given.strategy,
-                found,
-                looked,
-                min(_wanted(given), len(looked)),
-                generator(given.seed, given.round_number, "select"),
-                given.strategy_options,
-                Context(given.class_names, given.labels, given.round_number, given.votes),
-                given.batch_size,
-            )
-            suggestions = _suggestions(selection, both, pool, found)
-            batch = _classes(suggestions[: given.batch_size])
+            selection = _select(lesson, task, signals, looked)
+            suggestions = _suggestions(selection, pool, signals)
             bar.phase("select")(1.0)
-        known = ((rows(both), pool), (rows(given.holdout_ids), held)) if given.embeds else ()
-        wanted = len(given.item_ids) if given.embeds else 0
-        embeddings = embedding.of_all(model, given.pixels, wanted, known)
-        versions = device.versions(model.network)
+        versions = model.versions()
+        embeddings = None
+        if task.embeds:
+            embeddings = model.embed(((pool.ids, pool.predictions), (holdout.ids, held)))
+    candidates = pool.at(pool.candidate_ids).probabilities
+    scores = acquisition.margin(candidates).astype(np.float32)
+    stop_predicted = _classes(pool.at(task.stop_ids).probabilities)
+    batch = _classes(suggestions[: task.batch_size])
     return RoundResult(
         evaluation=evaluation,
-        stop=stop,
+        stop=_stop_signals(lesson, task, candidates, stop_predicted),
         selection=selection,
         uncertainty=_histogram(scores),
-        batch_per_class=tuple(np.bincount(batch, minlength=classes).tolist()),
+        batch_per_class=tuple(np.bincount(batch, minlength=len(lesson.class_names)).tolist()),
         holdout_predicted=_classes(held.probabilities),
         holdout_confidence=held.probabilities.max(axis=1, initial=0),
         stop_predicted=stop_predicted,
-        candidate_ids=ids,
+        candidate_ids=pool.candidate_ids,
         scores=scores,
-        candidate_predicted=_classes(probabilities),
+        candidate_predicted=_classes(candidates),
         suggestions=suggestions,
-        questions=pool.probabilities[np.searchsorted(both, given.question_ids)],
+        questions=pool.at(task.question_ids).probabilities,
         embeddings=embeddings,
-        head=embedding.head(model),
         model=model,
-        recipe=recipes.record(given, recipe, model),
-        calibration=calibrated,
+        calibration=_beside(known, held.probabilities, holdout.labels),
         seconds=watch.seconds,
         versions=versions,
-        minibatches=model.minibatches,
-        final_loss=model.loss,
     )
 
 
-def measure(round_input: RoundInput, progress: Progress) -> Evaluation:
+def measure(learner: Learner, lesson: Lesson, holdout: Holdout, progress: Progress) -> Evaluation:
     """Fit a fresh model and measure it, no more: a point of the simulated random baseline."""
-    given = round_input
-    rows = Rows(given.item_ids)
-    bar = Bar(progress, len(given.labels), len(given.holdout_ids), 0)
-    with device.computing(number(given, "weights"), given.threads, given.precision):
-        recipe = recipes.make(given, rows)
-        model = recipes.fit(given, rows, recipe, bar.phase("train"))
-        held = _predict(model, given, rows, given.holdout_ids, bar.phase("evaluate"), mirror=True)
-    return metrics.evaluate(held.probabilities, given.holdout_labels, len(given.class_names))
+    bar = Bar(progress, learner.cost(len(lesson.labels)), len(holdout.ids), 0)
+    with learner.computing(lesson, "weights"):
+        model = _fit(learner, lesson, bar.phase("train"))
+        return _evaluate(model, lesson, holdout, bar.phase("evaluate"))[1]
+
+
+def looked_at(learner: Learner, lesson: Lesson, task: SelectionTask, ids: np.ndarray) -> np.ndarray:
+    """Return the candidates that strategies choose from: all, or chance's choice of very many."""
+    needs = strategies.needed(task.strategy, task.strategy_options)
+    most = learner.most(needs, len(lesson.class_names))
+    if most is None or len(ids) <= max(most, task.wanted):
+        return ids
+    rng = lesson.generator("subset")
+    return ids[np.sort(rng.choice(len(ids), max(most, task.wanted), replace=False))]
 
 
 # -- the parts of a round ----------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Pool:
+    """What a model says of all that it is asked about besides the holdout."""
+
+    ids: np.ndarray
+    """Candidates, stop items and questions, sorted: most stop items are candidates too."""
+    candidate_ids: np.ndarray
+    predictions: Predictions
+    """Of `ids`."""
+
+    def at(self, ids: np.ndarray) -> Predictions:
+        return self.predictions.at(np.searchsorted(self.ids, ids))
+
+
+def _candidates(lesson: Lesson, holdout: Holdout, task: SelectionTask) -> np.ndarray:
+    taken = np.concatenate([lesson.labeled_ids, holdout.ids])
+    return task.candidate_ids[~np.isin(task.candidate_ids, taken)]
+
+
+def _free(lesson: Lesson, holdout: Holdout, task: SelectionTask) -> np.ndarray:
+    """Return the candidates that may be learned from without labels: they measure nothing."""
+    ids = _candidates(lesson, holdout, task)
+    return ids[~np.isin(ids, task.question_ids)]
+
+
+def _fit(
+    learner: Learner, lesson: Lesson, on_progress: OnProgress, needs: frozenset[Need] = frozenset()
+) -> Model:
+    on_progress(0.0)
+    return learner.fit(lesson, lesson.number("weights"), on_progress, needs)
+
+
+def _known(learner: Learner, lesson: Lesson) -> Calibration | None:
+    """Return the temperature that is known for a recipe; None before it was found.
+
+    A round never looks for one itself: that takes trainings, and the queue would wait for them.
+    """
+    return next((c for c in lesson.calibrations if c.recipe == learner.recipe_name), None)
+
+
+def _evaluate(
+    model: Model, lesson: Lesson, holdout: Holdout, on_progress: OnProgress
+) -> tuple[Predictions, Evaluation]:
+    held = model.predict(holdout.ids, on_progress, embeddings=True, thorough=True)
+    classes = len(lesson.class_names)
+    return held, metrics.evaluate(held.probabilities, holdout.labels, classes)
+
+
 def _beside(
-    found: Calibration | None, probabilities: np.ndarray, true: np.ndarray
+    known: Calibration | None, probabilities: np.ndarray, true: np.ndarray
 ) -> Calibration | None:
     """Add what the holdout said of the probabilities before they were calibrated."""
-    if found is None or not len(true):
-        return found
-    before = calibration.temper(probabilities, 1 / found.temperature)
+    if known is None or not len(true):
+        return known
+    before = calibration.temper(probabilities, 1 / known.temperature)
     return replace(
-        found,
+        known,
         ece=metrics.expected_calibration_error(before, true),
         nll=metrics.negative_log_likelihood(before, true),
     )
 
 
-def _predict(
+def _score(
+    model: Model, lesson: Lesson, holdout: Holdout, task: SelectionTask, on_progress: OnProgress
+) -> _Pool:
+    candidates = _candidates(lesson, holdout, task)
+    ids = np.union1d(np.union1d(candidates, task.stop_ids), task.question_ids)
+    return _Pool(ids, candidates, model.predict(ids, on_progress, embeddings=True))
+
+
+def _signals(
+    learner: Learner,
+    lesson: Lesson,
+    task: SelectionTask,
     model: Model,
-    given: RoundInput,
-    rows: Rows,
-    ids: np.ndarray,
-    told: Callable[[float], None],
-    mirror: bool = False,
-    embeddings: bool = False,
-) -> inference.Predictions:
-    """Ask about items; the holdout with mirror images, the pool without: half the time."""
-    told(0.0)
-    return inference.predict(model, given.pixels, rows(ids), embeddings, mirror, told)
+    needs: frozenset[Need],
+    looked: np.ndarray,
+    pool: Predictions,
+    held: Predictions,
+    on_progress: OnProgress,
+) -> Signals:
+    """Compute what the strategy needs; cross-fitting takes other models and comes last."""
+    own = needs - {"crossfit"}
+    if own == needs:
+        return model.signals(needs, looked, pool, held, task.wanted, on_progress)
+    half = 0.5 if own - {"probabilities"} else 0.0
+    signals = model.signals(own, looked, pool, held, task.wanted, Bar.part(on_progress, 0, half))
+    answers = cross_fit(
+        learner,
+        lesson,
+        calibration.folds(lesson.labels, np.random.default_rng(lesson.number("crossfit"))),
+        looked,
+        "crossfit",
+        Bar.part(on_progress, half, 1),
+        model.temperature,
+    )
+    return replace(signals, crossfit=answers.others, labeled_crossfit=answers.labeled)
 
 
-def _candidates(given: RoundInput) -> np.ndarray:
-    taken = np.concatenate([given.labeled_ids, given.holdout_ids])
-    return given.candidate_ids[~np.isin(given.candidate_ids, taken)]
+def _select(lesson: Lesson, task: SelectionTask, signals: Signals, looked: np.ndarray) -> Selection:
+    return strategies.select(
+        task.strategy,
+        signals,
+        looked,
+        min(task.wanted, len(looked)),
+        lesson.generator("select"),
+        task.strategy_options,
+        Context(lesson.class_names, lesson.labels, lesson.round_number, task.votes),
+        task.batch_size,
+    )
 
 
-def _wanted(given: RoundInput) -> int:
-    return max(given.batch_size, given.queue_size)
-
-
-def looked_at(given: RoundInput, needs: frozenset[Need], ids: np.ndarray) -> np.ndarray:
-    """Return the candidates that strategies choose from: all, or chance's choice of very many."""
-    most = signals.most(needs, len(given.class_names))
-    if most is None or len(ids) <= max(most, _wanted(given)):
-        return ids
-    rng = generator(given.seed, given.round_number, "subset")
-    return ids[np.sort(rng.choice(len(ids), max(most, _wanted(given)), replace=False))]
-
-
-def _suggestions(
-    selection: Selection, ids: np.ndarray, pool: inference.Predictions, found: signals.Signals
-) -> np.ndarray:
-    chosen = selection.item_ids
-    again = np.isin(chosen, found.labeled_ids)
-    suggestions = np.empty((len(chosen), pool.probabilities.shape[1]), np.float32)
-    suggestions[~again] = pool.probabilities[np.searchsorted(ids, chosen[~again])]
+def _suggestions(selection: Selection, pool: _Pool, signals: Signals) -> np.ndarray:
+    """Return what models say of the selected items (k, C), never one that has seen the label."""
+    ids = selection.item_ids
+    again = np.isin(ids, signals.labeled_ids)
+    suggestions = np.empty((len(ids), pool.predictions.probabilities.shape[1]), np.float32)
+    suggestions[~again] = pool.at(ids[~again]).probabilities
     if again.any():
-        suggestions[again] = found.labeled_crossfit[Rows(found.labeled_ids)(chosen[again])]
+        order = np.argsort(signals.labeled_ids)
+        place = order[np.searchsorted(signals.labeled_ids[order], ids[again])]
+        suggestions[again] = signals.labeled_crossfit[place]
     return suggestions
 
 
 def _stop_signals(
-    given: RoundInput, probabilities: np.ndarray, stop_predicted: np.ndarray
+    lesson: Lesson, task: SelectionTask, probabilities: np.ndarray, stop_predicted: np.ndarray
 ) -> StopSignals:
     kappa = changed = None
-    previous = given.previous_stop
+    previous = task.previous_stop
     if previous is not None and len(previous) == len(stop_predicted) > 0:
-        kappa = metrics.cohen_kappa(previous, stop_predicted, len(given.class_names))
+        kappa = metrics.cohen_kappa(previous, stop_predicted, len(lesson.class_names))
         changed = float(np.mean(previous != stop_predicted))
     entropy = metrics.mean_normalised_entropy(probabilities) if len(probabilities) else None
     return StopSignals(kappa=kappa, changed=changed, mean_entropy=entropy)

@@ -1,75 +1,128 @@
 """Owns what goes into a round and what comes out of it.
 
-N items, L labels, M holdout items, P candidates, S stop items, C classes; images (N, H, W, 3)
-uint8. Classes are positions 0 … C − 1. Durations in seconds.
+N items, L labels, M holdout items, P candidates, S stop items, Q questions, C classes, D embedding
+width; images (N, H, W, 3) uint8. Classes are positions 0 … C − 1. Durations in seconds.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from alcore.config import LearnerRule, Precision
+from alcore.config import Precision
 from alcore.errors import UnknownItem
-from alcore.learner.checkpoints import Model
-from alcore.records import Calibration, Evaluation, RecipeSummary, Selection, StopSignals
+from alcore.records import Calibration, Evaluation, Selection, StopSignals
+
+if TYPE_CHECKING:
+    from alcore.rounds.learners import Model
+
+
+def _none() -> np.ndarray:
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
-class RoundInput:
-    """All that a round depends on: the same input on the same machine gives the same result."""
+class Images:
+    """What items look like."""
 
     pixels: np.ndarray
     """(N, H, W, 3) uint8, maybe a memmap; row r is item_ids[r]."""
     item_ids: np.ndarray
     """(N,) int64, unique."""
+    channels: int
+    """1 grey or 3 RGB."""
+
+    def rows(self, ids: np.ndarray) -> np.ndarray:
+        """Return the rows (n,) of ids (n,); raises UnknownItem for an id without pixels."""
+        order, known = self._sorted
+        ids = np.asarray(ids, np.int64)
+        place = np.searchsorted(known, ids)
+        inside = np.minimum(place, len(known) - 1)
+        missing = ids[known[inside] != ids] if len(known) else ids
+        if len(missing):
+            raise UnknownItem(f"{len(missing)} items have no pixels, among them {missing[0]}")
+        return order[inside]
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        order = np.argsort(self.item_ids, kind="stable")
+        return order, np.asarray(self.item_ids)[order]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned from what: the same lesson on the same machine gives the same model."""
+
+    images: Images
     labeled_ids: np.ndarray
     labels: np.ndarray
     """(L,) int64 class positions of labeled_ids."""
-    holdout_ids: np.ndarray
-    holdout_labels: np.ndarray
-    """(M,) int64; M may be 0."""
+    class_names: tuple[str, ...]
+    seed: int
+    round_number: int
+    threads: int
+    """CPU threads to learn on; another number can change the last bits."""
+    precision: Precision = "auto"
+    """Arithmetic of the training, of learners that have several."""
+    unlabeled_ids: np.ndarray = field(default_factory=_none)
+    """Items without labels that may be learned from, for learners that do. A round takes its
+    candidates, and never the holdout."""
+    calibrations: tuple[Calibration, ...] = ()
+    """The temperatures known so far, one per recipe."""
+
+    def generator(self, purpose: str) -> np.random.Generator:
+        """Return the generator of one purpose in one round; others do not disturb it."""
+        return np.random.default_rng([self.seed, self.round_number, zlib.crc32(purpose.encode())])
+
+    def number(self, purpose: str) -> int:
+        """Return a seed for one purpose of a round, for what takes no generator."""
+        return int(self.generator(purpose).integers(2**62))
+
+    def without(self, left_out: np.ndarray) -> Self:
+        """Return the lesson without some of its labels, (L,) bool."""
+        return replace(self, labeled_ids=self.labeled_ids[~left_out], labels=self.labels[~left_out])
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """What a model is measured on."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    """(M,) int64 class positions; M may be 0."""
+
+
+@dataclass(frozen=True)
+class SelectionTask:
+    """What is chosen, and how; and what else people want to be on_progress about."""
+
     candidate_ids: np.ndarray
     """(P,) int64 unlabeled pool items; labeled and holdout items among them are left out."""
-    class_names: tuple[str, ...]
-    channels: int
     strategy: str
     strategy_options: Mapping[str, Any]
     batch_size: int
     queue_size: int
     """Items to select: the batch first, then what the strategy would take next."""
-    augmentation: str
-    seed: int
-    round_number: int
-    stop_ids: np.ndarray
-    """(S,) a fixed unlabeled set on which successive models are compared."""
-    previous_stop: np.ndarray | None
-    """(S,) what the last model predicted for them."""
-    threads: int
-    precision: Precision = "auto"
-    """Arithmetic of the training."""
-    question_ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    """(Q,) items to predict for people only: neither candidates nor measured on."""
     votes: np.ndarray | None = None
-    """(L, annotators) int64 class position that each gave of labeled_ids, -1 for none."""
-    learner: LearnerRule = LearnerRule()
-    pretrained: Path | None = None
-    """Weights learned from the project's own images, if that was done."""
-    downloads: Path | None = None
-    """Folder for weights that are downloaded."""
-    previous: Path | None = None
-    """Checkpoint of the model before this one."""
-    calibrations: tuple[Calibration, ...] = ()
-    """The temperatures found so far, one per recipe."""
-    minibatch: int | None = None
-    """Images per minibatch where they shall be fewer than usual."""
-    embeds: bool = True
-    """Whether the embeddings of all images are wanted; experiments do without."""
+    """(L, annotators) int64 class position that each gave of the labeled items, -1 for none."""
+    stop_ids: np.ndarray = field(default_factory=_none)
+    """(S,) a fixed unlabeled set on which successive models are compared."""
+    previous_stop: np.ndarray | None = None
+    """(S,) what the last model predicted for them."""
+    question_ids: np.ndarray = field(default_factory=_none)
+    """(Q,) items to predict for people only: neither candidates nor measured on."""
+    embeds: bool = False
+    """Whether the embeddings of all images are wanted."""
+
+    @property
+    def wanted(self) -> int:
+        """How many items shall be selected."""
+        return max(self.batch_size, self.queue_size)
 
 
 @dataclass(frozen=True)
@@ -100,45 +153,13 @@ class RoundResult:
     label, by a model that has not seen it."""
     questions: np.ndarray
     """(Q, C) float32 probabilities of the items in question_ids."""
-    embeddings: np.ndarray
-    """(N, D) float32 of all images, in the order of item_ids; (0, D) where not wanted."""
-    head: np.ndarray
-    """(D + 1, C) float32 last layer: weights, then the bias."""
+    embeddings: np.ndarray | None
+    """(N, D) float32 of all images, in the order of their rows, if asked for; None where the
+    learner has none that its head would understand."""
     model: Model
     """Its temperature is that of the calibration: it answers with calibrated probabilities."""
-    recipe: RecipeSummary
     calibration: Calibration | None
-    """None while no temperature is known for the recipe: probabilities are the network's own."""
+    """None while no temperature is known for the recipe: probabilities are the model's own."""
     seconds: Mapping[str, float]
     """train, evaluate, score, select."""
     versions: Mapping[str, str]
-    minibatches: int
-    final_loss: float
-
-
-def generator(seed: int, round_number: int, purpose: str) -> np.random.Generator:
-    """Return the generator of one purpose in one round; others do not disturb it."""
-    return np.random.default_rng([seed, round_number, zlib.crc32(purpose.encode())])
-
-
-def number(given: RoundInput, purpose: str) -> int:
-    """Return a seed for one purpose of a round, for what takes no generator."""
-    return int(generator(given.seed, given.round_number, purpose).integers(2**62))
-
-
-class Rows:
-    """Finds the rows of the pixels that belong to item ids."""
-
-    def __init__(self, item_ids: np.ndarray) -> None:
-        self._order = np.argsort(item_ids, kind="stable")
-        self._sorted = np.asarray(item_ids)[self._order]
-
-    def __call__(self, ids: np.ndarray) -> np.ndarray:
-        """Return the rows (n,) of ids (n,); raises UnknownItem for an id without pixels."""
-        ids = np.asarray(ids, np.int64)
-        place = np.searchsorted(self._sorted, ids)
-        inside = np.minimum(place, len(self._sorted) - 1)
-        missing = ids[self._sorted[inside] != ids] if len(self._sorted) else ids
-        if len(missing):
-            raise UnknownItem(f"{len(missing)} items have no pixels, among them {missing[0]}")
-        return self._order[inside]

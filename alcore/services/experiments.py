@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,15 @@ from alcore.config import Runtime, precision
 from alcore.datasets.digits import png
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import InvalidSettings
+from alcore.estimators import ESTIMATORS, allowed
 from alcore.experiments import data, trials
 from alcore.experiments.chain import Run, pool_of
 from alcore.experiments.data import PROJECT, DataSpec, Table
 from alcore.experiments.design import Cell, Design, runs
 from alcore.experiments.initial import ways as initial_ways
-from alcore.experiments.learners import ESTIMATORS
 from alcore.experiments.oracles import KINDS as ORACLES
-from alcore.experiments.reading import from_json, parse
+from alcore.experiments.reading import from_json
+from alcore.experiments.reading import parse as parse_design
 from alcore.experiments.results import Experiment, StoredRun
 from alcore.jobs import experiment_estimate, launching, sweeping
 from alcore.jobs.executors import open_engine
@@ -34,7 +35,7 @@ from alcore.store import Store, experiments, items
 from alcore.store import projects as stored_projects
 from alcore.strategies import registered
 
-__all__ = ["ESTIMATORS", "ORACLES", "initial_ways", "parse"]
+__all__ = ["ESTIMATORS", "ORACLES", "initial_ways"]
 
 GENERATED = ("digits", "shapes")
 
@@ -94,6 +95,18 @@ class Progress:
         return (sum(seconds) + mean * unknown) / workers
 
 
+def parse(store: Store, text: str) -> Design:
+    """Read a design that was typed on a page, where estimators come from a list.
+
+    Raises InvalidSettings naming what is wrong in it.
+    """
+    design = parse_design(text)
+    others = allowed(store.workspace.estimators)
+    for learner in design.learners:
+        learner.check_allowed(others)
+    return design
+
+
 def list_experiments(store: Store) -> list[Experiment]:
     """List experiments, the newest first."""
     with store.read() as connection:
@@ -125,7 +138,24 @@ def checked(store: Store, design: Design, workers: int = 0) -> Design:
         trial = trials.of_trial(replace(spec, noise=0.0), table, 0)
         pools[spec.title] = (len(trial.pool), table.class_names)
     design.check(pools)
+    _check_estimators(design)
     return design
+
+
+def _check_estimators(design: Design) -> None:
+    """Make each estimator once that is not known to serve, in a process of its own.
+
+    The web process stays without scikit-learn.
+    """
+    untried = [learner for learner in design.learners if not learner.tried]
+    if not untried:
+        return
+    engine = open_engine("process", 1)
+    try:
+        for learner in untried:
+            engine.submit(sweeping.check_learner, asdict(learner)).result()
+    finally:
+        engine.close()
 
 
 def create(store: Store, design: Design, workers: int = 0) -> Experiment:

@@ -172,8 +172,14 @@ class PredictionCache:
     def why_none(self, project_id: int) -> str:
         """Say in a sentence why a project has no predictions."""
         with self.store.read() as connection:
-            if rounds.latest(connection, project_id) is None:
-                return "There is no model yet. It comes after the first labels, by itself."
+            latest = rounds.latest(connection, project_id)
+        if latest is None:
+            return "There is no model yet. It comes after the first labels, by itself."
+        if latest.checkpoint is None:
+            return (
+                f"The newest model is {latest.recipe.network}, which leaves no embeddings; let "
+                "the network learn instead: on the Set-up page, under Advanced learner."
+            )
         return (
             "The newest model has left no embeddings that can be used here; "
             "the next one brings them, unless there are too many images times classes."

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from alcore import keymap, names, strategies
+from alcore import estimators, keymap, names, strategies
 from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
@@ -18,6 +18,8 @@ from alcore.jobs.project_consensus import apply_consensus
 from alcore.jobs.queueing import choose_overlap, queue_size
 from alcore.jobs.running import BEAT, put_back_silent, run
 from alcore.records import Job, KnownClasses, Project, SkippedFile
+from alcore.rounds.estimators import GIVES
+from alcore.rounds.learners import check_signals
 from alcore.services.people import check_owner
 from alcore.store import Store, items, jobs, projects
 from alcore.strategies import costs
@@ -71,13 +73,26 @@ def create(
     settings = settings or ProjectSettings()
     classes = clean_classes(class_names)
     name = clean_name(name)
-    strategies.complete_options(settings.strategy, settings.strategy_options)
+    check_learning(store, settings)
     now = time.time()
     with store.write() as connection:
         project_id = projects.add(connection, name, settings, spec, known_classes, now)
         projects.add_classes(connection, project_id, classes, now)
         jobs.request(connection, project_id, "import", now)
     return project_id
+
+
+def check_learning(store: Store, settings: ProjectSettings) -> None:
+    """Check what learns and what chooses, and that they fit.
+
+    Raises InvalidSettings for an estimator that may not be used here, or that cannot tell what
+    the strategy needs; UnknownStrategy.
+    """
+    strategies.complete_options(settings.strategy, settings.strategy_options)
+    name = settings.learner.kind
+    if name != "network":
+        estimators.check_allowed(name, estimators.allowed(store.workspace.estimators))
+        check_signals(name, GIVES, settings.strategy, settings.strategy_options)
 
 
 def import_now(store: Store, project_id: int, threads: int) -> bool:
@@ -149,7 +164,7 @@ def edit(
     with the first import. Raises StaleSettings where somebody saved in between, NotAllowed,
     InvalidSettings, DuplicateProject.
     """
-    strategies.complete_options(settings.strategy, settings.strategy_options)
+    check_learning(store, settings)
     old = project.settings
     fixed = (settings.seed, settings.holdout) != (old.seed, old.holdout)
     now = time.time()

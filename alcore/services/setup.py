@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from alcore import names, strategies
+from alcore import estimators, names, strategies
 from alcore.config import RESOLUTIONS, user_path
 from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
 from alcore.datasets.archives import without_zip
@@ -150,6 +150,13 @@ def seconds_left(first: tuple[float, float], now: float, progress: float) -> flo
 def all_strategies() -> tuple[strategies.Strategy, ...]:
     """Return the query strategies, the default first."""
     return strategies.registered()
+
+
+def estimators_offered(store: Store) -> dict[str, str]:
+    """Return the estimators that may learn in place of the network, each with a sentence."""
+    others = estimators.allowed(store.workspace.estimators)
+    offered = {name: known.sentence for name, known in estimators.ESTIMATORS.items()}
+    return offered | {name: "allowed by whoever runs this app" for name in others}
 
 
 def choices(option: Option) -> list[str]:

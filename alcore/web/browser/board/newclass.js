@@ -1,13 +1,16 @@
 // Adding classes by typing them, for who may: at the start, and as they turn up.
 
-import { say } from "../shared/dom.js";
+import { element } from "../shared/dom.js";
 import { Refused, request } from "../shared/requests.js";
 import { sentence } from "../shared/text.js";
 
+const HOW = "Type the first one, press Enter, and go on with the next.";
+const WHO = "Its owner adds them on the Set-up page, under Classes.";
+
 export class NewClass {
   constructor(board, signal) {
-    const { newclass: form, newname: field, newdone: done, addclass: button, whoadds } = board.part;
-    Object.assign(this, { board, form, field, done, button, whoadds });
+    const { newclass: form, newname: field, newdone: done, addclass: button } = board.part;
+    Object.assign(this, { board, form, field, done, button });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#add();
@@ -24,9 +27,12 @@ export class NewClass {
   // Draw what suits the classes there are and the person at the browser; may: they may add some.
   draw(may) {
     const none = !this.board.classes.length;
-    if (may) say(this.whoadds, "Type the first one, press Enter, and go on with the next.");
     this.button.hidden = !may || none;
-    if (none) this.form.hidden = !may;
+    if (none) {
+      this.form.hidden = !may;
+      this.board.part.classes.append(element("p", { className: "none",
+        textContent: `This project has no classes yet. ${may ? HOW : WHO}` }));
+    }
     this.done.hidden = none;
   }
 

@@ -12,7 +12,6 @@ export const byPosition = (classes) => [...classes].sort((a, b) => a.position - 
 export class ClassButtons {
   constructor(node) {
     this.node = node;
-    this.none = [...node.children]; // what stands there while there are no classes
     this.buttons = new Map(); // class id -> its button
   }
 
@@ -21,7 +20,7 @@ export class ClassButtons {
     this.buttons = new Map(classes.map((c) => [
       c.id, classButton(c, colourOf(c), keys[c.id] ?? [])]));
     this.node.classList.toggle("short", classes.every((c) => c.name.length <= SHORT));
-    this.node.replaceChildren(...(classes.length ? this.buttons.values() : this.none));
+    this.node.replaceChildren(...this.buttons.values());
   }
 
   get isMany() {
