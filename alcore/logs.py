@@ -30,7 +30,7 @@ def configure(level: str) -> None:
             else structlog.processors.LogfmtRenderer(key_order=("time", "level", "event")),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(runtime.log_level or level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),  # as it is at each line
     )
 
 
