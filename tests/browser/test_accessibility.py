@@ -22,6 +22,9 @@ RULES = {
 }
 LINKS = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"
 STALE = "[data-stale=true]"
+STILL = "document.getAnimations().every((a) => a.playState !== 'running')"
+SECTIONS = ("classes", "calibration", "people", "rounds")
+"""Of the dashboard, besides the one that it opens with."""
 """What Streamlit draws faded until it is drawn again."""
 
 
@@ -56,6 +59,16 @@ def modelled(server: Server, browser: Browser) -> int:
         time.sleep(0.5)
 
 
+def at_rest(page: Page) -> None:
+    """Wait until the page is drawn whole."""
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(LINKS).first).to_be_visible()
+    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator(STALE)).to_have_count(0)
+    for chart in page.get_by_test_id("stVegaLiteChart").all():
+        expect(chart.locator("svg")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_and_the_grid_are_accessible(
     server: Server, browser: Browser, modelled: int, scheme: str
@@ -71,15 +84,15 @@ def test_every_page_and_the_grid_are_accessible(
     for address in [link.get_attribute("href") for link in page.locator(LINKS).all()]:
         path = (address or "").removeprefix(server.url).lstrip("/")
         page.goto(f"{server.url}/{path}?project={modelled}")
-        page.wait_for_load_state("networkidle")
-        expect(page.locator(LINKS).first).to_be_visible()
-        expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
-        expect(page.locator(STALE)).to_have_count(0)
-        if path == "dashboard":
-            expect(page.locator("[data-testid=stVegaLiteChart] svg").nth(2)).to_be_visible()
-        page.wait_for_function("document.getAnimations().every((a) => a.playState !== 'running')")
-        if found := faults(page):
-            wrong[address] = found
+        at_rest(page)
+        for section in ("", *SECTIONS) if path == "dashboard" else ("",):
+            if section:
+                page.get_by_role("radio", name=section, exact=True).click()
+                page.wait_for_url(f"**section={section}**")
+                at_rest(page)
+            page.wait_for_function(STILL)
+            if found := faults(page):
+                wrong[f"{address} {section}"] = found
     page.goto(f"{server.url}/?project={modelled}&annotator=axe")
     board = Board(page).opened()
     board.press("g")
