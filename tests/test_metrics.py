@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,10 +10,6 @@ from hypothesis.extra.numpy import arrays
 
 from alcore import metrics
 from alcore.records import Evaluation
-
-
-def test_doctests_hold() -> None:
-    assert doctest.testmod(metrics).failed == 0
 
 
 def test_confusion_matrix_has_true_classes_in_rows() -> None:

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import doctest
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alcore import pool, retraining
 from alcore.config import RetrainRule
-from alcore.jobs import importing
 from alcore.retraining import next_training
-from alcore.services import exporting, projects
-from alcore.store import engine
 
 RULE = RetrainRule(new_labels=10, minimum=20)
-
-
-@pytest.mark.parametrize("module", [retraining, pool, importing, exporting, projects, engine])
-def test_the_examples_in_the_documentation_are_true(module: object) -> None:
-    found = doctest.testmod(module)
-    assert found.attempted > 0 and found.failed == 0
 
 
 def test_the_first_model_comes_when_each_class_was_seen() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from dataclasses import fields, replace
 
 import pytest
@@ -12,11 +11,6 @@ from alcore import segments
 from alcore.records import Learner
 
 LATER = Learner(weights="pretraining 1", transfer="finetune")
-
-
-def test_the_examples_in_the_documentation_are_true() -> None:
-    found = doctest.testmod(segments)
-    assert found.attempted > 0 and found.failed == 0
 
 
 def test_a_new_segment_begins_with_each_change_of_the_learner() -> None:
