@@ -40,7 +40,7 @@ class Network(nn.Module, ABC):
     """Channels after each stage."""
     gains_by_bfloat16: bool = True
     """Whether it trains faster in bfloat16 on processors that have it; depthwise convolutions
-    take two to three times as long (`benchmarks/precision.py`)."""
+    take 1.4 to 2.7 times as long (`benchmarks/precision.py`)."""
     loss_module: LossModule | None
     """Learns beside the network how large its loss will be."""
 
