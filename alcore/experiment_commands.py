@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from alcore.experiments.design import Design
 from alcore.experiments.reading import read
+from alcore.phrases import duration
 from alcore.services import experiments
 from alcore.store import Store
 from alcore.terminal import json_option, with_store
@@ -134,7 +135,7 @@ def status(store: Store, name: str | None, as_json: bool) -> None:
         return
     print(f"{name}: {_progress(now)}")
     for c in now.cells:
-        left = "" if not c.left else f", {_duration(c.left / workers)} left"
+        left = "" if not c.left else f", {duration(c.left / workers)} left"
         print(f"  {c.cell.setting} · {c.cell.strategy.title}: {c.finished}/{c.planned}{left}")
     for error in now.errors:
         print(f"  failed: {error}", file=sys.stderr)
@@ -252,7 +253,7 @@ def _print_estimate(store: Store, design: Design, workers: int, on: str) -> None
     estimate = experiments.estimate(store, design, on, workers)
     print(
         f"{design.name}: {len(design.cells)} cells × {design.trials} trials, "
-        f"{estimate.trainings:,} trainings, about {_duration(estimate.seconds)} with "
+        f"{estimate.trainings:,} trainings, about {duration(estimate.seconds)} with "
         f"{estimate.workers} workers (from {estimate.measured} rounds)"
     )
 
@@ -267,11 +268,3 @@ def _state(now: experiments.Progress) -> str:
     if now.finished == now.planned:
         return "done" if not now.failed else f"done, but {now.failed} runs failed"
     return "paused"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from alcore.errors import AlcoreError
+from alcore.phrases import sentence
 from alcore.records import Project, RoundSummary
 from alcore.services import dashboard
 from alcore.web import pictures, state
@@ -23,7 +24,6 @@ from pages._dashboard_parts import (
     heading,
     names,
     note,
-    sentence,
 )
 from pages._shell import empty
 

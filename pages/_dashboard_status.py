@@ -10,11 +10,12 @@ from typing import Any
 import streamlit as st
 
 from alcore.errors import AlcoreError
+from alcore.phrases import elapsed, sentence
 from alcore.records import Job, RoundSummary
 from alcore.services import dashboard, training
 from alcore.services.glossary import explained
 from alcore.web import state
-from pages._dashboard_parts import duration, interval, percent, remember, sentence
+from pages._dashboard_parts import interval, percent, remember
 from pages._who import owns, who
 
 PATIENCE = 3.0
@@ -153,9 +154,9 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
     number = (standing.model.number if standing.model else 0) + 1
     text, side, share, kind = "No model is training", "", 0.0, ""
     if job is not None and job.state == "running":
-        elapsed = time.time() - (job.started_at or job.created_at)
+        seconds = time.time() - (job.started_at or job.created_at)
         text = "Stopping" if job.cancel_requested else f"Model {number}: {job.phase}"
-        side, share = f"{100 * job.progress:.0f} % · {duration(elapsed)}", job.progress
+        side, share = f"{100 * job.progress:.0f} % · {elapsed(seconds)}", job.progress
     elif job is not None and job.state == "waiting":
         text = f"Model {number} is about to start"
     elif job is not None and job.state == "failed":

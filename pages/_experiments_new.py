@@ -7,6 +7,7 @@ import json
 import streamlit as st
 
 from alcore.errors import AlcoreError
+from alcore.phrases import duration
 from alcore.services import experiments
 from alcore.web.state import Store
 from pages._setup_text import refusal, title
@@ -14,13 +15,6 @@ from pages._setup_text import refusal, title
 DEFAULT = ["random", "margin"]
 ESTIMATE = 20.0
 """Seconds that rounds are run for, about, to estimate the time."""
-
-
-def duration(seconds: float) -> str:
-    """Say a time in the largest unit that fits."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def new_experiment(store: Store, workers: int) -> str | None:

@@ -21,8 +21,9 @@ from alcore.config import (
     WEIGHTS,
     LearnerRule,
 )
+from alcore.phrases import sentence
 from alcore.services import previews
-from pages._setup_text import note, sentence
+from pages._setup_text import note
 
 _NAMES = {
     "study A": "Study A's network",

@@ -9,11 +9,12 @@ from html import escape
 import streamlit as st
 
 from alcore.errors import AlcoreError
+from alcore.phrases import duration, sentence
 from alcore.records import Pretrained, Project
 from alcore.services import pretraining
 from alcore.services.pretraining import PretrainingStatus
 from alcore.web.state import Store
-from pages._setup_text import note, plain, refusal, sentence
+from pages._setup_text import note, plain, refusal
 from pages._who import who
 
 
@@ -125,14 +126,3 @@ def _button(
             refusal(error)
         else:
             st.rerun()
-
-
-def duration(seconds: float) -> str:
-    """Say a time as people do.
-
-    >>> [duration(s) for s in (0.2, 45, 100, 3000, 7000)]
-    ['1 s', '45 s', '2 min', '50 min', '1.9 h']
-    """
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

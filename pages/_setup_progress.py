@@ -9,10 +9,11 @@ from html import escape
 import streamlit as st
 
 from alcore.errors import AlcoreError
+from alcore.phrases import elapsed, sentence
 from alcore.records import Job
 from alcore.services import projects, setup
 from alcore.web.state import Store
-from pages._setup_text import note, plain, refusal, sentence
+from pages._setup_text import note, plain, refusal
 from pages._who import who
 
 
@@ -53,7 +54,7 @@ def _running(store: Store, job: Job, images: int) -> None:
         phase = sentence(job.phase).removesuffix(".")
         left = _seconds_left(job)
         side = f"{images:,} images in · {job.progress:.0%}"
-        side += "" if left is None else f" · {_duration(left)} left"
+        side += "" if left is None else f" · {elapsed(left)} left"
     st.html(
         f'<div class="su-line"><p>{escape(phase)}<span>{escape(side)}</span></p>'
         f'<div class="su-bar"><i style="width:{100 * job.progress:.1f}%"></i></div></div>'
@@ -96,8 +97,3 @@ def _button(
             refusal(error)
         else:
             st.rerun()
-
-
-def _duration(seconds: float) -> str:
-    whole = max(1, round(seconds))
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"

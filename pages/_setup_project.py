@@ -9,6 +9,7 @@ import streamlit as st
 
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError, StaleSettings
+from alcore.phrases import sentence
 from alcore.records import Job, KnownClasses, Project
 from alcore.services import previews, projects, setup
 from alcore.services.exporting import write_csv
@@ -21,7 +22,7 @@ from pages._setup_originals import originals_of
 from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
 from pages._setup_settings import Case, settings_fields
-from pages._setup_text import chips, figures, left_out, note, plain, refusal, sentence, title
+from pages._setup_text import chips, figures, left_out, note, plain, refusal, title
 from pages._who import owns, who
 
 KNOWN_CLASSES_WORDS: dict[KnownClasses, str] = {

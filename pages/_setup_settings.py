@@ -10,11 +10,11 @@ import numpy as np
 import streamlit as st
 
 from alcore.config import HoldoutRule, LearnerRule, PixelRange, ProjectSettings, RetrainRule
+from alcore.phrases import duration, sentence
 from alcore.services import projects, setup
 from pages._setup_learner import augmentation_field, augmentation_preview, learner_fields
-from pages._setup_pretraining import duration
 from pages._setup_team import team_fields
-from pages._setup_text import note, sentence
+from pages._setup_text import note
 
 Fixed = Literal["share", "questions", "given"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from alcore.config import CONSENSUS, TeamRule
-from pages._setup_text import sentence
+from alcore.phrases import sentence
 
 
 def team_fields(prefix: str, start: TeamRule) -> TeamRule:

@@ -9,6 +9,7 @@ from html import escape
 
 import streamlit as st
 
+from alcore.phrases import sentence
 from alcore.records import SkippedFile
 from alcore.services import setup
 from alcore.services.setup import SourcePreview
@@ -27,13 +28,6 @@ def plain(text: str) -> str:
     """
     apart = _RECOGNISED.sub("\\1\u2060", " ".join(text.split()))
     return _PUNCTUATION.sub(r"\\\1", apart)
-
-
-def sentence(text: str) -> str:
-    """Begin with a capital and end with a full stop; names of files stay as they are."""
-    if text.split(" ")[0].isalpha():
-        text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "?")) else text + "."
 
 
 def refusal(error: Exception) -> None:

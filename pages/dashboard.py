@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from alcore.phrases import sentence
 from alcore.records import Project
 from alcore.services import dashboard, projects
 from alcore.web import state
@@ -29,7 +30,6 @@ from pages._dashboard_parts import (
     note,
     percent,
     remember,
-    sentence,
 )
 from pages._dashboard_status import status, summary
 from pages._shell import choose_project, empty

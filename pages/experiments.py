@@ -8,11 +8,12 @@ from html import escape
 import streamlit as st
 
 from alcore.errors import AlcoreError
+from alcore.phrases import duration
 from alcore.services import experiments
 from alcore.services.experiments import Progress
 from alcore.web import state
 from pages._dashboard_parts import STYLE as CHARTS
-from pages._experiments_new import duration, new_experiment
+from pages._experiments_new import new_experiment
 from pages._experiments_results import results
 from pages._setup_text import STYLE, refusal
 from pages._shell import empty, keep_in_address

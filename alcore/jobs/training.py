@@ -47,7 +47,6 @@ STOP_SET = 1_000
 def run_training(running: Running) -> None:
     """Fit, measure, score and select; then swap model, metrics and queue at once."""
     material = _gather(running)
-    running.note({"last_event": material.last_event, "model": material.lesson.round_number})
     result = _run(running, material)
     running.report("saving", 1.0)
     _publish(running, material, result, _save(running, material, result))
@@ -73,7 +72,11 @@ class _Material:
 
 
 def _gather(running: Running) -> _Material:
-    """Read what the round of this moment learns from, and what it may choose from."""
+    """Read what the round of this moment learns from, and what it may choose from.
+
+    What it starts from is noted before anything can fail: a training that cannot be is due again
+    with new labels only.
+    """
     store, project_id = running.store, running.job.project_id
     folder = store.workspace.project(project_id)
     with store.read() as connection:
@@ -86,28 +89,31 @@ def _gather(running: Running) -> _Material:
     minibatch, why_smaller = smaller_minibatch(running.job)
     with store.read() as connection:
         last_event = labels.last_event(connection, project_id)
-        images = images_of(folder, project, items.ids(connection, project_id))
+        item_ids = items.ids(connection, project_id)
         labeled_ids, labeled = items.labeled(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         candidates = items.unlabeled(connection, project_id)
         gold_ids = gold.ids(connection, project_id)
         questions = np.union1d(items.unanswered_holdout(connection, project_id), gold_ids)
         previous = rounds.latest(connection, project_id)
-        lesson = Lesson(
-            images=images,
-            labeled_ids=labeled_ids,
-            labels=positions(labeled, class_ids),
-            class_names=tuple(c.name for c in project.classes),
-            seed=settings.seed,
-            round_number=rounds.next_number(connection, project_id),
-            threads=running.threads,
-            precision=running.precision,
-            calibrations=calibrations.known(connection, project_id),
-        )
+        number = rounds.next_number(connection, project_id)
+        calibrated = calibrations.known(connection, project_id)
         votes = positions(labels.votes(connection, project_id, labeled_ids), class_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
         inputs = training_inputs(connection, store.workspace, project)
         learner = learner_now(connection, project)
+    running.note({"last_event": last_event, "model": number})
+    lesson = Lesson(
+        images=images_of(folder, project, item_ids),
+        labeled_ids=labeled_ids,
+        labels=positions(labeled, class_ids),
+        class_names=tuple(c.name for c in project.classes),
+        seed=settings.seed,
+        round_number=number,
+        threads=running.threads,
+        precision=running.precision,
+        calibrations=calibrated,
+    )
     inputs = replace(inputs, previous=last_model(folder, previous), minibatch=minibatch)
     pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
     stop_ids, previous_stop = _stop_set(settings, pool_ids, folder, previous)
