@@ -59,15 +59,20 @@ _KEEP = """<script>
 def keep_in_address(name: str, value: str | None) -> None:
     """Put what is shown into the page's address, so that a link to it shows the same; None: out.
 
-    `st.query_params` would make an entry of its own in the browser's history, and Back would lead
-    from the page to the page.
+    Where the address says nothing yet, `st.query_params` would make an entry of its own in the
+    browser's history, and Back would lead from the page to the page. Where it names something
+    else, the server has to know that it no longer does.
     """
-    if st.query_params.get(name) == value:
+    before = st.query_params.get(name)
+    if before == value:
         return
-    change = (
-        f"delete({_script(name)})" if value is None else f"set({_script(name)}, {_script(value)})"
-    )
-    st.html(_KEEP.format(change=change), unsafe_allow_javascript=True)
+    if before is None:
+        change = f"set({_script(name)}, {_script(str(value))})"
+        st.html(_KEEP.format(change=change), unsafe_allow_javascript=True)
+    elif value is None:
+        del st.query_params[name]
+    else:
+        st.query_params[name] = value
 
 
 def _script(text: str) -> str:

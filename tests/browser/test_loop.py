@@ -80,7 +80,7 @@ def keep_pictures(browser: Browser, server: Server, project: Project) -> None:
                 if page_name == "label":
                     board = Board(page)
                     board.item()
-                    board.root.locator("[data-do=hint]").click()
+                    expect(board.root.locator("[data-do=hint]")).to_be_hidden()
                 page.wait_for_timeout(1500)
                 # The page scrolls inside Streamlit's frame; a tall one shows all of it.
                 tall = page.evaluate("() => document.querySelector('.stMain').scrollHeight")

@@ -86,7 +86,7 @@ def test_pictures_become_examples_of_a_class_and_can_be_taken_away(
     picture = page.get_by_role("img", name="a cat.png")
     expect(picture).to_have_js_property("naturalWidth", 40)
     field.set_input_files(broken)
-    expect(page.get_by_role("alert")).to_contain_text("the file ends before the image does")
+    expect(page.get_by_role("alert")).to_contain_text("its image data cannot be decoded")
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(picture).to_have_count(0)
 
