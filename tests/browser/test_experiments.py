@@ -46,6 +46,7 @@ def test_a_grid_is_mended_started_paused_resumed_and_its_results_downloaded(
     server: Server, context: BrowserContext, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
+    server.workspace.estimators.write_text("tests.browser.patient.Patient  # waits for a file\n")
     page = context.new_page()
     page.goto(f"{server.url}/experiments")
     page.get_by_text("Edit the grid as text").click(timeout=LONG)
