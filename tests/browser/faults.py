@@ -29,7 +29,7 @@ LOOK = """(boards) => {
   return [boards[0]?.dataset.item ?? "", pressed.splice(0).map(({ key, item, at }) => [key, item,
     painted.filter((p) => p.at <= at).at(-1)?.item])];
 }"""
-ACKNOWLEDGED = "() => window.alcore.acknowledged.splice(0).map((entry) => entry.key)"
+ACKNOWLEDGED = "() => (window.alcore?.acknowledged ?? []).splice(0).map((entry) => entry.key)"
 WAITING = "() => Object.keys(localStorage).filter((row) => row.startsWith('alcore:op:')).length"
 
 
