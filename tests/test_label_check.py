@@ -66,9 +66,11 @@ def take_a_look(store: Store, project_id: int) -> None:
     assert run(store, job, function_of("label_check"), 2) is None
 
 
+@pytest.mark.parametrize(("precision", "hits"), [("float32", 17), ("bfloat16", 15)])
 def test_mislabeled_digits_are_found_first(
-    store: Store,
+    store: Store, precision: str, hits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ALCORE_PRECISION", precision)
     settings = replace(BY_HAND, resolution=8)
     project_id = projects.create(store, "digits", {"kind": "digits"}, "answer key", settings)
     projects.import_now(store, project_id, 1)
@@ -105,9 +107,9 @@ def test_mislabeled_digits_are_found_first(
             "SELECT item_id, class_id, flagged, event_id FROM label_check ORDER BY error_score DESC"
         ).all()
     first = {row.item_id for row in rows[:25]}
-    print(f"{len(first & wrong)} of 20 wrong labels are among the first 25, needs 15")
-    # 16 to 18 over three draws, in float32 and in bfloat16 alike; by chance it were 2.
-    assert len(first & wrong) >= 15
+    print(f"{len(first & wrong)} of 20 wrong labels are among the first 25, needs {hits}")
+    # This draw has 16 in bfloat16; two others had 18 and 16 in either arithmetic.
+    assert len(first & wrong) >= hits
     assert sum(row.flagged for row in rows) <= 40
     true = dict(zip(ids.tolist(), key.tolist(), strict=True))
     right = [row.class_id == true[row.item_id] for row in rows if row.item_id in wrong]
