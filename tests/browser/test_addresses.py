@@ -79,7 +79,7 @@ def test_every_page_finds_its_addresses_below_a_path(
     missing = lost(page)
     for name in PAGES:
         page.goto(f"{below}/{name}?project={fruits.id}&annotator=proxied")
-        expect(page.get_by_role("link", name="Dashboard")).to_be_visible()
+        expect(page.get_by_role("link", name="Dashboard", exact=True).first).to_be_visible()
         page.wait_for_load_state("networkidle")
     page.goto(f"{below}/team?project={fruits.id}&annotator=proxied")
     link = page.get_by_text(re.compile(r"/\?join="))
