@@ -18,9 +18,9 @@ from starlette.concurrency import run_in_threadpool
 
 from alcore import logs
 from alcore.errors import AlcoreError
-from alcore.jobs.launching import Dispatcher
 from alcore.services import projects
 from alcore.web import ASSETS, modules, routes, state
+from alcore.workers.launching import Dispatcher
 from pages._who import let_in
 
 TURN = 0.001

@@ -161,6 +161,11 @@ class Workspace:
         return self.root / "weights"
 
     @property
+    def experiments(self) -> Path:
+        """Folder of the decoded data sets of experiments."""
+        return self.root / "experiments"
+
+    @property
     def estimators(self) -> Path:
         """File of the estimators that projects may use besides alcore's own choice."""
         return self.root / "estimators.txt"

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from alcore.experiments.design import Design
 from alcore.experiments.reading import read
+from alcore.jobs import sweeping
 from alcore.phrases import duration
 from alcore.services import experiments
 from alcore.store import Store
@@ -217,7 +218,7 @@ def _go_on(store: Store, name: str, workers: int, on: str) -> None:
     with _stopping() as over, tqdm(
         total=now.planned, initial=now.finished, unit="round", disable=None
     ) as bar:  # fmt: skip
-        done = experiments.run(store, name, on, workers, over, bar.update)
+        done = sweeping.run(store, name, on, workers, over, bar.update)
     now = experiments.progress(store, name)
     for error in now.errors:
         print(f"failed: {error}", file=sys.stderr)

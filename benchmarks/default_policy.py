@@ -31,6 +31,7 @@ from alcore.config import Workspace  # noqa: E402 - path first
 from alcore.experiments import curves  # noqa: E402
 from alcore.experiments.design import Design  # noqa: E402
 from alcore.experiments.reading import from_json  # noqa: E402
+from alcore.jobs import sweeping  # noqa: E402
 from alcore.services import experiments  # noqa: E402
 from alcore.store import Store  # noqa: E402
 from alcore.store import experiments as stored  # noqa: E402
@@ -68,7 +69,7 @@ def designs(data: str, trials: int) -> tuple[Design, Design]:
 def measured(store: Store, design: Design, workers: int) -> dict[str, np.ndarray]:
     """Run what is missing of a design; return the accuracies (trials, rounds) of each strategy."""
     experiments.create(store, design, workers)
-    experiments.run(store, design.name, "process", workers, threading.Event())
+    sweeping.run(store, design.name, "process", workers, threading.Event())
     accuracies: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     titles = {cell.key: cell.strategy.title for cell in design.cells}
     with store.read() as connection:

@@ -30,9 +30,9 @@ sys.path.insert(0, str(ROOT))
 
 from alcore import metrics  # noqa: E402 - path first
 from alcore.config import ProjectSettings, RetrainRule, Workspace  # noqa: E402
-from alcore.jobs import embeddings  # noqa: E402
-from alcore.jobs.queueing import selection_rows, swap_queue  # noqa: E402
-from alcore.jobs.round_files import round_arrays  # noqa: E402
+from alcore.loop import embeddings  # noqa: E402
+from alcore.loop.queueing import selection_rows, swap_queue  # noqa: E402
+from alcore.loop.round_files import round_arrays  # noqa: E402
 from alcore.records import NewEvent, RoundSummary, Selection, StopSignals  # noqa: E402
 from alcore.services import instant as service  # noqa: E402
 from alcore.services import labeling, people  # noqa: E402

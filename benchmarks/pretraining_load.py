@@ -27,9 +27,9 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from alcore.config import LearnerRule  # noqa: E402 - path first
-from alcore.jobs.processes import NICENESS, become_worker  # noqa: E402
 from alcore.learner import device, pretraining  # noqa: E402
 from alcore.learner.pretraining import PretrainSettings  # noqa: E402
+from alcore.processes import NICENESS, become_worker  # noqa: E402
 from alcore.rounds import Holdout, Images, Lesson, SelectionTask, learner_of, run_round  # noqa: E402
 
 LABELS = 60

@@ -37,14 +37,14 @@ from sqlalchemy import insert, update  # noqa: E402 - path first
 
 from alcore.config import Workspace  # noqa: E402
 from alcore.experiments import chain, reading  # noqa: E402
-from alcore.experiments.chain import Run  # noqa: E402
+from alcore.experiments.chain import Run, compute  # noqa: E402
 from alcore.experiments.design import Design, runs  # noqa: E402
 from alcore.jobs import sweeping  # noqa: E402
-from alcore.jobs.executors import Processes  # noqa: E402
 from alcore.services import experiments  # noqa: E402
 from alcore.store import Store  # noqa: E402
 from alcore.store import experiments as stored  # noqa: E402
 from alcore.store.experiment_tables import experiment_round, experiment_run  # noqa: E402
+from alcore.workers.engines import Processes  # noqa: E402
 
 QUICK = {"kind": "estimator", "estimator": "naive bayes"}
 Spent = tuple[float, float]
@@ -81,7 +81,7 @@ def plain_loop(specs: Sequence[dict[str, Any]], folder: str) -> Spent:
 
 
 def warmed(spec: dict[str, Any], folder: str) -> int:
-    sweeping.compute(spec, [], folder)
+    compute(spec, [], folder)
     return os.getpid()
 
 
@@ -139,7 +139,7 @@ def specs_of(design: Design) -> list[dict[str, Any]]:
 
 def speed(store: Store, trials: int, repeats: int) -> dict[str, dict[str, float]]:
     """Return trainings per hour and processor seconds per training of each way."""
-    design, folder = a_design("speed", trials), str(sweeping.tables(store.workspace.root))
+    design, folder = a_design("speed", trials), str(store.workspace.experiments)
     experiments.checked(store, design)
     specs, count = specs_of(design), design.trainings
     one, two = Workers(1, design, folder), Workers(2, design, folder)
@@ -163,7 +163,7 @@ def speed(store: Store, trials: int, repeats: int) -> dict[str, dict[str, float]
 
 def overhead(store: Store, trials: int, repeats: int) -> dict[str, float]:
     """Return seconds per run of ten quick rounds that the same rounds in a loop do not take."""
-    folder = str(sweeping.tables(store.workspace.root))
+    folder = str(store.workspace.experiments)
     rows = []
     workers = None
     for repeat in range(repeats):
@@ -196,7 +196,7 @@ def resume(workspace: Workspace, finished: int) -> dict[str, float]:
     store = Store.open(workspace)
     design = a_design("finished", finished // 2, budget=210, batch_sizes=[10], learners=[QUICK])
     found = experiments.create(store, design)
-    folder = sweeping.tables(workspace.root)
+    folder = workspace.experiments
     one = chain.next_round(Run(design.cells[0], 0, 0, 210), [], folder)
     with store.write() as connection:
         run_ids = [run.id for run in stored.runs(connection, found.id)]

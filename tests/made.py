@@ -13,7 +13,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
-from alcore.jobs.queueing import choose_overlap, swap_queue
+from alcore.loop.queueing import choose_overlap, swap_queue
 from alcore.records import KnownClasses, Lease, NewEvent, NewUndo
 from alcore.services import board_status, labeling, people
 from alcore.store import Store, items, migrate, projects

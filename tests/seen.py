@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from trained import add_round
 
-from alcore.jobs import embeddings
-from alcore.jobs.queueing import selection_rows, swap_queue
-from alcore.jobs.round_files import round_arrays
+from alcore.loop import embeddings
+from alcore.loop.queueing import selection_rows, swap_queue
+from alcore.loop.round_files import round_arrays
 from alcore.records import Selection
 from alcore.store import Store, items, projects, rounds
 

@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.logs", ()),
     ("alcore.names", ()),
     ("alcore.phrases", ()),
+    ("alcore.processes", ()),
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),
     ("alcore.consensus", ()),
@@ -39,7 +40,9 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.rounds", ()),
     ("alcore.experiments", ("scipy", "sklearn")),
     ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3")),
-    ("alcore.jobs", ("distributed", "dask")),
+    ("alcore.loop", ()),
+    ("alcore.workers", ("distributed", "dask")),
+    ("alcore.jobs", ()),
     ("alcore.services", ("itsdangerous", "altair", "vl_convert")),
     ("alcore.web", ("starlette", "itsdangerous")),
     ("pages", ("streamlit", "altair")),
@@ -62,6 +65,9 @@ PAGES_MAY_IMPORT = {
     "alcore.web",
     "pages",
 }
+# What answers a request asks for background work, by a row or a process, and does not do it.
+REQUESTS = {"alcore.services", "alcore.web", "pages", "app"}
+BACKGROUND = "alcore.jobs"
 # Never imported while these load: they make the web process slow and heavy.
 HEAVY = {"torch", "torchvision", "sklearn", "scipy"}
 WEB_PROCESS = ("alcore.services", "alcore.web", "pages", "alcore.__main__", "app")
@@ -137,6 +143,8 @@ def forbidden(name: str, layer: str | None, imported: str) -> str | None:
         return None
     if layer is None or ORDER[other] > ORDER[layer]:
         return f"which stands after {layer or name}"
+    if layer in REQUESTS and other == BACKGROUND:
+        return "which runs in the background; ask for a job, or hand work to alcore.workers"
     if layer == "pages" and other not in PAGES_MAY_IMPORT:
         return "which a page reaches through its service only"
     return None
@@ -181,6 +189,7 @@ def test_every_module_says_what_it_owns() -> None:
         ("alcore/services/label.py", "import torch", "only alcore.learner may"),
         ("alcore/jobs/train.py", "from sqlalchemy import select", "only alcore.store may"),
         ("alcore/services/team.py", "import streamlit as st", "only pages, app may"),
+        ("alcore/services/plan.py", "from alcore.jobs import training", "ask for a job"),
         ("pages/label.py", "from alcore.store import labels", "through its service only"),
         ("alcore/store/blob.py", "import pickle", "nobody may"),
         ("alcore/store/items.py", "from . import labels", "relative name"),

@@ -15,10 +15,10 @@ from test_pretraining import choose, shapes
 
 from alcore.config import Workspace
 from alcore.jobs.baseline import run_baseline
-from alcore.jobs.running import run
 from alcore.records import BaselinePoint, Learner
 from alcore.services import dashboard, pretraining, training
 from alcore.store import Store, jobs, rounds
+from alcore.workers.attempts import run
 
 SETTINGS = replace(BY_HAND, resolution=8)
 PLAIN = Learner(resolution=8)

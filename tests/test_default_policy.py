@@ -14,6 +14,7 @@ from alcore.config import ProjectSettings, Workspace
 from alcore.experiments import curves
 from alcore.experiments.learners import LearnerSpec
 from alcore.experiments.reading import from_json
+from alcore.jobs import sweeping
 from alcore.services import experiments
 from alcore.store import Store
 from alcore.store import experiments as stored
@@ -43,7 +44,7 @@ def areas(store: Store, initial: object, strategy: dict[str, object]) -> np.ndar
         }
     )
     experiments.create(store, design)
-    assert experiments.run(store, design.name, "process", 2, threading.Event())
+    assert sweeping.run(store, design.name, "process", 2, threading.Event())
     runs: dict[int, dict[int, float]] = defaultdict(dict)
     with store.read() as connection:
         for point in stored.points(connection, stored.named(connection, design.name).id):

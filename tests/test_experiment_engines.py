@@ -17,9 +17,10 @@ from test_experiment_sweeps import a_grid, every_round, put, same
 
 from alcore.config import Workspace
 from alcore.errors import ExecutorUnavailable, InvalidSettings
-from alcore.jobs import executors, sweeping
-from alcore.jobs.executors import Processes, open_engine
+from alcore.jobs import sweeping
 from alcore.store import Store
+from alcore.workers import engines
+from alcore.workers.engines import Processes, open_engine
 
 ROOT = Path(__file__).parent.parent
 
@@ -92,7 +93,7 @@ def test_a_cluster_gives_the_same_and_loses_nothing_when_a_worker_is_killed(
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "ANSWER", 1.0)
+    monkeypatch.setattr(engines, "ANSWER", 1.0)
     with pytest.raises(ExecutorUnavailable, match="does not answer within 1 s"):
         open_engine("dask:tcp://127.0.0.1:1", 1)
 

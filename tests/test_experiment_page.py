@@ -14,7 +14,6 @@ from streamlit.testing.v1 import AppTest
 from alcore.config import Workspace
 from alcore.experiments import chain, reading
 from alcore.experiments.chain import Run
-from alcore.jobs import sweeping
 from alcore.services import experiments
 from alcore.store import Store
 from alcore.store import experiments as stored
@@ -55,7 +54,7 @@ def page(name: str = "") -> AppTest:
 def run_here(store: Store, rounds: int) -> None:
     """Compute so many rounds of each run in this process, as a sweep would."""
     found = experiments.create(store, reading.from_json(GRID))
-    folder = sweeping.tables(store.workspace.root)
+    folder = store.workspace.experiments
     with store.read() as connection:
         every = stored.runs(connection, found.id)
     for run in every:

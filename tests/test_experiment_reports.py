@@ -20,6 +20,7 @@ from alcore.errors import InvalidSettings
 from alcore.experiments import analysis, reading
 from alcore.experiments.replaying import differences
 from alcore.experiments.results import Point
+from alcore.jobs import sweeping
 from alcore.services import (
     experiment_figures,
     experiment_findings,
@@ -299,7 +300,7 @@ def test_hostile_names_are_text_on_the_page(store: Store, tmp_path: Path) -> Non
     file.write_text(text)
     design = reading.read(file)
     experiments.create(store, design)
-    assert experiments.run(store, design.name, "process", 1, threading.Event())
+    assert sweeping.run(store, design.name, "process", 1, threading.Event())
     found = experiment_findings.findings(store, design.name)
     page = experiment_report.page(found)
     assert "<script" not in page and "&lt;script&gt;" in page
@@ -314,7 +315,7 @@ def test_a_project_with_an_answer_key_is_a_data_set_and_one_without_is_refused(
     text = GRID.replace('source = "digits"', 'source = "project:numbers"')
     raw = tomllib.loads(text)
     found = experiments.create(store, reading.from_json(raw))
-    assert experiments.run(store, found.name, "process", 1, threading.Event())
+    assert sweeping.run(store, found.name, "process", 1, threading.Event())
     assert experiments.progress(store, found.name).finished == 12
 
     blind = projects.create(

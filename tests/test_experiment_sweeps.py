@@ -24,8 +24,8 @@ from alcore.experiments.chain import Run
 from alcore.experiments.design import Design, runs
 from alcore.experiments.results import Done
 from alcore.jobs import sweeping
-from alcore.jobs.executors import Processes
 from alcore.store import Store, experiments
+from alcore.workers.engines import Processes
 
 ROOT = Path(__file__).parent.parent
 KILLS = int(os.environ.get("ALCORE_TEST_KILLS", "3"))
@@ -250,7 +250,7 @@ import sys, threading
 from pathlib import Path
 from alcore.config import Workspace
 from alcore.jobs import sweeping
-from alcore.jobs.executors import Processes
+from alcore.workers.engines import Processes
 from alcore.store import Store
 if __name__ == "__main__":
     store = Store.open(Workspace(Path(sys.argv[1])))
@@ -266,7 +266,7 @@ from pathlib import Path
 from alcore.config import Workspace
 from alcore.errors import WorkspaceUnusable
 from alcore.jobs import sweeping
-from alcore.jobs.executors import Processes
+from alcore.workers.engines import Processes
 from alcore.store import Store
 if __name__ == "__main__":
     workspace = Workspace(Path(sys.argv[1]))
@@ -291,7 +291,7 @@ def test_a_full_disk_stops_the_sweep_and_it_goes_on_when_there_is_room(
 ) -> None:
     store = Store.open(workspace)
     design = a_grid(trials=5)
-    data.prepare(design.datasets[0], sweeping.tables(workspace.root))
+    data.prepare(design.datasets[0], workspace.experiments)
     experiment_id = put(store, design)
     script = tmp_path / "no_room.py"
     script.write_text(NO_ROOM)

@@ -21,12 +21,12 @@ from sqlalchemy import update
 from alcore.config import HoldoutRule, ProjectSettings, RetrainRule, Workspace
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import AlcoreError, ImportRefused, InvalidClasses, UnreadableImage
-from alcore.jobs.round_files import pixels_of
-from alcore.jobs.running import SILENCE
+from alcore.loop.round_files import pixels_of
 from alcore.records import Item
 from alcore.services import exporting, images, labeling, originals, projects, setup, training
 from alcore.store import Store, items
 from alcore.store.tables import job
+from alcore.workers.attempts import SILENCE
 
 HOSTILE = ('<b onclick="x()">bold</b>', 'it\'s "quoted"', "=1+1", "**star** [a](b)", "naïve 猫")
 

@@ -19,13 +19,13 @@ from sqlalchemy import select, update
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.errors import JobCancelled, TrainingImpossible, WorkspaceUnusable
-from alcore.jobs.running import SILENCE
 from alcore.records import Job
 from alcore.services import projects, training
 from alcore.store import Store, jobs, queue, rounds
 from alcore.store import items as stored_items
 from alcore.store import projects as stored_projects
 from alcore.store.tables import job as job_table
+from alcore.workers.attempts import SILENCE
 
 ROOT = Path(__file__).parent.parent
 LONG = 600.0

@@ -13,11 +13,10 @@ from made import BY_HAND
 
 from alcore import label_errors
 from alcore.config import Workspace
-from alcore.jobs.dispatcher import function_of
-from alcore.jobs.running import run
 from alcore.records import NewEvent
 from alcore.services import projects
 from alcore.store import Store, items, jobs, label_checks, labels
+from alcore.workers.attempts import function_of, run
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from trained import add_round
 
 from alcore.config import HoldoutRule, ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
-from alcore.jobs.queueing import swap_queue
+from alcore.loop.queueing import swap_queue
 from alcore.records import Lease
 from alcore.services import board_status, dashboard, labeling, people, projects
 from alcore.store import Store, jobs, labels, leasing, rounds

@@ -127,7 +127,7 @@ def test_a_pause_keeps_the_work_and_a_new_start_does_not(store: Store) -> None:
 def _run_until(store: Store, project_id: int, share: float, seen: list[float]) -> None:
     """Run the pretraining that waits, in this process; pause it once that share is done."""
     from alcore.jobs.pretraining import run_pretraining
-    from alcore.jobs.running import Running, run
+    from alcore.workers.attempts import Running, run
 
     class Watched(Running):
         def report(self, phase: str, progress: float) -> None:

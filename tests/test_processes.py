@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from alcore.jobs.executors import Processes, submit
+from alcore.workers.engines import Processes, submit
 
 
 def test_a_worker_that_dies_while_it_has_nothing_to_do_is_started_again() -> None:

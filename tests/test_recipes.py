@@ -22,15 +22,14 @@ from alcore.errors import (
     WeightsUnavailable,
 )
 from alcore.jobs import label_check_resume
-from alcore.jobs.dispatcher import function_of
 from alcore.jobs.label_check import run_label_check
-from alcore.jobs.running import Running, run
 from alcore.learner import checkpoints, transfer
 from alcore.records import Job, JobKind
 from alcore.services import projects, training
 from alcore.store import Store, calibrations, jobs, queue, rounds
 from alcore.store import projects as stored_projects
 from alcore.store.label_checks import Judged
+from alcore.workers.attempts import Running, function_of, run
 
 
 @pytest.fixture

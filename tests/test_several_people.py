@@ -15,8 +15,8 @@ from sqlalchemy import create_engine, func, select, text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, LeaseExpired
-from alcore.jobs.project_consensus import apply_consensus
-from alcore.jobs.queueing import swap_queue
+from alcore.loop.project_consensus import apply_consensus
+from alcore.loop.queueing import swap_queue
 from alcore.records import Lease
 from alcore.services import board_status, labeling, projects
 from alcore.store import Store, gold, items, label_checks, labels, votes

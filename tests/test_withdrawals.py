@@ -14,7 +14,7 @@ from test_several_people import shared
 from trained import add_round
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
-from alcore.jobs.due import SECOND_THOUGHTS
+from alcore.loop.due import SECOND_THOUGHTS
 from alcore.records import NewEvent, NewUndo
 from alcore.services import dashboard, review
 from alcore.store import Store, jobs, labels, withdrawals

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alcore import metrics
-from alcore.jobs.round_files import round_arrays
+from alcore.loop.round_files import round_arrays
 from alcore.records import BaselinePoint, Learner, NewEvent, RoundSummary, StopSignals
 from alcore.store import Store, items, labels, projects, rounds
 

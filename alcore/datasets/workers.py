@@ -11,7 +11,6 @@ import functools
 import hashlib
 import multiprocessing
 import os
-import threading
 import time
 import warnings
 from collections import deque
@@ -24,6 +23,7 @@ from alcore.datasets.decoding import Reduced, decode_pixels
 from alcore.datasets.depth import Scale
 from alcore.datasets.entries import Entry, Source
 from alcore.errors import ImportRefused, UnreadableImage
+from alcore.processes import end_with_parent
 
 BATCH_ENTRIES = 64
 BATCH_BYTES = 8_000_000
@@ -220,7 +220,7 @@ def _serve(
     pipe: connection.Connection, source: Source, resolution: int, scale: Scale | None
 ) -> None:
     """Life of a worker: batches in, results out, until the other side goes away."""
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    end_with_parent()
     _limit_memory()
     # Pillow warns of what it repairs; nobody reads that here.
     warnings.simplefilter("ignore")
@@ -229,14 +229,6 @@ def _serve(
         while True:
             batch = pipe.recv()
             pipe.send([examine(source, entry, resolution, scale) for entry in batch])
-
-
-def _die_with_parent() -> None:
-    # A killed parent leaves its children alive; a hung decoder would stay for ever.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _limit_memory() -> None:

@@ -71,6 +71,11 @@ class Run:
         return int(np.random.default_rng([self.seed, self.trial]).integers(2**31))
 
 
+def compute(spec: Mapping[str, Any], before: Sequence[Arrays], folder: str) -> Done:
+    """Compute the next round of a run as it is stored; this is what workers do."""
+    return next_round(Run.from_json(spec), before, Path(folder))
+
+
 def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
     """Ask the oracle what the last round chose, then fit, measure, score and select.
 

@@ -152,3 +152,8 @@ class LearnerSpec:
         """Raise InvalidSettings where a strategy needs what this learner cannot tell."""
         if self.kind != "network":
             check_signals(self.title, GIVES, strategy, options)
+
+
+def check_estimator(spec: Mapping[str, Any]) -> None:
+    """Raise InvalidSettings for an estimator that no round could use; loads scikit-learn."""
+    LearnerSpec(**spec).check_estimator()

@@ -1,1 +1,1 @@
-"""Owns what runs in the background, and the processes it runs in."""
+"""Owns what runs in the background. No request loads this: it asks, by a row or a process."""

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from alcore.errors import TrainingImpossible
-from alcore.jobs.project_consensus import positions
-from alcore.jobs.randomness import rng
-from alcore.jobs.running import Running
 from alcore.jobs.training_inputs import images_of, inputs_of
+from alcore.loop.project_consensus import positions
+from alcore.loop.randomness import rng
 from alcore.records import BaselinePoint, Learner, RoundSummary
 from alcore.rounds import Holdout, Lesson, learner_of, measure
 from alcore.rounds import Learner as AnyLearner
 from alcore.store import items, projects, rounds
+from alcore.workers.attempts import Running
 
 QUICK = 10.0
 """Trainings shorter than this, in seconds, are repeated to show their spread."""

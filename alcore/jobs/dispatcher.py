@@ -6,11 +6,9 @@ The rows say what is to be done; any number of dispatchers may run. Times in sec
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +18,10 @@ import structlog
 from alcore import logs
 from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled
-from alcore.jobs.executors import Engine, Processes, submit
-from alcore.jobs.running import BEAT, Running, fields, put_back_silent, run
 from alcore.records import Job, JobKind
 from alcore.store import Store, jobs
+from alcore.workers.attempts import BEAT, fields, function_of, put_back_silent, run
+from alcore.workers.engines import Engine, Processes, submit
 
 POLL = 0.1
 GRACE, LONG_GRACE = 3.0, 20.0
@@ -31,23 +29,10 @@ GRACE, LONG_GRACE = 3.0, 20.0
 hours of work to keep."""
 PAGE_FIRST = 3.0
 """Torch is imported this long after the start, so that the first page has the processor."""
-FUNCTIONS: dict[JobKind, str] = {
-    "import": "alcore.jobs.importing:run_import",
-    "train": "alcore.jobs.training:run_training",
-    "label_check": "alcore.jobs.label_check:run_label_check",
-    "baseline": "alcore.jobs.baseline:run_baseline",
-    "pretrain": "alcore.jobs.pretraining:run_pretraining",
-}
 PREEMPTIBLE: frozenset[JobKind] = frozenset({"label_check", "baseline"})
 """Work that nobody waits for: it makes room at once when something else is due in its lane."""
 
 log = structlog.get_logger()
-
-
-def function_of(kind: JobKind) -> Callable[[Running], None]:
-    """Import the function that does a kind of job."""
-    module, name = FUNCTIONS[kind].split(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def execute(root: str, job_id: int, threads: int) -> None:

@@ -18,13 +18,13 @@ from alcore.datasets.measuring import scale_of
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled
-from alcore.jobs.due import request_if_due
-from alcore.jobs.queueing import choose_overlap, swap_queue
-from alcore.jobs.randomness import rng
-from alcore.jobs.running import Running, fields
+from alcore.loop.due import request_if_due
+from alcore.loop.queueing import choose_overlap, swap_queue
+from alcore.loop.randomness import rng
 from alcore.records import Item, KnownClasses, NewEvent, Project
 from alcore.store import Connection, items, jobs, labels, projects
 from alcore.strategies.cold_start import cold_start
+from alcore.workers.attempts import Running, fields
 
 COLD_START = 100
 """Items in the first queue."""
@@ -32,8 +32,6 @@ SUBSET = 2_000
 """Items among which they are chosen: diversity needs no more, and a start shall be quick."""
 MOST_EXAMPLES = 20
 """Missing originals that are named."""
-IMPORTER = "import"
-"""The annotator whom imported labels are credited to."""
 
 log = structlog.get_logger()
 
@@ -221,7 +219,7 @@ def _make_ready(running: Running, folder: Path) -> None:
 
 def _import_labels(connection: Connection, project_id: int, rows: list[Item]) -> None:
     now = time.time()
-    importer = labels.annotator_named(connection, IMPORTER, now)
+    importer = labels.annotator_named(connection, labels.IMPORTER, now)
     labels.append_all(
         connection,
         [

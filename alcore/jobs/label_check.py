@@ -14,12 +14,12 @@ import numpy as np
 
 from alcore import label_errors
 from alcore.jobs import label_check_resume
-from alcore.jobs.project_consensus import positions
-from alcore.jobs.running import Running
 from alcore.jobs.training_inputs import images_of, learner_of_project, training_inputs
+from alcore.loop.project_consensus import positions
 from alcore.records import Project
 from alcore.rounds import FoldAnswers, Lesson, TrainingInputs, cross_validate
 from alcore.store import calibrations, items, jobs, label_checks, projects
+from alcore.workers.attempts import Running
 
 _ROWS = 2_000
 """Rows per transaction, so that nobody who labels waits for it."""

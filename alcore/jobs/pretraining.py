@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 from alcore.errors import CheckpointMismatch, JobCancelled
-from alcore.jobs.round_files import pixels_of
-from alcore.jobs.running import Running
+from alcore.loop.round_files import pixels_of
 from alcore.records import Pretrained
 from alcore.store import items, jobs, pretrained, projects, rounds
+from alcore.workers.attempts import Running
 
 KEEP = 30.0
 """Time between two savings of what was computed, at most."""

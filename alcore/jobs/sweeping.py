@@ -13,43 +13,22 @@ import time
 import traceback
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from alcore.errors import AlcoreError, ExperimentBusy, PoolExhausted
+from alcore.experiments.chain import compute
 from alcore.experiments.results import Arrays, Done, StoredRun
-from alcore.jobs.executors import Engine
 from alcore.store import Store, experiments
+from alcore.workers.attempts import SILENCE
+from alcore.workers.engines import Engine, open_engine
 
-SILENCE = 10.0
-"""A driver that said nothing for this many seconds is taken for dead."""
 BEAT = 1.0
 STRIKES = 5
 """Crashes in a row after which a run is given up, and its error shown."""
 _AHEAD = 2
 """Rounds per worker that are submitted: one runs, one waits, so that no worker waits for us."""
-
-
-def tables(root: Path) -> Path:
-    """Return the folder of decoded data sets."""
-    return root / "experiments"
-
-
-def compute(spec: Mapping[str, Any], before: Sequence[Arrays], folder: str) -> Done:
-    """Compute a run's next round; this is what workers do."""
-    from alcore.experiments.chain import Run, next_round
-
-    return next_round(Run.from_json(spec), before, Path(folder))
-
-
-def check_learner(spec: Mapping[str, Any]) -> None:
-    """Raise InvalidSettings for an estimator that no round could use; loads scikit-learn."""
-    from alcore.experiments.learners import LearnerSpec
-
-    LearnerSpec(**spec).check_estimator()
 
 
 @dataclass
@@ -59,6 +38,27 @@ class _Going:
     run: StoredRun
     before: list[Arrays] = field(default_factory=list)
     strikes: int = 0
+
+
+def run(
+    store: Store,
+    name: str,
+    setting: str,
+    workers: int,
+    over: threading.Event,
+    on_rounds: Callable[[int], None] = lambda rounds: None,
+) -> bool:
+    """Run what is left of an experiment, here, until it is done or paused; tell if it is done.
+
+    setting: as of `open_engine`. Raises UnknownExperiment, and as `sweep` does.
+    """
+    with store.read() as connection:
+        experiment = experiments.named(connection, name)
+    engine = open_engine(setting, workers)
+    try:
+        return sweep(store, experiment.id, engine, over, on_rounds)
+    finally:
+        engine.close()
 
 
 def sweep(
@@ -139,7 +139,7 @@ class _Sweep:
     ) -> None:
         self._store, self._id, self._driver = store, experiment_id, driver
         self._engine, self._over, self._told = engine, over, told
-        self._folder = str(tables(store.workspace.root))
+        self._folder = str(store.workspace.experiments)
         self._ready: deque[_Going] = deque()
         self._running: dict[Future[Done], _Going] = {}
         self._paused = False

@@ -10,13 +10,6 @@ import numpy as np
 
 from alcore.config import CALIBRATED_FROM, ProjectSettings
 from alcore.datasets.pixels import make_names_durable
-from alcore.jobs import embeddings
-from alcore.jobs.due import request_if_due
-from alcore.jobs.project_consensus import apply_consensus, positions
-from alcore.jobs.queueing import queue_size, rounded, selection_rows, swap_queue
-from alcore.jobs.randomness import rng
-from alcore.jobs.round_files import make_room, round_arrays, save_arrays
-from alcore.jobs.running import Running
 from alcore.jobs.training_inputs import (
     images_of,
     last_model,
@@ -26,6 +19,12 @@ from alcore.jobs.training_inputs import (
     training_inputs,
 )
 from alcore.label_errors import check_is_due
+from alcore.loop import embeddings
+from alcore.loop.due import request_if_due
+from alcore.loop.project_consensus import apply_consensus, positions
+from alcore.loop.queueing import queue_size, rounded, selection_rows, swap_queue
+from alcore.loop.randomness import rng
+from alcore.loop.round_files import make_room, round_arrays, save_arrays
 from alcore.records import Learner, Project, RoundSummary
 from alcore.rounds import Holdout, Lesson, RoundResult, SelectionTask, TrainingInputs, run_round
 from alcore.store import (
@@ -39,6 +38,7 @@ from alcore.store import (
     projects,
     rounds,
 )
+from alcore.workers.attempts import Running
 
 STOP_SET = 1_000
 """Pool items on which successive models are compared for stop advice."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from alcore import estimators
 from alcore.config import BACKBONES, LearnerRule, Workspace
-from alcore.jobs.round_files import pixels_of
+from alcore.loop.round_files import pixels_of
 from alcore.records import Job, Learner, Pretrained, Project, RoundSummary
 from alcore.rounds import Images, TrainingInputs, learner_of
 from alcore.rounds import Learner as AnyLearner

@@ -9,7 +9,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from alcore.jobs.due import next_due
+from alcore.loop.due import next_due
 from alcore.records import Project
 from alcore.services import keys
 from alcore.services.instant import STAND_IN, follows

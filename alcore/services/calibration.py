@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alcore.config import CALIBRATED_FROM
-from alcore.jobs.round_files import round_arrays
+from alcore.loop.round_files import round_arrays
 from alcore.metrics import reliability_of
 from alcore.records import RoundSummary
 from alcore.segments import segments

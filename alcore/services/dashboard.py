@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 from alcore.errors import UnknownItem
-from alcore.jobs.due import next_due
-from alcore.jobs.round_files import round_arrays
+from alcore.loop.due import next_due
+from alcore.loop.round_files import round_arrays
 from alcore.metrics import macro_f1_interval
 from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining

@@ -8,13 +8,12 @@ from typing import Any
 
 from alcore.config import precision
 from alcore.errors import InvalidSettings
-from alcore.experiments.chain import Run
+from alcore.experiments.chain import Run, compute
 from alcore.experiments.options import unknown
 from alcore.experiments.replaying import differences, other_versions
-from alcore.jobs import sweeping
-from alcore.jobs.executors import open_engine
 from alcore.services.experiments import design_of
 from alcore.store import Store, experiments
+from alcore.workers.engines import open_engine
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def replay(
         )
     for run in fitting:
         _check_arithmetic(name, Run.from_json(run.spec))
-    folder = str(sweeping.tables(store.workspace.root))
+    folder = str(store.workspace.experiments)
     engine = open_engine("process", 1)
     try:
         for run in fitting if every else fitting[:1]:
@@ -73,7 +72,7 @@ def replay(
             different: list[str] = []
             versions: list[str] = []
             for record in records:
-                again = engine.submit(sweeping.compute, run.spec, before, folder).result()
+                again = engine.submit(compute, run.spec, before, folder).result()
                 before.append(again.arrays)
                 versions = other_versions(record, again)
                 different = [f"round {record.number}: {d}" for d in differences(record, again)]

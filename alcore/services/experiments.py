@@ -1,14 +1,13 @@
-"""Owns what the experiments page and the command line may ask: define, run, pause, extend, look.
+"""Owns what the experiments page and the command line may ask: define, start, pause, extend, look.
 
 Times in seconds.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -24,16 +23,18 @@ from alcore.experiments.chain import Run, pool_of
 from alcore.experiments.data import PROJECT, DataSpec, Table
 from alcore.experiments.design import Cell, Design, runs
 from alcore.experiments.initial import ways as initial_ways
+from alcore.experiments.learners import check_estimator
 from alcore.experiments.oracles import KINDS as ORACLES
 from alcore.experiments.reading import from_json
 from alcore.experiments.reading import parse as parse_design
 from alcore.experiments.results import Experiment, StoredRun
-from alcore.jobs import experiment_estimate, launching, sweeping
-from alcore.jobs.executors import open_engine
-from alcore.services import projects
+from alcore.services import experiment_estimate, projects
 from alcore.store import Store, experiments, items
 from alcore.store import projects as stored_projects
 from alcore.strategies import registered
+from alcore.workers import launching
+from alcore.workers.attempts import SILENCE
+from alcore.workers.engines import open_engine
 
 __all__ = ["ESTIMATORS", "ORACLES", "initial_ways"]
 
@@ -139,7 +140,7 @@ def checked(store: Store, design: Design, workers: int = 0) -> Design:
     Raises InvalidSettings for what cannot work.
     """
     design = replace(design, datasets=tuple(_known(store, spec) for spec in design.datasets))
-    folder = sweeping.tables(store.workspace.root)
+    folder = store.workspace.experiments
     pools = {}
     for spec in design.datasets:
         _bring(store, spec, folder)
@@ -162,7 +163,7 @@ def _check_estimators(design: Design) -> None:
     engine = open_engine("process", 1)
     try:
         for learner in untried:
-            engine.submit(sweeping.check_learner, asdict(learner)).result()
+            engine.submit(check_estimator, asdict(learner)).result()
     finally:
         engine.close()
 
@@ -235,25 +236,8 @@ def estimate(
     """Run a few rounds of the design to estimate how long it takes, in at most about `most`."""
     engine = open_engine(setting, workers)
     try:
-        folder = sweeping.tables(store.workspace.root)
+        folder = store.workspace.experiments
         return experiment_estimate.estimate(design, engine, folder, most)
-    finally:
-        engine.close()
-
-
-def run(
-    store: Store,
-    name: str,
-    setting: str,
-    workers: int,
-    over: threading.Event,
-    on_rounds: Callable[[int], None] = lambda rounds: None,
-) -> bool:
-    """Run what is left of an experiment, here, until it is done or paused; tell if it is done."""
-    experiment = named(store, name)
-    engine = open_engine(setting, workers)
-    try:
-        return sweeping.sweep(store, experiment.id, engine, over, on_rounds)
     finally:
         engine.close()
 
@@ -308,7 +292,7 @@ def acquired(store: Store, name: str, cell_key: str, trial: int, number: int) ->
     if not 0 < number <= len(rounds):
         return []
     one = Run.from_json(mine[0].spec)
-    folder = sweeping.tables(store.workspace.root)
+    folder = store.workspace.experiments
     data_of = pool_of(one.cell.data, one.trial_seed, folder)
     here = rounds[number - 1]
     return [
@@ -323,7 +307,7 @@ def acquired(store: Store, name: str, cell_key: str, trial: int, number: int) ->
 
 def _is_running(experiment: Experiment) -> bool:
     beat = experiment.beat_at
-    return beat is not None and time.time() - beat < sweeping.SILENCE
+    return beat is not None and time.time() - beat < SILENCE
 
 
 def _check_grows(stored: Sequence[StoredRun], design: Design) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 
-from alcore.jobs.randomness import rng
+from alcore.loop.randomness import rng
 from alcore.records import Holder, Lease, Project, Provenance
 from alcore.store import Connection, gold, leasing
 

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from alcore.errors import LeaseExpired, NothingToUndo
-from alcore.jobs.due import request_if_due
+from alcore.loop.due import request_if_due
 from alcore.records import LabelEvent, Lease, NewEvent, NewLot, NewUndo, Provenance
 from alcore.services import lease_rules
 from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache

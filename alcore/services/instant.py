@@ -18,8 +18,8 @@ from threadpoolctl import ThreadpoolController
 
 from alcore import linear_head, strategies
 from alcore.errors import AlcoreError
-from alcore.jobs.queueing import queue_size, selection_rows, swap_queue
-from alcore.jobs.randomness import rng
+from alcore.loop.queueing import queue_size, selection_rows, swap_queue
+from alcore.loop.randomness import rng
 from alcore.records import Project, Selection
 from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
 from alcore.store import Connection, Store, bulk, items, projects

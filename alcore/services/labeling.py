@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from alcore.errors import InvalidSettings, LeaseExpired
-from alcore.jobs.due import request_if_due
+from alcore.loop.due import request_if_due
 from alcore.records import LabelEvent, Lease, NewEvent, NewUndo, Origin, Provenance
 from alcore.services import gold_questions, lease_rules
 from alcore.services.queue_refill import refill, why_nothing

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from alcore import linear_head
-from alcore.jobs import embeddings as files
-from alcore.jobs.round_files import round_arrays
+from alcore.loop import embeddings as files
+from alcore.loop.round_files import round_arrays
 from alcore.records import Project, RoundSummary
 from alcore.store import Connection, Store, bulk, items, labels, projects, rounds
 

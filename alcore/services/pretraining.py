@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass
 
 from alcore.errors import TrainingImpossible
-from alcore.jobs.foreground import run_here
 from alcore.learner import costs
 from alcore.records import Job, Pretrained, Project
 from alcore.services.people import check_owner
 from alcore.store import Connection, Store, items, jobs, pretrained, projects
+from alcore.workers.foreground import run_here
 
 PAUSED = "paused"
 """What the error of a job says that may be gone on with."""

@@ -12,17 +12,16 @@ from alcore import estimators, keymap, names, strategies
 from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
-from alcore.jobs.dispatcher import function_of
-from alcore.jobs.due import request_if_due
-from alcore.jobs.project_consensus import apply_consensus
-from alcore.jobs.queueing import choose_overlap, queue_size
-from alcore.jobs.running import BEAT, put_back_silent, run
+from alcore.loop.due import request_if_due
+from alcore.loop.project_consensus import apply_consensus
+from alcore.loop.queueing import choose_overlap, queue_size
 from alcore.records import Job, KnownClasses, Project, SkippedFile
 from alcore.rounds.estimators import GIVES
 from alcore.rounds.learners import check_signals
 from alcore.services.people import check_owner
 from alcore.store import Store, items, jobs, projects
 from alcore.strategies import costs
+from alcore.workers.attempts import BEAT, function_of, put_back_silent, run
 
 DEMO = "digits"
 LONGEST_NAME = 100

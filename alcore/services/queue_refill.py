@@ -10,8 +10,8 @@ from datetime import datetime
 import numpy as np
 
 from alcore import pool
-from alcore.jobs.queueing import mix_in_further
-from alcore.jobs.randomness import rng
+from alcore.loop.queueing import mix_in_further
+from alcore.loop.randomness import rng
 from alcore.records import Project
 from alcore.store import Connection, items, jobs, labels, leasing, queue, votes
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed
-from alcore.jobs.due import request_if_due
+from alcore.loop.due import request_if_due
 from alcore.records import Job, NewEvent, NewUndo, Origin
 from alcore.services.lease_rules import check_class
 from alcore.services.people import check_active, is_owner

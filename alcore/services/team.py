@@ -16,10 +16,9 @@ import numpy as np
 
 from alcore import agreement, metrics
 from alcore.errors import InvalidSettings, UnknownItem
-from alcore.jobs.due import request_if_due
-from alcore.jobs.importing import IMPORTER
-from alcore.jobs.project_consensus import positions
-from alcore.jobs.randomness import rng
+from alcore.loop.due import request_if_due
+from alcore.loop.project_consensus import positions
+from alcore.loop.randomness import rng
 from alcore.records import LabelEvent, MemberRole, NewEvent
 from alcore.services.people import check_owner, whose_figures
 from alcore.store import (
@@ -165,9 +164,9 @@ def agreed(store: Store, project_id: int, by: int | None) -> Agreement:
         class_ids = np.array([c.id for c in projects.classes(connection, project_id)], np.int64)
         table = votes.table(connection, project_id, at_least=2)
         names = [labels.annotator_by_id(connection, int(who)).name for who in table.annotator_ids]
-    person = np.array([name != IMPORTER for name in names], dtype=bool)
+    person = np.array([name != labels.IMPORTER for name in names], dtype=bool)
     classes_named = positions(table.votes[:, person], class_ids)
-    names = [name for name in names if name != IMPORTER]
+    names = [name for name in names if name != labels.IMPORTER]
     return Agreement(
         items=int(((classes_named >= 0).sum(axis=1) > 1).sum()),
         alpha=agreement.krippendorff_alpha(classes_named, len(class_ids)),

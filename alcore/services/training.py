@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass
 
 from alcore.errors import TrainingImpossible
-from alcore.jobs.due import next_due
-from alcore.jobs.foreground import run_here
+from alcore.loop.due import next_due
 from alcore.records import Job, RoundSummary
 from alcore.retraining import NextTraining
 from alcore.services.people import check_owner
 from alcore.store import Connection, Store, jobs, labels, projects, rounds
+from alcore.workers.foreground import run_here
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ from alcore.store.tables import (
     round_,
 )
 
+IMPORTER = "import"
+"""The annotator whom imported labels are credited to."""
+
 _undo = label_event.alias("undo")
 _not_undone = ~select(_undo.c.id).where(_undo.c.undoes == label_event.c.id).exists()
 # What every label does is put together once: that takes longer than to run it.

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from alcore.errors import ExecutorUnavailable, InvalidSettings
-from alcore.jobs.processes import NICENESS, become_worker
+from alcore.processes import NICENESS, become_worker
 
 ANSWER = 10.0
 """Seconds that a scheduler has to answer."""

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from alcore.config import precision
-from alcore.experiments.chain import Run
+from alcore.experiments.chain import Run, compute
 from alcore.experiments.design import Cell, Design, StrategySpec
 from alcore.experiments.results import Arrays, Done
-from alcore.jobs.executors import Engine
-from alcore.jobs.sweeping import compute
+from alcore.workers.engines import Engine
 
 
 @dataclass(frozen=True)

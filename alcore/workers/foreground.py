@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 
 from alcore.errors import TrainingImpossible
-from alcore.jobs.dispatcher import function_of
-from alcore.jobs.running import put_back_silent, run
 from alcore.records import JobKind
 from alcore.store import Connection, Store, jobs
+from alcore.workers.attempts import function_of, put_back_silent, run
 
 
 def run_here(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import pool
-from alcore.jobs.randomness import rng
+from alcore.loop.randomness import rng
 from alcore.records import Project
 from alcore.store import Connection, items, queue, votes
 

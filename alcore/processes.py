@@ -19,11 +19,19 @@ def become_worker(niceness: int) -> None:
         # Linux shares the processor among sessions first: what this process uses shall not count
         # as used by the web process that started it.
         os.setsid()
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Let this process end as soon as the one that spawned it does, even if that was killed.
+
+    Otherwise one that hangs would stay for ever. Nothing happens in a process nobody spawned.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def _leave_with(parent: multiprocessing.process.BaseProcess) -> None:
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
     parent.join()
     os._exit(1)

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from alcore.config import Runtime
-from alcore.jobs.sweeping import tables
 
 PACKAGE = Path(__file__).parent.parent
 RESTART_PAUSE = 1.0
@@ -60,7 +59,7 @@ def start_experiment(runtime: Runtime, name: str, workers: int) -> None:
 
     What it says goes to a log file beside the experiments' data.
     """
-    folder = tables(runtime.workspace.root)
+    folder = runtime.workspace.experiments
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "alcore", "experiment", "resume", "--workers", str(workers)]
     with (folder / "log.txt").open("ab") as log:

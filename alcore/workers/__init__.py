@@ -1,0 +1,1 @@
+"""Owns the processes that work, and their claims; not what they do."""
