@@ -105,6 +105,10 @@ class CheckpointMismatch(AlcoreError):
     """A checkpoint does not fit the network it is loaded into, or is damaged."""
 
 
+class UnknownJobKind(AlcoreError):
+    """No kind of background job has this name."""
+
+
 class JobCancelled(AlcoreError):
     """A job was asked to stop, or lost its right to publish to a newer attempt."""
 

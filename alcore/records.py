@@ -33,7 +33,6 @@ Origin = Literal[
 ]
 """Where a question came from; "grid": among others of one predicted class, "similar": found as
 a neighbour of another image, so not a random sample."""
-JobKind = Literal["import", "train", "label_check", "baseline", "pretrain"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
@@ -462,7 +461,8 @@ class BaselinePoint:
 class Job:
     id: int
     project_id: int
-    kind: JobKind
+    kind: str
+    """Name of one of `alcore.job_kinds`."""
     state: JobState
     args: Mapping[str, Any]
     attempt: int

@@ -25,12 +25,13 @@ import numpy as np
 from driven import answers, app, chromium, p95, wait
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
+from alcore.job_kinds import function_of
 from alcore.records import NewEvent
 from alcore.services import projects, review
 from alcore.services.review import Filter
 from alcore.store import Store, items, jobs, label_checks, labels
 from alcore.store import projects as project_rows
-from alcore.workers.attempts import function_of, run
+from alcore.workers.attempts import run
 
 PEOPLE = ("Ana", "Ben", "Cem")
 CLASSES = tuple(f"kind {i}" for i in range(10))

@@ -10,7 +10,8 @@ from typing import get_args
 import pytest
 from test_experiment_reports import invented
 
-from alcore.records import Evaluation, JobKind, Kind, KnownClasses, MemberRole, Origin
+from alcore.job_kinds import KINDS
+from alcore.records import Evaluation, Kind, KnownClasses, MemberRole, Origin
 from alcore.services.experiment_words import compared
 from alcore.strategies.contract import Need
 
@@ -30,14 +31,18 @@ def test_every_term_stands_once_with_one_sentence() -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [Need, JobKind, Kind, KnownClasses, MemberRole, Origin],
-    ids=["signals", "jobs", "label events", "known classes", "roles", "origins"],
+    [Need, Kind, KnownClasses, MemberRole, Origin],
+    ids=["signals", "label events", "known classes", "roles", "origins"],
 )
 def test_every_word_of_a_record_has_an_entry(names: object) -> None:
     words = {name.replace("_", " ") for name in get_args(names)}
     missing = words - set(TERMS) - {"embeddings", "labels", "none"}
     assert not missing
     assert {"embedding", "label"} <= set(TERMS) and "(none)" in TEXT
+
+
+def test_every_kind_of_job_has_an_entry() -> None:
+    assert {kind.name.replace("_", " ") for kind in KINDS} <= set(TERMS)
 
 
 def test_every_measure_of_a_model_has_an_entry() -> None:

@@ -13,10 +13,11 @@ from made import BY_HAND
 
 from alcore import label_errors
 from alcore.config import Workspace
+from alcore.job_kinds import function_of
 from alcore.records import NewEvent
 from alcore.services import projects
 from alcore.store import Store, items, jobs, label_checks, labels
-from alcore.workers.attempts import function_of, run
+from alcore.workers.attempts import run
 
 
 @pytest.fixture

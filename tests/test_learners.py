@@ -17,6 +17,7 @@ from alcore import rounds, strategies
 from alcore.config import LearnerRule, Workspace
 from alcore.errors import InvalidSettings, TrainingImpossible, UnknownItem
 from alcore.estimators import ESTIMATORS
+from alcore.job_kinds import function_of
 from alcore.learner import estimators as made
 from alcore.learner import networks, transfer
 from alcore.learner.architecture import Architecture
@@ -25,7 +26,7 @@ from alcore.rounds import features as kinds
 from alcore.services import pool_predictions, projects, training
 from alcore.store import Store, calibrations, jobs, label_checks, labels, queue
 from alcore.store import projects as stored_projects
-from alcore.workers.attempts import function_of, run
+from alcore.workers.attempts import run
 
 KINDS = ("network", *ESTIMATORS)
 

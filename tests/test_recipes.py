@@ -21,6 +21,7 @@ from alcore.errors import (
     TrainingImpossible,
     WeightsUnavailable,
 )
+from alcore.job_kinds import function_of
 from alcore.jobs import label_check_resume
 from alcore.jobs.label_check import run_label_check
 from alcore.learner import checkpoints, transfer
@@ -29,7 +30,7 @@ from alcore.services import projects, training
 from alcore.store import Store, calibrations, jobs, queue, rounds
 from alcore.store import projects as stored_projects
 from alcore.store.label_checks import Judged
-from alcore.workers.attempts import Running, function_of, run
+from alcore.workers.attempts import Running, run
 
 
 @pytest.fixture

@@ -18,19 +18,15 @@ import structlog
 from alcore import logs
 from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled
-from alcore.records import Job, JobKind
+from alcore.job_kinds import KINDS, Lane, function_of, in_lane, named
+from alcore.records import Job
 from alcore.store import Store, jobs
-from alcore.workers.attempts import BEAT, fields, function_of, put_back_silent, run
+from alcore.workers.attempts import BEAT, fields, put_back_silent, run
 from alcore.workers.engines import Engine, Processes, submit
 
 POLL = 0.1
-GRACE, LONG_GRACE = 3.0, 20.0
-"""What a job that was asked to stop gets before its process is killed; more for one that has
-hours of work to keep."""
 PAGE_FIRST = 3.0
 """Torch is imported this long after the start, so that the first page has the processor."""
-PREEMPTIBLE: frozenset[JobKind] = frozenset({"label_check", "baseline"})
-"""Work that nobody waits for: it makes room at once when something else is due in its lane."""
 
 log = structlog.get_logger()
 
@@ -67,99 +63,107 @@ def warm_up(threads: int, pause: float = 0.0) -> None:
 
 
 @dataclass
-class Lane:
-    """An engine with one worker and the kinds of jobs it does, one at a time."""
+class _Worker:
+    """A process that does the jobs of one lane, and the job that it has."""
 
-    kinds: tuple[JobKind, ...]
+    lane: Lane
     engine: Engine = field(default_factory=lambda: Processes(1))
-    grace: float = GRACE
     job: Job | None = None
     future: Future[None] | None = None
     stop_since: float | None = None
+
+    @property
+    def kinds(self) -> list[str]:
+        """Names of the kinds of jobs that it does."""
+        return [kind.name for kind in in_lane(self.lane)]
+
+    @property
+    def urgent(self) -> list[str]:
+        """Names of those that others make room for."""
+        return [kind.name for kind in in_lane(self.lane) if not kind.makes_room]
+
+    def warm_up(self, threads: int, pause: float = 0.0) -> None:
+        """Make the process ready for its first job, where that takes long."""
+        if self.lane.warm:
+            submit(self.engine, warm_up, threads, pause)
 
 
 def dispatch(runtime: Runtime, over: threading.Event) -> None:
     """Start jobs as they become due until `over` is set; then put the running ones back."""
     store = Store.open(runtime.workspace)
     name = f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{os.getpid()}"
-    lanes = (
-        Lane(("import",)),
-        Lane(("train", "label_check", "baseline")),
-        Lane(("pretrain",), grace=LONG_GRACE),
-    )
-    submit(lanes[1].engine, warm_up, runtime.threads, PAGE_FIRST)
+    workers = [_Worker(lane) for lane in dict.fromkeys(kind.lane for kind in KINDS)]
+    for worker in workers:
+        worker.warm_up(runtime.threads, PAGE_FIRST)
     try:
         while not over.wait(POLL):
             put_back_silent(store)
-            for lane in lanes:
-                if lane.job is not None:
-                    _watch(store, lane, runtime.threads)
-                if lane.job is None:
-                    _start(store, lane, name, runtime)
+            for worker in workers:
+                if worker.job is not None:
+                    _watch(store, worker, runtime.threads)
+                if worker.job is None:
+                    _start(store, worker, name, runtime)
     finally:
-        for lane in lanes:
-            lane.engine.close()
-            if lane.job is not None:
-                _put_back(store, lane, "the app was closed", count=False)
+        for worker in workers:
+            worker.engine.close()
+            if worker.job is not None:
+                _put_back(store, worker, "the app was closed", count=False)
         store.close()
 
 
-def _start(store: Store, lane: Lane, name: str, runtime: Runtime) -> None:
+def _start(store: Store, worker: _Worker, name: str, runtime: Runtime) -> None:
     with store.read() as connection:
-        if not jobs.due(connection, lane.kinds, time.time()):
+        if not jobs.due(connection, worker.kinds, time.time()):
             return
     with store.write() as connection:
-        lane.job = jobs.take(connection, lane.kinds, name, time.time())
-    if lane.job is not None:
-        lane.stop_since = None
-        lane.future = submit(
-            lane.engine, execute, str(runtime.workspace.root), lane.job.id, runtime.threads
+        worker.job = jobs.take(connection, worker.kinds, name, time.time())
+    if worker.job is not None:
+        worker.stop_since = None
+        worker.future = submit(
+            worker.engine, execute, str(runtime.workspace.root), worker.job.id, runtime.threads
         )
 
 
-def _watch(store: Store, lane: Lane, threads: int) -> None:
-    assert lane.job is not None and lane.future is not None
-    now = time.time()
-    if lane.future.done():
-        problem = lane.future.exception()
-        if problem is not None and lane.engine.crashed(problem):
-            lane.engine.renew()
-            _put_back(store, lane, "its process died")
+def _watch(store: Store, worker: _Worker, threads: int) -> None:
+    assert worker.job is not None and worker.future is not None
+    now, kind = time.time(), named(worker.job.kind)
+    if worker.future.done():
+        problem = worker.future.exception()
+        if problem is not None and worker.engine.crashed(problem):
+            worker.engine.renew()
+            _put_back(store, worker, "its process died")
         elif problem is not None:
             log.error(
                 "job ended without saying why",
-                **fields(lane.job),
+                **fields(worker.job),
                 error=type(problem).__name__,
                 places=logs.places(problem),
             )
-            _put_back(store, lane, f"{type(problem).__name__}: {problem}")
-        lane.job = None
+            _put_back(store, worker, f"{type(problem).__name__}: {problem}")
+        worker.job = None
         return
     with store.read() as connection:
-        row = jobs.get(connection, lane.job.id)
-        urgent = lane.job.kind in PREEMPTIBLE and jobs.due(
-            connection, [k for k in lane.kinds if k not in PREEMPTIBLE], now
-        )
+        row = jobs.get(connection, worker.job.id)
+        urgent = kind.makes_room and jobs.due(connection, worker.urgent, now)
     if row.phase == jobs.STARTING and now - (row.heartbeat_at or 0.0) > BEAT:
         # The process beats once it is up; on a busy machine, to import torch takes long.
         with contextlib.suppress(JobCancelled), store.write() as connection:
-            jobs.beat(connection, lane.job.id, lane.job.attempt, jobs.STARTING, 0.0, now)
-    if lane.stop_since is None and (row.cancel_requested or urgent):
-        lane.stop_since = now
+            jobs.beat(connection, worker.job.id, worker.job.attempt, jobs.STARTING, 0.0, now)
+    if worker.stop_since is None and (row.cancel_requested or urgent):
+        worker.stop_since = now
         if urgent:
             # Its next heartbeat tells it to leave: quicker than a new process, which would have
             # to import torch again before the training can start.
-            _put_back(store, lane, "it made room", count=False)
-    if lane.stop_since is not None and now - lane.stop_since > lane.grace:
-        lane.engine.renew()
-        _put_back(store, lane, "stopped")
-        lane.job = None
-        if "train" in lane.kinds:
-            submit(lane.engine, warm_up, threads)
+            _put_back(store, worker, "it made room", count=False)
+    if worker.stop_since is not None and now - worker.stop_since > kind.grace:
+        worker.engine.renew()
+        _put_back(store, worker, "stopped")
+        worker.job = None
+        worker.warm_up(threads)
 
 
-def _put_back(store: Store, lane: Lane, reason: str, count: bool = True) -> None:
-    assert lane.job is not None
-    log.info("job put back", **fields(lane.job), reason=reason.partition(":")[0])
+def _put_back(store: Store, worker: _Worker, reason: str, count: bool = True) -> None:
+    assert worker.job is not None
+    log.info("job put back", **fields(worker.job), reason=reason.partition(":")[0])
     with store.write() as connection:
-        jobs.put_back(connection, lane.job.id, lane.job.attempt, time.time(), reason, count)
+        jobs.put_back(connection, worker.job.id, worker.job.attempt, time.time(), reason, count)

@@ -9,6 +9,7 @@ import time
 from datetime import datetime
 from typing import Any
 
+from alcore import job_kinds
 from alcore.loop.due import next_due
 from alcore.records import Project
 from alcore.services import keys
@@ -126,7 +127,8 @@ def classes_shown(project: Project) -> list[dict[str, Any]]:
 
 def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str, Any] | None:
     """Read the job that a person wants to know of: what works, else a failed training."""
-    newest = [jobs.newest(connection, project_id, kind) for kind in ("import", "train", "baseline")]
+    kinds = [kind.name for kind in job_kinds.KINDS if kind.on_board]
+    newest = [jobs.newest(connection, project_id, kind) for kind in kinds]
     job = next(
         (one for one in newest if one and one.state == "running"),
         next(
@@ -137,12 +139,13 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
     if job is None:
         return None
     end = job.finished_at or now
+    kind, model = job_kinds.named(job.kind), job.args.get("model")
     return {
-        "kind": job.kind,
+        "noun": kind.noun,
+        "doing": kind.doing.format(model=f"Model {model}" if model else "A model"),
         "state": job.state,
         "phase": job.phase,
         "progress": job.progress,
         "elapsed": end - job.started_at if job.started_at else 0.0,
         "error": job.error,
-        "model": job.args.get("model"),
     }

@@ -12,6 +12,7 @@ from alcore import estimators, keymap, names, strategies
 from alcore.config import MOST_CLASSES, ProjectSettings
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
+from alcore.job_kinds import KINDS, function_of
 from alcore.loop.due import request_if_due
 from alcore.loop.project_consensus import apply_consensus
 from alcore.loop.queueing import choose_overlap, queue_size
@@ -21,7 +22,7 @@ from alcore.rounds.learners import check_signals
 from alcore.services.people import check_owner
 from alcore.store import Store, items, jobs, projects
 from alcore.strategies import costs
-from alcore.workers.attempts import BEAT, function_of, put_back_silent, run
+from alcore.workers.attempts import BEAT, put_back_silent, run
 
 DEMO = "digits"
 LONGEST_NAME = 100
@@ -236,8 +237,8 @@ def archive(store: Store, project_id: int, away: bool = True, by: int | None = N
         projects.get(connection, project_id)
         projects.archive(connection, project_id, now if away else None)
         if away:
-            for kind in ("import", "train", "label_check", "baseline", "pretrain"):
-                jobs.cancel(connection, project_id, kind, now)
+            for kind in KINDS:
+                jobs.cancel(connection, project_id, kind.name, now)
 
 
 def ensure_demo(store: Store, threads: int) -> None:

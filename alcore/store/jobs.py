@@ -24,8 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
+from alcore import job_kinds
 from alcore.errors import JobCancelled
-from alcore.records import Job, JobKind
+from alcore.records import Job
 from alcore.store.tables import job
 
 ATTEMPTS = 3
@@ -35,9 +36,7 @@ STARTING = "starting"
 """Phase of a job that was taken and whose process has not said anything yet."""
 _RECENT = 10
 """Among so many newest jobs of a kind are the running and the waiting one."""
-_URGENCY = case(
-    {"import": 0, "train": 1, "label_check": 2, "baseline": 3, "pretrain": 4}, value=job.c.kind
-)
+_URGENCY = case({kind.name: place for place, kind in enumerate(job_kinds.KINDS)}, value=job.c.kind)
 
 _NEWEST = (
     select(job)
@@ -60,7 +59,7 @@ _TRAINED_UNTIL = (
 def request(
     connection: Connection,
     project_id: int,
-    kind: JobKind,
+    kind: str,
     now: float,
     delay: float = 0.0,
     args: Mapping[str, Any] | None = None,
@@ -68,8 +67,9 @@ def request(
     """Ask for a job; requests while one waits collapse into it. Returns the waiting job's id.
 
     The earliest of them says when it is due, so that one made before the clock was set back
-    delays nobody.
+    delays nobody. Raises UnknownJobKind.
     """
+    job_kinds.named(kind)
     new = insert_or(job).values(
         project_id=project_id,
         kind=kind,
@@ -94,15 +94,16 @@ def request(
 
 def take(
     connection: Connection,
-    kinds: Iterable[JobKind],
+    kinds: Iterable[str],
     worker: str,
     now: float,
     project_id: int | None = None,
 ) -> Job | None:
     """Start the most urgent due job of these kinds, or return None.
 
-    With a project, only that project's job is looked at, due or not.
+    With a project, only that project's job is looked at, due or not. Raises UnknownJobKind.
     """
+    kinds = [job_kinds.named(kind).name for kind in kinds]
     running = job.alias("running")
     busy = (
         select(running.c.id)
@@ -148,8 +149,9 @@ def _is_due(now: float) -> ColumnElement[bool]:
     return or_(job.c.not_before <= now, job.c.created_at > now)
 
 
-def due(connection: Connection, kinds: Iterable[JobKind], now: float) -> bool:
-    """Tell whether a job of these kinds waits for its start."""
+def due(connection: Connection, kinds: Iterable[str], now: float) -> bool:
+    """Tell whether a job of these kinds waits for its start. Raises UnknownJobKind."""
+    kinds = [job_kinds.named(kind).name for kind in kinds]
     return (
         connection.execute(
             select(job.c.id)
@@ -259,8 +261,9 @@ def put_back(
             )
 
 
-def is_running(connection: Connection, kind: JobKind) -> bool:
-    """Tell whether a job of a kind runs for any project."""
+def is_running(connection: Connection, kind: str) -> bool:
+    """Tell whether a job of a kind runs for any project. Raises UnknownJobKind."""
+    job_kinds.named(kind)
     query = select(job.c.id).where(job.c.state == "running", job.c.kind == kind)
     return connection.execute(query.limit(1)).first() is not None
 
@@ -274,9 +277,13 @@ def silent(connection: Connection, before: float) -> list[Job]:
 
 
 def cancel(
-    connection: Connection, project_id: int, kind: JobKind, now: float, reason: str = STOPPED
+    connection: Connection, project_id: int, kind: str, now: float, reason: str = STOPPED
 ) -> None:
-    """Ask the running job to stop, and drop the waiting one; both end with the reason."""
+    """Ask the running job to stop, and drop the waiting one; both end with the reason.
+
+    Raises UnknownJobKind.
+    """
+    job_kinds.named(kind)
     connection.execute(
         update(job)
         .where(job.c.project_id == project_id, job.c.kind == kind, job.c.state == "running")
@@ -289,8 +296,12 @@ def cancel(
     )
 
 
-def newest(connection: Connection, project_id: int, kind: JobKind) -> Job | None:
-    """Read the job of a kind that matters now: running, else waiting, else the last that ended."""
+def newest(connection: Connection, project_id: int, kind: str) -> Job | None:
+    """Read the job of a kind that matters now: running, else waiting, else the last that ended.
+
+    Raises UnknownJobKind.
+    """
+    job_kinds.named(kind)
     rows = connection.execute(_NEWEST, {"project": project_id, "kind": kind}).all()
     order = {"running": 0, "waiting": 1}
     return _record(min(rows, key=lambda row: order.get(row.state, 2))) if rows else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 import time
 import traceback
@@ -16,21 +15,13 @@ import structlog
 from alcore import logs
 from alcore.config import precision
 from alcore.errors import AlcoreError, JobCancelled
-from alcore.records import Job, JobKind
+from alcore.records import Job
 from alcore.store import Connection, Store, jobs
 
 BEAT = 0.4
 """Time between heartbeats."""
 SILENCE = 10.0
 """A job that was silent for this long has lost its process."""
-
-FUNCTIONS: dict[JobKind, str] = {
-    "import": "alcore.jobs.importing:run_import",
-    "train": "alcore.jobs.training:run_training",
-    "label_check": "alcore.jobs.label_check:run_label_check",
-    "baseline": "alcore.jobs.baseline:run_baseline",
-    "pretrain": "alcore.jobs.pretraining:run_pretraining",
-}
 
 log = structlog.get_logger()
 
@@ -95,12 +86,6 @@ class Running:
             except JobCancelled as stop:
                 self._stopped = stop
                 return
-
-
-def function_of(kind: JobKind) -> Callable[[Running], None]:
-    """Import the function that does a kind of job."""
-    module, name = FUNCTIONS[kind].split(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def run(

@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 
 from alcore.errors import TrainingImpossible
-from alcore.records import JobKind
+from alcore.job_kinds import function_of
 from alcore.store import Connection, Store, jobs
-from alcore.workers.attempts import function_of, put_back_silent, run
+from alcore.workers.attempts import put_back_silent, run
 
 
 def run_here(
     store: Store,
     project_id: int,
-    kind: JobKind,
+    kind: str,
     threads: int,
     ask: Callable[[Connection], None],
     busy: str,

@@ -79,12 +79,6 @@ function drawModel(part, status) {
   say(part.holdout, `right on ${plural(status.holdout_n, "image")} kept aside`);
 }
 
-const JOB_NAMES = {
-  train: (job) => (job.model ? `Model ${job.model} is training` : "A model is training"),
-  baseline: () => "Random labeling is simulated",
-  import: () => "Images are imported",
-};
-
 const PHASES = {
   train: "learning from the labels", evaluate: "measuring its accuracy",
   score: "looking at the other images", select: "choosing what to ask next",
@@ -98,20 +92,19 @@ function drawJob(part, job) {
     fillBar(part.jobbar, 0);
     return;
   }
-  const named = (JOB_NAMES[job.kind] ?? (() => job.kind))(job);
   if (job.state === "failed") {
-    say(part.jobname, job.kind === "train" ? "The training failed" : `${named}: failed`);
+    say(part.jobname, `The ${job.noun} failed`);
     say(part.jobphase, `${job.error ?? "No reason is known."} Labeling goes on.`);
     fillBar(part.jobbar, 0);
     return;
   }
   if (job.state === "waiting") {
-    say(part.jobname, `${named} soon`);
+    say(part.jobname, `${job.doing} soon`);
     say(part.jobphase, "Waiting to start");
     fillBar(part.jobbar, 0);
     return;
   }
-  say(part.jobname, named);
+  say(part.jobname, job.doing);
   const elapsed = `${Math.round(job.elapsed ?? 0)} s`;
   say(part.jobphase,
     [PHASES[job.phase] ?? job.phase, `${Math.round(100 * (job.progress ?? 0))} %`, elapsed].filter(Boolean).join(" · "));

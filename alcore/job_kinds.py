@@ -1,0 +1,117 @@
+"""Owns the kinds of background jobs: an entry each, with all in which they differ.
+
+A new kind is an entry here and the function that it names; nothing else lists them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from alcore.errors import UnknownJobKind
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One process that does the jobs of some kinds, one at a time, the most urgent first."""
+
+    name: str
+    warm: bool = False
+    """Torch is imported before there is a job, so that the first does not wait for it."""
+
+
+IMPORTS = Lane("imports")
+MODELS = Lane("models", warm=True)
+PRETRAINING = Lane("pretraining")
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """What is particular to one kind of background job."""
+
+    name: str
+    """As it is stored, and as commands print it."""
+    function: str
+    """module:name of what does such a job; it takes an `alcore.workers.attempts.Running`."""
+    lane: Lane
+    noun: str
+    """What pages call the job."""
+    doing: str
+    """What pages say while it runs; {model} is the model that it makes, if one was named."""
+    on_board: bool = False
+    """Whether the board tells of it, besides the page that it belongs to."""
+    makes_room: bool = False
+    """Nobody waits for it: it leaves at once when another kind is due in its lane."""
+    grace: float = 3.0
+    """Seconds that it gets after it was asked to stop, before its process is killed."""
+
+
+KINDS: tuple[JobKind, ...] = (
+    JobKind(
+        name="import",
+        function="alcore.jobs.importing:run_import",
+        lane=IMPORTS,
+        noun="import",
+        doing="Images are imported",
+        on_board=True,
+    ),
+    JobKind(
+        name="train",
+        function="alcore.jobs.training:run_training",
+        lane=MODELS,
+        noun="training",
+        doing="{model} is training",
+        on_board=True,
+    ),
+    JobKind(
+        name="label_check",
+        function="alcore.jobs.label_check:run_label_check",
+        lane=MODELS,
+        noun="label check",
+        doing="Labels are checked",
+        makes_room=True,
+    ),
+    JobKind(
+        name="baseline",
+        function="alcore.jobs.baseline:run_baseline",
+        lane=MODELS,
+        noun="simulation of random labeling",
+        doing="Random labeling is simulated",
+        on_board=True,
+        makes_room=True,
+    ),
+    JobKind(
+        name="pretrain",
+        function="alcore.jobs.pretraining:run_pretraining",
+        lane=PRETRAINING,
+        noun="pretraining",
+        doing="A network learns from the images",
+        grace=20.0,  # it has hours of work to keep
+    ),
+)
+"""The most urgent first."""
+
+_BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def named(name: str) -> JobKind:
+    """Return the kind of this name. Raises UnknownJobKind, with the names that there are."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise UnknownJobKind(
+            f"no kind of job is called {name!r}; there are {', '.join(_BY_NAME)}"
+        ) from None
+
+
+def function_of(name: str) -> Callable[[Any], None]:
+    """Import the function that does jobs of a kind. Raises UnknownJobKind."""
+    module, function = named(name).function.split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def in_lane(lane: Lane) -> tuple[JobKind, ...]:
+    """List the kinds that one process does, the most urgent first."""
+    return tuple(kind for kind in KINDS if kind.lane == lane)
