@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.names", ()),
     ("alcore.phrases", ()),
     ("alcore.processes", ()),
+    ("alcore.disk", ()),
     ("alcore.job_kinds", ()),
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alcore.datasets.digits import png
+from alcore.datasets.encoding import png
 from alcore.errors import InvalidSettings
 from alcore.experiments import data, trials
 from alcore.experiments.data import DataSpec, Table

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
-import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from alcore.datasets.encoding import png
 from alcore.datasets.entries import Entry, Listing
 from alcore.errors import DatasetUnavailable
 
@@ -56,10 +55,3 @@ class DigitsSource:
 
     def path_of(self, entry: Entry) -> None:
         return None
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """Encode (H, W) grey or (H, W, 3) RGB uint8 as PNG, the same bytes every time."""
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG", compress_level=1)
-    return out.getvalue()

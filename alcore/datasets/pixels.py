@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
+from alcore import disk
 from alcore.config import ProjectSettings
 from alcore.datasets.decoding import decode_pixels, to_pixels
 from alcore.datasets.depth import Scale
@@ -111,7 +112,7 @@ class PixelCache:
         """Make everything appended survive a power cut."""
         for file in self._open():
             try:
-                os.fsync(file.fileno())
+                disk.sync(file)
             except OSError as error:
                 raise _unusable(file.name, error) from error
 
@@ -161,9 +162,9 @@ class PixelCache:
                     self._write(file, pixels.tobytes())
                     if progress is not None:
                         progress(row + 1)
-                os.fsync(file.fileno())
+                disk.sync(file)
             os.replace(temporary, self.pixels_path)
-            make_names_durable(self.folder)
+            disk.sync_names(self.folder)
         except OSError as error:
             raise _unusable(temporary, error) from error
         finally:
@@ -192,7 +193,7 @@ class PixelCache:
                 self._files = tuple(
                     path.open("ab", buffering=0) for path in (self.pixels_path, self.originals_path)
                 )
-                make_names_durable(self.folder)
+                disk.sync_names(self.folder)
             except OSError as error:
                 raise _unusable(self.folder, error) from error
         return self._files
@@ -212,13 +213,3 @@ def _unusable(path: object, error: OSError) -> WorkspaceUnusable:
     return WorkspaceUnusable(
         f"cannot write {path}: {error.strerror}; make room or give the right to write there"
     )
-
-
-def make_names_durable(folder: Path) -> None:
-    """Make renamings in a folder last through a power cut; Windows has no such call."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from PIL import Image, ImageDraw
 
-from alcore.datasets.digits import png
+from alcore.datasets.encoding import png
 from alcore.datasets.entries import Entry, Listing
 from alcore.errors import InvalidSettings
 

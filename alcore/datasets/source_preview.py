@@ -19,7 +19,7 @@ from typing import Any
 
 from alcore import errors
 from alcore.config import RESOLUTIONS
-from alcore.datasets.digits import png
+from alcore.datasets.encoding import png
 from alcore.datasets.entries import Entry
 from alcore.datasets.measuring import scale_of, words
 from alcore.datasets.sources import SourceSummary, open_source, summarise

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.datasets.digits import png
+from alcore.datasets.encoding import png
 from alcore.datasets.entries import Entry, Listing
 from alcore.errors import DatasetUnavailable, InvalidSettings
 

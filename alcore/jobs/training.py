@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from alcore import disk
 from alcore.config import CALIBRATED_FROM, ProjectSettings
-from alcore.datasets.pixels import make_names_durable
 from alcore.jobs.training_inputs import (
     images_of,
     last_model,
@@ -192,7 +192,7 @@ def _publish(
     with running.publish() as connection:
         for unpublished, path in files.items():
             unpublished.replace(path)
-        make_names_durable(folder / "rounds")
+        disk.sync_names(folder / "rounds")
         round_id = rounds.add(connection, summary, material.last_event)
         questions = material.task.question_ids.tolist()
         guesses = dict(zip(questions, map(rounded, result.questions), strict=True))

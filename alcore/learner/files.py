@@ -16,7 +16,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from alcore.datasets.pixels import make_names_durable
+from alcore import disk
 from alcore.errors import CheckpointMismatch, WorkspaceUnusable
 
 
@@ -32,7 +32,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], form: str, about: Mapping[s
     try:
         _write(beside, raw)
         os.replace(beside, path)
-        make_names_durable(path.parent)
+        disk.sync_names(path.parent)
     except OSError as error:
         raise WorkspaceUnusable(
             f"cannot write the checkpoint {path.name} ({len(raw):,} bytes): "
@@ -84,5 +84,4 @@ def check(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], name: s
 def _write(path: Path, raw: bytes) -> None:
     with open(path, "wb") as file:
         file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
+        disk.sync(file)

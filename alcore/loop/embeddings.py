@@ -5,12 +5,12 @@ Row r is the item at position r; (N, D) float32. Only the newest round's file is
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from alcore import disk
 from alcore.errors import WorkspaceUnusable
 
 
@@ -24,8 +24,7 @@ def save(to: Path, embeddings: np.ndarray) -> None:
     try:
         with to.open("wb") as file:
             np.save(file, embeddings, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
+            disk.sync(file)
     except OSError as error:
         raise WorkspaceUnusable(
             f"cannot write the embeddings of the round ({embeddings.nbytes:,} bytes): "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from alcore import disk
 from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import TrainingImpossible, WorkspaceUnusable
@@ -43,8 +43,7 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
     try:
         with path.open("wb") as file:
             np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
+            disk.sync(file)
     except OSError as error:
         raise WorkspaceUnusable(
             f"cannot write the predictions of the round: {error.strerror or error}; "

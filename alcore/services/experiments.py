@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from alcore.config import Runtime, precision
-from alcore.datasets.digits import png
+from alcore.datasets.encoding import png
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import InvalidSettings
 from alcore.estimators import ESTIMATORS, allowed

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from alcore.datasets.digits import png
+from alcore.datasets.encoding import png
 from alcore.datasets.pixels import PixelCache
 from alcore.learner.views import preview
 from alcore.records import Project

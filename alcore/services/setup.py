@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from alcore import estimators, names, strategies
+from alcore import disk, estimators, names, strategies
 from alcore.config import RESOLUTIONS, user_path
 from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
 from alcore.datasets.archives import without_zip
@@ -245,8 +245,7 @@ def keep_upload(store: Store, file: BinaryIO, name: str) -> dict[str, Any]:
             while block := file.read(_BLOCK):
                 digest.update(block)
                 out.write(block)
-            out.flush()
-            os.fsync(out.fileno())
+            disk.sync(out)
         path = folder / f"{digest.hexdigest()}.zip"
         part.replace(path)
     except OSError as error:

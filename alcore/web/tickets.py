@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
 
+from alcore import disk
 from alcore.config import Workspace
 from alcore.errors import InvalidTicket, WorkspaceUnusable
 
@@ -122,8 +123,7 @@ def _make_secret(path: Path) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(SECRET_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+            disk.sync(file)
         try:
             os.link(beside, path)
         except OSError:  # it is there already, or this is exFAT, FAT or a share without links
