@@ -21,7 +21,6 @@ from alcore.errors import AlcoreError
 from alcore.services import projects
 from alcore.web import ASSETS, modules, routes, state
 from alcore.workers.launching import Dispatcher
-from pages._who import let_in
 
 TURN = 0.001
 """Seconds after which a thread that computes, such as a page's, lets a label's thread go on."""
@@ -88,8 +87,7 @@ def main() -> None:
         ],
         position="top",
     )
-    if let_in():
-        page.run()
+    page.run()
 
 
 if __name__ == "__main__":

@@ -117,6 +117,19 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What decides somebody's rights in a project."""
+
+    active: bool
+    """They exist, and were not shut out of all projects."""
+    role: MemberRole | None
+    """None for who never was there."""
+    invited_only: bool
+    """The project is for invited people."""
+    has_owner: bool
+
+
+@dataclass(frozen=True)
 class Holder:
     """Who takes leases: somebody in one browser tab, from now until an instant."""
 

@@ -26,6 +26,7 @@ from pages._dashboard_parts import (
     note,
 )
 from pages._shell import empty
+from pages._who import who
 
 
 @st.fragment
@@ -146,4 +147,4 @@ def _behind(project_id: int, number: int, place: dict[str, Any]) -> None:
 
 
 def _src(project_id: int, picture: Any) -> str:
-    return pictures.src(project_id, picture.item_id, picture.content_hash)
+    return pictures.src(project_id, picture.item_id, picture.content_hash, who().id)

@@ -16,7 +16,7 @@ from alcore.services import dashboard, training
 from alcore.services.glossary import explained
 from alcore.web import state
 from pages._dashboard_parts import interval, percent, remember
-from pages._who import owns, who
+from pages._who import check_still, owns, who
 
 PATIENCE = 3.0
 """Seconds between two drawings that were caused by labels alone."""
@@ -25,6 +25,7 @@ PATIENCE = 3.0
 @st.fragment(run_every=1.0)
 def status(project_id: int) -> None:
     """Show what is going on, and have the charts drawn again when their data has changed."""
+    check_still("take part", project_id)
     activity, standing = _now(project_id)
     job = activity.training
     active = job is not None and job.state in ("waiting", "running")
@@ -67,6 +68,7 @@ def status(project_id: int) -> None:
 @st.fragment(run_every=1.0)
 def summary(project_id: int) -> None:
     """Say in a line where the project stands; beside sections that need the whole width."""
+    check_still("take part", project_id)
     activity, standing = _now(project_id)
     model = standing.model
     parts = ["No model yet" if model is None else f"Model {model.number}"]

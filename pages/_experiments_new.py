@@ -11,6 +11,7 @@ from alcore.phrases import duration
 from alcore.services import experiments
 from alcore.web.state import Store
 from pages._setup_text import refusal, title
+from pages._who import who
 
 DEFAULT = ["random", "margin"]
 ESTIMATE = 20.0
@@ -35,7 +36,7 @@ def new_experiment(store: Store, workers: int) -> str | None:
     if not look and not time and not start:
         return None
     try:
-        design = experiments.parse(store, text)
+        design = experiments.parse(store, text, who().id)
         with st.spinner("Reading the images …"):
             if start:
                 return experiments.create(store, design).name
@@ -61,7 +62,7 @@ def _fields(store: Store) -> str:
         names = {e.name for e in experiments.list_experiments(store)}
         number = next(n for n in range(1, 10_000) if f"experiment {n}" not in names)
         name = st.text_input("Name", f"experiment {number}", max_chars=100, key="grid-name")
-        data = st.selectbox("Images", experiments.data_sources(store), key="grid-data")
+        data = st.selectbox("Images", experiments.data_sources(store, who().id), key="grid-data")
         learner = st.selectbox("Learner", ["network", *experiments.ESTIMATORS], key="grid-learner")
         oracle = st.selectbox("Oracle", experiments.ORACLES, key="grid-oracle")
     with middle:

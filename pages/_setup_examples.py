@@ -41,7 +41,7 @@ def examples_tab(store: Store, project: Project) -> None:
     )
     if files:
         _upload(store, project, class_id, files, slot)
-    examples = remarks.examples(project.id)
+    examples = remarks.examples(project.id, who().id)
     if not examples:
         note("No class has an example yet.")
     for c in project.classes:

@@ -11,6 +11,7 @@ from alcore.records import Project
 from alcore.services import keys
 from alcore.web.state import Store
 from pages._setup_text import note, refusal
+from pages._who import who
 
 
 def keys_tab(store: Store, project: Project) -> None:
@@ -32,9 +33,9 @@ def keys_tab(store: Store, project: Project) -> None:
         help="Empty: the standard key",
     )
     if c.button("Set", key=f"{slot}-set", width="stretch"):
-        _save(lambda: keys.set_key(store, project, target, typed))
+        _save(lambda: keys.set_key(store, project, target, typed, who().id))
     if project.settings.keys and st.button("All standard keys", key=f"{slot}-standard"):
-        _save(lambda: keys.reset(store, project))
+        _save(lambda: keys.reset(store, project, who().id))
     st.dataframe(
         [{"what": r.name, "keys": " or ".join(r.keys), "own": r.own} for r in rows],
         hide_index=True,

@@ -15,7 +15,7 @@ from alcore.services import pretraining
 from alcore.services.pretraining import PretrainingStatus
 from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal
-from pages._who import who
+from pages._who import check_still, who
 
 
 def pretraining_of(store: Store, project: Project) -> None:
@@ -30,6 +30,7 @@ def pretraining_of(store: Store, project: Project) -> None:
 
 @st.fragment(run_every=1.0)
 def _follow(store: Store, project_id: int) -> None:
+    check_still("own", project_id)
     status = pretraining.status(store, project_id)
     with st.container(border=True, key=f"pretraining-{project_id}"):
         job = status.job

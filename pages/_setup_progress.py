@@ -14,12 +14,13 @@ from alcore.records import Job
 from alcore.services import projects, setup
 from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal
-from pages._who import who
+from pages._who import check_still, who
 
 
 @st.fragment(run_every=0.5)
 def importing(store: Store, project_id: int) -> None:
     """Follow the import; draw the whole page again when its state changes."""
+    check_still("own", project_id)
     line = setup.line(store, project_id)
     job = line.job
     now = (line.project.state, job and (job.id, job.state))

@@ -37,10 +37,10 @@ def show_project(store: Store, line: ProjectLine) -> None:
     """Draw everything about one project."""
     project = line.project
     date = time.strftime("%d %B %Y", time.localtime(project.created_at))
-    title(project.name, f"{line.place} · made on {date}")
-    if not owns(project.id):
+    owner = owns(project.id)
+    title(project.name, f"{line.place if owner else line.source} · made on {date}")
+    if not owner:
         st.info("Its owners alone change this project.", icon=":material/lock:")
-        _images(store, line)
         return
     if project.archived_at is not None:
         _archived(store, project)

@@ -43,7 +43,7 @@ def _shown(project: Project, me: Annotator) -> None:
     table = st.dataframe(
         [
             {
-                "image": src(project.id, g.item_id, g.content_hash),
+                "image": src(project.id, g.item_id, g.content_hash, me.id),
                 "file": g.name,
                 "known answer": names[g.class_id],
                 "answers": g.answers,
@@ -84,7 +84,7 @@ def _more(project: Project, me: Annotator) -> None:
         table = st.dataframe(
             [
                 {
-                    "image": src(project.id, event.item_id, content_hash),
+                    "image": src(project.id, event.item_id, content_hash, me.id),
                     "your label": names.get(event.class_id, ""),
                     "when": datetime.fromtimestamp(event.created_at).strftime("%d %b %H:%M"),
                 }

@@ -1,12 +1,17 @@
-"""Owns who sits at the browser: by account where sign-in is configured, else by name."""
+"""Owns who sits at the browser, by account or by name, and whether a page is shown to them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
 from alcore.errors import AlcoreError, NotAllowed
-from alcore.records import Annotator
-from alcore.services import people, projects
+from alcore.phrases import sentence
+from alcore.records import Annotator, Project
+from alcore.services import people, projects, rights
+from alcore.services.rights import Right
 from alcore.web import state
 from pages._setup_text import plain
 from pages._shell import NEWCOMER, annotator_name
@@ -30,15 +35,82 @@ def who() -> Annotator:
 def owns(project_id: int) -> bool:
     """Tell whether who is here may do what owners may."""
     try:
-        return people.owns(state.store(), project_id, who().id)
+        return rights.owns(state.store(), project_id, who().id)
     except NotAllowed:
         return False
 
 
-def let_in() -> bool:
+def projects_here(archived: bool = False) -> list[Project]:
+    """List the projects that who is here may take part in, by age."""
+    return rights.visible(state.store(), who().id, archived)
+
+
+def open_to(right: Right, page: Callable[[], None]) -> None:
+    """Draw a page for who has the right to it, once they are in; say to others why not.
+
+    Nothing of the page runs before. Every page ends with this.
+    """
+    if _let_in() and _may_open(right):
+        page()
+
+
+def _may_open(right: Right) -> bool:
+    """Tell whether who is here may open a page that asks for this right; else say why not.
+
+    A right in a project is asked for in the one that the address names, else in any.
+    """
+    try:
+        me = who()
+        project_id = _named_project() if right in rights.IN_A_PROJECT else None
+        if project_id is not None or right not in rights.IN_A_PROJECT:
+            rights.check(state.store(), right, me.id, project_id)
+        elif projects.list_projects(state.store()) and not projects_here():
+            raise NotAllowed("you take part in no project here; ask an owner for an invitation")
+    except NotAllowed as error:
+        _shut_out(error)
+        return False
+    return True
+
+
+def check_still(right: Right, project_id: int | None = None) -> None:
+    """Draw the whole page anew, which then says why, where a right was lost since it was drawn.
+
+    What a page draws again by itself begins with this.
+    """
+    try:
+        rights.check(state.store(), right, who().id, project_id)
+    except NotAllowed:
+        st.rerun()
+
+
+def _named_project() -> int | None:
+    """Read which project the address names, if there is one of this id."""
+    name = st.query_params.get("project", "")
+    there = {str(p.id) for p in projects.list_projects(state.store(), archived=True)}
+    return int(name) if name in there else None
+
+
+def _shut_out(error: NotAllowed) -> None:
+    """Say why a page is not shown; offer another name, and what may be seen."""
+    st.error(plain(sentence(str(error))), icon=":material/lock:")
+    if not has_accounts():
+        name = st.text_input("Your name", annotator_name(), max_chars=people.LONGEST_NAME)
+        if name != annotator_name():
+            st.session_state["annotator"] = name
+            st.rerun()
+    with suppress(NotAllowed):
+        for project in projects_here():
+            st.page_link(
+                "pages/label.py",
+                label=f"Label images of {plain(project.name)}",
+                query_params={"project": str(project.id)},
+            )
+
+
+def _let_in() -> bool:
     """Ask for what is missing before a page is shown; return whether nothing is."""
     if has_accounts():
-        if not st.user.is_logged_in:
+        if not st.user.get("is_logged_in", False):
             _sign_in()
             return False
         with st.sidebar:

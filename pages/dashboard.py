@@ -15,7 +15,7 @@ import streamlit as st
 
 from alcore.phrases import sentence
 from alcore.records import Project
-from alcore.services import dashboard, projects
+from alcore.services import dashboard
 from alcore.web import state
 from pages import _dashboard_charts as charts
 from pages import _dashboard_drawing as drawing
@@ -33,6 +33,7 @@ from pages._dashboard_parts import (
 )
 from pages._dashboard_status import status, summary
 from pages._shell import choose_project, empty
+from pages._who import open_to, projects_here
 
 SECTIONS = ("curve", "classes", "calibration", "people", "rounds")
 METRICS = ("accuracy", "macro-F1")
@@ -42,7 +43,7 @@ CHANGES = 3
 
 
 def page() -> None:
-    ready = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
+    ready = [p for p in projects_here() if p.state == "ready"]
     if not ready:
         empty(
             "The dashboard appears with the first project whose images are in. "
@@ -224,4 +225,4 @@ def _why_no_random(project: Project) -> str:
     return "it is simulated in the background after each model."
 
 
-page()
+open_to("take part", page)

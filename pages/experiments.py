@@ -17,6 +17,7 @@ from pages._experiments_new import new_experiment
 from pages._experiments_results import results
 from pages._setup_text import STYLE, refusal
 from pages._shell import empty, keep_in_address
+from pages._who import check_still, open_to
 
 NEW = "+ New experiment"
 WORKERS = os.cpu_count() or 1
@@ -58,6 +59,7 @@ def _new() -> None:
 @st.fragment(run_every=2.0)
 def _follow(name: str) -> None:
     """Draw how far it is; the whole page again when rounds came in or its state changed."""
+    check_still("run experiments")
     now = experiments.progress(state.store(), name)
     progress = (name, now.running, now.finished, now.planned)
     last = st.session_state.setdefault("experiment-drawn", progress)
@@ -137,4 +139,4 @@ def _state(now: Progress) -> str:
     return f"Done, but {now.failed} runs failed" if now.failed else "Done"
 
 
-page()
+open_to("run experiments", page)

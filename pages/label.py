@@ -6,13 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from alcore.errors import NotAllowed
 from alcore.records import Project
-from alcore.services import board_status, keys, projects
+from alcore.services import board_status, keys
 from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import NEWCOMER, empty, keep_in_address
-from pages._who import has_accounts, owns, who
+from pages._who import has_accounts, open_to, owns, projects_here, who
 
 STYLES = ("board/board.css", "grid/grid.css")
 SPARE_COLOURS = 20
@@ -30,7 +29,7 @@ def _project(all_projects: list[Project]) -> Project:
 
 
 def _data(project: Project, all_projects: list[Project]) -> dict[str, Any]:
-    """Gather what the board starts with. Raises NotAllowed for a name that may not label."""
+    """Gather what the board starts with."""
     annotator = who()
     colours = class_colours(len(project.classes) + SPARE_COLOURS)
     return {
@@ -46,7 +45,7 @@ def _data(project: Project, all_projects: list[Project]) -> dict[str, Any]:
         "colours": colours,
         "guidelines": {
             "text": project.settings.guidelines,
-            "examples": remarks.examples(project.id),
+            "examples": remarks.examples(project.id, annotator.id),
         },
     }
 
@@ -64,18 +63,12 @@ def _board(data: dict[str, Any]) -> None:
 
 
 def page() -> None:
-    all_projects = [p for p in projects.list_projects(state.store()) if p.state != "failed"]
+    all_projects = [p for p in projects_here() if p.state != "failed"]
     if not all_projects:
         empty("There is no project yet. Make one on the Set-up page; its images appear here.", 420)
         return
     project = _project(all_projects)
-    try:
-        data = _data(project, all_projects)
-    except NotAllowed as error:
-        st.session_state.pop("annotator", None)
-        st.error(f"This name cannot label: {error}. Reload the page to use another one.")
-        return
-    _board(data)
+    _board(_data(project, all_projects))
 
 
-page()
+open_to("take part", page)

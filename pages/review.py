@@ -6,19 +6,18 @@ from typing import Any
 
 import streamlit as st
 
-from alcore.errors import NotAllowed
 from alcore.records import Project
-from alcore.services import board_status, keys, projects
+from alcore.services import board_status, keys
 from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
 from pages._shell import choose_project, empty
-from pages._who import who
+from pages._who import open_to, projects_here, who
 
 STYLES = ("board/board.css", "review/review.css")
 
 
 def _data(project: Project) -> dict[str, Any]:
-    """Gather what the element starts with. Raises NotAllowed for a name that may not label."""
+    """Gather what the element starts with."""
     annotator = who()
     return {
         "project": project.id,
@@ -28,25 +27,21 @@ def _data(project: Project) -> dict[str, Any]:
         "classes": board_status.classes_shown(project),
         "keys": keys.layout(project),
         "colours": class_colours(len(project.classes)),
-        "examples": remarks.examples(project.id),
+        "examples": remarks.examples(project.id, annotator.id),
     }
 
 
 def page() -> None:
-    ready = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
+    ready = [p for p in projects_here() if p.state == "ready"]
     if not ready:
         empty("Labels to review appear here once a project is ready on the Set-up page.", 420)
         return
     with st.container(width=360):
         project = choose_project(ready)
-    try:
-        data = _data(project)
-    except NotAllowed as error:
-        st.error(f"This name cannot review: {error}. Choose another one on the Label page.")
-        return
+    data = _data(project)
     parts = modules.element("review/review.html", STYLES, "review/review.js")
     draw = st.components.v2.component("alcore_review", **parts)
     draw(key=f"review-{project.id}-{data['annotator']}", data=data)
 
 
-page()
+open_to("take part", page)

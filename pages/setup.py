@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from alcore.services import people, setup
+from alcore.services import people, projects, setup
 from alcore.services.setup import ProjectLine
 from alcore.web import state
 from alcore.web.state import Store
@@ -14,7 +14,7 @@ from pages._setup_new import new_project
 from pages._setup_project import show_project
 from pages._setup_text import STYLE, note, plain
 from pages._shell import keep_in_address
-from pages._who import has_accounts, who
+from pages._who import has_accounts, open_to, who
 
 NEW = "new"
 SETTLING = 3.0
@@ -36,6 +36,8 @@ def page() -> None:
             if project_id is not None:
                 if has_accounts():
                     people.set_role(store, project_id, None, who().id, "owner")
+                elif projects.get(store, project_id).settings.team.invited_only:
+                    people.join(store, project_id, who().id)
                 st.session_state["just-made"] = (str(project_id), time.monotonic())
                 st.rerun()
 
@@ -51,7 +53,7 @@ def _list(store: Store) -> ProjectLine | None:
         args=(NEW,),
     )
     archived = st.session_state.get("show-archived", False)
-    everything = setup.overview(store, archived=True)
+    everything = setup.overview(store, who().id, archived=True)
     address = _asked(everything)
     lines = {
         str(line.project.id): line
@@ -111,4 +113,4 @@ def _caption(line: ProjectLine) -> str:
     return plain(f"{line.source} · {line.images:,} images · {line.labels:,} labels · {line.state}")
 
 
-page()
+open_to("make projects", page)

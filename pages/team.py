@@ -6,32 +6,28 @@ from typing import Any
 
 import streamlit as st
 
-from alcore.errors import AlcoreError, NotAllowed
+from alcore.errors import AlcoreError
 from alcore.records import Annotator, Project
-from alcore.services import dashboard, people, projects, team
+from alcore.services import dashboard, people, rights, team
 from alcore.web import invitations, state
 from pages._setup_text import plain, refusal
 from pages._shell import choose_project, empty
 from pages._team_gold import gold
 from pages._team_parts import STYLE, agreement_table, note, people_table
-from pages._who import who
+from pages._who import check_still, open_to, projects_here, who
 
 
 def page() -> None:
-    ready = [p for p in projects.list_projects(state.store()) if p.state == "ready"]
+    ready = [p for p in projects_here() if p.state == "ready"]
     if not ready:
         empty("The team appears here once a project is ready on the Set-up page.", 420)
         return
-    try:
-        me = who()
-    except NotAllowed as error:
-        refusal(error)
-        return
+    me = who()
     st.html(STYLE)
     left, right = st.columns([2.4, 1], gap="large")
     with right:
         project = choose_project(ready)
-    owner = people.owns(state.store(), project.id, me.id)
+    owner = rights.owns(state.store(), project.id, me.id)
     team_members = people.of_project(state.store(), project.id)
     st.session_state["team-drawn"] = _roles(team_members)
     with left:
@@ -56,6 +52,7 @@ def _roles(team_members: list[Any]) -> list[tuple[int, str]]:
 @st.fragment(run_every=2.0)
 def _live(project_id: int, me: int, owner: bool) -> None:
     """Show who is here; the rest of the page is drawn anew only when somebody joins."""
+    check_still("take part", project_id)
     store = state.store()
     now_there = people.of_project(store, project_id)
     if _roles(now_there) != st.session_state.get("team-drawn"):
@@ -157,4 +154,4 @@ def _agreement(project: Project, me: Annotator) -> None:
     st.html(agreement_table(agreement))
 
 
-page()
+open_to("take part", page)

@@ -64,7 +64,7 @@ def test_an_invitation_names_its_project_until_it_is_too_old(
 ) -> None:
     office = TicketOffice.of(workspace)
     assert office.invited_to(office.invite(7)) == 7
-    for wrong in ("", "x.y.z", office.invite(7)[:-2], office.issue(7, 1), office.pixels(7)):
+    for wrong in ("", "x.y.z", office.invite(7)[:-2], office.issue(7, 1), office.show(1, "x")):
         with pytest.raises(InvalidTicket, match="damaged"):
             office.invited_to(wrong)
     now = time.time()

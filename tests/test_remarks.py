@@ -219,7 +219,7 @@ def test_the_board_comments_and_sees_examples_over_http(web: Store) -> None:
     cat, dog = tab.classes
     guidelines.choose(web, tab.project_id, tab.annotator.id, item, cat)
     guidelines.upload(web, tab.project_id, tab.annotator.id, dog, "dog.png", png())
-    found = remarks.examples(tab.project_id)
+    found = remarks.examples(tab.project_id, tab.annotator.id)
     assert found[cat][0]["item"] == item and f"/pixels/{item}?" in found[cat][0]["src"]
     picture = http.get(found[dog][0]["src"])
     assert picture.headers["content-type"] == "image/png"

@@ -29,7 +29,7 @@ from alcore.store import Store
 from alcore.store.tables import lease
 from alcore.web import routes, state
 from alcore.web.requests import STATUS
-from alcore.web.tickets import LIFE, TicketOffice
+from alcore.web.tickets import DAY, LIFE, TicketOffice
 
 
 class Board:
@@ -302,19 +302,63 @@ def test_the_whole_original_comes_without_loss(web: Store, tmp_path: Path) -> No
     assert np.array_equal(pixels, noise) or np.array_equal(pixels, noise[::-1])
     assert "immutable" in whole.headers["cache-control"]
     path, _ = image["src"].split("?")
-    foreign = state.tickets().pixels(made + 1)
+    foreign = state.tickets().show(board.annotator, f"board/{made + 1}/pixels/{image['item']}")
     refused(board.http.get(path, params={"t": foreign, "whole": "1"}), 401, "InvalidTicket")
 
 
-def test_pixels_need_their_own_projects_signature(web: Store, digits: int, board: Board) -> None:
-    (image,) = Board(digits).claim()["images"]
-    path, query = image["src"].split("?")
-    foreign = state.tickets().pixels(board.project_id)
-    for signature in ("", "x", foreign, state.tickets().issue(digits, 1), "\u00e9"):
-        refused(board.http.get(path, params={"t": signature}), 401, "InvalidTicket")
+def test_a_picture_needs_the_signature_of_its_own_address(web: Store, digits: int) -> None:
+    board = Board(digits)
+    one, other = board.claim(2)["images"]
+    path, query = one["src"].split("?")
     signature = query.split("t=")[1]
-    missing = f"/board/{digits}/pixels/999999999?t={signature}"
-    refused(board.http.get(missing), 404, "UnknownItem")
+    annotator, until, signed = signature.split(".")
+    for wrong in (
+        "",
+        "x",
+        "\u00e9",
+        "..",
+        f"{annotator}.{until}.\u00e9",
+        f"{int(annotator) + 1}.{until}.{signed}",
+        f"{annotator}.{int(until) + 1}.{signed}",
+        f"{annotator}.{until}.{signed[:-1]}",
+        "9" * 5_000 + f".{until}.{signed}",
+        other["src"].split("t=")[1],
+        state.tickets().issue(digits, board.annotator),
+    ):
+        refused(board.http.get(path, params={"t": wrong}), 401, "InvalidTicket")
+    missing = f"board/{digits}/pixels/999999999"
+    address = f"/{missing}?t={state.tickets().show(board.annotator, missing)}"
+    refused(board.http.get(address), 404, "UnknownItem")
+
+
+def test_a_pictures_address_ends_and_a_page_that_is_open_gets_a_fresh_one(
+    web: Store, digits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board, other = Board(digits), Board(digits, "Ben")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 2 * DAY)
+    board.ticket = state.tickets().issue(digits, board.annotator)
+    (image,) = board.claim()["images"]
+    monkeypatch.undo()
+    board.ticket = state.tickets().issue(digits, board.annotator)
+    refused(board.http.get(image["src"]), 401, "InvalidTicket")
+    thumbnail = image["src"] + "&small=1"
+    fresh = board.post("pictures", {"addresses": [image["src"], thumbnail]}).json()["addresses"]
+    for address in fresh.values():
+        assert board.http.get(address).status_code == 200
+    assert fresh[thumbnail].endswith("&small=1")
+    forged = image["src"].replace("pixels/", "pixels/1")
+    for asking, address in ((other, image["src"]), (board, forged), (board, "http://e.example")):
+        refused(asking.post("pictures", {"addresses": [address]}), 401, "InvalidTicket")
+
+
+def test_who_is_removed_sees_no_picture_from_that_moment_on(web: Store, digits: int) -> None:
+    owner, board = Board(digits, "Owner"), Board(digits, "Gone")
+    (image,) = board.claim()["images"]
+    assert board.http.get(image["src"]).status_code == 200
+    people.set_role(web, digits, None, board.annotator, "removed")
+    refused(board.http.get(image["src"]), 403, "NotAllowed")
+    assert owner.http.get(owner.claim()["images"][0]["src"]).status_code == 200
 
 
 # -- who may ask -------------------------------------------------------------------------------
@@ -331,7 +375,7 @@ def test_tickets_that_are_missing_forged_foreign_or_old_are_refused(board: Board
         right[:-2],
         right.replace(".", "", 1),
         state.tickets().issue(other, board.annotator),
-        state.tickets().pixels(board.project_id),
+        state.tickets().show(board.annotator, "board/1/pixels/1"),
     ):
         board.ticket = ticket
         refused(board.get("status"), 401, "InvalidTicket")
@@ -438,6 +482,7 @@ ADDRESSES = {
     "/board/{project_id:id}/examples/{example_id:id}",
     "/board/{project_id:id}/history",
     "/board/{project_id:id}/lot",
+    "/board/{project_id:id}/pictures",
     "/board/{project_id:id}/pixels/{item_id:id}",
     "/board/{project_id:id}/release",
     "/board/{project_id:id}/review/example",

@@ -19,6 +19,7 @@ from alcore.services import (
     people,
     pretraining,
     projects,
+    rights,
     team,
     training,
 )
@@ -44,7 +45,7 @@ def key() -> str:
 def owned(store: Store, n: int = 10, settings: ProjectSettings = BY_HAND) -> tuple[Tab, Tab]:
     """A project of Ana's, and Ben who labels in it."""
     ana = Tab(store, project(store, n, settings=settings))
-    people.set_role(store, ana.project_id, ana.annotator.id, ana.annotator.id, "owner")
+    people.set_role(store, ana.project_id, None, ana.annotator.id, "owner")
     return ana, Tab(store, ana.project_id, "Ben")
 
 
@@ -107,8 +108,8 @@ def test_a_project_keeps_an_owner(store: Store) -> None:
         people.set_role(store, ana.project_id, mine, mine, "annotator")
     people.set_role(store, ana.project_id, mine, theirs, "owner")
     people.set_role(store, ana.project_id, theirs, mine, "annotator")
-    assert not people.owns(store, ana.project_id, mine)
-    assert people.owns(store, ana.project_id, theirs)
+    assert not rights.owns(store, ana.project_id, mine)
+    assert rights.owns(store, ana.project_id, theirs)
 
 
 def test_who_is_removed_can_do_nothing_and_holds_nothing_and_their_labels_stay(
@@ -123,7 +124,7 @@ def test_who_is_removed_can_do_nothing_and_holds_nothing_and_their_labels_stay(
         lambda: ben.answer(held),
         lambda: ben.undo(answered),
         lambda: ben.revisit(done.item_id),
-        lambda: people.check_may_look(store, ben.project_id, ben.annotator.id),
+        lambda: rights.check(store, "take part", ben.annotator.id, ben.project_id),
         lambda: people.join(store, ben.project_id, ben.annotator.id),
     ):
         with pytest.raises(NotAllowed):

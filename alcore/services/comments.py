@@ -6,7 +6,7 @@ import time
 
 from alcore.errors import InvalidSettings
 from alcore.records import Comment
-from alcore.services.people import check_active
+from alcore.services.rights import check_active
 from alcore.store import Store, comments, items
 
 LONGEST = 2_000

@@ -23,7 +23,7 @@ from alcore.metrics import macro_f1_interval
 from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining
 from alcore.segments import segments
-from alcore.services.people import whose_figures
+from alcore.services.rights import whose_figures
 from alcore.services.training import coming
 from alcore.stopping import Advice, advise, advised_since
 from alcore.store import Store, jobs, labels, projects, reports, rounds, withdrawals

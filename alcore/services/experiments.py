@@ -28,7 +28,7 @@ from alcore.experiments.oracles import KINDS as ORACLES
 from alcore.experiments.reading import from_json
 from alcore.experiments.reading import parse as parse_design
 from alcore.experiments.results import Experiment, StoredRun
-from alcore.services import experiment_estimate, projects
+from alcore.services import experiment_estimate, projects, rights
 from alcore.store import Store, experiments, items
 from alcore.store import projects as stored_projects
 from alcore.strategies import registered
@@ -96,12 +96,12 @@ class Progress:
         return (sum(seconds) + mean * unknown) / workers
 
 
-def parse(store: Store, text: str) -> Design:
-    """Read a design that was typed on a page.
+def parse(store: Store, text: str, by: int | None = None) -> Design:
+    """Read a design that somebody typed on a page; None: at the command line.
 
     There estimators come from a list, and nothing names a file or folder of this computer: who
-    opens a page may not read what lies beside the workspace. Raises InvalidSettings naming what
-    is wrong in it.
+    opens a page may not read what lies beside the workspace, nor the answer key of a project that
+    they do not own. Raises InvalidSettings naming what is wrong in it, NotAllowed.
     """
     design = parse_design(text)
     others = allowed(store.workspace.estimators)
@@ -114,6 +114,9 @@ def parse(store: Store, text: str) -> Design:
             f"{files[0]!r} names a file or folder of the server, which a page may not; choose "
             f"{', '.join(GENERATED)} or a project, or run a grid file: alcore experiment run FILE"
         )
+    for spec in design.datasets:
+        if spec.source["kind"] == PROJECT:
+            rights.check(store, "own", by, projects.named(store, spec.source["name"]).id)
     return design
 
 
@@ -212,9 +215,13 @@ def strategy_names() -> list[str]:
     return [strategy.name for strategy in registered()]
 
 
-def data_sources(store: Store) -> list[str]:
-    """List what the page offers as data, as a grid file names it: generated sets, then projects."""
-    with_key = [p.name for p in projects.list_projects(store) if p.has_key and p.state == "ready"]
+def data_sources(store: Store, by: int) -> list[str]:
+    """List what a page offers somebody as data, as a grid file names it.
+
+    Generated sets, then the projects with an answer key that they own: a trial shows its classes.
+    """
+    own = [p for p in rights.visible(store, by) if rights.owns(store, p.id, by)]
+    with_key = [p.name for p in own if p.has_key and p.state == "ready"]
     return [*GENERATED, *(f"{PROJECT}:{name}" for name in with_key)]
 
 

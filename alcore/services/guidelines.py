@@ -7,7 +7,7 @@ import time
 from alcore.datasets.decoding import display
 from alcore.errors import InvalidSettings, UnknownItem
 from alcore.records import Example
-from alcore.services.people import check_active, check_owner
+from alcore.services.rights import check_active, check_owner
 from alcore.store import Connection, Store, examples, items, projects
 
 MOST_EXAMPLES = 8

@@ -45,17 +45,18 @@ def table(project: Project) -> list[KeyLine]:
     ]
 
 
-def set_key(store: Store, project: Project, target: str, typed: str) -> None:
+def set_key(store: Store, project: Project, target: str, typed: str, by: int | None = None) -> None:
     """Give a class or an action a key, or with an empty text its standard key again.
 
-    Raises InvalidSettings for what is no key and for one that something else has, StaleSettings.
+    Raises InvalidSettings for what is no key and for one that something else has, StaleSettings,
+    NotAllowed. by: who asks, None for the command line.
     """
     own = {name: key for name, key in project.settings.keys.items() if name != target}
     if typed.strip():
         own[target] = keymap.read_key(typed)
-    projects.edit(store, project, replace(project.settings, keys=own))
+    projects.edit(store, project, replace(project.settings, keys=own), by=by)
 
 
-def reset(store: Store, project: Project) -> None:
-    """Give everything its standard key again. Raises StaleSettings."""
-    projects.edit(store, project, replace(project.settings, keys={}))
+def reset(store: Store, project: Project, by: int | None = None) -> None:
+    """Give everything its standard key again. Raises StaleSettings, NotAllowed."""
+    projects.edit(store, project, replace(project.settings, keys={}), by=by)

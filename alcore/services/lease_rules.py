@@ -9,7 +9,7 @@ import statistics
 
 from alcore.errors import LeaseExpired, NotAllowed, UnknownItem
 from alcore.records import Holder, LabelEvent, Lease, Project
-from alcore.services.people import check_active
+from alcore.services.rights import check_active
 from alcore.store import (
     Connection,
     assignment,

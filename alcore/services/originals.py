@@ -15,7 +15,7 @@ from alcore.datasets.folders import check_under
 from alcore.datasets.ingest import read_original
 from alcore.errors import ImportRefused, UnreadableImage
 from alcore.records import Item, SkippedFile
-from alcore.services.people import check_owner
+from alcore.services.rights import check_owner
 from alcore.store import Store, items, jobs, projects
 
 _SAMPLE = 20

@@ -1,10 +1,4 @@
-"""Owns who people are and what they may do in a project.
-
-As long as nobody is a project's owner, everybody may do everything. From then on owners alone
-change settings, see how good answers are, adjudicate, free what others hold and give roles;
-others label. The command line, which needs the files anyway, may do everything: it asks as None.
-Times are Unix seconds.
-"""
+"""Owns who people are, and which role they have in a project. Times are Unix seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +7,8 @@ import time
 from alcore import names
 from alcore.errors import NotAllowed
 from alcore.records import Annotator, Member, MemberRole
-from alcore.store import Connection, Store, labels, leasing, members, projects
+from alcore.services.rights import check_owner
+from alcore.store import Store, labels, leasing, members, projects
 
 LONGEST_NAME = 60
 
@@ -25,9 +20,12 @@ def annotator(store: Store, name: str) -> Annotator:
     somebody who signs in.
     """
     name = _clean(name)
-    with store.write() as connection:
-        person = labels.annotator_named(connection, name, time.time())
+    with store.read() as connection:  # a page asks at each of its runs
+        person = labels.known_annotator(connection, name)
         signs_in = members.is_signed_in(connection, name)
+    if person is None:
+        with store.write() as connection:
+            person = labels.annotator_named(connection, name, time.time())
     if signs_in:
         raise NotAllowed(f"{name!r} signs in here; choose another name")
     if not person.active:
@@ -56,53 +54,6 @@ def _clean(name: str) -> str:
     if not names.is_name(name, LONGEST_NAME):
         raise NotAllowed(f"a name has 1 to {LONGEST_NAME} visible characters; got {name!r}")
     return name
-
-
-# -- what they may do --------------------------------------------------------------------------
-
-
-def check_active(connection: Connection, project_id: int, annotator_id: int) -> None:
-    """Raise NotAllowed for somebody who was shut out, or is not invited where that is needed."""
-    person = labels.annotator_by_id(connection, annotator_id)
-    role = members.role(connection, project_id, annotator_id)
-    if person is None or not person.active or role == "removed":
-        raise NotAllowed("you may not label here any more; ask the project's owner")
-    if role is None and projects.get(connection, project_id).settings.team.invited_only:
-        raise NotAllowed("this project is for invited people; ask its owner for the link")
-
-
-def check_may_look(store: Store, project_id: int, annotator_id: int) -> None:
-    """Raise NotAllowed for somebody who was shut out and only wants to look."""
-    with store.read() as connection:
-        check_active(connection, project_id, annotator_id)
-
-
-def is_owner(connection: Connection, project_id: int, annotator_id: int | None) -> bool:
-    """Tell whether somebody may do what owners may; the command line asks as None."""
-    return annotator_id is None or members.decides(connection, project_id, annotator_id)
-
-
-def check_owner(connection: Connection, project_id: int, annotator_id: int | None) -> None:
-    """Raise NotAllowed for who may not do what owners may."""
-    if not is_owner(connection, project_id, annotator_id):
-        raise NotAllowed("only an owner of this project may do that; ask one of them")
-
-
-def whose_figures(connection: Connection, project_id: int, by: int | None) -> str | None:
-    """Return the name of the only person whose figures somebody sees: their own.
-
-    None for owners and the command line, who see everybody's: how much, how fast, how good.
-    """
-    if is_owner(connection, project_id, by):
-        return None
-    found = labels.annotator_by_id(connection, by)
-    return found.name if found else ""
-
-
-def owns(store: Store, project_id: int, annotator_id: int | None) -> bool:
-    """Tell a page whether somebody may do what owners may."""
-    with store.read() as connection:
-        return is_owner(connection, project_id, annotator_id)
 
 
 def of_project(store: Store, project_id: int) -> list[Member]:

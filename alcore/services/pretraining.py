@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from alcore.errors import TrainingImpossible
 from alcore.learner import costs
 from alcore.records import Job, Pretrained, Project
-from alcore.services.people import check_owner
+from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, items, jobs, pretrained, projects
 from alcore.workers.foreground import run_here
 

@@ -19,8 +19,8 @@ from alcore.loop.queueing import choose_overlap, queue_size
 from alcore.records import Job, KnownClasses, Project, SkippedFile
 from alcore.rounds.estimators import GIVES
 from alcore.rounds.learners import check_signals
-from alcore.services.people import check_owner
-from alcore.store import Store, items, jobs, projects
+from alcore.services.rights import check_owner
+from alcore.store import Store, items, jobs, members, projects
 from alcore.strategies import costs
 from alcore.workers.attempts import BEAT, put_back_silent, run
 
@@ -191,6 +191,8 @@ def edit(
         if now_there.state == "ready" and settings.team != old.team:
             choose_overlap(connection, now_there)
             apply_consensus(connection, now_there)
+        if by is not None and settings.team.invited_only:
+            members.seen(connection, project.id, by, now)  # who shuts the door stays inside
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
 

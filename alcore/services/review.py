@@ -14,7 +14,7 @@ from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed
 from alcore.loop.due import request_if_due
 from alcore.records import Job, NewEvent, NewUndo, Origin
 from alcore.services.lease_rules import check_class
-from alcore.services.people import check_active, is_owner
+from alcore.services.rights import check_active, is_owner
 from alcore.store import (
     Connection,
     Store,

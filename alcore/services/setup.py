@@ -25,6 +25,7 @@ from alcore.datasets.sources import TORCHVISION_NAMES
 from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
+from alcore.services import rights
 from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.strategies import Option
 
@@ -70,10 +71,11 @@ class Report:
     left_out: tuple[SkippedFile, ...]
 
 
-def overview(store: Store, archived: bool = False) -> list[ProjectLine]:
-    """List projects by age with what they hold."""
+def overview(store: Store, by: int, archived: bool = False) -> list[ProjectLine]:
+    """List by age the projects that somebody may take part in, with what they hold."""
+    mine = rights.visible(store, by, archived)
     with store.read() as connection:
-        return [_line(connection, p) for p in projects.all_projects(connection, archived)]
+        return [_line(connection, project) for project in mine]
 
 
 def line(store: Store, project_id: int) -> ProjectLine:

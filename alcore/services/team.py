@@ -20,7 +20,7 @@ from alcore.loop.due import request_if_due
 from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
 from alcore.records import LabelEvent, MemberRole, NewEvent
-from alcore.services.people import check_owner, whose_figures
+from alcore.services.rights import check_owner, whose_figures
 from alcore.store import (
     Connection,
     Store,

@@ -13,7 +13,7 @@ from alcore.errors import TrainingImpossible
 from alcore.loop.due import next_due
 from alcore.records import Job, RoundSummary
 from alcore.retraining import NextTraining
-from alcore.services.people import check_owner
+from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, jobs, labels, projects, rounds
 from alcore.workers.foreground import run_here
 

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, select
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.records import Annotator, Member, MemberRole
-from alcore.store.tables import annotator, member
+from alcore.errors import UnknownProject
+from alcore.records import Annotator, Member, MemberRole, Standing
+from alcore.store.tables import annotator, member, project
 
 # What every label does is put together once: that takes longer than to run it.
 _ROLE = select(member.c.role).where(
     member.c.project_id == bindparam("project"), member.c.annotator_id == bindparam("annotator")
 )
+_other = member.alias()
+_STANDINGS = (
+    select(
+        project.c.id,
+        annotator.c.active,
+        member.c.role,
+        project.c.settings["team"]["invited_only"].as_boolean().label("invited_only"),
+        select(_other.c.annotator_id)
+        .where(_other.c.project_id == project.c.id, _other.c.role == "owner")
+        .exists()
+        .label("has_owner"),
+    )
+    .select_from(project)
+    .outerjoin(annotator, annotator.c.id == bindparam("annotator"))
+    .outerjoin(
+        member,
+        (member.c.project_id == project.c.id) & (member.c.annotator_id == annotator.c.id),
+    )
+)
+_STANDING = _STANDINGS.where(project.c.id == bindparam("project"))
 _JOIN = insert_or(member)
 _SEEN = _JOIN.on_conflict_do_update(
     index_elements=["project_id", "annotator_id"], set_={"seen_at": _JOIN.excluded.seen_at}
@@ -44,10 +67,23 @@ def owners(connection: Connection, project_id: int) -> int:
     ).scalar_one()
 
 
-def decides(connection: Connection, project_id: int, annotator_id: int) -> bool:
-    """Tell whether somebody is an owner; where a project has none, everybody is one."""
-    mine = role(connection, project_id, annotator_id)
-    return mine == "owner" or (mine != "removed" and owners(connection, project_id) == 0)
+def standing(connection: Connection, project_id: int, annotator_id: int) -> Standing:
+    """Read what decides somebody's rights in a project. Raises UnknownProject."""
+    who = {"project": project_id, "annotator": annotator_id}
+    row = connection.execute(_STANDING, who).one_or_none()
+    if row is None:
+        raise UnknownProject(f"there is no project {project_id}")
+    return _standing(row)
+
+
+def standings(connection: Connection, annotator_id: int) -> dict[int, Standing]:
+    """Read what decides somebody's rights in all projects, by the projects' ids."""
+    rows = connection.execute(_STANDINGS, {"annotator": annotator_id})
+    return {row.id: _standing(row) for row in rows}
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(bool(row.active), row.role, bool(row.invited_only), row.has_owner)
 
 
 def set_role(

@@ -14,7 +14,7 @@ from alcore.web import state
 from alcore.web.pictures import leased
 from alcore.web.requests import (
     Body,
-    endpoint,
+    board_route,
     id_in,
     maybe,
     number_in,
@@ -46,7 +46,7 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         hold=texts_in(body, "hold"),
     )
     return {
-        "images": [leased(lease, ticket.project_id) for lease in answer.leases],
+        "images": [leased(lease, ticket) for lease in answer.leases],
         "shares": list(answer.shares),
         "held": list(answer.held),
         "class": answer.class_id,
@@ -90,7 +90,7 @@ def unlot(request: Request, ticket: Ticket, body: Body) -> Body:
         text_in(body, "client", longest=100),
     )
     state.instant().notify(ticket.project_id)
-    images = [leased(lease, ticket.project_id) for lease in leases]
+    images = [leased(lease, ticket) for lease in leases]
     return {"ok": True, "images": images, "duplicate": duplicate}
 
 
@@ -123,7 +123,7 @@ def _aside(body: Body) -> list[int]:
 def routes() -> list[Route]:
     """List the routes of the grid."""
     return [
-        Route("/board/{project_id:id}/tiles", endpoint(tiles), methods=["POST"]),
-        Route("/board/{project_id:id}/lot", endpoint(lot), methods=["POST"]),
-        Route("/board/{project_id:id}/unlot", endpoint(unlot), methods=["POST"]),
+        board_route("/board/{project_id:id}/tiles", tiles, "take part", "POST"),
+        board_route("/board/{project_id:id}/lot", lot, "take part", "POST"),
+        board_route("/board/{project_id:id}/unlot", unlot, "take part", "POST"),
     ]

@@ -1,21 +1,18 @@
-"""Owns the routes of what people tell each other: comments on items, examples of classes."""
+"""Owns the routes of what people tell each other: comments on items; what is drawn of examples."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from alcore.errors import AlcoreError
 from alcore.records import Comment
 from alcore.services import comments, guidelines
 from alcore.web import state
-from alcore.web.pictures import picture, src
-from alcore.web.requests import Body, endpoint, id_in, refusal, text_in
+from alcore.web.pictures import example_src, src
+from alcore.web.requests import Body, board_route, id_in, text_in
 from alcore.web.tickets import Ticket
 
 
@@ -41,37 +38,26 @@ def drawn(remarks: Sequence[Comment]) -> list[dict[str, Any]]:
     return [{"who": c.annotator, "text": c.text, "at": c.created_at} for c in remarks]
 
 
-def examples(project_id: int) -> dict[int, list[dict[str, Any]]]:
-    """Name the example images of each class: {class id: [{id, item, name, src}]}, by age."""
+def examples(project_id: int, annotator_id: int) -> dict[int, list[dict[str, Any]]]:
+    """Name the example images of each class: {class id: [{id, item, name, src}]}, by age.
+
+    Their addresses are signed for the annotator.
+    """
     by_class: dict[int, list[dict[str, Any]]] = {}
     for example in guidelines.of_project(state.store(), project_id):
         if example.item_id is None:
-            signature = state.tickets().pixels(project_id)
-            address = f"board/{project_id}/examples/{example.id}?t={signature}"
+            address = example_src(project_id, example.id, annotator_id)
         else:
-            address = src(project_id, example.item_id, example.content_hash or "")
+            address = src(project_id, example.item_id, example.content_hash or "", annotator_id)
         by_class.setdefault(example.class_id, []).append(
             {"id": example.id, "item": example.item_id, "name": example.name, "src": address}
         )
     return by_class
 
 
-async def uploaded(request: Request) -> Response:
-    """Serve an uploaded example, as it was encoded anew."""
-    project_id, example_id = request.path_params["project_id"], request.path_params["example_id"]
-    try:
-        state.tickets().check_pixels(project_id, request.query_params.get("t", ""))
-        return picture(
-            *await run_in_threadpool(guidelines.picture, state.store(), project_id, example_id)
-        )
-    except AlcoreError as error:
-        return refusal(error, request)
-
-
 def routes() -> list[Route]:
-    """List the routes of comments and examples."""
+    """List the routes of comments."""
     return [
-        Route("/board/{project_id:id}/comment", endpoint(comment), methods=["POST"]),
-        Route("/board/{project_id:id}/comments/{item_id:id}", endpoint(of_item)),
-        Route("/board/{project_id:id}/examples/{example_id:id}", uploaded),
+        board_route("/board/{project_id:id}/comment", comment, "take part", "POST"),
+        board_route("/board/{project_id:id}/comments/{item_id:id}", of_item, "take part"),
     ]

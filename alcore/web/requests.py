@@ -18,6 +18,7 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from alcore.errors import (
     AlcoreError,
@@ -33,7 +34,8 @@ from alcore.errors import (
     WrongAddress,
 )
 from alcore.records import NewUndo
-from alcore.services import people
+from alcore.services import rights
+from alcore.services.rights import Right
 from alcore.web import state
 from alcore.web.tickets import Ticket
 
@@ -57,30 +59,37 @@ Body = dict[str, Any]
 Value = TypeVar("Value")
 
 
-def endpoint(
-    work: Callable[[Request, Ticket, Body], Any],
-) -> Callable[[Request], Awaitable[Response]]:
-    """Make a route of work that runs in a thread and may raise alcore's errors."""
+def declared(
+    path: str, respond: Callable[[Request], Awaitable[Response]], right: Right, method: str = "GET"
+) -> Route:
+    """Make a route that names the right which it asks for; whoever has none must be refused."""
+    respond.right = right  # type: ignore[attr-defined]  # the test of rights reads it
+    return Route(path, respond, methods=[method])
+
+
+def board_route(
+    path: str, work: Callable[[Request, Ticket, Body], Any], right: Right, method: str = "GET"
+) -> Route:
+    """Make a route below /board/{project_id} of work that may raise alcore's errors.
+
+    The work runs in a thread, for the person that the request's ticket names, once their right
+    in the project was checked.
+    """
+
+    def allowed(request: Request, ticket: Ticket, body: Body) -> Any:
+        rights.check(state.store(), right, ticket.annotator_id, ticket.project_id)
+        return work(request, ticket, body)
 
     @functools.wraps(work)
     async def respond(request: Request) -> Response:
         try:
             body = await _body(request) if request.method == "POST" else {}
             ticket = _ticket(request, body)
-            return JSONResponse(await run_in_threadpool(_allowed, work, request, ticket, body))
+            return JSONResponse(await run_in_threadpool(allowed, request, ticket, body))
         except AlcoreError as error:
             return refusal(error, request)
 
-    return respond
-
-
-def _allowed(
-    work: Callable[[Request, Ticket, Body], Any], request: Request, ticket: Ticket, body: Body
-) -> Any:
-    """Do what is asked; what changes something looks itself, in its own transaction."""
-    if request.method != "POST":
-        people.check_may_look(state.store(), ticket.project_id, ticket.annotator_id)
-    return work(request, ticket, body)
+    return declared(path, respond, right, method)
 
 
 def refusal(error: AlcoreError, request: Request) -> JSONResponse:

@@ -13,7 +13,7 @@ from alcore.services import comments, guidelines, review
 from alcore.services.review import Filter, Reviewed
 from alcore.web import remarks, state
 from alcore.web.pictures import src
-from alcore.web.requests import Body, endpoint, id_in, maybe, number_in, text_in, wish
+from alcore.web.requests import Body, board_route, id_in, maybe, number_in, text_in, wish
 from alcore.web.tickets import Ticket
 
 PAGE = 48
@@ -36,7 +36,7 @@ def items(request: Request, ticket: Ticket, body: Body) -> Body:
         _whole(query.get("offset")) or 0,
         _whole(query.get("n")) or PAGE,
     )
-    rows = [_drawn(ticket.project_id, row) for row in page.rows]
+    rows = [_drawn(ticket, row) for row in page.rows]
     return {"rows": rows, "total": page.total}
 
 
@@ -95,13 +95,13 @@ def mend(request: Request, ticket: Ticket, body: Body) -> Body:
         seconds=maybe(number_in, body, "seconds", 0, 3600),
     )
     row = review.mend(state.store(), event, maybe(id_in, body, "seen"))
-    return {"row": _drawn(ticket.project_id, row)}
+    return {"row": _drawn(ticket, row)}
 
 
 def mend_undo(request: Request, ticket: Ticket, body: Body) -> Body:
     key, undoes = text_in(body, "key", longest=100), text_in(body, "undoes", longest=100)
     row = review.undo(state.store(), wish(ticket, key, undoes))
-    return {"row": _drawn(ticket.project_id, row)}
+    return {"row": _drawn(ticket, row)}
 
 
 def check_again(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -116,15 +116,16 @@ def example(request: Request, ticket: Ticket, body: Body) -> Body:
         guidelines.remove(*who, id_in(body, "remove"))
     else:
         guidelines.choose(*who, id_in(body, "item"), id_in(body, "class"))
-    return {"examples": remarks.examples(ticket.project_id)}
+    return {"examples": remarks.examples(ticket.project_id, ticket.annotator_id)}
 
 
-def _drawn(project_id: int, row: Reviewed) -> dict[str, Any]:
+def _drawn(ticket: Ticket, row: Reviewed) -> dict[str, Any]:
+    picture = (ticket.project_id, row.item_id, row.content_hash, ticket.annotator_id)
     return {
         "item": row.item_id,
         "name": row.name,
-        "src": src(project_id, row.item_id, row.content_hash),
-        "small": src(project_id, row.item_id, row.content_hash, small=True),
+        "src": src(*picture),
+        "small": src(*picture, small=True),
         "width": row.width,
         "height": row.height,
         "event": row.event_id,
@@ -154,11 +155,11 @@ def _whole(text: str | None) -> int | None:
 def routes() -> list[Route]:
     """List the routes of the review page."""
     return [
-        Route("/board/{project_id:id}/review/items", endpoint(items)),
-        Route("/board/{project_id:id}/review/overview", endpoint(overview)),
-        Route("/board/{project_id:id}/review/items/{item_id:id}", endpoint(item)),
-        Route("/board/{project_id:id}/review/mend", endpoint(mend), methods=["POST"]),
-        Route("/board/{project_id:id}/review/undo", endpoint(mend_undo), methods=["POST"]),
-        Route("/board/{project_id:id}/review/look", endpoint(check_again), methods=["POST"]),
-        Route("/board/{project_id:id}/review/example", endpoint(example), methods=["POST"]),
+        board_route("/board/{project_id:id}/review/items", items, "take part"),
+        board_route("/board/{project_id:id}/review/overview", overview, "take part"),
+        board_route("/board/{project_id:id}/review/items/{item_id:id}", item, "take part"),
+        board_route("/board/{project_id:id}/review/mend", mend, "take part", "POST"),
+        board_route("/board/{project_id:id}/review/undo", mend_undo, "take part", "POST"),
+        board_route("/board/{project_id:id}/review/look", check_again, "own", "POST"),
+        board_route("/board/{project_id:id}/review/example", example, "own", "POST"),
     ]

@@ -15,12 +15,12 @@ from starlette.routing import Route
 
 from alcore.records import NewEvent
 from alcore.services import board_status, keys, labeling, projects
-from alcore.web import grids, remarks, reviewing, state
-from alcore.web.pictures import leased, pixels, src
+from alcore.web import grids, pictures, remarks, reviewing, state
 from alcore.web.requests import (
     MOST_IMAGES,
     Body,
-    endpoint,
+    board_route,
+    declared,
     id_in,
     maybe,
     number_in,
@@ -41,7 +41,7 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
         texts_in(body, "hold"),
     )
     return {
-        "images": [leased(lease, ticket.project_id) for lease in grant.leases],
+        "images": [pictures.leased(lease, ticket) for lease in grant.leases],
         "held": list(grant.held),
         "ranking": grant.ranking,
         "waiting": grant.waiting and {"reason": grant.waiting, "retry_in": grant.retry_in},
@@ -82,7 +82,7 @@ def undo(request: Request, ticket: Ticket, body: Body) -> Body:
         text_in(body, "token", longest=100),
     )
     state.instant().notify(ticket.project_id)
-    return {"ok": True, "image": leased(lease, ticket.project_id), "duplicate": duplicate}
+    return {"ok": True, "image": pictures.leased(lease, ticket), "duplicate": duplicate}
 
 
 def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -93,7 +93,7 @@ def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
         text_in(body, "client", longest=100),
         id_in(body, "item"),
     )
-    return {"image": leased(lease, ticket.project_id), "current": current}
+    return {"image": pictures.leased(lease, ticket), "current": current}
 
 
 def release(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -119,7 +119,9 @@ def history(request: Request, ticket: Ticket, body: Body) -> Body:
                 "key": event.key,
                 "event": event.id,
                 "item": event.item_id,
-                "src": src(ticket.project_id, event.item_id, content_hash),
+                "src": pictures.src(
+                    ticket.project_id, event.item_id, content_hash, ticket.annotator_id
+                ),
                 "kind": event.kind,
                 "class": event.class_id,
                 "at": event.created_at,
@@ -162,17 +164,17 @@ def routes(base: str = "") -> list[Route]:
     """
     register_url_convertor("id", _IdConvertor())
     own = [
-        Route("/alcore/health", health),
-        Route("/board/{project_id:id}/claim", endpoint(claim), methods=["POST"]),
-        Route("/board/{project_id:id}/answer", endpoint(answer), methods=["POST"]),
-        Route("/board/{project_id:id}/undo", endpoint(undo), methods=["POST"]),
-        Route("/board/{project_id:id}/revisit", endpoint(revisit), methods=["POST"]),
-        Route("/board/{project_id:id}/release", endpoint(release), methods=["POST"]),
-        Route("/board/{project_id:id}/class", endpoint(add_class), methods=["POST"]),
-        Route("/board/{project_id:id}/status", endpoint(status)),
-        Route("/board/{project_id:id}/history", endpoint(history)),
-        Route("/board/{project_id:id}/why/{item_id:id}", endpoint(why)),
-        Route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
+        declared("/alcore/health", health, "open"),
+        board_route("/board/{project_id:id}/claim", claim, "take part", "POST"),
+        board_route("/board/{project_id:id}/answer", answer, "take part", "POST"),
+        board_route("/board/{project_id:id}/undo", undo, "take part", "POST"),
+        board_route("/board/{project_id:id}/revisit", revisit, "take part", "POST"),
+        board_route("/board/{project_id:id}/release", release, "take part", "POST"),
+        board_route("/board/{project_id:id}/class", add_class, "own", "POST"),
+        board_route("/board/{project_id:id}/status", status, "take part"),
+        board_route("/board/{project_id:id}/history", history, "take part"),
+        board_route("/board/{project_id:id}/why/{item_id:id}", why, "take part"),
+        *pictures.routes(),
         *remarks.routes(),
         *reviewing.routes(),
         *grids.routes(),

@@ -20,9 +20,8 @@ from alcore.errors import InvalidTicket, WorkspaceUnusable
 
 LIFE = 12 * 3600
 """A ticket works for this long; the board is handed a fresh one at half of it."""
-
-
-INVITATION_LIFE = 30 * 24 * 3600
+DAY = 24 * 3600
+INVITATION_LIFE = 30 * DAY
 """An invitation works for this long."""
 SECRET_BYTES = 32
 
@@ -40,7 +39,7 @@ class TicketOffice:
 
     def __init__(self, secret: bytes) -> None:
         self._boards = URLSafeTimedSerializer(secret, salt="board")
-        self._pixels = Signer(secret, salt="pixels")
+        self._pictures = Signer(secret, salt="picture")
         self._invitations = URLSafeTimedSerializer(secret, salt="invitation")
 
     @classmethod
@@ -90,17 +89,28 @@ class TicketOffice:
             raise InvalidTicket("this invitation is too old; ask for a new one")
         return int(project_id)
 
-    def pixels(self, project_id: int) -> str:
-        """Sign the right to look at a project's images.
+    def show(self, annotator_id: int, path: str) -> str:
+        """Sign one annotator's right to look at the picture of this path, for one to two days.
 
-        It does not change with time, so that browsers keep the images that they have.
+        It changes once a day, so that browsers keep the pictures that they have.
         """
-        return self._pixels.get_signature(str(project_id)).decode()
+        until = int(time.time() // DAY) + 2
+        return f"{annotator_id}.{until}.{self._picture(annotator_id, until, path)}"
 
-    def check_pixels(self, project_id: int, signature: str) -> None:
-        """Raise InvalidTicket where a signature is not this project's."""
-        if not self._pixels.verify_signature(str(project_id), signature):
+    def shown_to(self, path: str, signature: str, however_old: bool = False) -> int:
+        """Read for whom the picture of this path was signed. Raises InvalidTicket."""
+        annotator_id, until, signed = (*signature.split("."), "", "")[:3]
+        if not (annotator_id.isdecimal() and until.isdecimal() and len(signature) < 100):
             raise InvalidTicket("this link has no valid signature; reload the page")
+        expected = self._picture(int(annotator_id), int(until), path)
+        if not secrets.compare_digest(signed.encode(), expected.encode()):
+            raise InvalidTicket("this link has no valid signature; reload the page")
+        if not however_old and time.time() > int(until) * DAY:
+            raise InvalidTicket("this link is old; reload the page")
+        return int(annotator_id)
+
+    def _picture(self, annotator_id: int, until: int, path: str) -> str:
+        return self._pictures.get_signature(f"{annotator_id} {until} {path}").decode()
 
 
 def _signed(serializer: URLSafeTimedSerializer, text: str) -> tuple[Any, float]:

@@ -1,6 +1,7 @@
 // The labeling board: what an action does, and what is drawn after it. One Board lives as long as
 // its place in the page.
 
+import { renewPictures } from "../shared/addresses.js";
 import { ClassButtons, byPosition, drawActionKeys } from "../shared/classes.js";
 import { partsOf, say } from "../shared/dom.js";
 import { clientId, scopeOf } from "../shared/ids.js";
@@ -51,6 +52,7 @@ class Board {
     this.delivery = new Delivery(this, this.scope,
       { base: data.base, ticket: data.ticket, client: data.client || clientId() });
     this.link = this.delivery.link;
+    renewPictures(root, this.link, this.stop.signal);
     this.feed = new Feed(this.link, (event, detail) => this.#fed(event, detail));
     this.feed.blocked = (item) => this.delivery.ops.some(
       (op) => (op.kind === "answer" && op.body.item === item)

@@ -1,6 +1,7 @@
 // The images at hand: claimed ahead, loaded and decoded before they are needed, renewed while
 // they wait, given back when they are not needed.
 
+import { signAgain } from "../shared/addresses.js";
 import { request, sendLast } from "../shared/requests.js";
 
 const AHEAD = 5; // images beyond the current one
@@ -33,7 +34,7 @@ export class Feed {
     const image = {
       ...raw, element: null, ready: false, broken: false, seen: 0, confirmed: true, ...more,
     };
-    image.loaded ??= load(image);
+    image.loaded ??= load(image, this.link);
     return image;
   }
 
@@ -147,9 +148,10 @@ export class Feed {
 }
 
 // Load and decode; never throws. A failed load is tried again, then the image counts as broken.
-async function load(image) {
+async function load(image, link) {
   for (const pause of [0, ...LOAD_AGAIN]) {
     if (pause) await new Promise((done) => setTimeout(done, 1000 * pause));
+    if (image.broken) image.src = await signAgain(link, image.src) ?? image.src;
     const element = new Image();
     // The swap and its pixels come in the same frame.
     element.decoding = "sync";

@@ -1,5 +1,6 @@
 // The review page: a list of items beside the chosen one, whose label one key changes.
 
+import { renewPictures } from "../shared/addresses.js";
 import { openChannel } from "../shared/channel.js";
 import { ClassButtons, byPosition, drawActionKeys } from "../shared/classes.js";
 import { partsOf, say } from "../shared/dom.js";
@@ -33,6 +34,7 @@ class Review {
     this.channel = openChannel(`review:${this.scope}`, { base: data.base, ticket: data.ticket },
       this.listener);
     this.link = this.channel.link;
+    renewPictures(root, this.link, signal);
     this.outbox = this.channel.outbox;
     this.toast = new Toast(this.part.toast);
     this.keyboard = new Keyboard();
@@ -157,7 +159,7 @@ class Review {
     drawViews(part.views, filters.view, answer?.counts, (view) => filters.show(view));
     filters.draw(this.classes, answer);
     say(part.lead, leadText(filters.view, answer));
-    part.look.hidden = filters.view !== "doubts";
+    part.look.hidden = filters.view !== "doubts" || !answer?.decides;
     part.look.disabled = this.overview.isActive;
     const from = filters.offset;
     say(part.range, rows.total ? `${number(from + 1)}–${number(from + rows.all.length)} of `

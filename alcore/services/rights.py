@@ -1,0 +1,115 @@
+"""Owns rights: who may do what, in one table from which every page and every route names its own.
+
+As long as nobody is a project's owner, everybody may do everything in it. From then on owners
+alone change settings, see how good answers are, adjudicate, free what others hold and give roles;
+others label. The command line, which needs the files anyway, may do everything: it asks as None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from alcore.errors import NotAllowed
+from alcore.records import Project, Standing
+from alcore.store import Connection, Store, labels, members, projects
+
+Right = Literal["open", "take part", "own", "make projects", "run experiments"]
+RIGHTS: Mapping[Right, str] = MappingProxyType(
+    {
+        "open": "everybody, also strangers",
+        "take part": "who is not removed from the project and, where it is for invited people, "
+        "was invited",
+        "own": "owners of the project; where it has none, all who take part",
+        "make projects": "everybody",
+        "run experiments": "owners of any project; as long as no project has one, everybody",
+    }
+)
+"""Who has each right. That to a project is asked for with its id."""
+IN_A_PROJECT: frozenset[Right] = frozenset({"take part", "own"})
+
+
+def check(
+    store: Store, right: Right, annotator_id: int | None, project_id: int | None = None
+) -> None:
+    """Raise NotAllowed where somebody lacks a right; UnknownProject for none of this id.
+
+    project_id: where the right is one in a project.
+    """
+    if right == "open" or annotator_id is None:
+        return
+    with store.read() as connection:
+        if right in IN_A_PROJECT:
+            assert project_id is not None, f"the right to {right} is one in a project"
+            check_active(connection, project_id, annotator_id)
+            if right == "own":
+                check_owner(connection, project_id, annotator_id)
+        elif right == "run experiments" and not _runs_experiments(connection, annotator_id):
+            raise NotAllowed("only owners of a project run experiments; ask one of them")
+
+
+def _runs_experiments(connection: Connection, annotator_id: int) -> bool:
+    standings = members.standings(connection, annotator_id).values()
+    if any(one.role == "owner" for one in standings):
+        return True
+    return not any(one.has_owner for one in standings)
+
+
+def visible(store: Store, annotator_id: int, archived: bool = False) -> list[Project]:
+    """List the projects that somebody may take part in, by age."""
+    with store.read() as connection:
+        standings = members.standings(connection, annotator_id)
+        return [
+            project
+            for project in projects.all_projects(connection, archived)
+            if _why_not(standings[project.id]) is None
+        ]
+
+
+def check_active(connection: Connection, project_id: int, annotator_id: int) -> None:
+    """Raise NotAllowed for somebody who was shut out, or is not invited where that is needed."""
+    why = _why_not(members.standing(connection, project_id, annotator_id))
+    if why is not None:
+        raise NotAllowed(why)
+
+
+def _why_not(standing: Standing) -> str | None:
+    """Say why somebody may not take part; None for who may."""
+    if not standing.active or standing.role == "removed":
+        return "you may not label here any more; ask the project's owner"
+    if standing.role is None and standing.invited_only:
+        return "this project is for invited people; ask its owner for the link"
+    return None
+
+
+def is_owner(connection: Connection, project_id: int, annotator_id: int | None) -> bool:
+    """Tell whether somebody may do what owners may; the command line asks as None."""
+    if annotator_id is None:
+        return True
+    standing = members.standing(connection, project_id, annotator_id)
+    owns_it = standing.role == "owner" or not standing.has_owner
+    return owns_it and _why_not(standing) is None
+
+
+def check_owner(connection: Connection, project_id: int, annotator_id: int | None) -> None:
+    """Raise NotAllowed for who may not do what owners may."""
+    if not is_owner(connection, project_id, annotator_id):
+        raise NotAllowed("only an owner of this project may do that; ask one of them")
+
+
+def whose_figures(connection: Connection, project_id: int, by: int | None) -> str | None:
+    """Return the name of the only person whose figures somebody sees: their own.
+
+    None for owners and the command line, who see everybody's: how much, how fast, how good.
+    """
+    if by is None or is_owner(connection, project_id, by):
+        return None
+    person = labels.annotator_by_id(connection, by)
+    return person.name if person else ""
+
+
+def owns(store: Store, project_id: int, annotator_id: int | None) -> bool:
+    """Tell a page whether somebody may do what owners may."""
+    with store.read() as connection:
+        return is_owner(connection, project_id, annotator_id)

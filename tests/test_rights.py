@@ -1,0 +1,297 @@
+"""Owns the proof of who may do what: every page and every route, asked by every kind of visitor."""
+
+from __future__ import annotations
+
+import ast
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made import BY_HAND
+from made import project as small_project
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from streamlit.testing.v1 import AppTest
+
+from alcore.config import TeamRule, Workspace
+from alcore.errors import NotAllowed
+from alcore.services import experiments, guidelines, people, projects, rights
+from alcore.store import Store
+from alcore.store import projects as stored
+from alcore.web import pictures, routes, state
+
+ROOT = Path(__file__).parent.parent
+APP = str(ROOT / "app.py")
+VISITORS = ("stranger", "uninvited", "removed", "annotator", "owner")
+MAY: dict[rights.Right, set[str]] = {
+    "open": set(VISITORS),
+    "take part": {"annotator", "owner"},
+    "own": {"owner"},
+    "make projects": {"uninvited", "removed", "annotator", "owner"},
+    "run experiments": {"owner"},
+}
+PAGES: dict[str, rights.Right] = {
+    "label": "take part",
+    "review": "take part",
+    "dashboard": "take part",
+    "team": "take part",
+    "experiments": "run experiments",
+    "setup": "make projects",
+}
+PLACE = "/srv/hidden-folder/birds"
+SECRETS = ("hidden project", "hidden-class", "hidden guidelines", PLACE, "image 1.png")
+"""What nobody may be told of who does not take part in the project."""
+
+
+@dataclass(frozen=True)
+class House:
+    """A project for invited people, with an owner, an annotator, and others who are outside."""
+
+    store: Store
+    project_id: int
+    ids: dict[str, int]
+    """Annotators by what kind of visitor they are; a stranger is none."""
+
+
+def house(store: Store) -> House:
+    settings = replace(BY_HAND, guidelines=SECRETS[2], team=TeamRule(invited_only=True))
+    name, classes = SECRETS[0], (SECRETS[1], "other")
+    project_id = small_project(store, 12, name=name, classes=classes, settings=settings)
+    with store.write() as connection:
+        stored.set_source(connection, project_id, {"kind": "folder", "path": PLACE, "copy": False})
+        classes = stored.classes(connection, project_id)
+    ids = {who: people.annotator(store, who).id for who in VISITORS[1:]}
+    for who in ("removed", "annotator", "owner"):
+        people.set_role(store, project_id, None, ids[who], who)
+    guidelines.choose(store, project_id, ids["owner"], 1, classes[0].id)
+    return House(store, project_id, ids)
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The project in the store that pages and routes of this process open."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("ALCORE_WORKSPACE", str(tmp_path_factory.mktemp("house")))
+    kept = (state.runtime, state.store, state.tickets)
+    for once in kept:
+        once.cache_clear()
+    yield house(state.store())
+    state.store().close()
+    for once in kept:
+        once.cache_clear()
+    patch.undo()
+
+
+# -- routes ------------------------------------------------------------------------------------
+
+
+def ask(there: House, route: Route, visitor: str) -> Any:
+    """Ask a route as a visitor whose ticket and addresses are from better days."""
+    who = there.ids.get(visitor)
+    path = route.path
+    for part in ("project_id", "item_id", "example_id"):
+        number = there.project_id if part == "project_id" else 1
+        path = path.replace(f"{{{part}:id}}", str(number))
+    headers, query = {}, {}
+    if who is not None:
+        headers["X-Alcore-Ticket"] = state.tickets().issue(there.project_id, who)
+        query["t"] = state.tickets().show(who, path.lstrip("/"))
+    http = TestClient(Starlette(routes=[route]), raise_server_exceptions=False)
+    (method,) = route.methods - {"HEAD"}
+    body = {"json": {}} if method == "POST" else {}
+    return http.request(method, path, headers=headers, params=query, **body)
+
+
+def undeclared(all_routes: list[Route]) -> list[str]:
+    """The routes that name no right, or one that there is not."""
+    return [r.path for r in all_routes if getattr(r.endpoint, "right", None) not in rights.RIGHTS]
+
+
+@pytest.mark.parametrize("visitor", VISITORS)
+def test_every_route_lets_in_whom_its_right_lets_in_and_nobody_else(
+    there: House, visitor: str
+) -> None:
+    for route in routes.routes():
+        answer = ask(there, route, visitor)
+        right = route.endpoint.right
+        refused = answer.status_code in (401, 403)
+        assert refused == (visitor not in MAY[right]), (route.path, answer.status_code)
+        assert answer.status_code < 500 or visitor in MAY[right], (route.path, answer.text)
+        if refused:
+            assert not [secret for secret in SECRETS if secret in answer.text], route.path
+            assert answer.json()["message"]
+
+
+def test_every_route_names_its_right_and_one_without_is_noticed() -> None:
+    async def careless(request: Any) -> Any:
+        """Forgets to name a right."""
+
+    assert undeclared(routes.routes("label")) == []
+    added = Route("/board/{project_id:id}/careless", careless)
+    assert undeclared([*routes.routes(), added]) == [added.path]
+
+
+def test_every_route_of_the_app_comes_from_the_list_that_is_walked_over() -> None:
+    """Streamlit's own routes aside, the app has no others."""
+    tree = ast.parse((ROOT / "app.py").read_text())
+    (call,) = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "st.App"
+    ]
+    given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+    assert given["routes"].startswith("routes.routes(") and "middleware" not in given
+
+
+def test_one_pictures_signature_opens_no_other_picture(there: House) -> None:
+    http = TestClient(Starlette(routes=routes.routes()))
+    (example,) = guidelines.of_project(there.store, there.project_id)
+    who = there.ids["annotator"]
+    address = pictures.src(there.project_id, example.item_id, example.content_hash, who)
+    signature = address.split("t=")[1]
+    for path in ("pixels/2", "pixels/3", "examples/1"):
+        answer = http.get(f"/board/{there.project_id}/{path}", params={"t": signature})
+        assert answer.status_code == 401
+
+
+# -- pages -------------------------------------------------------------------------------------
+
+
+def open_page(name: str, visitor: str, project_id: int | None) -> AppTest:
+    """Open a page, with the project named in its address or not."""
+    test = AppTest.from_file(APP, default_timeout=120)
+    if visitor == "stranger":
+        test.secrets["auth"] = {"client_id": "alcore"}
+    else:
+        test.session_state["annotator"] = visitor
+    test.run().switch_page(f"pages/{name}.py")
+    test.query_params.clear()
+    if project_id is not None:
+        test.query_params["project"] = str(project_id)
+    return test.run()
+
+
+def sent(test: AppTest) -> str:
+    """Everything that the browser is sent of a page, data of elements included."""
+    blocks, protos = [test._tree], []
+    while blocks:
+        node = blocks.pop()
+        blocks += getattr(node, "children", {}).values()
+        if getattr(node, "proto", None) is not None:
+            protos.append(node.proto.SerializeToString().decode("utf-8", "replace"))
+    return "\n".join(protos)
+
+
+@pytest.mark.parametrize("visitor", VISITORS)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_shown_to_whom_its_right_lets_in_and_to_nobody_else(
+    there: House, name: str, visitor: str
+) -> None:
+    for project_id in (None, there.project_id):
+        test = open_page(name, visitor, project_id)
+        assert not test.exception
+        page = sent(test)
+        refused = bool(test.error) or "Sign in" in page
+        assert refused == (visitor not in MAY[PAGES[name]]), [e.value for e in test.error]
+        if visitor not in MAY["take part"]:
+            assert not [secret for secret in SECRETS if secret in page]
+            assert f"board/{there.project_id}" not in page
+        if visitor != "owner":
+            assert PLACE not in page
+
+
+def test_what_is_secret_is_there_for_who_takes_part(there: House) -> None:
+    """Else the tests above would look for what nobody is told."""
+    label = sent(open_page("label", "annotator", there.project_id))
+    assert all(word in label for word in (*SECRETS[:3], f"board/{there.project_id}/pixels/1"))
+    assert PLACE in sent(open_page("setup", "owner", there.project_id))
+
+
+def declared(source: str) -> rights.Right | None:
+    """The right that a page names, where it draws nothing before it is checked."""
+    drawn = [n.value for n in ast.parse(source).body if isinstance(n, ast.Expr)]
+    calls = [value for value in drawn if isinstance(value, ast.Call)]
+    if len(calls) != 1 or not ast.unparse(calls[0]).startswith("open_to("):
+        return None
+    right, page = calls[0].args
+    return right.value if ast.unparse(page) == "page" else None
+
+
+def test_every_page_names_its_right_and_one_without_is_noticed() -> None:
+    files = sorted((ROOT / "pages").glob("[!_]*.py"))
+    assert {file.stem: declared(file.read_text()) for file in files} == PAGES
+    for careless in ("page()", 'st.write(1)\nopen_to("own", page)', 'open_to("own", page)\npage()'):
+        assert declared(f'"""A page."""\n{careless}') is None
+
+
+def unchecked(source: str) -> list[str]:
+    """The functions that a page draws again by itself without looking at rights first."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        again = [d for d in map(ast.unparse, node.decorator_list) if "run_every" in d]
+        body = node.body[1:] if ast.get_docstring(node) else node.body
+        if again and not ast.unparse(body[0]).startswith("check_still("):
+            found.append(node.name)
+    return found
+
+
+def test_what_a_page_draws_again_by_itself_looks_at_rights_first() -> None:
+    for path in sorted((ROOT / "pages").glob("*.py")):
+        assert unchecked(path.read_text()) == [], path.name
+    careless = "@st.fragment(run_every=1.0)\ndef live():\n    '''Live.'''\n    st.write(1)"
+    assert unchecked(careless) == ["live"]
+
+
+def test_who_is_removed_while_a_page_is_open_is_told_and_shown_no_more(there: House) -> None:
+    name = uuid.uuid4().hex
+    person = people.annotator(there.store, name)
+    people.join(there.store, there.project_id, person.id)
+    test = open_page("team", name, there.project_id)
+    assert not test.error and "hidden project" in sent(test)
+    people.set_role(there.store, there.project_id, None, person.id, "removed")
+    test.run()
+    assert "may not label here any more" in test.error[0].value
+    assert "hidden project" not in sent(test)
+
+
+# -- rules -------------------------------------------------------------------------------------
+
+
+def test_one_person_alone_may_do_everything(workspace: Workspace) -> None:
+    store = Store.open(workspace)
+    me = people.annotator(store, "me").id
+    mine = small_project(store, 5)
+    for right in rights.RIGHTS:
+        rights.check(store, right, me, mine)
+    projects.edit(
+        store,
+        projects.get(store, mine),
+        replace(BY_HAND, team=TeamRule(invited_only=True)),
+        by=me,
+    )
+    for right in rights.RIGHTS:
+        rights.check(store, right, me, mine)
+    with pytest.raises(NotAllowed, match="invited"):
+        rights.check(store, "own", people.annotator(store, "Ben").id, mine)
+
+
+def test_the_answer_key_of_anothers_project_is_no_experiments_data(workspace: Workspace) -> None:
+    store = Store.open(workspace)
+    ana, ben = (people.annotator(store, name).id for name in ("Ana", "Ben"))
+    for name, owner in (("Ana's", ana), ("Ben's", ben)):
+        made = small_project(store, 5, name=name, known_classes="answer key")
+        people.set_role(store, made, None, owner, "owner")
+    grid = (
+        'name = "x"\nbudget = 4\nstrategies = ["random"]\ninitial = [2]\n'
+        '[[datasets]]\nsource = "project:{}"\n'
+    )
+    assert experiments.parse(store, grid.format("Ana's"), ana)
+    with pytest.raises(NotAllowed, match="owner"):
+        experiments.parse(store, grid.format("Ben's"), ana)
+    assert not any("Ben" in source for source in experiments.data_sources(store, ana))
