@@ -164,7 +164,8 @@ def k_center_greedy(
     k = min(k, len(points))
     factors, norms = (points,), np.einsum("nd,nd->n", points, points)
     nearest = nearest_distance(points, labeled)
-    rows, squares = [], []
+    rows: list[int] = []
+    squares: list[float] = []
     while len(rows) < k:
         largest = nearest.max()
         if largest <= 0:  # only copies of what is covered are left
@@ -220,11 +221,10 @@ def d2_sampling(
     rows: list[int] = []
     squares: list[float] = []
     free = np.ones(n, bool)
-    if nearest is not None:
-        nearest = nearest.copy()
-    elif k:
+    starts = nearest is None and k > 0
+    nearest = np.full(n, np.inf, norms.dtype) if nearest is None else nearest.copy()
+    if starts:
         rows.append(int(rng.integers(n)) if first is None else first)
-        nearest = np.full(n, np.inf, norms.dtype)
         _cover(nearest, factors, norms, rows)
         squares.append(float(norms[rows[0]]))
         free[rows], nearest[rows] = False, 0

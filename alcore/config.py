@@ -57,7 +57,8 @@ WEIGHTS: Mapping[str, str] = MappingProxyType(
         "file": "read from a file on this computer",
     }
 )
-TRANSFERS: Mapping[str, str] = MappingProxyType(
+Transfer = Literal["finetune", "freeze", "linear", "none"]
+TRANSFERS: Mapping[Transfer, str] = MappingProxyType(
     {
         "finetune": "train everything, gently",
         "freeze": "keep the early layers as they are, train the rest",
@@ -65,20 +66,23 @@ TRANSFERS: Mapping[str, str] = MappingProxyType(
         "none": "begin with nothing, whatever weights there are",
     }
 )
-MODES: Mapping[str, str] = MappingProxyType(
+Mode = Literal["fresh", "shrink_perturb", "warm"]
+MODES: Mapping[Mode, str] = MappingProxyType(
     {
         "fresh": "each model begins anew: the most accurate",
         "shrink_perturb": "go on from the last model, shrunk and shaken a little",
         "warm": "go on from the last model as it is",
     }
 )
-UNLABELED: Mapping[str, str] = MappingProxyType(
+Unlabeled = Literal["none", "pseudo-labels"]
+UNLABELED: Mapping[Unlabeled, str] = MappingProxyType(
     {
         "none": "learn from labels alone",
         "pseudo-labels": "learn from the model's own answers too: three times as long",
     }
 )
-BALANCES: Mapping[str, str] = MappingProxyType(
+Balance = Literal["none", "sampling", "weights"]
+BALANCES: Mapping[Balance, str] = MappingProxyType(
     {
         "none": "every label counts the same",
         "sampling": "rare classes are shown as often as common ones",
@@ -318,12 +322,12 @@ class LearnerRule:
     """Where weights come from; those of the pool are used once pretraining has made them."""
     weights_file: str = ""
     """Path of the weights where they come from a file."""
-    transfer: str = "finetune"
+    transfer: Transfer = "finetune"
     """What is done with weights, where there are any."""
-    mode: str = "fresh"
+    mode: Mode = "fresh"
     """What a model takes over from the one before."""
-    unlabeled: str = "none"
-    balance: str = "none"
+    unlabeled: Unlabeled = "none"
+    balance: Balance = "none"
     pretrain: bool = False
     """Pretrain on the pool as soon as the images are in."""
 

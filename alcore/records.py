@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from alcore.config import ProjectSettings
+from alcore.config import Balance, Mode, ProjectSettings, Transfer, Unlabeled
 
 Split = Literal["pool", "holdout"]
 KnownClasses = Literal["answer key", "labels", "none"]
@@ -399,10 +399,10 @@ class Learner:
     augmentation: str = "shift"
     weights: str = "none"
     """What a model begins with: none, pretraining 2, torchvision, file x."""
-    transfer: str = "none"
-    mode: str = "fresh"
-    unlabeled: str = "none"
-    balance: str = "none"
+    transfer: Transfer = "none"
+    mode: Mode = "fresh"
+    unlabeled: Unlabeled = "none"
+    balance: Balance = "none"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,9 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def pick(name: str, k: int, signals: Signals, labels=(), seed: int = 0, **options) -> Selection:
     """Select rows: candidate r has the id r."""
-    any_signal = signals.probabilities if signals.embeddings is None else signals.embeddings
+    if hasattr(signals, "embeddings") and not hasattr(signals, "labeled_embeddings"):
+        signals = signals.but(labeled_embeddings=signals.embeddings[:0])
+    any_signal = next(iter(vars(signals).values()))
     context = Context(NAMES, np.array(labels, np.int64), 1)
     candidates = np.arange(len(any_signal))
     return strategies.select(name, signals, candidates, k, rng(seed), options, context)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from test_learner import NAMES, ask, halves, quiet
 
-from alcore import metrics
+from alcore import config, metrics
 from alcore.errors import TrainingImpossible
 from alcore.learner import descent, device, training
 from alcore.learner.checkpoints import Model
@@ -27,7 +27,7 @@ def fit(pixels: np.ndarray, labels: np.ndarray, names=NAMES, **settings) -> Mode
         )
 
 
-@pytest.mark.parametrize("balance", descent.BALANCES)
+@pytest.mark.parametrize("balance", config.BALANCES)
 def test_a_class_with_one_label_and_one_without_any_train(balance: str) -> None:
     pixels, _ = halves(21)
     labels = np.zeros(21, np.int64)
@@ -93,7 +93,7 @@ def test_where_memory_runs_out_minibatches_get_smaller_and_the_notes_say_so() ->
         import resource
         import numpy as np
         from alcore.errors import TrainingImpossible
-        from alcore.learner import device, training
+        from alcore.learner import descent, device, training
         from alcore.learner.training import LearnerSettings
         pixels = np.random.default_rng(0).integers(0, 256, (128, 32, 32, 3), np.uint8)
         many = pixels.repeat(400, axis=0)

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from made import BY_HAND, Tab
@@ -19,11 +20,8 @@ from alcore.jobs.pretraining import half_done
 from alcore.learner import (
     backbones,
     costs,
-    descent,
     networks,
-    training,
     transfer,
-    unlabeled,
 )
 from alcore.records import Job
 from alcore.services import pretraining as asked
@@ -72,10 +70,10 @@ def choose(store: Store, project_id: int, **learner: str) -> None:
 def test_all_that_settings_offer_exists() -> None:
     assert set(config.NETWORKS) == set(networks.NETWORKS)
     assert config.BACKBONES == backbones.BACKBONES
-    assert set(config.TRANSFERS) - {"none"} == set(transfer.TRANSFERS)
-    assert set(config.MODES) == set(training.MODES)
-    assert set(config.UNLABELED) == set(unlabeled.USES)
-    assert set(config.BALANCES) == set(descent.BALANCES)
+    assert set(config.TRANSFERS) - {"none"} == set(get_args(transfer.Transfer))
+    assert set(config.MODES) == set(get_args(config.Mode))
+    assert set(config.UNLABELED) == set(get_args(config.Unlabeled))
+    assert set(config.BALANCES) == set(get_args(config.Balance))
 
 
 def test_what_it_costs_is_known_before_it_starts_for_every_network() -> None:

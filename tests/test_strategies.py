@@ -74,7 +74,7 @@ def pick(
     needs = strategies.needed(name, options)
     brought = {"labeled_" + need for need in needs} | {"labeled_ids"}
     declared = Signals(
-        **{f.name: getattr(given, f.name) for f in fields(given) if f.name in needs | brought}
+        **{name: array for name, array in vars(given).items() if name in needs | brought}
     )
     count = len(given.probabilities)
     context = Context(NAMES, np.arange(labels) % CLASSES, 1)

@@ -121,7 +121,7 @@ def test_typiclust_agrees_where_groups_are_large() -> None:
     # only by chance, hence labels that coincide.
     middles = np.array([[0] * WIDTH, [60] * WIDTH, [0, 60] * (WIDTH // 2)], np.float32)
     points = np.repeat(middles, N // 3, axis=0) + rng(1).normal(size=(N, WIDTH)).astype(np.float32)
-    signals = Signals(embeddings=points)
+    signals = Signals(embeddings=points, labeled_embeddings=points[:0])
     context = Context(NAMES, np.empty(0, np.int64), 1)
     chosen = strategies.select("TypiClust", signals, np.arange(N), 3, rng(), {}, context)
     with warnings.catch_warnings():

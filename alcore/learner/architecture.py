@@ -90,6 +90,9 @@ def sample(images: Tensor) -> Tensor:
 class Normalised(Network):
     """Knows mean and deviation of each channel of its training images."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.full((1, channels, 1, 1), 127.5))

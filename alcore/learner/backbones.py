@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.error
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors
@@ -66,9 +66,9 @@ def read_weights(path: Path, network: str) -> dict[str, Tensor]:
     Raises WeightsUnavailable where there is no such file, CheckpointMismatch where it cannot
     be read as plain tensors; what does not fit is found by `body_weights`.
     """
-    path = Path(path)
     if not path.is_file():
         raise WeightsUnavailable(f"there is no file {path.name} with weights for {network}")
+    content: object
     try:
         if path.suffix == ".safetensors":
             content = safetensors.torch.load_file(path)
@@ -90,8 +90,8 @@ def read_weights(path: Path, network: str) -> dict[str, Tensor]:
     return dict(content)
 
 
-def download_weights(network: str, folder: Path) -> dict[str, Tensor]:
-    """Return torchvision's default weights, kept in a folder for the next time.
+def download_weights(network: str, folder: Path | None) -> dict[str, Tensor]:
+    """Return torchvision's default weights, kept in a folder, or torch's own, for the next time.
 
     Raises WeightsUnavailable where they can be neither found nor downloaded.
     """
@@ -101,7 +101,11 @@ def download_weights(network: str, folder: Path) -> dict[str, Tensor]:
     try:
         return dict(
             torch.hub.load_state_dict_from_url(
-                weights.url, str(folder), progress=False, check_hash=True, weights_only=True
+                weights.url,
+                None if folder is None else str(folder),
+                progress=False,
+                check_hash=True,
+                weights_only=True,
             )
         )
     except (urllib.error.URLError, OSError, RuntimeError) as error:
@@ -144,20 +148,21 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + rest
 
 
-def _sections(body: nn.Module, network: str) -> list[nn.Sequential]:
+def _sections(body: nn.Module, network: str) -> list[nn.Module]:
     """Return stem and stages; a stage ends before each halving."""
     if network == "resnet18":
-        stem = nn.Sequential(body.conv1, body.bn1, body.relu, body.maxpool)
-        return [stem, body.layer1, body.layer2, body.layer3, body.layer4]
-    sections: list[list[nn.Module]] = [[body.features[0]]]
-    for layer in list(body.features)[1:]:
+        stem = (body.get_submodule(name) for name in ("conv1", "bn1", "relu", "maxpool"))
+        return [nn.Sequential(*stem), *(body.get_submodule(f"layer{i}") for i in range(1, 5))]
+    first, *others = body.get_submodule("features").children()
+    sections = [[first]]
+    for layer in others:
         if _halvings([layer]) or len(sections) == 1:
             sections.append([])
         sections[-1].append(layer)
     return [nn.Sequential(*layers) for layers in sections]
 
 
-def _halvings(sections: list[nn.Module]) -> list[nn.Module]:
+def _halvings(sections: Sequence[nn.Module]) -> list[nn.Conv2d | nn.MaxPool2d]:
     return [
         module
         for section in sections

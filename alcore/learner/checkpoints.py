@@ -67,7 +67,7 @@ def load(path: Path, device: torch.device | None = None) -> Model:
         network = networks.build(architecture)
         files.check(tensors, network.state_dict(), f"checkpoint {name}")
         network.load_state_dict(tensors)
-        network.to(device or torch.device("cpu"), memory_format=torch.channels_last).eval()
+        network.to(device or torch.device("cpu")).to(memory_format=torch.channels_last).eval()
         return Model(network=network, architecture=architecture, **about)
     except (KeyError, TypeError, ValueError, TrainingImpossible) as error:
         raise CheckpointMismatch(f"checkpoint {name} does not describe a model: {error}") from error

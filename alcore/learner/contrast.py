@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ class Work:
         torch.manual_seed(seed)
         self.network = networks.build(architecture)
         self.network.prepare(self._images(rows[:: -(-len(rows) // 5000)]), self._generator(-1))
-        self.network.to(device, memory_format=torch.channels_last)
+        self.network.to(device).to(memory_format=torch.channels_last)
         width = self.network.head.in_features
         self.projection = nn.Sequential(
             nn.Linear(width, 256, bias=False),
@@ -77,7 +78,7 @@ class Work:
         ]
         decayed = [p for _, p in self.named if p.ndim > 1]
         plain = [p for _, p in self.named if p.ndim <= 1]
-        groups = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(
             groups, settings.rate, weight_decay=settings.weight_decay
         )

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from alcore.config import Balance
 from alcore.errors import TrainingImpossible
 from alcore.learner import device as devices
 from alcore.learner import transfer
@@ -23,8 +23,6 @@ from alcore.learner.augmentation import AUGMENTATIONS
 from alcore.learner.learning_loss import Joint
 from alcore.learner.transfer import Transfer
 
-Balance = Literal["none", "sampling", "weights"]
-BALANCES: tuple[Balance, ...] = ("none", "sampling", "weights")
 Extra = Callable[[Network], Tensor]
 """Gives a further loss of the network at a minibatch."""
 
@@ -44,7 +42,7 @@ class Plan:
     augmentation: str
     balance: Balance
     transfer: Transfer
-    watch: Callable[[nn.Module], None] | None
+    watch: Callable[[Network], None] | None
     moments: frozenset[int]
     """Steps after which `watch` is shown the network."""
     progress: Callable[[float], None]

@@ -11,7 +11,7 @@ import numpy as np
 
 from alcore.learner import inference
 from alcore.learner.checkpoints import Model
-from alcore.learner.inference import Predictions
+from alcore.learner.predictions import Predictions
 
 
 def of_all(
@@ -24,12 +24,12 @@ def of_all(
     embeddings = np.empty((n, model.network.head.in_features), np.float32)
     uncomputed = np.ones(n, bool)
     for rows, prediction in predictions:
-        embeddings[rows] = prediction.embeddings
+        embeddings[rows] = prediction.embedded()
         uncomputed[rows] = False
     rest = np.flatnonzero(uncomputed)
     if len(rest):
         computed = inference.predict(model, pixels, rest, True, False, lambda share: None)
-        embeddings[rest] = computed.embeddings
+        embeddings[rest] = computed.embedded()
     return embeddings
 
 

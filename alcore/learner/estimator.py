@@ -7,17 +7,20 @@ X are n images, (n, H, W), (n, H, W, 1 or 3) or flat (n, H·W·channels), with v
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from alcore.config import CALIBRATED_FROM
+from alcore.config import CALIBRATED_FROM, Balance
 from alcore.errors import InvalidSettings
 from alcore.learner import calibration, device, inference, training, transfer
 from alcore.learner.checkpoints import Model
+from alcore.learner.predictions import Predictions
 from alcore.learner.training import LearnerSettings
+from alcore.learner.transfer import Transfer
 
 
 class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -30,9 +33,9 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         self,
         network: str = "small CNN",
         augmentation: str = "shift",
-        transfer: str = "finetune",
+        transfer: Transfer = "finetune",
         pretrained: str | None = None,
-        balance: str = "none",
+        balance: Balance = "none",
         calibrate: bool = False,
         shape: tuple[int, ...] | None = None,
         white: float = 255.0,
@@ -88,9 +91,9 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return embeddings (n, D) float32: what the last layer sees of each image."""
-        return self._ask(X, True).embeddings
+        return self._ask(X, True).embedded()
 
-    def _ask(self, X: np.ndarray, embeddings: bool) -> inference.Predictions:
+    def _ask(self, X: np.ndarray, embeddings: bool) -> Predictions:
         check_is_fitted(self, "model_")
         pixels = self._pixels(X)
         with device.computing(self.random_state, self.threads):
@@ -112,7 +115,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
             ),
             seed,
             _ignore,
-            pretrained=transfer.load(self.pretrained) if self.pretrained else None,
+            pretrained=transfer.load(Path(self.pretrained)) if self.pretrained else None,
         )
 
     def _calibrate(self, pixels: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> None:

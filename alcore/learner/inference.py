@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from alcore.learner.architecture import Network
 from alcore.learner.calibration import temper
 from alcore.learner.checkpoints import Model
 from alcore.learner.predictions import Predictions
@@ -73,7 +74,7 @@ def block_size(resolution: int, device: torch.device) -> int:
     return size if device.type == "cpu" else 16 * size
 
 
-def fused(network: nn.Module) -> nn.Module:
+def fused(network: Network) -> Network:
     """Return a copy for inference with each batch norm folded into the convolution before it."""
     folded = copy.deepcopy(network).eval()
     for parent in list(folded.modules()):

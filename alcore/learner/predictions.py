@@ -16,6 +16,12 @@ class Predictions:
     embeddings: np.ndarray | None
     """(N, D) float32, what the head sees, if asked for; None without."""
 
+    def embedded(self) -> np.ndarray:
+        """Return the embeddings, where they were asked for; raises ValueError elsewhere."""
+        if self.embeddings is None:
+            raise ValueError("these predictions hold no embeddings; ask with embeddings=True")
+        return self.embeddings
+
     def at(self, rows: np.ndarray) -> Predictions:
         """Return those of some rows."""
         embeddings = None if self.embeddings is None else self.embeddings[rows]

@@ -29,7 +29,7 @@ def fit_head(network: Network, images: Tensor, targets: Tensor, mirror: bool, si
     Embeddings that are not finite leave the head alone.
     """
     step = -(-len(targets) // _MOST)
-    images, targets = images[::step], targets[::step].cpu().numpy()
+    images, labels = images[::step], targets[::step].cpu().numpy()
     views = [images, images.flip(3)] if mirror else [images]
     network.eval()
     features = [network.features(x).cpu() for part in views for x in part.split(size)]
@@ -38,7 +38,7 @@ def fit_head(network: Network, images: Tensor, targets: Tensor, mirror: bool, si
         return
     middle, spread = embeddings.mean(axis=0), embeddings.var(axis=0)
     classes, width = network.head.weight.shape
-    one_hot = np.tile(np.eye(classes, dtype=np.float32)[targets], (len(views), 1))
+    one_hot = np.tile(np.eye(classes, dtype=np.float32)[labels], (len(views), 1))
     zero = np.zeros((width + 1, classes), np.float32)
     head = linear_head.refit(
         embeddings - middle, one_hot, zero, zero, spread, _STEPS, len(embeddings) / len(zero)

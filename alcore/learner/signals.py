@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from alcore.learner import autoencoder, deepfool, heads, inference
+from alcore.learner.architecture import Network
 from alcore.learner.augmentation import AUGMENTATIONS, vary_light
 from alcore.learner.checkpoints import Model
-from alcore.learner.inference import Predictions
+from alcore.learner.predictions import Predictions
+from alcore.learner.progress import OnProgress, part
 from alcore.strategies import Need, Signals
 from alcore.strategies.costs import EXTRA, SUBSET
 
@@ -30,7 +31,6 @@ _MOST_VALUES = 2**26
 _SHORTLIST = 300
 """Candidates, those of smallest margin, whose flip distance is computed."""
 
-OnProgress = Callable[[float], None]
 Arrays = dict[str, np.ndarray]
 
 
@@ -38,13 +38,13 @@ class Traces:
     """What a training leaves behind besides its model, where a signal needs it."""
 
     def __init__(self, needs: frozenset[Need]) -> None:
-        self.snapshots: list[nn.Module] = []
+        self.snapshots: list[Network] = []
         """T copies of the network, taken while it learned; only for histories."""
         self._keeps = not needs.isdisjoint({"history", "inner_history"})
         self.loss_module = "predicted_loss" in needs
         """Whether the network needs a loss module beside it."""
 
-    def watch(self, network: nn.Module) -> None:
+    def watch(self, network: Network) -> None:
         """Copy the network, if its history is needed."""
         if self._keeps:
             self.snapshots.append(copy.deepcopy(network))
@@ -97,44 +97,42 @@ def gather(needs: frozenset[Need], material: Material, on_progress: OnProgress) 
         "probabilities": material.pool.probabilities,
         "labeled_ids": material.labeled_ids,
     }
-    labeled: Predictions | None = None
-    names = [name for name in _SIGNALS if name in needs]
-    asks_labeled = not needs.isdisjoint(_FROM_LABELED)
-    parts = len(names) + asks_labeled
-
-    def share(part: int) -> OnProgress:
-        return lambda done: on_progress((part + done) / parts)
-
-    if asks_labeled:
+    from_labeled = [signal for name, signal in _FROM_LABELED.items() if name in needs]
+    from_pool = [signal for name, signal in _FROM_POOL.items() if name in needs]
+    parts = len(from_pool) + bool(from_labeled)
+    if from_labeled:
         labeled = inference.predict(
-            material.model, material.pixels, material.labeled_rows, True, False, share(0)
+            material.model,
+            material.pixels,
+            material.labeled_rows,
+            True,
+            False,
+            part(on_progress, 0, 1 / parts),
         )
-    for part, name in enumerate(names, start=int(asks_labeled)):
-        arrays |= _SIGNALS[name](material, labeled, share(part))
-        share(part)(1.0)
+        for compute in from_labeled:
+            arrays |= compute(material, labeled)
+    for place, signal in enumerate(from_pool, start=bool(from_labeled)):
+        arrays |= signal(material, part(on_progress, place / parts, (place + 1) / parts))
+        on_progress((place + 1) / parts)
     return Signals(**arrays)
 
 
 # -- from one pass of the network --------------------------------------------------------------
 
 
-def _embeddings(material: Material, labeled: Predictions, on_progress: OnProgress) -> Arrays:
-    return {"embeddings": material.pool.embeddings, "labeled_embeddings": labeled.embeddings}
+def _embeddings(material: Material, labeled: Predictions) -> Arrays:
+    return {"embeddings": material.pool.embedded(), "labeled_embeddings": labeled.embedded()}
 
 
-def _labeled_probabilities(
-    material: Material, labeled: Predictions, on_progress: OnProgress
-) -> Arrays:
+def _labeled_probabilities(material: Material, labeled: Predictions) -> Arrays:
     return {"labeled_probabilities": labeled.probabilities}
 
 
-def _logits(material: Material, labeled: Predictions | None, on_progress: OnProgress) -> Arrays:
+def _logits(material: Material, on_progress: OnProgress) -> Arrays:
     return {"logits": _head(material.model, material.pool)}
 
 
-def _holdout_logits(
-    material: Material, labeled: Predictions | None, on_progress: OnProgress
-) -> Arrays:
+def _holdout_logits(material: Material, on_progress: OnProgress) -> Arrays:
     return {"holdout_logits": _head(material.model, material.held)}
 
 
@@ -142,24 +140,25 @@ def _head(model: Model, predictions: Predictions) -> np.ndarray:
     """Return logits (N, C) float32 of embeddings: the head is all that stands between them."""
     head = model.network.head
     weight, bias = (p.detach().float().cpu().numpy() for p in (head.weight, head.bias))
-    return predictions.embeddings @ weight.T + bias
+    logits: np.ndarray = predictions.embedded() @ weight.T + bias
+    return logits
 
 
-def _dropout(material: Material, labeled: Predictions, on_progress: OnProgress) -> Arrays:
+def _dropout(material: Material, labeled: Predictions) -> Arrays:
     probabilities = heads.dropout(
         material.model.network.head,
-        material.pool.embeddings,
-        labeled.embeddings,
+        material.pool.embedded(),
+        labeled.embedded(),
         material.labels,
         _generator(material, "dropout"),
     )
     return {"dropout": probabilities}
 
 
-def _committee(material: Material, labeled: Predictions, on_progress: OnProgress) -> Arrays:
+def _committee(material: Material, labeled: Predictions) -> Arrays:
     probabilities = heads.committee(
-        material.pool.embeddings,
-        labeled.embeddings,
+        material.pool.embedded(),
+        labeled.embedded(),
         material.labels,
         material.model.architecture.classes,
         _generator(material, "committee"),
@@ -170,7 +169,7 @@ def _committee(material: Material, labeled: Predictions, on_progress: OnProgress
 # -- from further passes -----------------------------------------------------------------------
 
 
-def _history(material: Material, labeled: Predictions | None, on_progress: OnProgress) -> Arrays:
+def _history(material: Material, on_progress: OnProgress) -> Arrays:
     rows = np.concatenate([material.rows, material.labeled_rows])
     shape = (len(rows), len(material.traces.snapshots), material.model.architecture.classes)
     history = np.empty(shape, np.float32)
@@ -186,9 +185,7 @@ def _history(material: Material, labeled: Predictions | None, on_progress: OnPro
     }
 
 
-def _inner_history(
-    material: Material, labeled: Predictions | None, on_progress: OnProgress
-) -> Arrays:
+def _inner_history(material: Material, on_progress: OnProgress) -> Arrays:
     """Return the mean of each feature map after each stage, at each checkpoint."""
     rows = np.concatenate([material.rows, material.labeled_rows])
     shape = (len(rows), len(material.traces.snapshots), sum(material.model.network.widths))
@@ -204,7 +201,7 @@ def _inner_history(
     return {"inner_history": pool, "labeled_inner_history": labeled_part}
 
 
-def _augmented(material: Material, labeled: Predictions | None, on_progress: OnProgress) -> Arrays:
+def _augmented(material: Material, on_progress: OnProgress) -> Arrays:
     """Return probabilities of views: the project's augmentation, and other light."""
     generator, augment = _generator(material, "augmented"), AUGMENTATIONS[material.augmentation]
     network = inference.fused(material.model.network)
@@ -220,21 +217,20 @@ def _augmented(material: Material, labeled: Predictions | None, on_progress: OnP
     return {"augmented": probabilities}
 
 
-def _predicted_loss(
-    material: Material, labeled: Predictions | None, on_progress: OnProgress
-) -> Arrays:
+def _predicted_loss(material: Material, on_progress: OnProgress) -> Arrays:
     network = inference.fused(material.model.network)
+    loss_of = network.loss_module
+    if loss_of is None:
+        raise ValueError("the network was trained without the module that predicts its loss")
     losses = np.empty(len(material.rows), np.float32)
     with torch.inference_mode():
         for place, images in inference.blocks(material.model, material.pixels, material.rows):
-            losses[place] = network.loss_module(list(network.outputs(images))).cpu().numpy()
+            losses[place] = loss_of(list(network.outputs(images))).cpu().numpy()
             on_progress(place.stop / len(material.rows))
     return {"predicted_loss": losses}
 
 
-def _reconstruction_loss(
-    material: Material, labeled: Predictions | None, on_progress: OnProgress
-) -> Arrays:
+def _reconstruction_loss(material: Material, on_progress: OnProgress) -> Arrays:
     # All of the pool that is looked at, labeled or not, so that age in the pool plays no part.
     losses = autoencoder.reconstruction_losses(
         material.pixels,
@@ -247,9 +243,7 @@ def _reconstruction_loss(
     return {"reconstruction_loss": losses}
 
 
-def _flip_distance(
-    material: Material, labeled: Predictions | None, on_progress: OnProgress
-) -> Arrays:
+def _flip_distance(material: Material, on_progress: OnProgress) -> Arrays:
     network = inference.fused(material.model.network).requires_grad_(False)
     top = np.partition(material.pool.probabilities, -2, axis=1)
     size = max(_SHORTLIST, material.at_least)
@@ -268,13 +262,16 @@ def _generator(material: Material, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(material.seed(purpose))
 
 
-_SIGNALS: Mapping[Need, Callable[[Material, Predictions | None, OnProgress], Arrays]] = {
+_FROM_LABELED: Mapping[Need, Callable[[Material, Predictions], Arrays]] = {
     "embeddings": _embeddings,
     "labeled_probabilities": _labeled_probabilities,
-    "logits": _logits,
-    "holdout_logits": _holdout_logits,
     "dropout": _dropout,
     "committee": _committee,
+}
+"""Signals for which the labeled items are predicted too."""
+_FROM_POOL: Mapping[Need, Callable[[Material, OnProgress], Arrays]] = {
+    "logits": _logits,
+    "holdout_logits": _holdout_logits,
     "history": _history,
     "inner_history": _inner_history,
     "augmented": _augmented,
@@ -282,6 +279,3 @@ _SIGNALS: Mapping[Need, Callable[[Material, Predictions | None, OnProgress], Arr
     "reconstruction_loss": _reconstruction_loss,
     "flip_distance": _flip_distance,
 }
-_FROM_LABELED: frozenset[Need] = frozenset(
-    {"embeddings", "labeled_probabilities", "dropout", "committee"}
-)

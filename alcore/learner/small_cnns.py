@@ -26,6 +26,7 @@ class SmallCNN(Normalised):
     "94 % on CIFAR-10 in 3.29 seconds", for the stem and its initialisation from patches.
     """
 
+    stem: nn.Conv2d
     widths = _WIDTHS
 
     def __init__(self, architecture: Architecture) -> None:

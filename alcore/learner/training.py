@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from alcore.config import Balance, Mode, Unlabeled
 from alcore.errors import TrainingImpossible
 from alcore.learner import descent, networks, probing, transfer, unlabeled
 from alcore.learner import device as devices
@@ -27,8 +27,6 @@ from alcore.learner.views import FLIPS
 
 CHECKPOINTS = 6
 """Moments of a training at which its history is taken, evenly spread."""
-Mode = Literal["fresh", "shrink_perturb", "warm"]
-MODES: tuple[Mode, ...] = ("fresh", "shrink_perturb", "warm")
 _SHRINK, _NOISE = 0.6, 0.01
 """Ash & Adams 2020: weights · 0.6 + noise of deviation 0.01."""
 _SMALLEST_MINIBATCH = 8
@@ -51,8 +49,8 @@ class LearnerSettings:
     """What pretrained weights are used for, where there are some."""
     mode: Mode = "fresh"
     """What a training makes of the model before it, where there is one."""
-    balance: descent.Balance = "none"
-    unlabeled: unlabeled.Use = "none"
+    balance: Balance = "none"
+    unlabeled: Unlabeled = "none"
     """What a training makes of images without labels, where it is given some."""
     minibatch: int = 128
     """Images per minibatch; fewer where there are fewer labels."""
@@ -80,7 +78,7 @@ def fit(
     settings: LearnerSettings,
     seed: int,
     progress: Callable[[float], None],
-    watch: Callable[[nn.Module], None] | None = None,
+    watch: Callable[[Network], None] | None = None,
     *,
     pretrained: Pretrained | None = None,
     previous: Model | None = None,
@@ -112,14 +110,16 @@ def fit(
     if previous is not None and mode != "fresh" and (why := _unlike(previous, architecture)):
         mode = "fresh"
         notes.append(f"trained fresh: {why}")
+    inherited = previous if mode != "fresh" else None
+    teachable = pool if settings.unlabeled != "none" and pool and len(pool.rows) else None
     size = min(settings.minibatch, len(labels))
     started = mode != "fresh" or pretrained is not None
 
     def start(images: Tensor, generator: torch.Generator) -> Network:
-        network = networks.build(architecture).to(device, memory_format=torch.channels_last)
+        network = networks.build(architecture).to(device).to(memory_format=torch.channels_last)
         network.prepare(images, generator)
-        if mode != "fresh":
-            _inherit(network, previous, mode, generator)
+        if inherited is not None:
+            _inherit(network, inherited, mode, generator)
         elif pretrained is not None:
             transfer.put(pretrained, network, architecture)
             probing.fit_head(network, images, targets, settings.augmentation in FLIPS, size)
@@ -128,8 +128,7 @@ def fit(
     while True:
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        uses_pool = settings.unlabeled != "none" and pool is not None and len(pool.rows) > 0
-        first, second = unlabeled.parts(progress) if uses_pool else (progress, progress)
+        first, second = unlabeled.parts(progress) if teachable else (progress, progress)
         plan = _plan(settings, len(labels), size, started, mode, watch, first)
         try:
             images = as_tensor(pixels, channels).to(device)
@@ -137,9 +136,9 @@ def fit(
             network = start(images, generator)
             with devices.on_threads(_threads(network, size * pixels.shape[1] ** 2)):
                 loss = descent.descend(network, images, targets, plan, generator)
-            if uses_pool:
+            if teachable:
                 network, loss = unlabeled.learn(
-                    network, start, images, targets, pool, plan, second, generator
+                    network, start, images, targets, teachable, plan, second, generator
                 )
             break
         except (MemoryError, RuntimeError) as error:
@@ -193,7 +192,7 @@ def _plan(
     size: int,
     started: bool,
     mode: Mode,
-    watch: Callable[[nn.Module], None] | None,
+    watch: Callable[[Network], None] | None,
     progress: Callable[[float], None],
 ) -> Plan:
     tuned = started and mode == "fresh"

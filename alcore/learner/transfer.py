@@ -20,7 +20,6 @@ from alcore.learner.architecture import Architecture, Network
 
 FORMAT = "alcore pretrained 1"
 Transfer = Literal["finetune", "freeze", "linear"]
-TRANSFERS: tuple[Transfer, ...] = ("finetune", "freeze", "linear")
 _NOT_BODY = ("head.", "loss_module.")
 
 
@@ -68,13 +67,13 @@ def load(path: Path) -> Pretrained:
         raise CheckpointMismatch(f"{Path(path).name} does not describe weights: {error}") from error
 
 
-def backbone(architecture: Architecture, folder: Path) -> Pretrained:
-    """Return torchvision's weights of a backbone, downloaded once into a folder.
+def backbone(architecture: Architecture, folder: Path | None) -> Pretrained:
+    """Return torchvision's weights of a backbone, downloaded once into a folder or torch's own.
 
     Raises WeightsUnavailable without a network, with the address to fetch them from.
     """
     name = architecture.network
-    weights = backbones.download_weights(name, Path(folder))
+    weights = backbones.download_weights(name, folder)
     tensors = backbones.body_weights(weights, name, f"torchvision's {name}")
     return Pretrained(architecture, tensors, f"torchvision's {name}, ImageNet")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,10 +18,9 @@ from alcore.learner import device as devices
 from alcore.learner.architecture import Network
 from alcore.learner.augmentation import AUGMENTATIONS
 from alcore.learner.descent import Plan
+from alcore.learner.progress import OnProgress, part
 from alcore.learner.views import FLIPS
 
-Use = Literal["none", "pseudo-labels"]
-USES: tuple[Use, ...] = ("none", "pseudo-labels")
 _MOST = 20_000
 """Images that get a pseudo-label, by chance."""
 _LONGER = 1.5
@@ -76,14 +74,9 @@ def learn(
     return student, loss
 
 
-def parts(
-    progress: Callable[[float], None],
-) -> tuple[Callable[[float], None], Callable[[float], None]]:
+def parts(on_progress: OnProgress) -> tuple[OnProgress, OnProgress]:
     """Return what the two trainings are to call with the share done of each."""
-    return (
-        lambda share: progress(_TEACHING * share),
-        lambda share: progress(_TEACHING + (1 - _TEACHING) * share),
-    )
+    return part(on_progress, 0, _TEACHING), part(on_progress, _TEACHING, 1)
 
 
 def _images(pool: Pool, rows: np.ndarray) -> Tensor:

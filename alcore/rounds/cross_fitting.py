@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from alcore.learner.calibration import FOLDS
-from alcore.rounds.learners import Learner, OnProgress
+from alcore.learner.progress import OnProgress, part
+from alcore.rounds.learners import Learner
 from alcore.rounds.values import Lesson
 
 _LEARNING = 0.9
@@ -71,7 +72,7 @@ def cross_fit(
                 lesson.number(f"{purpose} {k}"),
                 asked,
                 temperature,
-                lambda share, k=k: on_progress((k + share) / FOLDS),
+                part(on_progress, k / FOLDS, (k + 1) / FOLDS),
             )
             known.keep(k, answers)
         mean += answers / FOLDS
@@ -89,8 +90,6 @@ def _answers(
     on_progress: OnProgress,
 ) -> np.ndarray:
     """Return what a model of the lesson says of items: (n, C) float32."""
-    model = learner.fit(lesson, seed, lambda share: on_progress(_LEARNING * share))
-    predictions = model.tempered(temperature).predict(
-        ids, lambda share: on_progress(_LEARNING + (1 - _LEARNING) * share)
-    )
+    model = learner.fit(lesson, seed, part(on_progress, 0, _LEARNING))
+    predictions = model.tempered(temperature).predict(ids, part(on_progress, _LEARNING, 1))
     return predictions.probabilities

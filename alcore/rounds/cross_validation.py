@@ -60,5 +60,7 @@ def cross_validate(
     fitted = calibration.from_answers(answers.labeled, lesson.labels, fold)
     return CrossValidation(
         np.concatenate([answers.labeled, answers.others]),
-        fitted and Calibration(fitted.temperature, fitted.labels, learner.recipe_name, time.time()),
+        None
+        if fitted is None
+        else Calibration(fitted.temperature, fitted.labels, learner.recipe_name, time.time()),
     )

@@ -19,10 +19,11 @@ from alcore.errors import TrainingImpossible
 from alcore.learner import estimators as made
 from alcore.learner.calibration import temper
 from alcore.learner.predictions import Predictions
+from alcore.learner.progress import OnProgress
 from alcore.records import RecipeSummary
 from alcore.rounds import features as kinds
 from alcore.rounds.features import Features
-from alcore.rounds.learners import OnProgress, TrainingInputs
+from alcore.rounds.learners import TrainingInputs
 from alcore.rounds.values import Images, Lesson
 from alcore.strategies import Need, Signals
 

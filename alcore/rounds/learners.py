@@ -7,7 +7,7 @@ D embedding width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,10 @@ from alcore import strategies
 from alcore.config import LearnerRule
 from alcore.errors import InvalidSettings
 from alcore.learner.predictions import Predictions
+from alcore.learner.progress import OnProgress
 from alcore.records import RecipeSummary
 from alcore.rounds.values import Images, Lesson
 from alcore.strategies import Need, Signals
-
-OnProgress = Callable[[float], None]
-"""Is on_progress the share done, 0–1; may raise to stop."""
 
 
 class Model(Protocol):
@@ -137,7 +135,7 @@ class TrainingInputs:
     pretrained: Path | None = None
     """Weights learned from the project's own images, if that was done."""
     downloads: Path | None = None
-    """Folder for weights that are downloaded."""
+    """Folder for weights that are downloaded; None for torch's own."""
     previous: Path | None = None
     """Checkpoint of the model before."""
     minibatch: int | None = None

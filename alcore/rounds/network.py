@@ -26,13 +26,14 @@ from alcore.learner import (
     transfer,
 )
 from alcore.learner.architecture import Architecture
-from alcore.learner.inference import Predictions
+from alcore.learner.predictions import Predictions
+from alcore.learner.progress import OnProgress
 from alcore.learner.training import LearnerSettings
 from alcore.learner.transfer import Pretrained
 from alcore.learner.unlabeled import Pool
 from alcore.records import RecipeSummary
 from alcore.rounds.features import Features
-from alcore.rounds.learners import OnProgress, TrainingInputs
+from alcore.rounds.learners import TrainingInputs
 from alcore.rounds.values import Images, Lesson
 from alcore.strategies import Need, Signals
 
@@ -277,7 +278,7 @@ class _Embedded:
             predictions = inference.predict(
                 self._model, self._pixels, new, True, False, lambda share: None
             )
-            self._embeddings[new] = predictions.embeddings
+            self._embeddings[new] = predictions.embedded()
             self._missing[new] = False
         return self._embeddings[rows]
 
@@ -295,8 +296,8 @@ def _weights(
         return transfer.backbone(architecture, inputs.downloads)
     if rule.weights == "file":
         if rule.network in BACKBONES:
-            return transfer.backbone_from_file(architecture, rule.weights_file)
-        weights = transfer.load(rule.weights_file)
+            return transfer.backbone_from_file(architecture, Path(rule.weights_file))
+        weights = transfer.load(Path(rule.weights_file))
         weights.check(architecture)
         return weights
     if inputs.pretrained is None:

@@ -52,10 +52,3 @@ class Bar:
         total = sum(self._work.values())
         before = sum(self._work[earlier] for earlier in names[: names.index(name)])
         return lambda share: self._progress(name, (before + share * self._work[name]) / total)
-
-    @staticmethod
-    def part(
-        on_progress: Callable[[float], None], low: float, high: float
-    ) -> Callable[[float], None]:
-        """Return what the part of a phase from `low` to `high` calls with its own share 0–1."""
-        return lambda share: on_progress(low + share * (high - low))

@@ -13,9 +13,10 @@ import numpy as np
 from alcore import acquisition, metrics, strategies
 from alcore.learner import calibration
 from alcore.learner.predictions import Predictions
+from alcore.learner.progress import OnProgress, part
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
 from alcore.rounds.cross_fitting import cross_fit
-from alcore.rounds.learners import Learner, Model, OnProgress, check_signals
+from alcore.rounds.learners import Learner, Model, check_signals
 from alcore.rounds.progress import Bar, Progress, Stopwatch
 from alcore.rounds.values import Holdout, Lesson, RoundResult, SelectionTask
 from alcore.strategies import Context, Need, Signals
@@ -54,12 +55,12 @@ def run_round(
             held, evaluation = _evaluate(model, lesson, holdout, bar.phase("evaluate"))
         with watch("score"):
             on_progress = bar.phase("score")
-            first = bar.part(on_progress, 0, 1 / (1 + extra))
+            first = part(on_progress, 0, 1 / (1 + extra))
             pool = _score(model, lesson, holdout, task, first)
             looked = looked_at(learner, lesson, task, pool.candidate_ids)
             signals = _signals(
                 learner, lesson, task, model, needs, looked, pool.at(looked), held,
-                bar.part(on_progress, 1 / (1 + extra), 1),
+                part(on_progress, 1 / (1 + extra), 1),
             )  # fmt: skip
         with watch("select"):
             bar.phase("select")(0.0)
@@ -203,17 +204,17 @@ def _signals(
     if own == needs:
         return model.signals(needs, looked, pool, held, task.wanted, on_progress)
     half = 0.5 if own - {"probabilities"} else 0.0
-    signals = model.signals(own, looked, pool, held, task.wanted, Bar.part(on_progress, 0, half))
+    signals = model.signals(own, looked, pool, held, task.wanted, part(on_progress, 0, half))
     answers = cross_fit(
         learner,
         lesson,
         calibration.folds(lesson.labels, np.random.default_rng(lesson.number("crossfit"))),
         looked,
         "crossfit",
-        Bar.part(on_progress, half, 1),
+        part(on_progress, half, 1),
         model.temperature,
     )
-    return replace(signals, crossfit=answers.others, labeled_crossfit=answers.labeled)
+    return signals.but(crossfit=answers.others, labeled_crossfit=answers.labeled)
 
 
 def _select(lesson: Lesson, task: SelectionTask, signals: Signals, looked: np.ndarray) -> Selection:

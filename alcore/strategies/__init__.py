@@ -223,8 +223,8 @@ def select(
     check_count(k, candidates)
     parts = _parts(strategy, values)
     needs = sorted(strategy.needs.union(*(part.needs for part in parts.values())))
-    missing = [need for need in needs if getattr(signals, need) is None]
-    if missing and signals.probabilities is None:
+    missing = [need for need in needs if not hasattr(signals, need)]
+    if missing and not hasattr(signals, "probabilities"):
         return _without_model(signals, candidates, k, rng)
     if missing:
         raise InvalidSettings(
@@ -252,7 +252,7 @@ def _with_tail(
     """Go on after a batch, up to k items, with those of smallest margin, or at random."""
     rows = np.flatnonzero(~np.isin(candidates, picks.item_ids))
     count = k - len(picks.item_ids)
-    if signals.probabilities is None:
+    if not hasattr(signals, "probabilities"):
         rest = RANDOM.select(signals, candidates[rows], count, rng, {}, context)
     else:
         rest = MARGIN.select(signals.take(rows), candidates[rows], count, rng, {}, context)
@@ -268,7 +268,7 @@ def _without_model(
     signals: Signals, candidates: np.ndarray, k: int, rng: np.random.Generator
 ) -> Selection:
     """Pick k candidates while there is no model to ask."""
-    if signals.embeddings is None:
+    if not hasattr(signals, "embeddings"):
         rows, how = rng.permutation(len(candidates))[:k], "random"
     else:
         rows, how = acquisition.d2_sampling((signals.embeddings,), k, rng)[0], "unlike the others"

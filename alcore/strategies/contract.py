@@ -8,9 +8,9 @@ committee members, T checkpoints of one training, A augmented views, k items ask
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -38,63 +38,92 @@ Need = Literal[
 ones along."""
 
 
-@dataclass(frozen=True)
+class _Signal:
+    """A field that holds an array (P, …) or is absent: Python then says which signal it was.
+
+    So a strategy reads what it declared without asking whether it is there, and a reader that
+    does ask has `hasattr`.
+    """
+
+    def __set_name__(self, owner: type[Signals], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, signals: None, owner: type[Signals]) -> None: ...
+    @overload
+    def __get__(self, signals: Signals, owner: type[Signals]) -> np.ndarray: ...
+    def __get__(self, signals: Signals | None, owner: type[Signals]) -> np.ndarray | None:
+        if signals is None:
+            return None  # what the constructor takes for a signal that it is not given
+        if self.name not in vars(signals):
+            raise AttributeError(
+                f"the signal {self.name} was not computed; a strategy has only those it declares"
+            )
+        array: np.ndarray = vars(signals)[self.name]
+        return array
+
+    def __set__(self, signals: Signals, array: np.ndarray | None) -> None:
+        if array is not None:
+            vars(signals)[self.name] = array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Signals:
     """What a round computed for the candidates: row r belongs to candidate r.
 
-    Only what the strategy declared is there; the rest is None.
+    Only what the strategy declared is there; to read anything else is an AttributeError.
     """
 
-    probabilities: np.ndarray | None = None
-    """(P, C) float32, rows sum to 1; None before there is a model."""
-    embeddings: np.ndarray | None = None
+    probabilities: _Signal = _Signal()
+    """(P, C) float32, rows sum to 1; absent before there is a model."""
+    embeddings: _Signal = _Signal()
     """(P, D) float32."""
-    labeled_embeddings: np.ndarray | None = None
+    labeled_embeddings: _Signal = _Signal()
     """(L, D) float32 of the items that have a label; comes with `embeddings`."""
-    labeled_ids: np.ndarray | None = None
+    labeled_ids: _Signal = _Signal()
     """(L,) int64 item ids, the rows of everything that is called labeled."""
-    labeled_probabilities: np.ndarray | None = None
+    labeled_probabilities: _Signal = _Signal()
     """(L, C) float32."""
-    logits: np.ndarray | None = None
+    logits: _Signal = _Signal()
     """(P, C) float32."""
-    dropout: np.ndarray | None = None
+    dropout: _Signal = _Signal()
     """(P, K, C) float16 or float32 probabilities of K passes with dropout in the head."""
-    committee: np.ndarray | None = None
+    committee: _Signal = _Signal()
     """(P, K, C) float16 or float32 probabilities of K members."""
-    history: np.ndarray | None = None
+    history: _Signal = _Signal()
     """(P, T, C) float16 or float32 probabilities at T checkpoints of this round's training."""
-    labeled_history: np.ndarray | None = None
+    labeled_history: _Signal = _Signal()
     """(L, T, C), the same of the labeled items."""
-    inner_history: np.ndarray | None = None
+    inner_history: _Signal = _Signal()
     """(P, T, F) float16 or float32 features of inner layers at those checkpoints."""
-    labeled_inner_history: np.ndarray | None = None
+    labeled_inner_history: _Signal = _Signal()
     """(L, T, F), the same of the labeled items."""
-    augmented: np.ndarray | None = None
+    augmented: _Signal = _Signal()
     """(P, A, C) float16 or float32 probabilities of A augmented views."""
-    predicted_loss: np.ndarray | None = None
+    predicted_loss: _Signal = _Signal()
     """(P,) float32."""
-    reconstruction_loss: np.ndarray | None = None
+    reconstruction_loss: _Signal = _Signal()
     """(P,) float32."""
-    flip_distance: np.ndarray | None = None
+    flip_distance: _Signal = _Signal()
     """(P,) float32 size of the smallest change that flips the class; NaN where not computed."""
-    holdout_logits: np.ndarray | None = None
+    holdout_logits: _Signal = _Signal()
     """(M, C) float32, for ranks only: nothing is ever trained on the holdout."""
-    crossfit: np.ndarray | None = None
+    crossfit: _Signal = _Signal()
     """(P, C) float32, the mean of models that each learned without a fold of the labels."""
-    labeled_crossfit: np.ndarray | None = None
+    labeled_crossfit: _Signal = _Signal()
     """(L, C) float32, each item by the model that learned without its label."""
 
     def take(self, rows: np.ndarray) -> Signals:
         """Return the signals of some candidates; what is about other items stays."""
-        return replace(
-            self,
-            **{
-                f.name: getattr(self, f.name)[rows]
-                for f in fields(self)
-                if not f.name.startswith(("labeled_", "holdout_"))
-                and getattr(self, f.name) is not None
-            },
-        )
+        taken = {
+            name: array if name.startswith(("labeled_", "holdout_")) else array[rows]
+            for name, array in vars(self).items()
+        }
+        return Signals(**taken)
+
+    def but(self, **arrays: np.ndarray) -> Signals:
+        """Return the signals with some more of them."""
+        return Signals(**{**vars(self), **arrays})
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,6 @@ def select(
     count = min(len(scores), int(np.ceil(options["factor"] * k)))
     shortlist = acquisition.top_k(scores, count, rng)
     points, labeled = signals.embeddings[shortlist], signals.labeled_embeddings
-    if labeled is None:
-        labeled = points[:0]
     if options["by"] == "k-center":
         places, _ = acquisition.k_center_greedy(points, labeled, k, rng)
     else:

@@ -26,10 +26,8 @@ def select(
     pick with nothing labeled has no distance and takes that of the second.
     """
     check_count(k, candidates)
-    labeled = signals.labeled_embeddings
-    if labeled is None:
-        labeled = np.empty((0, signals.embeddings.shape[1]), signals.embeddings.dtype)
-    rows, radii = acquisition.k_center_greedy(signals.embeddings, labeled, k, rng)
+    points, labeled = signals.embeddings, signals.labeled_embeddings
+    rows, radii = acquisition.k_center_greedy(points, labeled, k, rng)
     reasons = [
         f"far from labeled images (distance {radius:.1f})" if np.isfinite(radius) else "first image"
         for radius in radii

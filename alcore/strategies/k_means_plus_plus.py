@@ -26,12 +26,11 @@ def select(
     """
     check_count(k, candidates)
     points, labeled = signals.embeddings, signals.labeled_embeddings
-    any_labeled = labeled is not None and len(labeled) > 0
-    nearest = acquisition.nearest_distance(points, labeled) if any_labeled else None
+    nearest = acquisition.nearest_distance(points, labeled) if len(labeled) else None
     rows, squares = acquisition.d2_sampling((points,), k, rng, nearest)
     distances = np.sqrt(squares)
     reasons = [f"unlike labeled images and the batch (distance {d:.1f})" for d in distances]
-    if not any_labeled and k:
+    if nearest is None and k:
         distances[0], reasons[0] = 0.0, "first image"
     return selection(candidates, rows, distances, reasons)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from alcore import acquisition
 from alcore.consensus import Trust, trust
-from alcore.records import Selection
+from alcore.records import Origin, Selection
 from alcore.strategies import wording
 from alcore.strategies.contract import Context, Signals, Strategy, check_count
 
@@ -75,7 +75,7 @@ def select(
     new_reasons = iter(_new(signals.crossfit[rows[~again]], context))
     old_reasons = iter(_again(crossfit[places], labels[places], context))
     reasons = [next(old_reasons if labeled else new_reasons) for labeled in again.tolist()]
-    origins = tuple("relabel" if labeled else "query" for labeled in again)
+    origins: tuple[Origin, ...] = tuple("relabel" if labeled else "query" for labeled in again)
     return Selection(ids[rows], scores[rows].astype(np.float64), tuple(reasons), origins)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from alcore.records import Origin, Selection
 from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count
+
+_Entry = tuple[int, float, str, Origin]
+"""Item id, score, reason, origin."""
 
 
 def select(
@@ -34,12 +37,12 @@ def select(
     count = k if of.prefix else int(quota[-1])
     own = of.select(signals, candidates, count, first, of.defaults, context)
     free = candidates if of.prefix else candidates[~np.isin(candidates, own.item_ids)]
-    queries = iter(zip(own.item_ids.tolist(), own.scores, own.reasons, own.origins, strict=True))
-    chance = (
-        (item, 0.0, "random share", "random")
-        for item in free[second.permutation(len(free))].tolist()
+    queries: Iterator[_Entry] = zip(
+        own.item_ids.tolist(), own.scores.tolist(), own.reasons, own.origins, strict=True
     )
-    entries: dict[int, tuple[int, float, str, Origin]] = {}
+    drawn = free[second.permutation(len(free))].tolist()
+    chance: Iterator[_Entry] = ((item, 0.0, "random share", "random") for item in drawn)
+    entries: dict[int, _Entry] = {}
     for turn in np.diff(quota) > 0:
         entry = next(e for e in (queries if turn else chance) if e[0] not in entries)
         entries[entry[0]] = entry

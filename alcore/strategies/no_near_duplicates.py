@@ -34,11 +34,12 @@ def select(
     order = acquisition.top_k(scores, len(scores), rng)
     points, labeled = signals.embeddings, signals.labeled_embeddings
     limit = (options["distance"] * _typical_distance(points, rng)) ** 2
-    alone, near_ones = [], []
+    alone: list[int] = []
+    near_ones: list[int] = []
     for start in range(0, len(order), _AT_ONCE):
         rows = order[start : start + _AT_ONCE]
         near = np.zeros(len(rows), bool)
-        if labeled is not None and len(labeled):
+        if len(labeled):
             near |= acquisition.nearest_distance(points[rows], labeled) <= limit
         near |= acquisition.nearest_distance(points[rows], points[alone]) <= limit
         norms = np.einsum("nd,nd->n", points[rows], points[rows])

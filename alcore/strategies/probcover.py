@@ -43,9 +43,10 @@ def select(
     radius = options["radius"] or _pure_radius(points, len(context.class_names), rng)
     starts, inside = _balls(points, radius)
     labeled = signals.labeled_embeddings
-    covered = np.zeros(len(points), bool)
-    if labeled is not None and len(labeled):
+    if len(labeled):
         covered = acquisition.nearest_distance(points, labeled) <= radius**2
+    else:
+        covered = np.zeros(len(points), np.bool_)
     rows, gains = _cover(starts, inside, covered, k, rng)
     reasons = [
         f"stands for {gain} similar images without a label" if gain else "all covered: random"
@@ -99,7 +100,8 @@ def _cover(
     """Pick k balls greedily; returns rows (k,) and how many items each newly covers (k,)."""
     item_starts, by_item = _balls_by_item(starts, inside)
     gains = np.add.reduceat(~covered[inside], starts[:-1], dtype=np.int64)
-    rows, won = [], []
+    rows: list[int] = []
+    won: list[int] = []
     while len(rows) < k:
         best = gains.max()
         if best <= 0:

@@ -16,7 +16,7 @@ def score(
     """Return cos(x, centre of the unlabeled) − cos(x, centre of the labeled) (P,)."""
     points, labeled = signals.embeddings, signals.labeled_embeddings
     scores = _cosine(points, points.mean(axis=0)) if len(points) else np.empty(0)
-    if labeled is not None and len(labeled):
+    if len(labeled):
         scores = scores - _cosine(points, labeled.mean(axis=0))
     return scores
 

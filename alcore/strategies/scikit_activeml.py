@@ -83,8 +83,6 @@ def _select(
 
     subset = np.sort(rng.permutation(len(candidates))[: max(_POOL, k)])
     labeled = signals.labeled_embeddings
-    if labeled is None:
-        labeled = signals.embeddings[:0]
     count = len(labeled)
     points = np.concatenate([labeled, signals.embeddings[subset]]).astype(np.float64)
     answers = np.full(len(points), np.nan)
@@ -177,19 +175,15 @@ def _answering(points: np.ndarray, answers: np.ndarray, probabilities: np.ndarra
             return self
 
         def predict_proba(self, X: np.ndarray) -> np.ndarray:
-            places = [rows.get(np.asarray(x, np.float64).tobytes()) for x in X]
-            if None not in places:
+            keys = [np.asarray(x, np.float64).tobytes() for x in X]
+            places = [rows[key] for key in keys if key in rows]
+            if len(places) == len(keys):
                 return probabilities[places].astype(np.float64)
             of = {
                 point.tobytes(): int(a) for point, a in zip(points, answers[:count], strict=False)
             }
             return np.stack(
-                [
-                    certain[of[np.asarray(x, np.float64).tobytes()]]
-                    if row is None
-                    else probabilities[row]
-                    for x, row in zip(X, places, strict=True)
-                ]
+                [probabilities[rows[key]] if key in rows else certain[of[key]] for key in keys]
             ).astype(np.float64)
 
     model = Answering(classes=list(range(probabilities.shape[1])))

@@ -38,10 +38,8 @@ def select(
     check_count(k, candidates)
     if k == 0:
         return selection(candidates, np.empty(0, np.int64), np.empty(0), [])
-    labeled = signals.labeled_embeddings
-    count = 0 if labeled is None else len(labeled)
-    points = np.concatenate([signals.embeddings, labeled]) if count else signals.embeddings
-    clusters = min(count + k, options["most"], len(points))
+    points = np.concatenate([signals.embeddings, signals.labeled_embeddings])
+    clusters = min(len(signals.labeled_embeddings) + k, options["most"], len(points))
     _, owners = acquisition.k_means(points, clusters, rng)
     members = np.bincount(owners, minlength=clusters)
     labels = np.bincount(owners[len(candidates) :], minlength=clusters)
