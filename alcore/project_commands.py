@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -23,13 +23,14 @@ from alcore.config import (
     user_path,
 )
 from alcore.errors import AlcoreError
+from alcore.records import MemberRole
 from alcore.services import exporting, people, pretraining, setup, training
 from alcore.services import projects as known_projects
 from alcore.store import Store
 from alcore.terminal import json_option, print_rows, project_argument, with_progress, with_store
 
 GENERATED = ("digits", "shapes")
-ROLES = ("owner", "annotator", "removed")
+ROLES: tuple[MemberRole, ...] = get_args(MemberRole)
 LEFT_OUT_SHOWN = 20
 
 
@@ -237,9 +238,11 @@ def status(store: Store, project: str, as_json: bool) -> None:
 def export(store: Store, project: str, out: str | None, remarks: bool) -> None:
     """Write the labels as CSV, in UTF-8."""
     project_id = known_projects.named(store, project).id
-    columns, rows = exporting.COLUMNS, exporting.label_rows(store, project_id)
+    columns: Sequence[str]
     if remarks:
         columns, rows = exporting.REMARKS, exporting.remark_rows(store, project_id)
+    else:
+        columns, rows = exporting.COLUMNS, exporting.label_rows(store, project_id)
     if out is None:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")
@@ -323,7 +326,9 @@ def pretrain(store: Store, project: str, again: bool, cost: bool, as_json: bool)
 @click.argument("role", required=False, type=click.Choice(ROLES))
 @json_option
 @with_store
-def role(store: Store, project: str, name: str | None, role: str | None, as_json: bool) -> None:
+def role(
+    store: Store, project: str, name: str | None, role: MemberRole | None, as_json: bool
+) -> None:
     """List the people of a project, or give somebody a ROLE.
 
     This is the way back for a project that has lost its owner.

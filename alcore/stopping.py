@@ -152,14 +152,14 @@ def _budget(labels: int, budget: int | None) -> tuple[bool, str]:
 
 
 def _stability(steps: Sequence[_Step]) -> tuple[bool, str, float | None]:
-    known = [step for step in steps if step.kappa is not None][-KAPPA_STEPS:]
+    known = [(step.size, step.kappa) for step in steps if step.kappa is not None][-KAPPA_STEPS:]
     if not known:
         needed = KAPPA_STEPS * STEP
         return False, f"Stability is known after {needed} more labels and their models.", None
-    kappa = sum(step.kappa for step in known) / len(known)
+    kappa = sum(kappa for _, kappa in known) / len(known)
     # Cut, not rounded: 0.9899 must not read as the 0.99 that it misses.
     start = f"Stability {math.floor(kappa * 1000 + 1e-6) / 1000:.3f}"
-    labels = sum(step.size for step in known)
+    labels = sum(size for size, _ in known)
     if len(known) < KAPPA_STEPS:
         more = (KAPPA_STEPS - len(known)) * STEP
         sentence = f"{start} over {labels} labels; {more} more are needed to judge it by."
@@ -183,14 +183,14 @@ def _plateau(steps: Sequence[_Step]) -> tuple[bool, str, float | None]:
 
     The best of each, because single models go up and down.
     """
-    known = [step for step in steps if step.accuracy is not None]
+    known = [(step.size, step.accuracy) for step in steps if step.accuracy is not None]
     if len(known) <= PLATEAU_STEPS:
         more = (PLATEAU_STEPS + 1 - len(known)) * STEP
         sentence = f"Progress is known after {more} more labels and a holdout."
         return False, sentence, None
     before, after = known[:-PLATEAU_STEPS], known[-PLATEAU_STEPS:]
-    gain = max(step.accuracy for step in after) - max(step.accuracy for step in before)
-    labels = sum(step.size for step in after)
+    gain = max(accuracy for _, accuracy in after) - max(accuracy for _, accuracy in before)
+    labels = sum(size for size, _ in after)
     start = f"Accuracy changed by {100 * gain:+.1f} points over the last {labels} labels"
     if gain < PLATEAU_GAIN:
         return True, f"{start}, less than {100 * PLATEAU_GAIN:.0f}.", gain

@@ -98,7 +98,7 @@ def _confusion(
     with st.container(height=height, border=False):
         if model is None:
             empty("Which classes are taken for which appears with the first model.", height - 16)
-            cells = []
+            cells: list[dict[str, Any]] = []
         else:
             names = list(dict.fromkeys(row["true"] for row in rows))
             event = st.vega_lite_chart(

@@ -77,11 +77,13 @@ def table(
     config = {}
     for field, column in columns.items():
         title = column.title or field
-        about = {"label": title, "help": glossary.meaning(title), "width": column.width}
+        meaning = glossary.meaning(title)
         if column.format is None:
-            config[field] = st.column_config.Column(**about)
+            config[field] = st.column_config.Column(title, help=meaning, width=column.width)
         else:
-            config[field] = st.column_config.NumberColumn(**about, format=column.format)
+            config[field] = st.column_config.NumberColumn(
+                title, help=meaning, width=column.width, format=column.format
+            )
     st.dataframe(
         list(rows),
         height=LINE * (1 + min(len(rows), most)) + 3,

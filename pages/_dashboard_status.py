@@ -118,7 +118,7 @@ def _refusal(why: str) -> str:
 
 def _figures(standing: dashboard.Standing) -> str:
     model = standing.model
-    if model is None or model.evaluation.accuracy is None:
+    if model is None or model.evaluation.accuracy is None or model.evaluation.interval is None:
         accuracy, about = (
             "–",
             "accuracy, with the first model" if model is None else "no holdout yet",

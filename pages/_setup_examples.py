@@ -30,7 +30,9 @@ def examples_tab(store: Store, project: Project) -> None:
     slot = f"examples-{project.id}"
     names = {c.id: c.name for c in project.classes}
     left, right = st.columns([1, 2], vertical_alignment="bottom")
-    class_id = left.selectbox("Class", list(names), format_func=names.get, key=f"{slot}-class")
+    class_id = left.selectbox(
+        "Class", list(names), format_func=names.__getitem__, key=f"{slot}-class"
+    )
     # A new key empties the field once its pictures are in.
     times = st.session_state.setdefault(f"{slot}-times", 0)
     files = right.file_uploader(
@@ -60,10 +62,11 @@ def _row(store: Store, project: Project, examples: list[dict[str, Any]]) -> None
                     'border:1px solid rgba(128,128,140,.45)">'
                 )
                 if st.button("Remove", key=f"example-{example['id']}", width=96):
-                    _change(
-                        store,
-                        lambda who, i=example["id"]: guidelines.remove(store, project.id, who, i),
-                    )
+                    _remove(store, project, example["id"])
+
+
+def _remove(store: Store, project: Project, example_id: int) -> None:
+    _change(store, lambda who: guidelines.remove(store, project.id, who, example_id))
 
 
 def _upload(store: Store, project: Project, class_id: int, files: list[Any], slot: str) -> None:

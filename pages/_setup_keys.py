@@ -24,7 +24,7 @@ def keys_tab(store: Store, project: Project) -> None:
         "Esc, and Ctrl+Z for undo, stay as they are."
     )
     a, b, c = st.columns([2, 2, 1], vertical_alignment="bottom")
-    target = a.selectbox("What", list(names), format_func=names.get, key=f"{slot}-what")
+    target = a.selectbox("What", list(names), format_func=names.__getitem__, key=f"{slot}-what")
     typed = b.text_input(
         "New key",
         key=f"{slot}-{target}-key",

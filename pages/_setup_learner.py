@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -24,6 +24,8 @@ from alcore.config import (
 from alcore.phrases import sentence
 from alcore.services import previews
 from pages._setup_text import note
+
+Choice = TypeVar("Choice", bound=str)
 
 _NAMES = {
     "study A": "Study A's network",
@@ -159,10 +161,10 @@ def augmentation_preview(images: np.ndarray | None, augmentation: str) -> None:
 def _choice(
     prefix: str,
     label: str,
-    sentences: Mapping[str, str],
-    value: str,
-    offered: Sequence[str] | None = None,
-) -> str:
+    sentences: Mapping[Choice, str],
+    value: Choice,
+    offered: Sequence[Choice] | None = None,
+) -> Choice:
     """Draw a choice with one line about what is chosen."""
     names = list(offered or sentences)
     choice = st.selectbox(

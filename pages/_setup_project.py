@@ -232,7 +232,10 @@ def _classes(store: Store, project: Project) -> None:
             return
         names_of = {c.id: c.name for c, _ in counts}
         class_id = st.selectbox(
-            "Rename", list(names_of), format_func=names_of.get, key=f"{slot}-{generation}-which"
+            "Rename",
+            list(names_of),
+            format_func=names_of.__getitem__,
+            key=f"{slot}-{generation}-which",
         )
         name = st.text_input(
             "New name",

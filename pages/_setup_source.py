@@ -64,13 +64,13 @@ def look_at(prefix: str, spec: Spec | None) -> SourcePreview | None:
     if entry is None or entry[0] != key:
         try:
             with st.spinner("Looking at the images"):
-                entry = (key, setup.preview_source(spec), None)
+                entry = (key, setup.preview_source(spec))
         except AlcoreError as error:
-            entry = (key, None, error)
+            entry = (key, error)
         st.session_state[f"{prefix}look"] = entry
-    _, look, error = entry
-    if error is not None:
-        refusal(error)
+    look: SourcePreview | AlcoreError = entry[1]
+    if isinstance(look, AlcoreError):
+        refusal(look)
     else:
         colours = class_colours(len(look.summary.classes))
         preview(look, colours, layout=spec["kind"] in ("folder", "archive"))
@@ -83,7 +83,7 @@ def look_at(prefix: str, spec: Spec | None) -> SourcePreview | None:
             on_click=st.session_state.pop,
             args=(f"{prefix}look", None),
         )
-    return look
+    return None if isinstance(look, AlcoreError) else look
 
 
 def _shapes(store: Store, prefix: str) -> Spec:

@@ -80,7 +80,7 @@ def _more(project: Project, me: Annotator) -> None:
         if not mine:
             note("Label some images yourself first, those that you are sure of.")
             return
-        names = {c.id: c.name for c in project.classes}
+        names: dict[int | None, str] = {c.id: c.name for c in project.classes}
         table = st.dataframe(
             [
                 {

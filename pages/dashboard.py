@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -36,7 +36,7 @@ from pages._shell import choose_project, empty
 from pages._who import open_to, projects_here
 
 SECTIONS = ("curve", "classes", "calibration", "people", "rounds")
-METRICS = ("accuracy", "macro-F1")
+METRICS: tuple[dashboard.Metric, ...] = get_args(dashboard.Metric)
 AXES = {"labels": "labels", "minutes": "minutes of labeling"}
 CHANGES = 3
 """Changes of the learner that are told below the curve; the table of rounds tells all."""
@@ -171,13 +171,13 @@ def _curve_rows(curve: dashboard.Curve, axis: str) -> list[drawing.Row]:
     rows = []
     newest = curve.live[-1]["segment"]
     beside = [row for row in curve.random if row["segment"] == newest]
-    last = {"live": curve.live[-1], "random": beside[-1] if beside else None}
-    live_above = last["random"] is None or last["live"]["value"] >= last["random"]["value"]
+    last = {"live": curve.live[-1], **({"random": beside[-1]} if beside else {})}
+    live_above = not beside or curve.live[-1]["value"] >= beside[-1]["value"]
     sizes = Counter((row["series"], row["segment"]) for row in curve.rows)
     for row in curve.rows:
         live = row["series"] == "live"
         name = row["strategy"] if live else "random"
-        end = f"{name} {percent(row['value'])}" if row is last[row["series"]] else None
+        end = f"{name} {percent(row['value'])}" if row is last.get(row["series"]) else None
         fields = ("series", "segment", "labels", "minutes", "value", "low", "high", "trials")
         rows.append(
             {

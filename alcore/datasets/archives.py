@@ -142,8 +142,6 @@ class ArchiveSource:
 
     def _read(self, place: _Place) -> bytes:
         try:
-            if self._file is None:
-                self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             header = self._at(place.offset, _LOCAL_HEADER.size)
             magic, *_, name_length, extra_length = _LOCAL_HEADER.unpack(header)
             start = place.offset + _LOCAL_HEADER.size + name_length + extra_length
@@ -168,6 +166,8 @@ class ArchiveSource:
             os.close(self._file)
 
     def _at(self, offset: int, length: int) -> bytes:
+        if self._file is None:
+            self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         if hasattr(os, "pread"):
             return os.pread(self._file, length, offset)
         os.lseek(self._file, offset, os.SEEK_SET)

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from PIL import (
@@ -324,8 +325,10 @@ def _tiff(data: bytes, scale: Scale | None) -> _Picture:
         nearest[containers.SAMPLE_FORMAT] = 2 if bits == 32 else 1
     file = _opened_tiff(containers.with_tags(data, about, nearest), what)
     if file.tile and file.tile[0].codec_name == "libtiff":
-        raw, *rest = file.tile[0].args
-        file.tile = [file.tile[0]._replace(args=(_NATIVE.get(raw, raw), *rest))]
+        args = file.tile[0].args
+        if isinstance(args, tuple):
+            raw, *rest = args
+            file.tile = [file.tile[0]._replace(args=(_NATIVE.get(raw, raw), *rest))]
     values = np.asarray(_loaded(file))
     if values.dtype.kind != "f":
         width = values.dtype.itemsize
@@ -369,7 +372,7 @@ def _deep_colours(
         return _finished(upper)
     other = _opened(kind, data)
 
-    def swapped(args: object) -> object:
+    def swapped(args: tuple[Any, ...] | str | None) -> tuple[Any, ...] | str:
         if isinstance(args, tuple):
             return (swapped(args[0]), *args[1:])
         raw = str(args)
@@ -419,7 +422,7 @@ def _converter(image: Image.Image, mode: str) -> Callable[[Image.Image], Image.I
     if image.mode == "LAB":
         lab, colours = (ImageCms.createProfile(name) for name in ("LAB", "sRGB"))
         change = ImageCms.buildTransform(lab, colours, "LAB", mode)
-        return lambda part: ImageCms.applyTransform(part, change)
+        return change.apply
     if not image.has_transparency_data:
         return lambda part: part.convert(mode)
     if _is_opaque_in_truth(image):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -26,7 +26,7 @@ _IMAGE_NAME = re.compile(
     re.IGNORECASE,
 )
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"})
-_SPLITS = MappingProxyType(
+_SPLITS: Mapping[str, Literal["train", "test", "val"]] = MappingProxyType(
     {
         "train": "train",
         "training": "train",
@@ -64,11 +64,16 @@ class Listing:
 class Source(Protocol):
     """Where image files come from. Sent to worker processes, so it can be pickled."""
 
-    kind: str
-    in_place: bool
-    """Originals stay where they are."""
-    inline_below: float
-    """With fewer entries, decoding here is quicker than starting workers, and safe."""
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def in_place(self) -> bool:
+        """Whether originals stay where they are."""
+
+    @property
+    def inline_below(self) -> float:
+        """With fewer entries, decoding here is quicker than starting workers, and safe."""
 
     def listing(self) -> Listing: ...
 
@@ -76,11 +81,9 @@ class Source(Protocol):
 
     def read(self, entry: Entry) -> bytes:
         """Bytes of one image file; raises UnreadableImage."""
-        ...
 
     def path_of(self, entry: Entry) -> str | None:
         """Path under the source's root where the original stays, or None when it is copied."""
-        ...
 
 
 def class_name(folder: str) -> str:
@@ -143,13 +146,14 @@ def arrange(
     kinds = {_SPLITS[t] for t in tops if t in _SPLITS}
     split_layout = bool(tops) and (tops <= set(_SPLITS) or ("train" in kinds and len(kinds) > 1))
     # With both val/ and test/, the holdout is test/ and val/ is more to learn from.
-    as_split = {"train": "train", "test": "test", "val": "train" if "test" in kinds else "test"}
+    validation: GivenSplit = "train" if "test" in kinds else "test"
     entries = []
     unique = _Unique()
     for file, parts in zip(found, paths, strict=True):
-        split = None
+        split: GivenSplit | None = None
         if split_layout and len(parts) > 1 and parts[0].lower() in _SPLITS:
-            split = as_split[_SPLITS[parts[0].lower()]]
+            kind = _SPLITS[parts[0].lower()]
+            split = validation if kind == "val" else kind
             parts = parts[1:]
         name = class_name(parts[0]) if len(parts) > 1 else None
         entries.append(Entry(unique(names.of_file(file.path)), name, split, file.handle, file.size))

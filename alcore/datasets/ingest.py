@@ -10,18 +10,18 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from alcore.config import user_path
 from alcore.datasets.depth import Scale
-from alcore.datasets.entries import Entry, GivenSplit, Listing, Source
+from alcore.datasets.entries import GivenSplit, Listing, Source
 from alcore.datasets.folders import read_under
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source
-from alcore.datasets.workers import Examined, examine_all
+from alcore.datasets.workers import Examined, Refused, examine_all
 from alcore.errors import ImportRefused, UnreadableImage
 from alcore.records import Item, SkippedFile
 
@@ -96,7 +96,7 @@ def ingest(
     with PixelCache(folder, resolution, scale) as cache:
         cache.truncate(next_position, next_offset)
         for results in examine_all(source, todo, resolution, workers, scale):
-            good = [r for r in results if progress.admit(r)]
+            good = progress.admit(results)
             places = cache.append([r.reduced.pixels for r in good], [r.data for r in good])
             for result, place in zip(good, places, strict=True):
                 progress.accept(result, place)
@@ -126,20 +126,22 @@ class _Progress:
     example: str = ""
     since: float = field(default_factory=time.monotonic)
 
-    def admit(self, result: Any) -> bool:
-        """Count a result; False when it is skipped."""
-        self.done += 1
-        entry: Entry = result.entry
-        if isinstance(result, Examined):
-            first = self.hashes.setdefault(result.content_hash, entry.name)
-            if first == entry.name:
-                return True
-            reason = f"same content as {first}"
-        else:
-            reason = result.reason
-        self.skipped.append(SkippedFile(entry.name, reason))
-        self.example = self.example or f"{entry.name}: {reason}"
-        return False
+    def admit(self, results: Sequence[Examined | Refused]) -> list[Examined]:
+        """Count results; return those that are not skipped."""
+        admitted = []
+        for result in results:
+            self.done += 1
+            name = result.entry.name
+            if isinstance(result, Refused):
+                reason = result.reason
+            elif (first := self.hashes.setdefault(result.content_hash, name)) != name:
+                reason = f"same content as {first}"
+            else:
+                admitted.append(result)
+                continue
+            self.skipped.append(SkippedFile(name, reason))
+            self.example = self.example or f"{name}: {reason}"
+        return admitted
 
     def accept(self, result: Examined, place: tuple[int, int] | None) -> None:
         entry = result.entry

@@ -97,12 +97,12 @@ def _columns(rows: list[list[str]], index: dict[str, set[str]]) -> tuple[int, in
     if not rows:
         return None
     head = [" ".join(cell.casefold().replace("_", " ").split()) for cell in rows[0]]
-    by_name = tuple(
+    file, name = (
         next((head.index(known) for known in several if known in head), None)
         for several in (_FILE, _CLASS)
     )
-    if None not in by_name:
-        return by_name[0], by_name[1]
+    if file is not None and name is not None:
+        return file, name
     row = rows[min(1, len(rows) - 1)]
     files = [place for place, cell in enumerate(row) if _find(cell.strip(), index)]
     return (files[0], 1 - files[0]) if len(row) == 2 and len(files) == 1 else None

@@ -190,8 +190,9 @@ class PixelCache:
         if self._files is None:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                self._files = tuple(
-                    path.open("ab", buffering=0) for path in (self.pixels_path, self.originals_path)
+                self._files = (
+                    self.pixels_path.open("ab", buffering=0),
+                    self.originals_path.open("ab", buffering=0),
                 )
                 disk.sync_names(self.folder)
             except OSError as error:

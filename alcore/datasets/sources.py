@@ -45,7 +45,7 @@ def open_source(spec: Mapping[str, Any]) -> Source:
     Raises InvalidSettings for a description that cannot work.
     """
     kind = spec.get("kind")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise InvalidSettings(f"no source called {kind!r}; choose from {', '.join(_KINDS)}")
     opener, known = _KINDS[kind]
     options = {key: value for key, value in spec.items() if key != "kind"}
@@ -83,8 +83,7 @@ def _summarise(spec: Mapping[str, Any]) -> SourceSummary:
 
 def summarise(listing: Listing) -> SourceSummary:
     """Count what a listing holds."""
-    counts = Counter(entry.class_name for entry in listing.entries)
-    unlabeled = counts.pop(None, 0)
+    classes = [e.class_name for e in listing.entries if e.class_name is not None]
     skipped = len(listing.skipped)
     notes = listing.notes
     if skipped:
@@ -92,11 +91,11 @@ def summarise(listing: Listing) -> SourceSummary:
         notes += (f"{skipped:,} left out, such as {first.name}: {first.reason}",)
     return SourceSummary(
         total=len(listing.entries),
-        classes=dict(sorted(counts.items())),
+        classes=dict(sorted(Counter(classes).items())),
         layout=listing.layout,
         has_test=any(entry.given_split == "test" for entry in listing.entries),
         notes=notes,
-        unlabeled=unlabeled,
+        unlabeled=len(listing.entries) - len(classes),
     )
 
 

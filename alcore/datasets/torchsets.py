@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from alcore.datasets.encoding import png
-from alcore.datasets.entries import Entry, Listing
+from alcore.datasets.entries import Entry, GivenSplit, Listing
 from alcore.errors import DatasetUnavailable, InvalidSettings
 
 
@@ -104,9 +104,9 @@ class TorchvisionSource:
             )
 
     @cached_property
-    def _parts(self) -> dict[str, tuple[np.ndarray, list[str]]]:
+    def _parts(self) -> dict[GivenSplit, tuple[np.ndarray, list[str]]]:
         """Images and class names of "train" and "test"."""
-        return {split: _arrays(self._load(split)) for split in ("train", "test")}
+        return {split: _arrays(self._load(split)) for split in get_args(GivenSplit)}
 
     def listing(self) -> Listing:
         """List all images; raises DatasetUnavailable when they cannot be had."""

@@ -20,6 +20,7 @@ import numpy as np
 from alcore.config import RESOLUTIONS
 from alcore.datasets.archives import without_zip
 from alcore.datasets.decoding import decode_pixels
+from alcore.datasets.entries import Entry
 from alcore.datasets.measuring import scale_of
 from alcore.datasets.sources import KINDS, open_source
 from alcore.datasets.workers import Examined, examine_all
@@ -193,8 +194,9 @@ def _decode(spec: DataSpec, workers: int) -> Table:
     source = open_source(spec.source)
     entries = [e for e in source.listing().entries if e.class_name is not None]
     scale = scale_of(source, entries)
-    names = tuple(sorted({e.class_name for e in entries}))
-    kept: list[Any] = []
+    names = sorted({e.class_name for e in entries if e.class_name is not None})
+    place = {name: i for i, name in enumerate(names)}
+    kept: list[Entry] = []
     pixels: list[np.ndarray] = []
     grey = True
     if source.kind in _SIDES and len(entries) <= _INLINE:
@@ -212,8 +214,8 @@ def _decode(spec: DataSpec, workers: int) -> Table:
                     grey &= result.reduced.grey
     return Table(
         pixels=np.stack(pixels) if pixels else np.zeros((0, spec.side, spec.side, 3), np.uint8),
-        classes=np.array([names.index(e.class_name) for e in kept], np.int64),
+        classes=np.array([place[e.class_name] for e in kept if e.class_name is not None], np.int64),
         test=np.array([e.given_split == "test" for e in kept], bool),
-        class_names=names,
+        class_names=tuple(names),
         channels=1 if grey else 3,
     )

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import product
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from alcore import strategies
 from alcore.config import Precision
@@ -141,7 +141,7 @@ class Design:
     seed: int = 0
     baseline: str = ""
     """The strategy that others are compared with: "random", if there, else the first."""
-    precision: str = ""
+    precision: Precision | Literal[""] = ""
     """Arithmetic of all its trainings, "float32" or "bfloat16"; "" until `fixed` says which."""
 
     def __post_init__(self) -> None:

@@ -76,7 +76,7 @@ def _embedded(path: Path, data: DataSpec, trial: TrialData, folder: Path) -> Pat
         model = _network(path, trial)
         found = inference.predict(model, trial.pixels, rows, True, False, lambda done: None)
         beside = where.with_suffix(f".{trial.seed}.part.npy")
-        np.save(beside, found.embeddings, allow_pickle=False)
+        np.save(beside, found.embedded(), allow_pickle=False)
         beside.replace(where)
     return where
 

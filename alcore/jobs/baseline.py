@@ -40,10 +40,11 @@ def run_baseline(running: Running) -> None:
         key_ids, key = items.answer_key(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
-        inputs = {
-            learner: inputs_of(connection, store.workspace, project, learner)
-            for learner in dict.fromkeys(r.learner for r in history)
-        }
+        inputs = {}
+        for learner in dict.fromkeys(r.learner for r in history):
+            start = inputs_of(connection, store.workspace, project, learner)
+            if start is not None:
+                inputs[learner] = start
         done = {(p.learner, p.trial, p.labels) for p in rounds.baseline(connection, project_id)}
     class_ids = np.array([c.id for c in project.classes])
     classes = positions(key, class_ids)
@@ -53,13 +54,13 @@ def run_baseline(running: Running) -> None:
     missing = [
         (learner, trial, n)
         for learner, trial, n in _points(history)
-        if inputs[learner] and (learner, trial, n) not in done and n <= len(key_ids)
+        if learner in inputs and (learner, trial, n) not in done and n <= len(key_ids)
     ]
     learners: dict[Learner, AnyLearner] = {}
     for index, (learner, trial, n) in enumerate(missing):
         if learner not in learners:
-            rule, start = inputs[learner]
-            learners[learner] = learner_of(rule, learner.augmentation, images, names, start)
+            rule, start_from = inputs[learner]
+            learners[learner] = learner_of(rule, learner.augmentation, images, names, start_from)
         order = rng(settings, "baseline", trial).permutation(len(key_ids))[:n]
         lesson = Lesson(
             images=images,

@@ -39,6 +39,7 @@ class LabelCheckProgress:
             with part.open("wb") as file:
                 np.savez(
                     file,
+                    allow_pickle=False,
                     recipe=np.array(self.recipe),
                     **vars(self.judged),
                     **{f"fold {k}": answers for k, answers in self.probabilities.items()},

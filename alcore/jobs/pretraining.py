@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alcore.errors import CheckpointMismatch, JobCancelled
 from alcore.loop.round_files import pixels_of
 from alcore.records import Pretrained
 from alcore.store import items, jobs, pretrained, projects, rounds
 from alcore.workers.attempts import Running
+
+if TYPE_CHECKING:
+    from alcore.learner.pretraining import State
 
 KEEP = 30.0
 """Time between two savings of what was computed, at most."""
@@ -37,6 +41,7 @@ def run_pretraining(running: Running) -> None:
     A first attempt begins anew unless it was asked to resume. The holdout plays no part.
     """
     from alcore.learner import device, pretraining  # brings torch
+    from alcore.learner.contrast import PretrainSettings
 
     store, job = running.store, running.job
     folder = store.workspace.project(job.project_id)
@@ -53,11 +58,9 @@ def run_pretraining(running: Running) -> None:
     if job.attempt == 1 and not job.args.get("resume"):
         path.unlink(missing_ok=True)
     work = _Work(running, path)
-    recipe = pretraining.PretrainSettings(
-        network=settings.learner.network, augmentation=settings.augmentation
-    )
+    recipe = PretrainSettings(network=settings.learner.network, augmentation=settings.augmentation)
     pixels = pixels_of(folder, settings, n)
-    state = work.kept(pretraining.load_state)
+    state = work.kept()
     while state is None or not state.done:
         with device.computing(settings.seed, running.threads, running.precision):
             try:
@@ -121,10 +124,12 @@ class _Work:
         """Time spent computing, over all attempts."""
         return self._before + time.monotonic() - self._started
 
-    def kept(self, load: object) -> object:
+    def kept(self) -> State | None:
         """Return what an earlier attempt has kept, or None."""
+        from alcore.learner import pretraining
+
         try:
-            return load(self._path)
+            return pretraining.load_state(self._path)
         except CheckpointMismatch:
             return None
 
@@ -158,7 +163,7 @@ class _Work:
             or self._share - self._kept_share >= KEEP_SHARE
         )
 
-    def keep(self, state: object) -> None:
+    def keep(self, state: State) -> None:
         """Save the work; raises JobCancelled where it was asked to stop."""
         state.save(self._path)
         self._kept, self._kept_share = time.monotonic(), self._share

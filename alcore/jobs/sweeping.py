@@ -66,7 +66,7 @@ def sweep(
     experiment_id: int,
     engine: Engine,
     over: threading.Event,
-    told: Callable[[int], None] = lambda rounds: None,
+    told: Callable[[int], object] = lambda rounds: None,
 ) -> bool:
     """Run what an experiment has left, until it is done, paused or `over`; tell if it is done.
 
@@ -135,7 +135,7 @@ class _Sweep:
         driver: str,
         engine: Engine,
         over: threading.Event,
-        told: Callable[[int], None],
+        told: Callable[[int], object],
     ) -> None:
         self._store, self._id, self._driver = store, experiment_id, driver
         self._engine, self._over, self._told = engine, over, told

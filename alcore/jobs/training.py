@@ -62,7 +62,7 @@ class _Material:
     lesson: Lesson
     holdout: Holdout
     task: SelectionTask
-    gold_ids: np.ndarray
+    gold_ids: list[int]
     """Among the task's questions, those whose answer is known."""
     last_event: int
     """Of the labels that the lesson holds."""

@@ -57,7 +57,8 @@ def inputs_of(
     """
     if learner.resolution != project.settings.resolution:
         return None
-    source, weights_file, weights = "pool", "", None
+    source, weights_file = "pool", ""
+    weights: Path | None = None
     if learner.weights == "torchvision":
         source = "torchvision"
     elif learner.weights.startswith(_FILE):
@@ -67,8 +68,10 @@ def inputs_of(
     elif learner.weights.startswith(_PRETRAINING):
         number = int(learner.weights.removeprefix(_PRETRAINING))
         stored = pretrained.numbered(connection, project.id, number)
-        weights = stored and workspace.project(project.id) / stored.checkpoint
-        if weights is None or not weights.is_file():
+        if stored is None:
+            return None
+        weights = workspace.project(project.id) / stored.checkpoint
+        if not weights.is_file():
             return None
     rule = LearnerRule(
         kind=learner.kind,
@@ -95,8 +98,9 @@ def training_inputs(
     """Return what every training of a project begins with."""
     rule = project.settings.learner
     weights = pretrained.latest(connection, project.id) if rule.weights == "pool" else None
+    folder = workspace.project(project.id)
     return TrainingInputs(
-        pretrained=weights and workspace.project(project.id) / weights.checkpoint,
+        pretrained=None if weights is None else folder / weights.checkpoint,
         downloads=workspace.downloads,
         estimators=estimators.allowed(workspace.estimators),
     )

@@ -25,6 +25,7 @@ def apply_consensus(connection: Connection, project: Project) -> int:
     found = votes.table(connection, project.id, at_least=2)
     class_ids = np.array([c.id for c in project.classes], dtype=np.int64)
     said = positions(found.votes, class_ids)
+    quality: np.ndarray | None
     if rule == "Dawid-Skene":
         known = positions(found.final, class_ids)
         quality = consensus.dawid_skene(said, len(class_ids), known).posterior

@@ -42,7 +42,7 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Write arrays of a round to disk, durably. Raises WorkspaceUnusable."""
     try:
         with path.open("wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
             disk.sync(file)
     except OSError as error:
         raise WorkspaceUnusable(

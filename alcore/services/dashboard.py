@@ -263,10 +263,10 @@ def confusion(project: Project, summary: RoundSummary, all_classes: bool = False
     """
     matrix = np.array(summary.evaluation.confusion, dtype=np.int64)
     n = len(matrix)
-    places = np.arange(n)
+    places = list(range(n))
     if n > SHOWN_CLASSES and not all_classes:
         wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
-        places = np.sort(np.argsort(-wrong, kind="stable")[:SHOWN_CLASSES])
+        places = sorted(np.argsort(-wrong, kind="stable")[:SHOWN_CLASSES].tolist())
     names = {c.position: c.name for c in project.classes}
     return [
         {
@@ -274,8 +274,8 @@ def confusion(project: Project, summary: RoundSummary, all_classes: bool = False
             "predicted": names[p],
             "count": int(matrix[t, p]),
             "share": float(matrix[t, p] / max(1, matrix[t].sum())),
-            "t": int(t),
-            "p": int(p),
+            "t": t,
+            "p": p,
         }
         for t in places
         for p in places
@@ -383,8 +383,8 @@ def time_marks(
         if (end - start) / 60 / minutes <= MOST_MARKS:
             steps = range(int((end - begin.timestamp()) / 60 / minutes) + 1)
             times = (begin + timedelta(minutes=minutes * k) for k in steps)
-            said = "clock" if minutes < 24 * 60 else "day"
-            return tuple(t.timestamp() for t in times if start <= t.timestamp() <= end), said
+            marks = tuple(t.timestamp() for t in times if start <= t.timestamp() <= end)
+            return marks, "clock" if minutes < 24 * 60 else "day"
     span = (end - start) / MONTH
     step = max(1, math.ceil(span / MOST_MARKS))
     firsts = (

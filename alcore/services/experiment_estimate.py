@@ -78,5 +78,5 @@ def _last(design: Design, engine: Engine, cell: Cell, folder: Path) -> Future[Do
 
 
 def _run(design: Design, cell: Cell) -> Run:
-    fixed = design.fixed(precision()).precision
-    return Run(cell, 0, design.seed, design.budget, precision=fixed)
+    arithmetic = design.precision or precision()
+    return Run(cell, 0, design.seed, design.budget, precision=arithmetic)

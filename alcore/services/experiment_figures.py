@@ -99,7 +99,7 @@ def differences(setting: Setting) -> altair.LayerChart:
     """Draw each strategy's area less the baseline's, in points, with its 95 % interval."""
     import altair
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "strategy": test.first,
             "difference": 100 * test.difference,
@@ -107,7 +107,7 @@ def differences(setting: Setting) -> altair.LayerChart:
             "high": 100 * test.high,
         }
         for test in setting.tests
-        if test.trials > 1
+        if test.low is not None and test.high is not None
     ]
     order = [row["strategy"] for row in sorted(rows, key=lambda row: -row["difference"])]
     title = f"points of area under the curve over {setting.baseline}"

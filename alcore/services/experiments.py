@@ -182,9 +182,9 @@ def create(store: Store, design: Design, workers: int = 0) -> Experiment:
     with store.write() as connection:
         same_name = {e.name: e for e in experiments.every(connection)}.get(design.name)
         if same_name is None:
-            design = design.fixed(precision())
+            arithmetic = design.precision or precision()
         else:
-            design = design.fixed(design_of(same_name).precision or "float32")
+            arithmetic = design.precision or design_of(same_name).precision or "float32"
             _check_grows(experiments.runs(connection, same_name.id), design)
         experiment_id = experiments.add(connection, design.name, design.to_json(), time.time())
         experiments.plan(
@@ -194,9 +194,7 @@ def create(store: Store, design: Design, workers: int = 0) -> Experiment:
                 (
                     cell.key,
                     trial,
-                    Run(
-                        cell, trial, design.seed, design.budget, precision=design.precision
-                    ).to_json(),
+                    Run(cell, trial, design.seed, design.budget, precision=arithmetic).to_json(),
                     cell.rounds(design.budget),
                 )
                 for cell, trial in runs(design)

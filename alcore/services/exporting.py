@@ -93,15 +93,18 @@ def remark_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
     They may be on items without a label, which `label_rows` leaves out.
     """
     with store.read() as connection:
-        names = {c.id: c.name for c in projects.classes(connection, project_id)}
-        remarks = [
+        names: dict[int | None, str] = {
+            c.id: c.name for c in projects.classes(connection, project_id)
+        }
+        remarks: list[tuple[str, int, str | None, float, str | None]] = [
             ("comment", c.item_id, c.annotator, c.created_at, c.text)
             for c in comments.all_comments(connection, project_id)
         ]
         unsure = review.Filter("unsure")
         everything = review.count(connection, project_id, 0, unsure)
         for row in review.page(connection, project_id, 0, unsure, 0, everything):
-            remarks.append(("unsure", row.item_id, row.annotator, row.created_at, row.note))
+            if row.created_at is not None:
+                remarks.append(("unsure", row.item_id, row.annotator, row.created_at, row.note))
         rows = {r.item_id: r for r in review.rows(connection, sorted({f[1] for f in remarks}))}
     return [
         {

@@ -50,7 +50,7 @@ def status(store: Store, project_id: int) -> PretrainingStatus:
     cost = estimate(project, images)
     return PretrainingStatus(
         weights=weights,
-        misfit=weights and _misfit(project, weights),
+        misfit=None if weights is None else _misfit(project, weights),
         job=job,
         images=images,
         cost=cost,

@@ -26,7 +26,9 @@ from alcore.store import (
     review,
     votes,
 )
-from alcore.store.review import Entry, Filter, Reviewed
+from alcore.store.review import Entry
+from alcore.store.review import Filter as Filter
+from alcore.store.review import Reviewed as Reviewed
 
 MOST = 200
 """Items per page."""
@@ -77,7 +79,7 @@ def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
     with store.read() as connection:
         decides = is_owner(connection, project_id, annotator_id)
 
-        def count(view: review.View) -> int:
+        def count(view: str) -> int:
             wanted = Filter(view, open_too=decides)
             return review.count(connection, project_id, annotator_id, wanted)
 

@@ -109,7 +109,7 @@ def import_notes(store: Store, project_id: int, labels_wanted: bool = False) -> 
         job = jobs.newest(connection, project_id, "import")
     notes = []
     missing = job.args.get("missing", 0) if job else 0
-    if missing:
+    if job and missing:
         originals = "1 original" if missing == 1 else f"{missing:,} originals"
         notes.append(
             f"{originals} could not be read, and what was known of them is used on: "

@@ -163,7 +163,7 @@ def agreed(store: Store, project_id: int, by: int | None) -> Agreement:
         check_owner(connection, project_id, by)
         class_ids = np.array([c.id for c in projects.classes(connection, project_id)], np.int64)
         table = votes.table(connection, project_id, at_least=2)
-        names = [labels.annotator_by_id(connection, int(who)).name for who in table.annotator_ids]
+        names = labels.names(connection, table.annotator_ids.tolist())
     person = np.array([name != labels.IMPORTER for name in names], dtype=bool)
     classes_named = positions(table.votes[:, person], class_ids)
     names = [name for name in names if name != labels.IMPORTER]

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Table, bindparam, func, select
 
 from alcore.store.tables import answer, gold, item, label_event, lease, vote
 
 SKIPS_TO_OTHERS = 2
 """After this many skips an image goes to others only."""
 
-_me = bindparam("annotator")
+_me: BindParameter[int] = bindparam("annotator")
 _undo = label_event.alias("undo")
 _voted = vote.c.item_id == item.c.id
 _leased = (lease.c.item_id == item.c.id) & (lease.c.expires_at > bindparam("now"))

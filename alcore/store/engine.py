@@ -189,7 +189,7 @@ def _engine(workspace: Workspace, begin: str | None, lasting: bool = True) -> En
     )
 
     @event.listens_for(engine, "connect")
-    def configure(connection, _record) -> None:
+    def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say so
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE:.0f}")

@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from alcore.store.tables import metadata
+from alcore.store.tables import metadata as metadata
 
 experiment = Table(
     "experiment",

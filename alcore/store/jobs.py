@@ -44,7 +44,7 @@ _NEWEST = (
     .order_by(job.c.id.desc())
     .limit(_RECENT)
 )
-_STARTED_FROM = literal_column("json_extract(args, '$.last_event')")
+_STARTED_FROM: ColumnElement[int | None] = literal_column("json_extract(args, '$.last_event')")
 _TRAINED_UNTIL = (
     select(_STARTED_FROM)
     .select_from(job)
@@ -141,7 +141,7 @@ def take(
         )
         .returning(job)
     ).one_or_none()
-    return row and _record(row)
+    return None if row is None else _record(row)
 
 
 def _is_due(now: float) -> ColumnElement[bool]:

@@ -95,7 +95,14 @@ def known_annotator(connection: Connection, name: str) -> Annotator | None:
 
 def annotator_by_id(connection: Connection, annotator_id: int) -> Annotator | None:
     row = connection.execute(_ANNOTATOR, {"annotator": annotator_id}).one_or_none()
-    return row and Annotator(row.id, row.name, row.active)
+    return None if row is None else Annotator(row.id, row.name, row.active)
+
+
+def names(connection: Connection, annotator_ids: Sequence[int]) -> list[str]:
+    """Read what annotators are called, in the order of their ids."""
+    query = select(annotator.c.id, annotator.c.name).where(annotator.c.id.in_(annotator_ids))
+    name_of = {number: name for number, name in connection.execute(query)}
+    return [name_of[number] for number in annotator_ids]
 
 
 def append(connection: Connection, event: NewEvent) -> int | None:
@@ -148,7 +155,7 @@ def take_back(connection: Connection, undo: NewUndo) -> tuple[LabelEvent, bool]:
 def by_key(connection: Connection, key: str) -> LabelEvent | None:
     """Read the event with an idempotency key."""
     row = connection.execute(_BY_KEY, {"key": key}).one_or_none()
-    return row and _event(row)
+    return None if row is None else _event(row)
 
 
 def last_event(connection: Connection, project_id: int) -> int:
@@ -168,7 +175,7 @@ def current(connection: Connection, item_id: int) -> tuple[int, int] | None:
             current_label.c.item_id == item_id
         )
     ).one_or_none()
-    return row and (row.class_id, row.annotator_id)
+    return None if row is None else (row.class_id, row.annotator_id)
 
 
 def counting(connection: Connection, project_id: int) -> dict[int, int]:
@@ -237,7 +244,7 @@ def counts_since(connection: Connection, project_id: int, since: float) -> dict[
     """Count labels per annotator id since a time; undone ones do not count."""
     which = {"project": project_id, "since": since}
     given = connection.execute(_GIVEN, which)
-    counts = dict(given.all())
+    counts = {who: n for who, n in given}
     # Undone ones are few: to look each label's undo up takes ten times as long.
     taken_back = connection.execute(_TAKEN_BACK, which)
     return counts | {who: counts[who] - n for who, n in taken_back}

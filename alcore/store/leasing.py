@@ -213,7 +213,7 @@ def of_person(connection: Connection, item_id: int, annotator_id: int) -> Lease 
     row = connection.execute(
         _OF_PERSON, {"item": item_id, "annotator": annotator_id, "ranking": 0}
     ).one_or_none()
-    return row and _record(row)
+    return None if row is None else _record(row)
 
 
 def renew(connection: Connection, holder: Holder, tokens: Sequence[str]) -> list[str]:

@@ -24,15 +24,17 @@ def next_number(connection: Connection, project_id: int) -> int:
 def add(connection: Connection, weights: Pretrained) -> Pretrained:
     """Insert weights whose `id` is not known yet; return them with it."""
     about = {key: value for key, value in asdict(weights).items() if key not in _APART}
-    found = connection.execute(
-        insert(pretrained).values(
+    number = connection.execute(
+        insert(pretrained)
+        .values(
             project_id=weights.project_id,
             number=weights.number,
             created_at=weights.created_at,
             about=about,
         )
-    ).inserted_primary_key[0]
-    return replace(weights, id=found)
+        .returning(pretrained.c.id)
+    ).scalar_one()
+    return replace(weights, id=number)
 
 
 def latest(
@@ -43,7 +45,7 @@ def latest(
     if network is not None:
         query = query.where(pretrained.c.about["network"].as_string() == network)
     row = connection.execute(query.order_by(pretrained.c.number.desc()).limit(1)).one_or_none()
-    return row and _record(row)
+    return None if row is None else _record(row)
 
 
 def numbered(connection: Connection, project_id: int, number: int) -> Pretrained | None:
@@ -53,7 +55,7 @@ def numbered(connection: Connection, project_id: int, number: int) -> Pretrained
             pretrained.c.project_id == project_id, pretrained.c.number == number
         )
     ).one_or_none()
-    return row and _record(row)
+    return None if row is None else _record(row)
 
 
 def _record(row: Row[Any]) -> Pretrained:

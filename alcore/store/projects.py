@@ -59,7 +59,8 @@ def add(
         "created_at": now,
     }
     try:
-        return connection.execute(insert(project).values(values)).inserted_primary_key[0]
+        query = insert(project).values(values).returning(project.c.id)
+        return connection.execute(query).scalar_one()
     except IntegrityError as error:
         raise DuplicateProject(
             f"there is a project called {name!r} already; choose another name"
@@ -212,7 +213,7 @@ def _settings(text: str) -> ProjectSettings:
     return ProjectSettings.from_json(json.loads(text))
 
 
-def _record(row: Row[Any], found: tuple[Class, ...]) -> Project:
+def _record(row: Row[*tuple[Any, ...]], found: tuple[Class, ...]) -> Project:
     return Project(
         id=row.id,
         name=row.name,

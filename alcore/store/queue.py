@@ -105,7 +105,7 @@ def entry(connection: Connection, project_id: int, item_id: int) -> dict[str, An
         .order_by(queue_item.c.ranking.desc())
         .limit(1)
     ).one_or_none()
-    return row and dict(row._mapping)
+    return None if row is None else dict(row._mapping)
 
 
 def asked_again(connection: Connection, project_id: int, item_id: int) -> bool:

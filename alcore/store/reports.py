@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Integer, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Table, cast, func, select
 
 from alcore.store.tables import (
     annotator,
@@ -74,11 +74,9 @@ class Picture:
 def pulse(connection: Connection, project_id: int) -> Pulse:
     """Read the counters of a project; costs four look-ups in indexes."""
 
-    def ask(question: object, table: object) -> int:
-        return (
-            connection.execute(select(question).where(table.c.project_id == project_id)).scalar()
-            or 0
-        )
+    def ask(question: ColumnElement[int], table: Table) -> int:
+        query = select(question).where(table.c.project_id == project_id)
+        return connection.execute(query).scalar() or 0
 
     return Pulse(
         round_id=ask(func.max(round_.c.id), round_),
@@ -165,8 +163,8 @@ def work(connection: Connection, project_id: int) -> list[Work]:
         .where(ranked.c.place <= RECENT)
     ):
         speeds.setdefault(name, []).append(seconds)
-    found = [Work(*row, seconds=tuple(speeds.get(row[0], ()))) for row in counts]
-    return sorted(found, key=lambda w: (-w.labels, w.annotator))
+    work = [Work(*(*row, tuple(speeds.get(row[0], ())))) for row in counts]
+    return sorted(work, key=lambda w: (-w.labels, w.annotator))
 
 
 def labels_per_class(connection: Connection, project_id: int) -> dict[int, tuple[int, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from unicodedata import normalize
 
 from sqlalchemy import Connection, Select, and_, case, func, or_, select
@@ -25,8 +25,6 @@ from alcore.store.tables import (
     vote,
 )
 
-View = Literal["all", "mine", "doubts", "unsure", "disagreements", "comments"]
-
 _undo = label_event.alias("undo")
 _not_undone = ~select(_undo.c.id).where(_undo.c.undoes == label_event.c.id).exists()
 _HIDDEN = ("gold", "holdout")
@@ -42,7 +40,8 @@ _fresh = and_(
 class Filter:
     """Which items; None and empty let all through."""
 
-    view: View = "all"
+    view: str = "all"
+    """One of VIEWS."""
     class_id: int | None = None
     annotator_id: int | None = None
     origin: str | None = None
@@ -142,7 +141,7 @@ def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
         .outerjoin(label_check, _fresh)
         .where(item.c.id.in_(item_ids))
     )
-    by_id = {row[0]: Reviewed(*row[:-1], bool(row[-1])) for row in found}
+    by_id = {shown.item_id: shown for shown in (Reviewed(*tuple(row)) for row in found)}
     return [by_id[i] for i in item_ids]
 
 
@@ -165,7 +164,7 @@ def log(connection: Connection, item_id: int) -> list[Entry]:
         .where(label_event.c.item_id == item_id)
         .order_by(label_event.c.id)
     )
-    return [Entry(*row[:-1], bool(row[-1])) for row in found]
+    return [Entry(*row) for row in found]
 
 
 def is_open(connection: Connection, project_id: int, me: int, item_id: int) -> bool:

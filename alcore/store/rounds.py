@@ -41,7 +41,8 @@ def add(connection: Connection, summary: RoundSummary, last_event: int) -> int:
     """Insert a round whose `id` is not known yet; return the id."""
     body = {key: value for key, value in asdict(summary).items() if key not in _APART}
     return connection.execute(
-        insert(round_).values(
+        insert(round_)
+        .values(
             project_id=summary.project_id,
             number=summary.number,
             created_at=summary.created_at,
@@ -49,7 +50,8 @@ def add(connection: Connection, summary: RoundSummary, last_event: int) -> int:
             last_event=last_event,
             summary=body,
         )
-    ).inserted_primary_key[0]
+        .returning(round_.c.id)
+    ).scalar_one()
 
 
 def all_rounds(connection: Connection, project_id: int) -> list[RoundSummary]:
@@ -63,7 +65,7 @@ def all_rounds(connection: Connection, project_id: int) -> list[RoundSummary]:
 def latest(connection: Connection, project_id: int) -> RoundSummary | None:
     """Read the newest round of a project."""
     row = connection.execute(_LATEST, {"project": project_id}).one_or_none()
-    return row and _record(row)
+    return None if row is None else _record(row)
 
 
 def last_event(connection: Connection, project_id: int) -> int:

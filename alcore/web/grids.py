@@ -28,9 +28,9 @@ MOST_ASIDE = 1_000
 
 
 def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
-    first = text_in(body, "first", "sure")
-    if first not in ("sure", "doubtful"):
-        raise InvalidSettings(f"first is {first!r}; must be sure or doubtful")
+    order = text_in(body, "first", "sure")
+    if order not in ("sure", "doubtful"):
+        raise InvalidSettings(f"first is {order!r}; must be sure or doubtful")
     answer = grid.tiles(
         state.store(),
         state.prediction_cache(),
@@ -39,7 +39,7 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         text_in(body, "client", longest=100),
         int(number_in(body, "count", 0, grid.MOST)),
         class_id=maybe(id_in, body, "class"),
-        first=first,
+        first="sure" if order == "sure" else "doubtful",
         like=maybe(id_in, body, "like"),
         aside=_aside(body),
         release=texts_in(body, "release"),

@@ -17,6 +17,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 FOLDER = Path(__file__).parent / "browser"
 
@@ -26,9 +27,17 @@ _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 
 
+class Element(TypedDict):
+    """What Streamlit makes an element of."""
+
+    html: str
+    css: str
+    js: str
+
+
 @functools.cache
-def element(html: str, styles: Sequence[str], entry: str) -> dict[str, str]:
-    """Give Streamlit what an element is made of: {html, css, js}.
+def element(html: str, styles: Sequence[str], entry: str) -> Element:
+    """Give Streamlit what an element is made of.
 
     html, styles: files of FOLDER; entry: the module whose default export Streamlit calls.
     """

@@ -96,8 +96,9 @@ def _own_path(request: Request) -> str:
 def pixels(request: Request) -> Response:
     """Serve an image's re-encoded pixels, never its original bytes."""
     project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
-    largest = SMALL if "small" in request.query_params else images.LARGEST
-    largest = None if "whole" in request.query_params else largest
+    largest: int | None = SMALL if "small" in request.query_params else images.LARGEST
+    if "whole" in request.query_params:
+        largest = None
     lasting = images.is_lasting(state.store(), project_id)
     return picture(*images.shown(state.store(), project_id, item_id, largest), lasting)
 

@@ -110,8 +110,8 @@ def status(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def history(request: Request, ticket: Ticket, body: Body) -> Body:
-    n = request.query_params.get("n", "")
-    n = int(n) if n.isdecimal() and len(n) <= 3 else 12
+    text = request.query_params.get("n", "")
+    n = int(text) if text.isdecimal() and len(text) <= 3 else 12
     events = labeling.history(state.store(), ticket.project_id, ticket.annotator_id, n)
     return {
         "events": [

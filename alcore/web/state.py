@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from alcore.config import Runtime
 from alcore.services.instant import Instant
 from alcore.services.pool_predictions import PredictionCache
-from alcore.store import Store
+from alcore.store import Store as Store  # pages may name it, but import no store
 from alcore.web.tickets import TicketOffice
 
 _origins: tuple[str, ...] = ()

@@ -126,7 +126,8 @@ class _Spawn(SpawnContext):
         super().__init__()
         self.made: list[SpawnProcess] = []
 
-    def Process(self, *arguments: Any, **named: Any) -> SpawnProcess:
+    # typeshed calls the factory a class, though contexts of the library make it a method too.
+    def Process(self, *arguments: Any, **named: Any) -> SpawnProcess:  # type: ignore[override]
         process = SpawnProcess(*arguments, **named)
         self.made.append(process)
         return process
@@ -134,6 +135,9 @@ class _Spawn(SpawnContext):
 
 class Dask:
     """A Dask cluster; its workers need alcore, and the data at the same paths."""
+
+    _count: int
+    _looked: float
 
     def __init__(self, address: str) -> None:
         self._address = address
