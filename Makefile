@@ -17,6 +17,7 @@ test: lint chromium
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/oxlint --deny-warnings alcore/web/browser tests/javascript
+	$(BIN)/mypy
 
 bench: $(VENV)/.installed-dev chromium
 	$(BIN)/python benchmarks/loop.py
@@ -43,4 +44,4 @@ chromium: $(VENV)/.installed-dev
 	else $(BIN)/playwright install chromium; fi
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -18,7 +18,7 @@ from alcore.learner.augmentation import vary_light
 from alcore.learner.learning_loss import Joint, LossModule, ranking_loss
 from alcore.strategies import Signals
 
-EVERY = frozenset(signals._SIGNALS)
+EVERY = frozenset({*signals._FROM_LABELED, *signals._FROM_POOL})
 LABELED, CANDIDATES = POOL[:60], POOL[60:360]
 
 

@@ -46,7 +46,7 @@ def run(
     setting: str,
     workers: int,
     over: threading.Event,
-    on_rounds: Callable[[int], None] = lambda rounds: None,
+    on_rounds: Callable[[int], object] = lambda rounds: None,
 ) -> bool:
     """Run what is left of an experiment, here, until it is done or paused; tell if it is done.
 

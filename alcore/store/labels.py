@@ -90,7 +90,7 @@ def annotator_named(connection: Connection, name: str, now: float) -> Annotator:
 def known_annotator(connection: Connection, name: str) -> Annotator | None:
     """Read the annotator with this name, None where there is none."""
     row = connection.execute(select(annotator).where(annotator.c.name == name)).one_or_none()
-    return row and Annotator(row.id, row.name, row.active)
+    return None if row is None else Annotator(row.id, row.name, row.active)
 
 
 def annotator_by_id(connection: Connection, annotator_id: int) -> Annotator | None:
