@@ -479,6 +479,8 @@ class Job:
     state: JobState
     args: Mapping[str, Any]
     attempt: int
+    worker: str | None
+    """Who has it, as `alcore.workers.claims` names holders."""
     failures: int
     """Attempts whose process died."""
     phase: str

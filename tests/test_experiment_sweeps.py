@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from locks import locked
 from sqlalchemy.exc import OperationalError
 
 from alcore.config import Workspace
@@ -25,6 +26,8 @@ from alcore.experiments.design import Design, runs
 from alcore.experiments.results import Done
 from alcore.jobs import sweeping
 from alcore.store import Store, experiments
+from alcore.store import engine as database
+from alcore.workers import claims
 from alcore.workers.engines import Processes
 
 ROOT = Path(__file__).parent.parent
@@ -213,15 +216,16 @@ def test_a_pool_that_runs_dry_ends_the_run_early(store: Store, engine: Processes
 
 def test_an_experiment_is_run_by_one_process_at_a_time(store: Store, engine: Processes) -> None:
     experiment_id = put(store, a_grid())
-    host_and_me = f"{sweeping.socket.gethostname()}:{os.getpid()}:other"
+    other = claims.holder()
     with store.write() as connection:
-        assert experiments.take(connection, experiment_id, host_and_me, time.time(), 10, False)
+        free = experiments.get(connection, experiment_id)
+        assert experiments.take(connection, free, other, time.time())
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(0.2):
             with store.write() as connection:
-                experiments.hold(connection, experiment_id, host_and_me, time.time())
+                experiments.hold(connection, experiment_id, other, time.time())
 
     beats = threading.Thread(target=beat)
     beats.start()
@@ -233,12 +237,38 @@ def test_an_experiment_is_run_by_one_process_at_a_time(store: Store, engine: Pro
         beats.join()
 
 
+def test_rounds_that_are_done_while_another_program_holds_the_database_are_kept(
+    store: Store, engine: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.3)
+    patient = Store.open(store.workspace)  # its connections wait no longer than that
+    design = a_grid()
+    experiment_id = put(store, design)
+    rounds: list[int] = []
+    lock = locked(store.workspace)
+    release = threading.Timer(2.0, lock.__exit__, (None, None, None))
+
+    def hold(number: int) -> None:
+        rounds.append(number)
+        if len(rounds) == 1:
+            lock.__enter__()
+            release.start()  # by then the next rounds are done, and heartbeats have failed
+
+    assert sweeping.sweep(patient, experiment_id, engine, threading.Event(), hold)
+    assert sum(rounds) == design.trainings == len(every_round(store, experiment_id))
+    release.join()
+    patient.close()
+
+
 def test_a_driver_that_was_taken_for_dead_stores_nothing(store: Store) -> None:
     experiment_id = put(store, a_grid())
     with store.write() as connection:
-        experiments.take(connection, experiment_id, "a:1:x", 0.0, 10, False)
+        free = experiments.get(connection, experiment_id)
+        assert experiments.take(connection, free, "a:1:x", 0.0)
+        assert not experiments.take(connection, free, "c:3:z", 0.0)
     with store.write() as connection:
-        assert experiments.take(connection, experiment_id, "b:2:y", 100.0, 10, False)
+        silent = experiments.get(connection, experiment_id)
+        assert experiments.take(connection, silent, "b:2:y", 100.0)
     with pytest.raises(JobCancelled), store.write() as connection:
         experiments.hold(connection, experiment_id, "a:1:x", 101.0)
 

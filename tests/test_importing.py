@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from made import BY_HAND, Tab
 from PIL import Image
-from sqlalchemy import update
 
 from alcore.config import HoldoutRule, ProjectSettings, RetrainRule, Workspace
 from alcore.datasets.pixels import PixelCache
@@ -25,8 +24,6 @@ from alcore.loop.round_files import pixels_of
 from alcore.records import Item
 from alcore.services import exporting, images, labeling, originals, projects, setup, training
 from alcore.store import Store, items
-from alcore.store.tables import job
-from alcore.workers.attempts import SILENCE
 
 HOSTILE = ('<b onclick="x()">bold</b>', 'it\'s "quoted"', "=1+1", "**star** [a](b)", "naïve 猫")
 
@@ -304,8 +301,6 @@ def test_an_import_that_was_killed_goes_on_and_is_whole(store: Store, tmp_path: 
     before = {item.id: item.content_hash for item in all_items(store, made)}
     assert 0 < len(before) < 3000
     assert labeling.claim(store, made, Tab(store, made).annotator.id, "c", 1).leases == ()
-    with store.write() as connection:  # as if the silence were over already
-        connection.execute(update(job).values(heartbeat_at=time.time() - SILENCE - 1))
     projects.resume_import(store, made)
     assert projects.import_now(store, made, 1)
     found = all_items(store, made)

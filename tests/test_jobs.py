@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from locks import locked
 from made import BY_HAND, Tab, labels_of, project
 from sqlalchemy import select, update
 
@@ -25,7 +26,8 @@ from alcore.store import Store, jobs, queue, rounds
 from alcore.store import items as stored_items
 from alcore.store import projects as stored_projects
 from alcore.store.tables import job as job_table
-from alcore.workers.attempts import SILENCE
+from alcore.workers.attempts import Running
+from alcore.workers.claims import LOOK, LOOKS
 
 ROOT = Path(__file__).parent.parent
 LONG = 600.0
@@ -131,14 +133,11 @@ def test_a_stale_attempt_neither_beats_nor_publishes(store: Store) -> None:
     assert read(store, fresh.id).state == "done"
 
 
-def test_a_silent_job_is_put_back_and_a_third_death_is_its_end(store: Store) -> None:
+def test_a_job_that_is_put_back_waits_again_and_a_third_death_is_its_end(store: Store) -> None:
     job_id = ask(store, project(store))
     for attempt in (1, 2, 3):
         taken = take(store, 10.0 * attempt)
         assert taken.attempt == attempt
-        with store.read() as connection:
-            assert jobs.silent(connection, 10.0 * attempt) == []
-            assert jobs.silent(connection, 10.0 * attempt + 1) == [taken]
         put_back(store, taken)
     ended = read(store, job_id)
     assert (ended.state, ended.error) == ("failed", "its process died; given up after 3 attempts")
@@ -193,7 +192,7 @@ def test_a_training_in_the_foreground_is_refused_without_a_trace_while_another_r
     ask(store, tab.project_id)
     with store.write() as connection:
         taken = jobs.take(connection, ["train"], "other", time.time())
-    with pytest.raises(TrainingImpossible, match="is running"):
+    with Running(store, taken, 1), pytest.raises(TrainingImpossible, match="is running"):
         training.train_now(store, tab.project_id, 1)
     with store.read() as connection:
         assert connection.execute(select(job_table.c.id)).scalars().all() == [taken.id]
@@ -367,6 +366,24 @@ def test_a_dispatcher_trains_and_survives_kills_and_stops(
     training.stop(lab.store, other)
 
 
+def test_a_training_is_not_lost_while_another_program_holds_the_database(
+    lab: Lab, dispatcher: subprocess.Popen[bytes]
+) -> None:
+    before = len(lab.rounds(lab.slow))
+    asked = lab.train(lab.slow)
+    wait_for(lambda: in_training(lab), "the training has begun")
+    with locked(lab.workspace):
+        time.sleep(LOOK * LOOKS + 3)  # longer than silence is suffered
+        silent = lab.newest("train", lab.slow)
+        assert silent.state == "running"
+        assert time.time() - silent.heartbeat_at > LOOK * LOOKS
+    wait_for(lambda: lab.newest("train", lab.slow).state == "done", "it is published")
+    done = lab.newest("train", lab.slow)
+    assert (done.id, done.attempt) == (asked.id, 1)
+    assert len(lab.rounds(lab.slow)) == before + 1
+    lab.check()
+
+
 def test_the_death_of_a_dispatcher_leaves_no_process_and_loses_no_job(lab: Lab) -> None:
     first = start_dispatcher(lab.workspace)
     before = len(lab.rounds(lab.slow))
@@ -403,7 +420,7 @@ def _die_at(root: str, project_id: int, steps: list[int]) -> None:
             os._exit(7)
         _, status = os.waitpid(pid, 0)
         assert os.WIFSIGNALED(status), f"there is no step {step}"
-        with_silence_over(Workspace(Path(root)))
+        forget_deaths(Workspace(Path(root)))
 
 
 def _die_before(step: int) -> None:
@@ -419,15 +436,11 @@ def _die_before(step: int) -> None:
     sys.addaudithook(count)
 
 
-def with_silence_over(workspace: Workspace) -> None:
-    """Let a dead attempt be known as dead without waiting for it."""
+def forget_deaths(workspace: Workspace) -> None:
+    """Let a job be tried once more, however often its process has died."""
     store = Store.open(workspace)
     with store.write() as connection:
-        connection.execute(
-            update(job_table)
-            .where(job_table.c.state == "running")
-            .values(heartbeat_at=time.time() - SILENCE - 1, failures=0)
-        )
+        connection.execute(update(job_table).values(failures=0))
     store.close()
 
 

@@ -81,7 +81,7 @@ def run_baseline(running: Running) -> None:
             evaluation = measure(learners[learner], lesson, holdout, report)
         except TrainingImpossible:
             continue  # so few random labels may all be of one class
-        with store.write() as connection:
+        with running.write() as connection:
             rounds.add_baseline(
                 connection,
                 project_id,

@@ -6,7 +6,6 @@ The rows say what is to be done; any number of dispatchers may run. Times in sec
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from concurrent.futures import Future
@@ -17,11 +16,12 @@ import structlog
 
 from alcore import logs
 from alcore.config import Runtime, Workspace
-from alcore.errors import JobCancelled
+from alcore.errors import JobCancelled, WorkspaceBusy
 from alcore.job_kinds import KINDS, Lane, function_of, in_lane, named
 from alcore.records import Job
 from alcore.store import Store, jobs
-from alcore.workers.attempts import BEAT, fields, put_back_silent, run
+from alcore.workers.attempts import fields, put_back_silent, run
+from alcore.workers.claims import BEAT, Watch, holder
 from alcore.workers.engines import Engine, Processes, submit
 
 POLL = 0.1
@@ -91,24 +91,33 @@ class _Worker:
 def dispatch(runtime: Runtime, over: threading.Event) -> None:
     """Start jobs as they become due until `over` is set; then put the running ones back."""
     store = Store.open(runtime.workspace)
-    name = f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{os.getpid()}"
+    name, watch = holder(), Watch(store)
     workers = [_Worker(lane) for lane in dict.fromkeys(kind.lane for kind in KINDS)]
     for worker in workers:
         worker.warm_up(runtime.threads, PAGE_FIRST)
     try:
         while not over.wait(POLL):
-            put_back_silent(store)
-            for worker in workers:
-                if worker.job is not None:
-                    _watch(store, worker, runtime.threads)
-                if worker.job is None:
-                    _start(store, worker, name, runtime)
+            try:
+                _turn(store, workers, name, watch, runtime)
+            except WorkspaceBusy:  # the next turn finds everything as it is now
+                log.warning("another program holds the database")
     finally:
         for worker in workers:
             worker.engine.close()
             if worker.job is not None:
-                _put_back(store, worker, "the app was closed", count=False)
+                with contextlib.suppress(WorkspaceBusy):  # else whoever comes next puts it back
+                    _put_back(store, worker, "the app was closed", count=False)
         store.close()
+
+
+def _turn(store: Store, workers: list[_Worker], name: str, watch: Watch, runtime: Runtime) -> None:
+    if watch.is_due:
+        put_back_silent(store, watch)
+    for worker in workers:
+        if worker.job is not None:
+            _watch(store, worker, runtime.threads)
+        if worker.job is None:
+            _start(store, worker, name, runtime)
 
 
 def _start(store: Store, worker: _Worker, name: str, runtime: Runtime) -> None:
@@ -126,7 +135,7 @@ def _start(store: Store, worker: _Worker, name: str, runtime: Runtime) -> None:
 
 def _watch(store: Store, worker: _Worker, threads: int) -> None:
     assert worker.job is not None and worker.future is not None
-    now, kind = time.time(), named(worker.job.kind)
+    kind, clock = named(worker.job.kind), time.monotonic()
     if worker.future.done():
         problem = worker.future.exception()
         if problem is not None and worker.engine.crashed(problem):
@@ -144,18 +153,19 @@ def _watch(store: Store, worker: _Worker, threads: int) -> None:
         return
     with store.read() as connection:
         row = jobs.get(connection, worker.job.id)
-        urgent = kind.makes_room and jobs.due(connection, worker.urgent, now)
-    if row.phase == jobs.STARTING and now - (row.heartbeat_at or 0.0) > BEAT:
+        urgent = kind.makes_room and jobs.due(connection, worker.urgent, time.time())
+    now = time.time()
+    if row.phase == jobs.STARTING and abs(now - (row.heartbeat_at or 0.0)) > BEAT:
         # The process beats once it is up; on a busy machine, to import torch takes long.
         with contextlib.suppress(JobCancelled), store.write() as connection:
             jobs.beat(connection, worker.job.id, worker.job.attempt, jobs.STARTING, 0.0, now)
     if worker.stop_since is None and (row.cancel_requested or urgent):
-        worker.stop_since = now
+        worker.stop_since = clock
         if urgent:
             # Its next heartbeat tells it to leave: quicker than a new process, which would have
             # to import torch again before the training can start.
             _put_back(store, worker, "it made room", count=False)
-    if worker.stop_since is not None and now - worker.stop_since > kind.grace:
+    if worker.stop_since is not None and clock - worker.stop_since > kind.grace:
         worker.engine.renew()
         _put_back(store, worker, "stopped")
         worker.job = None

@@ -55,7 +55,7 @@ def run_import(running: Running) -> None:
     except JobCancelled:
         raise  # what is in stays, and it can be gone on with
     except AlcoreError:
-        with store.write() as connection:
+        with running.write() as connection:
             projects.set_state(connection, project_id, "failed")
         raise
 
@@ -78,7 +78,7 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
             "import without classes, or arrange the files in fewer folders"
         )
     if known_classes != "none" and new:
-        with store.write() as connection:
+        with running.write() as connection:
             added = projects.add_classes(connection, project.id, new, time.time())
         class_ids = {c.name: c.id for c in added}
     scale = _scale(running, project, source, listing.entries)
@@ -93,7 +93,7 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
         next_position=next_position,
         next_offset=next_offset,
     ):
-        with store.write() as connection:
+        with running.write() as connection:
             items.add(
                 connection,
                 [
@@ -114,7 +114,7 @@ def _scale(
         return known
     scale = scale_of(source, entries)
     if scale is not None:
-        with running.store.write() as connection:
+        with running.write() as connection:
             now = projects.get(connection, project.id)
             settings = replace(now.settings, pixel_range=PixelRange(*scale))
             projects.save_settings(connection, project.id, settings, now.version)

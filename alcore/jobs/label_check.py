@@ -60,7 +60,7 @@ def run_label_check(running: Running) -> None:
     rows = _rows(project_id, judged, probabilities, labels, [c.id for c in project.classes])
     for start in range(0, len(rows), _ROWS):
         running.report("saving", start / len(rows))
-        with store.write() as connection:
+        with running.write() as connection:
             label_checks.put(connection, rows[start : start + _ROWS])
     with running.publish() as connection:
         if check.calibration is not None:

@@ -6,12 +6,9 @@ in the database, so that whatever is killed, only the rounds that were running a
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 import traceback
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -20,11 +17,10 @@ from dataclasses import dataclass, field
 from alcore.errors import AlcoreError, ExperimentBusy, PoolExhausted
 from alcore.experiments.chain import compute
 from alcore.experiments.results import Arrays, Done, StoredRun
-from alcore.store import Store, experiments
-from alcore.workers.attempts import SILENCE
+from alcore.store import Connection, Store, experiments
+from alcore.workers.claims import BEAT, Claim, Heartbeat, Watch, holder
 from alcore.workers.engines import Engine, open_engine
 
-BEAT = 1.0
 STRIKES = 5
 """Crashes in a row after which a run is given up, and its error shown."""
 _AHEAD = 2
@@ -66,24 +62,24 @@ def sweep(
     experiment_id: int,
     engine: Engine,
     over: threading.Event,
-    told: Callable[[int], object] = lambda rounds: None,
+    on_rounds: Callable[[int], object] = lambda rounds: None,
 ) -> bool:
     """Run what an experiment has left, until it is done, paused or `over`; tell if it is done.
 
-    `told` hears how many rounds were just stored. Rounds that are running at a pause are
+    `on_rounds` hears how many rounds were just stored. Rounds that are running at a pause are
     finished and stored. Raises ExperimentBusy while another process runs it.
     """
-    driver = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    driver = holder()
     _take(store, experiment_id, driver, over)
     error: str | None = None
     try:
-        return _Sweep(store, experiment_id, driver, engine, over, told).run()
+        return _Sweep(store, experiment_id, driver, engine, over, on_rounds).run()
     except AlcoreError as problem:
         error = str(problem)
         raise
     finally:
         try:
-            with store.write() as connection:
+            with store.write(patient=True) as connection:
                 experiments.release(connection, experiment_id, driver, error)
         except AlcoreError:
             if error is None:
@@ -92,37 +88,23 @@ def sweep(
 
 def _take(store: Store, experiment_id: int, driver: str, over: threading.Event) -> None:
     """Become the one who runs it; waits for a silent one to be dead for sure."""
-    until = time.monotonic() + SILENCE + BEAT
-    seen: tuple[str | None, float | None] | None = None
+    watch = Watch(store)
+    first: Claim | None = None
     while True:
-        with store.write() as connection:
-            found = next(e for e in experiments.every(connection) if e.id == experiment_id)
-            dead = found.driver is not None and _is_dead(found.driver)
-            now = time.time()
-            if experiments.take(connection, experiment_id, driver, now, SILENCE, dead):
-                experiments.forget_errors(connection, experiment_id)
-                return
-        state = (found.driver, found.beat_at)
-        alive = seen is not None and state != seen
-        seen = state
-        if alive or time.monotonic() > until or over.wait(1.5 * BEAT):
+        with store.read() as connection:
+            experiment = experiments.get(connection, experiment_id)
+        claim = Claim(experiment.driver, experiment.beat_at)
+        first = first or claim
+        if claim.holder is None or (watch.is_due and watch.silent({experiment_id: claim})):
+            with store.write() as connection:
+                if experiments.take(connection, experiment, driver, time.time()):
+                    experiments.forget_errors(connection, experiment_id)
+                    return
+        if claim != first or over.wait(BEAT):
             raise ExperimentBusy(
-                f"the experiment {found.name!r} is being run by process {found.driver}; "
+                f"the experiment {experiment.name!r} is being run by process {experiment.driver}; "
                 "pause that one first"
             )
-
-
-def _is_dead(driver: str) -> bool:
-    host, pid, _ = driver.rsplit(":", 2)
-    if host != socket.gethostname() or os.name != "posix":
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 class _Sweep:
@@ -135,17 +117,20 @@ class _Sweep:
         driver: str,
         engine: Engine,
         over: threading.Event,
-        told: Callable[[int], object],
+        on_rounds: Callable[[int], object],
     ) -> None:
         self._store, self._id, self._driver = store, experiment_id, driver
-        self._engine, self._over, self._told = engine, over, told
+        self._engine, self._over, self._on_rounds = engine, over, on_rounds
         self._folder = str(store.workspace.experiments)
         self._ready: deque[_Going] = deque()
         self._running: dict[Future[Done], _Going] = {}
         self._paused = False
-        self._beaten = 0.0
 
     def run(self) -> bool:
+        with Heartbeat(self._beat) as heartbeat:
+            return self._loop(heartbeat)
+
+    def _loop(self, heartbeat: Heartbeat) -> bool:
         self._look()
         while self._ready or self._running:
             self._paused |= self._over.is_set()
@@ -153,24 +138,26 @@ class _Sweep:
                 self._submit()
             elif not self._drop_waiting():
                 return False
-            done, _ = wait(self._running, timeout=BEAT / 2, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._running, timeout=BEAT, return_when=FIRST_COMPLETED)
             self._store_all(done)
-            if time.monotonic() - self._beaten > BEAT:
-                self._beat()
+            heartbeat.check()
             if not self._ready and not self._running and not self._paused:
                 self._look()  # it may have been extended meanwhile
         return True
 
     def _look(self) -> None:
         with self._store.read() as connection:
-            left = experiments.runs(connection, self._id, left=True)
-        self._ready.extend(_Going(run) for run in left)
+            unfinished = experiments.runs(connection, self._id, left=True)
+        self._ready.extend(_Going(run) for run in unfinished)
 
     def _beat(self) -> None:
-        with self._store.write() as connection:
-            asked = experiments.hold(connection, self._id, self._driver, time.time())
-        self._paused |= asked
-        self._beaten = time.monotonic()
+        with self._store.write(lasting=False) as connection:
+            self._hold(connection)
+
+    def _hold(self, connection: Connection) -> None:
+        """Say that this process runs it, in the transaction of whatever is written."""
+        if experiments.hold(connection, self._id, self._driver, time.time()):
+            self._paused = True
 
     def _submit(self) -> None:
         while self._ready and len(self._running) < _AHEAD * self._engine.workers:
@@ -195,7 +182,7 @@ class _Sweep:
         return bool(self._running)
 
     def _store_all(self, futures: Iterable[Future[Done]]) -> None:
-        found: list[tuple[_Going, Done]] = []
+        finished: list[tuple[_Going, Done]] = []
         crashed = False
         for future in futures:
             going = self._running.pop(future)
@@ -203,25 +190,24 @@ class _Sweep:
             if future.cancelled():
                 self._ready.appendleft(going)
             elif error is None:
-                found.append((going, future.result()))
+                finished.append((going, future.result()))
             elif self._engine.crashed(error):
                 crashed = True
                 self._strike(going, error)
             else:
                 self._failed(going, error)
-        if found:
-            with self._store.write() as connection:
-                self._paused |= experiments.hold(connection, self._id, self._driver, time.time())
-                rows = [(going.run.id, done) for going, done in found]
+        if finished:
+            with self._store.write(patient=True) as connection:
+                self._hold(connection)
+                rows = [(going.run.id, done) for going, done in finished]
                 experiments.add_rounds(connection, rows, time.time())
-            self._beaten = time.monotonic()
-        for going, done in found:
+        for going, done in finished:
             going.before.append(done.arrays)
             going.strikes = 0
             if done.number < going.run.planned:
                 self._ready.appendleft(going)
-        if found:
-            self._told(len(found))
+        if finished:
+            self._on_rounds(len(finished))
         if crashed:
             self._renew()
 
@@ -251,8 +237,8 @@ class _Sweep:
         )
 
     def _failed(self, going: _Going, error: BaseException) -> None:
-        with self._store.write() as connection:
-            experiments.hold(connection, self._id, self._driver, time.time())
+        with self._store.write(patient=True) as connection:
+            self._hold(connection)
             if isinstance(error, PoolExhausted):
                 experiments.finish_early(connection, going.run.id)
                 return

@@ -83,7 +83,7 @@ def _gather(running: Running) -> _Material:
         project = projects.get(connection, project_id)
         settings = project.settings
     if settings.team.consensus != "majority":
-        with store.write() as connection:
+        with running.write() as connection:
             apply_consensus(connection, project)
     class_ids = np.array([c.id for c in project.classes])
     minibatch, why_smaller = smaller_minibatch(running.job)

@@ -33,7 +33,7 @@ from alcore.store import Store, experiments, items
 from alcore.store import projects as stored_projects
 from alcore.strategies import registered
 from alcore.workers import launching
-from alcore.workers.attempts import SILENCE
+from alcore.workers.claims import LOOK, LOOKS
 from alcore.workers.engines import open_engine
 
 __all__ = ["ESTIMATORS", "ORACLES", "initial_ways"]
@@ -312,7 +312,7 @@ def acquired(store: Store, name: str, cell_key: str, trial: int, number: int) ->
 
 def _is_running(experiment: Experiment) -> bool:
     beat = experiment.beat_at
-    return beat is not None and time.time() - beat < SILENCE
+    return beat is not None and abs(time.time() - beat) < LOOKS * LOOK
 
 
 def _check_grows(stored: Sequence[StoredRun], design: Design) -> None:

@@ -22,7 +22,8 @@ from alcore.rounds.learners import check_signals
 from alcore.services.rights import check_owner
 from alcore.store import Store, items, jobs, members, projects
 from alcore.strategies import costs
-from alcore.workers.attempts import BEAT, put_back_silent, run
+from alcore.workers.attempts import put_back_silent, run
+from alcore.workers.claims import BEAT, Watch, holder
 
 DEMO = "digits"
 LONGEST_NAME = 100
@@ -101,10 +102,12 @@ def import_now(store: Store, project_id: int, threads: int) -> bool:
     While another process runs it, its end is waited for; of one that died, its attempt is gone
     on with. Raises what the import raises; it can be asked for again and goes on where it was.
     """
+    watch = Watch(store)
     while True:
-        put_back_silent(store)
+        if watch.is_due:
+            put_back_silent(store, watch)
         with store.write() as connection:
-            job = jobs.take(connection, ["import"], "foreground", time.time(), project_id)
+            job = jobs.take(connection, ["import"], holder(), time.time(), project_id)
             newest = jobs.newest(connection, project_id, "import")
         if job is not None:
             break

@@ -15,15 +15,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any, Self
 
+import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from alcore.config import Workspace
 from alcore.errors import WorkspaceBusy, WorkspaceUnusable
+
+log = structlog.get_logger()
 
 PATIENCE = 30.0
 """Seconds to wait for another process's transaction."""
@@ -110,22 +113,32 @@ class Store:
             yield connection
 
     @contextmanager
-    def write(self, lasting: bool = True) -> Iterator[Connection]:
+    def write(self, lasting: bool = True, patient: bool = False) -> Iterator[Connection]:
         """Give a connection whose changes commit together at the end, or not at all.
 
         What is not lasting, such as a lease or a heartbeat, may be gone after a power cut, though
-        never after a crash of the process, and does not wait for the disk. Raises
-        WorkspaceBusy while another program holds the database, WorkspaceUnusable where the disk is
-        full or does not take writes any more.
+        never after a crash of the process, and does not wait for the disk. Raises WorkspaceBusy
+        where another program holds the database for long; who is patient waits for its turn in
+        any case. Raises WorkspaceUnusable where the disk is full or does not take writes any more.
         """
         engine = self._writer if lasting else self._passing
         waited = self._turn.acquire(timeout=PATIENCE)
         try:
-            with self._in_words(), engine.begin() as connection:
-                yield connection
+            with self._in_words(), ExitStack() as transaction:
+                yield self._begin(engine, transaction, patient)
         finally:
             if waited:
                 self._turn.release()
+
+    def _begin(self, engine: Engine, transaction: ExitStack, patient: bool) -> Connection:
+        while True:
+            try:
+                with self._in_words():
+                    return transaction.enter_context(engine.begin())
+            except WorkspaceBusy:
+                if not patient:
+                    raise
+                log.warning("another program holds the database", seconds=PATIENCE)
 
     @contextmanager
     def single(self) -> Iterator[Connection]:

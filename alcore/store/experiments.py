@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import JobCancelled, UnknownExperiment
@@ -91,23 +91,32 @@ def named(connection: Connection, name: str) -> Experiment:
     return _record(row)
 
 
+def get(connection: Connection, experiment_id: int) -> Experiment:
+    """Read an experiment by its id."""
+    query = select(experiment).where(experiment.c.id == experiment_id)
+    return _record(connection.execute(query).one())
+
+
 # -- who runs it -------------------------------------------------------------------------------
 
 
-def take(
-    connection: Connection, experiment_id: int, driver: str, now: float, silence: float, dead: bool
-) -> bool:
-    """Take the right to run an experiment, if nobody alive has it; also ends a pause."""
-    free = [experiment.c.driver.is_(None), experiment.c.beat_at < now - silence]
-    asked = update(experiment).where(experiment.c.id == experiment_id)
-    if not dead:
-        asked = asked.where(or_(*free))
-    taken = connection.execute(
-        asked.values(driver=driver, beat_at=now, paused=False, error=None).returning(
-            experiment.c.id
+def take(connection: Connection, before: Experiment, driver: str, now: float) -> bool:
+    """Take the right to run an experiment, also ending a pause; tell whether it was to be had.
+
+    before: the experiment as it was read when nobody, or nobody alive, had the right. Where that
+    has changed since, another has it.
+    """
+    row = connection.execute(
+        update(experiment)
+        .where(
+            experiment.c.id == before.id,
+            experiment.c.driver.is_not_distinct_from(before.driver),
+            experiment.c.beat_at.is_not_distinct_from(before.beat_at),
         )
+        .values(driver=driver, beat_at=now, paused=False, error=None)
+        .returning(experiment.c.id)
     ).one_or_none()
-    return taken is not None
+    return row is not None
 
 
 def hold(connection: Connection, experiment_id: int, driver: str, now: float) -> bool:

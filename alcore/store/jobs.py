@@ -104,29 +104,29 @@ def take(
     With a project, only that project's job is looked at, due or not. Raises UnknownJobKind.
     """
     kinds = [job_kinds.named(kind).name for kind in kinds]
-    running = job.alias("running")
+    other = job.alias("other")
     busy = (
-        select(running.c.id)
+        select(other.c.id)
         .where(
-            running.c.project_id == job.c.project_id,
-            running.c.kind == job.c.kind,
-            running.c.state == "running",
+            other.c.project_id == job.c.project_id,
+            other.c.kind == job.c.kind,
+            other.c.state == "running",
         )
         .exists()
     )
-    chosen = (
+    most_urgent = (
         select(job.c.id)
         .where(job.c.state == "waiting", job.c.kind.in_(kinds), ~busy)
         .order_by(_URGENCY, job.c.created_at, job.c.id)
         .limit(1)
     )
     if project_id is None:
-        chosen = chosen.where(_is_due(now))
+        most_urgent = most_urgent.where(_is_due(now))
     else:
-        chosen = chosen.where(job.c.project_id == project_id)
+        most_urgent = most_urgent.where(job.c.project_id == project_id)
     row = connection.execute(
         update(job)
-        .where(job.c.id == chosen.scalar_subquery())
+        .where(job.c.id == most_urgent.scalar_subquery())
         .values(
             state="running",
             worker=worker,
@@ -171,13 +171,13 @@ def beat(
     connection.execute(
         update(job).where(*current).values(heartbeat_at=now, phase=phase, progress=progress)
     )
-    wanted = connection.execute(
+    row = connection.execute(
         select(job.c.cancel_requested, job.c.error).where(*current)
     ).one_or_none()
-    if wanted is None:
+    if row is None:
         raise JobCancelled(f"job {job_id} was taken over: attempt {attempt} is not current")
-    if wanted.cancel_requested:
-        raise JobCancelled(wanted.error or STOPPED)
+    if row.cancel_requested:
+        raise JobCancelled(row.error or STOPPED)
 
 
 def note(connection: Connection, job_id: int, args: Mapping[str, Any]) -> None:
@@ -190,13 +190,13 @@ def finish(connection: Connection, job_id: int, attempt: int, now: float) -> Non
 
     Raises JobCancelled when this attempt lost its right to publish.
     """
-    done = connection.execute(
+    ended = connection.execute(
         update(job)
         .where(job.c.id == job_id, job.c.attempt == attempt, job.c.state == "running")
         .values(state="done", progress=1.0, finished_at=now, heartbeat_at=now)
         .returning(job.c.id)
     ).first()
-    if done is None:
+    if ended is None:
         raise JobCancelled(f"job {job_id} was taken over: attempt {attempt} is not current")
 
 
@@ -268,11 +268,9 @@ def is_running(connection: Connection, kind: str) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
-def silent(connection: Connection, before: float) -> list[Job]:
-    """List running jobs whose last heartbeat is older than `before`."""
-    rows = connection.execute(
-        select(job).where(job.c.state == "running", job.c.heartbeat_at < before)
-    )
+def running(connection: Connection) -> list[Job]:
+    """List the running jobs of all projects."""
+    rows = connection.execute(select(job).where(job.c.state == "running"))
     return [_record(row) for row in rows]
 
 
@@ -324,6 +322,7 @@ def _record(row: Row[Any]) -> Job:
         state=row.state,
         args=row.args,
         attempt=row.attempt,
+        worker=row.worker,
         failures=row.failures,
         phase=row.phase,
         progress=row.progress,

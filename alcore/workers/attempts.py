@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -17,11 +16,7 @@ from alcore.config import precision
 from alcore.errors import AlcoreError, JobCancelled
 from alcore.records import Job
 from alcore.store import Connection, Store, jobs
-
-BEAT = 0.4
-"""Time between heartbeats."""
-SILENCE = 10.0
-"""A job that was silent for this long has lost its process."""
+from alcore.workers.claims import Claim, Heartbeat, Watch
 
 log = structlog.get_logger()
 
@@ -36,21 +31,27 @@ class Running:
         self.precision = precision()
         self._args = dict(job.args)
         self._state = (job.phase, 0.0)
-        self._stopped: JobCancelled | None = None
-        self._over = threading.Event()
-        self._beats = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._heartbeat = Heartbeat(self._beat)
 
     def report(self, phase: str, progress: float) -> None:
         """Say what is being done and how far it is (0–1). Raises JobCancelled to stop."""
         self._state = (phase, min(max(progress, 0.0), 1.0))
-        if self._stopped is not None:
-            raise self._stopped
+        self._heartbeat.check()
 
     def note(self, args: Mapping[str, Any]) -> None:
         """Record what this attempt works on."""
         self._args |= args
-        with self.store.write() as connection:
+        with self.write() as connection:
             jobs.note(connection, self.job.id, self._args)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection as the store does, and wait however long another program holds it.
+
+        What was computed shall not be lost for that.
+        """
+        with self.store.write(patient=True) as connection:
+            yield connection
 
     @contextmanager
     def publish(self) -> Iterator[Connection]:
@@ -58,12 +59,12 @@ class Running:
 
         Raises JobCancelled, and stores nothing, when a newer attempt has taken over.
         """
-        with self.store.write() as connection:
+        with self.write() as connection:
             jobs.finish(connection, self.job.id, self.job.attempt, time.time())
             yield connection
 
     def __enter__(self) -> Self:
-        self._beats.start()
+        self._heartbeat.__enter__()
         return self
 
     def __exit__(
@@ -72,20 +73,12 @@ class Running:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
-        self._beats.join()
+        self._heartbeat.__exit__(kind, error, trace)
 
     def _beat(self) -> None:
-        while not self._over.wait(BEAT):
-            phase, progress = self._state
-            try:
-                with self.store.single() as connection:
-                    jobs.beat(
-                        connection, self.job.id, self.job.attempt, phase, progress, time.time()
-                    )
-            except JobCancelled as stop:
-                self._stopped = stop
-                return
+        phase, progress = self._state
+        with self.store.single() as connection:
+            jobs.beat(connection, self.job.id, self.job.attempt, phase, progress, time.time())
 
 
 def run(
@@ -136,7 +129,7 @@ def _attempt(
         error = AlcoreError(f"unreason {type(problem).__name__}: {problem}")
         error.__cause__ = problem
         trace = traceback.format_exc()
-    with store.write() as connection:
+    with store.write(patient=True) as connection:
         jobs.fail(
             connection,
             job.id,
@@ -149,11 +142,17 @@ def _attempt(
     return error
 
 
-def put_back_silent(store: Store) -> None:
-    """Let running jobs whose process is gone wait for their next attempt."""
+def put_back_silent(store: Store, watch: Watch) -> None:
+    """Look once for running jobs whose process is gone; let them wait for their next attempt."""
     with store.read() as connection:
-        lost = jobs.silent(connection, time.time() - SILENCE)
-    for job in lost:
-        log.warning("job silent", **fields(job), seconds=SILENCE)
+        claims = {
+            (row.id, row.attempt): Claim(row.worker, row.heartbeat_at)
+            for row in jobs.running(connection)
+        }
+    for job_id, attempt in watch.silent(claims):
         with store.write() as connection:
-            jobs.put_back(connection, job.id, job.attempt, time.time(), "its process went silent")
+            job = jobs.get(connection, job_id)
+            if Claim(job.worker, job.heartbeat_at) != claims[job_id, attempt]:
+                continue  # it has spoken just now
+            log.warning("job silent", **fields(job))
+            jobs.put_back(connection, job_id, attempt, time.time(), "its process went silent")
