@@ -25,7 +25,7 @@ from alcore.job_kinds import function_of
 from alcore.jobs import label_check_resume
 from alcore.jobs.label_check import run_label_check
 from alcore.learner import checkpoints, transfer
-from alcore.records import Job, JobKind
+from alcore.records import Job
 from alcore.services import projects, training
 from alcore.store import Store, calibrations, jobs, queue, rounds
 from alcore.store import projects as stored_projects
@@ -40,7 +40,7 @@ def store(workspace: Workspace) -> Iterator[Store]:
     opened.close()
 
 
-def take(store: Store, project_id: int, kind: JobKind) -> None:
+def take(store: Store, project_id: int, kind: str) -> None:
     """Do the job of a kind that waits."""
     with store.write() as connection:
         job = jobs.take(connection, [kind], "test", time.time(), project_id)
