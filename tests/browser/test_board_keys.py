@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from alcore.config import ProjectSettings, RetrainRule
 from alcore.records import Project
@@ -109,6 +110,42 @@ def test_undo_goes_ten_answers_back(server: Server, fruits: Project, open_board:
     assert again == given[1:]
     board.expect_saved(21)
     assert answers(server, fruits, "undo")[1:] == [(item, "banana") for item in again]
+
+
+def test_a_history_that_comes_late_brings_nothing_back_that_was_undone(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "late")
+    items = [board.press("1") for _ in range(4)]
+    board.expect_saved(4)
+    board.expect_pending(0)
+    late: list[tuple[Route, bytes]] = []
+
+    def hold(route: Route) -> None:
+        """Let the server answer the first one at once, and its answer wait."""
+        if late:
+            route.continue_()
+        else:
+            late.append((route, route.fetch().body()))
+
+    board.page.route("**/history?*", hold)
+    board.page.keyboard.press("Backspace")
+    board.expect_item(items[3])
+    deadline = time.monotonic() + 60
+    while not late and time.monotonic() < deadline:
+        board.page.wait_for_timeout(50)
+    board.page.keyboard.press("Backspace")
+    board.expect_item(items[2])
+    board.expect_pending(0)
+    ((route, body),) = late
+    with board.page.expect_response("**/history?*"):
+        route.fulfill(body=body, content_type="application/json")
+    board.page.keyboard.press("Backspace")
+    board.expect_item(items[1])
+    board.page.keyboard.press("Backspace")
+    board.expect_item(items[0])
+    board.expect_pending(0)
+    assert answers(server, fruits, "late") == []
 
 
 def test_space_skips_and_u_is_unsure(

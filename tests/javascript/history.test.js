@@ -84,3 +84,13 @@ test("steps lead from the queue to older answers and back to the queue", () => {
   assert.equal(history.step(a, -1), undefined);
   assert.equal(history.step(b, 1), null);
 });
+
+test("what was asked for before an undo was stored does not bring the answer back", () => {
+  const history = of();
+  const asked = performance.now() - 1;
+  history.changed();
+  assert.equal(history.merge([event("b", 2), event("a", 1)], asked, []), false);
+  assert.deepEqual(keys(history), []);
+  assert.equal(history.merge([event("a", 1)], performance.now(), []), true);
+  assert.deepEqual(keys(history), ["a"]);
+});

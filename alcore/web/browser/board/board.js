@@ -125,6 +125,7 @@ class Board {
     } else {
       this.grid.delivered(op, answer);
     }
+    if (op.kind !== "answer") this.history.changed();
     if (this.status?.follows) this.#pollSoon(FOLLOWING);
     this.drawStrip();
     // An undone change brings back the answer before it.
@@ -200,8 +201,8 @@ class Board {
     const answer = await request(this.link, "GET", `/history?client=${client}&n=12`)
       .catch(() => null);
     if (!answer || this.stop.signal.aborted) return;
-    this.history.merge(answer.events, asked, this.delivery.ops);
-    this.drawStrip();
+    if (this.history.merge(answer.events, asked, this.delivery.ops)) this.drawStrip();
+    else this.#loadHistory();
   }
 
   // A tab in the background loads nothing and its time does not count.

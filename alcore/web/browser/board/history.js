@@ -8,6 +8,7 @@ export const lotOf = (key) => (key?.includes("/") ? key.split("/")[0] : null);
 export class History {
   constructor() {
     this.entries = []; // {key, item, src, kind, class, at, saved, image}
+    this.changedAt = -1; // when the server last stored what is more than one new answer
   }
 
   // A new answer to an item takes the place of the one before.
@@ -41,8 +42,15 @@ export class History {
     this.entries = this.entries.filter((e) => e.key !== key);
   }
 
+  // The server stored an undo, or a lot: what was asked for earlier may not know of it.
+  changed() {
+    this.changedAt = performance.now();
+  }
+
   // Put the server's events (newest first, asked for at `asked`) in; ops are still to be sent.
+  // Returns false where the events are older than such a change, and does nothing.
   merge(events, asked, ops) {
+    if (asked < this.changedAt) return false;
     const undone = new Set(ops.filter((op) => op.kind === "undo").map((op) => op.body.undoes));
     const lots = new Set(ops.filter((op) => op.kind === "unlot").map((op) => op.body.undoes));
     const pending = new Set(ops.flatMap((op) => (op.kind === "lot"
@@ -57,6 +65,7 @@ export class History {
     const all = [...rest.filter((e) => e.image && !isNew(e)), ...stored, ...rest.filter(isNew)];
     const latest = new Map(all.map((e) => [e.item, e]));
     this.entries = all.filter((e) => latest.get(e.item) === e);
+    return true;
   }
 
   // The entry `by` steps from this one (null: from the queue); undefined where there is none,
