@@ -360,10 +360,12 @@ class Calibration:
     recipe: str
     """What it was found for, in a few words: another recipe needs another."""
     created_at: float | None = None
-    """When it was found, in seconds since 1970; None where a round had found its own."""
+    """When it was found, in seconds since 1970; None where that was not recorded."""
     ece: float | None = None
     """Of the holdout before the temperature was applied, beside that of the evaluation."""
     nll: float | None = None
+    of_labels: int = 0
+    """Labels that there were when it was found; 0 where that was not recorded."""
 
 
 @dataclass(frozen=True)

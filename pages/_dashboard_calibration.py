@@ -60,9 +60,8 @@ def _about_temperature(rows: Sequence[drawing.Row]) -> str:
             "models had not seen."
         )
     return (
-        f"Probabilities are the network's own until {calibration.LABELS} labels and a training are "
-        "there. Then, in the background, models that have not seen a label tell how sure the next "
-        "ones may be."
+        f"Probabilities are the model's own. From {calibration.LABELS} labels on, a training also "
+        "asks models that have not seen a label how sure it may be."
     )
 
 

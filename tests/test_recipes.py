@@ -83,7 +83,7 @@ def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store)
     choose(store, made, mode="warm", balance="weights")
     first = training.train_now(store, made, 1)
     assert (first.mode, first.recipe.balance) == ("fresh", "weights")  # nothing came before
-    assert first.calibration is None and newest(store, made, "label_check").state == "waiting"
+    assert newest(store, made, "label_check").state == "waiting"
     second = training.train_now(store, made, 1)
     assert (second.mode, second.recipe.weights) == ("warm", "the last model")
     folder = store.workspace.project(made)
@@ -104,29 +104,33 @@ def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store)
     assert fourth.mode == "fresh" and "there is no checkpoint" in fourth.recipe.notes[0]
 
 
-def test_the_models_of_a_review_calibrate_the_rounds_after_it(store: Store) -> None:
+def test_the_first_model_of_every_recipe_finds_its_temperature_and_a_label_check_a_better_one(
+    store: Store,
+) -> None:
     made = shapes(store, 100)
     tab = Tab(store, made)
     for turn in range(40):
         tab.answer(tab.next(), turn % 2)
     first = training.train_now(store, made, 1)
-    assert first.calibration is None
+    with store.read() as connection:
+        (own,) = calibrations.known(connection, made)
+    assert own.of_labels == first.labels >= own.labels >= CALIBRATED_FROM
+    assert replace(first.calibration, ece=None, nll=None) == own
     take(store, made, "label_check")
     second = training.train_now(store, made, 1)
     with store.read() as connection:
         (known,) = calibrations.known(connection, made)
-    assert known.labels == first.labels >= CALIBRATED_FROM and known.created_at > first.created_at
+    assert known.labels == first.labels and known.created_at > first.created_at
     assert replace(second.calibration, ece=None, nll=None) == known
     folder = store.workspace.project(made)
-    assert checkpoints.load(folder / first.checkpoint).temperature == 1
+    assert checkpoints.load(folder / first.checkpoint).temperature == own.temperature
     assert checkpoints.load(folder / second.checkpoint).temperature == known.temperature
     assert newest(store, made, "label_check").state == "done"  # nothing new to look at
 
-    # Another recipe has no temperature yet: the models of a label check are asked for one.
+    # Another recipe has no temperature yet; its first model finds one.
     choose(store, made, balance="sampling")
     third = training.train_now(store, made, 1)
-    assert third.calibration is None and newest(store, made, "label_check").state == "waiting"
-    take(store, made, "label_check")
+    assert third.calibration.recipe != known.recipe
     with store.read() as connection:
         assert len(calibrations.known(connection, made)) == 2
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from alcore import disk
-from alcore.config import CALIBRATED_FROM, ProjectSettings
+from alcore.config import ProjectSettings
 from alcore.jobs.training_inputs import (
     images_of,
     last_model,
@@ -113,6 +113,7 @@ def _gather(running: Running) -> _Material:
         threads=running.threads,
         precision=running.precision,
         calibrations=calibrated,
+        calibrates=True,
     )
     inputs = replace(inputs, previous=last_model(folder, previous), minibatch=minibatch)
     pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
@@ -194,15 +195,19 @@ def _publish(
             unpublished.replace(path)
         disk.sync_names(folder / "rounds")
         round_id = rounds.add(connection, summary, material.last_event)
+        if result.calibration and result.calibration.created_at not in {
+            c.created_at for c in material.lesson.calibrations
+        }:
+            calibrations.put(connection, project.id, result.calibration)
         questions = material.task.question_ids.tolist()
         guesses = dict(zip(questions, map(rounded, result.questions), strict=True))
         gold.suggest(connection, {item_id: guesses[item_id] for item_id in material.gold_ids})
         swap_queue(connection, project, selection_rows(result), round_id, number, guesses)
-        _ask_for_more(connection, project, result)
+        _ask_for_more(connection, project)
     embeddings.forget_others(folder, number)
 
 
-def _ask_for_more(connection: Connection, project: Project, result: RoundResult) -> None:
+def _ask_for_more(connection: Connection, project: Project) -> None:
     """Ask for the jobs that a new round makes due: baseline, next training, label check."""
     now = time.time()
     if project.has_key and project.settings.baseline:
@@ -210,9 +215,7 @@ def _ask_for_more(connection: Connection, project: Project, result: RoundResult)
     request_if_due(connection, projects.get(connection, project.id), now)
     last = label_checks.last_check(connection, project.id)
     counting = label_checks.labels(connection, project.id)
-    # A recipe without a temperature needs the models of a check as much as new labels do.
-    lacking = result.calibration is None and counting >= CALIBRATED_FROM
-    if check_is_due(counting, last[1] if last and not lacking else 0):
+    if check_is_due(counting, last[1] if last else 0):
         jobs.request(connection, project.id, "label_check", now)
 
 

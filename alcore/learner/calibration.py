@@ -13,7 +13,7 @@ import numpy as np
 from alcore.config import CALIBRATED_FROM
 
 FOLDS = 3
-_PRIOR = 0.5
+_PRIOR = 0.25
 """Deviation of ln temperature that is expected anyway; it tames what few labels say."""
 _RANGE = (0.05, 20.0)
 _TOLERANCE = 1e-4
@@ -64,6 +64,11 @@ def temperature_of(probabilities: np.ndarray, true: np.ndarray) -> float:
     return float(np.exp(least.x))
 
 
+def are_enough(labels: int) -> bool:
+    """Tell whether so many labels, of models that have not seen them, can give a temperature."""
+    return labels >= CALIBRATED_FROM
+
+
 def folds(labels: np.ndarray, rng: np.random.Generator, count: int = FOLDS) -> np.ndarray:
     """Deal labels (L,) into folds, each class evenly; returns (L,) int64.
 
@@ -87,6 +92,6 @@ def from_answers(
     are in a fold.
     """
     in_fold = fold >= 0
-    if in_fold.sum() < CALIBRATED_FROM:
+    if not are_enough(in_fold.sum()):
         return None
     return Temperature(temperature_of(probabilities[in_fold], labels[in_fold]), int(in_fold.sum()))

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from alcore.config import CALIBRATED_FROM, Balance
+from alcore.config import Balance
 from alcore.errors import InvalidSettings
 from alcore.learner import calibration, device, inference, training, transfer
 from alcore.learner.checkpoints import Model
@@ -120,7 +120,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _calibrate(self, pixels: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> None:
         fold = calibration.folds(places, rng)
-        if (fold >= 0).sum() < CALIBRATED_FROM:
+        if not calibration.are_enough((fold >= 0).sum()):
             return
         probabilities = np.zeros((len(places), len(self.classes_)))
         for k in np.unique(fold[fold >= 0]).tolist():

@@ -59,20 +59,20 @@ def cross_fit(
     fold: (L,) as `calibration.folds` deals them. A model learns by the learner's recipe, but never
     from an earlier one: that has seen the fold. The purpose names its chance.
     """
-    learner = learner.anew()
     asked = np.concatenate([other_ids, lesson.labeled_ids])
     mean = np.zeros((len(asked), len(lesson.class_names)), np.float32)
     labeled = np.zeros((len(fold), len(lesson.class_names)), np.float32)
     for k in range(FOLDS):
         answers = known.answers.get(k)
         if answers is None:
-            answers = _answers(
+            answers = ask_without(
                 learner,
-                lesson.without(fold == k),
-                lesson.number(f"{purpose} {k}"),
+                lesson,
+                fold == k,
                 asked,
-                temperature,
+                f"{purpose} {k}",
                 part(on_progress, k / FOLDS, (k + 1) / FOLDS),
+                temperature,
             )
             known.keep(k, answers)
         mean += answers / FOLDS
@@ -81,15 +81,21 @@ def cross_fit(
     return Answers(labeled, mean[: len(other_ids)])
 
 
-def _answers(
+def ask_without(
     learner: Learner,
     lesson: Lesson,
-    seed: int,
+    left_out: np.ndarray,
     ids: np.ndarray,
-    temperature: float,
+    purpose: str,
     on_progress: OnProgress,
+    temperature: float = 1.0,
 ) -> np.ndarray:
-    """Return what a model of the lesson says of items: (n, C) float32."""
-    model = learner.fit(lesson, seed, part(on_progress, 0, _LEARNING))
+    """Return what a model that learned without some labels, (L,) bool, says of items (n,).
+
+    (n, C) float32. The model begins anew; the purpose names its chance.
+    """
+    model = learner.anew().fit(
+        lesson.without(left_out), lesson.number(purpose), part(on_progress, 0, _LEARNING)
+    )
     predictions = model.tempered(temperature).predict(ids, part(on_progress, _LEARNING, 1))
     return predictions.probabilities

@@ -62,5 +62,11 @@ def cross_validate(
         np.concatenate([answers.labeled, answers.others]),
         None
         if fitted is None
-        else Calibration(fitted.temperature, fitted.labels, learner.recipe_name, time.time()),
+        else Calibration(
+            fitted.temperature,
+            fitted.labels,
+            learner.recipe_name,
+            time.time(),
+            of_labels=len(lesson.labels),
+        ),
     )

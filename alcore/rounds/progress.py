@@ -33,14 +33,16 @@ class Bar:
         holdout: int,
         pool: int,
         extra: float = 0.0,
+        calibrating: float = 0.0,
     ) -> None:
         """Weigh the phases by images scored: learning costs so many, the holdout is asked twice.
 
-        pool: candidates; extra: further passes over them.
+        pool: candidates; extra: further passes over them; calibrating: cost of further trainings.
         """
         self._progress = progress
         self._work = {
             "train": learning,
+            "calibrate": calibrating,
             "evaluate": 2 * holdout,
             "score": pool * (1 + extra),
             "select": 200 if pool else 0,

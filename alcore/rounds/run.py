@@ -1,4 +1,4 @@
-"""Owns the steps of a round: fit -> evaluate -> signals -> select.
+"""Owns the steps of a round: fit -> calibrate -> evaluate -> signals -> select.
 
 N items, L labels, M holdout items, P candidates, S stop items, C classes; images (N, H, W, 3)
 uint8. Classes are positions 0 … C − 1. Durations in seconds.
@@ -14,7 +14,8 @@ from alcore import acquisition, metrics, strategies
 from alcore.learner import calibration
 from alcore.learner.predictions import Predictions
 from alcore.learner.progress import OnProgress, part
-from alcore.records import Calibration, Evaluation, Selection, StopSignals
+from alcore.records import Evaluation, Selection, StopSignals
+from alcore.rounds import temperatures
 from alcore.rounds.cross_fitting import cross_fit
 from alcore.rounds.learners import Learner, Model, check_signals
 from alcore.rounds.progress import Bar, Progress, Stopwatch
@@ -37,20 +38,25 @@ def run_round(
     check_signals(learner.recipe_name, learner.gives, task.strategy, task.strategy_options)
     lesson = replace(lesson, unlabeled_ids=_free(lesson, holdout, task))
     extra = learner.passes(needs)
+    folds = temperatures.folds_to_ask(learner, lesson)
     bar = Bar(
         progress,
         learner.cost(len(lesson.labels)),
         len(holdout.ids),
         len(task.candidate_ids),
         extra,
+        folds * learner.cost(len(lesson.labels)),
     )
     watch = Stopwatch()
     with learner.computing(lesson, "weights"):
         with watch("train"):
             model = _fit(learner, lesson, bar.phase("train"), needs)
-        known = _known(learner, lesson)
-        if known is not None:
-            model = model.tempered(known.temperature)
+        temperature = temperatures.known_for(learner, lesson)
+        if folds:
+            with watch("calibrate"):
+                temperature = temperatures.find(learner, lesson, folds, bar.phase("calibrate"))
+        if temperature is not None:
+            model = model.tempered(temperature.temperature)
         with watch("evaluate"):
             held, evaluation = _evaluate(model, lesson, holdout, bar.phase("evaluate"))
         with watch("score"):
@@ -91,7 +97,7 @@ def run_round(
         questions=pool.at(task.question_ids).probabilities,
         embeddings=embeddings,
         model=model,
-        calibration=_beside(known, held.probabilities, holdout.labels),
+        calibration=temperatures.with_holdout(temperature, held.probabilities, holdout),
         seconds=watch.seconds,
         versions=versions,
     )
@@ -150,34 +156,12 @@ def _fit(
     return learner.fit(lesson, lesson.number("weights"), on_progress, needs)
 
 
-def _known(learner: Learner, lesson: Lesson) -> Calibration | None:
-    """Return the temperature that is known for a recipe; None before it was found.
-
-    A round never looks for one itself: that takes trainings, and the queue would wait for them.
-    """
-    return next((c for c in lesson.calibrations if c.recipe == learner.recipe_name), None)
-
-
 def _evaluate(
     model: Model, lesson: Lesson, holdout: Holdout, on_progress: OnProgress
 ) -> tuple[Predictions, Evaluation]:
     held = model.predict(holdout.ids, on_progress, embeddings=True, thorough=True)
     classes = len(lesson.class_names)
     return held, metrics.evaluate(held.probabilities, holdout.labels, classes)
-
-
-def _beside(
-    known: Calibration | None, probabilities: np.ndarray, true: np.ndarray
-) -> Calibration | None:
-    """Add what the holdout said of the probabilities before they were calibrated."""
-    if known is None or not len(true):
-        return known
-    before = calibration.temper(probabilities, 1 / known.temperature)
-    return replace(
-        known,
-        ece=metrics.expected_calibration_error(before, true),
-        nll=metrics.negative_log_likelihood(before, true),
-    )
 
 
 def _score(

@@ -74,6 +74,9 @@ class Lesson:
     candidates, and never the holdout."""
     calibrations: tuple[Calibration, ...] = ()
     """The temperatures known so far, one per recipe."""
+    calibrates: bool = False
+    """Whether a round finds a temperature where none is known, or one of far fewer labels. That
+    takes up to three trainings more."""
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Return the generator of one purpose in one round; others do not disturb it."""
@@ -161,5 +164,5 @@ class RoundResult:
     calibration: Calibration | None
     """None while no temperature is known for the recipe: probabilities are the model's own."""
     seconds: Mapping[str, float]
-    """train, evaluate, score, select."""
+    """train, calibrate (where it did), evaluate, score, select."""
     versions: Mapping[str, str]

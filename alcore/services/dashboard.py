@@ -45,7 +45,7 @@ MARK_MINUTES = (1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 7 * 1440, 14 * 1440
 MONTH = 30.4 * 86_400
 MOST_BARS = 48
 LEAST_BARS = 12
-PHASES = ("train", "evaluate", "score", "select")
+PHASES = ("train", "calibrate", "evaluate", "score", "select")
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 from alcore.records import Calibration
 from alcore.store.tables import calibration
 
-_VALUES = ("temperature", "labels", "created_at")
+_VALUES = ("temperature", "labels", "created_at", "of_labels")
 
 
-def put(connection: Connection, project_id: int, found: Calibration) -> None:
+def put(connection: Connection, project_id: int, newest: Calibration) -> None:
     """Store a temperature in place of the last one of its recipe."""
-    values = {name: getattr(found, name) for name in _VALUES}
+    values = {name: getattr(newest, name) for name in _VALUES}
     connection.execute(
         insert_or(calibration)
-        .values(project_id=project_id, recipe=found.recipe, **values)
+        .values(project_id=project_id, recipe=newest.recipe, **values)
         .on_conflict_do_update(index_elements=["project_id", "recipe"], set_=values)
     )
 
@@ -24,13 +24,8 @@ def put(connection: Connection, project_id: int, found: Calibration) -> None:
 def known(connection: Connection, project_id: int) -> tuple[Calibration, ...]:
     """Read the newest temperature of each recipe."""
     rows = connection.execute(
-        select(
-            calibration.c.temperature,
-            calibration.c.labels,
-            calibration.c.recipe,
-            calibration.c.created_at,
-        )
+        select(calibration.c.recipe, *(calibration.c[name] for name in _VALUES))
         .where(calibration.c.project_id == project_id)
         .order_by(calibration.c.created_at)
     )
-    return tuple(Calibration(*row) for row in rows)
+    return tuple(Calibration(**row) for row in rows.mappings())

@@ -317,6 +317,7 @@ calibration = Table(
     Column("temperature", Float, nullable=False),
     Column("labels", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("of_labels", Integer, nullable=False, server_default="0"),
 )
 
 baseline_point = Table(
