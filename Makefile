@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench chromium clean
+.PHONY: run test lint docs bench chromium clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -18,6 +18,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/oxlint --deny-warnings alcore/web/browser tests/javascript
 	$(BIN)/mypy
+
+# Into site/; nothing is fetched, neither while it is built nor while it is read. Its pages open from
+# the folder; the search needs a server, such as python3 -m http.server --directory site.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(VENV)/.installed-dev chromium
 	$(BIN)/python benchmarks/loop.py
@@ -44,4 +49,4 @@ chromium: $(VENV)/.installed-dev
 	else $(BIN)/playwright install chromium; fi
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis

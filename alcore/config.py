@@ -243,6 +243,7 @@ class RetrainRule:
     """When a new model is trained without being asked."""
 
     automatic: bool = True
+    """Whether labels ask for models at all; else somebody does."""
     new_labels: int = 10
     """Labels since the last model that ask for the next one."""
     minimum: int = 20
@@ -288,6 +289,7 @@ class TeamRule:
     answers: int = 2
     """How many people answer each of those."""
     consensus: str = "majority"
+    """What makes one label of several votes."""
     gold_every: int = 0
     """One question in this many has a known answer, as long as there is gold; 0 for none."""
     invited_only: bool = False
@@ -318,6 +320,7 @@ class LearnerRule:
     features: str = "pixels"
     """What an estimator learns from; the weights below give embeddings."""
     network: str = "small CNN"
+    """The architecture of the model, or of what makes its embeddings."""
     weights: str = "pool"
     """Where weights come from; those of the pool are used once pretraining has made them."""
     weights_file: str = ""
@@ -327,7 +330,9 @@ class LearnerRule:
     mode: Mode = "fresh"
     """What a model takes over from the one before."""
     unlabeled: Unlabeled = "none"
+    """What a training makes of images without labels."""
     balance: Balance = "none"
+    """Help for rare classes."""
     pretrain: bool = False
     """Pretrain on the pool as soon as the images are in."""
 
@@ -366,7 +371,9 @@ class PixelRange:
     network. The import fills in what suits the images where nobody has."""
 
     black: float | None = None
+    """The largest value that is black."""
     white: float | None = None
+    """The smallest value that is white."""
 
     def __post_init__(self) -> None:
         _check(
@@ -392,12 +399,17 @@ class ProjectSettings:
     """What a project's owner can set."""
 
     strategy: str = "default policy"
+    """Which query strategy chooses what is asked next."""
     strategy_options: Mapping[str, Any] = field(default_factory=dict)
+    """Its options, by name; those that are not named have their defaults."""
     batch_size: int = 10
+    """Items that a strategy chooses in one round."""
     retrain: RetrainRule = RetrainRule()
     resolution: int = 32
+    """Pixels a side of what a model sees."""
     pixel_range: PixelRange = PixelRange()
     augmentation: str = "shift"
+    """How training images are varied."""
     learner: LearnerRule = LearnerRule()
     instant: bool = False
     """Let the queue follow each answer, by a linear head on the newest model's embeddings."""
@@ -407,7 +419,9 @@ class ProjectSettings:
     budget: int | None = None
     """Labels after which stopping is advised; None for no limit."""
     seed: int = 0
+    """All chance of the project begins with it."""
     guidelines: str = ""
+    """What annotators read about the classes."""
     team: TeamRule = TeamRule()
     keys: Mapping[str, str] = field(default_factory=dict)
     """Own keys of the labeling board by target, as `keymap` writes them."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import doctest
+import html
 import importlib
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +18,7 @@ import pytest
 
 from alcore.__main__ import main
 from alcore.experiments.reading import parse
+from alcore.strategies import registered
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -141,3 +146,28 @@ def test_the_examples_in_a_module_are_true(file: Path) -> None:
     parts = file.relative_to(ROOT).with_suffix("").parts
     examples = doctest.testmod(importlib.import_module(".".join(parts).removesuffix(".__init__")))
     assert examples.attempted > 0 and examples.failed == 0
+
+
+def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path) -> None:
+    build = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert build.returncode == 0, build.stderr
+    pages = {page.relative_to(tmp_path).as_posix(): page for page in tmp_path.rglob("*.html")}
+    assert {"index.html", "architecture.html", "contributing.html"} <= set(pages)
+    for page in pages.values():
+        fetched = re.findall(
+            r'<(?:script|img|link)\b[^>]*(?:src|href)="(\w+:[^"]*)"', page.read_text("utf-8")
+        )
+        assert not [address for address in fetched if not address.startswith("data:")]
+    commands_page = pages["reference/commands.html"].read_text("utf-8")
+    assert all(f"alcore {name}" in commands_page for name in main.commands)
+    strategies_page = pages["reference/strategies.html"].read_text("utf-8")
+    assert all(strategy.sentence in html.unescape(strategies_page) for strategy in registered())
+    assert "Labels since the last model" in pages["reference/settings.html"].read_text("utf-8")
+    assert "/board/{project_id}/answer" in pages["reference/routes.html"].read_text("utf-8")
