@@ -87,14 +87,24 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
 
 def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], int]:
     st.markdown("#### What is asked next")
-    by_name = {s.name: s for s in setup.all_strategies()}
+    families = setup.strategy_families(start.strategy)
+    left, middle, right = st.columns([2, 2, 1])
+    now = next(f for f, group in families.items() if any(s.name == start.strategy for s in group))
+    family = left.selectbox(
+        "What to look for",
+        list(families),
+        list(families).index(now),
+        format_func=lambda family: sentence(family).removesuffix("."),
+        key=f"{case.prefix}family",
+        persist_state="session",
+    )
+    by_name = {strategy.name: strategy for strategy in families[family]}
     names = list(by_name)
-    left, right = st.columns([2, 1])
-    name = left.selectbox(
+    name = middle.selectbox(
         "Query strategy",
         names,
         names.index(start.strategy) if start.strategy in by_name else 0,
-        key=f"{case.prefix}strategy",
+        key=f"{case.prefix}strategy-{family}",
         persist_state="session",
     )
     batch = right.number_input(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from alcore import strategies
 from alcore.errors import InvalidSettings, PoolExhausted, UnknownStrategy
 from alcore.records import Selection
-from alcore.strategies import Context, Signals, label_or_relabel
+from alcore.strategies import Context, Signals, contract, label_or_relabel
 
 N, CLASSES, WIDTH, LABELED = 200, 4, 8, 12
 NAMES = ("cat", "deer", "dog", "frog")
@@ -30,6 +32,20 @@ COMBINED = [
     if option.kind == "strategy"
     for choice in strategies.choices(option)
 ]
+
+
+def test_every_strategy_belongs_to_one_family_and_one_strategy_is_recommended() -> None:
+    modules = [m.name for m in pkgutil.iter_modules(strategies.__path__, "alcore.strategies.")]
+    written = {
+        value.name
+        for module in map(importlib.import_module, modules)
+        for value in vars(module).values()
+        if isinstance(value, contract.Strategy)
+    }
+    listed = [s.name for group in strategies.families().values() for s in group]
+    written.discard("margin, diversified")  # a part of the default policy
+    assert set(listed) == written and len(set(listed)) == len(listed)
+    assert [s.name for s in strategies.families()["recommended"]] == ["default policy"]
 
 
 def signals(n: int = N, seed: int = 0, labeled: int = LABELED) -> Signals:

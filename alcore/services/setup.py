@@ -25,7 +25,6 @@ from alcore.datasets.sources import TORCHVISION_NAMES
 from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
-from alcore.services import rights
 from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.strategies import Option
 
@@ -47,7 +46,7 @@ _FORGOTTEN = 24 * 3600.0
 
 @dataclass(frozen=True)
 class ProjectLine:
-    """One project as the list shows it."""
+    """One project with what it holds."""
 
     project: Project
     source: str
@@ -57,7 +56,6 @@ class ProjectLine:
     images: int
     holdout: int
     labels: int
-    state: str
     job: Job | None
     """The import that runs or waits, else the last that ended."""
 
@@ -69,13 +67,6 @@ class Report:
     images: int
     holdout: int
     left_out: tuple[SkippedFile, ...]
-
-
-def overview(store: Store, by: int, archived: bool = False) -> list[ProjectLine]:
-    """List by age the projects that somebody may take part in, with what they hold."""
-    mine = rights.visible(store, by, archived)
-    with store.read() as connection:
-        return [_line(connection, project) for project in mine]
 
 
 def line(store: Store, project_id: int) -> ProjectLine:
@@ -149,9 +140,16 @@ def seconds_left(first: tuple[float, float], now: float, progress: float) -> flo
 # -- describing a new project ------------------------------------------------------------------
 
 
-def all_strategies() -> tuple[strategies.Strategy, ...]:
-    """Return the query strategies, the default first."""
-    return strategies.registered()
+def strategy_families(current: str) -> dict[str, tuple[strategies.Strategy, ...]]:
+    """Return the query strategies by what they look for, the recommended one first.
+
+    The `current` one is there too where it is one that is known by its name alone.
+    """
+    families = strategies.families()
+    if not any(strategy.name == current for group in families.values() for strategy in group):
+        others = families.get(strategies.OTHERS, ())
+        families[strategies.OTHERS] = (*others, strategies.get(current))
+    return families
 
 
 def estimators_offered(store: Store) -> dict[str, str]:
@@ -301,23 +299,8 @@ def _line(connection: Connection, project: Project) -> ProjectLine:
         images=sum(counts.values()),
         holdout=counts["holdout"],
         labels=sum(labels.per_class(connection, project.id).values()),
-        state=_state(project, job),
         job=job,
     )
-
-
-def _state(project: Project, job: Job | None) -> str:
-    if project.archived_at is not None:
-        return "archived"
-    if job is not None and job.state == "running":
-        word = "importing" if project.state == "importing" else "fitting images"
-        return "stopping" if job.cancel_requested else word
-    if job is not None and job.state == "waiting":
-        return "waiting to start"
-    if project.state == "ready":
-        return "ready"
-    stopped = job is not None and job.state == "cancelled"
-    return "import stopped" if stopped else "import failed"
 
 
 def shown_rows(files: Sequence[SkippedFile]) -> list[dict[str, str]]:

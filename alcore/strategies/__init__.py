@@ -63,6 +63,7 @@ from alcore.strategies.typiclust import TYPICLUST
 from alcore.strategies.vote_entropy import VOTE_ENTROPY
 
 __all__ = [
+    "OTHERS",
     "Context",
     "Need",
     "Option",
@@ -72,6 +73,7 @@ __all__ = [
     "choices",
     "cold_start",
     "complete_options",
+    "families",
     "get",
     "needed",
     "registered",
@@ -79,37 +81,31 @@ __all__ = [
     "select",
 ]
 
-_REGISTRY: Mapping[str, Strategy] = {
-    strategy.name: strategy
-    for strategy in (
-        DEFAULT_POLICY,
-        MARGIN,
-        LEAST_CONFIDENCE,
-        RATIO,
-        ENTROPY,
-        CLASS_RARE,
+_FAMILIES: Mapping[str, tuple[Strategy, ...]] = {
+    "recommended": (DEFAULT_POLICY,),
+    "what the model is unsure of": (MARGIN, LEAST_CONFIDENCE, RATIO, ENTROPY, ADVERSARIAL),
+    "what is unlike the labels so far": (
         REPRESENTATIVE,
         K_CENTER,
         K_MEANS,
         K_MEANS_PLUS_PLUS,
-        BADGE,
-        CLUSTER_MARGIN,
         TYPICLUST,
         PROBCOVER,
         OUTLIER,
         DISCRIMINATIVE,
+        RECONSTRUCTION,
+    ),
+    "unsure and unlike at once": (BADGE, CLUSTER_MARGIN),
+    "what versions of the model disagree on": (
         BALD,
         VOTE_ENTROPY,
         CONSENSUS_ENTROPY,
         MEAN_KL,
-        LEARNING_LOSS,
-        ADVERSARIAL,
-        RECONSTRUCTION,
-        HISTORY_FOREST,
-        INNER_HISTORY_FOREST,
-        DISPERSION,
         CONSISTENCY,
-        LABEL_OR_RELABEL,
+    ),
+    "what was hard to learn": (LEARNING_LOSS, HISTORY_FOREST, INNER_HISTORY_FOREST, DISPERSION),
+    "rare classes and wrong labels": (CLASS_RARE, LABEL_OR_RELABEL),
+    "made of other strategies": (
         MIXED,
         DIVERSIFIED,
         STOCHASTIC,
@@ -117,15 +113,23 @@ _REGISTRY: Mapping[str, Strategy] = {
         NO_NEAR_DUPLICATES,
         SUBSAMPLE,
         SCHEDULE,
-        RANDOM,
-    )
+    ),
+    "chance, to compare with": (RANDOM,),
 }
+OTHERS = "from other packages"
+
+
+def families() -> dict[str, tuple[Strategy, ...]]:
+    """Return every strategy by what it looks for, the recommended one first."""
+    own = {strategy.name for group in _FAMILIES.values() for strategy in group}
+    others = plugins.load()[0]
+    foreign = tuple(others[name] for name in others if name not in own)
+    return {**_FAMILIES, **({OTHERS: foreign} if foreign else {})}
 
 
 def registered() -> tuple[Strategy, ...]:
     """Return every strategy, the default first; those of other packages last."""
-    others = plugins.load()[0]
-    return (*_REGISTRY.values(), *(others[name] for name in others if name not in _REGISTRY))
+    return tuple(strategy for group in families().values() for strategy in group)
 
 
 def broken() -> dict[str, str]:
