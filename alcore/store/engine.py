@@ -66,6 +66,7 @@ class Store:
         self._passing = _engine(workspace, "BEGIN IMMEDIATE", lasting=False)
         self._single = _engine(workspace, None, lasting=False)
         self._turn = threading.Lock()
+        self._asked: float | None = None
 
     @classmethod
     def open(cls, workspace: Workspace) -> Self:
@@ -124,11 +125,20 @@ class Store:
         engine = self._writer if lasting else self._passing
         waited = self._turn.acquire(timeout=PATIENCE)
         try:
+            self._asked = time.monotonic()
             with self._in_words(), ExitStack() as transaction:
-                yield self._begin(engine, transaction, patient)
+                connection = self._begin(engine, transaction, patient)
+                self._asked = None
+                yield connection
         finally:
+            self._asked = None
             if waited:
                 self._turn.release()
+
+    def is_held(self, seconds: float) -> bool:
+        """Tell whether another process has kept a writer of this one waiting for so long."""
+        asked = self._asked
+        return asked is not None and time.monotonic() - asked > seconds
 
     def _begin(self, engine: Engine, transaction: ExitStack, patient: bool) -> Connection:
         while True:

@@ -6,11 +6,12 @@ body claims.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from alcore.errors import (
     UnknownItem,
     UnknownProject,
     UnreadableImage,
+    WorkspaceBusy,
     WrongAddress,
 )
 from alcore.records import NewUndo
@@ -53,6 +55,9 @@ STATUS: dict[type[AlcoreError], int] = {
 }
 MOST_IMAGES = 60
 MOST_BODY = 64_000
+PATIENCE = 3.0
+"""Seconds that another program may hold the database until whoever asks is told."""
+_LOOK = 0.5
 
 log = structlog.get_logger()
 Body = dict[str, Any]
@@ -85,11 +90,25 @@ def board_route(
         try:
             body = await _body(request) if request.method == "POST" else {}
             ticket = _ticket(request, body)
-            return JSONResponse(await run_in_threadpool(allowed, request, ticket, body))
+            doing = run_in_threadpool(allowed, request, ticket, body)
+            return JSONResponse(await _unless_held(doing))
         except AlcoreError as error:
             return refusal(error, request)
 
     return declared(path, respond, right, method)
+
+
+async def _unless_held(doing: Coroutine[Any, Any, Body]) -> Body:
+    """Wait for what is asked; raise WorkspaceBusy once another program has kept it for long.
+
+    It goes on meanwhile. Whoever asks again is not served twice: what is stored has a key.
+    """
+    task = asyncio.ensure_future(doing)
+    while not (await asyncio.wait({task}, timeout=_LOOK))[0]:
+        if state.store().is_held(PATIENCE):
+            task.add_done_callback(lambda late: late.exception())  # or Python warns of it
+            raise WorkspaceBusy("the database is in use by another program; try again")
+    return task.result()
 
 
 def refusal(error: AlcoreError, request: Request) -> JSONResponse:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Route, expect
 from sqlalchemy import text
 
+from alcore.config import ProjectSettings
 from alcore.records import Project
 from alcore.services import people, projects
 
-from .conftest import OpenBoard, Server
+from .conftest import Board, OpenBoard, Server
 
 pytestmark = pytest.mark.browser
 
@@ -290,3 +294,51 @@ def test_the_hint_stays_closed(fruits: Project, open_board: OpenBoard) -> None:
     board.page.reload()
     board.item()
     expect(board.part("hint")).to_be_hidden()
+
+
+def test_while_another_program_holds_the_database_answers_wait_and_the_board_says_so(
+    server: Server, fruits: Project, open_board: OpenBoard
+) -> None:
+    board = open_board(fruits, "held")
+    board.press("1")
+    board.expect_saved(1)
+    holder = sqlite3.connect(server.workspace.database, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    given = [board.press("2") for _ in range(3)]
+    board.expect_pending(3)
+    expect(board.part("toast")).to_contain_text("The database is in use by another program.")
+    expect(board.part("sending")).to_contain_text("in use by another program, kept")
+    holder.execute("ROLLBACK")
+    holder.close()
+    board.expect_pending(0)
+    expect(board.part("toast")).to_be_hidden()
+    expect(board.part("sending")).to_have_text("")
+    assert [item for item, _ in answered(server, fruits, "held")][1:] == given
+
+
+def test_an_original_that_is_missing_is_named_and_the_next_image_comes(
+    server: Server, context: BrowserContext, tmp_path: Path
+) -> None:
+    root = tmp_path / "photographs"
+    root.mkdir()
+    for number in range(8):
+        Image.new("RGB", (40, 30), (20 * number, 90, 90)).save(root / f"{number}.png")
+    store = server.store()
+    spec = {"kind": "folder", "path": str(root), "copy": False}
+    made = projects.create(store, "in place", spec, "none", ProjectSettings(), ["cat", "dog"])
+    projects.import_now(store, made, 1)
+    root.rename(tmp_path / "elsewhere")
+    page = context.new_page()
+    page.goto(f"{server.url}/?project={made}&annotator=looking")
+    board = Board(page)
+    empty = board.part("empty")
+    expect(empty).to_contain_text(f"the folder {root} is no longer there")
+    expect(empty).to_contain_text("name its new place on the Set-up page")
+    # The picture that nobody sees is not labeled, and what comes next is shown.
+    page.keyboard.press("1")
+    (tmp_path / "elsewhere").rename(root)
+    page.keyboard.press("Space")
+    board.press("1")
+    board.expect_saved(2)
+    kinds = [event.kind for event in server.events(projects.get(store, made), "looking")]
+    assert kinds == ["skip", "label"]

@@ -194,3 +194,22 @@ test("without storage answers are delivered, and said not to be kept", async () 
     Storage.prototype.setItem = setItem;
   }
 });
+
+test("a database that another program holds is told apart from a server that is gone", async () => {
+  const busy = { error: "WorkspaceBusy", message: "in use" };
+  let reply = [503, busy];
+  const { outbox, events } = open(() => reply);
+  outbox.push("answer", { key: "a" });
+  await until(() => outbox.trouble);
+  assert.equal(outbox.cause, "the database is in use by another program");
+  assert.equal(outbox.ops.length, 1);
+  reply = [200, { ok: true }];
+  await until(() => kinds(events).includes("done"));
+  assert.equal(outbox.busy, false);
+  reply = [502, {}];
+  outbox.push("answer", { key: "b" });
+  await until(() => outbox.trouble);
+  assert.equal(outbox.cause, "no connection");
+  reply = [200, { ok: true }];
+  await until(() => !outbox.ops.length);
+});

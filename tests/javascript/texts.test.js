@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { questionIn } from "../../alcore/web/browser/board/side.js";
+import { unshownText } from "../../alcore/web/browser/board/stage.js";
 
 test("the question is the one that the guidelines begin with, else a general one", () => {
   assert.equal(questionIn("Which digit is it? Skip scribbles."), "Which digit is it?");
@@ -11,4 +12,15 @@ test("the question is the one that the guidelines begin with, else a general one
   for (const text of ["", "Label carefully.\nIn doubt? Skip.", "?", "a".repeat(300) + "?"]) {
     assert.equal(questionIn(text), "Which class is this?");
   }
+});
+
+test("an image that cannot be shown says which, why, and how to go on", () => {
+  const gone = "the folder /birds is no longer there: its disk is not connected";
+  assert.equal(unshownText(gone), `This picture cannot be shown: ${gone}. An owner of the project `
+    + "can put it back, or name its new place on the Set-up page. Press Space to go on with the "
+    + "next one.");
+  assert.equal(unshownText("a.png was changed since it was imported"), "This picture cannot be "
+    + "shown: a.png was changed since it was imported. Press Space to go on with the next one.");
+  assert.equal(unshownText(undefined), "This picture cannot be shown. Press Space to go on with "
+    + "the next one.");
 });

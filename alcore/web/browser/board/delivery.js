@@ -15,6 +15,7 @@ export class Delivery {
     this.labels = 0; // those of them that are labels and were not taken back here
     this.counted = 0; // labels acknowledged and not undone since the last status
     this.locked = false; // the ticket works no more
+    this.told = false; // that another program holds the database
     this.listener = (event, op, detail) => this.#heard(event, op, detail);
     this.channel = openChannel(scope, link, this.listener);
     this.link = this.channel.link;
@@ -44,6 +45,17 @@ export class Delivery {
   #draw() {
     drawSaving(this.board.part, this.outbox, this.labels);
     this.board.root.dataset.pending = String(this.ops.length);
+    this.#tellBusy();
+  }
+
+  // Say over the image why answers wait, for as long as they do.
+  #tellBusy() {
+    const { busy } = this.outbox;
+    if (busy === this.told) return;
+    this.told = busy;
+    if (busy) {
+      this.board.toast.show(`${sentence(this.outbox.cause)} Trying again; your answers are kept.`, 0);
+    } else this.board.toast.hide();
   }
 
   #delivered(op, answer) {

@@ -147,7 +147,8 @@ export class Feed {
   }
 }
 
-// Load and decode; never throws. A failed load is tried again, then the image counts as broken.
+// Load and decode; never throws. A failed load is tried again, unless it would fail in the same
+// way; then the image counts as broken, and says why where the server does.
 async function load(image, link) {
   for (const pause of [0, ...LOAD_AGAIN]) {
     if (pause) await new Promise((done) => setTimeout(done, 1000 * pause));
@@ -167,6 +168,15 @@ async function load(image, link) {
       return;
     } catch {
       image.broken = true;
+      const refusal = await whyNot(image.src);
+      image.reason = refusal?.message;
+      if (refusal?.error === "UnreadableImage") return;
     }
   }
+}
+
+// Ask for the reason, which an image element does not tell.
+async function whyNot(src) {
+  const response = await fetch(src).catch(() => null);
+  return response && !response.ok ? response.json().catch(() => null) : null;
 }

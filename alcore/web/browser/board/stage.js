@@ -94,8 +94,7 @@ export class Stage {
   }
 
   drawEmpty() {
-    say(this.part.empty, this.image?.broken
-      ? "This picture cannot be shown. Press Space to skip it." : this.emptyText());
+    say(this.part.empty, this.image?.broken ? unshownText(this.image.reason) : this.emptyText());
     this.part.empty.hidden = false;
   }
 
@@ -122,4 +121,12 @@ export class Stage {
       : Math.min(760, Math.max(260, innerHeight - top - rest - below - 2));
     this.root.style.setProperty("--stage", `${Math.round(height)}px`);
   }
+}
+
+// What is said in place of an image that cannot be shown; reason: what the server says. Pure.
+export function unshownText(reason) {
+  const why = reason ? `: ${reason.replace(/\.?$/, ".")}` : ".";
+  const remedy = /no longer there/.test(reason ?? "")
+    ? " An owner of the project can put it back, or name its new place on the Set-up page." : "";
+  return `This picture cannot be shown${why}${remedy} Press Space to go on with the next one.`;
 }

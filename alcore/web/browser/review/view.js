@@ -157,6 +157,6 @@ export function drawSaved(part, outbox, saved) {
   const waiting = outbox.ops.length;
   part.tick.dataset.state = waiting ? (outbox.trouble ? "trouble" : "busy") : "saved";
   say(part.tick, waiting && outbox.trouble ? "!" : "✓");
-  say(part.saved, waiting ? (outbox.trouble ? "The server does not answer; kept here and sent again"
+  say(part.saved, waiting ? (outbox.trouble ? `${sentence(outbox.cause)} Kept here and sent again`
     : "Saving") : saved ? `${plural(saved, "change")} saved` : "Nothing to save");
 }

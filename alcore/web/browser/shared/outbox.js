@@ -25,6 +25,7 @@ export class Outbox {
     this.ops = [];
     this.number = 0;
     this.wait = 0;
+    this.busy = false; // another program holds the database
     this.sending = false;
     this.locked = false;
     this.kept = true;
@@ -46,6 +47,11 @@ export class Outbox {
     return this.wait > 0;
   }
 
+  // Why answers wait.
+  get cause() {
+    return this.busy ? "the database is in use by another program" : "no connection";
+  }
+
   // Try again at once: the network is back, or the ticket is new.
   wake() {
     this.locked = false;
@@ -60,7 +66,7 @@ export class Outbox {
     const op = this.ops[0];
     const [event, detail] = await this.#deliver(op);
     this.sending = false;
-    if (event === "again") this.#retry();
+    if (event === "again") this.#retry(detail);
     else if (event === "locked") this.#lock(op, detail);
     else {
       this.#finish(op);
@@ -78,20 +84,22 @@ export class Outbox {
     try {
       return ["done", await request(this.link, "POST", `/${op.kind}`, op.body)];
     } catch (error) {
-      if (!(error instanceof Refused)) return ["again"];
+      if (!(error instanceof Refused)) return ["again", error];
       return [error.status === 401 ? "locked" : "dropped", error];
     }
   }
 
   #finish(op) {
     this.wait = 0;
+    this.busy = false;
     this.ops.shift();
     try {
       localStorage.removeItem(op.row);
     } catch { /* storage is switched off */ }
   }
 
-  #retry() {
+  #retry(error) {
+    this.busy = error.kind === "WorkspaceBusy";
     this.wait = Math.min(LONGEST_WAIT, this.wait ? 2 * this.wait : FIRST_WAIT);
     this.timer = setTimeout(() => {
       this.timer = undefined;

@@ -29,7 +29,7 @@ export async function request(link, method, path, body, seconds = PATIENCE) {
   // Final is what alcore itself refuses: a proxy between may say anything. 421: the proxy is set
   // up wrongly, for which nobody's answer is dropped.
   if (!reason.error || response.status >= 500 || [408, 421, 429].includes(response.status)) {
-    throw Object.assign(new Error(message), { reason: reason.message });
+    throw Object.assign(new Error(message), { reason: reason.message, kind: reason.error });
   }
   throw new Refused(response.status, reason.error, message);
 }
