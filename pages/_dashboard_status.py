@@ -50,7 +50,7 @@ def status(project_id: int) -> None:
     )
     right.button(
         "Stop",
-        key="stop",
+        key="danger-stop",
         icon=":material/stop:",
         disabled=not active or not owner,
         help=others,

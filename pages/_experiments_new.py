@@ -8,6 +8,7 @@ import streamlit as st
 
 from alcore.errors import AlcoreError
 from alcore.phrases import duration
+from alcore.records import Project
 from alcore.services import experiments
 from alcore.web.state import Store
 from pages._setup_text import refusal, title
@@ -18,14 +19,17 @@ ESTIMATE = 20.0
 """Seconds that rounds are run for, about, to estimate the time."""
 
 
-def new_experiment(store: Store, workers: int) -> str | None:
-    """Draw the form; return the experiment's name once its runs are stored."""
+def new_experiment(store: Store, workers: int, project: Project | None) -> str | None:
+    """Draw the form; return the experiment's name once its runs are stored.
+
+    The images of the project that is shown stand first, where an oracle can answer for them.
+    """
     title(
         "New experiment",
         "A simulated oracle answers; every strategy starts from the same labels, weights and "
         "holdout, trial by trial.",
     )
-    text = _fields(store)
+    text = _fields(store, project)
     if st.toggle("Edit the grid as text", key="grid-by-hand"):
         text = st.text_area("Grid (TOML)", text, height=340, key=f"grid {hash(text)}")
     row = st.container(horizontal=True, vertical_alignment="center")
@@ -55,14 +59,15 @@ def new_experiment(store: Store, workers: int) -> str | None:
     return None
 
 
-def _fields(store: Store) -> str:
+def _fields(store: Store, project: Project | None) -> str:
     """Draw the choices; return the grid that they make, as TOML."""
     left, middle, right = st.columns(3, gap="large")
     with left:
         names = {e.name for e in experiments.list_experiments(store)}
         number = next(n for n in range(1, 10_000) if f"experiment {n}" not in names)
         name = st.text_input("Name", f"experiment {number}", max_chars=100, key="grid-name")
-        data = st.selectbox("Images", experiments.data_sources(store, who().id), key="grid-data")
+        sources = experiments.data_sources(store, who().id, project and project.name)
+        data = st.selectbox("Images", sources, key=f"grid-data-{sources[0]}")
         learner = st.selectbox("Learner", ["network", *experiments.ESTIMATORS], key="grid-learner")
         oracle = st.selectbox("Oracle", experiments.ORACLES, key="grid-oracle")
     with middle:

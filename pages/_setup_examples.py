@@ -61,7 +61,7 @@ def _row(store: Store, project: Project, examples: list[dict[str, Any]]) -> None
                     'style="width:96px;height:96px;object-fit:contain;border-radius:6px;'
                     'border:1px solid rgba(128,128,140,.45)">'
                 )
-                if st.button("Remove", key=f"example-{example['id']}", width=96):
+                if st.button("Remove", key=f"danger-example-{example['id']}", width=96):
                     _remove(store, project, example["id"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError
@@ -25,11 +26,12 @@ KNOWN_CLASSES: dict[KnownClasses, tuple[str, str]] = {
 }
 
 
-def new_project(store: Store) -> int | None:
-    """Draw the form; return the id of the project once it is made."""
+def new_project(store: Store, head: DeltaGenerator) -> int | None:
+    """Draw the form, its title in `head`; return the id of the project once it is made."""
     generation = st.session_state.setdefault("new-generation", 0)
     prefix = f"new{generation}-"
-    title("New project", "Choose images, look at them, press Create. The rest can wait.")
+    with head:
+        title("New project", "Choose images, look at them, press Create. The rest can wait.")
     left, right = st.columns([1, 1.5], gap="large")
     with left:
         spec = choose_source(store, prefix)

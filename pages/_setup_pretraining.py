@@ -17,6 +17,9 @@ from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal
 from pages._who import check_still, who
 
+LOSING = ("Stop", "Start again")
+"""Buttons that throw away what was computed."""
+
 
 def pretraining_of(store: Store, project: Project) -> None:
     """Draw the tab; it follows what runs, and nothing else on the page moves."""
@@ -117,7 +120,7 @@ def _button(
     if st.button(
         label,
         icon=f":material/{icon}:",
-        key=f"pretraining-{label}-{project_id}",
+        key=f"{'danger-' if label in LOSING else ''}pretraining-{label}-{project_id}",
         disabled=disabled,
         type="primary" if primary else "secondary",
     ):

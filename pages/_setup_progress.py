@@ -91,7 +91,9 @@ def _button(
     project_id: int,
     disabled: bool = False,
 ) -> None:
-    if st.button(label, icon=icon, key=f"import-{label}-{project_id}", disabled=disabled):
+    danger = "danger-" if label == "Stop" else ""
+    key = f"{danger}import-{label}-{project_id}"
+    if st.button(label, icon=icon, key=key, disabled=disabled):
         try:
             action(store, project_id, who().id)
         except AlcoreError as error:

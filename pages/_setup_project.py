@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import fields
+from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError, StaleSettings
@@ -33,12 +36,15 @@ KNOWN_CLASSES_WORDS: dict[KnownClasses, str] = {
 }
 
 
-def show_project(store: Store, line: ProjectLine) -> None:
-    """Draw everything about one project."""
+def show_project(store: Store, line: ProjectLine, head: DeltaGenerator) -> None:
+    """Draw everything about one project, its name in `head`."""
     project = line.project
     date = time.strftime("%d %B %Y", time.localtime(project.created_at))
     owner = owns(project.id)
-    title(project.name, f"{line.place if owner else line.source} · made on {date}")
+    with head:
+        place = line.place if owner else line.source
+        size = f"{line.images:,} images · {line.labels:,} labels"
+        title(project.name, f"{place} · {size} · made on {date}")
     if not owner:
         st.info("Its owners alone change this project.", icon=":material/lock:")
         return
@@ -119,20 +125,46 @@ def _form(store: Store, line: ProjectLine, slot: str) -> bool:
     except AlcoreError as error:
         refusal(error)
         return False
-    same = (typed, name.strip()) == (base.settings, base.name)
+    changes = _changes(base, typed, name)
     overtaken = project.version != base.version
-    if same and overtaken:
+    if overtaken and not changes:
         return True
-    if st.button("Save", type="primary", key=f"{prefix}save"):
-        if same:
-            note("Nothing was changed.")
-        else:
-            _save(store, slot, base, generation, typed, name)
-    elif st.session_state.pop(f"{slot}-saved", False):
-        st.success("Saved.", icon=":material/check:")
+    if _save_bar(slot, prefix, changes):
+        _save(store, slot, base, generation, typed, name)
     if overtaken:
         _overtaken(store, project, slot, generation, typed, name)
     return False
+
+
+def _changes(base: Project, typed: ProjectSettings, name: str) -> list[str]:
+    """Name the settings that were changed and not saved."""
+    changes = [
+        f.name.replace("_", " ")
+        for f in fields(typed)
+        if getattr(typed, f.name) != getattr(base.settings, f.name)
+    ]
+    return changes if name.strip() == base.name else ["name", *changes]
+
+
+def _save_bar(slot: str, prefix: str, changes: list[str]) -> bool:
+    """Say what is not saved yet, in sight however far one scrolls; tell whether to save it."""
+    with st.container(horizontal=True, vertical_alignment="center", key="save-bar"):
+        # Never switched off: a click that ends typing in a field comes before what was typed.
+        pressed = st.button("Save", type="primary", key=f"{prefix}save")
+        if changes:
+            base, generation = st.session_state[slot]
+            st.button(
+                "Discard",
+                key=f"{prefix}discard",
+                on_click=st.session_state.update,
+                args=({slot: (base, generation + 1)},),
+            )
+            st.html(f'<p class="su-unsaved">Not saved yet: {escape(", ".join(changes))}</p>')
+        elif st.session_state.pop(f"{slot}-saved", False):
+            note("Saved.")
+        else:
+            note("Nothing to save: nothing was changed.")
+    return pressed and bool(changes)
 
 
 def _case(store: Store, prefix: str, line: ProjectLine, base: Project) -> Case:
@@ -186,7 +218,7 @@ def _overtaken(
         icon=":material/group:",
     )
     row = st.container(horizontal=True)
-    if row.button("Save mine over theirs", key=f"{slot}-mine"):
+    if row.button("Save mine over theirs", key=f"danger-{slot}-mine"):
         _save(store, slot, project, generation, typed, name)
     if row.button("Show theirs", key=f"{slot}-theirs"):
         st.session_state[slot] = (project, generation + 1)
@@ -295,7 +327,7 @@ def _danger(store: Store, project: Project) -> None:
         "Nothing is deleted: images, labels, models and settings stay in the workspace, and you "
         "can take it back here at any time."
     )
-    if st.button("Archive", icon=":material/archive:", key=f"archive-{project.id}"):
+    if st.button("Archive", icon=":material/archive:", key=f"danger-archive-{project.id}"):
         projects.archive(store, project.id, by=who().id)
         st.rerun()
 

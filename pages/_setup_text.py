@@ -116,6 +116,8 @@ STYLE = """<style>
 .su-title p {margin:.15rem 0 0; opacity:.72; font-size:.92rem; overflow-wrap:anywhere}
 .su-note {margin:0 0 .15rem; font-size:.88rem; line-height:1.45; opacity:.78;
   overflow-wrap:anywhere}
+.su-unsaved {margin:0; font-size:.9rem; font-weight:600; overflow-wrap:anywhere;
+  color:light-dark(#8a5a00, #f0b429)}
 .su-strong {margin:0; font-weight:600}
 .su-figures {display:flex; flex-wrap:wrap; gap:.4rem 2.4rem; font-variant-numeric:tabular-nums}
 .su-figures b {display:block; font-size:1.5rem; font-weight:600; line-height:1.3}

@@ -12,6 +12,7 @@ import streamlit as st
 from alcore.records import Project
 
 NEWCOMER = "me"
+CHOOSER = "project-choice"
 LONGEST_NAME = 60
 
 
@@ -25,26 +26,73 @@ def annotator_name() -> str:
     return " ".join(name.split())[:LONGEST_NAME] or NEWCOMER
 
 
-def choose_project(ready: Sequence[Project]) -> Project:
-    """Ask which project; address and session keep the choice.
+def choose_project(offered: Sequence[Project], more: str = "") -> Project | None:
+    """Ask which project, in the head of every page; return it, or None for `more`.
+
+    The address decides, else the one chosen before, else the first. `more` is an address that
+    names no project; the page says what it means.
+    """
+    if not offered and not more:
+        return None
+    by_id = {str(project.id): project for project in offered}
+    address = _project_asked(list(by_id), more)
+    st.session_state[CHOOSER] = address if address in by_id else None
+    with st.container(key="project-chooser", width=220):
+        st.selectbox(
+            "Project",
+            list(by_id),
+            format_func=lambda number: _named(by_id[number]),
+            key=CHOOSER,
+            on_change=_chosen,
+            index=0 if address in by_id else None,
+            placeholder="New project",
+            label_visibility="collapsed",
+        )
+    return by_id.get(address)
+
+
+def choose_ready(offered: Sequence[Project], what: str, height: int) -> Project | None:
+    """Ask which project; None, having said when `what` appears, while it has no images."""
+    there = [project for project in offered if project.state != "failed"]
+    if not there:
+        empty(f"{what} appears here with the first project. Make one on the Set-up page.", height)
+        return None
+    project = choose_project(there)
+    if project is None or project.state == "ready":
+        return project
+    empty(
+        f"{what} of “{project.name}” appears here once its images are in. The Set-up page says "
+        "how far they are.",
+        height,
+    )
+    return None
+
+
+def _project_asked(ids: Sequence[str], more: str) -> str:
+    """Read which project is asked for; address and session keep it.
 
     Moving to another page clears the address, so the session remembers too.
     """
-    by_id = {project.id: project for project in ready}
     address = st.query_params.get("project", "")
-    start = int(address) if address.isdecimal() else st.session_state.get("chosen_project")
-    ids = list(by_id)
-    choice = st.selectbox(
-        "Project",
-        ids,
-        ids.index(start) if start in by_id else 0,
-        format_func=lambda number: by_id[number].name,
-        key="project-choice-here",
-        label_visibility="collapsed",
-    )
-    st.session_state["chosen_project"] = choice
-    keep_in_address("project", str(choice))
-    return by_id[choice]
+    if address not in ids and not (more and address == more):
+        before = str(st.session_state.get("chosen_project", ""))
+        address = before if before in ids else ids[0] if ids else more
+    if address != more:
+        st.session_state["chosen_project"] = int(address)
+    keep_in_address("project", address)
+    return address
+
+
+def _chosen() -> None:
+    if st.session_state[CHOOSER] is not None:
+        st.query_params["project"] = st.session_state[CHOOSER]
+
+
+def _named(project: Project) -> str:
+    if project.archived_at is not None:
+        return f"{project.name} · archived"
+    words = {"ready": "", "importing": " · importing", "failed": " · import failed"}
+    return project.name + words[project.state]
 
 
 _KEEP = """<script>

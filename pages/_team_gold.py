@@ -59,7 +59,7 @@ def _shown(project: Project, me: Annotator) -> None:
         key=f"gold-{project.id}-{len(golds)}",
     )
     rows = table.selection.rows
-    if rows and st.button(f"Ask {len(rows)} of them no more", key="less-gold"):
+    if rows and st.button(f"Ask {len(rows)} of them no more", key="danger-less-gold"):
         team.remove_gold(state.store(), project.id, me.id, [golds[r].item_id for r in rows])
         st.rerun()
 

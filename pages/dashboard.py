@@ -32,7 +32,7 @@ from pages._dashboard_parts import (
     remember,
 )
 from pages._dashboard_status import status, summary
-from pages._shell import choose_project, empty
+from pages._shell import choose_ready, empty
 from pages._who import open_to, projects_here
 
 SECTIONS = ("curve", "classes", "calibration", "people", "rounds")
@@ -43,28 +43,19 @@ CHANGES = 3
 
 
 def page() -> None:
-    ready = [p for p in projects_here() if p.state == "ready"]
-    if not ready:
-        empty(
-            "The dashboard appears with the first project whose images are in. "
-            "Make one on the Set-up page.",
-            TALL,
-        )
+    project = choose_ready(projects_here(), "The dashboard", TALL)
+    if project is None:
         return
     st.html(STYLE)
-    left, right = st.columns([2.4, 1], gap="large", vertical_alignment="center")
-    with left:
-        section = st.segmented_control(
-            "Section",
-            SECTIONS,
-            default=SECTIONS[0],
-            required=True,
-            key="section",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
-    with right:
-        project = choose_project(ready)
+    section = st.segmented_control(
+        "Section",
+        SECTIONS,
+        default=SECTIONS[0],
+        required=True,
+        key="section",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
     activity = dashboard.activity(state.store(), project.id)
     st.session_state["drawn"] = (project.id, activity.pulse, time.monotonic())
     history = remember(

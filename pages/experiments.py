@@ -9,6 +9,7 @@ import streamlit as st
 
 from alcore.errors import AlcoreError
 from alcore.phrases import duration
+from alcore.records import Project
 from alcore.services import experiments
 from alcore.services.experiments import Progress
 from alcore.web import state
@@ -16,8 +17,8 @@ from pages._dashboard_parts import STYLE as CHARTS
 from pages._experiments_new import new_experiment
 from pages._experiments_results import results
 from pages._setup_text import STYLE, refusal
-from pages._shell import empty, keep_in_address
-from pages._who import check_still, open_to
+from pages._shell import choose_project, empty, keep_in_address
+from pages._who import check_still, open_to, projects_here
 
 NEW = "+ New experiment"
 WORKERS = os.cpu_count() or 1
@@ -26,10 +27,11 @@ WORKERS = os.cpu_count() or 1
 def page() -> None:
     st.html(CHARTS + STYLE)
     store = state.store()
+    project = choose_project(projects_here())
     names = [e.name for e in experiments.list_experiments(store)]
     if not names:
         empty("Compare strategies with a simulated oracle: the first experiment starts here.", 90)
-        _new()
+        _new(project)
         return
     choice = st.session_state.pop("experiment-made", None)
     if choice is None and "experiment" not in st.session_state:
@@ -40,15 +42,15 @@ def page() -> None:
     name = st.selectbox("Experiment", choices, key="experiment", label_visibility="collapsed")
     if name == NEW:
         keep_in_address("experiment", None)
-        _new()
+        _new(project)
         return
     keep_in_address("experiment", name)
     _follow(name)
     results(store, name)
 
 
-def _new() -> None:
-    name = new_experiment(state.store(), WORKERS)
+def _new(project: Project | None) -> None:
+    name = new_experiment(state.store(), WORKERS, project)
     if name is None:
         return
     experiments.start(state.store(), state.runtime(), name, WORKERS)

@@ -10,7 +10,7 @@ from alcore.records import Project
 from alcore.services import board_status, keys
 from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
-from pages._shell import NEWCOMER, empty, keep_in_address
+from pages._shell import NEWCOMER, choose_project, empty
 from pages._who import has_accounts, open_to, owns, projects_here, who
 
 STYLES = ("board/board.css", "grid/grid.css")
@@ -18,23 +18,13 @@ SPARE_COLOURS = 20
 """For classes that are added while the board is open."""
 
 
-def _project(all_projects: list[Project]) -> Project:
-    """Choose the project that the address names, else the one chosen on another page."""
-    by_id = {str(project.id): project for project in all_projects}
-    last = str(st.session_state.get("chosen_project", ""))
-    project = by_id.get(st.query_params.get("project", "")) or by_id.get(last) or all_projects[0]
-    st.session_state["chosen_project"] = project.id
-    keep_in_address("project", str(project.id))
-    return project
-
-
-def _data(project: Project, all_projects: list[Project]) -> dict[str, Any]:
+def _data(project: Project) -> dict[str, Any]:
     """Gather what the board starts with."""
     annotator = who()
     colours = class_colours(len(project.classes) + SPARE_COLOURS)
     return {
         "project": project.id,
-        "projects": [{"id": p.id, "name": p.name} for p in all_projects],
+        "name": project.name,
         "base": f"board/{project.id}",
         "ticket": state.tickets().issue(project.id, annotator.id),
         "annotator": annotator.name,
@@ -54,21 +44,17 @@ def _board(data: dict[str, Any]) -> None:
     parts = modules.element("board/board.html", STYLES, "board/board.js")
     draw = st.components.v2.component("alcore_board", **parts)
     wish = draw(key=f"board-{data['project']}", data=data, on_choose_change=lambda: None).choose
-    if wish and "project" in wish:
-        st.query_params["project"] = str(wish["project"])
-        st.rerun()
     if wish and "annotator" in wish:
         st.session_state["annotator"] = str(wish["annotator"])
         st.rerun()
 
 
 def page() -> None:
-    all_projects = [p for p in projects_here() if p.state != "failed"]
-    if not all_projects:
+    project = choose_project([p for p in projects_here() if p.state != "failed"])
+    if project is None:
         empty("There is no project yet. Make one on the Set-up page; its images appear here.", 420)
         return
-    project = _project(all_projects)
-    _board(_data(project, all_projects))
+    _board(_data(project))
 
 
 open_to("take part", page)

@@ -10,7 +10,7 @@ from alcore.records import Project
 from alcore.services import board_status, keys
 from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
-from pages._shell import choose_project, empty
+from pages._shell import choose_ready
 from pages._who import open_to, projects_here, who
 
 STYLES = ("board/board.css", "review/review.css")
@@ -32,12 +32,9 @@ def _data(project: Project) -> dict[str, Any]:
 
 
 def page() -> None:
-    ready = [p for p in projects_here() if p.state == "ready"]
-    if not ready:
-        empty("Labels to review appear here once a project is ready on the Set-up page.", 420)
+    project = choose_ready(projects_here(), "What there is to review", 420)
+    if project is None:
         return
-    with st.container(width=360):
-        project = choose_project(ready)
     data = _data(project)
     parts = modules.element("review/review.html", STYLES, "review/review.js")
     draw = st.components.v2.component("alcore_review", **parts)

@@ -11,22 +11,19 @@ from alcore.records import Annotator, Project
 from alcore.services import dashboard, people, rights, team
 from alcore.web import invitations, state
 from pages._setup_text import plain, refusal
-from pages._shell import choose_project, empty
+from pages._shell import choose_ready, empty
 from pages._team_gold import gold
 from pages._team_parts import STYLE, agreement_table, note, people_table
 from pages._who import check_still, open_to, projects_here, who
 
 
 def page() -> None:
-    ready = [p for p in projects_here() if p.state == "ready"]
-    if not ready:
-        empty("The team appears here once a project is ready on the Set-up page.", 420)
+    project = choose_ready(projects_here(), "The team", 420)
+    if project is None:
         return
     me = who()
     st.html(STYLE)
     left, right = st.columns([2.4, 1], gap="large")
-    with right:
-        project = choose_project(ready)
     owner = rights.owns(state.store(), project.id, me.id)
     team_members = people.of_project(state.store(), project.id)
     st.session_state["team-drawn"] = _roles(team_members)
@@ -95,12 +92,12 @@ def _powers(project: Project, me: Annotator, team_members: list[Any]) -> None:
     role = names[choice].role
     if row.button("Free their images", key="free", help="What they hold goes to others at once"):
         _do(team.free, state.store(), project.id, me.id, choice)
-    for label, new, fits in (
-        ("Make owner", "owner", role != "owner"),
-        ("Make annotator", "annotator", role != "annotator"),
-        ("Remove", "removed", role != "removed"),
+    for label, new, key in (
+        ("Make owner", "owner", "role-owner"),
+        ("Make annotator", "annotator", "role-annotator"),
+        ("Remove", "removed", "danger-role-removed"),
     ):
-        if fits and row.button(label, key=f"role-{new}"):
+        if role != new and row.button(label, key=key):
             _do(people.set_role, state.store(), project.id, me.id, choice, new)
     refused = st.session_state.pop("team-refused", None)
     if refused is not None:

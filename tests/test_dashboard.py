@@ -264,7 +264,7 @@ def show(page: AppTest, section: str) -> None:
 
 def test_an_empty_project_says_what_will_appear_and_what_to_do(page: AppTest) -> None:
     page.run()
-    assert page.button(key="stop").disabled
+    assert page.button(key="danger-stop").disabled
     shown = texts(page)
     for section in dashboard_sections():
         show(page, section)
@@ -362,7 +362,7 @@ def test_train_now_asks_for_one_training_and_stop_takes_it_back(case: Case, page
     with case.store.read() as connection:
         assert jobs.newest(connection, case.id, "train").state == "waiting"
     assert page.button(key="train").disabled
-    page.button(key="stop").click().run()
+    page.button(key="danger-stop").click().run()
     with case.store.read() as connection:
         assert jobs.newest(connection, case.id, "train").state == "cancelled"
 
@@ -389,11 +389,11 @@ def test_a_link_restores_metric_axis_and_project(case: Case, page: AppTest) -> N
     page.query_params["metric"] = "macro-F1"
     page.query_params["against"] = "minutes"
     page.run()
-    assert page.selectbox(key="project-choice-here").value == case.id
+    assert page.selectbox(key="project-choice").value == str(case.id)
     assert "macro-F1 on the holdout" in str(charts(page)[0])
     assert "minutes of labeling" in str(charts(page)[0])
-    page.selectbox(key="project-choice-here").select(other).run()
-    assert page.selectbox(key="project-choice-here").value == other
+    page.selectbox(key="project-choice").select(str(other)).run()
+    assert page.selectbox(key="project-choice").value == str(other)
     assert charts(page) == []
 
 

@@ -213,14 +213,16 @@ def strategy_names() -> list[str]:
     return [strategy.name for strategy in registered()]
 
 
-def data_sources(store: Store, by: int) -> list[str]:
+def data_sources(store: Store, by: int, first: str | None = None) -> list[str]:
     """List what a page offers somebody as data, as a grid file names it.
 
     Generated sets, then the projects with an answer key that they own: a trial shows its classes.
+    A project called `first` comes before all, if it is one of those.
     """
     own = [p for p in rights.visible(store, by) if rights.owns(store, p.id, by)]
     with_key = [p.name for p in own if p.has_key and p.state == "ready"]
-    return [*GENERATED, *(f"{PROJECT}:{name}" for name in with_key)]
+    sources = [*GENERATED, *(f"{PROJECT}:{name}" for name in with_key)]
+    return sorted(sources, key=lambda source: source != f"{PROJECT}:{first}")
 
 
 def extend(

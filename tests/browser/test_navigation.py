@@ -61,3 +61,36 @@ def test_an_address_keeps_the_project_that_was_chosen(
     expect(Board(page).opened().root.locator(".class")).to_have_count(10)
     page.go_back()
     expect(page).to_have_url(re.compile(r"/dashboard\?project="))
+
+
+def test_the_project_is_chosen_at_the_same_place_on_every_page(
+    server: Server, context: BrowserContext
+) -> None:
+    other = server.project("somewhere else", ["apple", "banana"])
+    page = context.new_page()
+    page.goto(f"{server.url}/?project={other.id}")
+    Board(page).opened()
+    choice = page.get_by_role("combobox", name="Project", exact=True)
+    place = choice.bounding_box()
+    for path, name in PAGES.items():
+        page.get_by_role("link", name=name, exact=True).first.click()
+        expect(page).to_have_url(re.compile(rf"/{path}"))
+        expect(page.locator(".board:not(.review)")).to_have_count(0)
+        expect(choice).to_have_count(1)
+        expect(choice).to_have_value("somewhere else")
+        assert choice.bounding_box() == place
+
+
+def test_keys_belong_to_the_board_again_once_a_project_is_chosen(
+    server: Server, context: BrowserContext
+) -> None:
+    fruit = server.project("fruit", ["apple", "banana"])
+    page = context.new_page()
+    page.goto(f"{server.url}/?annotator=chooser")
+    board = Board(page).opened()
+    page.get_by_role("combobox", name="Project", exact=True).click()
+    page.get_by_role("option", name="fruit").click()
+    expect(board.opened().root.locator(".class")).to_have_count(2)
+    board.press("1")
+    board.expect_saved(1)
+    assert len(server.events(fruit, "chooser")) == 1

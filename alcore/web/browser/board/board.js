@@ -35,7 +35,7 @@ const CALM = 2500;
 const FOLLOWING = 250; // until the queue has followed an answer, in instant mode
 
 class Board {
-  // trigger("choose", wish) tells the page that a person wants another project or name.
+  // trigger("choose", wish) tells the page that a person wants another name.
   constructor(root, data, trigger) {
     this.root = root;
     this.part = partsOf(root);
@@ -294,7 +294,8 @@ class Board {
   #emptyText() {
     if (this.feed.waiting) return this.feed.waiting.reason;
     if (!this.feed.failures) return "Loading images.";
-    return sentence(this.feed.reason ?? "The server does not answer. Trying again.");
+    return this.feed.reason ? `${sentence(this.feed.reason)} Trying again.`
+      : "The server does not answer. Trying again.";
   }
 
   // Old buttons stay where they are; new classes are appended.

@@ -59,11 +59,9 @@ function onClick(board, event) {
   } else if (button.dataset.do) board.act({ do: button.dataset.do }, event.timeStamp);
 }
 
-// The fields that say who labels which project; choose tells the page.
+// The field that says who labels; choose tells the page.
 export function listenToWho(board, signal) {
-  const { project, name } = board.part;
-  project.addEventListener("change", () => board.choose({ project: Number(project.value) }),
-    { signal });
+  const { name } = board.part;
   name.addEventListener("change", () => {
     const typed = name.value.trim().replace(/\s+/g, " ");
     if (typed && typed !== board.data.annotator) board.choose({ annotator: typed });

@@ -1,16 +1,12 @@
 // The column beside the image: who labels what, how much there is, what the model can, what runs.
 
-import { element, fillBar, say } from "../shared/dom.js";
+import { fillBar, say } from "../shared/dom.js";
 import { number, percent, plural } from "../shared/text.js";
 
-export function drawWho(part, { project, projects = [], annotator, guidelines }) {
-  say(part.projectname, projects.find((p) => p.id === project)?.name ?? "");
+export function drawWho(part, { name, annotator, guidelines }) {
+  say(part.projectname, name);
   say(part.question, questionIn(guidelines.text));
   part.name.value = annotator;
-  part.projectfield.hidden = projects.length < 2;
-  part.project.replaceChildren(...projects.map((p) => element("option", {
-    value: String(p.id), textContent: p.name, selected: p.id === project,
-  })));
 }
 
 // The question that the guidelines begin with, else the one that every project asks. Pure.
@@ -111,7 +107,7 @@ function drawJob(part, job) {
   fillBar(part.jobbar, job.progress ?? 0);
 }
 
-// outbox: {ops, trouble, locked, kept}; labels: how many were acknowledged on this page.
+// outbox: {ops, trouble, cause, locked, kept}; labels: how many were acknowledged on this page.
 export function drawSaving(part, outbox, labels) {
   const pending = outbox.ops.length;
   say(part.saved, labels > 0 ? `${plural(labels, "label")} saved` : "Ready");
@@ -119,7 +115,7 @@ export function drawSaving(part, outbox, labels) {
   part.tick.dataset.state = outbox.trouble || outbox.locked ? "trouble" : pending ? "busy" : "done";
   if (!pending || !(outbox.trouble || outbox.locked)) say(part.sending, "");
   else {
-    const why = outbox.locked ? "reload this page" : "no connection";
+    const why = outbox.locked ? "reload this page" : outbox.cause;
     const kept = outbox.kept ? "kept in this browser" : "do not close this page";
     say(part.sending, `${number(pending)} to send: ${why}, ${kept}`);
   }

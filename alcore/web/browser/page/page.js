@@ -1,5 +1,6 @@
 // What every page does by itself, once for as long as it is open.
 
+import { freeKeys } from "./chooser.js";
 import { watchOutages } from "./outage.js";
 
 const page = (window.alcore ??= {});
@@ -7,4 +8,5 @@ const page = (window.alcore ??= {});
 if (!page.watched) {
   page.watched = true;
   watchOutages();
+  freeKeys();
 }
