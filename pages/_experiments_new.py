@@ -66,7 +66,7 @@ def _fields(store: Store, project: Project | None) -> str:
         names = {e.name for e in experiments.list_experiments(store)}
         number = next(n for n in range(1, 10_000) if f"experiment {n}" not in names)
         name = st.text_input("Name", f"experiment {number}", max_chars=100, key="grid-name")
-        sources = experiments.data_sources(store, who().id, project and project.name)
+        sources = experiments.data_sources(store, who().id, project.name if project else None)
         data = st.selectbox("Images", sources, key=f"grid-data-{sources[0]}")
         learner = st.selectbox("Learner", ["network", *experiments.ESTIMATORS], key="grid-learner")
         oracle = st.selectbox("Oracle", experiments.ORACLES, key="grid-oracle")

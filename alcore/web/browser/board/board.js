@@ -161,6 +161,7 @@ class Board {
     if (event === "lost" && detail === this.stage.image) {
       this.toast.show("This image went to somebody else meanwhile. Here is another one.");
     }
+    if (event === "mended") this.stage.mended(detail);
     this.paint();
   }
 

@@ -8,9 +8,11 @@ const AHEAD = 5; // images beyond the current one
 const LOW_WATER = 4; // claim when fewer images than this are at hand
 const RENEW = 20; // seconds
 const LOAD_AGAIN = [0.5, 2, 5];
+const MEND = 5;
 
 export class Feed {
-  // link: {base, ticket, client}. hear(event, detail): "images", "lost" (image), "failed" (error).
+  // link: {base, ticket, client}. hear(event, detail): "images", "lost" (image), "mended" (image),
+  // "failed" (error).
   constructor(link, hear) {
     this.link = link;
     this.hear = hear;
@@ -50,6 +52,17 @@ export class Feed {
   tick(now) {
     const due = this.waiting || this.failures ? this.retryAt : this.claimed + 1000 * RENEW;
     if (now >= due) this.fill(true);
+    this.#mend(now);
+  }
+
+  // Load the image in front again: what was missing may be back.
+  async #mend(now) {
+    const { first } = this;
+    if (!first?.broken || now < (first.mending ?? 0)) return;
+    first.mending = Infinity;
+    await load(first, this.link);
+    first.mending = performance.now() + 1000 * MEND;
+    this.hear("mended", first);
   }
 
   // Claim what is lacking; force also renews what is held.

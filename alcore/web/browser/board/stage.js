@@ -62,6 +62,13 @@ export class Stage {
     });
   }
 
+  // An image that could not be shown was loaded again.
+  mended(image) {
+    if (this.image !== image || this.painted) return;
+    if (image.ready) this.#swap(image, null);
+    else this.drawEmpty();
+  }
+
   // Load the original in place of a copy that is smaller, for a zoom.
   async showWhole() {
     const { image } = this;
