@@ -19,7 +19,7 @@ from alcore.datasets import label_table, zip_names
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
 from alcore.datasets.entries import (
     Entry,
-    Found,
+    ImageFile,
     Listing,
     Table,
     arrange,
@@ -84,7 +84,7 @@ class ArchiveSource:
         Raises ImportRefused for what is no archive, or an attack. What cannot be used of an
         archive otherwise is left out, with the reason.
         """
-        found, skipped, tables, inner, ignored = [], [], [], [], 0
+        images, skipped, tables, inner, ignored = [], [], [], [], 0
         for info, path in self._directory():
             if info.orig_filename.endswith(("/", "\\")):
                 continue
@@ -102,15 +102,15 @@ class ArchiveSource:
             if reason is not None:
                 skipped.append(SkippedFile(names.of_file(path), reason))
             else:
-                found.append(Found(path, _place(info), info.file_size))
-        if inner and not found and not skipped:
+                images.append(ImageFile(path, _place(info), info.file_size))
+        if inner and not images and not skipped:
             raise ImportRefused(
                 f"{self.name} holds another archive, {names.of_file(inner[0])}, and no images; "
                 "unpack it first"
             )
-        self._check_expansion(sum(file.size for file in found))
+        self._check_expansion(sum(file.size for file in images))
         listing = arrange(
-            found,
+            images,
             where=self.name,
             skipped=skipped,
             ignored=ignored,

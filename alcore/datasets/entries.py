@@ -102,7 +102,7 @@ def is_image_name(path: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Found:
+class ImageFile:
     """A file with an image's extension: its path, and how the source reads it."""
 
     path: str
@@ -119,7 +119,7 @@ class Table:
 
 
 def arrange(
-    found: Sequence[Found],
+    images: Sequence[ImageFile],
     *,
     where: str,
     skipped: Sequence[SkippedFile] = (),
@@ -133,15 +133,15 @@ def arrange(
     that name; `table` names classes where folders do not. Raises ImportRefused for fewer than
     two files.
     """
-    if not found:
+    if not images:
         others = ignored + (table is not None)
         raise ImportRefused(f"{where} has no images{_instead(skipped, others)}")
-    if len(found) == 1:
+    if len(images) == 1:
         raise ImportRefused(
             f"{where} has one image only; at least 2 are needed{_reasons(skipped, '; ')}"
         )
-    found = sorted(found, key=lambda f: f.path.split("/"))
-    paths = _unwrap([f.path.split("/") for f in found], wrapper)
+    images = sorted(images, key=lambda f: f.path.split("/"))
+    paths = _unwrap([f.path.split("/") for f in images], wrapper)
     tops = {p[0].lower() for p in paths if len(p) > 1}
     kinds = {_SPLITS[t] for t in tops if t in _SPLITS}
     split_layout = bool(tops) and (tops <= set(_SPLITS) or ("train" in kinds and len(kinds) > 1))
@@ -149,7 +149,7 @@ def arrange(
     validation: GivenSplit = "train" if "test" in kinds else "test"
     entries = []
     unique = _Unique()
-    for file, parts in zip(found, paths, strict=True):
+    for file, parts in zip(images, paths, strict=True):
         split: GivenSplit | None = None
         if split_layout and len(parts) > 1 and parts[0].lower() in _SPLITS:
             kind = _SPLITS[parts[0].lower()]
@@ -157,13 +157,13 @@ def arrange(
             parts = parts[1:]
         name = class_name(parts[0]) if len(parts) > 1 else None
         entries.append(Entry(unique(names.of_file(file.path)), name, split, file.handle, file.size))
-    labels = _labels(entries, found, table)
+    labels = _labels(entries, images, table)
     if table is not None and labels is None:
         ignored += 1
     if labels is not None and labels.classes:
         entries = [
             replace(entry, class_name=labels.classes.get(file.path))
-            for entry, file in zip(entries, found, strict=True)
+            for entry, file in zip(entries, images, strict=True)
         ]
     notes = _notes(entries, ignored, {"val", "test"} <= kinds and split_layout, labels)
     return Listing(entries, _layout(entries, labels), tuple(skipped), notes)
@@ -191,13 +191,13 @@ def _reasons(skipped: Sequence[SkippedFile], before: str) -> str:
 
 
 def _labels(
-    entries: Sequence[Entry], found: Sequence[Found], table: Table | None
+    entries: Sequence[Entry], images: Sequence[ImageFile], table: Table | None
 ) -> label_table.Labels | None:
     """Read the table, where the folders do not say the same already."""
     if table is None:
         return None
     by_folder = {entry.class_name for entry in entries} - {None}
-    labels = label_table.read(table.path, table.data, [file.path for file in found])
+    labels = label_table.read(table.path, table.data, [file.path for file in images])
     if by_folder and (not labels.classes or by_folder & set(labels.classes.values())):
         return None
     return labels

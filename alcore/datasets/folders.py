@@ -12,7 +12,7 @@ from alcore.datasets import label_table
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
 from alcore.datasets.entries import (
     Entry,
-    Found,
+    ImageFile,
     Listing,
     Table,
     arrange,
@@ -40,10 +40,10 @@ class FolderSource:
             raise ImportRefused(f"{self.root} is not a folder; name a folder of images or a .zip")
         walk = _Walk(self.root.resolve(), self.in_place)
         walk.run()
-        if not (walk.found or walk.tables or walk.ignored or walk.skipped):
+        if not (walk.images or walk.tables or walk.ignored or walk.skipped):
             raise ImportRefused(f"{self.root} is an empty folder; put images in it")
         return arrange(
-            walk.found,
+            walk.images,
             where=str(self.root),
             skipped=walk.skipped,
             ignored=walk.ignored,
@@ -126,7 +126,7 @@ class _Walk:
     def __init__(self, root: Path, in_place: bool) -> None:
         self.root = root
         self.in_place = in_place
-        self.found: list[Found] = []
+        self.images: list[ImageFile] = []
         self.skipped: list[SkippedFile] = []
         self.tables: list[str] = []
         self.ignored = 0
@@ -171,7 +171,7 @@ class _Walk:
                 SkippedFile(names.of_file(path), "its name is not valid Unicode; rename or copy it")
             )
         else:
-            self.found.append(Found(path, path, item.stat().st_size))
+            self.images.append(ImageFile(path, path, item.stat().st_size))
 
     def _link(self, item: os.DirEntry[str], path: str) -> None:
         try:

@@ -192,8 +192,8 @@ class _Pool:
                 if worker.pipe.poll():
                     results = worker.pipe.recv()
                     if worker.ready:
-                        found = {result.entry.name: result for result in results}
-                        self._open[worker.number].results.update(found)
+                        by_name = {result.entry.name: result for result in results}
+                        self._open[worker.number].results.update(by_name)
                     worker.ready, worker.entries = True, []
                 elif time.monotonic() > worker.deadline:
                     self._replace(worker, "decoding it took too long")
