@@ -6,13 +6,22 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs bench chromium clean
+.PHONY: run test coverage lint docs bench chromium clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
 
+PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: lint chromium
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python $(PYTEST)
+
+# Which lines the tests run, in all processes that they start; the least covered files come first.
+coverage: $(VENV)/.installed-dev chromium
+	$(BIN)/coverage erase
+	$(BIN)/coverage run $(PYTEST)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --sort=cover
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -49,4 +58,4 @@ chromium: $(VENV)/.installed-dev
 	else $(BIN)/playwright install chromium; fi
 
 clean:
-	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
