@@ -28,6 +28,7 @@ MOST_ASIDE = 1_000
 
 
 def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Lease open images of one predicted class."""
     order = text_in(body, "first", "sure")
     if order not in ("sure", "doubtful"):
         raise InvalidSettings(f"first is {order!r}; must be sure or doubtful")
@@ -58,6 +59,7 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def lot(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Label the images of the grid that were not excluded."""
     outcome = grid.label_lot(
         state.store(),
         NewLot(
@@ -84,6 +86,7 @@ def lot(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def unlot(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Take back what one press labeled in the grid."""
     leases, duplicate = grid.undo_lot(
         state.store(),
         wish(ticket, _key(body, "key"), _key(body, "undoes")),

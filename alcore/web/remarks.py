@@ -17,6 +17,7 @@ from alcore.web.tickets import Ticket
 
 
 def comment(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Add a comment to an image."""
     all_comments = comments.add(
         state.store(),
         ticket.project_id,
@@ -29,6 +30,7 @@ def comment(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def of_item(request: Request, ticket: Ticket, body: Body) -> Body:
+    """List the comments on an image."""
     item_id = request.path_params["item_id"]
     return {"comments": drawn(comments.of_item(state.store(), ticket.project_id, item_id))}
 

@@ -20,6 +20,7 @@ PAGE = 48
 
 
 def items(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Read a page of labels to review."""
     query = request.query_params
     page = review.page(
         state.store(),
@@ -41,6 +42,7 @@ def items(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def overview(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Count what there is to review."""
     counts = review.overview(state.store(), ticket.project_id, ticket.annotator_id)
     job = counts.job
     return {
@@ -84,6 +86,7 @@ def item(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def mend(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Correct or confirm a label."""
     event = NewEvent(
         project_id=ticket.project_id,
         item_id=id_in(body, "item"),
@@ -99,12 +102,14 @@ def mend(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def mend_undo(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Take a correction back."""
     key, undoes = text_in(body, "key", longest=100), text_in(body, "undoes", longest=100)
     row = review.undo(state.store(), wish(ticket, key, undoes))
     return {"row": _drawn(ticket, row)}
 
 
 def check_again(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Ask for a new check of the labels."""
     review.check_again(state.store(), ticket.project_id, ticket.annotator_id)
     return {"ok": True}
 

@@ -32,6 +32,7 @@ from alcore.web.tickets import Ticket
 
 
 def claim(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Lease the next images to a tab."""
     grant = labeling.claim(
         state.store(),
         ticket.project_id,
@@ -49,6 +50,7 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def answer(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Store an answer, once, and say what became of it."""
     kind = text_in(body, "kind")
     event, duplicate = labeling.answer(
         state.store(),
@@ -75,6 +77,7 @@ def answer(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def undo(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Take an answer back."""
     lease, duplicate = labeling.undo(
         state.store(),
         wish(ticket, text_in(body, "key", longest=100), text_in(body, "undoes", longest=100)),
@@ -86,6 +89,7 @@ def undo(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Lease an image once more that somebody has answered, with what counts of it now."""
     lease, current = labeling.revisit(
         state.store(),
         ticket.project_id,
@@ -97,11 +101,13 @@ def revisit(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def release(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Give leases back that a tab will not use."""
     labeling.release(state.store(), text_in(body, "client", longest=100), texts_in(body, "tokens"))
     return {"ok": True}
 
 
 def status(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Tell what stands beside the board, and renew the ticket."""
     state.instant().notify(ticket.project_id)  # a new model may have ranked
     return {
         **board_status.status(state.store(), ticket.project_id, ticket.annotator_id),
@@ -110,6 +116,7 @@ def status(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def history(request: Request, ticket: Ticket, body: Body) -> Body:
+    """List somebody's own last answers."""
     text = request.query_params.get("n", "")
     n = int(text) if text.isdecimal() and len(text) <= 3 else 12
     events = labeling.history(state.store(), ticket.project_id, ticket.annotator_id, n)
@@ -132,6 +139,7 @@ def history(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 def why(request: Request, ticket: Ticket, body: Body) -> Body:
+    """Say why an image was asked about, and what the model thinks of it."""
     item_id = request.path_params["item_id"]
     return board_status.why(state.store(), ticket.project_id, item_id, state.prediction_cache())
 
