@@ -182,10 +182,11 @@ def create(store: Store, design: Design, workers: int = 0) -> Experiment:
     with store.write() as connection:
         same_name = {e.name: e for e in experiments.every(connection)}.get(design.name)
         if same_name is None:
-            arithmetic = design.precision or precision()
+            design = design.fixed(precision())
         else:
-            arithmetic = design.precision or design_of(same_name).precision or "float32"
+            design = design.fixed(design_of(same_name).precision or "float32")
             _check_grows(experiments.runs(connection, same_name.id), design)
+        arithmetic = design.precision or "float32"  # never empty by now
         experiment_id = experiments.add(connection, design.name, design.to_json(), time.time())
         experiments.plan(
             connection,
