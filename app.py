@@ -19,8 +19,9 @@ from starlette.concurrency import run_in_threadpool
 from alcore import logs
 from alcore.errors import AlcoreError
 from alcore.services import projects
-from alcore.web import ASSETS, modules, routes, state
+from alcore.web import ASSETS, doors, modules, routes, state
 from alcore.workers.launching import Dispatcher
+from pages._who import has_accounts
 
 TURN = 0.001
 """Seconds after which a thread that computes, such as a page's, lets a label's thread go on."""
@@ -31,12 +32,16 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Open the workspace, with the demo project in a new one, and keep the dispatcher running."""
     try:
         logs.configure("info")
+        access = state.runtime().access
+        doors.check_door(access, state.is_beyond(), has_accounts())
         store = await run_in_threadpool(state.store)
         await run_in_threadpool(projects.ensure_demo, store, state.runtime().threads)
     except AlcoreError as error:
         # Nothing runs yet, and raising here would print Starlette's traceback instead.
         print(f"alcore cannot start: {error}", file=sys.stderr, flush=True)
         os._exit(1)
+    if state.is_beyond() and not has_accounts():
+        await run_in_threadpool(_say_owners_word)
     _navigate_before_the_first_visit()
     dispatcher = Dispatcher(state.runtime())
     dispatcher.start()
@@ -48,6 +53,16 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         yield {}
     finally:
         await run_in_threadpool(dispatcher.stop)
+
+
+def _say_owners_word() -> None:
+    """Leave the word by which owners prove themselves where only this account reads it."""
+    path = state.runtime().workspace.root / "owners-word"
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(state.owners_word() + "\n")
+    print(f"The word that owners are asked for is in {path}", file=sys.stderr, flush=True)
 
 
 def _navigate_before_the_first_visit() -> None:
@@ -95,6 +110,11 @@ if __name__ == "__main__":
 else:
     state.let_ask(
         st.get_option("server.corsAllowedOrigins") if st.get_option("server.enableCORS") else "*"
+    )
+    state.let_reach(
+        doors.reaches_beyond(
+            st.get_option("server.address") or "", st.get_option("server.allowedHosts") or []
+        )
     )
     app = st.App(
         __file__,

@@ -107,6 +107,7 @@ CONSENSUS: Mapping[str, str] = MappingProxyType(
 )
 
 
+SHORTEST_WORD = 6
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 _INSTALLED = Path(__file__).parent / "_app"
@@ -170,6 +171,11 @@ class Workspace:
         return self.root / "experiments"
 
     @property
+    def uploads(self) -> Path:
+        """Folder of archives that were uploaded, each under the hash of its content."""
+        return self.root / "uploads"
+
+    @property
     def estimators(self) -> Path:
         """File of the estimators that projects may use besides alcore's own choice."""
         return self.root / "estimators.txt"
@@ -177,6 +183,54 @@ class Workspace:
     def project(self, project_id: int) -> Path:
         """Folder of one project: originals, pixels, checkpoints, rounds."""
         return self.root / "projects" / str(project_id)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may come in, and which folders of this computer a page may name."""
+
+    folders: tuple[Path, ...] | None = None
+    """None: any while only this computer reaches the app, else none."""
+    sign_in: tuple[str, ...] = ()
+    """Addresses, or domains with their @, whose accounts may sign in; * for all."""
+    administrators: tuple[str, ...] = ()
+    """Addresses of accounts that own every project."""
+    word: str = ""
+    """Asked of everybody before they are let in, where people do not sign in."""
+    owners_word: str = ""
+    """Asked of owners there; empty: one is made in the workspace."""
+    anybody: bool = False
+    """Everybody who reaches the app may come in."""
+
+    def __post_init__(self) -> None:
+        for name in (self.word, self.owners_word):
+            _check(
+                not name or len(name) >= SHORTEST_WORD,
+                f"a word that lets people in has at least {SHORTEST_WORD} characters",
+            )
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read ALCORE_FOLDERS, _SIGN_IN, _ADMINISTRATORS, _WORD, _OWNERS_WORD and _ANYBODY.
+
+        Raises InvalidSettings for a word that is too short.
+        """
+        folders = os.environ.get("ALCORE_FOLDERS")
+        return cls(
+            folders=None
+            if folders is None
+            else tuple(user_path(f).resolve() for f in folders.split(os.pathsep) if f.strip()),
+            sign_in=_listed(os.environ.get("ALCORE_SIGN_IN")),
+            administrators=_listed(os.environ.get("ALCORE_ADMINISTRATORS")),
+            word=os.environ.get("ALCORE_WORD") or "",
+            owners_word=os.environ.get("ALCORE_OWNERS_WORD") or "",
+            anybody=os.environ.get("ALCORE_ANYBODY") == "yes",
+        )
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    """Part words at commas and spaces, in small letters."""
+    return tuple((text or "").replace(",", " ").casefold().split())
 
 
 @dataclass(frozen=True)
@@ -191,10 +245,11 @@ class Runtime:
     log_level: str | None = None
     """Log lines from this level on; None where nobody has said."""
     log_format: str = LOG_FORMATS[0]
+    access: Access = Access()
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION and ALCORE_LOG_….
+        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION, ALCORE_LOG_… and `Access`'s.
 
         Raises InvalidSettings for a workspace in nobody's home, a thread count that is not a
         positive integer, and a precision, a level or a format of the log that there is not.
@@ -216,7 +271,8 @@ class Runtime:
                 f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
             )
         workspace = Workspace(user_path(str(root)).resolve())
-        return cls(workspace, int(raw), precision(), level, form)
+        access = Access.from_environment()
+        return cls(workspace, int(raw), precision(), level, form, access)
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""

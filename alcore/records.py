@@ -124,6 +124,8 @@ class Standing:
     """They exist, and were not shut out of all projects."""
     role: MemberRole | None
     """None for who never was there."""
+    administrator: bool
+    """They own every project."""
     invited_only: bool
     """The project is for invited people."""
     has_owner: bool

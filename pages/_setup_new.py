@@ -8,8 +8,9 @@ from streamlit.delta_generator import DeltaGenerator
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError
 from alcore.records import KnownClasses
-from alcore.services import previews, projects, setup
+from alcore.services import folders, previews, projects, setup
 from alcore.services.setup import SourcePreview
+from alcore.web import state
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_settings import Case, settings_fields
@@ -36,7 +37,7 @@ def new_project(store: Store, head: DeltaGenerator) -> int | None:
     with left:
         spec = choose_source(store, prefix)
     with right, st.container(key=f"{prefix}found"):
-        look = look_at(prefix, spec)
+        look = look_at(store, prefix, spec)
     if spec is None or look is None:
         st.button("Create", type="primary", disabled=True, key=f"{prefix}create-off")
         return None
@@ -51,6 +52,7 @@ def new_project(store: Store, head: DeltaGenerator) -> int | None:
     if not pressed or settings is None:
         return None
     try:
+        folders.check_settings(state.folders(), settings)
         project_id = projects.create(store, name, spec, known_classes, settings, names)
     except AlcoreError as error:
         refusal(error)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from alcore.errors import AlcoreError
 from alcore.services import originals, setup
+from alcore.web import state
 from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal
 from pages._who import owns, who
@@ -37,7 +38,7 @@ def originals_of(store: Store, project_id: int) -> None:
     )
     if st.button("Use this place", key=f"move-{project_id}", disabled=path in ("", folder)):
         try:
-            originals.move(store, project_id, path, by=who().id)
+            originals.move(store, project_id, path, who().id, state.folders())
         except AlcoreError as error:
             refusal(error)
         else:

@@ -14,9 +14,10 @@ from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError, StaleSettings
 from alcore.phrases import sentence
 from alcore.records import Job, KnownClasses, Project
-from alcore.services import previews, projects, setup
+from alcore.services import folders, previews, projects, setup
 from alcore.services.exporting import write_csv
 from alcore.services.setup import ProjectLine
+from alcore.web import state
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_examples import examples_tab
@@ -192,6 +193,8 @@ def _save(
     name: str,
 ) -> None:
     try:
+        if typed.learner.weights_file != base.settings.learner.weights_file:
+            folders.check_settings(state.folders(), typed)
         projects.edit(store, base, typed, name, by=who().id)
     except StaleSettings:
         st.rerun()

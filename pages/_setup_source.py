@@ -11,6 +11,7 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.services import setup
 from alcore.services.setup import SourcePreview
+from alcore.web import state
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_text import note, plain, preview, refusal
@@ -24,6 +25,7 @@ KINDS = {
     "archive": ("A zip archive", "uploaded here, or a file on this computer"),
     "torchvision": ("torchvision data set", "MNIST, CIFAR-10 and others, from a local copy"),
 }
+ON_THE_SERVER = ("folder", "torchvision")
 BEFORE = {
     "folder": "Type the folder's path. What is in it appears here before anything is imported.",
     "archive": "Choose an archive. What is in it appears here before anything is imported.",
@@ -33,7 +35,7 @@ BEFORE = {
 
 def choose_source(store: Store, prefix: str) -> Spec | None:
     """Ask for a source; return its description, or None while something is missing."""
-    kinds = list(KINDS)
+    kinds = [k for k in KINDS if k not in ON_THE_SERVER or not state.folders().closed]
     kind = st.radio(
         "Where the images are",
         kinds,
@@ -53,7 +55,7 @@ def choose_source(store: Store, prefix: str) -> Spec | None:
         return asking[kind](store, prefix)
 
 
-def look_at(prefix: str, spec: Spec | None) -> SourcePreview | None:
+def look_at(store: Store, prefix: str, spec: Spec | None) -> SourcePreview | None:
     """Look at a source, once for each description; show what it holds or why it is refused."""
     if spec is None:
         kind = st.session_state[f"{prefix}kind"]
@@ -64,7 +66,7 @@ def look_at(prefix: str, spec: Spec | None) -> SourcePreview | None:
     if entry is None or entry[0] != key:
         try:
             with st.spinner("Looking at the images"):
-                entry = (key, setup.preview_source(spec))
+                entry = (key, setup.look_at(spec, state.folders(), store.workspace))
         except AlcoreError as error:
             entry = (key, error)
         st.session_state[f"{prefix}look"] = entry
@@ -163,6 +165,8 @@ def _folder(store: Store, prefix: str) -> Spec | None:
 
 
 def _archive(store: Store, prefix: str) -> Spec | None:
+    if state.folders().closed:
+        return _upload(store, prefix)
     way = st.segmented_control(
         "Archive",
         ["Upload", "On this computer"],

@@ -104,6 +104,18 @@ _KEEP = """<script>
 </script>"""
 
 
+_COOKIE = """<script>
+document.cookie = {cookie} + (location.protocol === "https:" ? "; Secure" : "");
+</script>"""
+MONTH = 30 * 86_400
+
+
+def keep_cookie(name: str, value: str) -> None:
+    """Let the browser keep a short text for a month."""
+    cookie = f"{name}={value}; path=/; max-age={MONTH}; SameSite=Lax"
+    st.html(_COOKIE.format(cookie=_script(cookie)), unsafe_allow_javascript=True)
+
+
 def keep_in_address(name: str, value: str | None) -> None:
     """Put what is shown into the page's address, so that a link to it shows the same; None: out.
 

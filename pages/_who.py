@@ -12,7 +12,8 @@ from alcore.phrases import sentence
 from alcore.records import Annotator, Project
 from alcore.services import people, projects, rights
 from alcore.services.rights import Right
-from alcore.web import state
+from alcore.web import doors, state
+from pages import _door
 from pages._setup_text import plain
 from pages._shell import NEWCOMER, annotator_name
 
@@ -26,10 +27,14 @@ def who() -> Annotator:
     """Read who is here. Raises NotAllowed for a name that may not be used."""
     if has_accounts():
         user = st.user.to_dict()
-        name = user.get("name") or user.get("email") or user.get("preferred_username") or ""
+        administrator = doors.check_account(state.runtime().access, user)
+        name = _account_name()
         subject = f"{user.get('iss', '')} {user.get('sub') or user.get('email') or name}"
-        return people.signed_in(state.store(), subject, str(name))
-    return people.annotator(state.store(), annotator_name())
+        return people.signed_in(state.store(), subject, name, administrator)
+    me = people.annotator(state.store(), annotator_name())
+    if state.is_beyond():
+        _door.check_proved(me)
+    return me
 
 
 def owns(project_id: int) -> bool:
@@ -98,6 +103,8 @@ def _shut_out(error: NotAllowed) -> None:
         if name != annotator_name():
             st.session_state["annotator"] = name
             st.rerun()
+        if state.is_beyond():
+            _door.ask_owners_word()
     with suppress(NotAllowed):
         for project in projects_here():
             st.page_link(
@@ -114,10 +121,21 @@ def _let_in() -> bool:
             _sign_in()
             return False
         with st.sidebar:
-            st.write(f"Signed in as {plain(who().name)}")
+            st.write(f"Signed in as {plain(_account_name())}")
             st.button("Sign out", key="sign-out", on_click=st.logout)
     invitation = st.query_params.get("join", "")
-    return not invitation or _take_up(invitation)
+    if invitation:
+        return _take_up(invitation)
+    if has_accounts() or not state.is_beyond() or _door.said_word():
+        return True
+    _door.ask_word()
+    return False
+
+
+def _account_name() -> str:
+    """Read what the provider calls whoever signed in."""
+    user = st.user.to_dict()
+    return str(user.get("name") or user.get("email") or user.get("preferred_username") or "")
 
 
 def _sign_in() -> None:
@@ -142,6 +160,7 @@ def _take_up(invitation: str) -> bool:
         if name:
             me = people.annotator(state.store(), name)
             st.session_state["annotator"] = me.name
+            _door.let_through()
         else:
             me = who()
         people.join(state.store(), project.id, me.id)

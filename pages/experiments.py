@@ -53,9 +53,19 @@ def _new(project: Project | None) -> None:
     name = new_experiment(state.store(), WORKERS, project)
     if name is None:
         return
-    experiments.start(state.store(), state.runtime(), name, WORKERS)
+    _start(name)
     st.session_state["experiment-made"] = name
     st.rerun()
+
+
+def _start(name: str) -> bool:
+    """Start an experiment; return whether it was, else the reason is shown beside it."""
+    try:
+        experiments.start(state.store(), state.runtime(), name, WORKERS)
+    except AlcoreError as error:
+        st.session_state["experiment-refused"] = error
+        return False
+    return True
 
 
 @st.fragment(run_every=2.0)
@@ -83,6 +93,9 @@ def _follow(name: str) -> None:
         row = st.container(horizontal=True, vertical_alignment="center")
         with row:
             _buttons(now)
+        refused = st.session_state.pop("experiment-refused", None)
+        if refused is not None:
+            refusal(refused)
         with st.expander("Every cell"):
             st.dataframe(
                 [
@@ -112,8 +125,8 @@ def _buttons(now: Progress) -> None:
             st.rerun()
     elif now.finished < now.planned or now.failed:
         words = "Resume" if now.finished else "Start"
-        if st.button(words, icon=":material/play_arrow:", type="primary", key="resume"):
-            experiments.start(store, state.runtime(), name, WORKERS)
+        pressed = st.button(words, icon=":material/play_arrow:", type="primary", key="resume")
+        if pressed and _start(name):
             st.toast("Starting; the first rounds take a moment.")
     with st.popover("Extend", icon=":material/add:"):
         design = experiments.design_of(now.experiment)
@@ -127,7 +140,7 @@ def _buttons(now: Progress) -> None:
             try:
                 experiments.extend(store, name, more, int(trials))
                 if not now.running:
-                    experiments.start(store, state.runtime(), name, WORKERS)
+                    _start(name)
                 st.rerun()
             except AlcoreError as error:
                 refusal(error)

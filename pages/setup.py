@@ -33,7 +33,7 @@ def page() -> None:
         return
     project_id = new_project(store, head)
     if project_id is not None:
-        if has_accounts():
+        if has_accounts() or state.is_beyond():
             people.set_role(store, project_id, None, who().id, "owner")
         elif projects.get(store, project_id).settings.team.invited_only:
             people.join(store, project_id, who().id)

@@ -26,13 +26,13 @@ from alcore.web import pictures, routes, state
 
 ROOT = Path(__file__).parent.parent
 APP = str(ROOT / "app.py")
-VISITORS = ("stranger", "uninvited", "removed", "annotator", "owner")
+VISITORS = ("stranger", "uninvited", "removed", "annotator", "owner", "administrator")
 MAY: dict[rights.Right, set[str]] = {
     "open": set(VISITORS),
-    "take part": {"annotator", "owner"},
-    "own": {"owner"},
-    "make projects": {"uninvited", "removed", "annotator", "owner"},
-    "run experiments": {"owner"},
+    "take part": {"annotator", "owner", "administrator"},
+    "own": {"owner", "administrator"},
+    "make projects": set(VISITORS) - {"stranger"},
+    "run experiments": {"owner", "administrator"},
 }
 PAGES: dict[str, rights.Right] = {
     "label": "take part",
@@ -67,6 +67,7 @@ def house(store: Store) -> House:
     ids = {who: people.annotator(store, who).id for who in VISITORS[1:]}
     for who in ("removed", "annotator", "owner"):
         people.set_role(store, project_id, None, ids[who], who)
+    people.make_administrator(store, ids["administrator"])
     guidelines.choose(store, project_id, ids["owner"], 1, classes[0].id)
     return House(store, project_id, ids)
 
@@ -200,7 +201,7 @@ def test_every_page_is_shown_to_whom_its_right_lets_in_and_to_nobody_else(
         if visitor not in MAY["take part"]:
             assert not [secret for secret in SECRETS if secret in page]
             assert f"board/{there.project_id}" not in page
-        if visitor != "owner":
+        if visitor not in MAY["own"]:
             assert PLACE not in page
 
 
@@ -261,6 +262,29 @@ def test_who_is_removed_while_a_page_is_open_is_told_and_shown_no_more(there: Ho
 
 
 # -- rules -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("visitor", VISITORS[1:])
+@pytest.mark.parametrize("beyond", [False, True])
+def test_rights_hold_by_who_somebody_is_and_whether_others_reach_the_app(
+    there: House, visitor: str, beyond: bool
+) -> None:
+    may = MAY | ({"make projects": MAY["own"]} if beyond else {})
+    without_owner = small_project(there.store, 3, name=uuid.uuid4().hex)
+    rights.guard(beyond)
+    try:
+        for right in rights.RIGHTS:
+            who = (there.store, right, there.ids[visitor])
+            if visitor in may[right]:
+                rights.check(*who, there.project_id)
+            else:
+                with pytest.raises(NotAllowed):
+                    rights.check(*who, there.project_id)
+        owns = rights.owns(there.store, without_owner, there.ids[visitor])
+        assert owns == (not beyond or visitor == "administrator")
+    finally:
+        rights.guard(False)
+        projects.archive(there.store, without_owner)
 
 
 def test_one_person_alone_may_do_everything(workspace: Workspace) -> None:

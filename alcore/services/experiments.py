@@ -38,6 +38,8 @@ from alcore.workers.engines import open_engine
 
 __all__ = ["ESTIMATORS", "ORACLES", "initial_ways"]
 
+MOST_AT_ONCE = 2
+"""Experiments that pages have running: each takes all processors."""
 GENERATED = ("digits", "shapes")
 
 
@@ -205,7 +207,20 @@ def create(store: Store, design: Design, workers: int = 0) -> Experiment:
 
 
 def start(store: Store, runtime: Runtime, name: str, workers: int) -> None:
-    """Go on with an experiment in a process of its own, which outlives this one."""
+    """Go on with an experiment in a process of its own, which outlives this one.
+
+    Nothing happens where it is started already. Raises InvalidSettings where as many as may run
+    at once do.
+    """
+    running = {e.name for e in list_experiments(store) if _is_running(e)}
+    running |= launching.started_experiments()
+    if name in running:
+        return
+    if len(running) >= MOST_AT_ONCE:
+        raise InvalidSettings(
+            f"{len(running)} experiments run already, as many as may at once; pause one of them: "
+            f"{', '.join(map(repr, sorted(running)))}"
+        )
     launching.start_experiment(runtime, named(store, name).name, workers)
 
 

@@ -15,9 +15,11 @@ from alcore.datasets.folders import check_under
 from alcore.datasets.ingest import read_original
 from alcore.errors import ImportRefused, UnreadableImage
 from alcore.records import Item, SkippedFile
+from alcore.services.folders import Folders
 from alcore.services.rights import check_owner
 from alcore.store import Store, items, jobs, projects
 
+ANYWHERE = Folders()
 _SAMPLE = 20
 """Images that are compared, byte for byte, with what was imported."""
 
@@ -38,14 +40,21 @@ def missing(store: Store, project_id: int) -> list[SkippedFile]:
     return [SkippedFile(row.name, reason) for row, reason in reasons if reason is not None]
 
 
-def move(store: Store, project_id: int, path: str, by: int | None = None) -> None:
+def move(
+    store: Store,
+    project_id: int,
+    path: str,
+    by: int | None = None,
+    folders: Folders = ANYWHERE,
+) -> None:
     """Name the place where a project's folder is now, and read the images there anew.
 
-    by: the annotator who asks, None for the command line. Raises NotAllowed, and ImportRefused
-    where other images, or none, are in that place.
+    by: the annotator who asks, None for the command line; folders: what they may name. Raises
+    NotAllowed, and ImportRefused where other images, or none, are in that place.
     """
     with store.read() as connection:
         check_owner(connection, project_id, by)
+        folders.check(path)
         spec, _ = projects.source(connection, project_id)
         rows = items.get_all(connection, project_id)
     if not _stays(spec):

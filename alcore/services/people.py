@@ -7,6 +7,7 @@ import time
 from alcore import names
 from alcore.errors import NotAllowed
 from alcore.records import Annotator, Member, MemberRole
+from alcore.services import rights
 from alcore.services.rights import check_owner
 from alcore.store import Store, labels, leasing, members, projects
 
@@ -33,20 +34,37 @@ def annotator(store: Store, name: str) -> Annotator:
     return person
 
 
-def signed_in(store: Store, subject: str, name: str) -> Annotator:
+def signed_in(
+    store: Store, subject: str, name: str, administrator: bool | None = None
+) -> Annotator:
     """Read the annotator of an account, adding them if they are new.
 
     subject: what the provider knows them by, unique for ever; name: what others see, made
-    different from all names there are. Raises NotAllowed for one that was shut out.
+    different from all names there are; administrator: whether they are one, None to leave it.
+    Raises NotAllowed for one that was shut out.
     """
     allowed = "".join(c for c in names.clean(name) if names.is_allowed(c))
     with store.write() as connection:
         person = members.signed_in(
             connection, subject, _clean(allowed[:LONGEST_NAME] or "somebody"), time.time()
         )
+        if administrator is not None:
+            members.set_administrator(connection, person.id, administrator)
     if not person.active:
         raise NotAllowed(f"{person.name!r} may not label here; ask the project's owner")
     return person
+
+
+def is_trusted(store: Store, annotator_id: int) -> bool:
+    """Tell whether somebody is an administrator, or an owner of any project."""
+    with store.read() as connection:
+        return rights.is_trusted(connection, annotator_id)
+
+
+def make_administrator(store: Store, annotator_id: int) -> None:
+    """Let somebody own every project, who has proved that they may."""
+    with store.write() as connection:
+        members.set_administrator(connection, annotator_id, True)
 
 
 def _clean(name: str) -> str:

@@ -2,7 +2,9 @@
 
 As long as nobody is a project's owner, everybody may do everything in it. From then on owners
 alone change settings, see how good answers are, adjudicate, free what others hold and give roles;
-others label. The command line, which needs the files anyway, may do everything: it asks as None.
+others label. Administrators own every project. Where others than this computer can reach the app,
+a project without an owner is theirs alone. The command line, which needs the files anyway, may do
+everything: it asks as None.
 """
 
 from __future__ import annotations
@@ -21,13 +23,23 @@ RIGHTS: Mapping[Right, str] = MappingProxyType(
         "open": "everybody, also strangers",
         "take part": "who is not removed from the project and, where it is for invited people, "
         "was invited",
-        "own": "owners of the project; where it has none, all who take part",
-        "make projects": "everybody",
-        "run experiments": "owners of any project; as long as no project has one, everybody",
+        "own": "owners of the project and administrators; where it has no owner and only this "
+        "computer reaches the app, all who take part",
+        "make projects": "owners of any project and administrators; where only this computer "
+        "reaches the app, everybody",
+        "run experiments": "owners of any project and administrators; as long as no project has "
+        "an owner and only this computer reaches the app, everybody",
     }
 )
 """Who has each right. That to a project is asked for with its id."""
 IN_A_PROJECT: frozenset[Right] = frozenset({"take part", "own"})
+_guarded = False
+
+
+def guard(beyond: bool) -> None:
+    """Note whether others than this computer can reach the app."""
+    global _guarded
+    _guarded = beyond
 
 
 def check(
@@ -45,15 +57,20 @@ def check(
             check_active(connection, project_id, annotator_id)
             if right == "own":
                 check_owner(connection, project_id, annotator_id)
-        elif right == "run experiments" and not _runs_experiments(connection, annotator_id):
+        elif right == "make projects":
+            if _guarded and not is_trusted(connection, annotator_id):
+                raise NotAllowed("only owners of a project make another one here; ask one of them")
+        elif not is_trusted(connection, annotator_id) and (
+            _guarded or members.any_owner(connection)
+        ):
             raise NotAllowed("only owners of a project run experiments; ask one of them")
 
 
-def _runs_experiments(connection: Connection, annotator_id: int) -> bool:
-    standings = members.standings(connection, annotator_id).values()
-    if any(one.role == "owner" for one in standings):
-        return True
-    return not any(one.has_owner for one in standings)
+def is_trusted(connection: Connection, annotator_id: int) -> bool:
+    """Tell whether somebody is an administrator, or an owner of any project."""
+    return members.is_administrator(connection, annotator_id) or any(
+        one.role == "owner" for one in members.standings(connection, annotator_id).values()
+    )
 
 
 def visible(store: Store, annotator_id: int, archived: bool = False) -> list[Project]:
@@ -78,7 +95,7 @@ def _why_not(standing: Standing) -> str | None:
     """Say why somebody may not take part; None for who may."""
     if not standing.active or standing.role == "removed":
         return "you may not label here any more; ask the project's owner"
-    if standing.role is None and standing.invited_only:
+    if standing.role is None and standing.invited_only and not standing.administrator:
         return "this project is for invited people; ask its owner for the link"
     return None
 
@@ -88,7 +105,8 @@ def is_owner(connection: Connection, project_id: int, annotator_id: int | None) 
     if annotator_id is None:
         return True
     standing = members.standing(connection, project_id, annotator_id)
-    owns_it = standing.role == "owner" or not standing.has_owner
+    owns_it = standing.role == "owner" or standing.administrator
+    owns_it = owns_it or not (standing.has_owner or _guarded)
     return owns_it and _why_not(standing) is None
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from alcore import disk, estimators, names, strategies
-from alcore.config import RESOLUTIONS, user_path
+from alcore.config import RESOLUTIONS, Workspace, user_path
 from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
 from alcore.datasets.archives import without_zip
 from alcore.datasets.measuring import words
@@ -25,6 +25,7 @@ from alcore.datasets.sources import TORCHVISION_NAMES
 from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
+from alcore.services.folders import Folders, check_source
 from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.strategies import Option
 
@@ -34,7 +35,6 @@ __all__ = [
     "TORCHVISION_NAMES",
     "Option",
     "SourcePreview",
-    "preview_source",
 ]
 
 MOST_SHAPES = len(SHAPES)
@@ -67,6 +67,15 @@ class Report:
     images: int
     holdout: int
     left_out: tuple[SkippedFile, ...]
+
+
+def look_at(spec: Mapping[str, Any], folders: Folders, workspace: Workspace) -> SourcePreview:
+    """Preview a source that somebody names on a page.
+
+    Raises NotAllowed for a place that pages may not name, and what its import would raise.
+    """
+    check_source(folders, spec, workspace)
+    return preview_source(spec)
 
 
 def line(store: Store, project_id: int) -> ProjectLine:
@@ -234,7 +243,7 @@ def keep_upload(store: Store, file: BinaryIO, name: str) -> dict[str, Any]:
 
     Raises WorkspaceUnusable where it cannot be written.
     """
-    folder = store.workspace.root / "uploads"
+    folder = store.workspace.uploads
     part = folder / f".part-{os.getpid()}-{time.monotonic_ns()}"
     digest = hashlib.blake2b(digest_size=16)
     try:

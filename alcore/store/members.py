@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownProject
@@ -20,6 +20,7 @@ _STANDINGS = (
     select(
         project.c.id,
         annotator.c.active,
+        annotator.c.administrator,
         member.c.role,
         project.c.settings["team"]["invited_only"].as_boolean().label("invited_only"),
         select(_other.c.annotator_id)
@@ -60,6 +61,12 @@ def role(connection: Connection, project_id: int, annotator_id: int) -> MemberRo
     return connection.execute(_ROLE, {"project": project_id, "annotator": annotator_id}).scalar()
 
 
+def any_owner(connection: Connection) -> bool:
+    """Tell whether any project has an owner."""
+    which = select(member.c.project_id).where(member.c.role == "owner").limit(1)
+    return connection.execute(which).first() is not None
+
+
 def owners(connection: Connection, project_id: int) -> int:
     """Count the owners of a project."""
     return connection.execute(
@@ -83,7 +90,28 @@ def standings(connection: Connection, annotator_id: int) -> dict[int, Standing]:
 
 
 def _standing(row: Row[Any]) -> Standing:
-    return Standing(bool(row.active), row.role, bool(row.invited_only), row.has_owner)
+    return Standing(
+        active=bool(row.active),
+        role=row.role,
+        administrator=bool(row.administrator),
+        invited_only=bool(row.invited_only),
+        has_owner=row.has_owner,
+    )
+
+
+def set_administrator(connection: Connection, annotator_id: int, is_one: bool) -> None:
+    """Say whether somebody owns every project."""
+    connection.execute(
+        update(annotator)
+        .where(annotator.c.id == annotator_id, annotator.c.administrator != is_one)
+        .values(administrator=is_one)
+    )
+
+
+def is_administrator(connection: Connection, annotator_id: int) -> bool:
+    """Tell whether somebody owns every project."""
+    which = select(annotator.c.administrator).where(annotator.c.id == annotator_id)
+    return bool(connection.execute(which).scalar())
 
 
 def set_role(

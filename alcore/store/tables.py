@@ -104,6 +104,7 @@ annotator = Table(
     Column("active", Boolean, nullable=False, server_default="1"),
     Column("created_at", Float, nullable=False),
     Column("subject", String),
+    Column("administrator", Boolean, nullable=False, server_default="0"),
     Index("uq_annotator_subject", "subject", unique=True),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from urllib.parse import quote, urlsplit
 import segno
 
 from alcore.config import start_command
+from alcore.web.doors import is_local
 
 _ANY = {"", "0.0.0.0", "::"}
 
@@ -33,7 +33,7 @@ def own_address() -> str | None:
             address = str(probe.getsockname()[0])
         except OSError:
             return None
-    return None if _is_local(address) or address == "0.0.0.0" else address
+    return None if is_local(address) or address == "0.0.0.0" else address
 
 
 def invitation(
@@ -49,7 +49,7 @@ def invitation(
     parts = urlsplit(opened)
     host, port = parts.hostname or "localhost", parts.port
     warning = None
-    if _is_local(host):
+    if is_local(host):
         if listens_on not in _ANY:
             warning = "This link works on this computer only: the app listens to nobody else."
         elif own is None:
@@ -65,22 +65,13 @@ def invitation(
 
 def _how(own: str) -> str:
     hosts = " ".join(f"--server.allowedHosts {name}" for name in ("localhost", "127.0.0.1", own))
-    return f"{start_command()} --server.address 0.0.0.0 {hosts}"
+    return f"ALCORE_WORD=a-word-of-yours {start_command()} --server.address 0.0.0.0 {hosts}"
 
 
 def _link(scheme: str, host: str, port: int | None, folder: str, token: str) -> str:
     place = f"[{host}]" if ":" in host else host
     place += f":{port}" if port else ""
     return f"{scheme or 'http'}://{place}{folder}/?join={quote(token, safe='')}"
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def qr(address: str) -> str:

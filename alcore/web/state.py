@@ -6,12 +6,15 @@ import functools
 from collections.abc import Iterable
 
 from alcore.config import Runtime
+from alcore.services import rights
+from alcore.services.folders import Folders
 from alcore.services.instant import Instant
 from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store as Store  # pages may name it, but import no store
 from alcore.web.tickets import TicketOffice
 
 _origins: tuple[str, ...] = ()
+_beyond = False
 
 
 @functools.cache
@@ -41,6 +44,29 @@ def let_ask(addresses: Iterable[str]) -> None:
     """Let pages of further addresses ask, such as that of a proxy."""
     global _origins
     _origins = tuple(addresses)
+
+
+def is_beyond() -> bool:
+    """Tell whether others than this computer can reach the app."""
+    return _beyond
+
+
+def let_reach(beyond: bool) -> None:
+    """Note whether others than this computer can reach the app."""
+    global _beyond
+    _beyond = beyond
+    rights.guard(beyond)
+
+
+def owners_word() -> str:
+    """Return the word by which owners prove themselves where nobody signs in."""
+    return runtime().access.owners_word or tickets().word_of_owners()
+
+
+def folders() -> Folders:
+    """Name the folders of the server that pages may name."""
+    listed = runtime().access.folders
+    return Folders(() if listed is None and is_beyond() else listed)
 
 
 def prediction_cache() -> PredictionCache:

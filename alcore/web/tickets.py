@@ -24,6 +24,8 @@ DAY = 24 * 3600
 INVITATION_LIFE = 30 * DAY
 """An invitation works for this long."""
 SECRET_BYTES = 32
+OWNERS_WORD = 16
+"""Characters of the word that owners are asked for where nobody has chosen one."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class TicketOffice:
     """Issues and reads tickets; the secret lies in the workspace, readable by its owner only."""
 
     def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._passes = Signer(secret, salt="word")
         self._boards = URLSafeTimedSerializer(secret, salt="board")
         self._pictures = Signer(secret, salt="picture")
         self._invitations = URLSafeTimedSerializer(secret, salt="invitation")
@@ -88,6 +92,25 @@ class TicketOffice:
         if age > INVITATION_LIFE:
             raise InvalidTicket("this invitation is too old; ask for a new one")
         return int(project_id)
+
+    def word_of_owners(self) -> str:
+        """Return the word that owners are asked for where nobody has chosen one."""
+        return self._passes.get_signature("owners' word").decode()[:OWNERS_WORD]
+
+    def give_pass(self, word: str, name: str = "") -> str:
+        """Sign that somebody has said a word, under a name where it counts for that one alone."""
+        return str(self._passes_of(word).dumps(name))
+
+    def has_pass(self, text: str, word: str, name: str = "") -> bool:
+        """Tell whether this is a pass for saying the word that is asked for now, not too old."""
+        try:
+            holder, age = _signed(self._passes_of(word), text)
+        except BadSignature:
+            return False
+        return holder == name and age <= INVITATION_LIFE
+
+    def _passes_of(self, word: str) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self._secret, salt=f"pass {word}")
 
     def show(self, annotator_id: int, path: str) -> str:
         """Sign one annotator's right to look at the picture of this path, for one to two days.

@@ -13,6 +13,7 @@ from alcore.config import Runtime
 
 PACKAGE = Path(__file__).parent.parent
 RESTART_PAUSE = 1.0
+_experiments: dict[str, subprocess.Popen[bytes]] = {}
 
 
 class Dispatcher:
@@ -54,6 +55,11 @@ class Dispatcher:
                 time.sleep(RESTART_PAUSE)
 
 
+def started_experiments() -> set[str]:
+    """Name the experiments whose processes were started here and live."""
+    return {name for name, process in _experiments.items() if process.poll() is None}
+
+
 def start_experiment(runtime: Runtime, name: str, workers: int) -> None:
     """Start a process of its own that goes on with an experiment; it outlives the app.
 
@@ -71,6 +77,7 @@ def start_experiment(runtime: Runtime, name: str, workers: int) -> None:
             env=_environment(runtime),
             start_new_session=True,
         )
+    _experiments[name] = process
     # Somebody must hear of its end, or it stays in the process table.
     threading.Thread(target=process.wait, name="experiment", daemon=True).start()
 

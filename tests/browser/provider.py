@@ -17,12 +17,13 @@ CLIENT = "alcore"
 
 
 class Provider(ThreadingHTTPServer):
-    """Who signs in next is `person`: (subject, name)."""
+    """Who signs in next is `person`: (subject, name); `claims`: what else is said of them."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.key = RSAKey.generate_key(2048, {"kid": "test", "use": "sig", "alg": "RS256"})
         self.person = ("1", "Nobody")
+        self.claims: dict[str, object] = {}
         self.waiting: dict[str, tuple[str, tuple[str, str]]] = {}
 
     @property
@@ -42,7 +43,7 @@ class Provider(ThreadingHTTPServer):
         now = int(time.time())
         claims = {
             "iss": self.url, "aud": CLIENT, "sub": subject, "name": name, "nonce": nonce,
-            "iat": now, "exp": now + 3600,
+            "iat": now, "exp": now + 3600, **self.claims,
         }  # fmt: skip
         return jwt.encode({"alg": "RS256", "kid": "test"}, claims, self.key)
 

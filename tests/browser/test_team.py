@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -152,3 +153,40 @@ def test_people_with_accounts_are_who_they_are_whatever_name_the_link_says(
     assert member.annotator.name == "Maria"
     assert people.signed_in(store, f"{identity.url} subject-1", "x").id == member.annotator.id
     assert [p.name for p in team.presence(store, project.id, None)] == ["Maria"]
+
+
+def test_others_reach_the_app_with_listed_accounts_only(tmp_path: Path, browser: Browser) -> None:
+    root = tmp_path / "workspace"
+    root.mkdir()
+    running = Server(Workspace(root))
+    with provider() as identity:
+        (tmp_path / "secrets.toml").write_text(identity.secrets(running.url))
+        running.options = ["--secrets.files", str(tmp_path / "secrets.toml")]
+        running.options += ["--server.address", "0.0.0.0"]
+        running.environment = {
+            **os.environ,
+            "ALCORE_WORKSPACE": str(root),
+            "ALCORE_SIGN_IN": "@school.example",
+            "ALCORE_ADMINISTRATORS": "head@school.example",
+        }
+        running.start()
+        try:
+            for name, email, verified, says in (
+                ("Mallory", "mallory@evil.example", True, "may not come in here"),
+                ("Mallory", "head@school.example", False, "may not come in here"),
+                ("Pupil", "pupil@school.example", True, "Only owners of a project make"),
+                ("Head", "head@school.example", True, "New project"),
+            ):
+                identity.person = (f"{email} {verified}", name)
+                identity.claims = {"email": email, "email_verified": verified}
+                with browser.new_context() as context:
+                    page = context.new_page()
+                    page.goto(f"{running.url}/setup")
+                    page.get_by_role("button", name="Sign in").click(timeout=60_000)
+                    page.wait_for_url(re.compile(r"/(setup)?$"))
+                    expect(page.get_by_text("Signed in as").first).to_be_attached(timeout=60_000)
+                    page.goto(f"{running.url}/setup")
+                    expect(page.get_by_text(says).first).to_be_visible(timeout=60_000)
+        finally:
+            running.stop()
+    _nothing_failed(running)

@@ -1,0 +1,12 @@
+"""Who owns every project: an annotator may be an administrator."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0015"
+
+
+def upgrade() -> None:
+    column = sa.Column("administrator", sa.Boolean(), server_default="0", nullable=False)
+    op.add_column("annotator", column)
