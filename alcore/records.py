@@ -250,6 +250,8 @@ class NewLot:
     seconds: float | None = None
     """Time taken for all of them."""
     client_time: float | None = None
+    handed: frozenset[int] = frozenset()
+    """Items of which it is proved that they were given to whoever answers."""
 
 
 @dataclass(frozen=True)

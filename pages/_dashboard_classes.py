@@ -119,7 +119,7 @@ def _confusion(
 def _behind(project_id: int, number: int, place: dict[str, Any]) -> None:
     try:
         cell = dashboard.behind_cell(
-            state.store(), project_id, number, int(place["t"]), int(place["p"])
+            state.store(), project_id, number, int(place["t"]), int(place["p"]), who().id
         )
     except AlcoreError as error:
         empty(sentence(str(error)), 112)
@@ -138,6 +138,9 @@ def _behind(project_id: int, number: int, place: dict[str, Any]) -> None:
         for p, confidence in cell.pictures
     )
     many = f"{cell.count:,} images" if cell.count > 1 else "1 image"
+    if not cell.pictures:
+        empty(f"{sentence(what)} {many}, which owners of the project see here.", 112)
+        return
     if len(cell.pictures) < cell.count:
         many += f", {len(cell.pictures)} of them here"
     st.html(

@@ -126,7 +126,9 @@ class Tab:
     def send(
         self, lease: Lease, class_index: int = 0, *, kind: str = "label", key: str
     ) -> tuple[int, bool]:
-        return labeling.answer(self.store, self.event(lease, class_index, kind=kind, key=key))
+        return labeling.answer(
+            self.store, self.event(lease, class_index, kind=kind, key=key), handed=True
+        )
 
     def event(self, lease: Lease, class_index: int = 0, **more: Any) -> NewEvent:
         """Write what an answer to a leased image says."""

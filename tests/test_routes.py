@@ -125,6 +125,7 @@ def test_claimed_images_have_all_that_the_board_draws(board: Board) -> None:
     image = found["images"][0]
     drawn = {
         "token",
+        "proof",
         "item",
         "src",
         "width",

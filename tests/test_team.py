@@ -85,8 +85,8 @@ OWNERS_ONLY: dict[str, Callable[[Store, Tab, int], object]] = {
 @pytest.mark.parametrize("what", OWNERS_ONLY)
 def test_only_owners_do_what_is_theirs_once_there_is_one(store: Store, what: str) -> None:
     ana, ben = owned(store)
-    ben.answer(ben.revisit(1)[0])
-    ben.answer(ben.revisit(2)[0], 1)
+    ben.answer(ben.next())
+    ben.answer(ben.next(), 1)
     for shut_out in (ben.annotator.id, people.annotator(store, "Cleo").id):
         with pytest.raises(NotAllowed, match="owner"):
             OWNERS_ONLY[what](store, ana, shut_out)

@@ -15,6 +15,7 @@ from alcore.records import Project
 from alcore.services import keys
 from alcore.services.instant import STAND_IN, follows
 from alcore.services.pool_predictions import PredictionCache
+from alcore.services.rights import is_owner
 from alcore.services.training import coming
 from alcore.store import (
     Connection,
@@ -28,6 +29,8 @@ from alcore.store import (
     rounds,
     withdrawals,
 )
+
+FAILED = "The project's owners see why."
 
 
 def why(
@@ -89,7 +92,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         head_labels = projects.head_labels(connection, project_id)
         counts = items.count(connection, project_id)
         total = sum(per_class.values())
-        job = _job_shown(connection, project_id, now)
+        job = _job_shown(connection, project_id, annotator_id, now)
         next_model = coming(latest, jobs.newest(connection, project_id, "train"))
         known = rounds.last_event(connection, project_id)
         withdrawn = withdrawals.count(connection, project_id, known) if latest else 0
@@ -125,8 +128,13 @@ def classes_shown(project: Project) -> list[dict[str, Any]]:
     return [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes]
 
 
-def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str, Any] | None:
-    """Read the job that a person wants to know of: what works, else a failed training."""
+def _job_shown(
+    connection: Connection, project_id: int, annotator_id: int, now: float
+) -> dict[str, Any] | None:
+    """Read the job that a person wants to know of: what works, else a failed training.
+
+    Why one failed is for owners: the sentence may name files of the server.
+    """
     kinds = [kind.name for kind in job_kinds.KINDS if kind.on_board]
     newest = [jobs.newest(connection, project_id, kind) for kind in kinds]
     job = next(
@@ -139,6 +147,7 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
     if job is None:
         return None
     end = job.finished_at or now
+    owns = is_owner(connection, project_id, annotator_id)
     kind, model = job_kinds.named(job.kind), job.args.get("model")
     return {
         "noun": kind.noun,
@@ -147,5 +156,5 @@ def _job_shown(connection: Connection, project_id: int, now: float) -> dict[str,
         "phase": job.phase,
         "progress": job.progress,
         "elapsed": end - job.started_at if job.started_at else 0.0,
-        "error": job.error,
+        "error": job.error if job.error is None or owns else FAILED,
     }

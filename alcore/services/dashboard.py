@@ -23,7 +23,7 @@ from alcore.metrics import macro_f1_interval
 from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining
 from alcore.segments import segments
-from alcore.services.rights import whose_figures
+from alcore.services.rights import is_owner, whose_figures
 from alcore.services.training import coming
 from alcore.stopping import Advice, advise, advised_since
 from alcore.store import Store, jobs, labels, projects, reports, rounds, withdrawals
@@ -282,10 +282,18 @@ def confusion(project: Project, summary: RoundSummary, all_classes: bool = False
     ]
 
 
-def behind_cell(store: Store, project_id: int, number: int, true: int, predicted: int) -> Cell:
+def behind_cell(
+    store: Store,
+    project_id: int,
+    number: int,
+    true: int,
+    predicted: int,
+    by: int | None = None,
+) -> Cell:
     """Find the holdout images of true class position `true` that a model took for `predicted`.
 
-    Raises UnknownItem where the round kept no predictions.
+    Others than owners are told how many: some of the images may be asked of them as gold. Raises
+    UnknownItem where the round kept no predictions.
     """
     path = round_arrays(store.workspace.project(project_id), number)
     if not path.is_file():
@@ -300,7 +308,8 @@ def behind_cell(store: Store, project_id: int, number: int, true: int, predicted
     order = order[:SHOWN_IMAGES]
     with store.read() as connection:
         names = {c.position: c.name for c in projects.get(connection, project_id).classes}
-        pictures = reports.pictures(connection, project_id, ids[order].tolist())
+        shown = ids[order].tolist() if is_owner(connection, project_id, by) else []
+        pictures = reports.pictures(connection, project_id, shown)
     confidence_of = dict(zip(ids[order].tolist(), confidence[order].tolist(), strict=True))
     return Cell(
         names[true],

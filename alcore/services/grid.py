@@ -91,6 +91,7 @@ def tiles(
             connection, project_id, annotator_id, client, n + len(hold), now
         )
         held = leasing.renew(connection, holder, hold)
+        n = min(n, lease_rules.room(connection, project_id, annotator_id, now))
         output = predictions.output
         counts = _counts(predictions, output, [c.id for c in project.classes])
         if like is not None:
@@ -162,7 +163,13 @@ def label_lot(store: Store, lot: NewLot) -> Lot:
             items.get(connection, project_id, item_id)
             try:
                 lease = lease_rules.lease_for_answer(
-                    connection, project_id, item_id, annotator_id, token, now
+                    connection,
+                    project_id,
+                    item_id,
+                    annotator_id,
+                    token,
+                    now,
+                    item_id in lot.handed,
                 )
             except LeaseExpired:
                 refused.append(item_id)

@@ -53,6 +53,7 @@ def claim(
             connection, project_id, annotator_id, client, n + len(hold), now
         )
         held = leasing.renew(connection, holder, hold)
+        n = min(n, lease_rules.room(connection, project_id, annotator_id, now))
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
             known = gold_questions.claim(connection, project, holder, n, ranked_by)
@@ -68,12 +69,13 @@ def claim(
     return Claim(tuple(leases), tuple(held), ranking, waiting)
 
 
-def answer(store: Store, event: NewEvent) -> tuple[int, bool]:
+def answer(store: Store, event: NewEvent, handed: bool = False) -> tuple[int, bool]:
     """Commit one answer; return its event id and whether it had arrived before.
 
     event: what somebody said; where the question came from is read from their lease. An answer
-    whose lease ran out is still taken while nobody else holds or has answered the image. Raises
-    LeaseExpired otherwise, UnknownItem for an item or class of another project.
+    whose lease ran out is still taken while nobody else holds or has answered the image; handed:
+    it is proved that there was one. Raises LeaseExpired otherwise, UnknownItem for an item or
+    class of another project.
     """
     if event.kind not in ("label", "skip", "unsure"):
         raise InvalidSettings(f"an answer is a label, skip or unsure; got {event.kind!r}")
@@ -92,7 +94,7 @@ def answer(store: Store, event: NewEvent) -> tuple[int, bool]:
         if event.suggested_class is not None:
             lease_rules.check_class(project, event.suggested_class)
         lease = lease_rules.lease_for_answer(
-            connection, project_id, item_id, annotator_id, event.token or "", now
+            connection, project_id, item_id, annotator_id, event.token or "", now, handed
         )
         number = labels.append(
             connection,
@@ -145,12 +147,14 @@ def revisit(
 ) -> tuple[Lease, int | None]:
     """Lease an image to change its answer; return the lease and the class that it has now.
 
-    Of an image that others answer too, and of gold, that is what this person said.
+    Of an image that others answer too, and of gold, that is what this person said. Raises
+    NotAllowed for an image that they were never given.
     """
     now = time.time()
     with store.write() as connection:
         lease_rules.at_work(connection, project_id, annotator_id, now)
         items.get(connection, project_id, item_id)
+        lease_rules.check_revisit(connection, project_id, annotator_id, item_id)
         current = lease_rules.shown_to(connection, project_id, item_id, annotator_id)
         holder = lease_rules.holder(connection, project_id, annotator_id, client, 1, now)
         lease = leasing.claim_item(connection, holder, item_id, Provenance("relabel"))

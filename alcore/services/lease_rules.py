@@ -9,7 +9,7 @@ import statistics
 
 from alcore.errors import LeaseExpired, NotAllowed, UnknownItem
 from alcore.records import Holder, LabelEvent, Lease, Project
-from alcore.services.rights import check_active
+from alcore.services.rights import check_active, is_owner
 from alcore.store import (
     Connection,
     assignment,
@@ -23,6 +23,8 @@ from alcore.store import (
 )
 
 SHORTEST_LEASE = 60.0
+MOST_HELD = 120
+"""Images that one person may hold in a project, in all their tabs: two full grids and more."""
 
 
 def at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
@@ -59,6 +61,21 @@ def holder(
     return Holder(project_id, annotator_id, client, now, now + length)
 
 
+def room(connection: Connection, project_id: int, annotator_id: int, now: float) -> int:
+    """Return how many more images somebody may hold, under however many names of tabs."""
+    return max(0, MOST_HELD - leasing.held_by(connection, project_id, annotator_id, now))
+
+
+def check_revisit(connection: Connection, project_id: int, annotator_id: int, item_id: int) -> None:
+    """Raise NotAllowed for an image that somebody but an owner was never given."""
+    if (
+        leasing.of_person(connection, item_id, annotator_id) is None
+        and not labels.has_answered(connection, item_id, annotator_id)
+        and not is_owner(connection, project_id, annotator_id)
+    ):
+        raise NotAllowed("this image was not given to you; wait until you are asked about it")
+
+
 def lease_for_answer(
     connection: Connection,
     project_id: int,
@@ -66,13 +83,19 @@ def lease_for_answer(
     annotator_id: int,
     token: str,
     now: float,
+    handed: bool,
 ) -> Lease | None:
     """Return the lease that an answer comes with, None where it is gone but an answer is lacking.
 
-    An older lease of the same person will do, so that no answer is lost to a newer one. Raises
-    LeaseExpired where others have the image by now, or nobody's answer is lacking.
+    An older lease of the same person will do, so that no answer is lost to a newer one. handed: it
+    is proved that they were given the image; else a lease or an answer of theirs must say so, for
+    nobody chooses what they answer. Raises LeaseExpired where it was not given to them, others
+    have the image by now, or nobody's answer is lacking.
     """
     lease = leasing.of_person(connection, item_id, annotator_id)
+    handed = handed or lease is not None or labels.has_answered(connection, item_id, annotator_id)
+    if not handed:
+        raise LeaseExpired("this image was not given to you; your answer was not used")
     if lease is not None and lease.token != token:
         lease = None
     if lease is not None and lease.expires_at > now:

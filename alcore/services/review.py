@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed
 from alcore.loop.due import request_if_due
 from alcore.records import Job, NewEvent, NewUndo, Origin
+from alcore.services import rights
 from alcore.services.lease_rules import check_class
 from alcore.services.rights import check_active, is_owner
 from alcore.store import (
@@ -55,6 +56,8 @@ class Overview:
     checked_labels: int
     decides: bool
     """I have the last word on labels, and choose examples."""
+    names: bool
+    """I may read file names, and look for them."""
     job: Job | None
     """The newest check of the labels, finished or not."""
 
@@ -62,16 +65,21 @@ class Overview:
 def page(
     store: Store, project_id: int, annotator_id: int, wanted: Filter, offset: int, n: int
 ) -> Page:
-    """Read up to n items from `offset` on. Raises InvalidSettings for an unknown view."""
+    """Read up to n items from `offset` on. Raises InvalidSettings for an unknown view.
+
+    Who may not read file names gets none, and cannot look for them.
+    """
     if wanted.view not in review.VIEWS:
         raise InvalidSettings(
             f"no view called {wanted.view!r}; choose from {', '.join(review.VIEWS)}"
         )
     with store.read() as connection:
         decides = is_owner(connection, project_id, annotator_id)
-        wanted = replace(wanted, open_too=decides)
+        sees_names = rights.sees_names(connection, project_id, annotator_id)
+        wanted = replace(wanted, open_too=decides, name=wanted.name if sees_names else "")
         rows = review.page(connection, project_id, annotator_id, wanted, offset, min(n, MOST))
-        return Page(tuple(rows), review.count(connection, project_id, annotator_id, wanted))
+        total = review.count(connection, project_id, annotator_id, wanted)
+        return Page(tuple(_shown(row, sees_names) for row in rows), total)
 
 
 def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
@@ -94,6 +102,7 @@ def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
             checked_at=last[0] if last else None,
             checked_labels=last[1] if last else 0,
             decides=decides,
+            names=rights.sees_names(connection, project_id, annotator_id),
             job=jobs.newest(connection, project_id, "label_check"),
         )
 
@@ -131,7 +140,9 @@ def mend(store: Store, event: NewEvent, seen: int | None) -> Reviewed:
             origin: Origin = "adjudicated" if others and decides else "relabel"
             labels.append(connection, replace(event, origin=origin))
             request_if_due(connection, project, event.created_at)
-        return _row(connection, item_id)
+        return _shown(
+            _row(connection, item_id), rights.sees_names(connection, project_id, annotator_id)
+        )
 
 
 def undo(store: Store, wish: NewUndo) -> Reviewed:
@@ -144,7 +155,10 @@ def undo(store: Store, wish: NewUndo) -> Reviewed:
         answered, repeated = labels.take_back(connection, wish)
         if not repeated:
             request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
-        return _row(connection, answered.item_id)
+        return _shown(
+            _row(connection, answered.item_id),
+            rights.sees_names(connection, wish.project_id, wish.annotator_id),
+        )
 
 
 def check_again(store: Store, project_id: int, annotator_id: int) -> None:
@@ -160,6 +174,10 @@ def _check_seen(connection: Connection, project_id: int, annotator_id: int, item
         connection, project_id, annotator_id, item_id
     ):
         raise NotAllowed("you may still be asked about this image; answer it first")
+
+
+def _shown(row: Reviewed, sees_names: bool) -> Reviewed:
+    return row if sees_names else replace(row, name=f"image {row.item_id}")
 
 
 def _row(connection: Connection, item_id: int) -> Reviewed:

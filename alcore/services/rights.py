@@ -127,6 +127,13 @@ def whose_figures(connection: Connection, project_id: int, by: int | None) -> st
     return person.name if person else ""
 
 
+def sees_names(connection: Connection, project_id: int, by: int | None) -> bool:
+    """Tell whether somebody may read file names, which tell the answers where classes are known."""
+    return projects.source(connection, project_id)[1] == "none" or is_owner(
+        connection, project_id, by
+    )
+
+
 def owns(store: Store, project_id: int, annotator_id: int | None) -> bool:
     """Tell a page whether somebody may do what owners may."""
     with store.read() as connection:

@@ -105,6 +105,14 @@ def names(connection: Connection, annotator_ids: Sequence[int]) -> list[str]:
     return [name_of[number] for number in annotator_ids]
 
 
+def has_answered(connection: Connection, item_id: int, annotator_id: int) -> bool:
+    """Tell whether somebody ever said anything about an item, taken back or not."""
+    which = select(label_event.c.id).where(
+        label_event.c.item_id == item_id, label_event.c.annotator_id == annotator_id
+    )
+    return connection.execute(which.limit(1)).first() is not None
+
+
 def append(connection: Connection, event: NewEvent) -> int | None:
     """Append an event; return its id, or None when its key is in the log already."""
     return connection.execute(_APPEND, vars(event)).scalar_one_or_none()

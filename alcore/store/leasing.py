@@ -87,6 +87,11 @@ _DROP = delete(lease).where(
     lease.c.item_id == bindparam("item"),
     or_(lease.c.annotator_id == bindparam("annotator"), lease.c.expires_at <= bindparam("now")),
 )
+_HELD_BY = select(func.count()).where(
+    lease.c.project_id == bindparam("project"),
+    lease.c.annotator_id == bindparam("annotator"),
+    lease.c.expires_at > bindparam("now"),
+)
 _SET_CLOCK = (
     update(lease)
     .where(lease.c.project_id == bindparam("project"), lease.c.leased_at > bindparam("at"))
@@ -252,6 +257,12 @@ def free(connection: Connection, project_id: int, annotator_id: int) -> int:
         .returning(lease.c.token)
     )
     return len(gone.all())
+
+
+def held_by(connection: Connection, project_id: int, annotator_id: int, now: float) -> int:
+    """Count the images that somebody holds in a project."""
+    who = {"project": project_id, "annotator": annotator_id, "now": now}
+    return connection.execute(_HELD_BY, who).scalar_one()
 
 
 def holders(connection: Connection, project_id: int, now: float) -> list[tuple[str, int, float]]:

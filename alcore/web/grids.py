@@ -60,6 +60,7 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
 
 def lot(request: Request, ticket: Ticket, body: Body) -> Body:
     """Label the images of the grid that were not excluded."""
+    tiles = _tiles(body)
     outcome = grid.label_lot(
         state.store(),
         NewLot(
@@ -69,11 +70,16 @@ def lot(request: Request, ticket: Ticket, body: Body) -> Body:
             key=_key(body, "key"),
             created_at=time.time(),
             class_id=id_in(body, "class"),
-            tiles=_tiles(body),
+            tiles=tuple((tile["token"], tile["item"]) for tile in tiles),
             suggested_class=maybe(id_in, body, "suggested"),
             release=tuple(texts_in(body, "release")),
             seconds=maybe(number_in, body, "seconds", 0, 36_000),
             client_time=maybe(number_in, body, "at", 0, 2**40),
+            handed=frozenset(
+                tile["item"]
+                for tile in tiles
+                if state.tickets().was_handed(ticket, tile["item"], tile["proof"])
+            ),
         ),
     )
     state.instant().notify(ticket.project_id)
@@ -105,14 +111,21 @@ def _key(body: Body, name: str) -> str:
     return key
 
 
-def _tiles(body: Body) -> tuple[tuple[str, int], ...]:
-    """Read [{token, item}], at most as many as a grid has. Raises InvalidSettings."""
+def _tiles(body: Body) -> list[Body]:
+    """Read [{token, item, proof}], at most as many as a grid has. Raises InvalidSettings."""
     tiles = body.get("tiles")
     if not isinstance(tiles, list) or not 0 < len(tiles) <= grid.MOST:
         raise InvalidSettings(f"tiles must be a list of 1 to {grid.MOST} images")
     if not all(isinstance(tile, dict) for tile in tiles):
         raise InvalidSettings("each tile must have a token and an item")
-    return tuple((text_in(tile, "token", longest=130), id_in(tile, "item")) for tile in tiles)
+    return [
+        {
+            "token": text_in(tile, "token", longest=130),
+            "item": id_in(tile, "item"),
+            "proof": text_in(tile, "proof", "", longest=100),
+        }
+        for tile in tiles
+    ]
 
 
 def _aside(body: Body) -> list[int]:

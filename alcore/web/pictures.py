@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from alcore.errors import AlcoreError, InvalidTicket
+from alcore.errors import AlcoreError, InvalidTicket, UnreadableImage
 from alcore.records import Lease
 from alcore.services import guidelines, images, rights
 from alcore.services.rights import Right
@@ -25,6 +25,7 @@ _ADDRESS = re.compile(
     r"\?(v=\w+&)?t=(?P<signature>[\w.-]+)(&\w+=1)*",
     re.ASCII,
 )
+UNREADABLE = "this image cannot be read now; the project's owners can check the originals"
 SMALL = 256
 """Longest side of a thumbnail, in pixels."""
 
@@ -52,6 +53,7 @@ def leased(lease: Lease, ticket: Ticket) -> Body:
     """Say of a leased image what the board needs to know."""
     return {
         "token": lease.token,
+        "proof": state.tickets().hand(ticket.project_id, ticket.annotator_id, lease.item_id),
         "item": lease.item_id,
         "src": src(ticket.project_id, lease.item_id, lease.content_hash, ticket.annotator_id),
         "width": lease.width,
@@ -81,6 +83,8 @@ def picture_route(path: str, read: Callable[[Request], Response]) -> Route:
     async def respond(request: Request) -> Response:
         try:
             return await run_in_threadpool(allowed, request)
+        except UnreadableImage:  # its reason may name a file of the server
+            return refusal(UnreadableImage(UNREADABLE), request)
         except AlcoreError as error:
             return refusal(error, request)
 

@@ -122,7 +122,9 @@ def refusal(error: AlcoreError, request: Request) -> JSONResponse:
         status=code,
         error=type(error).__name__,
     )
-    return JSONResponse({"error": type(error).__name__, "message": str(error)}, code)
+    root = str(state.runtime().workspace.root)
+    message = str(error).replace(root, "the workspace")  # where it lies is nobody's business
+    return JSONResponse({"error": type(error).__name__, "message": message}, code)
 
 
 def _check_site(request: Request) -> None:

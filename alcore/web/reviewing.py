@@ -55,6 +55,7 @@ def overview(request: Request, ticket: Ticket, body: Body) -> Body:
         "people": [{"id": i, "name": name} for i, name in counts.people],
         "origins": counts.origins,
         "decides": counts.decides,
+        "names": counts.names,
         "looked_at": counts.checked_at,
         "looked_labels": counts.checked_labels,
         "job": job and {"state": job.state, "progress": job.progress, "error": job.error},

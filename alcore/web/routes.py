@@ -52,11 +52,13 @@ def claim(request: Request, ticket: Ticket, body: Body) -> Body:
 def answer(request: Request, ticket: Ticket, body: Body) -> Body:
     """Store an answer, once, and say what became of it."""
     kind = text_in(body, "kind")
+    item_id = id_in(body, "item")
+    proof = text_in(body, "proof", "", longest=100)
     event, duplicate = labeling.answer(
         state.store(),
         NewEvent(
             project_id=ticket.project_id,
-            item_id=id_in(body, "item"),
+            item_id=item_id,
             annotator_id=ticket.annotator_id,
             kind=kind,  # type: ignore[arg-type]  # the service looks
             class_id=maybe(id_in, body, "class"),
@@ -70,6 +72,7 @@ def answer(request: Request, ticket: Ticket, body: Body) -> Body:
             suggested_by=maybe(id_in, body, "suggested_by"),
             note=text_in(body, "note", ""),
         ),
+        handed=state.tickets().was_handed(ticket, item_id, proof),
     )
     committed = time.time()
     state.instant().notify(ticket.project_id)

@@ -42,6 +42,7 @@ class TicketOffice:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._passes = Signer(secret, salt="word")
+        self._handed = Signer(secret, salt="handed")
         self._boards = URLSafeTimedSerializer(secret, salt="board")
         self._pictures = Signer(secret, salt="picture")
         self._invitations = URLSafeTimedSerializer(secret, salt="invitation")
@@ -92,6 +93,15 @@ class TicketOffice:
         if age > INVITATION_LIFE:
             raise InvalidTicket("this invitation is too old; ask for a new one")
         return int(project_id)
+
+    def hand(self, project_id: int, annotator_id: int, item_id: int) -> str:
+        """Sign that somebody was given an image to answer, which outlives its lease."""
+        return self._handed.get_signature(f"{project_id} {annotator_id} {item_id}").decode()
+
+    def was_handed(self, ticket: Ticket, item_id: int, proof: str) -> bool:
+        """Tell whether this proves that an image was given to whoever asks."""
+        expected = self.hand(ticket.project_id, ticket.annotator_id, item_id)
+        return secrets.compare_digest(expected.encode(), proof.encode())
 
     def word_of_owners(self) -> str:
         """Return the word that owners are asked for where nobody has chosen one."""

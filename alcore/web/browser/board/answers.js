@@ -24,6 +24,7 @@ export class Answers {
     const key = uuid();
     const body = {
       key, client: board.link.client, token: image.token, item: image.item, kind,
+      proof: image.proof ?? "",
       class: chosen?.id ?? null, seconds: Math.round(image.seen) / 1000, at: Date.now() / 1000,
       ...board.about.shown(image), ...(note && { note }),
     };

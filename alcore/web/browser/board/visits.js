@@ -55,7 +55,7 @@ export class Visits {
       feed.release([answer.image.token]);
       return;
     }
-    Object.assign(image, { token: answer.image.token, current: answer.current });
+    Object.assign(image, { token: answer.image.token, proof: answer.image.proof, current: answer.current });
     feed.held.add(image.token);
     this.board.about.draw();
     this.wish?.();

@@ -205,7 +205,7 @@ export class Grid {
     const key = uuid();
     const body = {
       key, client: board.link.client, class: choice.id,
-      tiles: inside.map((t) => ({ token: t.token, item: t.item })),
+      tiles: inside.map((t) => ({ token: t.token, item: t.item, proof: t.proof ?? "" })),
       suggested: this.bar.order.like ? null : this.prediction?.class ?? null,
       release: outside.map((t) => t.token),
       seconds: Math.round(performance.now() - this.since) / 1000, at: Date.now() / 1000,
@@ -247,7 +247,7 @@ export class Grid {
     this.bar.order.like = null;
     this.prediction = { ...this.prediction, class: lot?.class ?? entries[0]?.class ?? null };
     this.#show(back.map((t) => ({
-      item: t.item, src: t.src, share: t.share, token: `${again}/${t.item}`, fresh: true,
+      item: t.item, src: t.src, share: t.share, proof: t.proof, token: `${again}/${t.item}`, fresh: true,
     })));
     this.aside = this.aside.filter((item) => !back.some((t) => t.item === item));
     board.delivery.push("unlot", { key: again, client: board.link.client, undoes: key },

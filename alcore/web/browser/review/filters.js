@@ -68,6 +68,7 @@ export class Filters {
     drawOptions(part.class, [["", "All classes"], ...classes.map((c) => [c.id, c.name])],
       values.class);
     if (!overview) return;
+    part.name.parentElement.hidden = !overview.names;
     drawOptions(part.by, [["", "Everybody"], ...overview.people.map((p) => [p.id, p.name])],
       values.by);
     drawOptions(part.origin, [["", "Anywhere"], ...overview.origins.map((o) => [o, originName(o)])],

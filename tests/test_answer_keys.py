@@ -1,0 +1,99 @@
+"""Owns the proof that owners alone read answer keys, and where files of the server lie."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from made import Tab
+from made import project as small_project
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from alcore.records import NewEvent
+from alcore.services import people, review
+from alcore.store import Store, jobs
+from alcore.store import projects as stored
+from alcore.store.review import Filter
+from alcore.web import pictures, routes, state
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The store that routes of this process open."""
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(tmp_path))
+    kept = (state.runtime, state.store, state.tickets)
+    for once in kept:
+        once.cache_clear()
+    yield state.store()
+    state.store().close()
+    for once in kept:
+        once.cache_clear()
+
+
+def owned(store: Store, known_classes: str = "answer key") -> tuple[Tab, Tab]:
+    """An owner, and an annotator who has labeled an image."""
+    made = small_project(store, 12, known_classes=known_classes)
+    owner, ben = Tab(store, made, "Owner"), Tab(store, made, "Ben")
+    people.set_role(store, made, None, owner.annotator.id, "owner")
+    ben.answer(ben.next())
+    return owner, ben
+
+
+def names(tab: Tab, wanted: Filter) -> list[str]:
+    page = review.page(tab.store, tab.project_id, tab.annotator.id, wanted, 0, 50)
+    return [row.name for row in page.rows]
+
+
+@pytest.mark.parametrize("known_classes", ["answer key", "labels"])
+def test_file_names_are_for_owners_where_classes_are_known(
+    store: Store, known_classes: str
+) -> None:
+    owner, ben = owned(store, known_classes)
+    assert any(name.endswith(".png") for name in names(owner, Filter()))
+    assert names(ben, Filter()) and not any(".png" in name for name in names(ben, Filter()))
+    searched = Filter(name="nothing of this name")
+    assert names(owner, searched) == [] and names(ben, searched) == names(ben, Filter())
+    assert review.overview(store, ben.project_id, ben.annotator.id).names is False
+    row = review.page(store, ben.project_id, ben.annotator.id, Filter(), 0, 1).rows[0]
+    event = NewEvent(
+        project_id=ben.project_id,
+        item_id=row.item_id,
+        annotator_id=ben.annotator.id,
+        kind="label",
+        class_id=ben.classes[1],
+        key=uuid.uuid4().hex,
+        created_at=time.time(),
+    )
+    mended = review.mend(store, event, row.event_id)
+    assert ".png" not in mended.name
+    assert ".png" not in review.undo(store, ben.wish(event.key)).name
+
+
+def test_file_names_are_for_everybody_where_no_class_is_known(store: Store) -> None:
+    _, ben = owned(store, "none")
+    assert any(".png" in name for name in names(ben, Filter()))
+
+
+def test_why_a_job_failed_is_told_to_owners(store: Store) -> None:
+    owner, ben = owned(store)
+    with store.write() as connection:
+        jobs.request(connection, ben.project_id, "import", time.time())
+        job = jobs.take(connection, ["import"], "w", time.time(), ben.project_id)
+        jobs.fail(connection, job.id, job.attempt, time.time(), "/srv/hidden/cat.png is gone")
+    assert "/srv" in owner.status()["job"]["error"]
+    assert ben.status()["job"]["error"] == "The project's owners see why."
+
+
+def test_an_image_that_is_gone_does_not_say_where_it_lay(store: Store, tmp_path: Path) -> None:
+    _, ben = owned(store)
+    with store.write() as connection:
+        place = {"kind": "folder", "path": "/srv/hidden", "copy": False}
+        stored.set_source(connection, ben.project_id, place)
+    http = TestClient(Starlette(routes=routes.routes()), raise_server_exceptions=False)
+    answer = http.get(pictures.src(ben.project_id, 1, "0" * 12, ben.annotator.id))
+    assert answer.status_code == 404 and "/srv" not in answer.text
+    assert str(tmp_path) not in answer.text
