@@ -8,5 +8,7 @@ down_revision = "0015"
 
 
 def upgrade() -> None:
-    column = sa.Column("administrator", sa.Boolean(), server_default="0", nullable=False)
-    op.add_column("annotator", column)
+    op.add_column(
+        "annotator",
+        sa.Column("administrator", sa.Boolean(), server_default="0", nullable=False),
+    )
