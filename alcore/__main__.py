@@ -72,6 +72,9 @@ def main(log_level: str | None, log_format: str | None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a code page may lack letters of a name
             stream.reconfigure(errors="replace")
+    if threading.current_thread() is threading.main_thread():
+        # What the system ends gives back what it holds, as with Ctrl+C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     logs.configure("warning")
 
 
@@ -95,6 +98,7 @@ def work(until_input_closes: bool) -> None:
 
     logs.configure("info")
     over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: over.set())
     if until_input_closes:
         # Ctrl+C in a terminal reaches this process too; the app that started it says when to end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -233,7 +233,7 @@ def _go_on(store: Store, name: str, workers: int, on: str) -> None:
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """Let Ctrl+C pause; a second one ends at once, and loses what is running."""
+    """Let Ctrl+C and SIGTERM pause; a second one ends at once, and loses what is running."""
     over = threading.Event()
 
     def ask(number: int, frame: object) -> None:
@@ -243,11 +243,12 @@ def _stopping() -> Iterator[threading.Event]:
         print("\npausing after the rounds that are running; Ctrl+C again stops at once",
               file=sys.stderr)  # fmt: skip
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield over
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_estimate(store: Store, design: Design, workers: int, on: str) -> None:
