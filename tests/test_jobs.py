@@ -143,6 +143,19 @@ def test_a_job_that_is_put_back_waits_again_and_a_third_death_is_its_end(store: 
     assert (ended.state, ended.error) == ("failed", "its process died; given up after 3 attempts")
 
 
+def test_a_job_that_gets_on_between_its_deaths_is_not_given_up(store: Store) -> None:
+    job_id = ask(store, project(store), "import")
+    for attempt in range(1, 8):
+        job = take(store, 10.0 * attempt, ("import",))
+        with store.write() as connection:
+            Running(store, job, 1).advance(connection)
+        put_back(store, job)
+    assert read(store, job_id).state == "waiting"
+    for attempt in (8, 9):  # with the seventh, three in a row
+        put_back(store, take(store, 10.0 * attempt, ("import",)))
+    assert read(store, job_id).state == "failed"
+
+
 def test_making_room_is_not_held_against_a_job(store: Store) -> None:
     job_id = ask(store, project(store), "baseline")
     for now in range(1, 6):
@@ -382,6 +395,31 @@ def test_a_training_is_not_lost_while_another_program_holds_the_database(
     assert (done.id, done.attempt) == (asked.id, 1)
     assert len(lab.rounds(lab.slow)) == before + 1
     lab.check()
+
+
+def test_sigterm_ends_a_dispatcher_that_gives_back_its_job(lab: Lab) -> None:
+    process = start_dispatcher(lab.workspace)
+    asked = lab.train(lab.slow)
+    wait_for(lambda: in_training(lab), "the training has begun")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=LONG) == 0
+    process.stdin.close()
+    row = lab.newest("train", lab.slow)
+    assert (row.id, row.state, row.failures, row.worker) == (asked.id, "waiting", 0, None)
+    training.stop(lab.store, lab.slow)
+
+
+def test_sigterm_ends_a_training_at_the_command_line_and_leaves_no_claim(lab: Lab) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "alcore", "train", "large digits"],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "ALCORE_WORKSPACE": str(lab.workspace.root), "ALCORE_THREADS": "1"},
+    )  # fmt: skip
+    wait_for(lambda: in_training(lab), "the training has begun")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=LONG)
+    assert process.returncode == 130 and "stopped" in errors and "Traceback" not in errors
+    assert lab.newest("train", lab.slow).state == "cancelled"
 
 
 def test_the_death_of_a_dispatcher_leaves_no_process_and_loses_no_job(lab: Lab) -> None:

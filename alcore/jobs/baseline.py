@@ -45,19 +45,19 @@ def run_baseline(running: Running) -> None:
             start = inputs_of(connection, store.workspace, project, learner)
             if start is not None:
                 inputs[learner] = start
-        done = {(p.learner, p.trial, p.labels) for p in rounds.baseline(connection, project_id)}
+        existing = {(p.learner, p.trial, p.labels) for p in rounds.baseline(connection, project_id)}
     class_ids = np.array([c.id for c in project.classes])
     classes = positions(key, class_ids)
     holdout = Holdout(holdout_ids, positions(truth, class_ids))
     images = images_of(store.workspace.project(project_id), project, item_ids)
     names = tuple(c.name for c in project.classes)
-    missing = [
+    points = [
         (learner, trial, n)
         for learner, trial, n in _points(history)
-        if learner in inputs and (learner, trial, n) not in done and n <= len(key_ids)
+        if learner in inputs and (learner, trial, n) not in existing and n <= len(key_ids)
     ]
     learners: dict[Learner, AnyLearner] = {}
-    for index, (learner, trial, n) in enumerate(missing):
+    for index, (learner, trial, n) in enumerate(points):
         if learner not in learners:
             rule, start_from = inputs[learner]
             learners[learner] = learner_of(rule, learner.augmentation, images, names, start_from)
@@ -75,7 +75,7 @@ def run_baseline(running: Running) -> None:
         started = time.monotonic()
 
         def report(_phase: str, fraction: float, index: int = index) -> None:
-            running.report("simulating random labels", (index + fraction) / len(missing))
+            running.report("simulating random labels", (index + fraction) / len(points))
 
         try:
             evaluation = measure(learners[learner], lesson, holdout, report)
@@ -89,6 +89,7 @@ def run_baseline(running: Running) -> None:
                 time.monotonic() - started,
                 time.time(),
             )
+            running.advance(connection)
     with running.publish():
         pass
 
@@ -100,7 +101,7 @@ def _points(history: Sequence[RoundSummary]) -> Iterator[tuple[Learner, int, int
     for summary in reversed(history):
         counts.setdefault(summary.learner, set()).add(summary.labels)
         quick.setdefault(summary.learner, summary.seconds.get("train", 0.0) < QUICK)
-    for learner, found in counts.items():
+    for learner, labels in counts.items():
         for trial in range(TRIALS if quick[learner] else 1):
-            for n in sorted(found):
+            for n in sorted(labels):
                 yield learner, trial, n

@@ -102,6 +102,7 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
                 ],
             )
             items.add_skipped(connection, project.id, chunk.skipped)
+            running.advance(connection)
         running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
 
 
@@ -109,9 +110,9 @@ def _scale(
     running: Running, project: Project, source: Source, entries: list[Entry]
 ) -> tuple[float, float] | None:
     """Return the range of values of deep images; where nobody has set one, find and store it."""
-    known = project.settings.pixel_range.scale
-    if known is not None:
-        return known
+    scale = project.settings.pixel_range.scale
+    if scale is not None:
+        return scale
     scale = scale_of(source, entries)
     if scale is not None:
         with running.write() as connection:
@@ -124,7 +125,7 @@ def _scale(
 def _row(
     project_id: int, new: NewItem, class_ids: dict[str, int], known_classes: KnownClasses
 ) -> dict[str, object]:
-    known = class_ids.get(new.class_name) if known_classes != "none" and new.class_name else None
+    class_id = class_ids.get(new.class_name) if known_classes != "none" and new.class_name else None
     return {
         "project_id": project_id,
         "position": new.position,
@@ -132,8 +133,8 @@ def _row(
         "content_hash": new.content_hash,
         "width": new.width,
         "height": new.height,
-        "split": "holdout" if new.given_split == "test" and known else "pool",
-        "true_class": known,
+        "split": "holdout" if new.given_split == "test" and class_id else "pool",
+        "true_class": class_id,
         "offset": new.offset,
         "length": new.length,
         "path": new.path,
@@ -156,30 +157,30 @@ def _make_ready(running: Running, folder: Path) -> None:
     rule = settings.holdout
     pixels = PixelCache.of(folder, settings).array()[: len(rows)]
     all_ids = np.array([row.id for row in rows], dtype=np.int64)
-    known = np.array([row.id for row in rows if row.true_class is not None], dtype=np.int64)
-    given = any(row.split == "holdout" for row in rows)
+    with_class = np.array([row.id for row in rows if row.true_class is not None], dtype=np.int64)
+    has_test_folder = any(row.split == "holdout" for row in rows)
     if all(row.split == "holdout" for row in rows):
         raise ImportRefused(
             "all images lie in the test folder, so that none is left to learn from; "
             "put some into a train folder, or import the test folder by itself"
         )
-    if not len(known):
+    if not len(with_class):
         known_classes = "none"  # a key without classes would have a holdout that nobody can check
-    drawn = all_ids[:0]
-    if not given:
+    holdout = all_ids[:0]
+    if not has_test_folder:
         where, size = (
-            (known, min(rule.most, max(1, round(rule.share * len(known)))))
-            if len(known)
+            (with_class, min(rule.most, max(1, round(rule.share * len(with_class)))))
+            if len(with_class)
             else (all_ids, min(rule.questions, round(rule.share * len(all_ids))))
         )
-        drawn = pool.draw_holdout(where, size, rng(settings, "holdout"))
-    apart = set(drawn.tolist()) | {row.id for row in rows if row.split == "holdout"}
+        holdout = pool.draw_holdout(where, size, rng(settings, "holdout"))
+    apart = set(holdout.tolist()) | {row.id for row in rows if row.split == "holdout"}
     if known_classes == "labels":
-        apart |= set(known.tolist())
-    asked = np.array([i for i in all_ids.tolist() if i not in apart], dtype=np.int64)
+        apart |= set(with_class.tolist())
+    candidates = np.array([i for i in all_ids.tolist() if i not in apart], dtype=np.int64)
     first = None
-    if len(asked):
-        some = np.sort(rng(settings, "cold start", "subset").permutation(asked)[:SUBSET])
+    if len(candidates):
+        some = np.sort(rng(settings, "cold start", "subset").permutation(candidates)[:SUBSET])
         first = cold_start(
             pixels[np.searchsorted(all_ids, some)],
             some,
@@ -188,7 +189,7 @@ def _make_ready(running: Running, folder: Path) -> None:
         )
     channels = 1 if _all_grey(pixels) else 3
     with running.publish() as connection:
-        items.move_to_holdout(connection, drawn.tolist())
+        items.move_to_holdout(connection, holdout.tolist())
         if known_classes == "labels":
             _import_labels(connection, project_id, rows)
         projects.set_known_classes(connection, project_id, known_classes)

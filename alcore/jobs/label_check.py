@@ -38,6 +38,12 @@ def run_label_check(running: Running) -> None:
     judged = progress.judged
     labels = positions(judged.class_ids, np.array([c.id for c in project.classes]))
     trained = ~judged.held
+
+    def keep(fold: int, probabilities: np.ndarray) -> None:
+        if progress.keep(fold, probabilities):
+            with running.write() as connection:
+                running.advance(connection)
+
     check = cross_validate(
         learner_of_project(project, images, inputs),
         Lesson(
@@ -52,7 +58,7 @@ def run_label_check(running: Running) -> None:
         ),
         judged.item_ids[judged.held],
         running.report,
-        FoldAnswers(progress.probabilities, progress.keep),
+        FoldAnswers(progress.probabilities, keep),
     )
     order = np.concatenate([np.flatnonzero(trained), np.flatnonzero(judged.held)])
     probabilities = np.empty_like(check.probabilities)

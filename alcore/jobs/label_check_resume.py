@@ -31,8 +31,8 @@ class LabelCheckProgress:
     probabilities: dict[int, np.ndarray] = field(default_factory=dict)
     """(L, C) by fold."""
 
-    def keep(self, fold: int, probabilities: np.ndarray) -> None:
-        """Add what a network says, (L, C), and write all to the file."""
+    def keep(self, fold: int, probabilities: np.ndarray) -> bool:
+        """Add what a network says, (L, C), and write all to the file; tell whether that worked."""
         self.probabilities[fold] = probabilities
         part = self.path.with_suffix(f".{os.getpid()}")
         try:
@@ -45,9 +45,11 @@ class LabelCheckProgress:
                     **{f"fold {k}": answers for k, answers in self.probabilities.items()},
                 )
             part.replace(self.path)
+            return True
         except OSError as error:  # then an interrupted check begins anew
             log.warning("label check not kept", error=type(error).__name__, number=error.errno)
             part.unlink(missing_ok=True)
+            return False
 
     def forget(self) -> None:
         """Remove the file: the check is finished."""

@@ -83,7 +83,7 @@ def run_pretraining(running: Running) -> None:
     state.pretrained().save(unpublished)
     with running.publish() as connection:
         unpublished.replace(folder / weights)
-        made = Pretrained(
+        record = Pretrained(
             id=0,
             project_id=project.id,
             number=number,
@@ -97,7 +97,7 @@ def run_pretraining(running: Running) -> None:
             loss=state.loss,
             checkpoint=weights,
         )
-        pretrained.add(connection, made)
+        pretrained.add(connection, record)
         now_there = projects.get(connection, project.id).settings
         rule, trains = now_there.learner, now_there.retrain.automatic
         begins_with_it = rule.weights == "pool" and rule.transfer != "none"
@@ -168,5 +168,7 @@ class _Work:
         state.save(self._path)
         self._kept, self._kept_share = time.monotonic(), self._share
         self._running.note({"seconds": self.seconds})
+        with self._running.write() as connection:
+            self._running.advance(connection)
         if self._stop is not None:
             raise self._stop

@@ -188,8 +188,8 @@ def _publish(
     """Put files, record and queue in place, and ask for what follows: all or nothing."""
     project, number = material.project, material.lesson.round_number
     folder = running.store.workspace.project(project.id)
-    kept = folder / _checkpoint(number) in files.values()
-    summary = _summary(material, result, _checkpoint(number) if kept else None)
+    has_checkpoint = folder / _checkpoint(number) in files.values()
+    summary = _summary(material, result, _checkpoint(number) if has_checkpoint else None)
     with running.publish() as connection:
         for unpublished, path in files.items():
             unpublished.replace(path)

@@ -30,7 +30,7 @@ from alcore.records import Job
 from alcore.store.tables import job
 
 ATTEMPTS = 3
-"""A job whose process died this often has failed."""
+"""A job whose process died this often, and kept nothing between, has failed."""
 STOPPED = "stopped by request"
 STARTING = "starting"
 """Phase of a job that was taken and whose process has not said anything yet."""
@@ -185,6 +185,15 @@ def note(connection: Connection, job_id: int, args: Mapping[str, Any]) -> None:
     connection.execute(update(job).where(job.c.id == job_id).values(args=dict(args)))
 
 
+def advance(connection: Connection, job_id: int, attempt: int) -> None:
+    """Forget how often the process of a running job has died: it gets on in spite of that."""
+    connection.execute(
+        update(job)
+        .where(job.c.id == job_id, job.c.attempt == attempt, job.c.failures > 0)
+        .values(failures=0)
+    )
+
+
 def finish(connection: Connection, job_id: int, attempt: int, now: float) -> None:
     """End a running job well, in the transaction that publishes its result.
 
@@ -225,7 +234,9 @@ def fail(
 def put_back(
     connection: Connection, job_id: int, attempt: int, now: float, reason: str, count: bool = True
 ) -> None:
-    """Let a running job whose process is gone wait again; after three attempts it has failed.
+    """Let a running job whose process is gone wait again.
+
+    It has failed where its process has died three times since it last kept something.
 
     With count False the attempt is not held against it: it made room for a more urgent one.
     """

@@ -53,6 +53,13 @@ class Running:
         with self.store.write(patient=True) as connection:
             yield connection
 
+    def advance(self, connection: Connection) -> None:
+        """Say, in the transaction that keeps it, that a part of the work is done for good.
+
+        A job is given up when its process dies again and again without that.
+        """
+        jobs.advance(connection, self.job.id, self.job.attempt)
+
     @contextmanager
     def publish(self) -> Iterator[Connection]:
         """Give the transaction that stores the result and ends the job, both or neither.
@@ -125,8 +132,8 @@ def _attempt(
     except AlcoreError as problem:
         error, trace = problem, traceback.format_exc()
     except Exception as problem:  # the job border: whatever happened is shown, and work goes on
-        log.error("job failed unexpectedly", **fields(job), places=logs.places(problem))
-        error = AlcoreError(f"unexpected {type(problem).__name__}: {problem}")
+        log.error("job failed unreasonly", **fields(job), places=logs.places(problem))
+        error = AlcoreError(f"unreason {type(problem).__name__}: {problem}")
         error.__cause__ = problem
         trace = traceback.format_exc()
     with store.write(patient=True) as connection:
