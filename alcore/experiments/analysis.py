@@ -220,10 +220,10 @@ def _curve(
     for trial in range(trials):
         for point in by_run.get((cell.key, trial), ()):
             rounds[point.number].append(point)
-    found = []
+    curve = []
     for _, points in sorted(rounds.items()):
         mean, low, high = _interval(np.array([p.accuracy for p in points]))
-        found.append(
+        curve.append(
             CurveRow(
                 strategy=cell.strategy.title,
                 labels=round(float(np.mean([p.labels for p in points]))),
@@ -234,7 +234,7 @@ def _curve(
                 trials=len(points),
             )
         )
-    return found
+    return curve
 
 
 def _interval(values: np.ndarray) -> tuple[float, float | None, float | None]:

@@ -86,28 +86,28 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
     trial, oracle = _world(json.dumps(data.to_json(run.cell.data)), run.trial_seed,
                            json.dumps(asdict(run.cell.oracle)), str(folder))  # fmt: skip
     number = len(before) + 1
-    asked = _ask(run, trial, oracle, before)
-    history = [*before, asked]
-    everything = {name: np.concatenate([a[name] for a in history]) for name in asked}
-    known = _known(everything, len(oracle.confusion))
-    measured = _round(run, trial, known, everything["asked_ids"], before, folder)
-    decided = Answers(
+    batch = _ask(run, trial, oracle, before)
+    history = [*before, batch]
+    everything = {name: np.concatenate([a[name] for a in history]) for name in batch}
+    lesson = _known(everything, len(oracle.confusion))
+    result = _round(run, trial, lesson, everything["asked_ids"], before, folder)
+    labels = Answers(
         everything["asked_classes"], everything["asked_annotators"], everything["asked_seconds"]
     ).decided()
-    accuracy = measured.evaluation.accuracy
+    accuracy = result.evaluation.accuracy
     return Done(
         number=number,
-        labels=int((decided != ABSTAINED).sum()),
+        labels=int((labels != ABSTAINED).sum()),
         answers=int(everything["asked_classes"].size),
         minutes=float(everything["asked_seconds"].sum() / 60),
         accuracy=float(accuracy if accuracy is not None else np.nan),
         seconds=time.perf_counter() - started,
-        summary=_plain(run, trial, measured, *known[:2], asked["asked_ids"]),
+        summary=_plain(run, trial, result, *lesson[:2], batch["asked_ids"]),
         arrays={
-            **asked,
-            "selected_ids": measured.selection.item_ids.astype(np.int64),
-            "selected_scores": measured.selection.scores.astype(np.float64),
-            "stop_predicted": measured.stop_predicted.astype(np.int64),
+            **batch,
+            "selected_ids": result.selection.item_ids.astype(np.int64),
+            "selected_scores": result.selection.scores.astype(np.float64),
+            "stop_predicted": result.stop_predicted.astype(np.int64),
         },
     )
 
@@ -161,21 +161,21 @@ def _ask(
 ) -> dict[str, np.ndarray]:
     """Ask in the order chosen until the batch is labeled, as people do who skip."""
     if not before:
-        wanted = run.cell.initial.size
-        order = initial.order(run.cell.initial.how, wanted, trial)
+        goal = run.cell.initial.size
+        order = initial.order(run.cell.initial.how, goal, trial)
         times = np.zeros(len(order), np.int64)
     else:
         order = before[-1]["selected_ids"]
-        asked = np.concatenate([a["asked_ids"] for a in before])
-        times = np.array([(asked == item).sum() for item in order], np.int64)
-        said = np.concatenate([a["asked_classes"] for a in before])
-        given = int((said != ABSTAINED).any(axis=1).sum())
-        wanted = min(run.cell.batch_size, run.budget - given)
+        item_ids = np.concatenate([a["asked_ids"] for a in before])
+        times = np.array([(item_ids == item).sum() for item in order], np.int64)
+        classes = np.concatenate([a["asked_classes"] for a in before])
+        labels = int((classes != ABSTAINED).any(axis=1).sum())
+        goal = min(run.cell.batch_size, run.budget - labels)
     answers = oracle.answer(order, times)
     labeled = np.cumsum(answers.decided() != ABSTAINED)
     if not len(order) or labeled[-1] == 0:
-        raise PoolExhausted(f"nothing is left to ask, {wanted} labels before the budget is spent")
-    last = min(int(np.searchsorted(labeled, wanted)), len(order) - 1) + 1
+        raise PoolExhausted(f"nothing is left to ask, {goal} labels before the budget is spent")
+    last = min(int(np.searchsorted(labeled, goal)), len(order) - 1) + 1
     return {
         "asked_ids": order[:last],
         "asked_times": times[:last],
@@ -190,17 +190,17 @@ def _known(everything: Arrays, people: int) -> tuple[np.ndarray, np.ndarray, np.
 
     As in live projects, a second look has columns of its own.
     """
-    asked, said = everything["asked_ids"], everything["asked_classes"]
+    item_ids, answers = everything["asked_ids"], everything["asked_classes"]
     who = everything["asked_annotators"]
-    decided = Answers(said, who, everything["asked_seconds"]).decided()
-    known = decided != ABSTAINED
-    ids, first = np.unique(asked[known], return_index=True)
+    decisions = Answers(answers, who, everything["asked_seconds"]).decided()
+    has_label = decisions != ABSTAINED
+    ids, first = np.unique(item_ids[has_label], return_index=True)
     ids = ids[np.argsort(first, kind="stable")]  # in the order in which they were first labeled
     place = {int(item): row for row, item in enumerate(ids)}
     labels = np.empty(len(ids), np.int64)
     votes = np.full((len(ids), 2 * people), ABSTAINED, np.int64)
     for item, label, classes, annotators, times in zip(
-        asked, decided, said, who, everything["asked_times"], strict=True
+        item_ids, decisions, answers, who, everything["asked_times"], strict=True
     ):
         row = place.get(int(item))
         if row is None:

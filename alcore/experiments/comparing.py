@@ -122,7 +122,7 @@ def compare(
     trials = values.shape[1]
     gaps = [values[i] - values[j] for i, j in pairs]
     raw = [wilcoxon(gap) for gap in gaps]
-    found = []
+    tests = []
     for (i, j), gap, p, corrected in zip(pairs, gaps, raw, holm(raw), strict=True):
         mean = float(gap.mean())
         low = high = None
@@ -130,12 +130,12 @@ def compare(
             half = t_quantile(trials - 1) * float(gap.std(ddof=1)) / math.sqrt(trials)
             low, high = mean - half, mean + half
         wins = int((gap > 0).sum())
-        found.append(
+        tests.append(
             PairedTest(
                 names[i], names[j], trials, mean, low, high, wins, p, paired_t(gap), corrected
             )
         )
-    return found
+    return tests
 
 
 def penalty_matrix(values: np.ndarray) -> np.ndarray:

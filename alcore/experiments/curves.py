@@ -61,8 +61,8 @@ def labels_to_target(labels: np.ndarray, values: np.ndarray, target: float) -> f
     >>> labels_to_target(np.array([10, 20, 30]), np.array([0.0, 0.5, 0.4]), 0.25)
     15.0
     """
-    found = float(_reached(labels, monotone(values)[None], np.array([target]))[0])
-    return None if math.isinf(found) else found
+    reached = float(_reached(labels, monotone(values)[None], np.array([target]))[0])
+    return None if math.isinf(reached) else reached
 
 
 def _reached(labels: np.ndarray, best: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -74,8 +74,8 @@ def _reached(labels: np.ndarray, best: np.ndarray, targets: np.ndarray) -> np.nd
     low, high = best[every, left], best[every, right]
     rise = np.where(high > low, high - low, 1.0)
     between = labels[left] + (targets - low) / rise * (labels[right] - labels[left])
-    found = np.where(place == 0, labels[0], between)
-    return np.where(place == best.shape[1], math.inf, found)
+    crossing = np.where(place == 0, labels[0], between)
+    return np.where(place == best.shape[1], math.inf, crossing)
 
 
 def saving(
@@ -98,8 +98,8 @@ def saving(
     trials, last = len(baseline), labels[-1]
     shares = np.zeros((1 + resamples, trials))  # of each trial: all as they are, then resamples
     shares[0] = 1 / trials
-    drawn = rng.integers(trials, size=(resamples, trials))
-    np.add.at(shares, (np.arange(1, 1 + resamples)[:, None], drawn), 1 / trials)
+    draws = rng.integers(trials, size=(resamples, trials))
+    np.add.at(shares, (np.arange(1, 1 + resamples)[:, None], draws), 1 / trials)
     first, second = monotone(shares @ baseline), monotone(shares @ strategy)
     goals = first[:, -1] if target is None else np.full(len(shares), float(target))
     spent, needed = _reached(labels, first, goals), _reached(labels, second, goals)

@@ -78,9 +78,9 @@ class DataSpec:
         """How the data set is called in tables and figures."""
         if self.name:
             return self.name
-        known = str(self.source.get("name") or self.source.get("kind"))
+        name = str(self.source.get("name") or self.source.get("kind"))
         if self.source.get("path"):
-            known = without_zip(Path(str(self.source["path"])).name)
+            name = without_zip(Path(str(self.source["path"])).name)
         changes = [
             text
             for changed, text in (
@@ -91,7 +91,7 @@ class DataSpec:
             )
             if changed
         ]
-        return ", ".join([known, *changes])
+        return ", ".join([name, *changes])
 
     @property
     def side(self) -> int:
@@ -196,26 +196,28 @@ def _decode(spec: DataSpec, workers: int) -> Table:
     scale = scale_of(source, entries)
     names = sorted({e.class_name for e in entries if e.class_name is not None})
     place = {name: i for i, name in enumerate(names)}
-    kept: list[Entry] = []
+    images: list[Entry] = []
     pixels: list[np.ndarray] = []
     grey = True
     if source.kind in _SIDES and len(entries) <= _INLINE:
         for entry in entries:
             reduced = decode_pixels(source.read(entry), spec.side)
-            kept.append(entry)
+            images.append(entry)
             pixels.append(reduced.pixels)
             grey &= reduced.grey
     else:
         for batch in examine_all(source, entries, spec.side, max(1, workers), scale):
             for result in batch:
                 if isinstance(result, Examined):
-                    kept.append(result.entry)
+                    images.append(result.entry)
                     pixels.append(result.reduced.pixels)
                     grey &= result.reduced.grey
     return Table(
         pixels=np.stack(pixels) if pixels else np.zeros((0, spec.side, spec.side, 3), np.uint8),
-        classes=np.array([place[e.class_name] for e in kept if e.class_name is not None], np.int64),
-        test=np.array([e.given_split == "test" for e in kept], bool),
+        classes=np.array(
+            [place[e.class_name] for e in images if e.class_name is not None], np.int64
+        ),
+        test=np.array([e.given_split == "test" for e in images], bool),
         class_names=tuple(names),
         channels=1 if grey else 3,
     )

@@ -37,15 +37,15 @@ def features_of(
                 f"{path} holds embeddings of the images as they are, but the data set "
                 f"{data.title!r} has duplicates or noise; name a checkpoint instead"
             )
-        found = _array(path)
+        embeddings = _array(path)
     else:
-        found = _array(_embedded(path, data, trial, folder))
-    if len(found) != len(trial.pixels):
+        embeddings = _array(_embedded(path, data, trial, folder))
+    if len(embeddings) != len(trial.pixels):
         raise InvalidSettings(
-            f"{path} has {len(found):,} rows, but the data set {data.title!r} has "
+            f"{path} has {len(embeddings):,} rows, but the data set {data.title!r} has "
             f"{len(trial.pixels):,} images; it needs a row for each, in their order"
         )
-    return lambda rows: np.asarray(found[rows], np.float32)
+    return lambda rows: np.asarray(embeddings[rows], np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -74,9 +74,9 @@ def _embedded(path: Path, data: DataSpec, trial: TrialData, folder: Path) -> Pat
 
         rows = np.arange(len(trial.pixels))
         model = _network(path, trial)
-        found = inference.predict(model, trial.pixels, rows, True, False, lambda done: None)
+        predictions = inference.predict(model, trial.pixels, rows, True, False, lambda done: None)
         beside = where.with_suffix(f".{trial.seed}.part.npy")
-        np.save(beside, found.embedded(), allow_pickle=False)
+        np.save(beside, predictions.embedded(), allow_pickle=False)
         beside.replace(where)
     return where
 

@@ -32,8 +32,8 @@ def ways() -> list[str]:
 
 def order(how: str, size: int, trial: TrialData) -> np.ndarray:
     """Return all pool items in the order in which they are asked until `size` have a label."""
-    drawn = trials.rng(trial.seed, "initial")
-    chance = drawn.permutation(trial.pool)
+    generator = trials.rng(trial.seed, "initial")
+    chance = generator.permutation(trial.pool)
     truth = trial.truth[chance]
     if how == BALANCED:
         turn = np.empty(len(chance), np.int64)
@@ -41,7 +41,7 @@ def order(how: str, size: int, trial: TrialData) -> np.ndarray:
             turn[truth == c] = np.arange((truth == c).sum())
         return chance[np.argsort(turn, kind="stable")]
     if how != RANDOM:
-        first = _chosen(how, min(size, len(chance)), trial, drawn)
+        first = _chosen(how, min(size, len(chance)), trial, generator)
         chance = np.concatenate([first, chance[~np.isin(chance, first)]])
         truth = trial.truth[chance]
     # A model needs two classes: where there is one only, the first of another comes early.

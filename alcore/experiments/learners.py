@@ -86,21 +86,21 @@ class LearnerSpec:
         if self.name:
             return self.name
         if self.kind == "network":
-            given = {"network": "small CNN", **self.options}
-            rest = [f"{k}={v}" for k, v in sorted(given.items()) if k != "network"]
-            return " ".join([str(given["network"]), *rest])
-        given = self.all_options
-        named = str(given["estimator"]).rpartition(".")[2]
-        on = "pixels" if given["features"] == PIXELS else Path(given["features"]).stem
-        return f"{named} on {on}"
+            options = {"network": "small CNN", **self.options}
+            rest = [f"{k}={v}" for k, v in sorted(options.items()) if k != "network"]
+            return " ".join([str(options["network"]), *rest])
+        options = self.all_options
+        name = str(options["estimator"]).rpartition(".")[2]
+        on = "pixels" if options["features"] == PIXELS else Path(options["features"]).stem
+        return f"{name} on {on}"
 
     def rule(self) -> LearnerRule:
         """Return a network's settings as live projects have them; raises InvalidSettings."""
-        given = self.all_options
-        del given["augmentation"]
-        if not given["weights"]:
-            given["weights"] = "file" if given["weights_file"] else "pool"
-        return LearnerRule(**given)
+        options = self.all_options
+        del options["augmentation"]
+        if not options["weights"]:
+            options["weights"] = "file" if options["weights_file"] else "pool"
+        return LearnerRule(**options)
 
     def features_file(self) -> Path | None:
         """Where the features of an estimator are, None for pixels; raises InvalidSettings.

@@ -34,10 +34,8 @@ def with_defaults(
         if key not in defaults:
             raise unknown(f"setting of {what}", key, defaults)
         default = defaults[key]
-        wanted = (int, float) if isinstance(default, float) else type(default)
-        wrong = not isinstance(value, wanted) or isinstance(value, bool) != isinstance(
-            default, bool
-        )
+        kind = (int, float) if isinstance(default, float) else type(default)
+        wrong = not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool)
         if default is not None and wrong:
             raise InvalidSettings(f"{what}: {key} is {value!r}; must be of the kind of {default!r}")
     return {**defaults, **given}

@@ -39,8 +39,8 @@ class Answers:
         n, votes = self.classes.shape
         agreeing = (self.classes[:, :, None] == self.classes[:, None, :]).sum(axis=2)
         agreeing[self.classes == ABSTAINED] = 0
-        chosen = self.classes[np.arange(n), agreeing.argmax(axis=1)] if votes else np.zeros(0)
-        return np.where(agreeing.max(axis=1, initial=0) > 0, chosen, ABSTAINED).astype(np.int64)
+        majority = self.classes[np.arange(n), agreeing.argmax(axis=1)] if votes else np.zeros(0)
+        return np.where(agreeing.max(axis=1, initial=0) > 0, majority, ABSTAINED).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,12 @@ class Oracle:
             wrong, count = self.wrong[items], chance.shape[1]
             chance = np.repeat(wrong[:, None] / (count - 1), count, axis=1)
             chance[np.arange(len(items)), true] = 1 - wrong
-        drawn = self._draw("class", turn, 1)[items]
-        said = np.minimum((chance.cumsum(axis=1) <= drawn).sum(axis=1), chance.shape[1] - 1)
+        chances = self._draw("class", turn, 1)[items]
+        classes = np.minimum((chance.cumsum(axis=1) <= chances).sum(axis=1), chance.shape[1] - 1)
         if self.abstain is not None:
             silent = self._draw("abstain", turn, 1)[items, 0] < self.abstain[items]
-            said = np.where(silent, ABSTAINED, said)
-        return said
+            classes = np.where(silent, ABSTAINED, classes)
+        return classes
 
     def _draw(self, purpose: str, turn: int, width: int) -> np.ndarray:
         return self._rng(purpose, turn).random((len(self.truth), width))
@@ -123,21 +123,21 @@ def defaults(kind: str) -> Mapping[str, Any]:
 
 def build(kind: str, options: Mapping[str, Any], world: World) -> Oracle:
     """Make an oracle; raises InvalidSettings for options that cannot be."""
-    given = with_defaults(f"the oracle {kind!r}", options, defaults(kind))
-    between(f"the median seconds of the oracle {kind!r}", given["seconds"], 0, 86_400)
-    between(f"the spread of the oracle {kind!r}", given["spread"], 0, 5)
+    settings = with_defaults(f"the oracle {kind!r}", options, defaults(kind))
+    between(f"the median seconds of the oracle {kind!r}", settings["seconds"], 0, 86_400)
+    between(f"the spread of the oracle {kind!r}", settings["spread"], 0, 5)
     classes = len(world.class_names)
     values = {
         "confusion": np.eye(classes)[None],
         "wrong": None,
         "abstain": None,
         "votes": 1,
-        **_KINDS[kind][1](given, world),
+        **_KINDS[kind][1](settings, world),
     }
     return Oracle(
         truth=np.asarray(world.truth, np.int64),
-        seconds=float(given["seconds"]),
-        spread=float(given["spread"]),
+        seconds=float(settings["seconds"]),
+        spread=float(settings["spread"]),
         seed=world.seed,
         **values,
     )

@@ -39,28 +39,28 @@ def parse(text: str, what: str = "the grid") -> Design:
 
 def from_json(raw: Mapping[str, Any]) -> Design:
     """Read a design; words that this version does not know are an error with the nearest one."""
-    known = {
+    defaults = {
         "name": "", "budget": 0, "trials": 5, "seed": 0, "baseline": "", "datasets": None,
         "strategies": None, "initial": None, "batch_sizes": [10], "learners": None,
         "oracles": None, "precision": "",
     }  # fmt: skip
-    given = with_defaults("the grid", raw, known)
+    values = with_defaults("the grid", raw, defaults)
     for needed in ("name", "budget", "datasets", "strategies", "initial"):
-        if not given[needed]:
+        if not values[needed]:
             raise InvalidSettings(f"the grid says nothing of {needed!r}; see the examples")
     return Design(
-        name=given["name"],
-        budget=given["budget"],
-        trials=given["trials"],
-        seed=given["seed"],
-        baseline=given["baseline"],
-        precision=given["precision"],
-        datasets=_each("datasets", given["datasets"], _data),
-        strategies=_each("strategies", given["strategies"], _strategy),
-        initial=_each("initial", given["initial"], _initial),
-        batch_sizes=_each("batch_sizes", given["batch_sizes"], _whole),
-        learners=_each("learners", given["learners"] or ["network"], _learner),
-        oracles=_each("oracles", given["oracles"] or ["perfect"], _oracle),
+        name=values["name"],
+        budget=values["budget"],
+        trials=values["trials"],
+        seed=values["seed"],
+        baseline=values["baseline"],
+        precision=values["precision"],
+        datasets=_each("datasets", values["datasets"], _data),
+        strategies=_each("strategies", values["strategies"], _strategy),
+        initial=_each("initial", values["initial"], _initial),
+        batch_sizes=_each("batch_sizes", values["batch_sizes"], _whole),
+        learners=_each("learners", values["learners"] or ["network"], _learner),
+        oracles=_each("oracles", values["oracles"] or ["perfect"], _oracle),
     )
 
 

@@ -21,7 +21,7 @@ def differences(record: Done, again: Done) -> list[str]:
     one, other = (r.summary.get(_VERSIONS, {}).get(_ARITHMETIC) for r in (record, again))
     if one and other and one != other:
         return [f"{_ARITHMETIC}, {one} and now {other}: such rounds are never the same"]
-    found = [
+    sentences = [
         f"{name} {getattr(record, name)!r}, again {getattr(again, name)!r}"
         for name in _FIGURES
         if repr(getattr(record, name)) != repr(getattr(again, name))
@@ -29,16 +29,16 @@ def differences(record: Done, again: Done) -> list[str]:
     for name in sorted({*record.arrays, *again.arrays}):
         one, other = record.arrays.get(name), again.arrays.get(name)
         if one is None or other is None:
-            found.append(f"{name} is only in the {'record' if other is None else 'repetition'}")
+            sentences.append(f"{name} is only in the {'record' if other is None else 'repetition'}")
         elif (one.dtype, one.shape) != (other.dtype, other.shape):
-            found.append(f"{name} {one.dtype}{one.shape}, again {other.dtype}{other.shape}")
+            sentences.append(f"{name} {one.dtype}{one.shape}, again {other.dtype}{other.shape}")
         elif one.tobytes() != other.tobytes():
             count = int(np.count_nonzero(one != other))
-            found.append(f"{name} differs in {count:,} of {one.size:,} values")
+            sentences.append(f"{name} differs in {count:,} of {one.size:,} values")
     for name in sorted({*record.summary, *again.summary} - {_TIMES, _VERSIONS}):
         if _text(record.summary, name) != _text(again.summary, name):
-            found.append(f"{name} differs")
-    return found
+            sentences.append(f"{name} differs")
+    return sentences
 
 
 def other_versions(record: Done, again: Done) -> list[str]:

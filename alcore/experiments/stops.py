@@ -54,12 +54,12 @@ def after_the_fact(rounds: Sequence[RoundSummary]) -> list[Stop]:
         return []
     advices = [stopping.advise(rounds[: i + 1], None) for i in range(len(rounds))]
     last = rounds[-1]
-    found = []
+    stops = []
     for name, says in CRITERIA.items():
         index = next((i for i, a in enumerate(advices) if says(a, rounds[: i + 1])), None)
         at = last if index is None else rounds[index]
         accuracy, end = at.evaluation.accuracy, last.evaluation.accuracy
-        found.append(
+        stops.append(
             Stop(
                 criterion=name,
                 number=None if index is None else at.number,
@@ -70,4 +70,4 @@ def after_the_fact(rounds: Sequence[RoundSummary]) -> list[Stop]:
                 lost=None if accuracy is None or end is None else end - accuracy,
             )
         )
-    return found
+    return stops

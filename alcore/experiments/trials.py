@@ -89,28 +89,28 @@ def _long_tail(pool: np.ndarray, classes: np.ndarray, count: int, ratio: float) 
     shares = ratio ** -(np.arange(count) / max(1, count - 1))
     most = min(have[c] / shares[c] for c in range(count) if have[c])
     keep = np.maximum(1, np.floor(most * shares)).astype(int)
-    kept = [pool[classes[pool] == c][: keep[c]] for c in range(count)]
-    return np.concatenate(kept)
+    parts = [pool[classes[pool] == c][: keep[c]] for c in range(count)]
+    return np.concatenate(parts)
 
 
 def _with_duplicates(
     pixels: np.ndarray, truth: np.ndarray, pool: np.ndarray, share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Replace a share of the pool by shifted, slightly noisy copies of what remains."""
-    drawn = rng(seed, "duplicates")
-    kept = drawn.permutation(pool)[: max(2, round(len(pool) * (1 - share)))]
-    of = drawn.choice(kept, len(pool) - len(kept))
+    generator = rng(seed, "duplicates")
+    originals = generator.permutation(pool)[: max(2, round(len(pool) * (1 - share)))]
+    of = generator.choice(originals, len(pool) - len(originals))
     copies = np.array(pixels[of])
     high, wide = copies.shape[1:3]
     framed = np.pad(copies, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
-    for i, (top, left) in enumerate(drawn.integers(0, 3, (len(of), 2))):
+    for i, (top, left) in enumerate(generator.integers(0, 3, (len(of), 2))):
         copies[i] = framed[i, top : top + high, left : left + wide]
-    copies = _with_noise(copies, 5, drawn)
+    copies = _with_noise(copies, 5, generator)
     fresh = len(pixels) + np.arange(len(of))
     return (
         np.concatenate([pixels, copies]),
         np.concatenate([truth, truth[of]]),
-        np.concatenate([kept, fresh]),
+        np.concatenate([originals, fresh]),
     )
 
 

@@ -34,9 +34,9 @@ def request_if_due(connection: Connection, project: Project, now: float) -> None
         return
     last = jobs.trained_until(connection, project.id)
     enough = rule.new_labels if last else min(rule.new_labels, rule.minimum)
-    grown = labels.since(connection, project.id, last) >= enough
-    if not grown and not (last and withdrawals.count(connection, project.id, last)):
+    has_enough = labels.since(connection, project.id, last) >= enough
+    if not has_enough and not (last and withdrawals.count(connection, project.id, last)):
         return
     if next_due(connection, project).due:
-        delay = rule.debounce if grown else max(rule.debounce, SECOND_THOUGHTS)
+        delay = rule.debounce if has_enough else max(rule.debounce, SECOND_THOUGHTS)
         jobs.request(connection, project.id, "train", now, delay)

@@ -22,24 +22,24 @@ def apply_consensus(connection: Connection, project: Project) -> int:
     rule = project.settings.team.consensus
     if rule == "majority":
         return votes.count_majority(connection, project.id)
-    found = votes.table(connection, project.id, at_least=2)
+    table = votes.table(connection, project.id, at_least=2)
     class_ids = np.array([c.id for c in project.classes], dtype=np.int64)
-    said = positions(found.votes, class_ids)
+    answers = positions(table.votes, class_ids)
     quality: np.ndarray | None
     if rule == "Dawid-Skene":
-        known = positions(found.final, class_ids)
-        quality = consensus.dawid_skene(said, len(class_ids), known).posterior
+        final = positions(table.final, class_ids)
+        quality = consensus.dawid_skene(answers, len(class_ids), final).posterior
     else:
-        quality = _with_the_model(connection, project.id, found, said, class_ids)
+        quality = _with_the_model(connection, project.id, table, answers, class_ids)
     if quality is None:
         return votes.count_majority(connection, project.id)
-    chosen = consensus.choose(quality, said)
+    winners = consensus.choose(quality, answers)
     return votes.set_consensus(
         connection,
         project.id,
         {
             int(item): int(class_ids[place])
-            for item, place in zip(found.item_ids, chosen, strict=True)
+            for item, place in zip(table.item_ids, winners, strict=True)
             if place >= 0
         },
     )
@@ -48,8 +48,8 @@ def apply_consensus(connection: Connection, project: Project) -> int:
 def _with_the_model(
     connection: Connection,
     project_id: int,
-    found: votes.Votes,
-    said: np.ndarray,
+    table: votes.Votes,
+    answers: np.ndarray,
     class_ids: np.ndarray,
 ) -> np.ndarray | None:
     """Weigh votes and models that have not seen them; None while too little is known.
@@ -60,27 +60,28 @@ def _with_the_model(
     beliefs = label_checks.beliefs(connection, project_id)
     place = {class_id: i for i, class_id in enumerate(class_ids.tolist())}
     n_classes = len(class_ids)
-    probabilities = np.full((len(said), n_classes), 1 / n_classes)
-    asked = np.zeros(len(said), bool)
-    for row, item_id in enumerate(found.item_ids.tolist()):
+    probabilities = np.full((len(answers), n_classes), 1 / n_classes)
+    has_check = np.zeros(len(answers), bool)
+    for row, item_id in enumerate(table.item_ids.tolist()):
         if item_id in beliefs:
             best, p, label, p_label = beliefs[item_id]
-            named = {place[best]: p, place[label]: p_label}
-            left = max(0.0, 1 - sum(named.values()))
-            probabilities[row] = left / max(1, n_classes - len(named))
-            for at, probability in named.items():
+            two = {place[best]: p, place[label]: p_label}
+            rest = max(0.0, 1 - sum(two.values()))
+            probabilities[row] = rest / max(1, n_classes - len(two))
+            for at, probability in two.items():
                 probabilities[row, at] = probability
-            asked[row] = True
+            has_check[row] = True
     counting = labels.counting(connection, project_id)
-    labeled = np.array([place.get(counting.get(i), -1) for i in found.item_ids.tolist()])
-    usable = asked & (labeled >= 0)
-    weights = consensus.trust(said[usable], labeled[usable], probabilities[usable].argmax(axis=1))
-    return consensus.model_weighted(said, probabilities, weights)
+    labeled = np.array([place.get(counting.get(i), -1) for i in table.item_ids.tolist()])
+    usable = has_check & (labeled >= 0)
+    guesses = probabilities[usable].argmax(axis=1)
+    weights = consensus.trust(answers[usable], labeled[usable], guesses)
+    return consensus.model_weighted(answers, probabilities, weights)
 
 
 def positions(ids: np.ndarray, class_ids: np.ndarray) -> np.ndarray:
     """Turn class ids, -1 for none, into class positions of the same shape."""
-    found = np.full(ids.shape, -1, np.int64)
+    places = np.full(ids.shape, -1, np.int64)
     for place, class_id in enumerate(class_ids.tolist()):
-        found[ids == class_id] = place
-    return found
+        places[ids == class_id] = place
+    return places

@@ -23,7 +23,7 @@ def queue_size(batch_size: int) -> int:
 
 def selection_rows(result: Any) -> list[dict[str, Any]]:
     """Turn a round's selection into rows of the query queue."""
-    chosen = result.selection
+    selection = result.selection
     return [
         {
             "item_id": int(item_id),
@@ -33,10 +33,10 @@ def selection_rows(result: Any) -> list[dict[str, Any]]:
             "suggestion": rounded(probabilities),
         }
         for item_id, score, reason, origin, probabilities in zip(
-            chosen.item_ids,
-            chosen.scores,
-            chosen.reasons,
-            chosen.origins,
+            selection.item_ids,
+            selection.scores,
+            selection.reasons,
+            selection.origins,
             result.suggestions,
             strict=True,
         )
@@ -54,12 +54,12 @@ def swap_queue(
     rows: list[dict[str, Any]],
     ranked_by: int | None,
     number: int,
-    said: Mapping[int, list[float]] | None = None,
+    suggestions: Mapping[int, list[float]] | None = None,
     head_labels: int | None = None,
 ) -> None:
     """Put a new query queue in place, with holdout questions mixed in where they are needed.
 
-    said: what the model says of each question, so that a suggestion does not give them away.
+    suggestions: what the model says of each question, so that a suggestion does not give them away.
     Every other question is one that further people shall answer, while there are any.
     """
     by_id = {row["item_id"]: row for row in rows}
@@ -80,12 +80,13 @@ def swap_queue(
     )
     by_id |= further
     hidden = {"score": None, "reason": "random", "origin": "holdout"}
-    said = said or {}
+    suggestions = suggestions or {}
     queue.swap(
         connection,
         project.id,
         [
-            by_id.get(item_id) or {"item_id": item_id, "suggestion": said.get(item_id), **hidden}
+            by_id.get(item_id)
+            or {"item_id": item_id, "suggestion": suggestions.get(item_id), **hidden}
             for item_id in order
         ],
         ranked_by,
@@ -100,9 +101,9 @@ def choose_overlap(connection: Connection, project: Project) -> None:
     """
     rule = project.settings.team
     ids = items.ids(connection, project.id)
-    chosen = ids[pool.overlapped(len(ids), rule.overlap_share, rng(project.settings, "overlap"))]
-    chosen = np.setdiff1d(chosen, votes.imported(connection, project.id))
-    votes.set_answers(connection, project.id, chosen.tolist(), rule.answers)
+    several = ids[pool.overlapped(len(ids), rule.overlap_share, rng(project.settings, "overlap"))]
+    several = np.setdiff1d(several, votes.imported(connection, project.id))
+    votes.set_answers(connection, project.id, several.tolist(), rule.answers)
 
 
 def mix_in_further(
@@ -110,5 +111,5 @@ def mix_in_further(
 ) -> list[int]:
     """Put items that further people shall answer among others, one in two, then the rest."""
     mixed = pool.mix_in(order, further, 2, generator)
-    there = set(mixed)
-    return mixed + [i for i in further.tolist() if i not in there]
+    queued = set(mixed)
+    return mixed + [i for i in further.tolist() if i not in queued]

@@ -77,8 +77,8 @@ def events(connection: Connection, project_id: int, lot: str) -> list[LabelEvent
         )
         .order_by(label_event.c.id)
     ).scalars()
-    found = [labels.by_key(connection, key) for key in keys.all()]
-    return [event for event in found if event is not None]
+    events = [labels.by_key(connection, key) for key in keys.all()]
+    return [event for event in events if event is not None]
 
 
 def changes(connection: Connection, project_id: int, after: int) -> tuple[list[Change], int]:
@@ -98,11 +98,11 @@ def changes(connection: Connection, project_id: int, after: int) -> tuple[list[C
         .outerjoin(answer, answer.c.item_id == touched.c.item_id)
         .order_by(func.coalesce(answer.c.event_id, 0))
     ).all()
-    found = [
+    standing = [
         Change(row.item_id, row.split == "pool", row.event_id is not None, row.class_id)
         for row in rows
     ]
-    return found, max(after, labels.last_event(connection, project_id)) if rows else after
+    return standing, max(after, labels.last_event(connection, project_id)) if rows else after
 
 
 def known_labels(
@@ -121,8 +121,8 @@ def known_labels(
         )
         .order_by(answer.c.event_id)
     ).all()
-    found = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3)
-    return found[:, 0].copy(), found[:, 1].copy(), found[:, 2] <= until
+    table = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3)
+    return table[:, 0].copy(), table[:, 1].copy(), table[:, 2] <= until
 
 
 def _free(connection: Connection, holder: Holder, item_ids: list[int]) -> set[int]:

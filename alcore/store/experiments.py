@@ -59,12 +59,12 @@ def plan(
     Other runs of the experiment that have no finished round yet are dropped.
     """
     table = experiment_run
-    known = {
+    rows_before = {
         (row.cell, row.trial): row
         for row in connection.execute(select(table).where(table.c.experiment_id == experiment_id))
     }
     for place, (cell, trial, spec, planned) in enumerate(runs):
-        row = known.pop((cell, trial), None)
+        row = rows_before.pop((cell, trial), None)
         values = {"place": place, "planned": planned, "spec": spec}
         if row is None:
             connection.execute(
@@ -72,8 +72,8 @@ def plan(
             )
         elif (row.place, row.planned, row.spec) != (place, planned, spec):
             connection.execute(update(table).where(table.c.id == row.id).values(**values))
-    left = [row.id for row in known.values() if not row.finished]
-    connection.execute(delete(table).where(table.c.id.in_(left)))
+    unstarted = [row.id for row in rows_before.values() if not row.finished]
+    connection.execute(delete(table).where(table.c.id.in_(unstarted)))
 
 
 def every(connection: Connection) -> list[Experiment]:
@@ -86,8 +86,8 @@ def named(connection: Connection, name: str) -> Experiment:
     """Read the experiment of this name; raises UnknownExperiment, offering the nearest."""
     row = connection.execute(select(experiment).where(experiment.c.name == name)).one_or_none()
     if row is None:
-        known = [e.name for e in every(connection)]
-        raise UnknownExperiment(nearest("experiment", name, known))
+        names = [e.name for e in every(connection)]
+        raise UnknownExperiment(nearest("experiment", name, names))
     return _record(row)
 
 
@@ -154,24 +154,24 @@ def pause(connection: Connection, experiment_id: int) -> None:
 def runs(connection: Connection, experiment_id: int, left: bool = False) -> list[StoredRun]:
     """Read the runs in their order; with `left` only those that have rounds to do."""
     table = experiment_run
-    asked = select(table).where(table.c.experiment_id == experiment_id).order_by(table.c.place)
+    query = select(table).where(table.c.experiment_id == experiment_id).order_by(table.c.place)
     if left:
-        asked = asked.where(table.c.finished < table.c.planned, table.c.error.is_(None))
+        query = query.where(table.c.finished < table.c.planned, table.c.error.is_(None))
     return [
         StoredRun(r.id, r.cell, r.trial, r.spec, r.planned, r.finished, r.error)
-        for r in connection.execute(asked)
+        for r in connection.execute(query)
     ]
 
 
 def left(connection: Connection, experiment_id: int) -> int:
     """Count the rounds that are still to do, those of failed runs not counted."""
     table = experiment_run
-    found = connection.execute(
+    rounds = connection.execute(
         select(func.sum(table.c.planned - table.c.finished)).where(
             table.c.experiment_id == experiment_id, table.c.error.is_(None)
         )
     ).scalar()
-    return int(found or 0)
+    return int(rounds or 0)
 
 
 def arrays(connection: Connection, run_id: int) -> list[Arrays]:
@@ -266,7 +266,7 @@ def summaries(
 
     Slower than `points`.
     """
-    asked = (
+    query = (
         select(experiment_round.c.run_id, experiment_round.c.number, experiment_round.c.summary)
         .join(experiment_run, experiment_round.c.run_id == experiment_run.c.id)
         .where(experiment_run.c.experiment_id == experiment_id)
@@ -274,8 +274,8 @@ def summaries(
         .limit(most)
     )
     if cells is not None:
-        asked = asked.where(experiment_run.c.cell.in_(cells))
-    return [tuple(row) for row in connection.execute(asked)]
+        query = query.where(experiment_run.c.cell.in_(cells))
+    return [tuple(row) for row in connection.execute(query)]
 
 
 def _packed(found: Arrays) -> bytes:

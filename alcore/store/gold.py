@@ -105,7 +105,7 @@ def free(connection: Connection, project_id: int, annotator_id: int, now: float)
 
 def all_gold(connection: Connection, project_id: int) -> list[Gold]:
     """List gold with the number of answers since it became gold, and how many were right."""
-    given = _given(project_id).subquery()
+    answers = _answers_to(project_id).subquery()
     rows = connection.execute(
         select(
             gold.c.item_id,
@@ -113,11 +113,11 @@ def all_gold(connection: Connection, project_id: int) -> list[Gold]:
             item.c.content_hash,
             gold.c.class_id,
             item.c.split,
-            func.count(given.c.annotator_id),
-            func.count(given.c.annotator_id).filter(given.c.class_id == gold.c.class_id),
+            func.count(answers.c.annotator_id),
+            func.count(answers.c.annotator_id).filter(answers.c.class_id == gold.c.class_id),
         )
         .join(item, item.c.id == gold.c.item_id)
-        .outerjoin(given, given.c.item_id == gold.c.item_id)
+        .outerjoin(answers, answers.c.item_id == gold.c.item_id)
         .where(gold.c.project_id == project_id)
         .group_by(gold.c.item_id)
         .order_by(gold.c.item_id)
@@ -127,18 +127,18 @@ def all_gold(connection: Connection, project_id: int) -> list[Gold]:
 
 def scores(connection: Connection, project_id: int) -> dict[int, tuple[int, int]]:
     """Count right answers and answers to gold per annotator id; an unsure one is not right."""
-    given = _given(project_id).subquery()
+    answers = _answers_to(project_id).subquery()
     rows = connection.execute(
         select(
-            given.c.annotator_id,
-            func.count().filter(given.c.class_id == given.c.known),
+            answers.c.annotator_id,
+            func.count().filter(answers.c.class_id == answers.c.known),
             func.count(),
-        ).group_by(given.c.annotator_id)
+        ).group_by(answers.c.annotator_id)
     )
     return {who: (right, n) for who, right, n in rows}
 
 
-def _given(project_id: int) -> Select[Any]:
+def _answers_to(project_id: int) -> Select[Any]:
     """Select the votes on gold that came after it had become gold."""
     return (
         select(

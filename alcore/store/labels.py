@@ -50,7 +50,7 @@ _PER_CLASS = (
     )
     .group_by(answer.c.class_id)
 )
-_GIVEN = (
+_LABELS_SINCE = (
     select(label_event.c.annotator_id, func.count())
     .where(
         label_event.c.project_id == bindparam("project"),
@@ -131,33 +131,33 @@ def take_back(connection: Connection, undo: NewUndo) -> tuple[LabelEvent, bool]:
     answer is unknown, somebody else's or undone already, UnknownItem where it is another
     project's.
     """
-    answered = by_key(connection, undo.undoes)
-    if answered is None or answered.annotator_id != undo.annotator_id or answered.kind == "undo":
+    event = by_key(connection, undo.undoes)
+    if event is None or event.annotator_id != undo.annotator_id or event.kind == "undo":
         raise NothingToUndo("there is no answer of yours to take back")
-    items.get(connection, undo.project_id, answered.item_id)
-    known = by_key(connection, undo.key)
-    if known is not None:
-        if (known.kind, known.item_id) != ("undo", answered.item_id):
+    items.get(connection, undo.project_id, event.item_id)
+    before = by_key(connection, undo.key)
+    if before is not None:
+        if (before.kind, before.item_id) != ("undo", event.item_id):
             raise NothingToUndo("this undo's key belongs to something else")
-        return answered, True
-    if answered.undone:
+        return event, True
+    if event.undone:
         raise NothingToUndo("this answer was taken back before")
     append(
         connection,
         NewEvent(
             project_id=undo.project_id,
-            item_id=answered.item_id,
+            item_id=event.item_id,
             annotator_id=undo.annotator_id,
             kind="undo",
             key=undo.key,
             created_at=undo.created_at,
-            undoes=answered.id,
-            origin=answered.origin,
-            round_id=answered.round_id,
-            head_labels=answered.head_labels,
+            undoes=event.id,
+            origin=event.origin,
+            round_id=event.round_id,
+            head_labels=event.head_labels,
         ),
     )
-    return answered, False
+    return event, False
 
 
 def by_key(connection: Connection, key: str) -> LabelEvent | None:
@@ -238,21 +238,21 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
         )
         .order_by(label_event.c.id)
     ).all()
-    said = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3)
-    said = said[np.isin(said[:, 0], item_ids)]
-    voters, column = np.unique(said[:, 1], return_inverse=True)
+    triples = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3)
+    triples = triples[np.isin(triples[:, 0], item_ids)]
+    voters, column = np.unique(triples[:, 1], return_inverse=True)
     order = np.argsort(item_ids)
-    place = order[np.searchsorted(item_ids, said[:, 0], sorter=order)]
-    found = np.full((len(item_ids), len(voters)), -1, np.int64)
-    found[place, column] = said[:, 2]  # of several, the last stays
-    return found
+    place = order[np.searchsorted(item_ids, triples[:, 0], sorter=order)]
+    classes = np.full((len(item_ids), len(voters)), -1, np.int64)
+    classes[place, column] = triples[:, 2]  # of several, the last stays
+    return classes
 
 
 def counts_since(connection: Connection, project_id: int, since: float) -> dict[int, int]:
     """Count labels per annotator id since a time; undone ones do not count."""
     which = {"project": project_id, "since": since}
-    given = connection.execute(_GIVEN, which)
-    counts = {who: n for who, n in given}
+    rows = connection.execute(_LABELS_SINCE, which)
+    counts = {who: n for who, n in rows}
     # Undone ones are few: to look each label's undo up takes ten times as long.
     taken_back = connection.execute(_TAKEN_BACK, which)
     return counts | {who: counts[who] - n for who, n in taken_back}

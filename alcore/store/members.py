@@ -151,12 +151,13 @@ def signed_in(connection: Connection, subject: str, name: str, now: float) -> An
     """Read who signed in as `subject`, adding them under a name that nobody else has."""
     row = connection.execute(select(annotator).where(annotator.c.subject == subject)).one_or_none()
     if row is None:
-        taken = set(
+        others = set(
             connection.execute(
                 select(annotator.c.name).where(annotator.c.name.startswith(name, autoescape=True))
             ).scalars()
         )
-        free = next(n for n in (name, *(f"{name} {i}" for i in range(2, 10_000))) if n not in taken)
+        names = (name, *(f"{name} {i}" for i in range(2, 10_000)))
+        free = next(n for n in names if n not in others)
         connection.execute(insert_or(annotator).values(name=free, subject=subject, created_at=now))
         row = connection.execute(select(annotator).where(annotator.c.subject == subject)).one()
     return Annotator(row.id, row.name, row.active)

@@ -112,13 +112,13 @@ def save_settings(
     connection: Connection, project_id: int, settings: ProjectSettings, version: int
 ) -> None:
     """Store settings edited from `version`. Raises StaleSettings if that is not current."""
-    done = connection.execute(
+    row = connection.execute(
         update(project)
         .where(project.c.id == project_id, project.c.version == version)
         .values(settings=settings.to_json(), version=version + 1)
         .returning(project.c.id)
     ).first()
-    if done is None:
+    if row is None:
         raise StaleSettings(
             "somebody else saved these settings since you opened them; "
             "your changes were not saved: reload, look, and make them again"

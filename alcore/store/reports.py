@@ -188,5 +188,5 @@ def pictures(connection: Connection, project_id: int, item_ids: Sequence[int]) -
             item.c.project_id == project_id, item.c.id.in_([int(i) for i in item_ids])
         )
     )
-    found = {row.id: Picture(*row) for row in rows}
-    return [found[int(i)] for i in item_ids if int(i) in found]
+    by_id = {row.id: Picture(*row) for row in rows}
+    return [by_id[int(i)] for i in item_ids if int(i) in by_id]

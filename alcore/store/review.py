@@ -98,16 +98,16 @@ def page(
     connection: Connection, project_id: int, me: int, wanted: Filter, offset: int, n: int
 ) -> list[Reviewed]:
     """Read n items of a view from `offset` on, in the order of the view."""
-    chosen = _chosen(project_id, me, wanted).limit(n).offset(offset)
-    found = connection.execute(chosen, {"annotator": me})
-    return rows(connection, [row[0] for row in found])
+    query = _query_of(project_id, me, wanted).limit(n).offset(offset)
+    ids = connection.execute(query, {"annotator": me})
+    return rows(connection, [row[0] for row in ids])
 
 
 def count(connection: Connection, project_id: int, me: int, wanted: Filter) -> int:
     """Count the items of a view."""
-    chosen = _chosen(project_id, me, wanted).order_by(None).subquery()
-    counted = select(func.count()).select_from(chosen)
-    return connection.execute(counted, {"annotator": me}).scalar_one()
+    items_of_view = _query_of(project_id, me, wanted).order_by(None).subquery()
+    query = select(func.count()).select_from(items_of_view)
+    return connection.execute(query, {"annotator": me}).scalar_one()
 
 
 def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
@@ -115,7 +115,7 @@ def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
     comments = (
         select(func.count()).where(comment.c.item_id == item.c.id).correlate(item).scalar_subquery()
     )
-    found = connection.execute(
+    results = connection.execute(
         select(
             item.c.id,
             item.c.name,
@@ -141,13 +141,13 @@ def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
         .outerjoin(label_check, _fresh)
         .where(item.c.id.in_(item_ids))
     )
-    by_id = {shown.item_id: shown for shown in (Reviewed(*tuple(row)) for row in found)}
+    by_id = {shown.item_id: shown for shown in (Reviewed(*tuple(row)) for row in results)}
     return [by_id[i] for i in item_ids]
 
 
 def log(connection: Connection, item_id: int) -> list[Entry]:
     """Read all that was ever answered of an item, oldest first, undone answers marked."""
-    found = connection.execute(
+    events = connection.execute(
         select(
             label_event.c.id,
             label_event.c.annotator_id,
@@ -164,66 +164,66 @@ def log(connection: Connection, item_id: int) -> list[Entry]:
         .where(label_event.c.item_id == item_id)
         .order_by(label_event.c.id)
     )
-    return [Entry(*row) for row in found]
+    return [Entry(*row) for row in events]
 
 
 def is_open(connection: Connection, project_id: int, me: int, item_id: int) -> bool:
     """Tell whether I may still be asked about an item that others answer, or that is gold."""
-    asked = _open_to(project_id).where(item.c.id == item_id)
-    return connection.execute(asked, {"annotator": me}).first() is not None
+    query = _open_to(project_id).where(item.c.id == item_id)
+    return connection.execute(query, {"annotator": me}).first() is not None
 
 
 def people(connection: Connection, project_id: int) -> list[tuple[int, str]]:
     """List id and name of everybody who has answered in a project, by name."""
-    worked = (
+    has_answered = (
         select(label_event.c.id)
         .where(label_event.c.annotator_id == annotator.c.id, label_event.c.project_id == project_id)
         .exists()
     )
-    found = connection.execute(
-        select(annotator.c.id, annotator.c.name).where(worked).order_by(annotator.c.name)
+    rows = connection.execute(
+        select(annotator.c.id, annotator.c.name).where(has_answered).order_by(annotator.c.name)
     )
-    return [tuple(row) for row in found]
+    return [tuple(row) for row in rows]
 
 
 def origins(connection: Connection, project_id: int) -> list[str]:
     """List where the labels that count came from."""
-    found = connection.execute(
+    rows = connection.execute(
         select(_origin)
         .distinct()
         .join(answer, answer.c.event_id == label_event.c.id)
         .where(answer.c.project_id == project_id)
     )
-    return sorted(found.scalars())
+    return sorted(rows.scalars())
 
 
-def _chosen(project_id: int, me: int, wanted: Filter) -> Select[Any]:
+def _query_of(project_id: int, me: int, wanted: Filter) -> Select[Any]:
     """Select the ids of a view's items in its order, through the filters."""
-    chosen = VIEWS[wanted.view](project_id, me)
-    of_answer = chosen.selected_columns[0] is not answer.c.item_id
-    found = chosen.selected_columns[0]
-    sifted = (wanted.class_id, wanted.annotator_id, wanted.origin)
-    if of_answer and (any(part is not None for part in sifted) or wanted.disagrees):
-        chosen = chosen.join(answer, answer.c.item_id == found)
+    query = VIEWS[wanted.view](project_id, me)
+    of_answer = query.selected_columns[0] is not answer.c.item_id
+    item_id = query.selected_columns[0]
+    of_label = (wanted.class_id, wanted.annotator_id, wanted.origin)
+    if of_answer and (any(part is not None for part in of_label) or wanted.disagrees):
+        query = query.join(answer, answer.c.item_id == item_id)
     if wanted.class_id is not None:
-        chosen = chosen.where(answer.c.class_id == wanted.class_id)
+        query = query.where(answer.c.class_id == wanted.class_id)
     if wanted.annotator_id is not None or wanted.origin is not None:
         event = label_event.alias("counted")
-        chosen = chosen.join(event, event.c.id == answer.c.event_id)
+        query = query.join(event, event.c.id == answer.c.event_id)
         if wanted.annotator_id is not None:
-            chosen = chosen.where(event.c.annotator_id == wanted.annotator_id)
+            query = query.where(event.c.annotator_id == wanted.annotator_id)
         if wanted.origin is not None:
             hidden = _HIDDEN if wanted.origin == "random" else ()
-            chosen = chosen.where(event.c.origin.in_((wanted.origin, *hidden)))
+            query = query.where(event.c.origin.in_((wanted.origin, *hidden)))
     if wanted.disagrees:
-        said = label_check.alias("said")
-        chosen = chosen.join(
-            said, and_(said.c.item_id == answer.c.item_id, said.c.event_id == answer.c.event_id)
-        ).where(said.c.class_id != answer.c.class_id)
+        check = label_check.alias("check")
+        query = query.join(
+            check, and_(check.c.item_id == answer.c.item_id, check.c.event_id == answer.c.event_id)
+        ).where(check.c.class_id != answer.c.class_id)
     if not wanted.open_too:
-        chosen = chosen.where(found.not_in(_open_to(project_id)))
+        query = query.where(item_id.not_in(_open_to(project_id)))
     if wanted.name:
-        chosen = chosen.join(item, item.c.id == found).where(
+        query = query.join(item, item.c.id == item_id).where(
             # Files keep their accents composed or not, as whoever made them wrote them.
             or_(
                 *(
@@ -232,7 +232,7 @@ def _chosen(project_id: int, me: int, wanted: Filter) -> Select[Any]:
                 )
             )
         )
-    return chosen
+    return query
 
 
 def _open_to(project_id: int) -> Select[Any]:

@@ -55,13 +55,13 @@ def lacking_rows(connection: Connection, project_id: int) -> list[dict[str, Any]
 
     What the model said of them before their first answer is kept: by now it has seen that.
     """
-    found = lacking(project_id)
+    few = lacking(project_id)
     first = (
         select(label_event.c.item_id, label_event.c.origin)
         .where(
             label_event.c.id.in_(
                 select(func.min(vote.c.event_id))
-                .where(vote.c.item_id == found.c.item_id)
+                .where(vote.c.item_id == few.c.item_id)
                 .group_by(vote.c.item_id)
             )
         )
@@ -75,22 +75,22 @@ def lacking_rows(connection: Connection, project_id: int) -> list[dict[str, Any]
     )
     rows = connection.execute(
         select(
-            found.c.item_id,
+            few.c.item_id,
             first.c.origin.label("asked"),
             queue_item.c.score,
             queue_item.c.reason,
             queue_item.c.origin,
             queue_item.c.suggestion,
         )
-        .join(first, first.c.item_id == found.c.item_id)
-        .outerjoin(newest, newest.c.item_id == found.c.item_id)
+        .join(first, first.c.item_id == few.c.item_id)
+        .outerjoin(newest, newest.c.item_id == few.c.item_id)
         .outerjoin(
             queue_item,
             (queue_item.c.project_id == project_id)
-            & (queue_item.c.item_id == found.c.item_id)
+            & (queue_item.c.item_id == few.c.item_id)
             & (queue_item.c.ranking == newest.c.ranking),
         )
-        .order_by(found.c.item_id)
+        .order_by(few.c.item_id)
     )
     return [
         {
@@ -132,12 +132,12 @@ def table(connection: Connection, project_id: int, at_least: int = 1) -> Votes:
         .where(vote.c.project_id == project_id, vote.c.item_id.in_(several))
         .order_by(vote.c.item_id)
     ).all()
-    said = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3)
-    items, row = np.unique(said[:, 0], return_inverse=True)
-    people, column = np.unique(said[:, 1], return_inverse=True)
-    found = np.full((len(items), len(people)), -1, np.int64)
-    found[row, column] = said[:, 2]
-    known = dict(
+    triples = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3)
+    items, row = np.unique(triples[:, 0], return_inverse=True)
+    people, column = np.unique(triples[:, 1], return_inverse=True)
+    votes = np.full((len(items), len(people)), -1, np.int64)
+    votes[row, column] = triples[:, 2]
+    last_words = dict(
         connection.execute(
             select(gold.c.item_id, gold.c.class_id).where(gold.c.project_id == project_id)
         ).all()
@@ -148,8 +148,8 @@ def table(connection: Connection, project_id: int, at_least: int = 1) -> Votes:
             )
         ).all()
     )
-    final = np.array([known.get(int(i), -1) for i in items], dtype=np.int64)
-    return Votes(items, people, found, final)
+    final = np.array([last_words.get(int(i), -1) for i in items], dtype=np.int64)
+    return Votes(items, people, votes, final)
 
 
 def set_consensus(connection: Connection, project_id: int, consensus: Mapping[int, int]) -> int:

@@ -148,8 +148,8 @@ class Dask:
         now = time.monotonic()
         if now - self._looked > _LOOK:
             self._looked = now
-            found = self._client.scheduler_info(n_workers=-1).get("workers", {})
-            self._count = sum(worker["nthreads"] for worker in found.values())
+            workers = self._client.scheduler_info(n_workers=-1).get("workers", {})
+            self._count = sum(worker["nthreads"] for worker in workers.values())
         return max(1, self._count)
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
