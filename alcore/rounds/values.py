@@ -102,7 +102,7 @@ class Holdout:
 
 @dataclass(frozen=True)
 class SelectionTask:
-    """What is chosen, and how; and what else people want to be on_progress about."""
+    """What is chosen, and how; and what else people want to be told about."""
 
     candidate_ids: np.ndarray
     """(P,) int64 unlabeled pool items; labeled and holdout items among them are left out."""
