@@ -15,11 +15,13 @@ from typing import Any
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 
 from alcore import logs
-from alcore.errors import AlcoreError, WorkspaceBusy
+from alcore.errors import AlcoreError
 from alcore.services import projects
 from alcore.web import ASSETS, doors, modules, routes, state
+from alcore.web.shield import Shield
 from alcore.workers.launching import Dispatcher
 from pages._who import has_accounts
 
@@ -78,13 +80,6 @@ def _navigate_before_the_first_visit() -> None:
 
 def on_script_error(error: Exception) -> bool:
     """Say calmly that a page failed; Streamlit has logged the traceback."""
-    if isinstance(error, WorkspaceBusy):
-        st.warning(
-            "The database is in use by another program. Nothing that was saved is lost; close it "
-            "there, or wait until it is done, and reload the page.",
-            icon=":material/lock_clock:",
-        )
-        return True
     st.error(
         "This page could not be drawn. Nothing that was saved is lost; reload the page, and if it "
         f"happens again, the server's log says more ({type(error).__name__})."
@@ -127,5 +122,13 @@ else:
         __file__,
         routes=routes.routes(st.get_option("server.baseUrlPath")),
         lifespan=lifespan,
+        middleware=[
+            Middleware(
+                Shield,
+                hosts=st.get_option("server.allowedHosts") or [],
+                uploads=state.uploads(),
+                embedded_by=lambda: state.runtime().access.embedded_by,
+            )
+        ],
         on_script_error=on_script_error,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -201,8 +202,15 @@ class Access:
     """Asked of owners there; empty: one is made in the workspace."""
     anybody: bool = False
     """Everybody who reaches the app may come in."""
+    embedded_by: tuple[str, ...] = ()
+    """Origins, such as https://school.example, whose pages may show the app in a frame."""
 
     def __post_init__(self) -> None:
+        for origin in self.embedded_by:
+            _check(
+                re.fullmatch(r"https?://[\w.*\[\]:-]+", origin) is not None,
+                f"ALCORE_EMBEDDED_BY names {origin!r}; an origin is such as https://school.example",
+            )
         for name in (self.word, self.owners_word):
             _check(
                 not name or len(name) >= SHORTEST_WORD,
@@ -211,9 +219,10 @@ class Access:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_FOLDERS, _SIGN_IN, _ADMINISTRATORS, _WORD, _OWNERS_WORD and _ANYBODY.
+        """Read ALCORE_FOLDERS, _SIGN_IN, _ADMINISTRATORS, _WORD, _OWNERS_WORD, _ANYBODY and
+        _EMBEDDED_BY.
 
-        Raises InvalidSettings for a word that is too short.
+        Raises InvalidSettings for a word that is too short and for what is no origin.
         """
         folders = os.environ.get("ALCORE_FOLDERS")
         return cls(
@@ -225,6 +234,7 @@ class Access:
             word=os.environ.get("ALCORE_WORD") or "",
             owners_word=os.environ.get("ALCORE_OWNERS_WORD") or "",
             anybody=os.environ.get("ALCORE_ANYBODY") == "yes",
+            embedded_by=_listed(os.environ.get("ALCORE_EMBEDDED_BY")),
         )
 
 

@@ -49,7 +49,7 @@ def results(store: Store, name: str) -> None:
     what = "Mean over trials, with its 95 % band; unfinished trials are in it."
     note(f"{what if several else words.ONE_TRIAL.capitalize() + '.'} {counting}")
     if setting.warning:
-        st.warning(setting.warning, icon=":material/science:")
+        st.warning(plain(setting.warning), icon=":material/science:")
     _tables(setting)
     _stops(store, name, setting, key)
     _images(store, now, design)

@@ -14,6 +14,7 @@ from alcore.services import guidelines
 from alcore.web import remarks
 from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal
+from pages._shell import let_upload
 from pages._who import who
 
 
@@ -35,6 +36,7 @@ def examples_tab(store: Store, project: Project) -> None:
     )
     # A new key empties the field once its pictures are in.
     times = st.session_state.setdefault(f"{slot}-times", 0)
+    let_upload()
     files = right.file_uploader(
         "Pictures of this class",
         ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"],

@@ -15,6 +15,7 @@ from alcore.web import state
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_text import note, plain, preview, refusal
+from pages._shell import let_upload
 
 Spec = dict[str, Any]
 
@@ -213,6 +214,7 @@ def _upload(store: Store, prefix: str) -> Spec | None:
             args=(f"{prefix}upload", None),
         )
         return upload
+    let_upload()
     file = st.file_uploader("Zip archive", "zip", key=f"{prefix}uploader")
     if file is None:
         return None

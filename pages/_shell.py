@@ -8,8 +8,10 @@ from html import escape
 from urllib.parse import unquote
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from alcore.records import Project
+from alcore.web import state
 
 NEWCOMER = "me"
 CHOOSER = "project-choice"
@@ -116,6 +118,13 @@ def keep_cookie(name: str, value: str) -> None:
     st.html(_COOKIE.format(cookie=_script(cookie)), unsafe_allow_javascript=True)
 
 
+def let_upload() -> None:
+    """Let who sees this page send files; who is shown no upload field cannot."""
+    context = get_script_run_ctx()
+    if context is not None:
+        state.uploads().allow(context.session_id)
+
+
 def keep_in_address(name: str, value: str | None) -> None:
     """Put what is shown into the page's address, so that a link to it shows the same; None: out.
 
@@ -143,7 +152,7 @@ def _script(text: str) -> str:
 def empty(sentence: str, height: int) -> None:
     """Say what will appear here and what to do for it, in the space that it will take."""
     st.html(
-        f'<div style="min-height:{height}px;display:flex;align-items:center;justify-content:center;'
+        f'<div style="height:{height}px;display:flex;align-items:center;justify-content:center;'
         "text-align:center;border:1px dashed rgba(128,128,140,.45);border-radius:6px;"
-        f'padding:.6rem 12%;opacity:.75">{escape(sentence)}</div>'
+        f'padding:0 12%;opacity:.75">{escape(sentence)}</div>'
     )

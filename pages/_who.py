@@ -151,7 +151,7 @@ def _take_up(invitation: str) -> bool:
     try:
         project = projects.get(state.store(), state.tickets().invited_to(invitation))
     except AlcoreError as error:
-        st.error(f"This link does not work: {error}.", icon=":material/link_off:")
+        st.error(plain(f"This link does not work: {error}."), icon=":material/link_off:")
         return False
     name = "" if has_accounts() else _name(project.name)
     if not has_accounts() and not name:
@@ -165,7 +165,7 @@ def _take_up(invitation: str) -> bool:
             me = who()
         people.join(state.store(), project.id, me.id)
     except NotAllowed as error:
-        st.error(f"That did not work: {error}.", icon=":material/error:")
+        st.error(plain(f"That did not work: {error}."), icon=":material/error:")
         return False
     del st.query_params["join"]
     st.query_params["project"] = str(project.id)

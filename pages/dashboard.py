@@ -65,8 +65,7 @@ def page() -> None:
     )
     colours = drawing.DARK if st.context.theme.type == "dark" else drawing.LIGHT
     if section == "curve":
-        with st.container(key="beside"):
-            left, right = st.columns([2.4, 1], gap="large")
+        left, right = st.columns([2.4, 1], gap="large")
         with left:
             _curve(project, activity.pulse, colours)
         with right:

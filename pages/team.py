@@ -23,8 +23,7 @@ def page() -> None:
         return
     me = who()
     st.html(STYLE)
-    with st.container(key="beside"):
-        left, right = st.columns([2.4, 1], gap="large")
+    left, right = st.columns([2.4, 1], gap="large")
     owner = rights.owns(state.store(), project.id, me.id)
     team_members = people.of_project(state.store(), project.id)
     st.session_state["team-drawn"] = _roles(team_members)

@@ -145,7 +145,9 @@ def test_every_route_of_the_app_comes_from_the_list_that_is_walked_over() -> Non
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "st.App"
     ]
     given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-    assert given["routes"].startswith("routes.routes(") and "middleware" not in given
+    assert given["routes"].startswith("routes.routes(") and given["middleware"].startswith(
+        "[Middleware(Shield"
+    )
 
 
 def test_one_pictures_signature_opens_no_other_picture(there: House) -> None:

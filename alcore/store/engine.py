@@ -15,7 +15,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
 
@@ -86,6 +87,7 @@ class Store:
                 f"the workspace {root} cannot be written ({error.strerror}); "
                 "make it writable or set ALCORE_WORKSPACE to a folder that is"
             ) from error
+        _keep_private(workspace.database)
         store = cls(workspace)
         try:
             from alcore.store import migrate
@@ -184,6 +186,17 @@ class Store:
         self._writer.dispose()
         self._passing.dispose()
         self._single.dispose()
+
+
+def _keep_private(database: Path) -> None:
+    """Let nobody but this account read a database; the files beside it take over its mode.
+
+    One that is there is never opened here: closing it would drop the locks of other connections.
+    """
+    with suppress(OSError):  # an exFAT disk, or somebody else's file
+        os.close(os.open(database, os.O_CREAT | os.O_EXCL, 0o600))
+    with suppress(OSError):
+        database.chmod(0o600)
 
 
 def _set_journal(cursor: Any, mode: str, locked: type[Exception]) -> None:

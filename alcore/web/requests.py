@@ -135,8 +135,11 @@ def _check_site(request: Request) -> None:
     """
     headers = request.headers
     origin = headers.get("origin")
-    if origin is None or headers.get("sec-fetch-site") == "same-origin":
+    site = headers.get("sec-fetch-site")
+    if site == "same-origin" or (origin is None and site in (None, "none")):
         return
+    if origin is None:
+        raise WrongAddress("the request came from a page of another site, which may not ask")
     place = urlsplit(origin).netloc
     known = {headers.get("host"), headers.get("x-forwarded-host")}
     if place in known or not {origin, "*"}.isdisjoint(state.origins()):

@@ -12,6 +12,7 @@ from alcore.services.instant import Instant
 from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store as Store  # pages may name it, but import no store
 from alcore.web.tickets import TicketOffice
+from alcore.web.uploads import Uploads
 
 _origins: tuple[str, ...] = ()
 _beyond = False
@@ -67,6 +68,12 @@ def folders() -> Folders:
     """Name the folders of the server that pages may name."""
     listed = runtime().access.folders
     return Folders(() if listed is None and is_beyond() else listed)
+
+
+@functools.cache
+def uploads() -> Uploads:
+    """Keep who may upload."""
+    return Uploads()
 
 
 def prediction_cache() -> PredictionCache:

@@ -33,6 +33,7 @@ COMMON = {
     "test_grid",
     "test_navigation",
     "test_review",
+    "test_shield",
 }
 """Modules whose tests make projects of their own and leave the server as it is."""
 expect.set_options(timeout=45_000)

@@ -1,0 +1,56 @@
+"""Owns who may send files to the server: pages say so of the people they show an upload field to.
+
+Streamlit's own route takes a file from anybody who has a page open, and holds it in memory.
+Sizes in bytes, times in seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+LASTS = 3600.0
+"""A page that shows an upload field says so at each of its runs; it counts for this long."""
+QUOTA = 2_000_000_000
+"""One page may send so much in that time."""
+AT_ONCE = 2
+"""Files that may be on their way together."""
+
+
+class Uploads:
+    """Which sessions may upload, and how much they have sent."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until: dict[str, float] = {}
+        self._sent: dict[str, int] = {}
+        self._under_way = 0
+
+    def allow(self, session_id: str) -> None:
+        """Let a session upload from now on."""
+        now = time.monotonic()
+        with self._lock:
+            for old in [s for s, until in self._until.items() if until < now]:
+                del self._until[old]
+                self._sent.pop(old, None)
+            self._until[session_id] = now + LASTS
+
+    def begin(self, session_id: str, size: int | None) -> tuple[int, str] | None:
+        """Count an upload in; return None, or a status and a sentence where it is refused."""
+        with self._lock:
+            if self._until.get(session_id, 0.0) < time.monotonic():
+                return 403, "this page may not upload files; reload it, and sign in where asked"
+            if size is None:
+                return 411, "an upload says its length first"
+            if self._sent.get(session_id, 0) + size > QUOTA:
+                return 413, "this page has sent as much as it may in an hour; wait, or use a folder"
+            if self._under_way >= AT_ONCE:
+                return 429, "other files are being uploaded; try again in a moment"
+            self._sent[session_id] = self._sent.get(session_id, 0) + size
+            self._under_way += 1
+        return None
+
+    def end(self) -> None:
+        """Count an upload out."""
+        with self._lock:
+            self._under_way -= 1
