@@ -59,6 +59,7 @@ def create(page: Page) -> None:
 def expect_imported(page: Page) -> int:
     """Wait for the end of the import; return the project's id from the address."""
     expect(page.get_by_role("link", name="Label these images")).to_be_visible(timeout=IMPORT)
+    expect(page).to_have_url(re.compile(r"project=\d+"))
     found = re.search(r"project=(\d+)", page.url)
     assert found
     return int(found[1])
