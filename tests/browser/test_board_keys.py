@@ -232,7 +232,9 @@ def test_shift_u_is_unsure_with_a_note_and_shift_c_comments(
     store = server.store()
     with store.read() as connection:
         written = connection.exec_driver_sql(
-            "SELECT note FROM label_event WHERE item_id = ?", (item,)
+            "SELECT note FROM label_event JOIN annotator ON annotator.id = annotator_id "
+            "WHERE item_id = ? AND annotator.name = 'words'",
+            (item,),
         ).scalars()
         assert list(written) == ["cut off"]
     assert [c.text for c in comments.of_item(store, fruits.id, item)] == ["1 stem, no leaf"]
