@@ -19,6 +19,15 @@ ROOT = Path(__file__).parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
+LONG = ("test_loop.py", "test_default_policy.py", "test_jobs.py", "test_experiment_reports.py")
+"""Modules with few tests that take minutes: begun last, they would keep one core alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; with --no-loadscope-reorder workers take modules in order."""
+    items.sort(key=lambda item: (item.path.name not in LONG, "browser" not in item.keywords))
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """An empty workspace of its own for one test."""

@@ -201,7 +201,8 @@ def test_labels_checked_by_an_estimator_calibrate_its_rounds(store: Store) -> No
     made = shapes(store, 100)
     learn_with(store, made, kind="k nearest")
     with store.write() as connection:
-        calibrations.put(connection, made, Calibration(3.0, 60, "k nearest on pixels", time.time()))
+        known = Calibration(3.0, 60, "k nearest on pixels", time.time(), of_labels=60)
+        calibrations.put(connection, made, known)
     assert training.train_now(store, made, 1).calibration.temperature == 3
 
 

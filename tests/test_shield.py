@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -122,7 +123,9 @@ def test_a_body_that_does_not_come_is_given_up(
         "type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": "",
         "query_string": b"", "headers": headers, "http_version": "1.1", "scheme": "http",
     }  # fmt: skip
-    asyncio.run(guarded(scope, receive, send))
+    # In a thread of its own: the browser of other tests has a loop running in this one.
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, guarded(scope, receive, send)).result()
     assert sent[0]["status"] == 408
     for _ in range(AT_ONCE):
         assert uploads.begin("session", 1) is None

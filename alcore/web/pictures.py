@@ -77,14 +77,17 @@ def picture_route(path: str, read: Callable[[Request], Response]) -> Route:
         signature = request.query_params.get("t", "")
         annotator_id = state.tickets().shown_to(_own_path(request), signature)
         rights.check(state.store(), right, annotator_id, project_id)
-        return read(request)
+        try:
+            return read(request)
+        except UnreadableImage:  # its reason may name a file of the server
+            if rights.owns(state.store(), project_id, annotator_id):
+                raise
+            raise UnreadableImage(UNREADABLE) from None
 
     @functools.wraps(read)
     async def respond(request: Request) -> Response:
         try:
             return await run_in_threadpool(allowed, request)
-        except UnreadableImage:  # its reason may name a file of the server
-            return refusal(UnreadableImage(UNREADABLE), request)
         except AlcoreError as error:
             return refusal(error, request)
 
