@@ -72,10 +72,8 @@ def test_the_project_is_chosen_at_the_same_place_on_every_page(
     Board(page).opened()
     choice = page.get_by_role("combobox", name="Project", exact=True)
     place = choice.bounding_box()
-    for path, name in PAGES.items():
-        page.get_by_role("link", name=name, exact=True).first.click()
-        expect(page).to_have_url(re.compile(rf"/{path}"))
-        expect(page.locator(".board:not(.review)")).to_have_count(0)
+    for path in PAGES:
+        page.goto(f"{server.url}/{path}?project={other.id}")
         expect(choice).to_have_count(1)
         expect(choice).to_have_value("somewhere else")
         assert choice.bounding_box() == place
@@ -89,7 +87,7 @@ def test_keys_belong_to_the_board_again_once_a_project_is_chosen(
     page.goto(f"{server.url}/?annotator=chooser")
     board = Board(page).opened()
     page.get_by_role("combobox", name="Project", exact=True).click()
-    page.get_by_role("option", name="fruit").click()
+    page.get_by_role("option", name="fruit", exact=True).click()
     expect(board.opened().root.locator(".class")).to_have_count(2)
     board.press("1")
     board.expect_saved(1)
