@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from html import escape
 
 import streamlit as st
 
 from alcore.errors import AlcoreError
-from alcore.phrases import duration
+from alcore.phrases import duration, elapsed
 from alcore.records import Project
 from alcore.services import experiments
 from alcore.services.experiments import Progress
@@ -22,6 +23,8 @@ from pages._who import check_still, open_to, projects_here
 
 NEW = "+ New experiment"
 WORKERS = os.cpu_count() or 1
+START = 60.0
+"""Seconds after which a process that has not begun is not waited for any more."""
 
 
 def page() -> None:
@@ -53,19 +56,19 @@ def _new(project: Project | None) -> None:
     name = new_experiment(state.store(), WORKERS, project)
     if name is None:
         return
-    _start(name)
+    _start(name, 0)
     st.session_state["experiment-made"] = name
     st.rerun()
 
 
-def _start(name: str) -> bool:
-    """Start an experiment; return whether it was, else the reason is shown beside it."""
+def _start(name: str, finished: int) -> None:
+    """Have a process of its own go on, and remember when; a refusal is shown beside it."""
     try:
         experiments.start(state.store(), state.runtime(), name, WORKERS)
     except AlcoreError as error:
         st.session_state["experiment-refused"] = error
-        return False
-    return True
+        return
+    st.session_state["experiment-started"] = (name, finished, time.monotonic())
 
 
 @st.fragment(run_every=2.0)
@@ -82,7 +85,9 @@ def _follow(name: str) -> None:
         share = now.finished / now.planned if now.planned else 0.0
         left = now.left(WORKERS)
         words = f"{_state(now)} · {now.finished:,} of {now.planned:,} rounds"
-        if now.running and left:
+        if doing := _doing(now):
+            words += f" · {doing}"
+        elif now.running and left:
             words += f" · about {duration(left)} left"
         st.html(
             f'<div class="su-line"><p>{escape(words)}</p>'
@@ -123,11 +128,11 @@ def _buttons(now: Progress) -> None:
                      disabled=waiting, key="pause"):  # fmt: skip
             experiments.pause(store, name)
             st.rerun()
-    elif now.finished < now.planned or now.failed:
+    elif _starting(now) is None and (now.finished < now.planned or now.failed):
         words = "Resume" if now.finished else "Start"
-        pressed = st.button(words, icon=":material/play_arrow:", type="primary", key="resume")
-        if pressed and _start(name):
-            st.toast("Starting; the first rounds take a moment.")
+        if st.button(words, icon=":material/play_arrow:", type="primary", key="resume"):
+            _start(name, now.finished)
+            st.rerun()
     with st.popover("Extend", icon=":material/add:"):
         design = experiments.design_of(now.experiment)
         more = st.multiselect(
@@ -140,15 +145,37 @@ def _buttons(now: Progress) -> None:
             try:
                 experiments.extend(store, name, more, int(trials))
                 if not now.running:
-                    _start(name)
+                    _start(name, now.finished)
                 st.rerun()
             except AlcoreError as error:
                 refusal(error)
 
 
+def _starting(now: Progress) -> float | None:
+    """Return for how long somebody here has waited for the first round; None where nobody does."""
+    name, finished, at = st.session_state.get("experiment-started", ("", 0, 0.0))
+    waited = time.monotonic() - at
+    if (name, finished) != (now.experiment.name, now.finished):
+        return None
+    return waited if now.running or waited < START else None
+
+
+def _doing(now: Progress) -> str:
+    """Say what is done before the first rounds come in."""
+    waited = _starting(now)
+    since = "" if waited is None else f" ({elapsed(waited)})"
+    if waited is not None and not now.running:
+        return f"a process of its own starts{since}"
+    if waited is not None or (now.running and not now.finished):
+        return f"the workers load their libraries and the images{since}"
+    return ""
+
+
 def _state(now: Progress) -> str:
     if now.running:
         return "Pausing" if now.experiment.paused else "Running"
+    if _starting(now) is not None:
+        return "Starting"
     if now.finished < now.planned:
         return "Paused" if now.finished else "Not started"
     return f"Done, but {now.failed} runs failed" if now.failed else "Done"

@@ -110,3 +110,26 @@ def test_a_finished_experiment_shows_tables_images_and_files(store: Store) -> No
     assert {"get report.html", "get rounds.parquet", "get curves.svg"} <= {
         element.key for element in test.get("download_button")
     }
+
+
+def test_from_the_start_to_the_first_round_the_page_says_what_is_done(store: Store) -> None:
+    experiments.create(store, reading.from_json(GRID))
+    test = page(GRID["name"])
+    test.button(key="resume").click().run()
+    assert not test.exception
+    said = " ".join(h.body for h in test.html)
+    assert "Starting" in said and "a process of its own starts" in said
+    assert not [b for b in test.button if b.key == "resume"], "it was asked for once"
+    until = time.monotonic() + 180
+    while not experiments.progress(store, GRID["name"]).running:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    loading = "the workers load their libraries and the images"
+    test.run()
+    now = experiments.progress(store, GRID["name"])
+    assert now.finished or loading in " ".join(h.body for h in test.html)
+    while (now := experiments.progress(store, GRID["name"])).finished < now.planned:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    test.run()
+    assert loading not in " ".join(h.body for h in test.html)

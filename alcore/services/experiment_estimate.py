@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,52 +32,67 @@ class Estimate:
 def estimate(design: Design, engine: Engine, folder: Path, most: float) -> Estimate:
     """Time each data set with each learner at the first and the last labels, then strategies.
 
-    A round's time is taken to grow in a straight line with its labels. After about `most`
-    seconds the strategies that were not timed count as much as the mean of the others.
+    Timed is what a clock on the wall shows while all workers compute, as they will: side by side
+    they are slower than alone. What they need to load comes once. A round's time is taken to
+    grow in a straight line with its labels. After about `most` seconds the strategies that were
+    not timed count as much as the mean of the others.
     """
     until = time.monotonic() + most
     settings: dict[tuple[str, str], list[Cell]] = {}
     for cell in design.cells:
         settings.setdefault((cell.data.title, cell.learner.title), []).append(cell)
-    # Once for nothing: the first round of a process also loads libraries and data.
-    _first(design, engine, design.cells[0], folder).result()
-    measured, total = 1, 0.0
+    watch = _Watch(design, engine, folder)
+    first = design.cells[0]
+    total = max(0.0, watch.batch(first) - watch.batch(first))
     for cells in settings.values():
         plain = cells[0]
-        start = _first(design, engine, plain, folder).result()
-        measured += 1
-        end = start
-        if design.budget > plain.initial.size:
-            end = _last(design, engine, plain, folder).result()
-            measured += 1
-        slope = (end.seconds - start.seconds) / max(1, design.budget - plain.initial.size)
-        own: dict[str, float] = {plain.strategy.title: start.seconds}
+        start = watch.pace(plain)
+        end = watch.pace_at_the_end(plain) if design.budget > plain.initial.size else start
+        slope = (end - start) / max(1, design.budget - plain.initial.size)
+        own: dict[str, float] = {plain.strategy.title: start}
         for cell in cells:
             name = cell.strategy.title
             if name not in own and time.monotonic() < until:
-                own[name] = _first(design, engine, cell, folder).result().seconds
-                measured += 1
+                own[name] = watch.pace(cell)
         mean = float(np.mean(list(own.values())))
         for cell in cells:
             rounds = np.arange(cell.rounds(design.budget))
             grown = np.minimum(rounds * cell.batch_size, design.budget - cell.initial.size)
             base = own.get(cell.strategy.title, mean)
             total += design.trials * float(np.maximum(0.0, base + slope * grown).sum())
-    return Estimate(design.trainings, total / engine.workers, engine.workers, measured)
+    return Estimate(design.trainings, total, engine.workers, watch.measured)
 
 
-def _first(design: Design, engine: Engine, cell: Cell, folder: Path) -> Future[Done]:
-    return engine.submit(compute, _run(design, cell).to_json(), [], str(folder))
+class _Watch:
+    """Times rounds while as many are computed side by side as there will be."""
 
+    def __init__(self, design: Design, engine: Engine, folder: Path) -> None:
+        self._design, self._engine, self._folder = design, engine, folder
+        self._abreast = min(engine.workers, design.trials * len(design.cells))
+        self.measured = 0
 
-def _last(design: Design, engine: Engine, cell: Cell, folder: Path) -> Future[Done]:
-    """Train on the whole budget at once: a batch of all that it allows, drawn at random."""
-    size = design.budget - cell.initial.size
-    whole = replace(cell, batch_size=size, strategy=StrategySpec("random"))
-    before: list[Arrays] = [_first(design, engine, whole, folder).result().arrays]
-    return engine.submit(compute, _run(design, whole).to_json(), before, str(folder))
+    def pace(self, cell: Cell) -> float:
+        """Return the seconds between two rounds that are done, at a cell's first labels."""
+        return self.batch(cell) / self._abreast
 
+    def pace_at_the_end(self, cell: Cell) -> float:
+        """Return the same with the whole budget: a batch of all that it allows, at random."""
+        size = self._design.budget - cell.initial.size
+        whole = replace(cell, batch_size=size, strategy=StrategySpec("random"))
+        before = self._submit(whole, []).result().arrays
+        self.measured += 1
+        return self.batch(whole, [before]) / self._abreast
 
-def _run(design: Design, cell: Cell) -> Run:
-    arithmetic = design.precision or precision()
-    return Run(cell, 0, design.seed, design.budget, precision=arithmetic)
+    def batch(self, cell: Cell, before: Sequence[Arrays] = ()) -> float:
+        """Return the seconds until as many rounds as run side by side are done."""
+        start = time.monotonic()
+        for future in [self._submit(cell, before) for _ in range(self._abreast)]:
+            future.result()
+        self.measured += self._abreast
+        return time.monotonic() - start
+
+    def _submit(self, cell: Cell, before: Sequence[Arrays]) -> Future[Done]:
+        design = self._design
+        arithmetic = design.precision or precision()
+        run = Run(cell, 0, design.seed, design.budget, precision=arithmetic)
+        return self._engine.submit(compute, run.to_json(), list(before), str(self._folder))
