@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+PHASES = {
+    "train": "learning from the labels",
+    "calibrate": "making its probabilities honest",
+    "evaluate": "measuring its accuracy",
+    "score": "looking at the other images",
+    "select": "choosing what to ask next",
+}
+"""What a training does, by the names of its phases."""
+
 
 def duration(seconds: float) -> str:
     """Say about how long something takes, in the largest unit that fits.

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from alcore.errors import AlcoreError
-from alcore.phrases import elapsed, sentence
+from alcore.phrases import PHASES, elapsed, sentence
 from alcore.records import Job, RoundSummary
 from alcore.services import dashboard, training
 from alcore.services.glossary import explained
@@ -142,22 +142,27 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
     due = standing.due
     missing = due.missing
     have = due.step - missing if missing is not None else 0
+    number = (standing.model.number if standing.model else 0) + 1
     if due.blocked:
         wait = sentence(due.blocked)
     elif missing is None:
         wait = "Models are trained when you ask for one"
     elif missing == 0:
-        wait = f"Enough labels for model {standing.next_model}"
+        follows = ", which follows" if standing.next_model > number else ""
+        wait = f"Enough labels for model {standing.next_model}{follows}"
     else:
         more = "label" if missing == 1 else "labels"
         wait = f"{missing} more {more} to model {standing.next_model}"
     lines = [_line(wait, "", have / max(1, due.step), "al-count")]
 
-    number = (standing.model.number if standing.model else 0) + 1
     text, side, share, kind = "No model is training", "", 0.0, ""
     if job is not None and job.state == "running":
         seconds = time.time() - (job.started_at or job.created_at)
-        text = "Stopping" if job.cancel_requested else f"Model {number}: {job.phase}"
+        text = (
+            "Stopping"
+            if job.cancel_requested
+            else f"Model {number}: {PHASES.get(job.phase, job.phase)}"
+        )
         side, share = f"{100 * job.progress:.0f} % · {elapsed(seconds)}", job.progress
     elif job is not None and job.state == "waiting":
         text = f"Model {number} is about to start"

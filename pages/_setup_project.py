@@ -44,8 +44,9 @@ def show_project(store: Store, line: ProjectLine, head: DeltaGenerator) -> None:
     owner = owns(project.id)
     with head:
         place = line.place if owner else line.source
-        size = f"{line.images:,} images · {line.labels:,} labels"
-        title(project.name, f"{place} · {size} · made on {date}")
+        size = f" · {line.images:,} images · {line.labels:,} labels"
+        size = size if project.state == "ready" else ""
+        title(project.name, f"{place}{size} · made on {date}")
     if not owner:
         st.info("Its owners alone change this project.", icon=":material/lock:")
         return

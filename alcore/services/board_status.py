@@ -11,6 +11,7 @@ from typing import Any
 
 from alcore import job_kinds
 from alcore.loop.due import next_due
+from alcore.phrases import PHASES
 from alcore.records import Project
 from alcore.services import keys
 from alcore.services.instant import STAND_IN, follows
@@ -153,7 +154,7 @@ def _job_shown(
         "noun": kind.noun,
         "doing": kind.doing.format(model=f"Model {model}" if model else "A model"),
         "state": job.state,
-        "phase": job.phase,
+        "phase": PHASES.get(job.phase, job.phase),
         "progress": job.progress,
         "elapsed": end - job.started_at if job.started_at else 0.0,
         "error": job.error if job.error is None or owns else FAILED,

@@ -29,6 +29,9 @@ export function drawStatus(part, status, fresh) {
   drawJob(part, status.job);
 }
 
+// Whether a model is in training that the next one waits for.
+const follows = ({ job, model, next_model: next }) => job?.state === "running" && next > (model ?? 0) + 1;
+
 function drawUntil(part, status, fresh) {
   if (status.until_next == null) {
     say(part.until, "Automatic training is off");
@@ -37,7 +40,7 @@ function drawUntil(part, status, fresh) {
     const left = Math.max(0, status.until_next - fresh);
     say(part.until, left > 0
       ? `${number(left)} more ${left === 1 ? "label" : "labels"} to model ${status.next_model}`
-      : `Enough labels for model ${status.next_model}`);
+      : `Enough labels for model ${status.next_model}${follows(status) ? ", which follows" : ""}`);
     fillBar(part.untilbar, status.next_total ? 1 - left / status.next_total : 0);
   }
   say(part.blocked, status.blocked ?? "");
@@ -75,11 +78,6 @@ function drawModel(part, status) {
   say(part.holdout, `right on ${plural(status.holdout_n, "image")} kept aside`);
 }
 
-const PHASES = {
-  train: "learning from the labels", evaluate: "measuring its accuracy",
-  score: "looking at the other images", select: "choosing what to ask next",
-};
-
 function drawJob(part, job) {
   part.job.dataset.state = job?.state ?? "none";
   if (!job) {
@@ -101,9 +99,9 @@ function drawJob(part, job) {
     return;
   }
   say(part.jobname, job.doing);
-  const elapsed = `${Math.round(job.elapsed ?? 0)} s`;
+  const elapsed = `${Math.round(job.elapsed ?? 0)} s so far`;
   say(part.jobphase,
-    [PHASES[job.phase] ?? job.phase, `${Math.round(100 * (job.progress ?? 0))} %`, elapsed].filter(Boolean).join(" · "));
+    [job.phase, `${Math.round(100 * (job.progress ?? 0))} %`, elapsed].filter(Boolean).join(" · "));
   fillBar(part.jobbar, job.progress ?? 0);
 }
 
