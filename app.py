@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from alcore import logs
-from alcore.errors import AlcoreError
+from alcore.errors import AlcoreError, WorkspaceBusy
 from alcore.services import projects
 from alcore.web import ASSETS, doors, modules, routes, state
 from alcore.web.shield import Shield
@@ -80,6 +80,13 @@ def _navigate_before_the_first_visit() -> None:
 
 def on_script_error(error: Exception) -> bool:
     """Say calmly that a page failed; Streamlit has logged the traceback."""
+    if isinstance(error, WorkspaceBusy):
+        st.warning(
+            "The database is in use by another program. Nothing that was saved is lost; close it "
+            "there, or wait until it is done, and reload the page.",
+            icon=":material/lock_clock:",
+        )
+        return True
     st.error(
         "This page could not be drawn. Nothing that was saved is lost; reload the page, and if it "
         f"happens again, the server's log says more ({type(error).__name__})."

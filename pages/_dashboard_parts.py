@@ -139,7 +139,8 @@ def clock(at: float) -> str:
 
 STYLE = """<style>
 .al-figures {display:flex; gap:2rem; font-variant-numeric:tabular-nums; min-height:104px}
-.al-figures b {display:block; font-size:1.9rem; font-weight:600; line-height:1.25}
+.al-figures b {display:block; white-space:nowrap; font-size:1.9rem; font-weight:600;
+  line-height:1.25}
 .al-figures span {font-size:.82rem; opacity:.72; line-height:1.35; display:block}
 .al-line {margin:.35rem 0 .6rem; font-variant-numeric:tabular-nums}
 .al-line p {margin:0 0 .25rem; font-size:.9rem; display:flex; justify-content:space-between;

@@ -152,7 +152,7 @@ def _script(text: str) -> str:
 def empty(sentence: str, height: int) -> None:
     """Say what will appear here and what to do for it, in the space that it will take."""
     st.html(
-        f'<div style="height:{height}px;display:flex;align-items:center;justify-content:center;'
+        f'<div style="min-height:{height}px;display:flex;align-items:center;justify-content:center;'
         "text-align:center;border:1px dashed rgba(128,128,140,.45);border-radius:6px;"
-        f'padding:0 12%;opacity:.75">{escape(sentence)}</div>'
+        f'padding:.6rem 12%;opacity:.75">{escape(sentence)}</div>'
     )

@@ -65,7 +65,8 @@ def page() -> None:
     )
     colours = drawing.DARK if st.context.theme.type == "dark" else drawing.LIGHT
     if section == "curve":
-        left, right = st.columns([2.4, 1], gap="large")
+        with st.container(key="beside"):
+            left, right = st.columns([2.4, 1], gap="large")
         with left:
             _curve(project, activity.pulse, colours)
         with right:

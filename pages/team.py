@@ -23,7 +23,8 @@ def page() -> None:
         return
     me = who()
     st.html(STYLE)
-    left, right = st.columns([2.4, 1], gap="large")
+    with st.container(key="beside"):
+        left, right = st.columns([2.4, 1], gap="large")
     owner = rights.owns(state.store(), project.id, me.id)
     team_members = people.of_project(state.store(), project.id)
     st.session_state["team-drawn"] = _roles(team_members)

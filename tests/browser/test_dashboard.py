@@ -153,3 +153,14 @@ def test_the_page_asks_nobody_but_its_own_server(
         expect(page.locator(".vega-embed svg")).to_have_count(count)
     page.close()
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+
+
+def test_on_a_tablet_no_word_of_the_status_is_cut_and_no_figure_broken(page: Page) -> None:
+    page.set_viewport_size({"width": 820, "height": 1100})
+    for name in ("Train now", "Stop"):
+        text = page.get_by_role("button", name=name, exact=True).locator("p")
+        expect(text).to_be_visible()
+        assert text.evaluate("p => p.scrollWidth <= p.clientWidth")
+    figure = page.locator(".al-figures b").first
+    heights = figure.evaluate("b => [b.offsetHeight, parseFloat(getComputedStyle(b).lineHeight)]")
+    assert heights[0] < 1.5 * heights[1], "one line"
