@@ -13,6 +13,8 @@ LASTS = 3600.0
 """A page that shows an upload field says so at each of its runs; it counts for this long."""
 QUOTA = 2_000_000_000
 """One page may send so much in that time."""
+ALL = 4_000_000_000
+"""All pages together may: who opens another page gets no further room."""
 AT_ONCE = 2
 """Files that may be on their way together."""
 
@@ -44,6 +46,8 @@ class Uploads:
                 return 411, "an upload says its length first"
             if self._sent.get(session_id, 0) + size > QUOTA:
                 return 413, "this page has sent as much as it may in an hour; wait, or use a folder"
+            if sum(self._sent.values()) + size > ALL:
+                return 429, "the server holds as many uploads as it may; try again in an hour"
             if self._under_way >= AT_ONCE:
                 return 429, "other files are being uploaded; try again in a moment"
             self._sent[session_id] = self._sent.get(session_id, 0) + size

@@ -132,8 +132,8 @@ def _attempt(
     except AlcoreError as problem:
         error, trace = problem, traceback.format_exc()
     except Exception as problem:  # the job border: whatever happened is shown, and work goes on
-        log.error("job failed unreasonly", **fields(job), places=logs.places(problem))
-        error = AlcoreError(f"unreason {type(problem).__name__}: {problem}")
+        log.error("job failed unexpectedly", **fields(job), places=logs.places(problem))
+        error = AlcoreError(f"unexpected {type(problem).__name__}: {problem}")
         error.__cause__ = problem
         trace = traceback.format_exc()
     with store.write(patient=True) as connection:
