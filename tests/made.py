@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
@@ -17,6 +20,7 @@ from alcore.loop.queueing import choose_overlap, swap_queue
 from alcore.records import KnownClasses, Lease, NewEvent, NewUndo
 from alcore.services import board_status, labeling, people
 from alcore.store import Store, items, migrate, projects
+from alcore.web import state
 
 BY_HAND = ProjectSettings(retrain=RetrainRule(automatic=False))
 
@@ -169,3 +173,17 @@ def labels_of(store: Store, project_id: int) -> dict[int, int]:
     with store.read() as connection:
         ids, classes = items.labeled(connection, project_id)
     return dict(zip(ids.tolist(), classes.tolist(), strict=True))
+
+
+@contextmanager
+def web_store(root: Path) -> Iterator[Store]:
+    """Open the store that routes of this process use, in a workspace of its own."""
+    kept = (state.runtime, state.store, state.tickets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALCORE_WORKSPACE", str(root))
+        for once in kept:
+            once.cache_clear()
+        yield state.store()
+        state.store().close()
+    for once in kept:
+        once.cache_clear()

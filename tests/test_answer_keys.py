@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made import Tab
+from made import Tab, web_store
 from made import project as small_project
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -18,20 +18,14 @@ from alcore.services import people, review
 from alcore.store import Store, jobs
 from alcore.store import projects as stored
 from alcore.store.review import Filter
-from alcore.web import pictures, routes, state
+from alcore.web import pictures, routes
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(tmp_path: Path) -> Iterator[Store]:
     """The store that routes of this process open."""
-    monkeypatch.setenv("ALCORE_WORKSPACE", str(tmp_path))
-    kept = (state.runtime, state.store, state.tickets)
-    for once in kept:
-        once.cache_clear()
-    yield state.store()
-    state.store().close()
-    for once in kept:
-        once.cache_clear()
+    with web_store(tmp_path) as opened:
+        yield opened
 
 
 def owned(store: Store, known_classes: str = "answer key") -> tuple[Tab, Tab]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made import BY_HAND, Tab
+from made import BY_HAND, Tab, web_store
 from made import project as small_project
 from streamlit.testing.v1 import AppTest
 
@@ -158,17 +158,11 @@ def test_a_pass_is_for_one_word_and_one_name(workspace: Workspace) -> None:
 @pytest.fixture
 def beyond(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The store that pages open in this process, where others can reach the app."""
-    monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
     monkeypatch.setenv("ALCORE_WORD", "open sesame")
-    kept = (state.runtime, state.store, state.tickets)
-    for once in kept:
-        once.cache_clear()
-    state.let_reach(True)
-    yield state.store()
-    state.let_reach(False)
-    state.store().close()
-    for once in kept:
-        once.cache_clear()
+    with web_store(workspace.root) as opened:
+        state.let_reach(True)
+        yield opened
+        state.let_reach(False)
 
 
 @pytest.fixture

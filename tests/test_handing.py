@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from made import Tab, labels_of
+from made import Tab, labels_of, web_store
 from made import project as small_project
 from sqlalchemy import delete
 from starlette.applications import Starlette
@@ -24,16 +25,10 @@ from alcore.web import routes, state
 
 
 @pytest.fixture
-def store(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(tmp_path: Path) -> Iterator[Store]:
     """The store that routes of this process open."""
-    monkeypatch.setenv("ALCORE_WORKSPACE", str(tmp_path))
-    kept = (state.runtime, state.store, state.tickets)
-    for once in kept:
-        once.cache_clear()
-    yield state.store()
-    state.store().close()
-    for once in kept:
-        once.cache_clear()
+    with web_store(tmp_path) as opened:
+        yield opened
 
 
 def owned(store: Store, n: int = 20, held: int = 5) -> Tab:

@@ -190,15 +190,9 @@ def test_the_export_says_what_was_suggested_noted_and_commented(tab: made.Tab) -
 
 
 @pytest.fixture
-def web(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
-    kept = (state.runtime, state.store, state.tickets)
-    for once in kept:
-        once.cache_clear()
-    yield state.store()
-    state.store().close()
-    for once in kept:
-        once.cache_clear()
+def web(workspace: Workspace) -> Iterator[Store]:
+    with made.web_store(workspace.root) as opened:
+        yield opened
 
 
 def test_the_board_comments_and_sees_examples_over_http(web: Store) -> None:

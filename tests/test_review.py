@@ -305,14 +305,13 @@ def test_the_overview_counts_what_waits(ana: made.Tab) -> None:
 # -- over HTTP ---------------------------------------------------------------------------------
 
 
-def test_the_page_lists_mends_and_undoes_over_http(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ALCORE_WORKSPACE", str(workspace.root))
-    kept = (state.runtime, state.store, state.tickets)
-    for once in kept:
-        once.cache_clear()
-    web = state.store()
+@pytest.fixture
+def web(workspace: Workspace) -> Iterator[Store]:
+    with made.web_store(workspace.root) as opened:
+        yield opened
+
+
+def test_the_page_lists_mends_and_undoes_over_http(web: Store) -> None:
     ana = made.Tab(web, made.project(web))
     for i in range(3):
         ana.answer(ana.next(), i % 2)
@@ -351,6 +350,3 @@ def test_the_page_lists_mends_and_undoes_over_http(
         assert http.get(f"{base}/items", params=wrong, headers=headers).status_code == 422
     assert http.get(f"{base}/items").status_code == 401
     assert post("mend", key="x", item="1", **{"class": cat})[0] == 422
-    web.close()
-    for once in kept:
-        once.cache_clear()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import BY_HAND
+from made import BY_HAND, web_store
 from made import project as small_project
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -75,16 +75,8 @@ def house(store: Store) -> House:
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The project in the store that pages and routes of this process open."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("ALCORE_WORKSPACE", str(tmp_path_factory.mktemp("house")))
-    kept = (state.runtime, state.store, state.tickets)
-    for once in kept:
-        once.cache_clear()
-    yield house(state.store())
-    state.store().close()
-    for once in kept:
-        once.cache_clear()
-    patch.undo()
+    with web_store(tmp_path_factory.mktemp("house")) as opened:
+        yield house(opened)
 
 
 # -- routes ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
-from made import BY_HAND
+from made import BY_HAND, web_store
 from made import project as small_project
 from PIL import Image
 from sqlalchemy import update
@@ -87,16 +87,8 @@ class Board:
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """The web process's own store, in a workspace of this module."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("ALCORE_WORKSPACE", str(tmp_path_factory.mktemp("web")))
-    kept = (state.runtime, state.store, state.tickets)
-    for once in kept:
-        once.cache_clear()
-    yield state.store()
-    state.store().close()
-    for once in kept:
-        once.cache_clear()
-    patch.undo()
+    with web_store(tmp_path_factory.mktemp("web")) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from alcore.services import people
 from alcore.store import Store
 from alcore.web import shield
 from alcore.web.shield import Shield
-from alcore.web.uploads import AT_ONCE, QUOTA, Uploads
+from alcore.web.uploads import ALL, AT_ONCE, QUOTA, Uploads
 
 UPLOAD = "/_stcore/upload_file/session/file"
 
@@ -87,6 +87,18 @@ def test_only_who_was_shown_an_upload_field_uploads_and_only_so_much() -> None:
     parts: Iterator[bytes] = iter([b"a", b"b"])
     assert http.put(UPLOAD, content=parts).status_code == 411
     assert uploads.begin("session", QUOTA)[0] == 413
+
+
+def test_who_opens_another_page_gets_no_further_room() -> None:
+    uploads = Uploads()
+    answers = []
+    for page in range(ALL // QUOTA + 1):
+        uploads.allow(str(page))
+        answers.append(uploads.begin(str(page), QUOTA))
+        if answers[-1] is None:
+            uploads.end()
+    assert answers[:-1] == [None] * (ALL // QUOTA)
+    assert answers[-1][0] == 429 and "in an hour" in answers[-1][1]
 
 
 def test_few_files_are_on_their_way_at_once() -> None:
