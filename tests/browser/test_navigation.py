@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from alcore.services import people
+
 from .conftest import Board, Server
 
 pytestmark = pytest.mark.browser
@@ -67,13 +69,20 @@ def test_the_project_is_chosen_at_the_same_place_on_every_page(
     server: Server, context: BrowserContext
 ) -> None:
     other = server.project("somewhere else", ["apple", "banana"])
+    store = server.store()
+    # Once another module's project has an owner, experiments are for owners only.
+    owner = people.annotator(store, "chooses")
+    people.set_role(store, other.id, None, owner.id, "owner")
+    context.add_cookies([{"name": "alcore_annotator", "value": owner.name, "url": server.url}])
     page = context.new_page()
     page.goto(f"{server.url}/?project={other.id}")
     Board(page).opened()
     choice = page.get_by_role("combobox", name="Project", exact=True)
     place = choice.bounding_box()
-    for path in PAGES:
-        page.goto(f"{server.url}/{path}?project={other.id}")
+    for path, name in PAGES.items():
+        page.get_by_role("link", name=name, exact=True).first.click()
+        expect(page).to_have_url(re.compile(rf"/{path}"))
+        expect(page.locator(".board:not(.review)")).to_have_count(0)
         expect(choice).to_have_count(1)
         expect(choice).to_have_value("somewhere else")
         assert choice.bounding_box() == place
