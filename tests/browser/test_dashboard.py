@@ -68,8 +68,7 @@ def test_every_chart_is_drawn_whole_and_no_mark_of_time_comes_twice(page: Page) 
     page.on("console", lambda said: wrong.append(said.text) if "TypeError" in said.text else None)
     for section in CHARTS:
         show(page, section)
-        for chart in page.locator(".vega-embed svg").all():
-            expect(chart.locator(".mark-text text").first).to_be_attached()
+        expect(page.locator(".vega-embed svg:not(:has(.mark-text text))")).to_have_count(0)
     show(page, "people")
     axis = page.locator(".vega-embed svg .role-axis-label").first.locator("text")
     expect(axis.first).to_be_attached()
