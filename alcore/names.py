@@ -80,7 +80,7 @@ def path_of(name: str) -> str:
     >>> path_of("caf\\\\xe9\\\\u0007.png") == "caf\\udce9\\x07.png"
     True
     """
-    return _ESCAPE.sub(lambda found: _unescape(found[1]), name)
+    return _ESCAPE.sub(lambda escape: _unescape(escape[1]), name)
 
 
 def _escape(character: str) -> str:

@@ -39,12 +39,12 @@ class Segment:
 
 def segments(history: Sequence[RoundSummary]) -> list[Segment]:
     """Divide rounds, oldest first, where their learner changed."""
-    found: list[list[RoundSummary]] = []
+    parts: list[list[RoundSummary]] = []
     for summary in history:
-        if not found or found[-1][-1].learner != summary.learner:
-            found.append([])
-        found[-1].append(summary)
-    before = [None, *(rounds[0].learner for rounds in found)]
+        if not parts or parts[-1][-1].learner != summary.learner:
+            parts.append([])
+        parts[-1].append(summary)
+    before = [None, *(rounds[0].learner for rounds in parts)]
     return [
         Segment(
             learner=rounds[0].learner,
@@ -52,14 +52,14 @@ def segments(history: Sequence[RoundSummary]) -> list[Segment]:
             change=change(earlier, rounds[0].learner) if earlier else "",
             sign=sign(earlier, rounds[0].learner) if earlier else "",
         )
-        for earlier, rounds in zip(before, found, strict=False)
+        for earlier, rounds in zip(before, parts, strict=False)
     ]
 
 
 def newest(history: Sequence[RoundSummary]) -> tuple[RoundSummary, ...]:
     """Return the rounds that can be compared with the last one, oldest first."""
-    found = segments(history)
-    return found[-1].rounds if found else ()
+    parts = segments(history)
+    return parts[-1].rounds if parts else ()
 
 
 def change(before: Learner, after: Learner) -> str:

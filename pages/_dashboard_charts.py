@@ -84,7 +84,8 @@ def learning_curve(
         ]
         for above in (True, False):
             end = [*mine, {"filter": f"datum.end !== null && datum.above === {str(above).lower()}"}]
-            dy = f"{PHONE} ? {-16 if above else 24} : {-7 if above else 8}"
+            below = "min(24, height - 6 - scale('y', datum.value))"  # never on the axis
+            dy = f"{PHONE} ? {-16 if above else below} : {-7 if above else 8}"
             layers.append(end_label(x, y, end, colour, dy))
     layers += [
         *mark(x, "series", "stop", colours.quiet, [2, 3], "right"),

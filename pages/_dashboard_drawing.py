@@ -100,12 +100,12 @@ def mark(x: Spec, field: str, value: str, colour: str, dash: list[int], side: st
     it stands in, from 0 upwards, and `what` it means.
     """
     mine = [{"filter": f"datum.{field} === '{value}'"}]
-    said = {"tooltip": {"field": "what", "type": "nominal"}}
+    tooltip = {"tooltip": {"field": "what", "type": "nominal"}}
     return [
-        layer("rule", {"x": x} | said, mine, color=colour, strokeDash=dash, opacity=0.7),
+        layer("rule", {"x": x} | tooltip, mine, color=colour, strokeDash=dash, opacity=0.7),
         layer(
             "text",
-            {"x": x, "y": {"value": -6}, "text": {"field": "end"}} | said,
+            {"x": x, "y": {"value": -6}, "text": {"field": "end"}} | tooltip,
             mine,
             align=side,
             dx=-1 if side == "left" else 1,

@@ -58,8 +58,8 @@ def heading(text: str, small: bool = False, about: Sequence[str] = ()) -> Any:
     about: words of the glossary that are explained on hover.
     """
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    said = " ".join(f"**{term}**: {glossary.meaning(term)}" for term in about)
-    row.markdown(f"{'####' if small else '###'} {text}", width="stretch", help=said or None)
+    explanations = " ".join(f"**{term}**: {glossary.meaning(term)}" for term in about)
+    row.markdown(f"{'####' if small else '###'} {text}", width="stretch", help=explanations or None)
     return row
 
 

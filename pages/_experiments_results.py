@@ -40,8 +40,11 @@ def results(store: Store, name: str) -> None:
             "Against", ["labels", "human minutes"], default="labels", required=True,
             key="experiment-against", label_visibility="collapsed",
         )  # fmt: skip
-    chart = figures.curves(setting, against != "labels")
-    tall = chart.properties(height=figures.HEIGHT + LEGEND * len(setting.strategies))
+    by_minutes = against != "labels"
+    dark = st.context.theme.type == "dark"
+    tall = figures.curves(setting, by_minutes, dark=dark).properties(
+        height=figures.HEIGHT + LEGEND * len(setting.strategies)
+    )
     st.altair_chart(tall, width="stretch", key="experiment-curves")
     counting = remember("counted", (name, setting.name),
                    lambda: findings.counted(store, name, setting.name))  # fmt: skip
@@ -53,7 +56,7 @@ def results(store: Store, name: str) -> None:
     _tables(setting)
     _stops(store, name, setting, key)
     _images(store, now, design)
-    _downloads(store, name, key, chart)
+    _downloads(store, name, key, figures.curves(setting, by_minutes))
 
 
 def _tables(setting: Any) -> None:
@@ -97,8 +100,10 @@ def _tables(setting: Any) -> None:
     if setting.trials > 1 and len(setting.strategies) > 1:
         with st.expander("Differences and penalties"):
             left, right = st.columns(2, gap="large")
-            left.altair_chart(figures.differences(setting), width="stretch", key="differences")
-            right.altair_chart(figures.penalties(setting), key="penalties")
+            dark = st.context.theme.type == "dark"
+            differences = figures.differences(setting, dark=dark)
+            left.altair_chart(differences, width="stretch", key="differences")
+            right.altair_chart(figures.penalties(setting, dark=dark), key="penalties")
 
 
 def _stops(store: Store, name: str, setting: Any, key: Any) -> None:

@@ -150,7 +150,7 @@ def _setting(
 
 
 def _compared(
-    found: Setting,
+    setting: Setting,
     labels: np.ndarray,
     values: np.ndarray,
     by_run: Mapping[tuple[str, int], list[Point]],
@@ -162,7 +162,7 @@ def _compared(
     logs = np.array([curves.areas(labels, v, log=True) for v in values])
     ranks = comparing.mean_rank(areas)
     matrix = comparing.penalty_matrix(values)
-    base = found.strategies.index(found.baseline)
+    base = setting.strategies.index(setting.baseline)
     targets = _targets(values)
     ours = values[base].mean(axis=0)
     reached = [t for t in targets if curves.labels_to_target(labels, ours, t) is not None]
@@ -173,7 +173,7 @@ def _compared(
         return curves.saving(labels, values[base], values[i], rng, target)
 
     rows = []
-    for i, title in enumerate(found.strategies):
+    for i, title in enumerate(setting.strategies):
         middle, low, high = _interval(areas[i])
         mean = values[i].mean(axis=0)
         seconds = [p.seconds for trial in whole for p in by_run[cells[i].key, trial]]
@@ -195,9 +195,9 @@ def _compared(
             )
         )
     return replace(
-        found,
+        setting,
         rows=tuple(sorted(rows, key=lambda row: -row.area)),
-        tests=tuple(comparing.compare(found.strategies, areas, found.baseline)),
+        tests=tuple(comparing.compare(setting.strategies, areas, setting.baseline)),
         penalties=matrix,
         smallest_visible=comparing.smallest_visible(areas),
         goal=goal,

@@ -51,14 +51,15 @@ def features_of(
 @lru_cache(maxsize=4)
 def _array(path: Path) -> np.ndarray:
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InvalidSettings(f"{path} is not an array of embeddings: {error}") from error
-    if found.ndim != 2 or not np.issubdtype(found.dtype, np.floating):
+    if features.ndim != 2 or not np.issubdtype(features.dtype, np.floating):
         raise InvalidSettings(
-            f"{path} has shape {found.shape} of {found.dtype}; must be images × features, floats"
+            f"{path} has shape {features.shape} of {features.dtype}; "
+            "must be images × features, floats"
         )
-    return found
+    return features
 
 
 def _embedded(path: Path, data: DataSpec, trial: TrialData, folder: Path) -> Path:

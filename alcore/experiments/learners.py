@@ -56,21 +56,21 @@ class LearnerSpec:
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
             raise unknown("learner", self.kind, KINDS)
-        given = self.all_options
+        options = self.all_options
         if self.kind == "network":
             for what, known in (("augmentation", AUGMENTATIONS), ("network", NETWORKS)):
-                if given[what] not in known:
-                    raise unknown(what, given[what], known)
+                if options[what] not in known:
+                    raise unknown(what, options[what], known)
             self.rule()
             return
-        named = given["estimator"]
-        if named not in ESTIMATORS and "." not in named:
-            raise unknown("estimator", named, ESTIMATORS)
-        if given["features"] == PIXELS:
+        estimator = options["estimator"]
+        if estimator not in ESTIMATORS and "." not in estimator:
+            raise unknown("estimator", estimator, ESTIMATORS)
+        if options["features"] == PIXELS:
             return
-        if Path(given["features"]).suffix not in (".npy", ".safetensors"):
+        if Path(options["features"]).suffix not in (".npy", ".safetensors"):
             raise InvalidSettings(
-                f"the learner {self.title!r} takes its features from {given['features']!r}; "
+                f"the learner {self.title!r} takes its features from {options['features']!r}; "
                 "name a checkpoint (.safetensors) or an array of embeddings (.npy)"
             )
 
@@ -107,10 +107,10 @@ class LearnerSpec:
 
         A finished experiment can be read without it, so that it is looked for only when used.
         """
-        named = self.all_options.get("features", PIXELS)
-        if named == PIXELS:
+        features = self.all_options.get("features", PIXELS)
+        if features == PIXELS:
             return None
-        path = user_path(named)
+        path = user_path(features)
         if not path.is_file():
             raise InvalidSettings(f"the learner {self.title!r}: there is no file {path}")
         return path

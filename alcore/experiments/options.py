@@ -23,14 +23,14 @@ def unknown(what: str, name: object, known: Iterable[str]) -> InvalidSettings:
 
 
 def with_defaults(
-    what: str, given: Mapping[str, Any], defaults: Mapping[str, Any]
+    what: str, values: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return options with defaults for those not given.
 
     Raises InvalidSettings for an option that is not known or is of another kind than its
     default; where the default is None, any value is left to whoever uses it.
     """
-    for key, value in given.items():
+    for key, value in values.items():
         if key not in defaults:
             raise unknown(f"setting of {what}", key, defaults)
         default = defaults[key]
@@ -38,7 +38,7 @@ def with_defaults(
         wrong = not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool)
         if default is not None and wrong:
             raise InvalidSettings(f"{what}: {key} is {value!r}; must be of the kind of {default!r}")
-    return {**defaults, **given}
+    return {**defaults, **values}
 
 
 def between(what: str, value: float, low: float, high: float) -> None:

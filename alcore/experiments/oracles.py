@@ -143,21 +143,21 @@ def build(kind: str, options: Mapping[str, Any], world: World) -> Oracle:
     )
 
 
-def _perfect(given: Mapping[str, Any], world: World) -> dict[str, Any]:
+def _perfect(options: Mapping[str, Any], world: World) -> dict[str, Any]:
     return {}
 
 
-def _noise(given: Mapping[str, Any], world: World) -> dict[str, Any]:
-    rate, classes = _rate(given, "noise"), len(world.class_names)
+def _noise(options: Mapping[str, Any], world: World) -> dict[str, Any]:
+    rate, classes = _rate(options, "noise"), len(world.class_names)
     matrix = np.full((classes, classes), rate / (classes - 1))
     np.fill_diagonal(matrix, 1 - rate)
     return {"confusion": matrix[None]}
 
 
-def _confusion(given: Mapping[str, Any], world: World) -> dict[str, Any]:
+def _confusion(options: Mapping[str, Any], world: World) -> dict[str, Any]:
     """Swap the classes of each pair both ways; without pairs, each class with its neighbour."""
-    rate, names = _rate(given, "confusion"), list(world.class_names)
-    pairs = given["pairs"] or [names[i : i + 2] for i in range(0, len(names) - 1, 2)]
+    rate, names = _rate(options, "confusion"), list(world.class_names)
+    pairs = options["pairs"] or [names[i : i + 2] for i in range(0, len(names) - 1, 2)]
     matrix = np.eye(len(names))
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or pair[0] == pair[1]:
@@ -178,23 +178,23 @@ def _confusion(given: Mapping[str, Any], world: World) -> dict[str, Any]:
     return {"confusion": matrix.clip(0)[None]}
 
 
-def _difficulty(given: Mapping[str, Any], world: World) -> dict[str, Any]:
+def _difficulty(options: Mapping[str, Any], world: World) -> dict[str, Any]:
     """Err in proportion to how hard the item is, `rate` on average where no item reaches 1."""
-    return {"wrong": _in_proportion(_rate(given, "difficulty"), world.difficulty())}
+    return {"wrong": _in_proportion(_rate(options, "difficulty"), world.difficulty())}
 
 
-def _abstaining(given: Mapping[str, Any], world: World) -> dict[str, Any]:
-    rate = _rate(given, "abstaining")
-    if given["harder"]:
+def _abstaining(options: Mapping[str, Any], world: World) -> dict[str, Any]:
+    rate = _rate(options, "abstaining")
+    if options["harder"]:
         return {"abstain": _in_proportion(rate, world.difficulty())}
     return {"abstain": np.full(len(world.truth), rate)}
 
 
-def _annotators(given: Mapping[str, Any], world: World) -> dict[str, Any]:
+def _annotators(options: Mapping[str, Any], world: World) -> dict[str, Any]:
     """Give each annotator a confusion of their own: so often right, else by a taste of theirs."""
-    right, classes = list(given["accuracies"]), len(world.class_names)
+    right, classes = list(options["accuracies"]), len(world.class_names)
     between("the number of annotators", len(right), 1, 100)
-    between("the votes per image of the oracle 'annotators'", given["votes"], 1, len(right))
+    between("the votes per image of the oracle 'annotators'", options["votes"], 1, len(right))
     people = []
     for who, accuracy in enumerate(right):
         between(f"the accuracy of annotator {who + 1}", accuracy, 0, 1)
@@ -205,12 +205,12 @@ def _annotators(given: Mapping[str, Any], world: World) -> dict[str, Any]:
             matrix[row, others] = (1 - accuracy) * rng.dirichlet(np.ones(classes - 1))
             matrix[row, row] = accuracy
         people.append(matrix)
-    return {"confusion": np.stack(people), "votes": given["votes"]}
+    return {"confusion": np.stack(people), "votes": options["votes"]}
 
 
-def _rate(given: Mapping[str, Any], kind: str) -> float:
-    between(f"the rate of the oracle {kind!r}", given["rate"], 0, 1)
-    return float(given["rate"])
+def _rate(options: Mapping[str, Any], kind: str) -> float:
+    between(f"the rate of the oracle {kind!r}", options["rate"], 0, 1)
+    return float(options["rate"])
 
 
 def _in_proportion(rate: float, difficulty: np.ndarray) -> np.ndarray:

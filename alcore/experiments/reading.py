@@ -71,21 +71,21 @@ def _each(what: str, values: Any, make: Callable[[Any], Any]) -> tuple[Any, ...]
 
 
 def _data(raw: Any) -> DataSpec:
-    given = {"source": raw} if isinstance(raw, str) else dict(raw)
+    entry = {"source": raw} if isinstance(raw, str) else dict(raw)
     known = {f: None for f in DataSpec.__dataclass_fields__}
-    for key in given:
+    for key in entry:
         if key not in known:
             raise unknown("setting of a data set", key, known)
-    source = given.get("source")
+    source = entry.get("source")
     if isinstance(source, str):
-        given["source"] = _source(source)
+        entry["source"] = _source(source)
     elif not isinstance(source, Mapping):
         raise InvalidSettings(f"a data set has the source {source!r}; name one, such as 'digits'")
     for key in ("holdout", "long_tail", "duplicates", "noise"):
-        if isinstance(given.get(key), int):
-            given[key] = float(given[key])
+        if isinstance(entry.get(key), int):
+            entry[key] = float(entry[key])
     try:
-        return DataSpec(**given)
+        return DataSpec(**entry)
     except TypeError as error:
         raise InvalidSettings(f"a data set has a setting of the wrong kind: {error}") from error
 
@@ -103,15 +103,15 @@ def _source(text: str) -> dict[str, Any]:
 
 
 def _strategy(raw: Any) -> StrategySpec:
-    given = _named(raw, "name", "strategy")
-    if "options" in given:
-        return StrategySpec(**given)
-    return StrategySpec(given.pop("name"), given)
+    entry = _named(raw, "name", "strategy")
+    if "options" in entry:
+        return StrategySpec(**entry)
+    return StrategySpec(entry.pop("name"), entry)
 
 
 def _initial(raw: Any) -> InitialSpec:
-    given = raw if isinstance(raw, Mapping) else {"size": raw}
-    return InitialSpec(**with_defaults("an initial set", given, {"size": 0, "how": "random"}))
+    entry = raw if isinstance(raw, Mapping) else {"size": raw}
+    return InitialSpec(**with_defaults("an initial set", entry, {"size": 0, "how": "random"}))
 
 
 def _whole(raw: Any) -> int:
@@ -121,15 +121,15 @@ def _whole(raw: Any) -> int:
 
 
 def _learner(raw: Any) -> LearnerSpec:
-    given = _named(raw, "kind", "learner")
-    kind, name = given.pop("kind"), given.pop("name", "")
-    return LearnerSpec(kind, name, given.get("options", given))
+    entry = _named(raw, "kind", "learner")
+    kind, name = entry.pop("kind"), entry.pop("name", "")
+    return LearnerSpec(kind, name, entry.get("options", entry))
 
 
 def _oracle(raw: Any) -> OracleSpec:
-    given = _named(raw, "kind", "oracle")
-    kind, name = given.pop("kind"), given.pop("name", "")
-    return OracleSpec(kind, name, given.get("options", given))
+    entry = _named(raw, "kind", "oracle")
+    kind, name = entry.pop("kind"), entry.pop("name", "")
+    return OracleSpec(kind, name, entry.get("options", entry))
 
 
 def _named(raw: Any, key: str, what: str) -> dict[str, Any]:

@@ -33,11 +33,11 @@ class SupportVectors(ClassifierMixin, BaseEstimator):
         self.classes_, places = np.unique(np.asarray(y), return_inverse=True)
         self.machine_ = self._machine().fit(X, places)
         dealt = calibration.folds(places, np.random.default_rng(self.random_state))
-        said = np.zeros((len(places), len(self.classes_)))
+        scores = np.zeros((len(places), len(self.classes_)))
         for k in np.unique(dealt[dealt >= 0]).tolist():
             kept, asked = dealt != k, dealt == k
-            said[asked] = self._said(self._machine().fit(X[kept], places[kept]), X[asked])
-        answers = calibration.from_answers(said, places, dealt)
+            scores[asked] = self._said(self._machine().fit(X[kept], places[kept]), X[asked])
+        answers = calibration.from_answers(scores, places, dealt)
         self.temperature_ = 1.0 if answers is None else answers.temperature
         return self
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from alcore.experiments.analysis import Setting
@@ -14,14 +15,23 @@ from alcore.experiments.analysis import Setting
 if TYPE_CHECKING:
     import altair
 
-RANDOM = "#7a7f8e"
-"""Random labeling, here as on the dashboard."""
-COLOURS = (
-    "#3f4fbf", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#004488",
-    "#ddaa33", "#117733", "#882255",
-)  # fmt: skip
-"""Of strategies; the first is the dashboard's for the live curve. Told apart by people who see
-colours differently, after Paul Tol; then from the beginning."""
+RANDOM = {False: "#7a7f8e", True: "#9aa0b0"}
+"""Random labeling on a light and on a dark page, here as on the dashboard."""
+COLOURS = {
+    False: (
+        "#3f4fbf", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#004488",
+        "#ddaa33", "#117733", "#882255",
+    ),
+    True: (
+        "#8b9aff", "#ee6677", "#4fb862", "#ccbb44", "#66ccee", "#d46aa6", "#d98a97", "#5b9bd5",
+        "#ddaa33", "#44aa77", "#c0608a",
+    ),
+}  # fmt: skip
+"""Of strategies on a light and on a dark page; the first is the dashboard's for the live curve.
+Told apart by people who see colours differently, after Paul Tol, those too near to a dark page
+made lighter; then from the beginning."""
+CELLS = {False: ("#f7fbff", "#08306b"), True: ("#1a1d29", "#a2aef2")}
+"""Of shares 0 and 1."""
 WIDTH, HEIGHT = 560, 340
 
 
@@ -40,16 +50,16 @@ def file_name(number: int, kind: str, suffix: str) -> str:
     return f"{number:02d} {kind}.{suffix}"
 
 
-def _scale(strategies: Sequence[str]) -> altair.Scale:
+def _scale(strategies: Sequence[str], dark: bool) -> altair.Scale:
     import altair
 
     others = [name for name in strategies if name != "random"]
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(others)}
+    colours = dict(zip(others, cycle(COLOURS[dark]), strict=False))
     names = list(strategies)
-    return altair.Scale(domain=names, range=[colours.get(name, RANDOM) for name in names])
+    return altair.Scale(domain=names, range=[colours.get(name, RANDOM[dark]) for name in names])
 
 
-def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
+def curves(setting: Setting, by_minutes: bool = False, *, dark: bool = False) -> altair.LayerChart:
     """Draw mean accuracy against labels, or human minutes, with the 95 % band of the mean."""
     import altair
 
@@ -72,7 +82,7 @@ def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
         ),
         color=altair.Color(
             "strategy:N",
-            scale=_scale(setting.strategies),
+            scale=_scale(setting.strategies, dark),
             legend=altair.Legend(
                 title=None, orient="bottom", columns=columns, labelLimit=260, symbolOpacity=1
             ),
@@ -95,7 +105,7 @@ def curves(setting: Setting, by_minutes: bool = False) -> altair.LayerChart:
     return (band + line).properties(width=WIDTH, height=HEIGHT)
 
 
-def differences(setting: Setting) -> altair.LayerChart:
+def differences(setting: Setting, *, dark: bool = False) -> altair.LayerChart:
     """Draw each strategy's area less the baseline's, in points, with its 95 % interval."""
     import altair
 
@@ -113,7 +123,7 @@ def differences(setting: Setting) -> altair.LayerChart:
     title = f"points of area under the curve over {setting.baseline}"
     base = altair.Chart(altair.Data(values=rows)).encode(
         y=altair.Y("strategy:N", title=None, sort=order, axis=altair.Axis(labelLimit=260)),
-        color=altair.Color("strategy:N", scale=_scale(setting.strategies), legend=None),
+        color=altair.Color("strategy:N", scale=_scale(setting.strategies, dark), legend=None),
     )
     zero = (
         altair.Chart(altair.Data(values=[{"zero": 0}]))
@@ -126,7 +136,7 @@ def differences(setting: Setting) -> altair.LayerChart:
     return (zero + line + dot).properties(width=WIDTH, height=altair.Step(24))
 
 
-def penalties(setting: Setting) -> altair.LayerChart:
+def penalties(setting: Setting, *, dark: bool = False) -> altair.LayerChart:
     """Draw the penalty matrix: how often the row beat the column."""
     import altair
 
@@ -142,12 +152,16 @@ def penalties(setting: Setting) -> altair.LayerChart:
     )
     cells = base.mark_rect().encode(
         color=altair.Color(
-            "share:Q", scale=altair.Scale(scheme="blues", domain=[0, 1]), legend=None
+            "share:Q", scale=altair.Scale(range=list(CELLS[dark]), domain=[0, 1]), legend=None
         )
     )
     words = base.mark_text(fontSize=11).encode(
         text=altair.Text("share:Q", format=".2f"),
-        color=altair.condition("datum.share > 0.5", altair.value("white"), altair.value("black")),
+        color=altair.condition(
+            "datum.share > 0.5" if not dark else "datum.share < 0.5",
+            altair.value("white"),
+            altair.value("black"),
+        ),
     )
     side = altair.Step(44)
     return (cells + words).properties(width=side, height=side)

@@ -77,22 +77,22 @@ def explained(text: str) -> str:
     True
     """
     parts, end, seen = [], 0, set()
-    for found in _WORDS.finditer(text):
-        term = _SPELLING[found.group().lower()]
+    for word in _WORDS.finditer(text):
+        term = _SPELLING[word.group().lower()]
         if term in seen:
             continue
         seen.add(term)
-        parts += [escape(text[end : found.start()]), term_html(found.group(), term)]
-        end = found.end()
+        parts += [escape(text[end : word.start()]), term_html(word.group(), term)]
+        end = word.end()
     return "".join(parts) + escape(text[end:])
 
 
 def term_html(text: str, term: str | None = None) -> str:
     """Return a word as HTML that says on hover what it, or the term it stands for, means."""
-    said = meaning(term or text)
-    if said is None:
+    explanation = meaning(term or text)
+    if explanation is None:
         return escape(text)
-    return f'<abbr title="{escape(said)}">{escape(text)}</abbr>'
+    return f'<abbr title="{escape(explanation)}">{escape(text)}</abbr>'
 
 
 _SPELLING = {term.lower(): term for term in MEANINGS if term not in _PLAIN}

@@ -278,9 +278,9 @@ def summaries(
     return [tuple(row) for row in connection.execute(query)]
 
 
-def _packed(found: Arrays) -> bytes:
+def _packed(arrays: Arrays) -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **found)
+    np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 

@@ -213,14 +213,14 @@ def _settings(text: str) -> ProjectSettings:
     return ProjectSettings.from_json(json.loads(text))
 
 
-def _record(row: Row[*tuple[Any, ...]], found: tuple[Class, ...]) -> Project:
+def _record(row: Row[*tuple[Any, ...]], classes: tuple[Class, ...]) -> Project:
     return Project(
         id=row.id,
         name=row.name,
         settings=_settings(row.settings),
         version=row.version,
         state=row.state,
-        classes=found,
+        classes=classes,
         has_key=row.known_classes == "answer key",
         channels=row.channels,
         created_at=row.created_at,

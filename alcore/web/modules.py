@@ -71,8 +71,8 @@ def joined(folder: Path, entry: str) -> str:
 
 def imports(folder: Path, name: str) -> list[str]:
     """Name the modules that a module imports from, by their paths in the folder."""
-    found = _IMPORT.findall((folder / name).read_text("utf-8"))
-    return [_beside(name, address) for _, address in found]
+    statements = _IMPORT.findall((folder / name).read_text("utf-8"))
+    return [_beside(name, address) for _, address in statements]
 
 
 def _beside(name: str, address: str) -> str:
