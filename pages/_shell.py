@@ -85,9 +85,19 @@ def _project_asked(ids: Sequence[str], more: str) -> str:
     return address
 
 
+def go_to_project(project_id: int) -> None:
+    """Have every page show this project from now on.
+
+    Both are kept at once: a quick click on another page, whose address names no project, may end
+    this run before it reads its own address.
+    """
+    st.query_params["project"] = str(project_id)
+    st.session_state["chosen_project"] = project_id
+
+
 def _chosen() -> None:
     if st.session_state[CHOOSER] is not None:
-        st.query_params["project"] = st.session_state[CHOOSER]
+        go_to_project(int(st.session_state[CHOOSER]))
 
 
 def _named(project: Project) -> str:

@@ -15,7 +15,7 @@ from alcore.services.rights import Right
 from alcore.web import doors, state
 from pages import _door
 from pages._setup_text import plain
-from pages._shell import NEWCOMER, annotator_name
+from pages._shell import NEWCOMER, annotator_name, go_to_project
 
 
 def has_accounts() -> bool:
@@ -168,8 +168,7 @@ def _take_up(invitation: str) -> bool:
         st.error(plain(f"That did not work: {error}."), icon=":material/error:")
         return False
     del st.query_params["join"]
-    st.query_params["project"] = str(project.id)
-    st.session_state["chosen_project"] = project.id
+    go_to_project(project.id)
     st.rerun()
 
 

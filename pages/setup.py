@@ -12,7 +12,7 @@ from alcore.web import state
 from pages._setup_new import new_project
 from pages._setup_project import show_project
 from pages._setup_text import STYLE
-from pages._shell import choose_project
+from pages._shell import choose_project, go_to_project
 from pages._who import has_accounts, open_to, projects_here, who
 
 NEW = "new"
@@ -61,7 +61,7 @@ def _settle(ids: list[str]) -> None:
     """Go to a project that was just made."""
     new_id, at = st.session_state.get("just-made", ("", 0.0))
     if new_id in ids and time.monotonic() - at < SETTLING:
-        st.query_params["project"] = new_id
+        go_to_project(int(new_id))
 
 
 def _go_to(project: str) -> None:
