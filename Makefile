@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
 
-PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test: lint chromium
 	$(BIN)/python $(PYTEST)
@@ -49,13 +49,15 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# A browser for the tests: the one that is there, Debian's package, or Playwright's own.
+# A browser for the tests: the one that is there, Debian's package, or Playwright's own. Without a
+# window it costs half as much.
 chromium: $(VENV)/.installed-dev
-	@for b in chromium chromium-browser google-chrome; do \
+	@for b in chromium-headless-shell chromium chromium-browser google-chrome; do \
 		command -v $$b >/dev/null && exit 0; done; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy chromium; \
-	else $(BIN)/playwright install chromium; fi
+		apt-get update -q; export DEBIAN_FRONTEND=noninteractive; \
+		apt-get install -qy chromium-headless-shell || apt-get install -qy chromium; \
+	else $(BIN)/playwright install --only-shell chromium; fi
 
 clean:
 	rm -rf $(VENV) site .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parent.parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""Commands, the one that costs least first: a window that nobody sees takes as much as the page."""
 
 
 LONG = ("test_loop.py", "test_default_policy.py", "test_jobs.py", "test_experiment_reports.py")
 """Modules with few tests that take minutes: begun last, they would keep one core alone."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run one process more than there are cores, up to four: many tests mostly wait."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -135,22 +135,6 @@ def test_the_same_seed_gives_the_same_round_to_the_last_bit(
     assert (first.versions["arithmetic"], elsewhere.versions["arithmetic"]) == (arithmetic, other)
 
 
-@pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
-def test_every_strategy_runs_live_and_never_selects_labeled_or_holdout_items(name: str) -> None:
-    given = a_case(30, strategy=name)
-    pool = given.task.candidate_ids[:200]
-    # Offered by mistake: items that are labeled or in the holdout meanwhile.
-    offered = np.concatenate([given.lesson.labeled_ids[:9], pool, HELD.ids[:9]])
-    result = given.but(candidate_ids=offered, queue_size=len(offered)).run()
-    chosen = result.selection.item_ids.tolist()
-    free, known = set(pool.tolist()), set(given.lesson.labeled_ids.tolist())
-    assert len(set(chosen)) == len(chosen) == len(free)
-    assert set(chosen) <= (free | known if strategies.get(name).asks_again else free)
-    for item, origin in zip(chosen, result.selection.origins, strict=True):
-        assert (origin == "relabel") == (item in known)
-    assert result.candidate_ids.tolist() == pool.tolist()
-
-
 def test_scores_and_suggestions_belong_to_their_items() -> None:
     result = a_case(batch_size=5, queue_size=5).run()
     places = [result.candidate_ids.tolist().index(i) for i in result.selection.item_ids]

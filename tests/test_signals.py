@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_rounds import CLASSES, HOLDOUT, IDS, PIXELS, POOL, TRUE, a_case
+from test_rounds import CLASSES, HELD, HOLDOUT, IDS, PIXELS, POOL, TRUE, a_case
 from torch import nn
 
 from alcore import rounds, strategies
@@ -351,17 +351,21 @@ def test_a_large_pool_islooked_at_in_part_and_scored_in_full() -> None:
 
 @pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
 def test_every_strategy_goes_from_labels_to_a_new_queue_and_repeats_itself(name: str) -> None:
-    offered = IDS[CANDIDATES[:150]]
-    given = a_case(12, candidate_ids=offered, strategy=name, queue_size=25, stop_ids=offered)
+    pool, case = IDS[CANDIDATES[:150]], a_case(12, strategy=name, stop_ids=IDS[CANDIDATES[:150]])
+    labeled = case.lesson.labeled_ids
+    # Offered by mistake: items that are labeled or in the holdout meanwhile.
+    offered = np.concatenate([labeled[:9], pool, HELD.ids[:9]])
+    given = case.but(candidate_ids=offered, queue_size=len(offered))
     seen: list[float] = []
     first = given.run(lambda phase, share: seen.append(share))
     again = given.run()
     assert seen == sorted(seen) and seen[-1] == 1
-    picked, origins = first.selection.item_ids, first.selection.origins
-    assert len(set(picked.tolist())) == 25
-    again_allowed = given.lesson.labeled_ids if strategies.get(name).asks_again else IDS[:0]
+    assert first.candidate_ids.tolist() == pool.tolist()
+    picked, origins = first.selection.item_ids.tolist(), first.selection.origins
+    assert len(set(picked)) == len(picked) == len(pool)
+    again_allowed = labeled if strategies.get(name).asks_again else IDS[:0]
     for item, origin in zip(picked, origins, strict=True):
-        assert item in (again_allowed if origin == "relabel" else offered)
+        assert item in (again_allowed if origin == "relabel" else pool)
     assert first.selection.item_ids.tolist() == again.selection.item_ids.tolist()
     assert first.selection.reasons == again.selection.reasons
     assert np.isfinite(first.selection.scores).all()

@@ -24,6 +24,7 @@ PACE = 400
 """Milliseconds between two labels: a quick person."""
 PATIENCE = 180_000
 """Milliseconds that a training may take on a busy machine."""
+BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 22, 29)"}
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 
 
@@ -66,33 +67,32 @@ def keep_pictures(browser: Browser, server: Server, project: Project) -> None:
     """Take every page's picture, wide and narrow, light and dark."""
     SCREENSHOTS.mkdir(exist_ok=True)
     for size, (width, height) in SIZES.items():
-        for scheme in ("light", "dark"):
-            context = browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme=scheme
-            )
-            for page_name in ("label", "dashboard", "setup"):
-                page = context.new_page()
-                path = "" if page_name == "label" else page_name
-                page.goto(f"{server.url}/{path}?project={project.id}&annotator=me")
-                expect(page.locator(".stApp")).to_have_attribute(
-                    "data-test-script-state", "notRunning"
-                )
-                if page_name == "label":
-                    board = Board(page)
-                    board.item()
-                    expect(board.root.locator("[data-do=hint]")).to_be_hidden()
-                page.wait_for_timeout(1500)
-                # The page scrolls inside Streamlit's frame; a tall one shows all of it.
-                tall = page.evaluate("() => document.querySelector('.stMain').scrollHeight")
-                page.set_viewport_size({"width": width, "height": max(height, tall)})
+        context = browser.new_context(viewport={"width": width, "height": height})
+        for page_name in ("label", "dashboard", "setup"):
+            page = context.new_page()
+            path = "" if page_name == "label" else page_name
+            page.goto(f"{server.url}/{path}?project={project.id}&annotator=me")
+            app = page.locator(".stApp")
+            expect(app).to_have_attribute("data-test-script-state", "notRunning")
+            if page_name == "label":
+                board = Board(page)
+                board.item()
+                expect(board.root.locator("[data-do=hint]")).to_be_hidden()
+            page.wait_for_timeout(1500)
+            # The page scrolls inside Streamlit's frame; a tall one shows all of it.
+            tall = page.evaluate("() => document.querySelector('.stMain').scrollHeight")
+            page.set_viewport_size({"width": width, "height": max(height, tall)})
+            for scheme, background in BACKGROUNDS.items():
+                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                expect(app).to_have_css("background-color", background)
                 page.wait_for_timeout(500)
                 expect(page.get_by_text("could not be drawn")).to_have_count(0)
                 expect(page.locator(".stException")).to_have_count(0)
                 page.screenshot(
                     path=SCREENSHOTS / f"{page_name}-{size}-{scheme}.png", full_page=True
                 )
-                page.close()
-            context.close()
+            page.close()
+        context.close()
 
 
 def curve_of(page: Page, tmp_path: Path) -> list[dict[str, str]]:
