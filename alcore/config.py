@@ -177,6 +177,11 @@ class Workspace:
         return self.root / "uploads"
 
     @property
+    def renditions(self) -> Path:
+        """Folder of pictures that were encoded for a browser; they are made anew when needed."""
+        return self.root / "renditions"
+
+    @property
     def estimators(self) -> Path:
         """File of the estimators that projects may use besides alcore's own choice."""
         return self.root / "estimators.txt"

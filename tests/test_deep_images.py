@@ -270,7 +270,7 @@ def test_an_import_gives_all_deep_images_one_range_and_says_so(store: Store, sca
     dark, bright = by_name["dark/0.tif"], by_name["bright/3.tif"]
     assert pixels[dark.position].max() < 30 < 180 < pixels[bright.position].min()
     for row in (dark, bright):
-        shown = np.asarray(Image.open(io.BytesIO(images.shown(store, project_id, row.id)[0])))
+        shown = np.asarray(Image.open(io.BytesIO(images.shown(store, project_id, row.id).read())))
         assert abs(shown.mean() - pixels[row.position].mean()) < 2
 
 

@@ -111,7 +111,8 @@ def test_a_folder_is_imported_copied_or_in_place(store: Store, tmp_path: Path, c
         f"dog/{i:04d}.png" for i in range(6, 10)
     }
     assert all((item.path is None) == copy for item in found)
-    data, mime = images.shown(store, project_id, found[3].id)
+    shown = images.shown(store, project_id, found[3].id)
+    data, mime = shown.read(), shown.mime
     np.testing.assert_array_equal(
         np.asarray(Image.open(io.BytesIO(data))), np.asarray(Image.open(io.BytesIO(png(3))))
     )
@@ -119,7 +120,7 @@ def test_a_folder_is_imported_copied_or_in_place(store: Store, tmp_path: Path, c
     for path in root.rglob("*.png"):
         path.unlink()
     if copy:
-        assert images.shown(store, project_id, found[3].id) == (data, mime)
+        assert images.shown(store, project_id, found[3].id).read() == data
     else:
         with pytest.raises(AlcoreError):
             images.shown(store, project_id, found[3].id)
@@ -312,7 +313,7 @@ def test_an_import_that_was_killed_goes_on_and_is_whole(store: Store, tmp_path: 
     assert len(cache) == len(found)
     assert projects.get(store, made).state == "ready"
     for item in found[:: len(found) // 7]:
-        data, _ = images.shown(store, made, item.id)
+        data = images.shown(store, made, item.id).read()
         np.testing.assert_array_equal(
             np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), cache.array()[item.position]
         )
@@ -392,7 +393,7 @@ def test_a_folder_that_was_moved_is_named_and_can_be_given_its_new_place(
     root = folder(tmp_path / "disk" / "in", {"a": 5, "b": 5})
     made = bring(store, {"kind": "folder", "path": str(root), "copy": False})
     item = all_items(store, made)[0]
-    shown = images.shown(store, made, item.id)
+    shown = images.shown(store, made, item.id).read()
     assert originals.missing(store, made) == []
     (tmp_path / "disk").rename(tmp_path / "other disk")
     with pytest.raises(
@@ -406,7 +407,7 @@ def test_a_folder_that_was_moved_is_named_and_can_be_given_its_new_place(
     (tmp_path / "other disk" / "in" / all_items(store, made)[9].name).unlink()
     originals.move(store, made, str(tmp_path / "other disk" / "in"))
     assert projects.import_now(store, made, 1)
-    assert images.shown(store, made, item.id) == shown
+    assert images.shown(store, made, item.id).read() == shown
     assert projects.import_job(store, made).args["missing"] == 1
     (lost,) = originals.missing(store, made)
     assert lost.reason.startswith("the file ") and "no longer there" in lost.reason

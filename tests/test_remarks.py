@@ -139,7 +139,8 @@ def test_an_uploaded_example_is_encoded_anew_and_small(tab: made.Tab) -> None:
     guidelines.upload(tab.store, tab.project_id, who, tab.classes[1], "cat.png", png(2_000))
     (found,) = guidelines.of_project(tab.store, tab.project_id)
     assert (found.item_id, found.name) == (None, "cat.png")
-    pixels, mime = guidelines.picture(tab.store, tab.project_id, found.id)
+    shown = guidelines.picture(tab.store, tab.project_id, found.id)
+    pixels, mime = shown.read(), shown.mime
     assert mime == "image/jpeg"
     assert Image.open(io.BytesIO(pixels)).size == (512, 512)
     with pytest.raises(UnreadableImage):

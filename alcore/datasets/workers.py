@@ -10,15 +10,14 @@ import contextlib
 import functools
 import hashlib
 import multiprocessing
-import os
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
-from pathlib import Path
 
+from alcore.datasets.decoder import MEMORY_BYTES, limit_memory
 from alcore.datasets.decoding import Reduced, decode_pixels
 from alcore.datasets.depth import Scale
 from alcore.datasets.entries import Entry, Source
@@ -29,8 +28,6 @@ BATCH_ENTRIES = 64
 BATCH_BYTES = 8_000_000
 BATCH_SECONDS = 60.0
 ENTRY_SECONDS = 60.0
-MEMORY_BYTES = 1_500_000_000
-"""Address space that decoding may take beyond what a fresh worker has."""
 START_SECONDS = 60.0
 
 
@@ -221,7 +218,7 @@ def _serve(
 ) -> None:
     """Life of a worker: batches in, results out, until the other side goes away."""
     end_with_parent()
-    _limit_memory()
+    limit_memory(MEMORY_BYTES)
     # Pillow warns of what it repairs; nobody reads that here.
     warnings.simplefilter("ignore")
     with contextlib.suppress(EOFError, OSError):
@@ -229,15 +226,3 @@ def _serve(
         while True:
             batch = pipe.recv()
             pipe.send([examine(source, entry, resolution, scale) for entry in batch])
-
-
-def _limit_memory() -> None:
-    """Cap the address space where the system can (not on Windows)."""
-    try:
-        import resource
-    except ImportError:
-        return
-    with contextlib.suppress(OSError, ValueError):
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from alcore.datasets.decoding import display
 from alcore.errors import InvalidSettings, UnknownItem
 from alcore.records import Example
+from alcore.services.images import Rendition, encoded_upload
 from alcore.services.rights import check_active, check_owner
 from alcore.store import Connection, Store, examples, items, projects
 
@@ -50,7 +50,7 @@ def upload(
     """
     with store.read() as connection:
         scale = projects.get(connection, project_id).settings.pixel_range.scale
-    pixels, mime = display(data, LARGEST, scale)
+    pixels, mime = encoded_upload(data, LARGEST, scale)
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
         check_owner(connection, project_id, annotator_id)
@@ -75,10 +75,10 @@ def remove(store: Store, project_id: int, annotator_id: int, example_id: int) ->
         examples.remove(connection, project_id, example_id)
 
 
-def picture(store: Store, project_id: int, example_id: int) -> tuple[bytes, str]:
-    """Read the pixels and the media type of an uploaded example. Raises UnknownItem."""
+def picture(store: Store, project_id: int, example_id: int) -> Rendition:
+    """Read the picture of an uploaded example. Raises UnknownItem."""
     with store.read() as connection:
-        return examples.picture(connection, project_id, example_id)
+        return Rendition.of(*examples.picture(connection, project_id, example_id))
 
 
 def _check_room(connection: Connection, project_id: int, class_id: int) -> None:

@@ -1,22 +1,41 @@
-"""Owns an item's picture as a browser gets it: decoded, upright, without metadata."""
+"""Owns an item's picture as a browser gets it: decoded, upright, without metadata.
+
+Small pictures are decoded where they are asked for, in a few milliseconds. All others are decoded
+by processes with limits, once, and kept on disk. Sizes in pixels unless they say bytes.
+"""
 
 from __future__ import annotations
 
+import tempfile
 import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from alcore.datasets.decoding import display, exact
+from alcore.config import Workspace, user_path
+from alcore.datasets.decoder import AT_ONCE, Decoders
+from alcore.datasets.decoding import MOST_BYTES, display, exact, too_many_bytes
 from alcore.datasets.ingest import read_original
+from alcore.datasets.renditions import Rendition as Rendition
+from alcore.datasets.renditions import Renditions
+from alcore.errors import UnreadableImage
+from alcore.records import Item
 from alcore.store import Store, items, projects
 
 LARGEST = 1024
-"""Longest side of what is shown, in pixels."""
+"""Longest side of what is shown."""
 MOST_WHOLE = 50_000_000
 LONGEST_WHOLE = 8_192
 """Pixels up to which a zoom gets all of an original, and the longest side of larger ones."""
-LARGE = 20_000_000
-"""Pixels from which images are decoded one at a time: each takes hundreds of megabytes."""
+LIGHT = 1_000_000
+LIGHT_BYTES = 8_000_000
+"""Pixels, and bytes of the original, up to which an image is decoded in this process."""
+MOST_KEPT = 2_000_000_000
+"""Bytes of renditions that a workspace keeps."""
 
-_one_at_a_time = threading.Lock()
+_here = threading.BoundedSemaphore(AT_ONCE)
 
 
 def is_lasting(store: Store, project_id: int) -> bool:
@@ -27,22 +46,73 @@ def is_lasting(store: Store, project_id: int) -> bool:
 
 def shown(
     store: Store, project_id: int, item_id: int, largest: int | None = LARGEST
-) -> tuple[bytes, str]:
-    """Return re-encoded pixels and their MIME type; largest None: all pixels, for a zoom.
+) -> Rendition | Callable[[], Rendition]:
+    """Return an item's picture, encoded anew, or what makes it where that takes long.
 
-    Raises UnknownItem, UnreadableImage.
+    largest: the longest side; None: all pixels, for a zoom. Of what it returns `AT_ONCE` should
+    be called at a time; further calls wait. Both raise UnreadableImage, and it UnknownItem.
     """
     with store.read() as connection:
         item = items.get(connection, project_id, item_id)
         spec, _ = projects.source(connection, project_id)
         scale = projects.get(connection, project_id).settings.pixel_range.scale
-    data = read_original(store.workspace.project(project_id), item, spec)
-    if largest is None:
-        if item.width * item.height <= MOST_WHOLE:
-            with _one_at_a_time:
-                return exact(data, scale)
+    folder = store.workspace.project(project_id)
+    if largest is None and item.width * item.height > MOST_WHOLE:
         largest = LONGEST_WHOLE
-    if item.width * item.height < LARGE:
-        return display(data, largest, scale)
-    with _one_at_a_time:
-        return display(data, largest, scale)
+    if _is_light(item, spec):
+        with _here:
+            data = read_original(folder, item, spec)
+            encoded = exact(data, scale) if largest is None else display(data, largest, scale)
+        return Rendition.of(*encoded)
+    kept = _renditions(store.workspace)
+    name = kept.name(project_id, item.content_hash, largest, scale)
+
+    def make() -> Rendition:
+        rendition = kept.find(name)  # whoever asked before may have made it
+        if rendition is not None:
+            return rendition
+        request = {"folder": str(folder), "item": asdict(item), "spec": dict(spec)}
+        data, mime = _decoders().encode(request | {"largest": largest, "scale": scale})
+        kept.keep(name, data, mime)
+        return kept.find(name) or Rendition.of(data, mime)
+
+    return kept.find(name) or make
+
+
+def encoded_upload(
+    data: bytes, largest: int, scale: tuple[float, float] | None
+) -> tuple[bytes, str]:
+    """Encode an uploaded picture anew, no side longer than `largest`.
+
+    Returns its bytes and their media type. Raises UnreadableImage.
+    """
+    if len(data) > MOST_BYTES:
+        raise UnreadableImage(too_many_bytes(len(data)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "upload")
+        path.write_bytes(data)
+        return _decoders().encode({"file": str(path), "largest": largest, "scale": scale})
+
+
+def _is_light(item: Item, spec: dict[str, Any]) -> bool:
+    """Tell whether decoding an item takes next to nothing."""
+    if item.width * item.height > LIGHT:
+        return False
+    if item.length is not None:
+        return item.length <= LIGHT_BYTES
+    if item.path is None or "path" not in spec:
+        return True  # there is nothing to decode
+    try:
+        return (user_path(spec["path"]) / item.path).stat().st_size <= LIGHT_BYTES
+    except (OSError, ValueError):
+        return True  # reading it says what is wrong
+
+
+@cache
+def _decoders() -> Decoders:
+    return Decoders()
+
+
+@cache
+def _renditions(workspace: Workspace) -> Renditions:
+    return Renditions(workspace.renditions, MOST_KEPT)

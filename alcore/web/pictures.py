@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from alcore.errors import AlcoreError, InvalidTicket, UnreadableImage
 from alcore.records import Lease
 from alcore.services import guidelines, images, rights
+from alcore.services.images import Rendition
 from alcore.services.rights import Right
 from alcore.web import state
 from alcore.web.requests import Body, board_route, declared, refusal, texts_in
@@ -28,6 +31,10 @@ _ADDRESS = re.compile(
 UNREADABLE = "this image cannot be read now; the project's owners can check the originals"
 SMALL = 256
 """Longest side of a thumbnail, in pixels."""
+WHOLE = 1_000_000
+"""Bytes up to which a picture is sent at once, and of each part of a larger one."""
+Work = Response | Callable[[], Response]
+_makers = CapacityLimiter(images.AT_ONCE)
 
 
 def src(
@@ -65,33 +72,45 @@ def leased(lease: Lease, ticket: Ticket) -> Body:
     }
 
 
-def picture_route(path: str, read: Callable[[Request], Response]) -> Route:
+def picture_route(path: str, read: Callable[[Request], Work]) -> Route:
     """Make a route that shows a picture to whom its address was signed for.
 
-    They must still take part in the project: an address outlives a removal by nothing.
+    They must still take part in the project: an address outlives a removal by nothing. Where
+    making the picture takes long, `read` returns what does it: few are made at once, and those
+    that wait keep no thread from the labels.
     """
     right: Right = "take part"
 
-    def allowed(request: Request) -> Response:
+    def allowed(request: Request) -> Work:
         project_id = request.path_params["project_id"]
-        signature = request.query_params.get("t", "")
-        annotator_id = state.tickets().shown_to(_own_path(request), signature)
-        rights.check(state.store(), right, annotator_id, project_id)
-        try:
-            return read(request)
-        except UnreadableImage:  # its reason may name a file of the server
-            if rights.owns(state.store(), project_id, annotator_id):
-                raise
-            raise UnreadableImage(UNREADABLE) from None
+        rights.check(state.store(), right, _viewer(request), project_id)
+        return read(request)
 
     @functools.wraps(read)
     async def respond(request: Request) -> Response:
         try:
-            return await run_in_threadpool(allowed, request)
+            work = await run_in_threadpool(allowed, request)
+            if isinstance(work, Response):
+                return work
+            return await to_thread.run_sync(work, limiter=_makers)
+        except UnreadableImage as error:
+            return refusal(await run_in_threadpool(_reason, error, request), request)
         except AlcoreError as error:
             return refusal(error, request)
 
     return declared(path, respond, right)
+
+
+def _viewer(request: Request) -> int:
+    """Return the annotator for whom an address was signed. Raises InvalidTicket."""
+    return state.tickets().shown_to(_own_path(request), request.query_params.get("t", ""))
+
+
+def _reason(error: UnreadableImage, request: Request) -> UnreadableImage:
+    """Keep a reason, which may name a file of the server, from all but owners."""
+    if rights.owns(state.store(), request.path_params["project_id"], _viewer(request)):
+        return error
+    return UnreadableImage(UNREADABLE)
 
 
 def _own_path(request: Request) -> str:
@@ -100,20 +119,23 @@ def _own_path(request: Request) -> str:
     return f"board/{request.path_params['project_id']}/{kind}/{int(number)}"
 
 
-def pixels(request: Request) -> Response:
+def pixels(request: Request) -> Work:
     """Serve an image's re-encoded pixels, never its original bytes."""
     project_id, item_id = request.path_params["project_id"], request.path_params["item_id"]
     largest: int | None = SMALL if "small" in request.query_params else images.LARGEST
     if "whole" in request.query_params:
         largest = None
     lasting = images.is_lasting(state.store(), project_id)
-    return picture(*images.shown(state.store(), project_id, item_id, largest), lasting)
+    shown = images.shown(state.store(), project_id, item_id, largest)
+    if isinstance(shown, Rendition):
+        return picture(shown, lasting)
+    return lambda: picture(shown(), lasting)
 
 
 def example(request: Request) -> Response:
     """Serve an uploaded example, as it was encoded anew."""
     project_id, example_id = request.path_params["project_id"], request.path_params["example_id"]
-    return picture(*guidelines.picture(state.store(), project_id, example_id))
+    return picture(guidelines.picture(state.store(), project_id, example_id))
 
 
 def sign_again(request: Request, ticket: Ticket, body: Body) -> Body:
@@ -133,17 +155,23 @@ def sign_again(request: Request, ticket: Ticket, body: Body) -> Body:
     return {"addresses": anew}
 
 
-def picture(data: bytes, mime: str, lasting: bool = True) -> Response:
+def picture(rendition: Rendition, lasting: bool = True) -> Response:
     """Answer with a picture; a lasting one never changes at its address."""
-    return Response(
-        data,
-        media_type=mime,
-        headers={
-            "Cache-Control": f"private, {'max-age=31536000, immutable' if lasting else 'no-cache'}",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'",
-        },
-    )
+    headers = {
+        "Cache-Control": f"private, {'max-age=31536000, immutable' if lasting else 'no-cache'}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'",
+    }
+    if rendition.size <= WHOLE:
+        return Response(rendition.read(), headers=headers, media_type=rendition.mime)
+    headers["Content-Length"] = str(rendition.size)
+    return StreamingResponse(_parts(rendition.file), headers=headers, media_type=rendition.mime)
+
+
+def _parts(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while part := file.read(WHOLE):
+            yield part
 
 
 def routes() -> list[Route]:
