@@ -14,7 +14,7 @@ from alcore.services import guidelines
 from alcore.web import remarks
 from alcore.web.state import Store
 from pages._setup_text import note, plain, refusal
-from pages._shell import let_upload
+from pages._shell import let_upload, uploaded
 from pages._who import who
 
 
@@ -74,7 +74,8 @@ def _remove(store: Store, project: Project, example_id: int) -> None:
 def _upload(store: Store, project: Project, class_id: int, files: list[Any], slot: str) -> None:
     def add(who: int) -> None:
         for file in files:
-            guidelines.upload(store, project.id, who, class_id, file.name, file.getvalue())
+            with uploaded(file) as path:
+                guidelines.upload(store, project.id, who, class_id, file.name, path)
 
     st.session_state[f"{slot}-times"] += 1
     _change(store, add)

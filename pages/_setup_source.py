@@ -15,7 +15,7 @@ from alcore.web import state
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_text import note, plain, preview, refusal
-from pages._shell import let_upload
+from pages._shell import let_upload, uploaded
 
 Spec = dict[str, Any]
 
@@ -202,7 +202,7 @@ def _archive(store: Store, prefix: str) -> Spec | None:
 
 
 def _upload(store: Store, prefix: str) -> Spec | None:
-    """Take an upload into the workspace, and let go of the copy in memory."""
+    """Take an upload into the workspace."""
     upload: Spec | None = st.session_state.get(f"{prefix}upload")
     if upload is not None:
         row = st.container(horizontal=True, vertical_alignment="center")
@@ -219,12 +219,11 @@ def _upload(store: Store, prefix: str) -> Spec | None:
     if file is None:
         return None
     try:
-        with st.spinner("Storing the archive"):
-            st.session_state[f"{prefix}upload"] = setup.keep_upload(store, file, file.name)
+        with st.spinner("Storing the archive"), uploaded(file) as path:
+            st.session_state[f"{prefix}upload"] = setup.keep_upload(store, path, file.name)
     except AlcoreError as error:
         refusal(error)
         return None
-    # The widget goes with this run, and Streamlit lets go of the file.
     st.rerun()
 
 

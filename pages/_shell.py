@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
+from pathlib import Path
+from typing import IO
 from urllib.parse import unquote
 
 import streamlit as st
@@ -133,6 +136,20 @@ def let_upload() -> None:
     context = get_script_run_ctx()
     if context is not None:
         state.uploads().allow(context.session_id)
+
+
+@contextmanager
+def uploaded(file: IO[bytes]) -> Iterator[Path]:
+    """Give the path of a file that came through an upload field; afterwards it is deleted.
+
+    Raises InvalidSettings where it is gone.
+    """
+    file.seek(0)
+    path = state.uploaded(file.read())
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def keep_in_address(name: str, value: str | None) -> None:

@@ -6,6 +6,7 @@ import io
 import sqlite3
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import made
 import pytest
@@ -134,9 +135,15 @@ def test_an_item_becomes_an_example_once_and_stops_being_one(tab: made.Tab) -> N
     assert guidelines.of_project(tab.store, tab.project_id) == []
 
 
+def file_sent(tab: made.Tab, data: bytes) -> Path:
+    path = tab.store.workspace.root / "sent"
+    path.write_bytes(data)
+    return path
+
+
 def test_an_uploaded_example_is_encoded_anew_and_small(tab: made.Tab) -> None:
-    who = tab.annotator.id
-    guidelines.upload(tab.store, tab.project_id, who, tab.classes[1], "cat.png", png(2_000))
+    args = (tab.store, tab.project_id, tab.annotator.id, tab.classes[1])
+    guidelines.upload(*args, "cat.png", file_sent(tab, png(2_000)))
     (found,) = guidelines.of_project(tab.store, tab.project_id)
     assert (found.item_id, found.name) == (None, "cat.png")
     shown = guidelines.picture(tab.store, tab.project_id, found.id)
@@ -144,18 +151,18 @@ def test_an_uploaded_example_is_encoded_anew_and_small(tab: made.Tab) -> None:
     assert mime == "image/jpeg"
     assert Image.open(io.BytesIO(pixels)).size == (512, 512)
     with pytest.raises(UnreadableImage):
-        guidelines.upload(tab.store, tab.project_id, who, tab.classes[1], "x.png", b"<script>")
+        guidelines.upload(*args, "x.png", file_sent(tab, b"<script>"))
 
 
 def test_a_class_has_room_for_few_examples(tab: made.Tab) -> None:
     for i in range(guidelines.MOST_EXAMPLES):
         args = (tab.store, tab.project_id, tab.annotator.id, tab.classes[0])
-        guidelines.upload(*args, f"{i}.png", png())
+        guidelines.upload(*args, f"{i}.png", file_sent(tab, png()))
     with pytest.raises(InvalidSettings, match="8 examples at most"):
-        guidelines.upload(*args, "9.png", png())
+        guidelines.upload(*args, "9.png", file_sent(tab, png()))
     other = made.Tab(tab.store, made.project(tab.store, name="birds"))
     with pytest.raises(UnknownItem, match="no class"):
-        guidelines.upload(*args[:3], other.classes[0], "9.png", png())
+        guidelines.upload(*args[:3], other.classes[0], "9.png", file_sent(tab, png()))
 
 
 # -- what leaves alcore ------------------------------------------------------------------------
@@ -213,7 +220,7 @@ def test_the_board_comments_and_sees_examples_over_http(web: Store) -> None:
 
     cat, dog = tab.classes
     guidelines.choose(web, tab.project_id, tab.annotator.id, item, cat)
-    guidelines.upload(web, tab.project_id, tab.annotator.id, dog, "dog.png", png())
+    guidelines.upload(web, tab.project_id, tab.annotator.id, dog, "dog.png", file_sent(tab, png()))
     found = remarks.examples(tab.project_id, tab.annotator.id)
     assert found[cat][0]["item"] == item and f"/pixels/{item}?" in found[cat][0]["src"]
     picture = http.get(found[dog][0]["src"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import zipfile
 from collections.abc import Callable, Iterator
@@ -417,26 +416,33 @@ def test_a_look_at_an_archive_finds_what_its_import_would(tmp_path: Path) -> Non
     assert all(picture.startswith(b"\x89PNG") for picture in found.pictures)
 
 
+def keep(store: Store, data: bytes, name: str) -> dict[str, object]:
+    sent = store.workspace.root / "sent"
+    sent.write_bytes(data)
+    return setup.keep_upload(store, sent, name)
+
+
 def test_an_upload_is_stored_by_its_content_and_forgotten_when_nobody_needs_it(
     store: Store,
 ) -> None:
-    first = setup.keep_upload(store, io.BytesIO(b"first"), "../../a.zip")
-    again = setup.keep_upload(store, io.BytesIO(b"first"), "b.zip")
-    path = Path(first["path"])
+    first = keep(store, b"first", "../../a.zip")
+    again = keep(store, b"first", "b.zip")
+    path = Path(str(first["path"]))
     assert again["path"] == first["path"] and first["name"] == "../../a.zip"
-    assert path.parent == store.workspace.root / "uploads"
-    needed = setup.keep_upload(store, io.BytesIO(b"needed"), "needed.zip")
+    assert path.parent == store.workspace.root / "uploads" and path.read_bytes() == b"first"
+    assert not (store.workspace.root / "sent").exists()
+    needed = keep(store, b"needed", "needed.zip")
     projects.create(store, "needed", needed)
-    for old in (path, Path(needed["path"])):
+    for old in (path, Path(str(needed["path"]))):
         os.utime(old, (1, 1))
-    setup.keep_upload(store, io.BytesIO(b"new"), "c.zip")
-    assert not path.exists() and Path(needed["path"]).exists()
+    keep(store, b"new", "c.zip")
+    assert not path.exists() and Path(str(needed["path"])).exists()
 
 
 def test_an_upload_that_cannot_be_stored_says_so(store: Store) -> None:
     (store.workspace.root / "uploads").write_text("in the way")
     with pytest.raises(WorkspaceUnusable, match="cannot be stored"):
-        setup.keep_upload(store, io.BytesIO(b"x"), "a.zip")
+        keep(store, b"x", "a.zip")
 
 
 def test_keys_are_moved_and_conflicts_refused(store: Store, page: Callable[..., AppTest]) -> None:
@@ -466,9 +472,9 @@ def test_examples_of_classes_are_listed_and_taken_away(
     made = ready(store)
     first = projects.get(store, made).classes[0]
     who = people.annotator(store, "Ana").id
-    out = io.BytesIO()
-    Image.new("RGB", (30, 20), "red").save(out, "PNG")
-    guidelines.upload(store, made, who, first.id, '"><b>red.png', out.getvalue())
+    sent = store.workspace.root / "sent.png"
+    Image.new("RGB", (30, 20), "red").save(sent)
+    guidelines.upload(store, made, who, first.id, '"><b>red.png', sent)
     test = page(str(made))
     shown = " ".join(html.proto.body for html in test.get("html"))
     assert "/examples/" in shown and "&quot;&gt;&lt;b&gt;red.png" in shown

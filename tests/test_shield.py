@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
@@ -20,21 +21,34 @@ from alcore.services import people
 from alcore.store import Store
 from alcore.web import shield
 from alcore.web.shield import Shield
-from alcore.web.uploads import ALL, AT_ONCE, QUOTA, Uploads
+from alcore.web.spool import file_of
+from alcore.web.uploads import ALL, AT_ONCE, BUSY, QUOTA, Uploads
 
 UPLOAD = "/_stcore/upload_file/session/file"
+SENT: list[tuple[str, bytes]] = []
+"""What Streamlit's route was sent: names and contents."""
 
 
 async def echo(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
 
-def app(hosts: list[str], embedded_by: tuple[str, ...] = ()) -> tuple[Shield, Uploads]:
-    uploads = Uploads()
+async def keep(request: Request) -> Response:
+    """Do with a file what Streamlit does."""
+    form = await request.form()
+    (file,) = form.values()
+    SENT.append((file.filename, await file.read()))
+    return Response(status_code=204)
+
+
+def app(
+    hosts: list[str], embedded_by: tuple[str, ...] = (), folder: Path | None = None
+) -> tuple[Shield, Uploads]:
+    uploads = Uploads(lambda: folder or Path("nowhere"))
     inner = Starlette(
         routes=[
             Route("/", echo, methods=["GET", "POST"]),
-            Route(UPLOAD, echo, methods=["PUT"]),
+            Route(UPLOAD, keep, methods=["PUT"]),
             Route("/alcore/health", echo),
         ]
     )
@@ -76,21 +90,82 @@ def test_who_may_show_the_app_in_a_frame_is_said_with_every_answer() -> None:
         Access(embedded_by=("https://a.example; script-src *",))
 
 
-def test_only_who_was_shown_an_upload_field_uploads_and_only_so_much() -> None:
-    guarded, uploads = app(["*"])
+def test_only_who_was_shown_an_upload_field_uploads_and_only_so_much(tmp_path: Path) -> None:
+    guarded, uploads = app(["*"], folder=tmp_path)
     http = TestClient(guarded)
-    assert http.put(UPLOAD, content=b"abc").status_code == 403
+    files = {"a.zip": ("a.zip", b"abc", "application/zip")}
+    assert http.put(UPLOAD, files=files).status_code == 403
     uploads.allow("other")
-    assert http.put(UPLOAD, content=b"abc").status_code == 403
+    assert http.put(UPLOAD, files=files).status_code == 403
+    assert list(tmp_path.iterdir()) == []
     uploads.allow("session")
-    assert http.put(UPLOAD, content=b"abc").text == "3"
+    assert http.put(UPLOAD, files=files).status_code == 204
     parts: Iterator[bytes] = iter([b"a", b"b"])
     assert http.put(UPLOAD, content=parts).status_code == 411
     assert uploads.begin("session", QUOTA)[0] == 413
 
 
+def test_a_file_is_on_disk_when_it_has_come_and_streamlit_holds_a_slip_of_paper(
+    tmp_path: Path,
+) -> None:
+    guarded, uploads = app(["*"], folder=tmp_path / "uploads")
+    uploads.allow("session")
+    data = bytes(range(256)) * 12_000 + b"\r\n--"
+    name = 'Vögel "und" 動物.zip'
+    SENT.clear()
+    answer = TestClient(guarded).put(UPLOAD, files={"file": (name, data, "application/zip")})
+    assert answer.status_code == 204
+    ((filename, slip),) = SENT
+    assert filename.replace("%22", '"') == name and len(slip) < 50
+    path = file_of(slip, tmp_path / "uploads")
+    assert path.read_bytes() == data
+    for forged in (b"../secret", b".sent-" + b"0" * 32, b"", b"\xff", slip + b"\n"):
+        with pytest.raises(InvalidSettings, match="send it again"):
+            file_of(forged, tmp_path / "uploads")
+
+
+MULTIPART = "multipart/form-data; boundary=x"
+HEAD = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/zip", b"abc"),
+        ("multipart/form-data", HEAD + b"abc\r\n--x--\r\n"),
+        (MULTIPART, b"no form"),
+        (MULTIPART, HEAD + b"breaks off"),
+        (MULTIPART, HEAD + b"a\r\n" + HEAD + b"b\r\n--x--\r\n"),
+        (MULTIPART, b"--x--\r\n"),
+        (MULTIPART, b"--x\r\n" + b"A" * 10_000 + b": b\r\n\r\na\r\n--x--\r\n"),
+    ],
+)
+def test_what_is_no_form_with_one_file_is_refused_and_leaves_nothing(
+    tmp_path: Path, kind: str, body: bytes
+) -> None:
+    guarded, uploads = app(["*"], folder=tmp_path)
+    uploads.allow("session")
+    SENT.clear()
+    answer = TestClient(guarded).put(UPLOAD, content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 400 and answer.json()["message"]
+    assert SENT == [] and list(tmp_path.iterdir()) == []
+    for _ in range(AT_ONCE):
+        assert uploads.begin("session", 1) is None
+
+
+def test_what_streamlit_refuses_or_the_disk_does_not_take_is_not_kept(tmp_path: Path) -> None:
+    files = {"a": ("a", b"abc", "application/zip")}
+    (tmp_path / "in the way").touch()
+    for folder, status in ((tmp_path / "uploads", 405), (tmp_path / "in the way", 507)):
+        guarded, uploads = app(["*"], folder=folder)
+        uploads.allow("session")
+        method = "POST" if status == 405 else "PUT"
+        assert TestClient(guarded).request(method, UPLOAD, files=files).status_code == status
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
 def test_who_opens_another_page_gets_no_further_room() -> None:
-    uploads = Uploads()
+    uploads = Uploads(Path)
     answers = []
     for page in range(ALL // QUOTA + 1):
         uploads.allow(str(page))
@@ -101,25 +176,30 @@ def test_who_opens_another_page_gets_no_further_room() -> None:
     assert answers[-1][0] == 429 and "in an hour" in answers[-1][1]
 
 
-def test_few_files_are_on_their_way_at_once() -> None:
-    uploads = Uploads()
+def test_few_files_are_on_their_way_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded, uploads = app(["*"], folder=tmp_path)
     uploads.allow("session")
     for _ in range(AT_ONCE):
         assert uploads.begin("session", 1) is None
-    assert uploads.begin("session", 1)[0] == 429
+    assert uploads.begin("session", 1) is BUSY
+    monkeypatch.setattr(shield, "PATIENCE", 0.1)
+    files = {"a": ("a", b"abc", "application/zip")}
+    assert TestClient(guarded).put(UPLOAD, files=files).status_code == 429
     uploads.end()
-    assert uploads.begin("session", 1) is None
+    assert TestClient(guarded).put(UPLOAD, files=files).status_code == 204
 
 
 @pytest.mark.parametrize(("path", "method"), [("/", "POST"), (UPLOAD, "PUT")])
 def test_a_body_that_does_not_come_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, path: str, method: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, method: str
 ) -> None:
     monkeypatch.setattr(shield, "PATIENCE", 0.2)
-    guarded, uploads = app(["*"])
+    guarded, uploads = app(["*"], folder=tmp_path)
     uploads.allow("session")
     sent: list[dict[str, Any]] = []
-    parts = iter([{"type": "http.request", "body": b"a", "more_body": True}])
+    parts = iter([{"type": "http.request", "body": HEAD, "more_body": True}])
 
     async def receive() -> dict[str, Any]:
         part = next(parts, None)
@@ -130,7 +210,11 @@ def test_a_body_that_does_not_come_is_given_up(
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    headers = [(b"host", b"localhost"), (b"content-length", b"5")]
+    headers = [
+        (b"host", b"localhost"),
+        (b"content-length", b"999"),
+        (b"content-type", MULTIPART.encode()),
+    ]
     scope = {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": "",
         "query_string": b"", "headers": headers, "http_version": "1.1", "scheme": "http",
@@ -139,6 +223,7 @@ def test_a_body_that_does_not_come_is_given_up(
     with ThreadPoolExecutor(1) as threads:
         threads.submit(asyncio.run, guarded(scope, receive, send)).result()
     assert sent[0]["status"] == 408
+    assert list(tmp_path.iterdir()) == []
     for _ in range(AT_ONCE):
         assert uploads.begin("session", 1) is None
 

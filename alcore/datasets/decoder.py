@@ -167,12 +167,14 @@ def answer(request: Mapping[str, Any]) -> tuple[bytes, str]:
     UnreadableImage.
     """
     from alcore.datasets.decoding import display, exact
+    from alcore.datasets.folders import read_under
     from alcore.datasets.ingest import read_original
     from alcore.records import Item
 
     scale = tuple(request["scale"]) if request["scale"] else None
     if "file" in request:
-        data = Path(request["file"]).read_bytes()
+        path = Path(request["file"])
+        data = read_under(path.parent, path.name)
     else:
         data = read_original(Path(request["folder"]), Item(**request["item"]), request["spec"])
     if request["largest"] is None:
@@ -201,8 +203,6 @@ def main() -> None:
             head = {"error": str(error)}
         except MemoryError:
             head = {"error": "decoding it takes more memory than allowed"}
-        except OSError as error:
-            head = {"error": f"the file cannot be read: {error.strerror}"}
         out.write(json.dumps(head).encode() + b"\n" + data)
         out.flush()
         del data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from alcore.errors import InvalidSettings, UnknownItem
 from alcore.records import Example
@@ -42,15 +43,16 @@ def choose(store: Store, project_id: int, annotator_id: int, item_id: int, class
 
 
 def upload(
-    store: Store, project_id: int, annotator_id: int, class_id: int, name: str, data: bytes
+    store: Store, project_id: int, annotator_id: int, class_id: int, name: str, sent: Path
 ) -> None:
     """Add a picture that is no item as an example of a class, encoded anew and made small.
 
-    Raises UnreadableImage, UnknownItem, InvalidSettings, NotAllowed.
+    sent: its file, which is only read. Raises UnreadableImage, UnknownItem, InvalidSettings,
+    NotAllowed.
     """
     with store.read() as connection:
         scale = projects.get(connection, project_id).settings.pixel_range.scale
-    pixels, mime = encoded_upload(data, LARGEST, scale)
+    pixels, mime = encoded_upload(sent, LARGEST, scale)
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
         check_owner(connection, project_id, annotator_id)

@@ -6,7 +6,6 @@ by processes with limits, once, and kept on disk. Sizes in pixels unless they sa
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,11 +15,10 @@ from typing import Any
 
 from alcore.config import Workspace, user_path
 from alcore.datasets.decoder import AT_ONCE, Decoders
-from alcore.datasets.decoding import MOST_BYTES, display, exact, too_many_bytes
+from alcore.datasets.decoding import display, exact
 from alcore.datasets.ingest import read_original
 from alcore.datasets.renditions import Rendition as Rendition
 from alcore.datasets.renditions import Renditions
-from alcore.errors import UnreadableImage
 from alcore.records import Item
 from alcore.store import Store, items, projects
 
@@ -80,18 +78,13 @@ def shown(
 
 
 def encoded_upload(
-    data: bytes, largest: int, scale: tuple[float, float] | None
+    path: Path, largest: int, scale: tuple[float, float] | None
 ) -> tuple[bytes, str]:
     """Encode an uploaded picture anew, no side longer than `largest`.
 
     Returns its bytes and their media type. Raises UnreadableImage.
     """
-    if len(data) > MOST_BYTES:
-        raise UnreadableImage(too_many_bytes(len(data)))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "upload")
-        path.write_bytes(data)
-        return _decoders().encode({"file": str(path), "largest": largest, "scale": scale})
+    return _decoders().encode({"file": str(path), "largest": largest, "scale": scale})
 
 
 def _is_light(item: Item, spec: dict[str, Any]) -> bool:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from alcore import disk, estimators, names, strategies
+from alcore import estimators, names, strategies
 from alcore.config import RESOLUTIONS, Workspace, user_path
 from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
 from alcore.datasets.archives import without_zip
@@ -39,7 +38,6 @@ __all__ = [
 
 MOST_SHAPES = len(SHAPES)
 USUAL_RESOLUTIONS = tuple(r for r in RESOLUTIONS if r >= 32)
-_BLOCK = 1_000_000
 _FORGOTTEN = 24 * 3600.0
 """An upload that no import needs is deleted after this time."""
 
@@ -238,28 +236,22 @@ def describe(spec: Mapping[str, Any], full: bool = False) -> str:
     return f"torchvision, {TORCHVISION_NAMES.get(str(spec.get('name')), spec.get('name'))}"
 
 
-def keep_upload(store: Store, file: BinaryIO, name: str) -> dict[str, Any]:
-    """Store an uploaded archive in the workspace under its content hash; return its description.
+def keep_upload(store: Store, sent: Path, name: str) -> dict[str, Any]:
+    """Keep an uploaded archive in the workspace under its content hash; return its description.
 
-    Raises WorkspaceUnusable where it cannot be written.
+    sent: the file, on the same disk, which is moved. Raises WorkspaceUnusable where that fails.
     """
     folder = store.workspace.uploads
-    part = folder / f".part-{os.getpid()}-{time.monotonic_ns()}"
-    digest = hashlib.blake2b(digest_size=16)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _forget_uploads(store, folder)
-        with part.open("xb") as out:
-            file.seek(0)
-            while block := file.read(_BLOCK):
-                digest.update(block)
-                out.write(block)
-            disk.sync(out)
+        with sent.open("rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
         path = folder / f"{digest.hexdigest()}.zip"
-        part.replace(path)
+        sent.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+            sent.unlink(missing_ok=True)
         raise WorkspaceUnusable(
             f"the upload cannot be stored in {folder} ({error.strerror}); "
             "make room, or name the archive by its path"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from pathlib import Path
 
 from alcore.config import Runtime
 from alcore.services import rights
@@ -11,6 +12,7 @@ from alcore.services.folders import Folders
 from alcore.services.instant import Instant
 from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store as Store  # pages may name it, but import no store
+from alcore.web.spool import file_of
 from alcore.web.tickets import TicketOffice
 from alcore.web.uploads import Uploads
 
@@ -73,7 +75,12 @@ def folders() -> Folders:
 @functools.cache
 def uploads() -> Uploads:
     """Keep who may upload."""
-    return Uploads()
+    return Uploads(lambda: runtime().workspace.uploads)
+
+
+def uploaded(slip: bytes) -> Path:
+    """Return the file that was written while it was uploaded. Raises InvalidSettings."""
+    return file_of(slip, runtime().workspace.uploads)
 
 
 def prediction_cache() -> PredictionCache:

@@ -1,13 +1,15 @@
 """Owns who may send files to the server: pages say so of the people they show an upload field to.
 
-Streamlit's own route takes a file from anybody who has a page open, and holds it in memory.
-Sizes in bytes, times in seconds.
+Streamlit's own route takes a file from anybody who has a page open. Sizes in bytes, times in
+seconds.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 LASTS = 3600.0
 """A page that shows an upload field says so at each of its runs; it counts for this long."""
@@ -15,14 +17,19 @@ QUOTA = 2_000_000_000
 """One page may send so much in that time."""
 ALL = 4_000_000_000
 """All pages together may: who opens another page gets no further room."""
-AT_ONCE = 2
-"""Files that may be on their way together."""
+AT_ONCE = 8
+"""Files that may be on their way together; others wait."""
+BUSY = (429, "other files are being uploaded; try again in a moment")
+SLOWEST = 20_000
+"""Bytes per second that a large file has to come with."""
 
 
 class Uploads:
     """Which sessions may upload, and how much they have sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Callable[[], Path]) -> None:
+        """folder: names where the files go, once the first one comes."""
+        self.folder = folder
         self._lock = threading.Lock()
         self._until: dict[str, float] = {}
         self._sent: dict[str, int] = {}
@@ -49,7 +56,7 @@ class Uploads:
             if sum(self._sent.values()) + size > ALL:
                 return 429, "the server holds as many uploads as it may; try again in an hour"
             if self._under_way >= AT_ONCE:
-                return 429, "other files are being uploaded; try again in a moment"
+                return BUSY
             self._sent[session_id] = self._sent.get(session_id, 0) + size
             self._under_way += 1
         return None
