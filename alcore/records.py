@@ -117,6 +117,35 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Invitation:
+    """A link that lets people join a project. Times in Unix seconds."""
+
+    id: int
+    project_id: int
+    made_by: str | None
+    """None: the command line."""
+    note: str
+    """For whom it is."""
+    created_at: float
+    expires_at: float
+    revoked_at: float | None
+    joined: int
+    """How many people came by it."""
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """Something that an owner or administrator did in a project."""
+
+    id: int
+    created_at: float
+    who: str | None
+    """None: the command line."""
+    act: str
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Standing:
     """What decides somebody's rights in a project."""
 

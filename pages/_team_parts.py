@@ -159,5 +159,14 @@ STYLE = """<style>
 .te-figures {display:flex; flex-wrap:wrap; gap:.4rem 2.4rem; font-variant-numeric:tabular-nums}
 .te-figures b {display:block; font-size:1.5rem; font-weight:600; line-height:1.3}
 .te-figures span {font-size:.82rem; opacity:.72}
+.te-invitation {margin:.4rem 0 0; font-size:.9rem; overflow-wrap:anywhere;
+  border-top:1px solid rgba(128,132,150,.28); padding-top:.5rem}
+.te-invitation span {display:block; font-size:.8rem; opacity:.72}
+.te-log {max-height:22rem; overflow-y:auto; font-size:.88rem}
+.te-log ol {list-style:none; margin:0; padding:0}
+.te-log li {display:flex; flex-wrap:wrap; gap:0 .8rem; margin:0; padding:.3rem 0;
+  border-top:1px solid rgba(128,132,150,.28)}
+.te-log time {flex:0 0 6.5rem; opacity:.72; font-variant-numeric:tabular-nums}
+.te-log span {flex:1 1 14rem; overflow-wrap:anywhere}
 .te-qr {display:block; width:min(100%, 15rem); height:auto; border-radius:6px}
 </style>"""

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import streamlit as st
 
-from alcore.errors import AlcoreError, NotAllowed
+from alcore.errors import AlcoreError, InvalidTicket, NotAllowed
 from alcore.phrases import sentence
 from alcore.records import Annotator, Project
-from alcore.services import people, projects, rights
+from alcore.services import invitations, people, projects, rights
 from alcore.services.rights import Right
 from alcore.web import doors, state
 from pages import _door
@@ -123,9 +123,9 @@ def _let_in() -> bool:
         with st.sidebar:
             st.write(f"Signed in as {plain(_account_name())}")
             st.button("Sign out", key="sign-out", on_click=st.logout)
-    invitation = st.query_params.get("join", "")
-    if invitation:
-        return _take_up(invitation)
+    link = st.query_params.get("join", "")
+    if link:
+        return _take_up(link)
     if has_accounts() or not state.is_beyond() or _door.said_word():
         return True
     _door.ask_word()
@@ -146,10 +146,11 @@ def _sign_in() -> None:
         st.button("Sign in", type="primary", key="sign-in", on_click=st.login)
 
 
-def _take_up(invitation: str) -> bool:
+def _take_up(link: str) -> bool:
     """Bring who was invited into the project; return whether they are in."""
     try:
-        project = projects.get(state.store(), state.tickets().invited_to(invitation))
+        number = state.tickets().invitation(link)
+        project = invitations.project_of(state.store(), number)
     except AlcoreError as error:
         st.error(plain(f"This link does not work: {error}."), icon=":material/link_off:")
         return False
@@ -163,8 +164,8 @@ def _take_up(invitation: str) -> bool:
             _door.let_through()
         else:
             me = who()
-        people.join(state.store(), project.id, me.id)
-    except NotAllowed as error:
+        invitations.take_up(state.store(), number, me.id)
+    except (InvalidTicket, NotAllowed) as error:
         st.error(plain(f"That did not work: {error}."), icon=":material/error:")
         return False
     del st.query_params["join"]

@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from alcore.records import Project
-from alcore.services import people, projects, setup
+from alcore.services import people, setup
 from alcore.web import state
 from pages._setup_new import new_project
 from pages._setup_project import show_project
@@ -33,10 +33,7 @@ def page() -> None:
         return
     project_id = new_project(store, head)
     if project_id is not None:
-        if has_accounts() or state.is_beyond():
-            people.set_role(store, project_id, None, who().id, "owner")
-        elif projects.get(store, project_id).settings.team.invited_only:
-            people.join(store, project_id, who().id)
+        people.begin(store, project_id, who().id, owner=has_accounts() or state.is_beyond())
         st.session_state["just-made"] = (str(project_id), time.monotonic())
         st.rerun()
 

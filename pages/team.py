@@ -9,10 +9,12 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.records import Annotator, Project
 from alcore.services import dashboard, people, rights, team
-from alcore.web import invitations, state
-from pages._setup_text import plain, refusal
+from alcore.web import state
+from pages._setup_text import refusal
 from pages._shell import choose_ready, empty
 from pages._team_gold import gold
+from pages._team_invite import invite
+from pages._team_log import audit_log
 from pages._team_parts import STYLE, agreement_table, note, people_table
 from pages._who import check_still, open_to, projects_here, who
 
@@ -37,10 +39,11 @@ def page() -> None:
             note("Owners of the project see everybody's figures here; you see your own.")
     if owner:
         with right:
-            _invite(project)
+            invite(project, me)
         with left:
             _agreement(project, me)
             gold(project, me)
+            audit_log(project, me)
 
 
 def _roles(team_members: list[Any]) -> list[tuple[int, str]]:
@@ -111,32 +114,6 @@ def _do(action: Any, *arguments: Any) -> None:
     except AlcoreError as error:
         st.session_state["team-refused"] = error
     st.rerun()
-
-
-def _invite(project: Project) -> None:
-    st.markdown("### Invite")
-    slot = f"invitation-{project.id}"
-    token = st.session_state.setdefault(slot, state.tickets().invite(project.id))
-    invitation = invitations.invitation(
-        st.context.url or "",
-        token,
-        st.get_option("server.address") or "",
-        st.get_option("server.allowedHosts") or [],
-        invitations.own_address(),
-    )
-    note("Whoever opens this link is asked for a name and labels in this project.")
-    st.html(
-        f'<img class="te-qr" src="{invitations.qr(invitation.address)}" '
-        'alt="The link as a QR code">'
-    )
-    st.code(invitation.address, language=None, wrap_lines=True)
-    if invitation.warning:
-        st.warning(plain(invitation.warning), icon=":material/lan:")
-        if invitation.remedy:
-            note("To let others in, stop the app and start it with")
-            st.code(invitation.remedy, language=None, wrap_lines=True)
-    else:
-        note("It works for 30 days, for everybody who can reach this computer.")
 
 
 def _agreement(project: Project, me: Annotator) -> None:

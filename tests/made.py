@@ -18,7 +18,7 @@ from sqlalchemy import create_engine
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.loop.queueing import choose_overlap, swap_queue
 from alcore.records import KnownClasses, Lease, NewEvent, NewUndo
-from alcore.services import board_status, labeling, people
+from alcore.services import board_status, invitations, labeling, people
 from alcore.store import Store, items, migrate, projects
 from alcore.web import state
 
@@ -90,6 +90,12 @@ def project(
         ]
         swap_queue(connection, projects.get(connection, project_id), rows, None, 0)
     return project_id
+
+
+def join(store: Store, project_id: int, annotator_id: int) -> None:
+    """Let somebody join a project by an invitation."""
+    new = invitations.create(store, project_id, None)
+    invitations.take_up(store, new.id, annotator_id)
 
 
 @dataclass

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alcore.config import Workspace
+from alcore.config import Runtime, Workspace
 from alcore.errors import InvalidSettings, UnknownExperiment, UnknownStrategy
 from alcore.experiments import chain, initial, reading
 from alcore.experiments.chain import Run
@@ -175,6 +177,36 @@ def test_an_experiment_grows_but_does_not_shrink(store: Store) -> None:
     assert experiments.progress(store, "plain").planned == 2 * 3
     with pytest.raises(UnknownExperiment, match="did you mean 'plain'"):
         experiments.progress(store, "plan")
+
+
+def test_two_experiments_run_at_once_whoever_presses_start_when(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"plain {n}" for n in range(6)]
+    for name in names:
+        experiments.create(store, reading.from_json(plain(name=name)))
+    started: set[str] = set()
+
+    def start(runtime: object, name: str, workers: int) -> None:
+        time.sleep(0.01)  # a process takes its time
+        started.add(name)
+
+    monkeypatch.setattr(experiments.launching, "start_experiment", start)
+    monkeypatch.setattr(experiments.launching, "started_experiments", lambda: set(started))
+
+    def press(name: str) -> str:
+        try:
+            experiments.start(store, Runtime(store.workspace, 1), name, 1)
+        except InvalidSettings as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(press, names))
+    assert len(started) == experiments.MOST_AT_ONCE == answers.count("")
+    refused = next(answer for answer in answers if answer)
+    assert all(repr(name) in refused for name in started) and "pause one" in refused
+    assert press(min(started)) == ""  # it is started already: nothing happens
 
 
 def test_the_balanced_initial_set_has_as_many_of_each_class(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import BY_HAND, web_store
+from made import BY_HAND, join, web_store
 from made import project as small_project
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -246,7 +246,7 @@ def test_what_a_page_draws_again_by_itself_looks_at_rights_first() -> None:
 def test_who_is_removed_while_a_page_is_open_is_told_and_shown_no_more(there: House) -> None:
     name = uuid.uuid4().hex
     person = people.annotator(there.store, name)
-    people.join(there.store, there.project_id, person.id)
+    join(there.store, there.project_id, person.id)
     test = open_page("team", name, there.project_id)
     assert not test.error and "hidden project" in sent(test)
     people.set_role(there.store, there.project_id, None, person.id, "removed")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from made import BY_HAND, Tab, labels_of, project
+from made import BY_HAND, Tab, join, labels_of, project
 from sqlalchemy import text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
@@ -125,7 +125,7 @@ def test_who_is_removed_can_do_nothing_and_holds_nothing_and_their_labels_stay(
         lambda: ben.undo(answered),
         lambda: ben.revisit(done.item_id),
         lambda: rights.check(store, "take part", ben.annotator.id, ben.project_id),
-        lambda: people.join(store, ben.project_id, ben.annotator.id),
+        lambda: join(store, ben.project_id, ben.annotator.id),
     ):
         with pytest.raises(NotAllowed):
             act()
@@ -137,7 +137,7 @@ def test_a_project_for_invited_people_takes_nobody_else(store: Store) -> None:
     ana, ben = owned(store, settings=replace(BY_HAND, team=TeamRule(invited_only=True)))
     with pytest.raises(NotAllowed, match="invited"):
         ben.claim()
-    people.join(store, ana.project_id, ben.annotator.id)
+    join(store, ana.project_id, ben.annotator.id)
     assert ben.claim().leases and ana.claim().leases
 
 

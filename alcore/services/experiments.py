@@ -5,6 +5,7 @@ Times in seconds.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ __all__ = ["ESTIMATORS", "ORACLES", "initial_ways"]
 MOST_AT_ONCE = 2
 """Experiments that pages have running: each takes all processors."""
 GENERATED = ("digits", "shapes")
+_starting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -212,16 +214,17 @@ def start(store: Store, runtime: Runtime, name: str, workers: int) -> None:
     Nothing happens where it is started already. Raises InvalidSettings where as many as may run
     at once do.
     """
-    running = {e.name for e in list_experiments(store) if _is_running(e)}
-    running |= launching.started_experiments()
-    if name in running:
-        return
-    if len(running) >= MOST_AT_ONCE:
-        raise InvalidSettings(
-            f"{len(running)} experiments run already, as many as may at once; pause one of them: "
-            f"{', '.join(map(repr, sorted(running)))}"
-        )
-    launching.start_experiment(runtime, named(store, name).name, workers)
+    with _starting:
+        running = {e.name for e in list_experiments(store) if _is_running(e)}
+        running |= launching.started_experiments()
+        if name in running:
+            return
+        if len(running) >= MOST_AT_ONCE:
+            raise InvalidSettings(
+                f"{len(running)} experiments run already, as many as may at once; "
+                f"pause one of them: {', '.join(map(repr, sorted(running)))}"
+            )
+        launching.start_experiment(runtime, named(store, name).name, workers)
 
 
 def strategy_names() -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alcore.errors import InvalidSettings, UnknownItem
 from alcore.records import Example
+from alcore.services import audit
 from alcore.services.images import Rendition, encoded_upload
 from alcore.services.rights import check_active, check_owner
 from alcore.store import Connection, Store, examples, items, projects
@@ -40,6 +41,7 @@ def choose(store: Store, project_id: int, annotator_id: int, item_id: int, class
             annotator_id=annotator_id,
             now=time.time(),
         )
+        _note(connection, project_id, annotator_id, item.name, class_id)
 
 
 def upload(
@@ -67,6 +69,7 @@ def upload(
             annotator_id=annotator_id,
             now=time.time(),
         )
+        _note(connection, project_id, annotator_id, name[:LONGEST_NAME], class_id)
 
 
 def remove(store: Store, project_id: int, annotator_id: int, example_id: int) -> None:
@@ -74,13 +77,24 @@ def remove(store: Store, project_id: int, annotator_id: int, example_id: int) ->
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
         check_owner(connection, project_id, annotator_id)
-        examples.remove(connection, project_id, example_id)
+        names = {e.id: e.name for e in examples.of_project(connection, project_id)}
+        if example_id in names:
+            examples.remove(connection, project_id, example_id)
+            which = names[example_id]
+            audit.note(connection, project_id, annotator_id, "remove example", name=which)
 
 
 def picture(store: Store, project_id: int, example_id: int) -> Rendition:
     """Read the picture of an uploaded example. Raises UnknownItem."""
     with store.read() as connection:
         return Rendition.of(*examples.picture(connection, project_id, example_id))
+
+
+def _note(
+    connection: Connection, project_id: int, annotator_id: int, name: str, class_id: int
+) -> None:
+    (class_name,) = (c.name for c in projects.classes(connection, project_id) if c.id == class_id)
+    audit.note(connection, project_id, annotator_id, "example", name=name, class_name=class_name)
 
 
 def _check_room(connection: Connection, project_id: int, class_id: int) -> None:

@@ -15,6 +15,7 @@ from alcore.datasets.folders import check_under
 from alcore.datasets.ingest import read_original
 from alcore.errors import ImportRefused, UnreadableImage
 from alcore.records import Item, SkippedFile
+from alcore.services import audit
 from alcore.services.folders import Folders
 from alcore.services.rights import check_owner
 from alcore.store import Store, items, jobs, projects
@@ -65,6 +66,7 @@ def move(
         check_owner(connection, project_id, by)
         projects.set_source(connection, project_id, place)
         jobs.request(connection, project_id, "import", time.time(), args={"again": True})
+        audit.note(connection, project_id, by, "originals", place=path)
 
 
 def _stays(spec: Mapping[str, Any]) -> bool:

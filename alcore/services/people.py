@@ -7,7 +7,7 @@ import time
 from alcore import names
 from alcore.errors import NotAllowed
 from alcore.records import Annotator, Member, MemberRole
-from alcore.services import rights
+from alcore.services import audit, rights
 from alcore.services.rights import check_owner
 from alcore.store import Store, labels, leasing, members, projects
 
@@ -88,14 +88,15 @@ def named(store: Store, project_id: int, name: str) -> Annotator:
     return annotator(store, name)
 
 
-def join(store: Store, project_id: int, annotator_id: int) -> None:
-    """Take an invitation up. Raises NotAllowed for who was shut out."""
+def begin(store: Store, project_id: int, by: int, owner: bool) -> None:
+    """Let somebody into the project that they have just made; owner: it is theirs alone."""
     now = time.time()
     with store.write() as connection:
-        projects.get(connection, project_id)
-        if members.role(connection, project_id, annotator_id) == "removed":
-            raise NotAllowed("you may not label here any more; ask the project's owner")
-        members.seen(connection, project_id, annotator_id, now)
+        if owner:
+            members.set_role(connection, project_id, by, "owner", now)
+        elif projects.get(connection, project_id).settings.team.invited_only:
+            members.seen(connection, project_id, by, now)
+        audit.note(connection, project_id, by, "project")
 
 
 def set_role(
@@ -112,5 +113,11 @@ def set_role(
         if old == "owner" != role and members.owners(connection, project_id) == 1:
             raise NotAllowed("a project keeps at least one owner; make somebody else owner first")
         members.set_role(connection, project_id, annotator_id, role, time.time())
+        person = labels.annotator_by_id(connection, annotator_id)
+        name = person.name if person else ""
+        if role == "removed":
+            audit.note(connection, project_id, by, "remove", person=name)
+        else:
+            audit.note(connection, project_id, by, "role", person=name, role=role)
         if role == "removed":
             leasing.free(connection, project_id, annotator_id)

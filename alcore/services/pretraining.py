@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from alcore.errors import TrainingImpossible
 from alcore.learner import costs
 from alcore.records import Job, Pretrained, Project
+from alcore.services import audit
 from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, items, jobs, pretrained, projects
 from alcore.workers.foreground import run_here
@@ -82,6 +83,7 @@ def pause(store: Store, project_id: int, by: int | None = None) -> None:
     with store.write() as connection:
         check_owner(connection, project_id, by)
         jobs.cancel(connection, project_id, "pretrain", time.time(), PAUSED)
+        audit.note(connection, project_id, by, "pause pretraining")
 
 
 def stop(store: Store, project_id: int, by: int | None = None) -> None:
@@ -89,6 +91,7 @@ def stop(store: Store, project_id: int, by: int | None = None) -> None:
     with store.write() as connection:
         check_owner(connection, project_id, by)
         jobs.cancel(connection, project_id, "pretrain", time.time())
+        audit.note(connection, project_id, by, "stop pretraining")
 
 
 def pretrain_now(store: Store, project_id: int, threads: int, again: bool = False) -> Pretrained:
@@ -119,6 +122,7 @@ def _request(store: Store, project_id: int, by: int | None, resume: bool) -> Non
     with store.write() as connection:
         check_owner(connection, project_id, by)
         _ask(connection, project_id, resume)
+        audit.note(connection, project_id, by, "pretrain")
 
 
 def _ask(connection: Connection, project_id: int, resume: bool) -> None:

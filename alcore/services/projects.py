@@ -19,6 +19,7 @@ from alcore.loop.queueing import choose_overlap, queue_size
 from alcore.records import Job, KnownClasses, Project, SkippedFile
 from alcore.rounds.estimators import GIVES
 from alcore.rounds.learners import check_signals
+from alcore.services import audit
 from alcore.services.rights import check_owner
 from alcore.store import Store, items, jobs, members, projects
 from alcore.strategies import costs
@@ -127,6 +128,7 @@ def resume_import(store: Store, project_id: int, by: int | None = None) -> None:
         if projects.get(connection, project_id).state == "failed":
             projects.set_state(connection, project_id, "importing")
         jobs.request(connection, project_id, "import", time.time())
+        audit.note(connection, project_id, by, "import")
 
 
 def stop_import(store: Store, project_id: int, by: int | None = None) -> None:
@@ -134,6 +136,7 @@ def stop_import(store: Store, project_id: int, by: int | None = None) -> None:
     with store.write() as connection:
         check_owner(connection, project_id, by)
         jobs.cancel(connection, project_id, "import", time.time())
+        audit.note(connection, project_id, by, "stop import")
 
 
 def import_job(store: Store, project_id: int) -> Job | None:
@@ -189,6 +192,8 @@ def edit(
             )
         if name is not None and clean_name(name) != project.name:
             projects.rename(connection, project.id, clean_name(name))
+            after = clean_name(name)
+            audit.note(connection, project.id, by, "name", before=project.name, after=after)
         if refit:
             jobs.request(connection, project.id, "import", now)
         if now_there.state == "ready" and settings.team != old.team:
@@ -198,6 +203,9 @@ def edit(
             members.seen(connection, project.id, by, now)  # who shuts the door stays inside
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
+        changes = audit.changes(old.to_json(), settings.to_json())
+        if changes:
+            audit.note(connection, project.id, by, "settings", changes=changes)
 
 
 def add_classes(
@@ -219,6 +227,7 @@ def add_classes(
                 f"{len(project.classes) + len(more)} classes; at most {MOST_CLASSES} are possible"
             )
         projects.add_classes(connection, project_id, more, time.time())
+        audit.note(connection, project_id, by, "classes", names=more)
         return projects.get(connection, project_id)
 
 
@@ -229,9 +238,11 @@ def rename_class(
     (clean,) = clean_classes([name])
     with store.write() as connection:
         check_owner(connection, project_id, by)
-        if class_id not in {c.id for c in projects.get(connection, project_id).classes}:
+        before = {c.id: c.name for c in projects.get(connection, project_id).classes}
+        if class_id not in before:
             raise InvalidClasses(f"the project has no class {class_id}")
         projects.rename_class(connection, class_id, clean)
+        audit.note(connection, project_id, by, "class", before=before[class_id], after=clean)
 
 
 def archive(store: Store, project_id: int, away: bool = True, by: int | None = None) -> None:
@@ -244,6 +255,7 @@ def archive(store: Store, project_id: int, away: bool = True, by: int | None = N
         if away:
             for kind in KINDS:
                 jobs.cancel(connection, project_id, kind.name, now)
+        audit.note(connection, project_id, by, "archive" if away else "take back")
 
 
 def ensure_demo(store: Store, threads: int) -> None:

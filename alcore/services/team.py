@@ -20,6 +20,7 @@ from alcore.loop.due import request_if_due
 from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
 from alcore.records import LabelEvent, MemberRole, NewEvent
+from alcore.services import audit
 from alcore.services.rights import check_owner, whose_figures
 from alcore.store import (
     Connection,
@@ -185,7 +186,11 @@ def free(store: Store, project_id: int, by: int | None, annotator_id: int) -> in
     """
     with store.write() as connection:
         check_owner(connection, project_id, by)
-        return leasing.free(connection, project_id, annotator_id)
+        images = leasing.free(connection, project_id, annotator_id)
+        person = labels.annotator_by_id(connection, annotator_id)
+        name = person.name if person else ""
+        audit.note(connection, project_id, by, "free", person=name, images=images)
+        return images
 
 
 # -- the last word -----------------------------------------------------------------------------
@@ -284,6 +289,7 @@ def draw_gold(store: Store, project_id: int, by: int | None, n: int) -> int:
         order = rng(project.settings, "gold draw", len(gold_ids)).permutation(list(class_of))
         item_ids = [int(i) for i in order[: max(0, n)]]
         gold.add(connection, project_id, {i: class_of[i] for i in item_ids}, now)
+        audit.note(connection, project_id, by, "gold", images=len(item_ids))
     return len(item_ids)
 
 
@@ -305,6 +311,7 @@ def make_gold(store: Store, project_id: int, by: int, item_ids: Sequence[int]) -
             key = f"gold-{item_id}-{now}"
             _last_word(connection, project_id, by, item_id, current[0], key, now)
         gold.add(connection, project_id, class_of, now)
+        audit.note(connection, project_id, by, "gold", images=len(class_of))
     return len(class_of)
 
 
@@ -313,6 +320,7 @@ def remove_gold(store: Store, project_id: int, by: int | None, item_ids: Sequenc
     with store.write() as connection:
         check_owner(connection, project_id, by)
         gold.remove(connection, project_id, item_ids)
+        audit.note(connection, project_id, by, "remove gold", images=len(item_ids))
 
 
 def could_be_gold(store: Store, project_id: int, by: int, n: int) -> list[tuple[LabelEvent, str]]:

@@ -13,6 +13,7 @@ from alcore.errors import TrainingImpossible
 from alcore.loop.due import next_due
 from alcore.records import Job, RoundSummary
 from alcore.retraining import NextTraining
+from alcore.services import audit
 from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, jobs, labels, projects, rounds
 from alcore.workers.foreground import run_here
@@ -59,6 +60,7 @@ def train(store: Store, project_id: int, by: int | None = None) -> None:
         check_owner(connection, project_id, by)
         _check_possible(connection, project_id)
         jobs.request(connection, project_id, "train", time.time())
+        audit.note(connection, project_id, by, "train")
 
 
 def train_now(store: Store, project_id: int, threads: int) -> RoundSummary:
@@ -86,6 +88,7 @@ def stop(store: Store, project_id: int, by: int | None = None) -> None:
         check_owner(connection, project_id, by)
         jobs.cancel(connection, project_id, "train", now)
         jobs.cancel(connection, project_id, "baseline", now)
+        audit.note(connection, project_id, by, "stop training")
 
 
 def _check_possible(connection: Connection, project_id: int) -> None:

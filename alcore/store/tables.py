@@ -372,6 +372,32 @@ job = Table(
     Index("ix_job_project", "project_id", "kind", "id"),
 )
 
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id")),
+    Column("note", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("revoked_at", Float),
+    Column("joined", Integer, nullable=False, server_default="0"),
+    Index("ix_invitation_project", "project_id", "id"),
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id")),
+    Column("annotator_id", ForeignKey("annotator.id")),
+    Column("created_at", Float, nullable=False),
+    Column("act", String, nullable=False),
+    Column("details", JSON, nullable=False),
+    Index("ix_audit_event_project", "project_id", "id"),
+)
+
 _answer = [Column(c.name, c.type) for c in label_event.columns]
 current_answer = Table("current_answer", MetaData(), *_answer)
 """View: the events that `answer` names."""

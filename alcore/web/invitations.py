@@ -16,7 +16,7 @@ _ANY = {"", "0.0.0.0", "::"}
 
 
 @dataclass(frozen=True)
-class Invitation:
+class Link:
     """An address, and what keeps others from opening it; None where nothing is known to."""
 
     address: str
@@ -36,9 +36,7 @@ def own_address() -> str | None:
     return None if is_local(address) or address == "0.0.0.0" else address
 
 
-def invitation(
-    opened: str, token: str, listens_on: str, allowed: Sequence[str], own: str | None
-) -> Invitation:
+def link(opened: str, token: str, listens_on: str, allowed: Sequence[str], own: str | None) -> Link:
     """Write the link with which others come in.
 
     opened: the address under which this page was opened; listens_on and allowed: the server's
@@ -60,7 +58,7 @@ def invitation(
                 warning = f"The app refuses visitors who come to {own}."
     remedy = _how(own) if warning and own else None
     folder = parts.path.rpartition("/")[0]
-    return Invitation(_link(parts.scheme, host, port, folder, token), warning, remedy)
+    return Link(_address(parts.scheme, host, port, folder, token), warning, remedy)
 
 
 def _how(own: str) -> str:
@@ -68,7 +66,7 @@ def _how(own: str) -> str:
     return f"ALCORE_WORD=a-word-of-yours {start_command()} --server.address 0.0.0.0 {hosts}"
 
 
-def _link(scheme: str, host: str, port: int | None, folder: str, token: str) -> str:
+def _address(scheme: str, host: str, port: int | None, folder: str, token: str) -> str:
     place = f"[{host}]" if ":" in host else host
     place += f":{port}" if port else ""
     return f"{scheme or 'http'}://{place}{folder}/?join={quote(token, safe='')}"

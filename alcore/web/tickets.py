@@ -21,8 +21,8 @@ from alcore.errors import InvalidTicket, WorkspaceUnusable
 LIFE = 12 * 3600
 """A ticket works for this long; the board is handed a fresh one at half of it."""
 DAY = 24 * 3600
-INVITATION_LIFE = 30 * DAY
-"""An invitation works for this long."""
+PASS_LIFE = 30 * DAY
+"""A pass works for this long."""
 SECRET_BYTES = 32
 OWNERS_WORD = 16
 """Characters of the word that owners are asked for where nobody has chosen one."""
@@ -45,7 +45,7 @@ class TicketOffice:
         self._handed = Signer(secret, salt="handed")
         self._boards = URLSafeTimedSerializer(secret, salt="board")
         self._pictures = Signer(secret, salt="picture")
-        self._invitations = URLSafeTimedSerializer(secret, salt="invitation")
+        self._invitations = Signer(secret, salt="numbered invitation")
 
     @classmethod
     def of(cls, workspace: Workspace) -> Self:
@@ -80,19 +80,16 @@ class TicketOffice:
             return None
         return self.issue(ticket.project_id, ticket.annotator_id)
 
-    def invite(self, project_id: int) -> str:
-        """Sign an invitation to label in a project."""
-        return str(self._invitations.dumps(project_id))
+    def invite(self, invitation_id: int) -> str:
+        """Sign the number of an invitation; whether it still works its row says."""
+        return self._invitations.sign(str(invitation_id)).decode()
 
-    def invited_to(self, invitation: str) -> int:
-        """Read the project of an invitation. Raises InvalidTicket for a forged or an old one."""
+    def invitation(self, link: str) -> int:
+        """Read the number of an invitation. Raises InvalidTicket for a forged one."""
         try:
-            project_id, age = _signed(self._invitations, invitation)
-        except BadSignature as error:
+            return int(self._invitations.unsign(link))
+        except (BadSignature, ValueError) as error:
             raise InvalidTicket("this invitation is damaged; ask for a new one") from error
-        if age > INVITATION_LIFE:
-            raise InvalidTicket("this invitation is too old; ask for a new one")
-        return int(project_id)
 
     def hand(self, project_id: int, annotator_id: int, item_id: int) -> str:
         """Sign that somebody was given an image to answer, which outlives its lease."""
@@ -117,7 +114,7 @@ class TicketOffice:
             holder, age = _signed(self._passes_of(word), text)
         except BadSignature:
             return False
-        return holder == name and age <= INVITATION_LIFE
+        return holder == name and age <= PASS_LIFE
 
     def _passes_of(self, word: str) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._secret, salt=f"pass {word}")
