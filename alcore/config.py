@@ -299,6 +299,19 @@ class Runtime:
         }
 
 
+def reserve() -> int:
+    """Read ALCORE_RESERVE, megabytes of the disk that are kept for labels; return bytes.
+
+    Raises InvalidSettings for what is no number.
+    """
+    text = os.environ.get("ALCORE_RESERVE") or "500"
+    _check(
+        text.isdecimal(),
+        f"ALCORE_RESERVE is {text!r}; it is a number of megabytes, such as 500",
+    )
+    return int(text) * 1_000_000
+
+
 def precision() -> Precision:
     """Read ALCORE_PRECISION; raises InvalidSettings for what is none of PRECISIONS."""
     name = os.environ.get("ALCORE_PRECISION") or "auto"

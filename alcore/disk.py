@@ -1,10 +1,21 @@
-"""Owns how files are made to survive a power cut."""
+"""Owns how files are made to survive a power cut, and how much room is left for them.
+
+What is large, such as an import or a model, leaves a reserve: labels are small, and must not find
+the disk full. Sizes in bytes.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from pathlib import Path
 from typing import IO
+
+from alcore.config import reserve
+from alcore.errors import NoRoom, WorkspaceUnusable
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def sync(file: IO[bytes]) -> None:
@@ -24,3 +35,35 @@ def sync_names(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def free(folder: Path) -> int:
+    """Return how many bytes the disk of a folder, which need not be there yet, still takes."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def check_room(folder: Path, needed: int = 0) -> None:
+    """Raise NoRoom where so many bytes more would leave less than the reserve."""
+    left, kept = free(folder), reserve()
+    if left >= needed + kept:
+        return
+    more = f"{_size(needed)} are needed, and " if needed else ""
+    raise NoRoom(
+        f"the disk of {folder} has {_size(left)} left; {more}{_size(kept)} are kept for labels: "
+        f"make room for {_size(needed + kept - left)} on it"
+    )
+
+
+def unusable(path: object, error: OSError) -> WorkspaceUnusable:
+    """Say that a file cannot be written: NoRoom where the disk is full."""
+    kind = NoRoom if error.errno in _FULL else WorkspaceUnusable
+    return kind(
+        f"cannot write {path}: {error.strerror}; make room or give the right to write there"
+    )
+
+
+def _size(n: int) -> str:
+    return f"{n / 1e9:,.1f} GB" if n >= 1e9 else f"{-(-max(0, n) // 10**6):,} MB"

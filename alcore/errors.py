@@ -43,6 +43,10 @@ class WorkspaceBusy(WorkspaceUnusable):
     """Another program holds the database; trying again later may help."""
 
 
+class NoRoom(WorkspaceUnusable):
+    """The disk is as full as it may be, so that labels still have room; it can be tried again."""
+
+
 class UnknownProject(AlcoreError):
     """No project has this id or name."""
 

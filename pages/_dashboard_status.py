@@ -166,6 +166,8 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
         side, share = f"{100 * job.progress:.0f} % · {elapsed(seconds)}", job.progress
     elif job is not None and job.state == "waiting":
         text = f"Model {number} is about to start"
+        if job.error:
+            text, kind = f"Model {number} waits: {job.error}", "al-bad"
     elif job is not None and job.state == "failed":
         text, kind = f"The last training failed: {job.error}", "al-bad"
     elif job is not None and job.state == "cancelled":
@@ -181,7 +183,7 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
         text, share = "Random labeling: simulating", baseline.progress
         side = f"{100 * share:.0f} %"
     elif baseline.state == "waiting":
-        text, share = "Random labeling: waits for its turn", 0.0
+        text, share = f"Random labeling: {baseline.error or 'waits for its turn'}", 0.0
     elif baseline.state == "failed":
         text, share, kind = f"Random labeling failed: {baseline.error}", 0.0, "al-bad"
     elif baseline.state == "cancelled":
@@ -198,7 +200,7 @@ def _pretraining_line(job: Job | None) -> str:
         text = "Pretraining: keeping its work" if job.cancel_requested else "Pretraining"
         return _line(text, side, job.progress, "")
     if job.state == "waiting":
-        return _line("Pretraining: waits for its turn", "", job.progress, "")
+        return _line(f"Pretraining: {job.error or 'waits for its turn'}", "", job.progress, "")
     if job.state == "failed":
         return _line(f"Pretraining failed: {job.error}", "", 0.0, "al-bad")
     if job.state == "cancelled":

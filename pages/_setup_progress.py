@@ -48,7 +48,9 @@ def importing(store: Store, project_id: int) -> None:
 
 def _running(store: Store, job: Job, images: int) -> None:
     if job.state == "waiting":
-        phase, side = "Waiting to start", ""
+        phase, side = "Waiting for room" if job.error else "Waiting to start", ""
+        if job.error:
+            st.warning(plain(sentence(job.error) + " Then it goes on by itself."))
     elif job.cancel_requested:
         phase, side = "Stopping", ""
     else:

@@ -525,7 +525,7 @@ def test_a_full_disk_is_an_error_that_is_shown_and_the_old_model_stays(lab: Lab)
     process.join()
     assert process.exitcode == 3
     assert (lab.rounds(), lab.queue()) == before
-    assert lab.newest().state == "failed" and "cannot write the checkpoint" in lab.newest().error
+    assert lab.newest().state == "failed" and "cannot write" in lab.newest().error
     lab.check()
     training.train_now(lab.store, lab.project_id, 1)
     lab.check()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alcore import disk
 from alcore.config import user_path
 from alcore.datasets.depth import Scale
 from alcore.datasets.entries import GivenSplit, Listing, Source
@@ -96,6 +97,7 @@ def ingest(
     with PixelCache(folder, resolution, scale) as cache:
         cache.truncate(next_position, next_offset)
         for results in examine_all(source, todo, resolution, workers, scale):
+            disk.check_room(folder)
             good = progress.admit(results)
             places = cache.append([r.reduced.pixels for r in good], [r.data for r in good])
             for result, place in zip(good, places, strict=True):

@@ -114,7 +114,7 @@ class PixelCache:
             try:
                 disk.sync(file)
             except OSError as error:
-                raise _unusable(file.name, error) from error
+                raise disk.unusable(file.name, error) from error
 
     def close(self) -> None:
         if self._files is not None:
@@ -166,7 +166,7 @@ class PixelCache:
             os.replace(temporary, self.pixels_path)
             disk.sync_names(self.folder)
         except OSError as error:
-            raise _unusable(temporary, error) from error
+            raise disk.unusable(temporary, error) from error
         finally:
             temporary.unlink(missing_ok=True)
         return missing
@@ -196,7 +196,7 @@ class PixelCache:
                 )
                 disk.sync_names(self.folder)
             except OSError as error:
-                raise _unusable(self.folder, error) from error
+                raise disk.unusable(self.folder, error) from error
         return self._files
 
     @staticmethod
@@ -207,10 +207,4 @@ class PixelCache:
                 # An unbuffered write may take only a part, as on a disk that runs full.
                 view = view[file.write(view) :]
         except OSError as error:
-            raise _unusable(file.name, error) from error
-
-
-def _unusable(path: object, error: OSError) -> WorkspaceUnusable:
-    return WorkspaceUnusable(
-        f"cannot write {path}: {error.strerror}; make room or give the right to write there"
-    )
+            raise disk.unusable(file.name, error) from error

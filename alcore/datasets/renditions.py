@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from alcore import disk
+from alcore.errors import NoRoom
+
 ENCODING = 1
 """Counts up when pictures are encoded otherwise, so that old ones are made anew."""
 _KINDS = {"image/png": "png", "image/jpeg": "jpg"}
@@ -76,11 +79,12 @@ class Renditions:
         """Keep a rendition, and let old ones go; a disk that takes none keeps none."""
         part = name.with_name(f".{name.name}-{os.getpid()}-{threading.get_ident()}")
         try:
+            disk.check_room(self.folder, len(data))
             name.parent.mkdir(parents=True, exist_ok=True)
             with part.open("xb") as file:
                 file.write(data)
             part.replace(name.with_suffix(f".{_KINDS[mime]}"))
-        except OSError:
+        except (OSError, NoRoom):
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
             return

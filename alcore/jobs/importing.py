@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from alcore import pool
+from alcore import disk, pool
 from alcore.config import MOST_CLASSES, PixelRange
 from alcore.datasets.entries import Entry, Source
 from alcore.datasets.ingest import NewItem, ingest, read_original
 from alcore.datasets.measuring import scale_of
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
-from alcore.errors import AlcoreError, ImportRefused, JobCancelled
+from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom
 from alcore.loop.due import request_if_due
 from alcore.loop.queueing import choose_overlap, swap_queue
 from alcore.loop.randomness import rng
@@ -30,6 +30,8 @@ COLD_START = 100
 """Items in the first queue."""
 SUBSET = 2_000
 """Items among which they are chosen: diversity needs no more, and a start shall be quick."""
+ROW = 500
+"""Bytes that an item takes in the database, indices included."""
 MOST_EXAMPLES = 20
 """Missing originals that are named."""
 
@@ -52,7 +54,7 @@ def run_import(running: Running) -> None:
     try:
         _read_files(running, project, folder)
         _make_ready(running, folder)
-    except JobCancelled:
+    except (JobCancelled, NoRoom):
         raise  # what is in stays, and it can be gone on with
     except AlcoreError:
         with running.write() as connection:
@@ -71,6 +73,8 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
     class_ids = {c.name: c.id for c in project.classes}
     source = open_source(spec)
     listing = source.listing()
+    todo = [entry for entry in listing.entries if entry.name not in done_names]
+    disk.check_room(folder, _room(source, todo, project.settings.resolution))
     new = sorted(set(summarise(listing).classes) - set(class_ids), key=natural)
     if known_classes != "none" and len(class_ids) + len(new) > MOST_CLASSES:
         raise ImportRefused(
@@ -104,6 +108,12 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
             items.add_skipped(connection, project.id, chunk.skipped)
             running.advance(connection)
         running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
+
+
+def _room(source: Source, todo: list[Entry], resolution: int) -> int:
+    """Return the bytes that an import writes: pixels, rows and, where they are copied, files."""
+    copied = 0 if source.in_place else sum(entry.size for entry in todo)
+    return copied + len(todo) * (3 * resolution**2 + ROW)
 
 
 def _scale(
@@ -254,6 +264,7 @@ def _fit(running: Running, project: Project, folder: Path) -> None:
         rows = items.get_all(connection, project.id)
         spec, _ = projects.source(connection, project.id)
     if len(cache) < len(rows) or running.job.args.get("again"):
+        disk.check_room(folder, len(rows) * cache.row_bytes)
         missing = cache.rebuild(
             rows,
             lambda row: read_original(folder, row, spec),

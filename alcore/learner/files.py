@@ -17,7 +17,7 @@ import safetensors.torch
 from torch import Tensor
 
 from alcore import disk
-from alcore.errors import CheckpointMismatch, WorkspaceUnusable
+from alcore.errors import CheckpointMismatch
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], form: str, about: Mapping[str, Any]) -> None:
@@ -34,10 +34,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], form: str, about: Mapping[s
         os.replace(beside, path)
         disk.sync_names(path.parent)
     except OSError as error:
-        raise WorkspaceUnusable(
-            f"cannot write the checkpoint {path.name} ({len(raw):,} bytes): "
-            f"{error.strerror or error}; free some space or check the folder's rights"
-        ) from error
+        raise disk.unusable(path, error) from error
     finally:
         with suppress(OSError):  # there is nothing left after the renaming
             beside.unlink()

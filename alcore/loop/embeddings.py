@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from alcore import disk
-from alcore.errors import WorkspaceUnusable
 
 
 def path(folder: Path, number: int) -> Path:
@@ -26,10 +25,7 @@ def save(to: Path, embeddings: np.ndarray) -> None:
             np.save(file, embeddings, allow_pickle=False)
             disk.sync(file)
     except OSError as error:
-        raise WorkspaceUnusable(
-            f"cannot write the embeddings of the round ({embeddings.nbytes:,} bytes): "
-            f"{error.strerror or error}; free some space or check the folder's rights"
-        ) from error
+        raise disk.unusable(to, error) from error
 
 
 def mapped(folder: Path, number: int) -> np.ndarray | None:

@@ -9,7 +9,7 @@ import numpy as np
 from alcore import disk
 from alcore.config import ProjectSettings
 from alcore.datasets.pixels import PixelCache
-from alcore.errors import TrainingImpossible, WorkspaceUnusable
+from alcore.errors import TrainingImpossible
 
 
 def pixels_of(folder: Path, settings: ProjectSettings, n: int) -> np.ndarray:
@@ -45,7 +45,4 @@ def save_arrays(path: Path, **arrays: np.ndarray) -> None:
             np.savez(file, allow_pickle=False, **arrays)
             disk.sync(file)
     except OSError as error:
-        raise WorkspaceUnusable(
-            f"cannot write the predictions of the round: {error.strerror or error}; "
-            "free some space or check the folder's rights"
-        ) from error
+        raise disk.unusable(path, error) from error

@@ -272,6 +272,18 @@ def put_back(
             )
 
 
+def postpone(
+    connection: Connection, job_id: int, attempt: int, now: float, delay: float, reason: str
+) -> None:
+    """Let a running job wait again for some seconds; the reason is kept with it meanwhile."""
+    put_back(connection, job_id, attempt, now, reason, count=False)
+    connection.execute(
+        update(job)
+        .where(job.c.id == job_id, job.c.attempt == attempt, job.c.state == "waiting")
+        .values(not_before=now + delay, error=reason)
+    )
+
+
 def is_running(connection: Connection, kind: str) -> bool:
     """Tell whether a job of a kind runs for any project. Raises UnknownJobKind."""
     job_kinds.named(kind)

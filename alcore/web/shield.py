@@ -16,7 +16,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from alcore.errors import InvalidSettings
+from alcore import disk
+from alcore.errors import InvalidSettings, NoRoom
 from alcore.web.spool import Spool
 from alcore.web.uploads import BUSY, SLOWEST, Uploads
 
@@ -87,6 +88,7 @@ class Shield:
             await send(message)
 
         try:
+            await run_in_threadpool(disk.check_room, self._uploads.folder(), size or 0)
             spool = await run_in_threadpool(
                 Spool, self._uploads.folder(), headers.get("content-type", "")
             )
@@ -100,6 +102,9 @@ class Shield:
             finally:
                 if status != 204:
                     await run_in_threadpool(spool.discard)
+        except NoRoom:
+            say = "the server has no room for this file; ask whoever runs the app to make some"
+            await _refuse(507, say, scope, receive, send)
         except InvalidSettings as error:
             await _refuse(400, str(error), scope, receive, send)
         except OSError as error:

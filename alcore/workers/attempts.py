@@ -11,12 +11,15 @@ from typing import Any, Self
 
 import structlog
 
-from alcore import logs
+from alcore import disk, logs
 from alcore.config import precision
-from alcore.errors import AlcoreError, JobCancelled
+from alcore.errors import AlcoreError, JobCancelled, NoRoom
 from alcore.records import Job
 from alcore.store import Connection, Store, jobs
 from alcore.workers.claims import Claim, Heartbeat, Watch
+
+ROOM = 30.0
+"""A job that found the disk full looks again after this time."""
 
 log = structlog.get_logger()
 
@@ -97,7 +100,7 @@ def run(
     """
     start = time.monotonic()
     error = _attempt(store, job, function, threads)
-    end = "done" if error is None else "failed"
+    end = "done" if error is None else "postponed" if isinstance(error, NoRoom) else "failed"
     reason = error if type(error) is not AlcoreError else error.__cause__ or error
     log.info(
         "job ended",
@@ -123,9 +126,14 @@ def _attempt(
     store: Store, job: Job, function: Callable[[Running], None], threads: int
 ) -> AlcoreError | None:
     try:
+        disk.check_room(store.workspace.root)
         with Running(store, job, threads) as running:
             function(running)
         return None
+    except NoRoom as full:
+        with store.write(patient=True) as connection:
+            jobs.postpone(connection, job.id, job.attempt, time.time(), ROOM, str(full))
+        return full
     except JobCancelled as stop:
         error: AlcoreError = stop
         trace = None
