@@ -22,6 +22,7 @@ from alcore.errors import AlcoreError, WorkspaceBusy
 from alcore.services import projects
 from alcore.web import ASSETS, doors, modules, routes, state
 from alcore.web.shield import Shield
+from alcore.workers import presence
 from alcore.workers.launching import Dispatcher
 from pages._who import has_accounts
 
@@ -37,6 +38,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         access = state.runtime().access
         doors.check_door(access, state.is_beyond(), has_accounts())
         store = await run_in_threadpool(state.store)
+        await run_in_threadpool(state.tickets)
         await run_in_threadpool(projects.ensure_demo, store, state.runtime().threads)
     except AlcoreError as error:
         # Nothing runs yet, and raising here would print Starlette's traceback instead.
@@ -45,16 +47,22 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     if state.is_beyond() and not has_accounts():
         await run_in_threadpool(_say_owners_word)
     _navigate_before_the_first_visit()
+    for neighbour in state.neighbours():
+        print(f"Somebody else works in this workspace: {neighbour}", file=sys.stderr, flush=True)
     dispatcher = Dispatcher(state.runtime())
     dispatcher.start()
     # Streamlit collects garbage after every script run; what was imported never is garbage.
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(TURN)
-    try:
-        yield {}
-    finally:
-        await run_in_threadpool(dispatcher.stop)
+    address = f"http://{st.get_option('server.address') or 'localhost'}"
+    with presence.present(
+        state.runtime().workspace, "app", f"{address}:{st.get_option('server.port')}"
+    ):
+        try:
+            yield {}
+        finally:
+            await run_in_threadpool(dispatcher.stop)
 
 
 def _say_owners_word() -> None:

@@ -110,7 +110,7 @@ def work(until_input_closes: bool) -> None:
             over.set()
 
         threading.Thread(target=wait_for_end, daemon=True).start()
-    dispatch(Runtime.from_environment(), over)
+    dispatch(Runtime.from_environment(), over, os.getppid() if until_input_closes else 0)
 
 
 for command in (

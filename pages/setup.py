@@ -11,7 +11,7 @@ from alcore.services import people, setup
 from alcore.web import state
 from pages._setup_new import new_project
 from pages._setup_project import show_project
-from pages._setup_text import STYLE
+from pages._setup_text import STYLE, plain
 from pages._shell import choose_project, go_to_project
 from pages._who import has_accounts, open_to, projects_here, who
 
@@ -27,6 +27,12 @@ def page() -> None:
     with st.container(horizontal=True, key="setup-head"):
         head = st.container(width="stretch")
         offered = _offered()
+    for neighbour in state.neighbours():
+        st.warning(
+            f"Somebody else works in this workspace: {plain(str(neighbour))}. Nothing is lost by "
+            "that, but each trains by itself; stop one of them unless both are meant.",
+            icon=":material/group_work:",
+        )
     project = choose_project(offered, more=NEW)
     if project is not None:
         show_project(store, setup.line(store, project.id), head)

@@ -84,6 +84,25 @@ def test_a_clock_that_is_set_back_delays_no_waiting_job(store: Store) -> None:
     assert take(store, 10.0, ("train",)) is not None
 
 
+@pytest.mark.parametrize("postponed", [False, True])
+def test_a_job_that_waits_again_is_not_delayed_by_a_clock_that_is_set_back(
+    store: Store, postponed: bool
+) -> None:
+    project_id = project(store)
+    with store.write() as connection:
+        jobs.request(connection, project_id, "train", 100.0)
+    taken = take(store, 90_000.0, ("train",))
+    with store.write() as connection:
+        which = (connection, taken.id, taken.attempt, 90_000.0)
+        if postponed:
+            jobs.postpone(*which, 30.0, "no room")
+        else:
+            jobs.put_back(*which, "its process died")
+    assert postponed == (take(store, 90_001.0, ("train",)) is None)
+    if postponed:
+        assert take(store, 50_000.0, ("train",)) is not None
+
+
 def test_a_further_request_brings_a_waiting_job_forward_and_never_puts_it_off(
     store: Store,
 ) -> None:

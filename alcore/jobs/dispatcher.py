@@ -20,6 +20,7 @@ from alcore.errors import JobCancelled, WorkspaceBusy
 from alcore.job_kinds import KINDS, Lane, function_of, in_lane, named
 from alcore.records import Job
 from alcore.store import Store, jobs
+from alcore.workers import presence
 from alcore.workers.attempts import fields, put_back_silent, run
 from alcore.workers.claims import BEAT, Watch, holder
 from alcore.workers.engines import Engine, Processes, submit
@@ -88,8 +89,18 @@ class _Worker:
             submit(self.engine, warm_up, threads, pause)
 
 
-def dispatch(runtime: Runtime, over: threading.Event) -> None:
-    """Start jobs as they become due until `over` is set; then put the running ones back."""
+def dispatch(runtime: Runtime, over: threading.Event, app: int = 0) -> None:
+    """Start jobs as they become due until `over` is set; then put the running ones back.
+
+    app: the process of the app that this one belongs to.
+    """
+    with presence.present(runtime.workspace, "trainer", app=app):
+        for one in presence.apart(presence.others(runtime.workspace, app or None)):
+            log.warning("somebody else works in this workspace", who=str(one))
+        _dispatch(runtime, over)
+
+
+def _dispatch(runtime: Runtime, over: threading.Event) -> None:
     store = Store.open(runtime.workspace)
     name, watch = holder(), Watch(store)
     workers = [_Worker(lane) for lane in dict.fromkeys(kind.lane for kind in KINDS)]

@@ -89,6 +89,7 @@ class Store:
             ) from error
         _keep_private(workspace.database)
         store = cls(workspace)
+        store.check_files()
         try:
             from alcore.store import migrate
 
@@ -105,6 +106,17 @@ class Store:
                 "restore a backup or choose another workspace"
             ) from error
         return store
+
+    def check_files(self) -> None:
+        """Raise WorkspaceUnusable where this account may not read or write the database's files."""
+        database = self.workspace.database
+        for end in ("", "-wal", "-shm", "-journal"):
+            path = database.with_name(database.name + end)
+            if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+                raise WorkspaceUnusable(
+                    f"{path} cannot be read and written by this account; nothing can be saved: "
+                    "give it the right, or start alcore under the account that owns the file"
+                )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -34,6 +34,8 @@ ATTEMPTS = 3
 STOPPED = "stopped by request"
 STARTING = "starting"
 """Phase of a job that was taken and whose process has not said anything yet."""
+LONGEST_WAIT = 61.0
+"""Seconds; no job waits for longer, so that one that seems to waited before the clock was set."""
 _RECENT = 10
 """Among so many newest jobs of a kind are the running and the waiting one."""
 _URGENCY = case({kind.name: place for place, kind in enumerate(job_kinds.KINDS)}, value=job.c.kind)
@@ -146,7 +148,9 @@ def take(
 
 def _is_due(now: float) -> ColumnElement[bool]:
     """Of a waiting job: its time has come, or the clock was set back since it was asked for."""
-    return or_(job.c.not_before <= now, job.c.created_at > now)
+    return or_(
+        job.c.not_before <= now, job.c.created_at > now, job.c.not_before > now + LONGEST_WAIT
+    )
 
 
 def due(connection: Connection, kinds: Iterable[str], now: float) -> bool:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from alcore.errors import AlcoreError
 from alcore.records import NewEvent
 from alcore.services import board_status, keys, labeling, projects
 from alcore.web import grids, pictures, remarks, reviewing, state
@@ -24,6 +25,7 @@ from alcore.web.requests import (
     id_in,
     maybe,
     number_in,
+    refusal,
     text_in,
     texts_in,
     wish,
@@ -156,8 +158,17 @@ def add_class(request: Request, ticket: Ticket, body: Body) -> Body:
 
 
 async def health(request: Request) -> Response:
-    """Say that the server answers and that its database can be read."""
-    await run_in_threadpool(projects.list_projects, state.store())
+    """Say that the server answers and that its database and secret can be used; else what not."""
+
+    def look() -> None:
+        state.store().check_files()
+        projects.list_projects(state.store())
+        state.tickets()
+
+    try:
+        await run_in_threadpool(look)
+    except AlcoreError as error:
+        return refusal(error, request)
     return JSONResponse({"ok": True})
 
 

@@ -15,6 +15,8 @@ from alcore.store import Store as Store  # pages may name it, but import no stor
 from alcore.web.spool import file_of
 from alcore.web.tickets import TicketOffice
 from alcore.web.uploads import Uploads
+from alcore.workers import presence
+from alcore.workers.presence import Presence
 
 _origins: tuple[str, ...] = ()
 _beyond = False
@@ -81,6 +83,11 @@ def uploads() -> Uploads:
 def uploaded(slip: bytes) -> Path:
     """Return the file that was written while it was uploaded. Raises InvalidSettings."""
     return file_of(slip, runtime().workspace.uploads)
+
+
+def neighbours() -> list[Presence]:
+    """List the other apps and trainers that work in the workspace."""
+    return presence.apart(presence.others(runtime().workspace))
 
 
 def prediction_cache() -> PredictionCache:

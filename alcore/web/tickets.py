@@ -51,9 +51,15 @@ class TicketOffice:
     def of(cls, workspace: Workspace) -> Self:
         """Open the office of a workspace, making its secret on first use."""
         path = workspace.root / "secret"
-        if not path.exists():
-            _make_secret(path)
-        secret = path.read_bytes()
+        try:
+            if not path.exists():
+                _make_secret(path)
+            secret = path.read_bytes()
+        except OSError as error:
+            raise WorkspaceUnusable(
+                f"{path} cannot be read ({error.strerror}); give this account the right to read "
+                "it, or delete it: then open pages have to be reloaded, and people invited anew"
+            ) from error
         if len(secret) < SECRET_BYTES:
             raise WorkspaceUnusable(f"{path} is damaged; delete it and start again")
         return cls(secret)
