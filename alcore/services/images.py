@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from alcore.config import Workspace, user_path
-from alcore.datasets.decoder import AT_ONCE, Decoders
+from alcore.datasets.decoder import AT_ONCE as AT_ONCE
+from alcore.datasets.decoder import Decoders
 from alcore.datasets.decoding import display, exact
 from alcore.datasets.ingest import read_original
 from alcore.datasets.renditions import Rendition as Rendition
