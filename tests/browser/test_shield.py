@@ -47,6 +47,8 @@ def test_a_page_without_an_upload_field_sends_no_file(
     expect(field).to_be_attached()
     field.set_input_files({"name": "a.zip", "mimeType": "application/zip", "buffer": b"none"})
     expect(page.get_by_text("is in the workspace")).to_be_visible()
+    kept = list(server.workspace.uploads.glob("*"))
+    assert [path.read_bytes() for path in kept if path.stat().st_size == 4] == [b"none"]
     # A session of this server that was shown no field, or that is invented.
     path = addresses[0].removeprefix(server.url)
     session = path.split("/")[-2]
