@@ -114,6 +114,7 @@ def main() -> None:
             st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
             st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
             st.Page("pages/team.py", title="Team", icon=":material/group:"),
+            st.Page("pages/exchange.py", title="In and out", icon=":material/swap_horiz:"),
             st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
             st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
         ],

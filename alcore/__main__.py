@@ -12,7 +12,7 @@ from io import TextIOWrapper
 
 import click
 
-from alcore import __version__, logs, project_commands
+from alcore import __version__, exchange_commands, logs, project_commands
 from alcore.config import LOG_FORMATS, LOG_LEVELS, Runtime, app_file
 from alcore.errors import AlcoreError
 from alcore.experiment_commands import experiment
@@ -25,10 +25,12 @@ examples:
   alcore import scans.zip --name scans --role none --classes "crack,no crack"
   alcore import shapes --name shapes --option classes=8 --option imbalance=10
   alcore import CIFAR10 --name cifar --root ~/datasets
+  alcore import-labels birds labels.json --preview
   alcore pretrain birds
   alcore role birds "Ana" owner
   alcore train birds
   alcore export birds --out labels.csv
+  alcore export birds --format coco --out birds.json
 """
 
 
@@ -115,7 +117,8 @@ def work(until_input_closes: bool) -> None:
 
 for command in (
     project_commands.bring,
-    project_commands.export,
+    exchange_commands.export,
+    exchange_commands.import_labels,
     project_commands.pretrain,
     project_commands.projects,
     project_commands.role,

@@ -19,7 +19,7 @@ import platformdirs
 from alcore.errors import InvalidSettings
 from alcore.estimators import ESTIMATORS
 
-MOST_CLASSES = 1_000
+MOST_CLASSES = 2_000
 RESOLUTIONS = (8, 16, 32, 64, 96, 128, 224)
 AUGMENTATIONS: Mapping[str, str] = MappingProxyType(
     {

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from alcore.config import reserve
-from alcore.errors import NoRoom, WorkspaceUnusable
+from alcore.errors import ExportFailed, NoRoom, WorkspaceUnusable
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -67,3 +70,25 @@ def unusable(path: object, error: OSError) -> WorkspaceUnusable:
 
 def _size(n: int) -> str:
     return f"{n / 1e9:,.1f} GB" if n >= 1e9 else f"{-(-max(0, n) // 10**6):,} MB"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file that takes its name at the end; whatever happens, no half of it is there.
+
+    Raises ExportFailed where the disk is full or the place cannot be written.
+    """
+    beside = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
+    try:
+        with beside.open("xb") as file:
+            yield file
+            sync(file)
+        os.replace(beside, path)
+    except OSError as error:
+        raise ExportFailed(
+            f"cannot write {path}: {error.strerror or error}; nothing of it was left there. Make "
+            "room, or choose another place"
+        ) from error
+    finally:
+        with suppress(OSError):  # there is nothing left after the renaming
+            beside.unlink()

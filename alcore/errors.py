@@ -32,6 +32,18 @@ class InvalidClasses(AlcoreError):
     """A class list is empty, has duplicates or an unusable name."""
 
 
+class UnknownFormat(AlcoreError):
+    """No format of labels, predictions or models has this name."""
+
+
+class UnreadableLabels(AlcoreError):
+    """A file of labels cannot be read, or not all of it can be taken over."""
+
+
+class ExportFailed(AlcoreError):
+    """A file cannot be written where it was asked for; nothing of it is left there."""
+
+
 # -- projects and store ------------------------------------------------------------------------
 
 

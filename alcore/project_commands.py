@@ -1,13 +1,12 @@
-"""Owns the commands about projects: import, train, pretrain, status, export, role and lists."""
+"""Owns the commands about projects: import, train, pretrain, status, role and lists."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from io import TextIOWrapper
 from typing import Any, get_args
 
 import click
@@ -24,7 +23,7 @@ from alcore.config import (
 )
 from alcore.errors import AlcoreError
 from alcore.records import MemberRole
-from alcore.services import exporting, people, pretraining, setup, training
+from alcore.services import people, pretraining, setup, training
 from alcore.services import projects as known_projects
 from alcore.store import Store
 from alcore.terminal import json_option, print_rows, project_argument, with_progress, with_store
@@ -228,33 +227,6 @@ def status(store: Store, project: str, as_json: bool) -> None:
         },
         as_json,
     )
-
-
-@click.command()
-@project_argument
-@click.option("--out", help="File to write; by default the screen.")
-@click.option("--remarks", is_flag=True, help="Comments and unsure answers in place of labels.")
-@with_store
-def export(store: Store, project: str, out: str | None, remarks: bool) -> None:
-    """Write the labels as CSV, in UTF-8."""
-    project_id = known_projects.named(store, project).id
-    columns: Sequence[str]
-    if remarks:
-        columns, rows = exporting.REMARKS, exporting.remark_rows(store, project_id)
-    else:
-        columns, rows = exporting.COLUMNS, exporting.label_rows(store, project_id)
-    if out is None:
-        if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8", newline="")
-        exporting.write_csv(sys.stdout, columns, rows)
-        return
-    try:
-        with open(out, "w", newline="", encoding="utf-8") as file:
-            exporting.write_csv(file, columns, rows)
-    except OSError as error:
-        raise AlcoreError(f"cannot write {out}: {error.strerror}") from error
-    what = "remarks" if remarks else "labels"
-    print(f"{len(rows)} {what} written to {out}", file=sys.stderr)
 
 
 @click.command()

@@ -36,8 +36,8 @@ from driven import answers, app, chromium, on_screen, report, training_now, trut
 from playwright.sync_api import Locator, Page
 
 from alcore.config import Workspace
-from alcore.services import exporting, projects, training
-from alcore.store import Store
+from alcore.services import projects, training
+from alcore.store import Store, exports
 
 ONE, READ, TILE, PRESS, SURE = 1.0, 0.8, 0.25, 0.7, 0.6
 SPREAD = 0.35
@@ -147,18 +147,19 @@ def trial(way: str, labels: int, speed: float, seed: int) -> dict[str, float]:
             lots, exclusions = person.lots(labels, first)
             more = {"lots": lots, "exclusions": exclusions}
         wait(lambda: person.saved() >= labels)
-        given = exporting.label_rows(store, digits.id)
+        with store.read() as connection:
+            given = exports.count(connection, digits.id)
         wait(lambda: not training_now(store, digits.id))
         training.train(store, digits.id)
-        wait(lambda: (m := training.status(store, digits.id).latest) and m.labels >= len(given))
+        wait(lambda: (m := training.status(store, digits.id).latest) and m.labels >= given)
         latest = training.status(store, digits.id).latest
         assert latest is not None and latest.evaluation.accuracy is not None
         store.close()
     return {
-        "labels": len(given),
+        "labels": given,
         "simulated minutes": person.minutes,
         "of it waiting for the app": person.waited / 60,
-        "labels per minute": len(given) / person.minutes,
+        "labels per minute": given / person.minutes,
         "accuracy": latest.evaluation.accuracy,
         **more,
     }

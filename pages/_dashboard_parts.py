@@ -11,7 +11,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from alcore.services import glossary
-from alcore.services.exporting import write_csv
+from alcore.spreadsheets import write_csv
 from pages import _dashboard_drawing as drawing
 
 TALL = 340

@@ -15,8 +15,8 @@ from alcore.errors import AlcoreError, StaleSettings
 from alcore.phrases import sentence
 from alcore.records import Job, KnownClasses, Project
 from alcore.services import folders, previews, projects, setup
-from alcore.services.exporting import write_csv
 from alcore.services.setup import ProjectLine
+from alcore.spreadsheets import write_csv
 from alcore.web import state
 from alcore.web.palette import class_colours
 from alcore.web.state import Store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from sqlalchemy import create_engine
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.loop.queueing import choose_overlap, swap_queue
 from alcore.records import KnownClasses, Lease, NewEvent, NewUndo
-from alcore.services import board_status, invitations, labeling, people
+from alcore.services import board_status, exporting, invitations, labeling, people
+from alcore.services.exporting import PARTS, Wish
 from alcore.store import Store, items, migrate, projects
 from alcore.web import state
 
@@ -179,6 +181,17 @@ def labels_of(store: Store, project_id: int) -> dict[int, int]:
     with store.read() as connection:
         ids, classes = items.labeled(connection, project_id)
     return dict(zip(ids.tolist(), classes.tolist(), strict=True))
+
+
+def exported(store: Store, project_id: int, form: str = "jsonl") -> bytes:
+    """Write a project's labels with all that can be written beside them."""
+    wish = Wish(form, tuple(PARTS))
+    return b"".join(exporting.prepare(store, project_id, wish).blocks())
+
+
+def label_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
+    """Read the labels that count as an export has them."""
+    return [json.loads(line) for line in exported(store, project_id).splitlines()]
 
 
 @contextmanager

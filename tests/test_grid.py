@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from made import Tab, labels_of, project
+from made import Tab, label_rows, labels_of, project
 from seen import look
 from sqlalchemy import select, update
 from trained import give_labels
@@ -17,7 +17,7 @@ from trained import give_labels
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.records import NewLot
-from alcore.services import exporting, grid, labeling, projects, team
+from alcore.services import grid, labeling, projects, team
 from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store, bulk, jobs
 from alcore.store import labels as stored_labels
@@ -223,7 +223,7 @@ def test_a_lot_is_labeled_at_once_and_marked(tab: GridTab) -> None:
     for event in events(tab.store):
         assert (event.origin, event.seconds, event.round_id) == ("grid", 0.5, 1)
         assert event.suggestion_shown and event.suggested_class == tab.classes[1]
-    rows = exporting.label_rows(tab.store, tab.project_id)
+    rows = label_rows(tab.store, tab.project_id)
     assert {(row["source"], row["model"]) for row in rows} == {("grid", 1)}
     with tab.store.read() as connection:
         assert connection.execute(select(lease)).all() == []

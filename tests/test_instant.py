@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made import BY_HAND, Tab, project
+from made import BY_HAND, Tab, label_rows, project
 from seen import look
 from sqlalchemy import select
 
 from alcore.config import HoldoutRule, Workspace
-from alcore.services import board_status, exporting, grid, projects
+from alcore.services import board_status, grid, projects
 from alcore.services.instant import Instant
 from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store, queue
@@ -145,7 +145,7 @@ def test_every_label_says_what_had_ranked_it(store: Store, instant: Instant) -> 
     why = board_status.why(store, tab.project_id, lease.item_id)
     assert (why["model"], why["instant"], why["strategy"]) == (1, 2, "margin")
     key = tab.answer(lease)
-    rows = exporting.label_rows(store, tab.project_id)
+    rows = label_rows(store, tab.project_id)
     assert [(row["model"], row["instant"]) for row in rows] == [(1, None), (1, None), (1, 2)]
     assert tab.undo(key).head_labels == 2
     status = tab.status()

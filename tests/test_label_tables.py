@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from made import BY_HAND
+from made import BY_HAND, label_rows
 from PIL import Image
 
 from alcore.config import Workspace
 from alcore.datasets.label_table import read
 from alcore.datasets.sources import scan
 from alcore.errors import ImportRefused
-from alcore.services import exporting, projects, setup
+from alcore.services import projects, setup
+from alcore.spreadsheets import write_csv
 from alcore.store import Store
 
 FILES = ("0.png", "1.png", "2.png", "3.png")
@@ -84,7 +85,7 @@ def test_labels_come_in_with_a_table_and_the_rest_is_asked(store: Store, tmp_pat
     made = projects.create(store, "x", spec, "labels", BY_HAND)
     assert projects.import_now(store, made, 1)
     assert [c.name for c in projects.get(store, made).classes] == ["cat", "dog"]
-    rows = exporting.label_rows(store, made)
+    rows = label_rows(store, made)
     assert {row["file"]: row["class"] for row in rows} == {
         f"images/{n}.png": "cat" if n % 2 else "dog" for n in range(8)
     }
@@ -99,7 +100,7 @@ def test_what_was_exported_comes_in_again(store: Store, tmp_path: Path) -> None:
     rows = [{"file": file, "class": name} for file, name in zip(files, classes, strict=True)]
     rows[2]["file"] = "b\\\\c.png"
     with (tmp_path / "in" / "labels.csv").open("w", encoding="utf-8", newline="") as out:
-        exporting.write_csv(out, ("file", "class"), rows)
+        write_csv(out, ("file", "class"), rows)
     assert set(scan(spec).classes) == set(classes)
 
 

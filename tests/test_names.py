@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from made import BY_HAND
+from made import BY_HAND, exported
 from PIL import Image
 
 from alcore import names
 from alcore.config import Runtime, Workspace
-from alcore.datasets.label_table import without_guard
 from alcore.datasets.sources import open_source, scan
 from alcore.errors import InvalidClasses, InvalidSettings
 from alcore.jobs.importing import natural
-from alcore.services import exporting, people, projects, setup
+from alcore.services import people, projects, setup
+from alcore.spreadsheets import safe, without_guard
 from alcore.store import Store, review
 
 
@@ -192,19 +192,19 @@ def test_the_field_of_info_zip_says_the_name(tmp_path: Path) -> None:
 
 @given(some.text())
 def test_what_the_export_writes_can_be_read_back(text: str) -> None:
-    assert without_guard(str(exporting.safe(text))) == text
+    assert without_guard(str(safe(text))) == text
 
 
 @pytest.mark.parametrize("number", ["-1", "+1", "0", "-2.5"])
 def test_plain_numbers_are_exported_as_they_are(number: str) -> None:
-    assert exporting.safe(number) == number
+    assert safe(number) == number
 
 
 @pytest.mark.parametrize(
     "formula", ["=1+1", "+cmd", "-x", "@x", "\tx", "-1+1", "'=x", "''=x", "-", "+1\n"]
 )
 def test_what_a_spreadsheet_would_run_is_guarded(formula: str) -> None:
-    assert exporting.safe(formula) == "'" + formula
+    assert safe(formula) == "'" + formula
 
 
 @given(some.text(some.characters(exclude_characters="\0")))
@@ -224,9 +224,7 @@ def test_exported_files_are_found_again_by_their_names(store: Store, tmp_path: P
         store, "x", {"kind": "folder", "path": str(tmp_path / "in")}, "labels", BY_HAND
     )
     assert projects.import_now(store, made, 1)
-    out = io.StringIO()
-    exporting.write_csv(out, exporting.COLUMNS, exporting.label_rows(store, made))
-    rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+    rows = list(csv.DictReader(io.StringIO(exported(store, made, "csv").decode())))
     assert len(rows) >= 4
     with store.read() as connection:
         both = review.count(connection, made, 0, review.Filter("all", name="café"))

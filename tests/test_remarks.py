@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 
 from alcore.config import Workspace
 from alcore.errors import InvalidSettings, UnknownItem, UnreadableImage
-from alcore.services import comments, exporting, guidelines, labeling, projects
+from alcore.services import comments, guidelines, labeling, projects, remark_table
+from alcore.spreadsheets import write_csv
 from alcore.store import Store
 from alcore.store.tables import label_event
 from alcore.web import remarks, routes, state
@@ -177,12 +178,12 @@ def test_the_export_says_what_was_suggested_noted_and_commented(tab: made.Tab) -
     comment(tab, labeled.item_id, "=a wide cat")
     comment(tab, labeled.item_id, "indeed")
     comment(tab, untouched, "what is this?")
-    first, second = exporting.label_rows(tab.store, tab.project_id)
-    assert first["suggestion shown"] == "yes" and second["suggestion shown"] == "no"
+    first, second = made.label_rows(tab.store, tab.project_id)
+    assert first["suggestion shown"] and not second["suggestion shown"]
     assert (first["suggested class"], first["suggesting model"]) == ("dog", 7)
     assert (second["item"], second["suggested class"]) == (plain.item_id, None)
     assert first["comments"] == "Ana: =a wide cat | Ana: indeed"
-    said = exporting.remark_rows(tab.store, tab.project_id)
+    said = remark_table.rows(tab.store, tab.project_id)
     assert [(r["item"], r["kind"], r["class"], r["text"]) for r in said] == [
         (labeled.item_id, "comment", "cat", "=a wide cat"),
         (labeled.item_id, "comment", "cat", "indeed"),
@@ -190,7 +191,7 @@ def test_the_export_says_what_was_suggested_noted_and_commented(tab: made.Tab) -
         (untouched, "comment", None, "what is this?"),
     ]
     out = io.StringIO()
-    assert exporting.write_csv(out, exporting.REMARKS, said) == 4
+    assert write_csv(out, remark_table.COLUMNS, said) == 4
     assert "'=a wide cat" in out.getvalue()
 
 

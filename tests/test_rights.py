@@ -39,6 +39,7 @@ PAGES: dict[str, rights.Right] = {
     "review": "take part",
     "dashboard": "take part",
     "team": "take part",
+    "exchange": "own",
     "experiments": "run experiments",
     "setup": "make projects",
 }

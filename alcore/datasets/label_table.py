@@ -14,13 +14,14 @@ from dataclasses import dataclass
 
 from alcore import names
 from alcore.datasets.code_pages import encoding_of
+from alcore.spreadsheets import without_guard
 
 NAMES = ("labels.csv", "labels.tsv")
 MOST_BYTES = 100_000_000
-_FILE = ("file", "filename", "file name", "image", "image name", "path", "file path", "filepath",
-         "image path", "image id", "img", "name", "id")  # fmt: skip
-_CLASS = ("class", "label", "class name", "category", "labels", "target", "tag", "species",
-          "breed", "annotation", "answer", "class id")  # fmt: skip
+FILE_NAMES = ("file", "filename", "file name", "image", "image name", "path", "file path",
+              "filepath", "image path", "image id", "img", "name", "id")  # fmt: skip
+CLASS_NAMES = ("class", "label", "class name", "category", "labels", "target", "tag", "species",
+               "breed", "annotation", "answer", "class id")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,6 @@ def is_table(path: str) -> bool:
     """Tell whether a file may be a table of labels: by its name, at most one folder down."""
     parts = path.lower().split("/")
     return parts[-1] in NAMES and len(parts) <= 2
-
-
-def without_guard(text: str) -> str:
-    """Take away the apostrophe that keeps spreadsheets from running a text as a formula.
-
-    >>> without_guard("'=x"), without_guard("''=x"), without_guard("'tis")
-    ('=x', "'=x", "'tis")
-    """
-    plain = text.lstrip("'")
-    return (
-        text[1:] if plain != text and plain.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-    )
 
 
 def read(name: str, data: bytes, paths: Sequence[str]) -> Labels:
@@ -99,7 +88,7 @@ def _columns(rows: list[list[str]], index: dict[str, set[str]]) -> tuple[int, in
     head = [" ".join(cell.casefold().replace("_", " ").split()) for cell in rows[0]]
     file, name = (
         next((head.index(known) for known in several if known in head), None)
-        for several in (_FILE, _CLASS)
+        for several in (FILE_NAMES, CLASS_NAMES)
     )
     if file is not None and name is not None:
         return file, name

@@ -31,6 +31,15 @@ def round_arrays(folder: Path, number: int) -> Path:
     return folder / "rounds" / f"{number:04d}.npz"
 
 
+def head_of(folder: Path, number: int) -> np.ndarray | None:
+    """Read the head (D + 1, C) that a round has left; None where it left none."""
+    path = round_arrays(folder, number)
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays.get("head")
+
+
 def make_room(folder: Path) -> None:
     """Make the folder of rounds, without what attempts that died have left there."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from alcore.experiments.analysis import Setting, settings
 from alcore.experiments.design import Cell, Design
 from alcore.records import Evaluation, RoundSummary, StopSignals
 from alcore.services.experiments import design_of
-from alcore.services.exporting import write_csv
+from alcore.spreadsheets import write_csv
 from alcore.store import Store, experiments
 
 

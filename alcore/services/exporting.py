@@ -1,124 +1,127 @@
-"""Owns what leaves alcore: labels as spreadsheet-safe CSV."""
+"""Owns labels on their way out: which, with what beside them, in which format, block by block."""
 
 from __future__ import annotations
 
-import csv
+import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
 
-from alcore.store import Store, comments, labels, projects, review
+from alcore import label_formats
+from alcore.disk import whole_file
+from alcore.errors import InvalidSettings
+from alcore.label_formats import FORMATS, Format
+from alcore.records import Project
+from alcore.services.export_rows import PARTS, Missing, Rows, revision
+from alcore.services.rights import check_owner
+from alcore.store import Store, exports, projects
 
-COLUMNS = (
-    "item",
-    "file",
-    "class",
-    "annotator",
-    "time",
-    "seconds",
-    "source",
-    "model",
-    "instant",
-    "suggestion shown",
-    "suggested class",
-    "suggesting model",
-    "note",
-    "comments",
-)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
-REMARKS = ("item", "file", "class", "kind", "annotator", "time", "text")
+__all__ = ["FORMATS", "PARTS"]
+
+USUAL = ("provenance", "seconds", "suggestions", "remarks")
 
 
-def safe(value: Any) -> Any:
-    """Keep a spreadsheet from running text as a formula: an apostrophe is put before it.
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants exported."""
 
-    Plain numbers are no formulas. Taking one apostrophe away gives the text back, also where it
-    began with one.
-
-    >>> safe("=1+1"), safe("cat"), safe("-1"), safe(-3), safe("'=x")
-    ("'=1+1", 'cat', '-1', -3, "''=x")
-    """
-    if not isinstance(value, str) or _NUMBER.fullmatch(value):
-        return value
-    return "'" + value if value.lstrip("'").startswith(_FORMULA) else value
+    format: str
+    parts: tuple[str, ...] = USUAL
+    on_disk: bool = False
+    """Paths as they are on this computer's disk, where originals stay there."""
 
 
-def write_csv(out: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows as CSV that is safe to open in a spreadsheet; return how many."""
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    written = 0
-    for row in rows:
-        writer.writerow(["" if row[c] is None else safe(row[c]) for c in columns])
-        written += 1
-    return written
+@dataclass
+class Export:
+    """Labels that are ready to be written, once."""
 
+    store: Store
+    project: Project
+    wish: Wish
+    format: Format
+    total: int
+    """Labels that there are."""
+    missing: Missing = field(default_factory=Missing)
+    written: int = 0
 
-def label_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
-    """Read the current labels as rows of COLUMNS; times in ISO 8601, UTC."""
-    with store.read() as connection:
-        names = {c.id: c.name for c in projects.classes(connection, project_id)}
-        current = labels.current_labels(connection, project_id)
-        comments_of: dict[int, list[str]] = {}
-        for comment in comments.all_comments(connection, project_id):
-            comments_of.setdefault(comment.item_id, []).append(
-                f"{comment.annotator}: {comment.text}"
+    @property
+    def name(self) -> str:
+        """For a file."""
+        return file_name(self.project, self.format.suffix)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the file in blocks as it is made; nothing of it is kept."""
+        sink = _Sink()
+        for written in self._write(cast(IO[bytes], sink)):
+            self.written = written
+            yield sink.take()
+        yield sink.take()
+
+    def save(self, path: Path, progress: Callable[[float], None] = lambda share: None) -> None:
+        """Write the file; it appears whole or not at all. Raises ExportFailed."""
+        with whole_file(path) as file:
+            for block in self.blocks():
+                file.write(block)
+                progress(self.written / max(1, self.total))
+
+    def _write(self, out: IO[bytes]) -> Iterator[int]:
+        in_place = self.wish.on_disk and self.format.content == "labels"
+        with self.store.read() as connection:
+            rows = Rows(
+                self.store, connection, self.project, self.wish.parts, in_place, self.missing
             )
-    return [
-        {
-            "item": label.item_id,
-            "file": file,
-            "class": names[label.class_id],
-            "annotator": label.annotator,
-            "time": _iso(label.created_at),
-            "seconds": None if label.seconds is None else round(label.seconds, 2),
-            "source": label.origin,
-            "model": label.round_number,
-            "instant": label.head_labels,
-            "suggestion shown": "yes" if label.suggestion_shown else "no",
-            "suggested class": label.suggestion and names[label.suggestion.class_id],
-            "suggesting model": label.suggestion and label.suggestion.model,
-            "note": label.note,
-            "comments": " | ".join(comments_of.get(label.item_id, [])) or None,
-        }
-        for label, file in current
-    ]
+            yield from self.format.write(out, rows.header(), rows)
 
 
-def remark_rows(store: Store, project_id: int) -> list[dict[str, Any]]:
-    """Read comments and the notes of unsure answers as rows of REMARKS, item by item.
+class _Sink(io.RawIOBase):
+    """Takes what is written until it is fetched."""
 
-    They may be on items without a label, which `label_rows` leaves out.
-    """
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        block = bytes(data)
+        self._parts.append(block)
+        self._size += len(block)
+        return len(block)
+
+    def tell(self) -> int:
+        return self._size
+
+    def take(self) -> bytes:
+        block, self._parts = b"".join(self._parts), []
+        return block
+
+
+def prepare(store: Store, project_id: int, wish: Wish, by: int | None = None) -> Export:
+    """Get labels ready to be written. Raises UnknownFormat, InvalidSettings, NotAllowed."""
+    form = label_formats.get(wish.format)
+    unknown = sorted(set(wish.parts) - set(PARTS))
+    if unknown:
+        raise InvalidSettings(
+            f"there is no {', '.join(unknown)} to export; choose from {', '.join(PARTS)}"
+        )
     with store.read() as connection:
-        names: dict[int | None, str] = {
-            c.id: c.name for c in projects.classes(connection, project_id)
-        }
-        remarks: list[tuple[str, int, str | None, float, str | None]] = [
-            ("comment", c.item_id, c.annotator, c.created_at, c.text)
-            for c in comments.all_comments(connection, project_id)
-        ]
-        unsure = review.Filter("unsure")
-        everything = review.count(connection, project_id, 0, unsure)
-        for row in review.page(connection, project_id, 0, unsure, 0, everything):
-            if row.created_at is not None:
-                remarks.append(("unsure", row.item_id, row.annotator, row.created_at, row.note))
-        rows = {r.item_id: r for r in review.rows(connection, sorted({f[1] for f in remarks}))}
-    return [
-        {
-            "item": item_id,
-            "file": rows[item_id].name,
-            "class": names.get(rows[item_id].class_id),
-            "kind": kind,
-            "annotator": who,
-            "time": _iso(at),
-            "text": text,
-        }
-        for kind, item_id, who, at, text in sorted(remarks, key=lambda f: (f[1], f[3]))
-    ]
+        check_owner(connection, project_id, by)
+        project = projects.get(connection, project_id)
+        total = exports.count(connection, project_id)
+    return Export(store, project, wish, form, total)
 
 
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat()
+def outlook(store: Store, project_id: int) -> tuple[int, str]:
+    """Count the labels that an export would write, and name the set of them."""
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        return exports.count(connection, project_id), revision(connection, project)
+
+
+def file_name(project: Project, suffix: str) -> str:
+    """Name a file after a project, as every system takes it."""
+    plain = re.sub(r'[\x00-\x1f<>:"/\\|?*%]+', "-", project.name).strip(" .-") or "labels"
+    return plain[:60] + suffix

@@ -9,13 +9,12 @@ from __future__ import annotations
 import functools
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from alcore import linear_head
 from alcore.loop import embeddings as files
-from alcore.loop.round_files import round_arrays
+from alcore.loop.round_files import head_of
 from alcore.records import Project, RoundSummary
 from alcore.store import Connection, Store, bulk, items, labels, projects, rounds
 
@@ -190,7 +189,7 @@ class PredictionCache:
     ) -> PoolPredictions | None:
         folder = self.store.workspace.project(project.id)
         embeddings = files.mapped(folder, latest.number)
-        head = _head(folder, latest.number)
+        head = head_of(folder, latest.number)
         if embeddings is None or head is None or len(embeddings) * head.shape[1] > MOST_VALUES:
             return None
         item_ids = items.ids(connection, project.id)[: len(embeddings)]
@@ -207,12 +206,3 @@ class PredictionCache:
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
             seen=seen,
         )
-
-
-def _head(folder: Path, number: int) -> np.ndarray | None:
-    """Read the head (D + 1, C) that a round has left."""
-    path = round_arrays(folder, number)
-    if not path.exists():
-        return None
-    with np.load(path, allow_pickle=False) as arrays:
-        return arrays.get("head")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -297,7 +298,7 @@ def strategy_table(images: int, classes: int, settings: ProjectSettings) -> list
     ]
 
 
-def clean_classes(class_names: Sequence[str]) -> list[str]:
+def clean_classes(class_names: Sequence[str], longest: int = LONGEST_NAME) -> list[str]:
     """Normalise class names. Raises InvalidClasses for empty, overlong or doubled ones.
 
     >>> clean_classes([" cat ", "dog"])
@@ -305,11 +306,11 @@ def clean_classes(class_names: Sequence[str]) -> list[str]:
     """
     clean = [names.clean(name) for name in class_names]
     for name in clean:
-        if not names.is_name(name, LONGEST_NAME):
+        if not names.is_name(name, longest):
             raise InvalidClasses(
-                f"a class name has 1 to {LONGEST_NAME} visible characters; got {name!r}"
+                f"a class name has 1 to {longest} visible characters; got {name!r}"
             )
-    doubled = {name for name in clean if clean.count(name) > 1}
+    doubled = {name for name, times in Counter(clean).items() if times > 1}
     if doubled:
         raise InvalidClasses(_doubled(doubled))
     if len(clean) > MOST_CLASSES:

@@ -241,22 +241,30 @@ def keep_upload(store: Store, sent: Path, name: str) -> dict[str, Any]:
 
     sent: the file, on the same disk, which is moved. Raises WorkspaceUnusable where that fails.
     """
+    return {"kind": "archive", "path": str(keep_file(store, sent, ".zip")), "name": name}
+
+
+def keep_file(store: Store, sent: Path, suffix: str) -> Path:
+    """Keep an uploaded file in the workspace under its content hash, for a day or longer.
+
+    sent: the file, on the same disk, which is moved. Raises WorkspaceUnusable where that fails.
+    """
     folder = store.workspace.uploads
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _forget_uploads(store, folder)
         with sent.open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-        path = folder / f"{digest.hexdigest()}.zip"
+        path = folder / f"{digest.hexdigest()}{suffix}"
         sent.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             sent.unlink(missing_ok=True)
         raise WorkspaceUnusable(
             f"the upload cannot be stored in {folder} ({error.strerror}); "
-            "make room, or name the archive by its path"
+            "make room, or name the file by its path"
         ) from error
-    return {"kind": "archive", "path": str(path), "name": name}
+    return path
 
 
 def _forget_uploads(store: Store, folder: Path) -> None:

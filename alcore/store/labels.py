@@ -10,16 +10,14 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import NothingToUndo
-from alcore.records import Annotator, Label, LabelEvent, NewEvent, NewUndo, Suggestion
+from alcore.records import Annotator, LabelEvent, NewEvent, NewUndo
 from alcore.store import items
 from alcore.store.tables import (
     annotator,
     answer,
     current_label,
-    gold,
     item,
     label_event,
-    round_,
 )
 
 IMPORTER = "import"
@@ -296,51 +294,6 @@ def recent_seconds(connection: Connection, project_id: int, n: int = 50) -> list
     """Read how long the last n answers took."""
     rows = connection.execute(_SECONDS, {"project": project_id, "n": n})
     return list(rows.scalars())
-
-
-def current_labels(connection: Connection, project_id: int) -> list[tuple[Label, str]]:
-    """Read all current labels with the file names of their items, in order of answer.
-
-    What people said of gold that nobody but the answer key has the last word on is left out.
-    """
-    rows = connection.execute(
-        select(
-            current_label,
-            item.c.name.label("file"),
-            annotator.c.name.label("annotator"),
-            round_.c.number,
-        )
-        .join(item, item.c.id == current_label.c.item_id)
-        .join(annotator, annotator.c.id == current_label.c.annotator_id)
-        .outerjoin(round_, round_.c.id == current_label.c.round_id)
-        .join(answer, answer.c.item_id == current_label.c.item_id)
-        .where(
-            current_label.c.project_id == project_id,
-            answer.c.final | current_label.c.item_id.not_in(select(gold.c.item_id)),
-        )
-        .order_by(current_label.c.id)
-    )
-    return [
-        (
-            Label(
-                row.item_id,
-                row.class_id,
-                row.annotator,
-                row.created_at,
-                row.seconds,
-                row.origin,
-                row.number,
-                row.head_labels,
-                suggestion_shown=row.suggestion_shown,
-                suggestion=None
-                if row.suggested_class is None
-                else Suggestion(row.suggested_class, row.suggested_by),
-                note=row.note,
-            ),
-            row.file,
-        )
-        for row in rows
-    ]
 
 
 def _event(row: Row[Any]) -> LabelEvent:

@@ -29,6 +29,7 @@ from alcore.errors import (
     LeaseExpired,
     NotAllowed,
     NothingToUndo,
+    UnknownFormat,
     UnknownItem,
     UnknownProject,
     UnreadableImage,
@@ -52,6 +53,7 @@ STATUS: dict[type[AlcoreError], int] = {
     WrongAddress: 421,
     InvalidClasses: 422,
     InvalidSettings: 422,
+    UnknownFormat: 422,
 }
 MOST_IMAGES = 60
 MOST_BODY = 64_000

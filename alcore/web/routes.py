@@ -16,7 +16,7 @@ from starlette.routing import Route
 from alcore.errors import AlcoreError
 from alcore.records import NewEvent
 from alcore.services import board_status, keys, labeling, projects
-from alcore.web import grids, pictures, remarks, reviewing, state
+from alcore.web import downloads, grids, pictures, remarks, reviewing, state
 from alcore.web.requests import (
     MOST_IMAGES,
     Body,
@@ -200,6 +200,7 @@ def routes(base: str = "") -> list[Route]:
         *remarks.routes(),
         *reviewing.routes(),
         *grids.routes(),
+        *downloads.routes(),
     ]
     path = base.strip("/")
     if not path:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from made import label_rows
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 from seen import look
 
 from alcore.records import Project
-from alcore.services import exporting, projects
+from alcore.services import projects
 from alcore.store import items
 from alcore.store import projects as stored_projects
 
@@ -34,7 +35,7 @@ def seen_project(server: Server, name: str, turned: int = 0, instant: bool = Fal
 
 def rows(server: Server, project: Project) -> list[dict]:
     store = server.store()
-    found = exporting.label_rows(store, project.id)
+    found = label_rows(store, project.id)
     store.close()
     return found
 
@@ -149,7 +150,7 @@ def test_more_like_this_from_screen_tile_and_history(server: Server, open_board:
     board.expect_saved(31)
     given = [row for row in rows(server, project) if row["source"] == "similar"]
     assert len(given) == 30 and {row["class"] for row in given} == {"owl"}
-    assert {row["suggestion shown"] for row in given} == {"no"}
+    assert {row["suggestion shown"] for row in given} == {False}
 
     board.page.keyboard.press("Escape")
     board.item()

@@ -1,0 +1,156 @@
+"""Owns the commands by which labels, predictions and models come in and go out."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from alcore.config import user_path
+from alcore.disk import whole_file
+from alcore.errors import AlcoreError
+from alcore.services import exporting, label_import, remark_table
+from alcore.services import projects as known_projects
+from alcore.services.exporting import FORMATS, PARTS, USUAL, Export, Wish
+from alcore.services.label_import import Columns, LabelFile
+from alcore.spreadsheets import write_csv
+from alcore.store import Store
+from alcore.terminal import json_option, project_argument, with_store
+
+_BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".xml": "cvat"}
+PROBLEMS_SHOWN = 20
+_parts = click.Choice(list(PARTS))
+
+
+@click.command()
+@project_argument
+@click.option("--out", help="File to write; by default the screen.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    help="By default what the file's name says, else csv.",
+)
+@click.option(
+    "--with", "more", multiple=True, type=_parts, help="What else to write; any number of times."
+)
+@click.option("--without", multiple=True, type=_parts, help="What to leave out.")
+@click.option(
+    "--paths",
+    type=click.Choice(["relative", "disk"]),
+    default="relative",
+    help="Name images as the project does, or by where they lie on this disk.",
+)
+@click.option(
+    "--remarks", "only_remarks", is_flag=True, help="Comments and unsure answers, as CSV."
+)
+@with_store
+def export(
+    store: Store,
+    project: str,
+    out: str | None,
+    form: str | None,
+    more: tuple[str, ...],
+    without: tuple[str, ...],
+    paths: str,
+    only_remarks: bool,
+) -> None:
+    """Write the labels, in a format that other tools read."""
+    project_id = known_projects.named(store, project).id
+    if only_remarks:
+        _export_remarks(store, project_id, out)
+        return
+    form = form or _BY_SUFFIX.get(Path(out or "").suffix.lower(), "csv")
+    parts = tuple(part for part in PARTS if part in (*USUAL, *more) and part not in without)
+    wish = Wish(form, parts, on_disk=paths == "disk")
+    _deliver(exporting.prepare(store, project_id, wish), out)
+
+
+def _deliver(export: Export, out: str | None) -> None:
+    """Write an export to a file, with progress, or to the screen."""
+    if out is None:
+        if export.format.binary and sys.stdout.isatty():
+            raise AlcoreError(f"{export.format.title} is nothing for a screen; name a file: --out")
+        _to_screen(export.blocks())
+    else:
+        with tqdm(total=export.total, unit=" labels", disable=None) as bar:
+            export.save(user_path(out), lambda share: _move(bar, export.written))
+    left_out = export.missing.words()
+    if left_out:
+        print(f"note: {left_out}", file=sys.stderr)
+    if out is not None:
+        print(f"{export.written:,} labels written to {out}", file=sys.stderr)
+
+
+def _export_remarks(store: Store, project_id: int, out: str | None) -> None:
+    rows = remark_table.rows(store, project_id)
+    text = io.StringIO()
+    write_csv(text, remark_table.COLUMNS, rows)
+    data = text.getvalue().encode()
+    if out is None:
+        _to_screen([data])
+        return
+    with whole_file(user_path(out)) as file:
+        file.write(data)
+    print(f"{len(rows):,} remarks written to {out}", file=sys.stderr)
+
+
+def _to_screen(blocks: Iterable[bytes]) -> None:
+    sys.stdout.flush()
+    for block in blocks:
+        sys.stdout.buffer.write(block)
+    sys.stdout.buffer.flush()
+
+
+def _move(bar: tqdm, done: int) -> None:  # type: ignore[type-arg]  # tqdm is generic to mypy alone
+    bar.update(done - bar.n)
+
+
+@click.command("import-labels")
+@project_argument
+@click.argument("file")
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMATS)), help="By default told from the file."
+)
+@click.option("--image-column", help="Of a table: the column that names the image.")
+@click.option("--class-column", help="Of a table: the column that names its class.")
+@click.option(
+    "--use",
+    type=click.Choice(["labels", "answer-key"]),
+    default="labels",
+    help="What they are: existing labels (default), or an answer key, hidden from annotators.",
+)
+@click.option("--preview", is_flag=True, help="Say what would come in, and change nothing.")
+@json_option
+@with_store
+def import_labels(store: Store, project: str, file: str, **options: Any) -> None:
+    """Bring labels from a file of another tool, all of it or nothing.
+
+    FILE is CSV, JSON Lines, Parquet, COCO, Label Studio, CVAT, Datumaro, a data set of Hugging
+    Face, or a folder or zip with a folder per class.
+    """
+    project_id = known_projects.named(store, project).id
+    columns = None
+    if options["image_column"] or options["class_column"]:
+        if not (options["image_column"] and options["class_column"]):
+            raise click.UsageError("name both columns: --image-column and --class-column")
+        columns = Columns(options["image_column"], options["class_column"])
+    source = LabelFile(user_path(file), options["form"] or "", columns)
+    use: label_import.Use = "labels" if options["use"] == "labels" else "answer key"
+    work = label_import.preview if options["preview"] else label_import.bring
+    plan = work(store, project_id, source, use)
+    if options["as_json"]:
+        print(json.dumps(label_import.summary(plan), indent=2, ensure_ascii=False))
+        return
+    for problem in plan.problems[:PROBLEMS_SHOWN]:
+        print(f"line {problem.line}: {problem.file!r}: {problem.reason}", file=sys.stderr)
+    for text in label_import.words(plan):
+        print(f"note: {text}", file=sys.stderr)
+    verb = "would come in" if options["preview"] else "came in"
+    print(f"{len(plan.class_of):,} labels {verb}, {plan.unchanged:,} were there already")

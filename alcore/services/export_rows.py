@@ -1,0 +1,236 @@
+"""Owns the rows of an export: the labels that count, with all that is wanted beside them.
+
+N images, C classes, D embedding width.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alcore import linear_head
+from alcore.config import user_path
+from alcore.datasets.ingest import read_original
+from alcore.errors import UnreadableImage
+from alcore.label_formats import Header, LabelRow, Vote
+from alcore.loop import embeddings
+from alcore.loop.round_files import head_of
+from alcore.records import Item, Label, Project
+from alcore.store import Connection, Store, exports, projects, rounds
+
+PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "provenance": (
+        "who answered, when, why the image was asked about and by which model",
+        ("annotator", "time", "source", "model", "instant"),
+    ),
+    "seconds": ("how long the answer took", ("seconds",)),
+    "suggestions": (
+        "what the model suggested, where it was shown",
+        ("suggestion shown", "suggested class", "suggesting model"),
+    ),
+    "remarks": ("notes and comments", ("note", "comments")),
+    "votes": ("what each person said, besides the label that counts", ()),
+    "probabilities": (
+        "what the newest model says: its class, how probable that is, and each class",
+        ("predicted class", "probability", "probabilities"),
+    ),
+    "metadata": (
+        "size in pixels, whether it is of the holdout, and a hash of the file",
+        ("width", "height", "split", "hash"),
+    ),
+    "revision": ("a name of this label set, equal for equal labels", ("revision",)),
+}
+"""What may stand beside file and class: a sentence, and the columns."""
+_MOST_NAMED = 20
+
+
+@dataclass
+class Missing:
+    """Images whose originals cannot be read, so that formats with images lack them."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, name: str, reason: str) -> None:
+        self.count += 1
+        if len(self.examples) < _MOST_NAMED:
+            self.examples.append(f"{name}: {reason}")
+
+    def words(self) -> str:
+        """Say so in a sentence; empty where there are none."""
+        if not self.count:
+            return ""
+        images = "1 labeled image is" if self.count == 1 else f"{self.count:,} labeled images are"
+        return f"{images} not in it, as originals cannot be read, such as {self.examples[0]}"
+
+
+def revision(connection: Connection, project: Project) -> str:
+    """Name a label set by which image has which class, in 12 hexadecimal digits."""
+    names = {c.id: c.name for c in project.classes}
+    digest = hashlib.blake2b(digest_size=6)
+    for content_hash, class_id in exports.label_set(connection, project.id):
+        digest.update(f"{content_hash} {names[class_id]}\n".encode())
+    return digest.hexdigest()
+
+
+class Rows:
+    """The rows of an export, read while they are written."""
+
+    def __init__(
+        self,
+        store: Store,
+        connection: Connection,
+        project: Project,
+        parts: Sequence[str],
+        in_place: bool,
+        missing: Missing,
+    ) -> None:
+        """in_place: name images by where they lie on disk, if they stayed there."""
+        self._connection = connection
+        self._project = project
+        self._parts = [name for name in PARTS if name in parts]
+        self._classes = {c.id: c for c in project.classes}
+        self._names = {c.id: c.name for c in project.classes}
+        self._folder = store.workspace.project(project.id)
+        self._source, _ = projects.source(connection, project.id)
+        self._missing = missing
+        self._items: dict[int, Item] = {}
+        self._revision = revision(connection, project)
+        self._model = _Model.newest(self._folder, connection, project)
+        stays = self._source.get("kind") == "folder" and not self._source.get("copy", True)
+        self._root = user_path(str(self._source["path"])) if in_place and stays else None
+        self._comments = exports.has_comments(connection, project.id)
+        self._columns: dict[str, Callable[[Label, Item], tuple[Any, ...]]] = {
+            "provenance": self._provenance,
+            "seconds": lambda label, item: (_rounded(label.seconds),),
+            "suggestions": self._suggestions,
+            "metadata": lambda label, i: (i.width, i.height, i.split, i.content_hash),
+            "revision": lambda label, item: (self._revision,),
+        }
+
+    def header(self) -> Header:
+        return Header(
+            project=self._project.name,
+            classes=tuple(c.name for c in self._project.classes),
+            columns=tuple(column for part in self._parts for column in PARTS[part][1]),
+            votes="votes" in self._parts,
+            revision=self._revision,
+            read=self._read,
+        )
+
+    def __iter__(self) -> Iterator[LabelRow]:
+        for block in exports.labels(self._connection, self._project.id):
+            self._items = {item.id: item for _, item in block}
+            yield from self._block(block)
+
+    def _block(self, block: Sequence[tuple[Label, Item]]) -> Iterator[LabelRow]:
+        ids = [item.id for _, item in block]
+        votes = exports.votes(self._connection, ids) if "votes" in self._parts else {}
+        remarked = self._comments and "remarks" in self._parts
+        comments = exports.comments(self._connection, ids) if remarked else {}
+        if "probabilities" in self._parts:
+            said = self._model.says([item.position for _, item in block])
+        for number, (label, item) in enumerate(block):
+            more: list[Any] = []
+            for part in self._parts:
+                if part == "remarks":
+                    more += (label.note, comments.get(item.id))
+                elif part == "probabilities":
+                    more += self._prediction(said[number])
+                elif part in self._columns:
+                    more += self._columns[part](label, item)
+            yield LabelRow(
+                item.id,
+                self._place(item),
+                self._classes[label.class_id].position,
+                item.width,
+                item.height,
+                item.split,
+                item.content_hash,
+                tuple(more),
+                tuple(self._vote(*vote) for vote in votes.get(item.id, ())),
+            )
+
+    def _provenance(self, label: Label, item: Item) -> tuple[Any, ...]:
+        return (
+            label.annotator,
+            iso(label.created_at),
+            label.origin,
+            label.round_number,
+            label.head_labels,
+        )
+
+    def _suggestions(self, label: Label, item: Item) -> tuple[Any, ...]:
+        suggestion = label.suggestion
+        return (
+            label.suggestion_shown,
+            suggestion and self._names[suggestion.class_id],
+            suggestion and suggestion.model,
+        )
+
+    def _prediction(self, probabilities: np.ndarray | None) -> tuple[Any, ...]:
+        if probabilities is None:
+            return None, None, None
+        best = int(probabilities.argmax())
+        values = [round(p, 6) for p in probabilities.tolist()]
+        return self._project.classes[best].name, values[best], values
+
+    def _vote(self, who: str, class_id: int | None, at: float, seconds: float | None) -> Vote:
+        return Vote(who, None if class_id is None else self._names[class_id], at, seconds)
+
+    def _place(self, item: Item) -> str:
+        if self._root is None or item.path is None:
+            return item.name
+        return str(self._root / item.path)
+
+    def _read(self, row: LabelRow) -> bytes | None:
+        try:
+            return read_original(self._folder, self._items[row.item], self._source)
+        except UnreadableImage as error:
+            self._missing.add(row.file, str(error))
+            return None
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What the newest model left on disk for those who have no torch."""
+
+    embeddings: np.ndarray | None
+    """(N, D) by position."""
+    head: np.ndarray | None
+    """(D + 1, C)."""
+
+    @classmethod
+    def newest(cls, folder: Path, connection: Connection, project: Project) -> _Model:
+        latest = rounds.latest(connection, project.id)
+        if latest is None:
+            return cls(None, None)
+        head = head_of(folder, latest.number)
+        if head is not None and head.shape[1] < len(project.classes):
+            head = linear_head.widened(head, len(project.classes))
+        return cls(embeddings.mapped(folder, latest.number), head)
+
+    def says(self, positions: Sequence[int]) -> list[np.ndarray | None]:
+        """Return the probabilities (C,) of the images at positions; None where nothing is known."""
+        if self.embeddings is None or self.head is None:
+            return [None] * len(positions)
+        rows = np.array(positions)
+        known = rows < len(self.embeddings)
+        asked = linear_head.probabilities(self.embeddings[rows[known]], self.head)
+        places = np.cumsum(known) - 1
+        return [asked[places[i]] if known[i] else None for i in range(len(rows))]
+
+
+def iso(at: float) -> str:
+    """Write a time in ISO 8601, UTC."""
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)

@@ -1,0 +1,307 @@
+"""Owns labels on their way in: what a file would bring, and bringing it, whole or not at all.
+
+Labels that people gave stay; what an earlier import said is said anew where it differs.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from alcore import label_formats, names
+from alcore.config import MOST_CLASSES
+from alcore.errors import InvalidClasses, NotAllowed, UnreadableLabels
+from alcore.label_formats import FORMATS, Columns, ForeignLabel, Format, Table
+from alcore.loop.due import request_if_due
+from alcore.loop.queueing import choose_overlap
+from alcore.records import NewEvent, Project
+from alcore.services.image_matching import Images
+from alcore.services.projects import clean_classes
+from alcore.services.rights import check_owner
+from alcore.store import Connection, Store, label_imports, labels, projects
+from alcore.store.label_imports import Standing
+
+__all__ = ["FORMATS", "Columns", "Table"]
+
+Use = Literal["labels", "answer key"]
+MOST_PROBLEMS = 1_000
+"""Lines that are named with what is wrong with them; the others are counted."""
+LONGEST_CLASS = 255
+"""Characters, as class folders may have."""
+NO_CLASS = "the line names no class"
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A file of labels, and how to read it."""
+
+    path: Path
+    format: str = ""
+    """Empty: told from the file."""
+    columns: Columns | None = None
+    """Which columns to read of a table; None for those with usual names."""
+    name: str = ""
+    """What the file is called where it comes from."""
+
+    @property
+    def form(self) -> Format:
+        """Raises UnknownFormat, UnreadableLabels."""
+        form = label_formats.get(self.format) if self.format else label_formats.detect(self.path)
+        if form.read is None:
+            raise UnreadableLabels(f"{form.title} is written, but not read")
+        return form
+
+    def table(self) -> Table | None:
+        """Name the columns of a table; None where the file is none. Raises UnreadableLabels."""
+        columns = self.form.columns
+        return None if columns is None else columns(self.path)
+
+    def labels(self) -> Iterator[ForeignLabel]:
+        """Read the labels. Raises UnreadableLabels, which names the file as people know it."""
+        read = self.form.read
+        assert read is not None
+        try:
+            yield from read(self.path, self.columns)
+        except (UnreadableLabels, OSError) as error:
+            reason = str(error).replace(self.path.name, self.name or self.path.name)
+            raise UnreadableLabels(reason) from error
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A line that brings nothing, and why."""
+
+    line: int
+    file: str
+    reason: str
+
+
+@dataclass
+class Plan:
+    """What a file would change in a project."""
+
+    format: str
+    lines: int = 0
+    wanted: dict[int, str] = field(default_factory=dict)
+    """Class by item id, of the images that the file names and the project has."""
+    class_of: dict[int, str] = field(default_factory=dict)
+    """Those of them that would be new."""
+    unchanged: int = 0
+    """Images that have just this already."""
+    kept: int = 0
+    """Images that people labeled otherwise; theirs stays."""
+    new_classes: list[str] = field(default_factory=list)
+    same_but_case: dict[str, str] = field(default_factory=dict)
+    """Classes that differ from one that is there in upper and lower case only, and that one."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+
+    def refuse(self, label: ForeignLabel, reason: str) -> None:
+        self.reasons[reason] += 1
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(label.line, label.file, reason))
+
+
+def preview(
+    store: Store, project_id: int, file: LabelFile, use: Use = "labels", by: int | None = None
+) -> Plan:
+    """Say what a file would bring; nothing is changed.
+
+    Raises NotAllowed, UnreadableLabels, UnknownFormat, InvalidClasses.
+    """
+    with store.read() as connection:
+        check_owner(connection, project_id, by)
+        project = projects.get(connection, project_id)
+        standings = label_imports.standings(connection, project_id)
+    return _plan(project, standings, file, use)
+
+
+def bring(
+    store: Store, project_id: int, file: LabelFile, use: Use = "labels", by: int | None = None
+) -> Plan:
+    """Take over what a file says, all of it in one step, and return what that was.
+
+    The file is read before, and what it changes is looked at again within the step. Raises as
+    `preview`.
+    """
+    plan = preview(store, project_id, file, use, by)
+    now = time.time()
+    with store.write() as connection:
+        check_owner(connection, project_id, by)
+        project = projects.get(connection, project_id)
+        if project.state != "ready":
+            raise NotAllowed("labels can come in once the images are in")
+        _settle(plan, project, label_imports.standings(connection, project_id), use)
+        missing = [name for name in plan.new_classes if name not in _names(project)]
+        if missing:
+            projects.add_classes(connection, project_id, missing, now)
+            project = projects.get(connection, project_id)
+        ids = {c.name: c.id for c in project.classes}
+        class_of = {item_id: ids[name] for item_id, name in plan.class_of.items()}
+        if use == "labels":
+            _append(connection, project, class_of, now)
+        elif class_of:
+            label_imports.set_key(connection, project_id, class_of)
+        if class_of:
+            request_if_due(connection, projects.get(connection, project_id), now)
+    return plan
+
+
+def _append(
+    connection: Connection, project: Project, class_of: Mapping[int, int], now: float
+) -> None:
+    """Say in the log what was imported, under a key of this import."""
+    if not class_of:
+        return
+    importer = labels.annotator_named(connection, labels.IMPORTER, now)
+    key = secrets.token_hex(8)
+    labels.append_all(
+        connection,
+        [
+            NewEvent(
+                project_id=project.id,
+                item_id=item_id,
+                annotator_id=importer.id,
+                kind="import",
+                class_id=class_id,
+                key=f"import-{key}-{item_id}",
+                created_at=now,
+                origin="import",
+            )
+            for item_id, class_id in class_of.items()
+        ],
+    )
+    choose_overlap(connection, project)
+
+
+# -- what a file would change ------------------------------------------------------------------
+
+
+def _plan(project: Project, standings: Mapping[int, Standing], file: LabelFile, use: Use) -> Plan:
+    plan = Plan(file.form.name)
+    images = Images(standings)
+    classes = _Classes(project, plan)
+    first: dict[int, tuple[ForeignLabel, str]] = {}
+    doubled: set[int] = set()
+    for label in file.labels():
+        plan.lines += 1
+        found = images.find(label.file, label.content_hash)
+        if isinstance(found, str):
+            plan.refuse(label, found)
+            continue
+        name = names.shown(label.class_name)
+        if not name:
+            plan.refuse(label, NO_CLASS)
+            continue
+        name = classes.named(name)
+        before = first.setdefault(found, (label, name))
+        if before[1] != name:
+            if found not in doubled:
+                plan.refuse(before[0], "two answers for one image")
+            plan.refuse(label, "two answers for one image")
+            doubled.add(found)
+    plan.wanted = {number: name for number, (_, name) in first.items() if number not in doubled}
+    classes.finish(set(plan.wanted.values()))
+    _settle(plan, project, standings, use)
+    return plan
+
+
+def _settle(plan: Plan, project: Project, standings: Mapping[int, Standing], use: Use) -> None:
+    """Note what would be new, and what is there already or is kept as people have it."""
+    ids = {c.name: c.id for c in project.classes}
+    plan.class_of, plan.unchanged, plan.kept = {}, 0, 0
+    for item_id, name in plan.wanted.items():
+        standing, class_id = standings[item_id], ids.get(name)
+        if use == "answer key":
+            same, kept = standing.true_class, False
+        elif standing.by_people and standing.class_id is not None:
+            same, kept = standing.class_id, True
+        else:
+            same, kept = standing.imported, False
+        if class_id is not None and same == class_id:
+            plan.unchanged += 1
+        elif kept:
+            plan.kept += 1
+        else:
+            plan.class_of[item_id] = name
+    used = set(plan.class_of.values())
+    plan.new_classes = [name for name in plan.new_classes if name in used]
+
+
+class _Classes:
+    """Which class of the project, or which new one, a name means."""
+
+    def __init__(self, project: Project, plan: Plan) -> None:
+        self._known = _names(project)
+        self._by_case: dict[str, str] = {}
+        for name in self._known:
+            self._by_case.setdefault(name.casefold(), name)
+        self._new: dict[str, None] = {}
+        self._plan = plan
+
+    def named(self, name: str) -> str:
+        """Return the class that is meant; one that differs in case only is the known one."""
+        if name in self._known or name in self._new:
+            return name
+        alike = self._by_case.setdefault(name.casefold(), name)
+        if alike != name:
+            self._plan.same_but_case[name] = alike
+        else:
+            self._new[name] = None
+        return alike
+
+    def finish(self, used: set[str]) -> None:
+        """Note the new classes that images will have. Raises InvalidClasses."""
+        new = [name for name in self._new if name in used]
+        if len(self._known) + len(new) > MOST_CLASSES:
+            raise InvalidClasses(
+                f"the file names {len(new):,} classes that the project does not have; at most "
+                f"{MOST_CLASSES:,} are possible. Is another column meant?"
+            )
+        self._plan.new_classes = clean_classes(new, LONGEST_CLASS)
+
+
+def _names(project: Project) -> set[str]:
+    return {c.name for c in project.classes}
+
+
+# -- in words ----------------------------------------------------------------------------------
+
+
+def words(plan: Plan) -> list[str]:
+    """Say what somebody should know of a plan besides how many labels come in."""
+    notes = []
+    if plan.reasons:
+        count = sum(plan.reasons.values())
+        reasons = "; ".join(f"{n:,}: {reason}" for reason, n in plan.reasons.most_common())
+        notes.append(f"{count:,} of {plan.lines:,} lines bring nothing ({reasons})")
+    if plan.kept:
+        notes.append(f"{plan.kept:,} images have another label that people gave, which stays")
+    if plan.new_classes:
+        some = ", ".join(plan.new_classes[:10])
+        more = f" and {len(plan.new_classes) - 10:,} more" if len(plan.new_classes) > 10 else ""
+        notes.append(f"new classes: {some}{more}")
+    for name, known in list(plan.same_but_case.items())[:10]:
+        notes.append(f"{name!r} is taken for {known!r}, from which only capitals tell it apart")
+    return notes
+
+
+def summary(plan: Plan) -> dict[str, object]:
+    """Write a plan as plain values."""
+    return {
+        "format": plan.format,
+        "lines": plan.lines,
+        "images": len(plan.wanted),
+        "new": len(plan.class_of),
+        "unchanged": plan.unchanged,
+        "kept": plan.kept,
+        "new classes": plan.new_classes,
+        "taken for": plan.same_but_case,
+        "lines left out": dict(plan.reasons),
+        "problems": [{"line": p.line, "file": p.file, "reason": p.reason} for p in plan.problems],
+    }

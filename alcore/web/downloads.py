@@ -1,0 +1,90 @@
+"""Owns files that a page offers for download: made while they are sent, never whole in memory."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from alcore.errors import AlcoreError
+from alcore.services import exporting, rights
+from alcore.services.exporting import Wish
+from alcore.services.rights import Right
+from alcore.web import state
+from alcore.web.requests import declared, refusal
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file on its way to a browser."""
+
+    name: str
+    mime: str
+    blocks: Iterator[bytes]
+
+
+def address(project_id: int, annotator_id: int, what: str, options: Mapping[str, str]) -> str:
+    """Name the address of a download, signed for one annotator; relative, like all that pages get.
+
+    what: the last part of its path, such as "labels".
+    """
+    path = f"board/{project_id}/files/{what}"
+    signature = state.tickets().show(annotator_id, path)
+    return f"{path}?{urlencode({**options, 't': signature})}"
+
+
+def download_route(what: str, make: Callable[[Request, int, int], Download]) -> Route:
+    """Make a route that sends a file to the owner for whom its address was signed.
+
+    make: is told the request, the project and the annotator, and may raise alcore's errors; what
+    goes wrong later breaks the transfer off, so that no browser takes half a file for a whole one.
+    """
+    right: Right = "own"
+
+    def allowed(request: Request) -> Download:
+        project_id = request.path_params["project_id"]
+        path = f"board/{project_id}/files/{what}"
+        annotator_id = state.tickets().shown_to(path, request.query_params.get("t", ""))
+        rights.check(state.store(), right, annotator_id, project_id)
+        return make(request, project_id, annotator_id)
+
+    @functools.wraps(make)
+    async def respond(request: Request) -> Response:
+        try:
+            file = await run_in_threadpool(allowed, request)
+        except AlcoreError as error:
+            return refusal(error, request)
+        return StreamingResponse(
+            file.blocks,
+            media_type=file.mime,
+            headers={
+                "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
+
+    return declared(f"/board/{{project_id:id}}/files/{what}", respond, right)
+
+
+def labels(request: Request, project_id: int, annotator_id: int) -> Download:
+    """Send the labels in a format, with what is wanted beside them."""
+    asked = request.query_params
+    wish = Wish(
+        asked.get("format", "csv"),
+        tuple(part for part in asked.get("parts", "").split(",") if part),
+        on_disk=asked.get("paths") == "disk",
+    )
+    export = exporting.prepare(state.store(), project_id, wish, annotator_id)
+    return Download(export.name, export.format.mime, export.blocks())
+
+
+def routes() -> list[Route]:
+    """List the routes of downloads."""
+    return [download_route("labels", labels)]

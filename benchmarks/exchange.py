@@ -1,0 +1,163 @@
+"""Measures labels out and in: seconds and memory for 100,000 labels in every format.
+
+    python benchmarks/exchange.py [--json] [--labels 100000] [--images 10000] [--classes 100]
+
+A project of as many images with a label each is made in a workspace of its own. Formats that hold
+labels alone write and read all of them; formats that hold the images write the first 10,000, of
+32×32 pixels. Each is written and read in a process of its own, so that its peak of memory, in MB
+beyond what the process had before, is its own. Read: the preview, and then the import into a
+second project of the same images that has no labels, until it is on disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import multiprocessing
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from driven import report
+from PIL import Image
+
+from alcore.config import ProjectSettings, RetrainRule, Workspace
+from alcore.services import exporting, label_import
+from alcore.services.exporting import FORMATS, Wish
+from alcore.services.label_import import LabelFile
+from alcore.store import Store, items, projects
+
+
+def make(store: Store, name: str, images: int, classes: int, pictures: bool) -> int:
+    """Make a project of images that are labeled nowhere yet."""
+    settings = ProjectSettings(retrain=RetrainRule(automatic=False))
+    rng = np.random.default_rng(0)
+    with store.write() as connection:
+        spec = {"kind": "shapes", "size": images}
+        project_id = projects.add(connection, name, settings, spec, "none", time.time())
+        folder = store.workspace.project(project_id)
+        folder.mkdir(parents=True)
+        offset, rows = 0, []
+        with (folder / "originals.pack").open("wb") as pack:
+            for i in range(images):
+                data = f"{i}".encode()
+                if pictures:
+                    out = io.BytesIO()
+                    noise = rng.integers(0, 256, (32, 32, 3), np.uint8)
+                    Image.fromarray(noise).save(out, "JPEG")
+                    data = out.getvalue()
+                pack.write(data)
+                rows.append(
+                    {
+                        "project_id": project_id,
+                        "position": i,
+                        "name": f"folder {i % 50}/image {i:06}.jpg",
+                        "content_hash": hashlib.blake2b(data, digest_size=16).hexdigest(),
+                        "width": 32,
+                        "height": 32,
+                        "split": "holdout" if i % 10 == 0 else "pool",
+                        "true_class": None,
+                        "offset": offset,
+                        "length": len(data),
+                        "path": None,
+                    }
+                )
+                offset += len(data)
+        items.add(connection, rows)
+        projects.add_classes(
+            connection, project_id, [f"class {n}" for n in range(classes)], time.time()
+        )
+        projects.set_state(connection, project_id, "ready")
+    return project_id
+
+
+def label(store: Store, project_id: int, path: Path, images: int, classes: int) -> None:
+    lines = [f"folder {i % 50}/image {i:06}.jpg,class {i % classes}" for i in range(images)]
+    path.write_text("\n".join(["file,class", *lines]))
+    label_import.bring(store, project_id, LabelFile(path))
+
+
+def _megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def write(root: str, project_id: int, form: str, path: str, pipe: object) -> None:
+    """Export in this process; report seconds and megabytes."""
+    store = Store.open(Workspace(Path(root)))
+    before, start = _megabytes(), time.perf_counter()
+    exporting.prepare(store, project_id, Wish(form)).save(Path(path))
+    pipe.send((time.perf_counter() - start, _megabytes() - before))
+
+
+def read(root: str, project_id: int, form: str, path: str, pipe: object) -> None:
+    """Import in this process; report seconds of preview and all, and megabytes."""
+    store = Store.open(Workspace(Path(root)))
+    before, start = _megabytes(), time.perf_counter()
+    label_import.preview(store, project_id, LabelFile(Path(path)))
+    looked = time.perf_counter() - start
+    start = time.perf_counter()
+    plan = label_import.bring(store, project_id, LabelFile(Path(path)))
+    assert plan.class_of and not plan.problems, plan.reasons
+    pipe.send((looked, time.perf_counter() - start, _megabytes() - before))
+
+
+def alone(work: object, *arguments: object) -> tuple[float, ...]:
+    """Run work in a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=work, args=(*arguments, theirs))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    return ours.recv()
+
+
+def measure(labels: int, images: int, classes: int) -> list[dict[str, object]]:
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.open(Workspace(Path(folder) / "workspace"))
+        sizes = {"labels": labels, "images": images}
+        sources = {}
+        for content, n in sizes.items():
+            sources[content] = make(store, content, n, classes, content == "images")
+            label(store, sources[content], Path(folder) / "labels.csv", n, classes)
+        root = str(store.workspace.root)
+        for form, known in FORMATS.items():
+            path = Path(folder) / f"out{known.suffix}"
+            out = alone(write, root, sources[known.content], form, str(path))
+            n = sizes[known.content]
+            target = make(store, form, n, classes, known.content == "images")
+            looked, into, memory = alone(read, root, target, form, str(path))
+            found.append(
+                {
+                    "format": form,
+                    "labels": n,
+                    "MB": path.stat().st_size / 1e6,
+                    "out, s": out[0],
+                    "out, MB of memory": out[1],
+                    "preview, s": looked,
+                    "in, s": into,
+                    "in, MB of memory": memory,
+                }
+            )
+            path.unlink()
+        store.close()
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print JSON only")
+    parser.add_argument("--labels", type=int, default=100_000)
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--classes", type=int, default=100)
+    chosen = parser.parse_args()
+    rows = measure(chosen.labels, chosen.images, chosen.classes)
+    report({row.pop("format"): row for row in rows}, chosen.json)
+
+
+if __name__ == "__main__":
+    main()

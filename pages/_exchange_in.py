@@ -1,0 +1,196 @@
+"""Owns the section in which labels are brought in from a file: chosen, looked at, taken over."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from alcore.errors import AlcoreError
+from alcore.phrases import sentence
+from alcore.records import Project
+from alcore.services import label_import, setup
+from alcore.services.label_import import FORMATS, Columns, LabelFile, Plan, Table, Use
+from alcore.spreadsheets import write_csv
+from alcore.web import state
+from alcore.web.state import Store
+from pages._setup_text import figures, note, plain, refusal
+from pages._shell import let_upload
+from pages._who import who
+
+USES: dict[Use, tuple[str, str]] = {
+    "labels": ("existing labels", "Models learn from them; what people labeled here stays."),
+    "answer key": (
+        "an answer key",
+        "Hidden from annotators: it measures the model and simulates random labeling.",
+    ),
+}
+AUTO = "told from the file"
+
+
+def labels_in(store: Store, project: Project) -> None:
+    """Ask for a file and how to read it; show what it would bring; bring it."""
+    slot = f"labels-in-{project.id}"
+    done: Plan | None = st.session_state.get(f"{slot}-done")
+    if done is not None:
+        st.success(
+            plain(f"{len(done.class_of):,} labels came in. {done.unchanged:,} were there already."),
+            icon=":material/check:",
+        )
+        _said(done)
+        st.button("Bring in another file", key=f"{slot}-more", on_click=_forget, args=(slot,))
+        return
+    note(
+        "From CSV, JSON Lines, Parquet, COCO, Label Studio, CVAT, Datumaro, data sets of Hugging "
+        "Face, or a zip with a folder per class. Nothing changes before you have seen what would."
+    )
+    file = _file(store, slot)
+    if file is None:
+        return
+    try:
+        _look(store, project, file, slot)
+    except AlcoreError as error:
+        refusal(error)
+
+
+def _forget(slot: str) -> None:
+    for key in [k for k in st.session_state if str(k).startswith(slot)]:
+        del st.session_state[key]
+
+
+def _file(store: Store, slot: str) -> LabelFile | None:
+    """Take an upload into the workspace, or the name of a file on this computer."""
+    kept: tuple[str, str] | None = st.session_state.get(f"{slot}-file")
+    if kept is not None:
+        row = st.container(horizontal=True, vertical_alignment="center")
+        row.markdown(f"**{plain(kept[1])}**")
+        row.button("Choose another", key=f"{slot}-another", on_click=_forget, args=(slot,))
+        return LabelFile(Path(kept[0]), name=kept[1])
+    let_upload()
+    upload = st.file_uploader("A file of labels", key=f"{slot}-uploader")
+    if upload is not None:
+        try:
+            with st.spinner("Storing the file"):
+                path = setup.keep_file(store, upload, Path(upload.name).suffix[:12])
+        except AlcoreError as error:
+            refusal(error)
+            return None
+        st.session_state[f"{slot}-file"] = (str(path), upload.name)
+        st.rerun()
+    if not state.folders().closed:
+        typed = st.text_input(
+            "Or a file or folder on this computer", key=f"{slot}-path", placeholder="~/labels.csv"
+        )
+        place = setup.local_path(typed)
+        if place:
+            try:
+                state.folders().check(place)
+            except AlcoreError as error:
+                refusal(error)
+                return None
+            return LabelFile(Path(place), name=Path(place).name)
+    return None
+
+
+def _look(store: Store, project: Project, file: LabelFile, slot: str) -> None:
+    """Ask how to read the file, and show what it would bring."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        form = st.selectbox(
+            "Format",
+            ["", *FORMATS],
+            format_func=lambda name: FORMATS[name].title if name else AUTO,
+            key=f"{slot}-format",
+        )
+        file = LabelFile(file.path, form, None, file.name)
+        note(f"Read as {file.form.title}.")
+    with right:
+        use: Use = st.radio(
+            "They are",
+            list(USES),
+            format_func=lambda use: USES[use][0],
+            captions=[caption for _, caption in USES.values()],
+            key=f"{slot}-use",
+        )
+    table = file.table()
+    if table is not None:
+        columns = _columns(table, slot)
+        if columns is None:
+            return
+        file = LabelFile(file.path, form, columns, file.name)
+    key = (str(file.path), form, file.columns, use)
+    entry: tuple[Any, Plan] | None = st.session_state.get(f"{slot}-plan")
+    if entry is None or entry[0] != key:
+        with st.spinner("Reading the file"):
+            entry = (key, label_import.preview(store, project.id, file, use, who().id))
+        st.session_state[f"{slot}-plan"] = entry
+    _shown(entry[1])
+    count = len(entry[1].class_of)
+    if count and st.button(f"Bring in {count:,} labels", type="primary", key=f"{slot}-bring"):
+        with st.spinner("Bringing them in"):
+            plan = label_import.bring(store, project.id, file, use, who().id)
+        _forget(slot)
+        st.session_state[f"{slot}-done"] = plan
+        st.rerun()
+
+
+def _columns(table: Table, slot: str) -> Columns | None:
+    """Ask which columns name the image and its class; usual names are chosen already."""
+    names = list(table.names)
+    guess = table.guess
+    left, right = st.columns(2, gap="large")
+    file = left.selectbox(
+        "Column of the image",
+        names,
+        index=names.index(guess.file) if guess else None,
+        key=f"{slot}-image-column",
+    )
+    label = right.selectbox(
+        "Column of the class",
+        names,
+        index=names.index(guess.label) if guess else None,
+        key=f"{slot}-class-column",
+    )
+    if table.examples and (file is None or label is None):
+        st.dataframe(list(table.examples), hide_index=True, key=f"{slot}-examples")
+    if file is None or label is None:
+        note("No column has a usual name: choose two to go on.")
+        return None
+    return Columns(file, label)
+
+
+def _shown(plan: Plan) -> None:
+    """Show what a file would bring, and which of its lines bring nothing."""
+    numbers = {
+        "lines": f"{plan.lines:,}",
+        "would come in": f"{len(plan.class_of):,}",
+        "there already": f"{plan.unchanged:,}",
+    }
+    if plan.reasons:
+        numbers["lines that bring nothing"] = f"{sum(plan.reasons.values()):,}"
+    figures(numbers)
+    _said(plan)
+    if plan.problems:
+        rows = [{"line": p.line, "image": p.file, "why": p.reason} for p in plan.problems]
+        st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 260))
+        out = io.StringIO()
+        write_csv(out, ["line", "image", "why"], rows)
+        st.download_button(
+            "CSV",
+            out.getvalue(),
+            "left-out.csv",
+            "text/csv",
+            key="labels-left-out",
+            icon=":material/download:",
+            type="tertiary",
+            on_click="ignore",
+        )
+    if not plan.class_of:
+        note("This file brings nothing new.")
+
+
+def _said(plan: Plan) -> None:
+    for text in label_import.words(plan):
+        note(sentence(text))
