@@ -35,16 +35,7 @@ def labels_out(store: Store, project: Project) -> None:
         note(form.sentence)
         parts = list(USUAL)
         if form.holds_more:
-            parts = st.pills(
-                "Beside image and class",
-                list(PARTS),
-                selection_mode="multi",
-                default=list(USUAL),
-                key="export-parts",
-                persist_state="session",
-            )
-            for part in parts:
-                note(f"{part.capitalize()}: {PARTS[part][0]}.")
+            parts = _parts()
         on_disk = _paths(store, project) if form.content == "labels" else False
     with right:
         figures({"labels": f"{total:,}", "classes": f"{len(project.classes):,}"})
@@ -58,6 +49,22 @@ def labels_out(store: Store, project: Project) -> None:
         }
         name = exporting.file_name(project, form.suffix)
         file_link(project.id, "labels", f"Download {form.suffix}", name, options)
+
+
+def _parts() -> list[str]:
+    """Ask what shall stand beside image and class."""
+    st.html('<p class="su-strong">Beside image and class</p>')
+    with st.container(gap="xsmall"):
+        return [
+            part
+            for part, (sentence, _) in PARTS.items()
+            if st.checkbox(
+                f"**{part.capitalize()}**: {sentence}",
+                value=part in USUAL,
+                key=f"export-{part}",
+                persist_state="session",
+            )
+        ]
 
 
 def _paths(store: Store, project: Project) -> bool:

@@ -112,7 +112,7 @@ def _json(path: Path, start: bytes) -> Format:
     first = start.split(b"\n", 1)[0]
     try:
         value = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict) and not {"images", "items"} & set(value):
         return json_lines.FORMAT
