@@ -29,6 +29,7 @@ examples:
   alcore pretrain birds
   alcore role birds "Ana" owner
   alcore train birds
+  alcore predict birds more-pictures/ --out predictions.csv
   alcore export birds --out labels.csv
   alcore export birds --format coco --out birds.json
 """
@@ -119,6 +120,7 @@ for command in (
     project_commands.bring,
     exchange_commands.export,
     exchange_commands.import_labels,
+    exchange_commands.predict,
     project_commands.pretrain,
     project_commands.projects,
     project_commands.role,

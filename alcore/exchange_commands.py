@@ -12,13 +12,15 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from alcore.config import user_path
+from alcore import prediction_formats
+from alcore.config import Runtime, user_path
 from alcore.disk import whole_file
 from alcore.errors import AlcoreError
-from alcore.services import exporting, label_import, remark_table
+from alcore.services import exporting, label_import, predicting, remark_table
 from alcore.services import projects as known_projects
 from alcore.services.exporting import FORMATS, PARTS, USUAL, Export, Wish
 from alcore.services.label_import import Columns, LabelFile
+from alcore.services.predicting import PredictionFile
 from alcore.spreadsheets import write_csv
 from alcore.store import Store
 from alcore.terminal import json_option, project_argument, with_store
@@ -154,3 +156,70 @@ def import_labels(store: Store, project: str, file: str, **options: Any) -> None
         print(f"note: {text}", file=sys.stderr)
     verb = "would come in" if options["preview"] else "came in"
     print(f"{len(plan.class_of):,} labels {verb}, {plan.unchanged:,} were there already")
+
+
+@click.command()
+@project_argument
+@click.argument("pictures", required=False)
+@click.option("--out", help="File to write; by default the screen.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(prediction_formats.FORMATS)),
+    help="By default what the file's name says, else csv.",
+)
+@click.option("--embeddings", is_flag=True, help="The embedding of each image too.")
+@click.option("--all", "everything", is_flag=True, help="Of the project: labeled images too.")
+@with_store
+def predict(
+    store: Store,
+    project: str,
+    pictures: str | None,
+    out: str | None,
+    form: str | None,
+    embeddings: bool,
+    everything: bool,
+) -> None:
+    """Say what the newest model takes images for, and how probable that is.
+
+    PICTURES is a folder, a .zip or one image, of any number of images that need be in no project;
+    without it, the images of the project that nobody labeled.
+    """
+    project_id = known_projects.named(store, project).id
+    form = form or _BY_SUFFIX.get(Path(out or "").suffix.lower(), "csv")
+    if pictures is None:
+        which: predicting.Which = "all" if everything else "unlabeled"
+        _predictions_to(out, predicting.pool(store, project_id, form, which, embeddings))
+        return
+    from alcore.rounds.predicting import pictures_in, predict_files  # brings torch
+
+    model, checkpoint = predicting.with_file(store, project_id)
+    files = pictures_in(user_path(pictures))
+    threads = Runtime.from_environment().threads
+    blocks = predict_files(checkpoint, files, model.scale, embeddings, threads)
+    _predictions_to(out, PredictionFile(model, prediction_formats.get(form), blocks))
+
+
+def _predictions_to(out: str | None, file: PredictionFile) -> None:
+    """Write predictions to a file, with a count as they come, or to the screen."""
+    if out is None:
+        if file.format.binary and sys.stdout.isatty():
+            raise AlcoreError(f"{file.format.title} is nothing for a screen; name a file: --out")
+        _to_screen(file.blocks())
+    else:
+        with (
+            tqdm(total=file.total, unit=" images", disable=None) as bar,
+            whole_file(user_path(out)) as to,
+        ):
+            for block in file.blocks():
+                to.write(block)
+                _move(bar, file.written)
+    for name, why in file.examples:
+        print(f"not read: {name}: {why}", file=sys.stderr)
+    if file.unread > len(file.examples):
+        print(f"not read: {file.unread - len(file.examples):,} more", file=sys.stderr)
+    if out is not None:
+        print(
+            f"{file.written:,} images, by model {file.model.summary.number}, written to {out}",
+            file=sys.stderr,
+        )

@@ -493,6 +493,8 @@ class RoundSummary:
     learner: Learner = Learner()
     calibration: Calibration | None = None
     """None before a temperature was found for the round's recipe, and in old rounds."""
+    revision: str = ""
+    """Names the label set that it learned from; empty in rounds before this was recorded."""
 
 
 @dataclass(frozen=True)

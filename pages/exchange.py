@@ -8,11 +8,16 @@ from alcore.web import state
 from pages._exchange_in import labels_in
 from pages._exchange_out import labels_out
 from pages._exchange_parts import STYLE
+from pages._exchange_predictions import predictions_out
 from pages._setup_text import STYLE as TEXT_STYLE
 from pages._shell import choose_ready
 from pages._who import open_to, owns, projects_here
 
-SECTIONS = {"labels out": labels_out, "labels in": labels_in}
+SECTIONS = {
+    "labels out": labels_out,
+    "labels in": labels_in,
+    "predictions": predictions_out,
+}
 
 
 def page() -> None:

@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.processes", ()),
     ("alcore.disk", ()),
     ("alcore.spreadsheets", ()),
+    ("alcore.prediction_formats", ()),
     ("alcore.job_kinds", ()),
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),

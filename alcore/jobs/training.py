@@ -21,6 +21,7 @@ from alcore.jobs.training_inputs import (
 from alcore.label_errors import check_is_due
 from alcore.loop import embeddings
 from alcore.loop.due import request_if_due
+from alcore.loop.label_sets import revision
 from alcore.loop.project_consensus import apply_consensus, positions
 from alcore.loop.queueing import queue_size, rounded, selection_rows, swap_queue
 from alcore.loop.randomness import rng
@@ -68,6 +69,8 @@ class _Material:
     """Of the labels that the lesson holds."""
     minutes: float
     """That people spent on them."""
+    revision: str
+    """Names the label set."""
     notes: tuple[str, ...]
 
 
@@ -100,6 +103,7 @@ def _gather(running: Running) -> _Material:
         calibrated = calibrations.known(connection, project_id)
         votes = positions(labels.votes(connection, project_id, labeled_ids), class_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
+        label_set = revision(connection, project)
         inputs = training_inputs(connection, store.workspace, project)
         learner = learner_now(connection, project)
     running.note({"last_event": last_event, "model": number})
@@ -140,6 +144,7 @@ def _gather(running: Running) -> _Material:
         gold_ids=gold_ids,
         last_event=last_event,
         minutes=minutes,
+        revision=label_set,
         notes=(why_smaller,) if why_smaller else (),
     )
 
@@ -245,6 +250,7 @@ def _summary(material: _Material, result: RoundResult, checkpoint: str | None) -
         recipe=replace(recipe, notes=(*material.notes, *recipe.notes)),
         calibration=result.calibration,
         learner=material.learner,
+        revision=material.revision,
     )
 
 

@@ -33,7 +33,7 @@ def part(text: str) -> str:
     """Write a text as one part of a path, on every system, so that different ones stay so.
 
     >>> part("a/b"), part(".."), part("50 %"), part("ok")
-    ('a%2Fb', '%2E.', '50 %25', 'ok')
+    ('a%2Fb', '%2E%2E', '50 %25', 'ok')
     """
     fit = _UNFIT.sub(lambda match: f"%{ord(match[0]):02X}", text)
     if fit.startswith("."):

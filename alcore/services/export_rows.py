@@ -5,7 +5,6 @@ N images, C classes, D embedding width.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from alcore.datasets.ingest import read_original
 from alcore.errors import UnreadableImage
 from alcore.label_formats import Header, LabelRow, Vote
 from alcore.loop import embeddings
+from alcore.loop.label_sets import revision
 from alcore.loop.round_files import head_of
 from alcore.records import Item, Label, Project
 from alcore.store import Connection, Store, exports, projects, rounds
@@ -68,15 +68,6 @@ class Missing:
             return ""
         images = "1 labeled image is" if self.count == 1 else f"{self.count:,} labeled images are"
         return f"{images} not in it, as originals cannot be read, such as {self.examples[0]}"
-
-
-def revision(connection: Connection, project: Project) -> str:
-    """Name a label set by which image has which class, in 12 hexadecimal digits."""
-    names = {c.id: c.name for c in project.classes}
-    digest = hashlib.blake2b(digest_size=6)
-    for content_hash, class_id in exports.label_set(connection, project.id):
-        digest.update(f"{content_hash} {names[class_id]}\n".encode())
-    return digest.hexdigest()
 
 
 class Rows:

@@ -13,8 +13,9 @@ from alcore import label_formats
 from alcore.disk import whole_file
 from alcore.errors import InvalidSettings
 from alcore.label_formats import FORMATS, Format
+from alcore.loop.label_sets import revision
 from alcore.records import Project
-from alcore.services.export_rows import PARTS, Missing, Rows, revision
+from alcore.services.export_rows import PARTS, Missing, Rows
 from alcore.services.rights import check_owner
 from alcore.store import Store, exports, projects
 
@@ -53,7 +54,7 @@ class Export:
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks as it is made; nothing of it is kept."""
-        sink = _Sink()
+        sink = Sink()
         for written in self._write(cast(IO[bytes], sink)):
             self.written = written
             yield sink.take()
@@ -75,7 +76,7 @@ class Export:
             yield from self.format.write(out, rows.header(), rows)
 
 
-class _Sink(io.RawIOBase):
+class Sink(io.RawIOBase):
     """Takes what is written until it is fetched."""
 
     def __init__(self) -> None:

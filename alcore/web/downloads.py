@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from alcore.errors import AlcoreError
-from alcore.services import exporting, rights
+from alcore.services import exporting, predicting, rights
 from alcore.services.exporting import Wish
 from alcore.services.rights import Right
 from alcore.web import state
@@ -85,6 +85,20 @@ def labels(request: Request, project_id: int, annotator_id: int) -> Download:
     return Download(export.name, export.format.mime, export.blocks())
 
 
+def predictions(request: Request, project_id: int, annotator_id: int) -> Download:
+    """Send what the newest model says of the project's images."""
+    asked = request.query_params
+    file = predicting.pool(
+        state.store(),
+        project_id,
+        asked.get("format", "csv"),
+        "all" if asked.get("which") == "all" else "unlabeled",
+        asked.get("embeddings") == "1",
+        annotator_id,
+    )
+    return Download(file.name, file.format.mime, file.blocks())
+
+
 def routes() -> list[Route]:
     """List the routes of downloads."""
-    return [download_route("labels", labels)]
+    return [download_route("labels", labels), download_route("predictions", predictions)]

@@ -1,0 +1,187 @@
+"""What the newest model says can be taken along, of the pool and of files that are nowhere else."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from made import BY_HAND, Tab
+from made import project as small_project
+from PIL import Image
+
+from alcore import prediction_formats
+from alcore.__main__ import main
+from alcore.config import Workspace
+from alcore.datasets.ingest import read_original
+from alcore.errors import CheckpointMismatch, ImportRefused, TrainingImpossible, UnknownFormat
+from alcore.prediction_formats import FORMATS, PredictedBlock
+from alcore.rounds.predicting import pictures_in, predict_files
+from alcore.services import predicting, projects, training
+from alcore.store import Store, items
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Shapes of which thirty are labeled, and a model of them; their originals in a folder."""
+
+    store: Store
+    project_id: int
+    folder: Path
+    names: dict[str, str]
+    """Item by its file in the folder."""
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taught]:
+    root = tmp_path_factory.mktemp("taught")
+    (root / "workspace").mkdir()
+    store = Store.open(Workspace(root / "workspace"))
+    spec = {"kind": "shapes", "size": 120, "classes": 3}
+    made = projects.create(store, "shapes", spec, "answer key", BY_HAND)
+    projects.import_now(store, made, 1)
+    tab = Tab(store, made)
+    with store.read() as connection:
+        rows = items.get_all(connection, made)
+    true = {row.id: row.true_class for row in rows}
+    for _ in range(30):
+        lease = tab.next()
+        tab.answer(lease, tab.classes.index(true[lease.item_id]))
+    training.train_now(store, made, 1)
+    files = {}
+    for row in rows:
+        data = read_original(store.workspace.project(made), row, spec)
+        file = f"{row.position % 3}/{row.position}.png"
+        (root / "pictures" / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / "pictures" / file).write_bytes(data)
+        files[file] = row.name
+    yield Taught(store, made, root / "pictures", files)
+    store.close()
+
+
+def parsed(form: str, data: bytes) -> list[dict]:
+    if form == "csv":
+        return list(csv.DictReader(io.StringIO(data.decode())))
+    if form == "jsonl":
+        return [json.loads(line) for line in data.splitlines()]
+    return pq.read_table(io.BytesIO(data)).to_pylist()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_says_the_same_of_the_pool(taught: Taught, form: str) -> None:
+    file = predicting.pool(taught.store, taught.project_id, form, "all", with_embeddings=True)
+    rows = parsed(form, b"".join(file.blocks()))
+    assert len(rows) == file.written == file.total == 120
+    names = [c.name for c in projects.get(taught.store, taught.project_id).classes]
+    for row in rows[:20]:
+        if form == "csv":
+            values = [float(row[f"p({name})"]) for name in names]
+            embedding = json.loads(row["embedding"])
+        else:
+            values = row["probabilities"]
+            values = list(values.values()) if isinstance(values, dict) else values
+            embedding = row["embedding"]
+        best, second = sorted(values)[::-1][:2]
+        assert row["class"] == names[int(np.argmax(values))] and len(embedding) == 128
+        assert abs(float(row["probability"]) - best) < 2e-6
+        assert abs(float(row["margin"]) - (best - second)) < 3e-6
+        assert abs(sum(values) - 1) < 1e-5
+
+
+def test_of_the_pool_only_what_nobody_labeled_is_said_unless_asked(taught: Taught) -> None:
+    file = predicting.pool(taught.store, taught.project_id, "jsonl")
+    with taught.store.read() as connection:
+        unlabeled = set(items.unlabeled(connection, taught.project_id).tolist())
+        open_names = {r.name for r in items.get_all(connection, taught.project_id)}
+        rows = items.get_all(connection, taught.project_id)
+    said = {row["file"] for row in parsed("jsonl", b"".join(file.blocks()))}
+    assert said == {row.name for row in rows if row.id in unlabeled} < open_names
+
+
+def test_files_are_told_the_same_as_the_projects_images(taught: Taught) -> None:
+    model, checkpoint = predicting.with_file(taught.store, taught.project_id)
+    (taught.folder / "0" / "broken.png").write_bytes(b"no image")
+    (taught.folder / "notes.txt").write_text("no image either")
+    (taught.folder / ".hidden.png").write_bytes(b"")
+    blocks = predict_files(checkpoint, pictures_in(taught.folder), model.scale, True, 1)
+    file = predicting.PredictionFile(model, FORMATS["jsonl"], blocks)
+    rows = {row["file"]: row for row in parsed("jsonl", b"".join(file.blocks()))}
+    assert len(rows) == file.written == 121 and file.unread == 1
+    assert [("0/broken.png", rows.pop("0/broken.png")["problem"])] == file.examples
+    pool = predicting.pool(taught.store, taught.project_id, "jsonl", "all", True)
+    known = {row["file"]: row for row in parsed("jsonl", b"".join(pool.blocks()))}
+    for name, row in rows.items():
+        twin = known[taught.names[name]]
+        assert row["class"] == twin["class"]
+        assert np.allclose(
+            list(row["probabilities"].values()), list(twin["probabilities"].values()), atol=1e-4
+        )
+        assert np.allclose(row["embedding"], twin["embedding"], atol=1e-3)
+
+
+def test_the_command_writes_them(
+    taught: Taught, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys
+) -> None:
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(taught.store.workspace.root))
+    monkeypatch.setenv("ALCORE_THREADS", "1")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main(["predict", "shapes", *words])
+        said = capsys.readouterr()
+        return end.value.code, said.out, said.err
+
+    out = tmp_path / "said.parquet"
+    code, _, err = run(str(taught.folder / "1"), "--out", str(out))
+    assert code == 0 and "40 images, by model 1" in err
+    assert len(parsed("parquet", out.read_bytes())) == 40
+    code, text, _ = run(str(taught.folder / "1" / "1.png"))
+    assert code == 0 and [row["file"] for row in parsed("csv", text.encode())] == ["1.png"]
+    code, text, _ = run("--format", "jsonl")
+    assert code == 0 and len(text.splitlines()) > 50
+    code, _, err = run(str(tmp_path / "nowhere"))
+    assert code == 1 and "does not exist" in err
+    Image.new("RGB", (3, 3)).save(tmp_path / "a.png")
+    code, _, err = run(str(tmp_path / "a.png"), "--out", str(tmp_path / "no" / "x.csv"))
+    assert code == 1 and "cannot write" in err
+
+
+def test_without_a_model_it_is_said_what_would_bring_one(taught: Taught) -> None:
+    bare = small_project(taught.store, 5, name="bare")
+    with pytest.raises(TrainingImpossible, match="has no model yet"):
+        predicting.pool(taught.store, bare, "csv")
+    with pytest.raises(TrainingImpossible, match="has no model yet"):
+        predicting.with_file(taught.store, bare)
+    with pytest.raises(UnknownFormat, match="csv, jsonl, parquet"):
+        predicting.pool(taught.store, bare, "xml")
+    with pytest.raises(ImportRefused):
+        list(pictures_in(taught.folder / "none"))
+    broken = taught.folder.parent / "broken.safetensors"
+    broken.write_bytes(os.urandom(64))
+    with pytest.raises(CheckpointMismatch):
+        list(predict_files(broken, pictures_in(taught.folder), None, False, 1))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_odd_names_and_nothing_at_all_can_be_written(form: str) -> None:
+    classes = ("=1+1", "a, b", "猫")
+    block = PredictedBlock(
+        ('=x "y".png', "п.png"),
+        np.array([[0.2, 0.5, 0.3], [1, 0, 0]], np.float32),
+        problems=(("-z.png", "truncated"),),
+    )
+    out = io.BytesIO()
+    assert list(prediction_formats.get(form).write(out, classes, [block])) in ([3], [3, 3])
+    rows = parsed(form, out.getvalue())
+    assert [row["file"].lstrip("'") for row in rows] == ['=x "y".png', "п.png", "-z.png"]
+    assert rows[0]["class"] == "a, b" and rows[2]["problem"] == "truncated"
+    empty = io.BytesIO()
+    list(prediction_formats.get(form).write(empty, classes, []))
+    assert parsed(form, empty.getvalue()) == []
