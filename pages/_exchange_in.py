@@ -17,7 +17,7 @@ from alcore.spreadsheets import write_csv
 from alcore.web import state
 from alcore.web.state import Store
 from pages._setup_text import figures, note, plain, refusal
-from pages._shell import let_upload
+from pages._shell import let_upload, uploaded
 from pages._who import who
 
 USES: dict[Use, tuple[str, str]] = {
@@ -72,8 +72,8 @@ def _file(store: Store, slot: str) -> LabelFile | None:
     upload = st.file_uploader("A file of labels", key=f"{slot}-uploader")
     if upload is not None:
         try:
-            with st.spinner("Storing the file"):
-                path = setup.keep_file(store, upload, Path(upload.name).suffix[:12])
+            with st.spinner("Storing the file"), uploaded(upload) as sent:
+                path = setup.keep_file(store, sent, Path(upload.name).suffix[:12])
         except AlcoreError as error:
             refusal(error)
             return None

@@ -9,7 +9,8 @@ from html import escape
 import streamlit as st
 
 from alcore.records import Annotator, AuditEvent, Project
-from alcore.services import audit, exporting
+from alcore.services import audit
+from alcore.spreadsheets import write_csv
 from alcore.web import state
 from pages._team_parts import note
 
@@ -45,7 +46,7 @@ def audit_log(project: Project, me: Annotator) -> None:
 
 def _csv(project: Project, me: Annotator) -> str:
     out = io.StringIO()
-    exporting.write_csv(out, audit.COLUMNS, audit.rows(state.store(), project.id, me.id))
+    write_csv(out, audit.COLUMNS, audit.rows(state.store(), project.id, me.id))
     return out.getvalue()
 
 

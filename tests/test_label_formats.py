@@ -24,7 +24,7 @@ from alcore.errors import AlcoreError, ExportFailed, InvalidSettings, NotAllowed
 from alcore.loop import embeddings
 from alcore.loop.round_files import round_arrays
 from alcore.records import NewEvent
-from alcore.services import exporting, label_import, people, training
+from alcore.services import audit, exporting, label_import, people, training
 from alcore.services import projects as known_projects
 from alcore.services.export_rows import PARTS
 from alcore.services.exporting import FORMATS, Wish
@@ -202,6 +202,8 @@ def test_what_goes_out_comes_in_again_and_a_second_time_changes_nothing(
     assert not plan.same_but_case and set(plan.new_classes) == set(CLASSES[: len(FILES)])
     label_import.bring(store, target, LabelFile(path))
     assert counting(store, target) == counting(store, source)
+    (event,) = audit.of_project(store, target, None)
+    assert audit.words(event) == f"brought in {len(FILES)} labels of {path.name} as labels"
     again = label_import.bring(store, target, LabelFile(path))
     assert (again.class_of, again.unchanged) == ({}, len(FILES))
     assert label_import.preview(store, source, LabelFile(path)).unchanged == len(FILES)

@@ -36,6 +36,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "stop pretraining": "stopped the pretraining",
         "import": "resumed the import",
         "stop import": "stopped the import",
+        "labels": "brought in {labels} labels of {file} as {use}",
         "originals": "named {place} as the place of the originals",
         "example": "added {name} as an example of {class_name}",
         "remove example": "took the example {name} away",

@@ -20,6 +20,7 @@ from alcore.label_formats import FORMATS, Columns, ForeignLabel, Format, Table
 from alcore.loop.due import request_if_due
 from alcore.loop.queueing import choose_overlap
 from alcore.records import NewEvent, Project
+from alcore.services import audit
 from alcore.services.image_matching import Images
 from alcore.services.projects import clean_classes
 from alcore.services.rights import check_owner
@@ -148,6 +149,10 @@ def bring(
         elif class_of:
             label_imports.set_key(connection, project_id, class_of)
         if class_of:
+            name = file.name or file.path.name
+            audit.note(
+                connection, project_id, by, "labels", labels=len(class_of), file=name, use=use
+            )
             request_if_due(connection, projects.get(connection, project_id), now)
     return plan
 
