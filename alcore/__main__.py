@@ -12,7 +12,7 @@ from io import TextIOWrapper
 
 import click
 
-from alcore import __version__, exchange_commands, logs, project_commands
+from alcore import __version__, exchange_commands, logs, project_commands, workspace_commands
 from alcore.config import LOG_FORMATS, LOG_LEVELS, Runtime, app_file
 from alcore.errors import AlcoreError
 from alcore.experiment_commands import experiment
@@ -32,6 +32,7 @@ examples:
   alcore predict birds more-pictures/ --out predictions.csv
   alcore export birds --out labels.csv
   alcore export birds --format coco --out birds.json
+  alcore backup /mnt/backups --keep 7
 """
 
 
@@ -127,6 +128,9 @@ for command in (
     project_commands.status,
     project_commands.strategies,
     project_commands.train,
+    workspace_commands.backup,
+    workspace_commands.check,
+    workspace_commands.restore,
     experiment,
 ):
     main.add_command(command)

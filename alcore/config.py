@@ -249,6 +249,41 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Backups:
+    """Where the app backs the workspace up by itself, and how often."""
+
+    folder: Path | None = None
+    """None: nowhere."""
+    hours: float = 24.0
+    """Age of the newest backup at which another one is made."""
+    kept: int = 7
+    """The newest so many stay."""
+
+    def __post_init__(self) -> None:
+        _check(self.hours >= 0.1, f"backups every {self.hours} hours; must be at least 0.1")
+        _check(self.kept >= 1, f"{self.kept} backups kept; must be at least 1")
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read ALCORE_BACKUPS, ALCORE_BACKUP_HOURS and ALCORE_BACKUPS_KEPT.
+
+        Raises InvalidSettings for what is no number, and for a folder in nobody's home.
+        """
+        folder = os.environ.get("ALCORE_BACKUPS")
+        hours = os.environ.get("ALCORE_BACKUP_HOURS") or "24"
+        kept = os.environ.get("ALCORE_BACKUPS_KEPT") or "7"
+        _check(
+            re.fullmatch(r"\d+(\.\d+)?", hours) is not None,
+            f"ALCORE_BACKUP_HOURS is {hours!r}; it is a number of hours, such as 24",
+        )
+        _check(
+            kept.isdecimal(),
+            f"ALCORE_BACKUPS_KEPT is {kept!r}; it is a number of backups, such as 7",
+        )
+        return cls(user_path(folder).resolve() if folder else None, float(hours), int(kept))
+
+
+@dataclass(frozen=True)
 class Runtime:
     """How this process runs: read from the environment once, at the entry points."""
 
@@ -261,10 +296,12 @@ class Runtime:
     """Log lines from this level on; None where nobody has said."""
     log_format: str = LOG_FORMATS[0]
     access: Access = Access()
+    backups: Backups = Backups()
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION, ALCORE_LOG_… and `Access`'s.
+        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION, ALCORE_LOG_…,
+        `Access`'s and `Backups`'.
 
         Raises InvalidSettings for a workspace in nobody's home, a thread count that is not a
         positive integer, and a precision, a level or a format of the log that there is not.
@@ -286,8 +323,8 @@ class Runtime:
                 f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
             )
         workspace = Workspace(user_path(str(root)).resolve())
-        access = Access.from_environment()
-        return cls(workspace, int(raw), precision(), level, form, access)
+        access, backups = Access.from_environment(), Backups.from_environment()
+        return cls(workspace, int(raw), precision(), level, form, access, backups)
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""

@@ -55,6 +55,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.experiment_commands", ("click",)),
     ("alcore.project_commands", ("click",)),
     ("alcore.exchange_commands", ("click",)),
+    ("alcore.workspace_commands", ("click",)),
     ("alcore.__main__", ("click",)),
     ("app", ("streamlit", "starlette")),
 )

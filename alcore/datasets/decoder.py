@@ -8,6 +8,7 @@ or when the one that started it is gone. Times in seconds.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -103,7 +104,7 @@ class _Decoder:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, str(MEMORY_BYTES)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],
@@ -188,7 +189,9 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     warnings.simplefilter("ignore")  # Pillow warns of what it repairs; nobody reads that here
-    limit_memory(MEMORY_BYTES)
+    import alcore.datasets.ingest  # noqa: F401 - the limit is for pictures, not for libraries
+
+    limit_memory(int(sys.argv[1]))
     # What libraries print must not come between an answer and its bytes.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -206,6 +209,8 @@ def main() -> None:
         out.write(json.dumps(head).encode() + b"\n" + data)
         out.flush()
         del data
+        if "error" in head:
+            gc.collect()  # what was decoded so far hangs on the error
         if hasattr(signal, "alarm"):
             signal.alarm(0)
 

@@ -94,7 +94,7 @@ def read_under(root: Path, path: str, most: int = MOST_BYTES) -> bytes:
                 raise UnreadableImage("not a regular file")
             if info.st_size > most:
                 raise UnreadableImage(too_many_bytes(info.st_size))
-            return file.read(most + 1)
+            return file.read(info.st_size + 1)  # a buffer of what may be read would be huge
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UnreadableImage(_gone(root, full)) from error
     except (OSError, RuntimeError, ValueError) as error:

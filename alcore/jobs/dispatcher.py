@@ -18,6 +18,7 @@ from alcore import logs
 from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled, WorkspaceBusy
 from alcore.job_kinds import KINDS, Lane, function_of, in_lane, named
+from alcore.jobs.backup_schedule import Schedule
 from alcore.records import Job
 from alcore.store import Store, jobs
 from alcore.workers import presence
@@ -106,13 +107,16 @@ def _dispatch(runtime: Runtime, over: threading.Event) -> None:
     workers = [_Worker(lane) for lane in dict.fromkeys(kind.lane for kind in KINDS)]
     for worker in workers:
         worker.warm_up(runtime.threads, PAGE_FIRST)
+    schedule = Schedule(runtime)
     try:
         while not over.wait(POLL):
             try:
+                schedule.turn()
                 _turn(store, workers, name, watch, runtime)
             except WorkspaceBusy:  # the next turn finds everything as it is now
                 log.warning("another program holds the database")
     finally:
+        schedule.stop()
         for worker in workers:
             worker.engine.close()
             if worker.job is not None:

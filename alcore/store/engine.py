@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +24,7 @@ import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from alcore import disk
 from alcore.config import Workspace
 from alcore.errors import WorkspaceBusy, WorkspaceUnusable
 
@@ -193,11 +194,55 @@ class Store:
                 ) from error
             raise
 
+    def copy_database(self, to: Path) -> None:
+        """Copy the database as of one moment into a new file, while others read and write it.
+
+        Raises WorkspaceUnusable where that cannot be written.
+        """
+        module, _ = _sqlite()
+        os.close(os.open(to, os.O_CREAT | os.O_EXCL, 0o600))
+        with self._in_words(), self._reader.connect() as connection:
+            copy = module.connect(str(to))
+            try:
+                # In one step: with a write-ahead log that keeps nobody waiting, and is not begun
+                # anew whenever somebody writes.
+                connection.connection.driver_connection.backup(copy)  # type: ignore[union-attr]
+                copy.execute("PRAGMA journal_mode = DELETE").fetchone()
+            finally:
+                copy.close()
+        with to.open("rb+") as file:
+            disk.sync(file)
+
     def close(self) -> None:
         self._reader.dispose()
         self._writer.dispose()
         self._passing.dispose()
         self._single.dispose()
+
+
+def check_copy(database: Path) -> list[str]:
+    """Say what is damaged or inconsistent in a database that nobody uses.
+
+    Never the live one: closing it here would drop the locks of other connections.
+    """
+    module, _ = _sqlite()
+    connection = module.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        return problems_of(connection.execute)
+    except module.DatabaseError as error:
+        return [f"{database.name}: {error}"]
+    finally:
+        connection.close()
+
+
+def problems_of(execute: Callable[[str], Any]) -> list[str]:
+    """Ask SQLite whether a database is whole; return what is not, in its words."""
+    rows = [str(row[0]) for row in execute("PRAGMA integrity_check")]
+    orphans = [
+        f"row {row[1]} of {row[0]} names one of {row[2]} that is not there"
+        for row in execute("PRAGMA foreign_key_check")
+    ]
+    return [*(row for row in rows if row != "ok"), *orphans]
 
 
 def _keep_private(database: Path) -> None:

@@ -1,0 +1,70 @@
+"""Owns whether the rows of a database agree with each other: with SQLite, and with the log.
+
+What counts of the log of label events is kept in `vote` and `answer` by a trigger; here it is
+found in the log itself.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+from alcore.store.engine import problems_of
+
+_LAST = """
+SELECT e.item_id, e.annotator_id, e.project_id, max(e.id) AS event_id FROM label_event e
+WHERE e.kind IN ('label', 'import', 'unsure') AND e.origin != 'adjudicated'
+  AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = e.id)
+GROUP BY e.item_id, e.annotator_id
+"""
+_VOTES = f"""
+SELECT item_id FROM (
+  SELECT item_id, annotator_id, event_id FROM ({_LAST})
+  EXCEPT SELECT item_id, annotator_id, event_id FROM vote)
+UNION SELECT item_id FROM (
+  SELECT item_id, annotator_id, event_id FROM vote
+  EXCEPT SELECT item_id, annotator_id, event_id FROM ({_LAST}))
+"""
+_ANSWERS = """
+SELECT v.item_id FROM verdict v LEFT JOIN answer a ON a.item_id = v.item_id
+  JOIN project p ON p.id = v.project_id
+WHERE a.item_id IS NULL OR a.final != v.final OR (a.event_id != v.event_id
+  AND (v.final OR json_extract(p.settings, '$.team.consensus') = 'majority'))
+UNION SELECT item_id FROM answer WHERE item_id NOT IN (SELECT item_id FROM verdict)
+"""
+
+
+def problems(connection: Connection) -> list[str]:
+    """Ask SQLite whether the database is whole; return what is not, in its words."""
+    return problems_of(lambda statement: connection.exec_driver_sql(statement).all())
+
+
+def stale(connection: Connection) -> list[int]:
+    """List the items of which something else is kept than the log says."""
+    votes = connection.execute(text(_VOTES)).scalars().all()
+    answers = connection.execute(text(_ANSWERS)).scalars().all()
+    return sorted({*votes, *answers})
+
+
+def keep_anew(connection: Connection, item_ids: list[int]) -> None:
+    """Keep of these items what the log says; a consensus other than the majority comes later."""
+    for item_id in item_ids:
+        which = {"item": item_id}
+        connection.execute(text("DELETE FROM vote WHERE item_id = :item"), which)
+        connection.execute(
+            text(
+                "INSERT INTO vote (item_id, annotator_id, project_id, event_id, class_id) "
+                "SELECT l.item_id, l.annotator_id, l.project_id, l.event_id, e.class_id "
+                f"FROM ({_LAST.replace('WHERE', 'WHERE e.item_id = :item AND', 1)}) l "
+                "JOIN label_event e ON e.id = l.event_id"
+            ),
+            which,
+        )
+        connection.execute(text("DELETE FROM answer WHERE item_id = :item"), which)
+        connection.execute(
+            text(
+                "INSERT INTO answer (item_id, project_id, event_id, class_id, split, final) "
+                "SELECT i.id, i.project_id, v.event_id, v.class_id, i.split, v.final "
+                "FROM verdict v JOIN item i ON i.id = v.item_id WHERE v.item_id = :item"
+            ),
+            which,
+        )
