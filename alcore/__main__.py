@@ -31,6 +31,7 @@ examples:
   alcore train birds
   alcore predict birds more-pictures/ --out predictions.csv
   alcore export birds --out labels.csv
+  alcore export-model birds --out model.zip
   alcore export birds --format coco --out birds.json
   alcore backup /mnt/backups --keep 7
 """
@@ -121,6 +122,7 @@ for command in (
     project_commands.bring,
     exchange_commands.export,
     exchange_commands.import_labels,
+    exchange_commands.export_model,
     exchange_commands.predict,
     project_commands.pretrain,
     project_commands.projects,

@@ -16,14 +16,14 @@ from alcore import prediction_formats
 from alcore.config import Runtime, user_path
 from alcore.disk import whole_file
 from alcore.errors import AlcoreError
-from alcore.services import exporting, label_import, predicting, remark_table
+from alcore.services import exporting, label_import, model_export, predicting, remark_table
 from alcore.services import projects as known_projects
 from alcore.services.exporting import FORMATS, PARTS, USUAL, Export, Wish
 from alcore.services.label_import import Columns, LabelFile
 from alcore.services.predicting import PredictionFile
 from alcore.spreadsheets import write_csv
 from alcore.store import Store
-from alcore.terminal import json_option, project_argument, with_store
+from alcore.terminal import json_option, project_argument, with_progress, with_store
 
 _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".xml": "cvat"}
 PROBLEMS_SHOWN = 20
@@ -223,3 +223,31 @@ def _predictions_to(out: str | None, file: PredictionFile) -> None:
             f"{file.written:,} images, by model {file.model.summary.number}, written to {out}",
             file=sys.stderr,
         )
+
+
+@click.command("export-model")
+@project_argument
+@click.option("--out", required=True, help="The zip to write.")
+@json_option
+@with_store
+def export_model(store: Store, project: str, out: str, as_json: bool) -> None:
+    """Write the newest model to run elsewhere: ONNX, weights, card and a script.
+
+    It is checked against the original on real images. Needs the extra onnx.
+    """
+    project_id = known_projects.named(store, project).id
+    threads = Runtime.from_environment().threads
+    state = with_progress(
+        lambda: model_export.export_now(store, project_id, threads),
+        lambda: model_export.status(store, project_id).job,
+        lambda: model_export.stop(store, project_id),
+    )
+    _, blocks = model_export.blocks(store, project_id)
+    with whole_file(user_path(out)) as file:
+        for block in blocks:
+            file.write(block)
+    if as_json:
+        print(json.dumps(dict(state.job.args) if state.job else {}, indent=2))
+        return
+    print(f"model {state.latest.number if state.latest else ''}: {model_export.words(state)}")
+    print(f"written to {out}", file=sys.stderr)

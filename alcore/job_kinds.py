@@ -66,6 +66,13 @@ KINDS: tuple[JobKind, ...] = (
         on_board=True,
     ),
     JobKind(
+        name="model_export",
+        function="alcore.jobs.model_export:run_model_export",
+        lane=MODELS,
+        noun="model export",
+        doing="A model is packed",
+    ),
+    JobKind(
         name="label_check",
         function="alcore.jobs.label_check:run_label_check",
         lane=MODELS,

@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.disk", ()),
     ("alcore.spreadsheets", ()),
     ("alcore.prediction_formats", ()),
+    ("alcore.model_card", ()),
     ("alcore.job_kinds", ()),
     ("alcore.metrics", ()),
     ("alcore.agreement", ()),

@@ -1,4 +1,4 @@
-"""What the newest model says can be taken along, of the pool and of files that are nowhere else."""
+"""What the newest model says can be taken along, of the pool and of any files; and itself too."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +20,23 @@ from made import BY_HAND, Tab
 from made import project as small_project
 from PIL import Image
 
-from alcore import prediction_formats
+from alcore import model_card, prediction_formats
 from alcore.__main__ import main
 from alcore.config import Workspace
 from alcore.datasets.ingest import read_original
-from alcore.errors import CheckpointMismatch, ImportRefused, TrainingImpossible, UnknownFormat
+from alcore.errors import (
+    CheckpointMismatch,
+    ExportFailed,
+    ImportRefused,
+    NotAllowed,
+    TrainingImpossible,
+    UnknownFormat,
+)
+from alcore.learner import onnx_export
 from alcore.prediction_formats import FORMATS, PredictedBlock
 from alcore.rounds.predicting import pictures_in, predict_files
-from alcore.services import predicting, projects, training
-from alcore.store import Store, items
+from alcore.services import audit, model_export, people, predicting, projects, training
+from alcore.store import Store, items, jobs
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taught]:
     (root / "workspace").mkdir()
     store = Store.open(Workspace(root / "workspace"))
     spec = {"kind": "shapes", "size": 120, "classes": 3}
-    made = projects.create(store, "shapes", spec, "answer key", BY_HAND)
+    made = projects.create(store, "shapes", spec, "answer key", replace(BY_HAND, resolution=16))
     projects.import_now(store, made, 1)
     tab = Tab(store, made)
     with store.read() as connection:
@@ -185,3 +196,109 @@ def test_odd_names_and_nothing_at_all_can_be_written(form: str) -> None:
     empty = io.BytesIO()
     list(prediction_formats.get(form).write(empty, classes, []))
     assert parsed(form, empty.getvalue()) == []
+
+
+# -- the model itself --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def package(taught: Taught) -> Path:
+    """The newest model as files, unpacked."""
+    state = model_export.export_now(taught.store, taught.project_id, 1)
+    assert state.path is not None and state.job is not None
+    assert "largest difference of a probability" in model_export.words(state)
+    assert state.job.args["images"] == 120 and state.job.args["difference"] < 1e-4
+    folder = taught.folder.parent / "package"
+    with zipfile.ZipFile(state.path) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_a_script_without_anything_of_ours_says_what_alcore_says(
+    taught: Taught, package: Path, tmp_path: Path
+) -> None:
+    assert len(model_card.SCRIPT.splitlines()) < 20
+    rng = np.random.default_rng(0)
+    photo = Image.fromarray(rng.integers(0, 256, (15, 20, 3), np.uint8)).resize((400, 300))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo.save(tmp_path / "photo.jpg", exif=exif)
+    photo.resize((30, 45)).save(tmp_path / "grows.png")
+    for number in range(5):
+        data = (taught.folder / str(number % 3) / f"{number}.png").read_bytes()
+        (tmp_path / f"{number}.png").write_bytes(data)
+    files = sorted(str(path) for path in tmp_path.iterdir())
+    code = (
+        "import runpy, sys; sys.argv = ['predict.py', *sys.argv[1:]];"
+        f"runpy.run_path({str(package / 'predict.py')!r});"
+        "print(sorted({m.split('.')[0] for m in sys.modules} & {'alcore', 'torch', 'onnx', "
+        "'scipy', 'sklearn', 'pandas', 'streamlit', 'safetensors'}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", code, *files], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    *lines, others = run.stdout.splitlines()
+    assert others == "[]"
+    model, checkpoint = predicting.with_file(taught.store, taught.project_id)
+    blocks = predict_files(checkpoint, pictures_in(tmp_path), None, False, 1)
+    (block,) = blocks
+    said = dict(zip(block.files, block.probabilities, strict=True))
+    assert len(lines) == len(files) == 7
+    for line in lines:
+        file, name, probability = line.split("\t")
+        expected = said[Path(file).name]
+        assert name == model.classes[expected.argmax()]
+        assert abs(float(probability) - expected.max()) < 2e-4
+
+
+def test_the_card_says_how_good_the_model_is_and_what_it_learned(
+    taught: Taught, package: Path
+) -> None:
+    text = (package / "README.md").read_text("utf-8")
+    about = json.loads((package / "model.json").read_text("utf-8"))
+    project = projects.get(taught.store, taught.project_id)
+    latest = training.status(taught.store, taught.project_id).latest
+    assert latest is not None and about["revision"] == latest.revision
+    assert len(latest.revision) == 12 and latest.revision in text
+    assert about["classes"] == [c.name for c in project.classes]
+    for word in ("Accuracy", "95 %", "ECE", "temperature", "30 labels", "## Limits", "| class |"):
+        assert word in text
+    assert all(f"| {name} |" in text for name in about["classes"])
+    assert {path.name for path in package.iterdir()} == {
+        "README.md",
+        "model.json",
+        "model.onnx",
+        "model.safetensors",
+        "predict.py",
+    }
+
+
+def test_a_model_is_packed_for_owners_and_what_is_missing_is_said(
+    taught: Taught, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, made = taught.store, taught.project_id
+    bare = small_project(store, 5, name="without a model")
+    with pytest.raises(TrainingImpossible, match="has no model yet"):
+        model_export.request(store, bare)
+    with pytest.raises(TrainingImpossible, match="not packed yet"):
+        model_export.blocks(store, bare)
+    ana, ben = (people.annotator(store, name).id for name in ("Ana", "Ben"))
+    people.set_role(store, bare, None, ana, "owner")
+    for ask in (model_export.request, model_export.blocks, model_export.stop):
+        with pytest.raises(NotAllowed):
+            ask(store, bare, ben)
+    model_export.request(store, made)
+    model_export.stop(store, made)
+    assert [event.act for event in audit.of_project(store, made, None, 2)] == [
+        "stop model export",
+        "model export",
+    ]
+    with store.read() as connection:
+        job = jobs.newest(connection, made, "model_export")
+    assert job is not None and job.state == "cancelled"
+    monkeypatch.setattr(onnx_export, "NEEDED", ("onnx", "no_such_package"))
+    with pytest.raises(ExportFailed, match=r"no_such_package.*pip install 'alcore\[onnx\]'"):
+        model_export.export_now(store, made, 1)
+    name, blocks = model_export.blocks(store, made)
+    assert name == "shapes model 1.zip" and b"".join(blocks).startswith(b"PK")

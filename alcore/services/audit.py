@@ -36,6 +36,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "stop pretraining": "stopped the pretraining",
         "import": "resumed the import",
         "stop import": "stopped the import",
+        "model export": "asked for the model as files",
+        "stop model export": "stopped the model export",
         "labels": "brought in {labels} labels of {file} as {use}",
         "originals": "named {place} as the place of the originals",
         "example": "added {name} as an example of {class_name}",

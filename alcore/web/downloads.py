@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from alcore.errors import AlcoreError
-from alcore.services import exporting, predicting, rights
+from alcore.services import exporting, model_export, predicting, rights
 from alcore.services.exporting import Wish
 from alcore.services.rights import Right
 from alcore.web import state
@@ -99,6 +99,13 @@ def predictions(request: Request, project_id: int, annotator_id: int) -> Downloa
     return Download(file.name, file.format.mime, file.blocks())
 
 
+def model(request: Request, project_id: int, annotator_id: int) -> Download:
+    """Send the newest model as a zip, once it was packed."""
+    name, blocks = model_export.blocks(state.store(), project_id, annotator_id)
+    return Download(name, "application/zip", blocks)
+
+
 def routes() -> list[Route]:
     """List the routes of downloads."""
-    return [download_route("labels", labels), download_route("predictions", predictions)]
+    files = {"labels": labels, "predictions": predictions, "model": model}
+    return [download_route(what, make) for what, make in files.items()]

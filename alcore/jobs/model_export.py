@@ -1,0 +1,87 @@
+"""Owns the job that packs a project's newest model for use elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from alcore import disk
+from alcore.errors import TrainingImpossible
+from alcore.loop.model_files import package
+from alcore.loop.randomness import rng
+from alcore.loop.round_files import pixels_of, round_arrays
+from alcore.records import Project, RoundSummary
+from alcore.rounds.packing import Material, pack
+from alcore.store import items, projects, rounds
+from alcore.workers.attempts import Running
+
+CHECKED = 500
+"""Images besides the holdout that the exported model is checked on."""
+MOST_HELD = 10_000
+"""Images of the holdout that it is measured on."""
+
+
+def run_model_export(running: Running) -> None:
+    """Write the newest model as a zip; older packages go, so that one is there at most."""
+    store, project_id = running.store, running.job.project_id
+    folder = store.workspace.project(project_id)
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        latest = rounds.latest(connection, project_id)
+        ids = items.ids(connection, project_id)
+    if latest is None or latest.checkpoint is None:
+        raise TrainingImpossible(
+            "there is no model in a file: train the network first, which is kept in one"
+        )
+    disk.check_room(folder)
+    to = package(folder, latest.number)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    running.report("writing the model", 0.0)
+    check = pack(
+        _material(running, folder, project, latest, ids),
+        to,
+        lambda share: running.report("writing the model", share),
+    )
+    running.note(
+        {
+            "number": latest.number,
+            "images": check.images,
+            "difference": check.difference,
+            "accuracy": check.evaluation.accuracy,
+        }
+    )
+    for old in to.parent.glob("model-*.zip"):
+        if old != to:
+            old.unlink(missing_ok=True)
+    with running.publish():
+        pass
+
+
+def _material(
+    running: Running, folder: Path, project: Project, latest: RoundSummary, ids: np.ndarray
+) -> Material:
+    """Gather what a package is made of; the holdout is that of the round."""
+    held, true = ids[:0], ids[:0]
+    path = round_arrays(folder, latest.number)
+    if path.exists():
+        with np.load(path, allow_pickle=False) as arrays:
+            held, true = arrays["holdout_ids"][:MOST_HELD], arrays["holdout_true"][:MOST_HELD]
+    row_of = {number: row for row, number in enumerate(ids.tolist())}
+    rows = np.array([row_of[number] for number in held.tolist()], dtype=np.int64)
+    others = np.setdiff1d(np.arange(len(ids)), rows)
+    some = rng(project.settings, "model export").permutation(others)[:CHECKED]
+    known = len(latest.labels_per_class)
+    assert latest.checkpoint is not None
+    return Material(
+        project=project.name,
+        classes=tuple(c.name for c in project.classes[:known]),
+        summary=latest,
+        checkpoint=folder / latest.checkpoint,
+        scale=project.settings.pixel_range.scale,
+        pixels=pixels_of(folder, project.settings, len(ids)),
+        holdout_rows=rows,
+        holdout_true=true.astype(np.int64),
+        other_rows=np.sort(some),
+        threads=running.threads,
+    )
