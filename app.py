@@ -116,6 +116,7 @@ def main() -> None:
             st.Page("pages/team.py", title="Team", icon=":material/group:"),
             st.Page("pages/exchange.py", title="In and out", icon=":material/swap_horiz:"),
             st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
+            st.Page("pages/playground.py", title="Playground", icon=":material/scatter_plot:"),
             st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
         ],
         position="top",

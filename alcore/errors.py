@@ -125,6 +125,10 @@ class UnknownJobKind(AlcoreError):
     """No kind of background job has this name."""
 
 
+class AnswerLate(AlcoreError):
+    """What computes an answer has not given it in time; trying again later may help."""
+
+
 class JobCancelled(AlcoreError):
     """A job was asked to stop, or lost its right to publish to a newer attempt."""
 

@@ -45,6 +45,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.learner", ("torch", "torchvision", "safetensors", "scipy", "sklearn")),
     ("alcore.rounds", ()),
     ("alcore.experiments", ("scipy", "sklearn")),
+    ("alcore.playground", ("sklearn",)),
     ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3")),
     ("alcore.loop", ()),
     ("alcore.workers", ("distributed", "dask")),

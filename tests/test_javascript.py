@@ -21,9 +21,11 @@ LAYERS = {
     "grid": {"shared", "grid"},
     "board": {"shared", "grid", "board"},
     "review": {"shared", "review"},
+    "playground": {"shared", "playground"},
     "page": {"shared", "page"},
 }
 """What the modules of a folder may import from."""
+ENTRIES = ("board/board.js", "review/review.js", "playground/playground.js")
 
 
 def node(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
@@ -49,7 +51,7 @@ def test_a_module_imports_from_its_own_folder_and_from_what_is_shared(name: str)
     assert not wrong, f"{name} must not import {wrong}"
 
 
-@pytest.mark.parametrize("entry", ["board/board.js", "review/review.js"])
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_an_element_is_one_script_without_imports(entry: str, tmp_path: Path) -> None:
     script = tmp_path / "script.mjs"
     script.write_text(modules.joined(modules.FOLDER, entry), "utf-8")
@@ -63,7 +65,7 @@ def test_an_element_is_one_script_without_imports(entry: str, tmp_path: Path) ->
     assert done.stdout == "function\n", done.stderr
 
 
-@pytest.mark.parametrize("entry", ["board/board.js", "review/review.js"])
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_every_module_is_used(entry: str) -> None:
     script = modules.joined(modules.FOLDER, entry)
     folder = entry.split("/")[0]

@@ -22,13 +22,14 @@ from alcore.errors import NotAllowed
 from alcore.services import experiments, guidelines, people, projects, rights
 from alcore.store import Store
 from alcore.store import projects as stored
-from alcore.web import pictures, routes, state
+from alcore.web import pictures, routes, state, tickets
 
 ROOT = Path(__file__).parent.parent
 APP = str(ROOT / "app.py")
 VISITORS = ("stranger", "uninvited", "removed", "annotator", "owner", "administrator")
 MAY: dict[rights.Right, set[str]] = {
     "open": set(VISITORS),
+    "come in": set(VISITORS) - {"stranger"},
     "take part": {"annotator", "owner", "administrator"},
     "own": {"owner", "administrator"},
     "make projects": set(VISITORS) - {"stranger"},
@@ -42,6 +43,7 @@ PAGES: dict[str, rights.Right] = {
     "exchange": "own",
     "experiments": "run experiments",
     "setup": "make projects",
+    "playground": "come in",
 }
 PLACE = "/srv/hidden-folder/birds"
 SECRETS = ("hidden project", "hidden-class", "hidden guidelines", PLACE, "image 1.png")
@@ -92,7 +94,8 @@ def ask(there: House, route: Route, visitor: str) -> Any:
         path = path.replace(f"{{{part}:id}}", str(number))
     headers, query = {}, {}
     if who is not None:
-        headers["X-Alcore-Ticket"] = state.tickets().issue(there.project_id, who)
+        within = there.project_id if "{project_id" in route.path else tickets.OUTSIDE
+        headers["X-Alcore-Ticket"] = state.tickets().issue(within, who)
         query["t"] = state.tickets().show(who, path.lstrip("/"))
     http = TestClient(Starlette(routes=[route]), raise_server_exceptions=False)
     (method,) = route.methods - {"HEAD"}

@@ -17,10 +17,11 @@ from alcore.errors import NotAllowed
 from alcore.records import Project, Standing
 from alcore.store import Connection, Store, labels, members, projects
 
-Right = Literal["open", "take part", "own", "make projects", "run experiments"]
+Right = Literal["open", "come in", "take part", "own", "make projects", "run experiments"]
 RIGHTS: Mapping[Right, str] = MappingProxyType(
     {
         "open": "everybody, also strangers",
+        "come in": "who was let in at the door, whatever their projects",
         "take part": "who is not removed from the project and, where it is for invited people, "
         "was invited",
         "own": "owners of the project and administrators; where it has no owner and only this "
@@ -49,7 +50,7 @@ def check(
 
     project_id: where the right is one in a project.
     """
-    if right == "open" or annotator_id is None:
+    if right in ("open", "come in") or annotator_id is None:
         return
     with store.read() as connection:
         if right in IN_A_PROJECT:

@@ -16,13 +16,14 @@ from typing import Any, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alcore.errors import (
     AlcoreError,
+    AnswerLate,
     InvalidClasses,
     InvalidSettings,
     InvalidTicket,
@@ -40,7 +41,7 @@ from alcore.records import NewUndo
 from alcore.services import rights
 from alcore.services.rights import Right
 from alcore.web import state
-from alcore.web.tickets import Ticket
+from alcore.web.tickets import OUTSIDE, Ticket
 
 STATUS: dict[type[AlcoreError], int] = {
     InvalidTicket: 401,
@@ -57,6 +58,8 @@ STATUS: dict[type[AlcoreError], int] = {
 }
 MOST_IMAGES = 60
 MOST_BODY = 64_000
+MOST_WAITING = 60
+"""Requests that may wait for threads of their own."""
 PATIENCE = 3.0
 """Seconds that another program may hold the database until whoever asks is told."""
 _LOOK = 0.5
@@ -75,12 +78,19 @@ def declared(
 
 
 def board_route(
-    path: str, work: Callable[[Request, Ticket, Body], Any], right: Right, method: str = "GET"
+    path: str,
+    work: Callable[[Request, Ticket, Body], Any],
+    right: Right,
+    method: str = "GET",
+    threads: CapacityLimiter | None = None,
 ) -> Route:
-    """Make a route below /board/{project_id} of work that may raise alcore's errors.
+    """Make a route of work that may raise alcore's errors, below /board/{project_id} or outside.
 
     The work runs in a thread, for the person that the request's ticket names, once their right
-    in the project was checked.
+    was checked, in the project if the path names one.
+
+    threads: how many there are for it; by default it shares those of all requests. Work that
+    takes long has few of its own, so that no label waits for it.
     """
 
     def allowed(request: Request, ticket: Ticket, body: Body) -> Any:
@@ -92,7 +102,9 @@ def board_route(
         try:
             body = await _body(request) if request.method == "POST" else {}
             ticket = _ticket(request, body)
-            doing = run_in_threadpool(allowed, request, ticket, body)
+            if threads is not None and threads.statistics().tasks_waiting >= MOST_WAITING:
+                raise AnswerLate("many are asking for this just now; try again in a moment")
+            doing = to_thread.run_sync(allowed, request, ticket, body, limiter=threads)
             return JSONResponse(await _unless_held(doing))
         except AlcoreError as error:
             return refusal(error, request)
@@ -172,7 +184,7 @@ async def _body(request: Request) -> Body:
 def _ticket(request: Request, body: Body) -> Ticket:
     text = request.headers.get("x-alcore-ticket") or text_in(body, "ticket", "")
     ticket = state.tickets().read(text)
-    if ticket.project_id != request.path_params["project_id"]:
+    if ticket.project_id != request.path_params.get("project_id", OUTSIDE):
         raise InvalidTicket("this page's ticket is for another project; reload the page")
     return ticket
 

@@ -16,6 +16,7 @@ from alcore.web.spool import file_of
 from alcore.web.tickets import TicketOffice
 from alcore.web.uploads import Uploads
 from alcore.workers import presence
+from alcore.workers.answering import Answering
 from alcore.workers.presence import Presence
 
 _origins: tuple[str, ...] = ()
@@ -88,6 +89,12 @@ def uploaded(slip: bytes) -> Path:
 def neighbours() -> list[Presence]:
     """List the other apps and trainers that work in the workspace."""
     return presence.apart(presence.others(runtime().workspace))
+
+
+@functools.cache
+def playground() -> Answering:
+    """Keep the process that computes the Playground."""
+    return Answering("alcore.playground", runtime())
 
 
 def prediction_cache() -> PredictionCache:

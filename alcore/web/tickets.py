@@ -24,6 +24,8 @@ DAY = 24 * 3600
 PASS_LIFE = 30 * DAY
 """A pass works for this long."""
 SECRET_BYTES = 32
+OUTSIDE = 0
+"""In place of a project's id, in tickets for what belongs to none."""
 OWNERS_WORD = 16
 """Characters of the word that owners are asked for where nobody has chosen one."""
 

@@ -43,7 +43,7 @@ class Dispatcher:
                 self._process.kill()
 
     def _keep(self) -> None:
-        environment = _environment(self._runtime)
+        environment = environment_of(self._runtime)
         while not self._over.is_set():
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "alcore", "work", "--until-input-closes"],
@@ -74,7 +74,7 @@ def start_experiment(runtime: Runtime, name: str, workers: int) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=_environment(runtime),
+            env=environment_of(runtime),
             start_new_session=True,
         )
     _experiments[name] = process
@@ -82,7 +82,8 @@ def start_experiment(runtime: Runtime, name: str, workers: int) -> None:
     threading.Thread(target=process.wait, name="experiment", daemon=True).start()
 
 
-def _environment(runtime: Runtime) -> dict[str, str]:
+def environment_of(runtime: Runtime) -> dict[str, str]:
+    """Return the environment in which a process of the app finds alcore and the workspace."""
     environment = runtime.to_environment()
     # The app may have been started from any folder.
     places = [str(PACKAGE.parent), environment.get("PYTHONPATH", "")]

@@ -32,6 +32,7 @@ COMMON = {
     "test_board_pointers",
     "test_grid",
     "test_navigation",
+    "test_playground",
     "test_review",
     "test_shield",
 }

@@ -18,6 +18,7 @@ PAGES = {
     "dashboard": "Dashboard",
     "team": "Team",
     "experiments": "Experiments",
+    "playground": "Playground",
     "setup": "Set-up",
 }
 
@@ -34,7 +35,7 @@ def test_back_leads_back_in_one_press_from_every_page(
         expect(page).to_have_url(re.compile(rf"/{path}"))
         # The page is there, and has written into the address what it writes.
         expect(page.get_by_test_id("stStatusWidget")).to_be_hidden()
-        expect(page.locator(".board:not(.review)")).to_have_count(0)
+        expect(page.locator(".board:not(.review, .playground)")).to_have_count(0)
         page.wait_for_timeout(1500)
         page.go_back()
         expect(page).to_have_url(re.compile(r"/\?project=\d+$"))
@@ -82,7 +83,7 @@ def test_the_project_is_chosen_at_the_same_place_on_every_page(
     for path, name in PAGES.items():
         page.get_by_role("link", name=name, exact=True).first.click()
         expect(page).to_have_url(re.compile(rf"/{path}"))
-        expect(page.locator(".board:not(.review)")).to_have_count(0)
+        expect(page.locator(".board:not(.review, .playground)")).to_have_count(0)
         expect(choice).to_have_count(1)
         expect(choice).to_have_value("somewhere else")
         assert choice.bounding_box() == place
