@@ -5,8 +5,9 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := .venv-release
 
-.PHONY: run test coverage lint docs bench chromium clean
+.PHONY: run test coverage lint docs bench audit licenses release chromium clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -33,6 +34,25 @@ lint: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
+# Known vulnerabilities of what alcore needs, besides those that release/accepted.toml gives a reason
+# for. It asks PyPI.
+audit: $(VENV)/.installed $(TOOLS)/.installed
+	$(BIN)/python release/supply.py audit $(TOOLS)/bin/pip-audit
+
+licenses: $(VENV)/.installed
+	$(BIN)/python release/supply.py licenses > docs/licenses.md
+
+# Into dist/: wheel and sources, a bill of materials (CycloneDX) and a lock with hashes, both for the
+# system and the Python that it is made with.
+release: $(VENV)/.installed-dev $(TOOLS)/.installed
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(BIN)/python -m hatchling build --target sdist --directory dist
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.cdx.json $(BIN)/python
+	$(BIN)/python release/supply.py bill dist/sbom.cdx.json
+	$(TOOLS)/bin/python -m pip lock --quiet --requirement requirements.txt --output dist/pylock.toml
+
 bench: $(VENV)/.installed-dev chromium
 	$(BIN)/python benchmarks/loop.py
 
@@ -49,6 +69,12 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+$(TOOLS)/.installed: release/requirements.txt | $(BIN)/python
+	$(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --disable-pip-version-check --upgrade pip
+	$(TOOLS)/bin/python -m pip install --disable-pip-version-check -r release/requirements.txt
+	@touch $@
+
 # A browser for the tests: the one that is there, Debian's package, or Playwright's own. Without a
 # window it costs half as much.
 chromium: $(VENV)/.installed-dev
@@ -60,4 +86,4 @@ chromium: $(VENV)/.installed-dev
 	else $(BIN)/playwright install --only-shell chromium; fi
 
 clean:
-	rm -rf $(VENV) site .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) dist site .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -19,7 +19,7 @@ SHOWN = 50
 
 def audit_log(project: Project, me: Annotator) -> None:
     """Show the newest entries; the file has all of them."""
-    row = st.container(horizontal=True, vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="center")
     row.markdown("### Audit log", width="stretch")
     events = audit.of_project(state.store(), project.id, me.id, SHOWN + 1)
     if not events:

@@ -97,6 +97,12 @@ def _named_project() -> int | None:
 
 def _shut_out(error: NotAllowed) -> None:
     """Say why a page is not shown; offer another name, and what may be seen."""
+    _, middle, _ = st.columns([1, 1.4, 1])
+    with middle:
+        _say_why(error)
+
+
+def _say_why(error: NotAllowed) -> None:
     st.error(plain(sentence(str(error))), icon=":material/lock:")
     if not has_accounts():
         name = st.text_input("Your name", annotator_name(), max_chars=people.LONGEST_NAME)
@@ -110,6 +116,7 @@ def _shut_out(error: NotAllowed) -> None:
             st.page_link(
                 "pages/label.py",
                 label=f"Label images of {plain(project.name)}",
+                icon=":material/label:",
                 query_params={"project": str(project.id)},
             )
 
