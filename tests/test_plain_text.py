@@ -53,7 +53,12 @@ def _parts(node: ast.expr) -> list[str]:
     if isinstance(node, ast.Constant):
         return []
     if isinstance(node, ast.JoinedStr):
-        values = [v.value for v in node.values if isinstance(v, ast.FormattedValue)]
+        values = [
+            v.value
+            for v in node.values
+            # What has a format such as {n:,} is a number: a text would refuse it.
+            if isinstance(v, ast.FormattedValue) and v.format_spec is None
+        ]
         return [part for value in values for part in _parts(value)]
     if isinstance(node, ast.IfExp):
         return _parts(node.body) + _parts(node.orelse)
