@@ -26,6 +26,7 @@ examples:
   alcore import shapes --name shapes --option classes=8 --option imbalance=10
   alcore import CIFAR10 --name cifar --root ~/datasets
   alcore import-labels birds labels.json --preview
+  alcore features birds
   alcore pretrain birds
   alcore role birds "Ana" owner
   alcore train birds
@@ -124,6 +125,7 @@ for command in (
     exchange_commands.import_labels,
     exchange_commands.export_model,
     exchange_commands.predict,
+    project_commands.features,
     project_commands.pretrain,
     project_commands.projects,
     project_commands.role,

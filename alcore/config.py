@@ -33,6 +33,8 @@ AUGMENTATIONS: Mapping[str, str] = MappingProxyType(
 CALIBRATED_FROM = 15
 """Labels that models without them are asked about before a temperature is found: ten say nothing
 (benchmarks/calibration.py)."""
+PACKAGED_EXTRACTOR = "tf_efficientnet_lite0"
+"""The feature extractor whose weights alcore requires as a package; a name of timm."""
 BACKBONES = ("resnet18", "mobilenet_v3_small", "efficientnet_b0")
 """Networks of torchvision, which has weights for them."""
 NETWORKS: Mapping[str, str] = MappingProxyType(
@@ -45,6 +47,15 @@ NETWORKS: Mapping[str, str] = MappingProxyType(
         "efficientnet_b0": "the most careful eye of all, and the slowest",
     }
 )
+LEARNERS: Mapping[str, str] = MappingProxyType(
+    {
+        "auto": "features of a network that knows photographs, and a network of the project's "
+        "own, weighed by how well each does on labels that it has not seen",
+        "features": "those features alone: the quickest, and best for photographs with few labels",
+        "network": "the project's own network alone, which looks at the images themselves",
+    }
+)
+"""What may learn besides estimators."""
 FEATURES: Mapping[str, str] = MappingProxyType(
     {
         "pixels": "the pixels themselves, of large images their means",
@@ -349,6 +360,16 @@ def reserve() -> int:
     return int(text) * 1_000_000
 
 
+def computes_features() -> bool:
+    """Read ALCORE_FEATURES: whether imports are followed by features, yes unless it says no.
+
+    Raises InvalidSettings for anything else.
+    """
+    word = os.environ.get("ALCORE_FEATURES") or "yes"
+    _check(word in ("yes", "no"), f"ALCORE_FEATURES is {word!r}; say yes or no")
+    return word == "yes"
+
+
 def precision() -> Precision:
     """Read ALCORE_PRECISION; raises InvalidSettings for what is none of PRECISIONS."""
     name = os.environ.get("ALCORE_PRECISION") or "auto"
@@ -436,8 +457,8 @@ class TeamRule:
 class LearnerRule:
     """What learns, what it begins with, and how it is taught."""
 
-    kind: str = "network"
-    """What learns: the network, or an estimator of scikit-learn by its name."""
+    kind: str = "auto"
+    """What learns: one of LEARNERS, or an estimator of scikit-learn by its name."""
     features: str = "pixels"
     """What an estimator learns from; the weights below give embeddings."""
     network: str = "small CNN"
@@ -456,6 +477,10 @@ class LearnerRule:
     """Help for rare classes."""
     pretrain: bool = False
     """Pretrain on the pool as soon as the images are in."""
+    extractor: str = PACKAGED_EXTRACTOR
+    """The network, one of timm's, whose features "auto" and "features" learn from."""
+    extractor_file: str = ""
+    """Path of its weights; empty for those that alcore brings or timm's hub has."""
 
     def __post_init__(self) -> None:
         for what, value, choices in (
@@ -471,9 +496,14 @@ class LearnerRule:
                 value in choices, f"no {what} called {value!r}; choose from {', '.join(choices)}"
             )
         _check(
-            self.kind in ("network", *ESTIMATORS) or "." in self.kind,
-            f"no learner called {self.kind!r}; choose from network, {', '.join(ESTIMATORS)}, "
+            self.kind in (*LEARNERS, *ESTIMATORS) or "." in self.kind,
+            f"no learner called {self.kind!r}; choose from {', '.join((*LEARNERS, *ESTIMATORS))}, "
             "or give the dotted name of an estimator",
+        )
+        _check(
+            re.fullmatch(r"[a-z0-9_]+(\.[\w-]+)?", self.extractor) is not None,
+            f"the feature extractor is {self.extractor!r}; it has a name of timm's, such as "
+            f"{PACKAGED_EXTRACTOR} or resnet18.a1_in1k",
         )
         _check(
             self.weights != "file" or bool(self.weights_file.strip()),
@@ -484,6 +514,11 @@ class LearnerRule:
             f"torchvision has no weights for {self.network!r}; "
             f"choose {', '.join(BACKBONES)}, pretraining on the pool, or a file",
         )
+
+    @property
+    def uses_extractor(self) -> bool:
+        """Whether it learns from features of an extractor."""
+        return self.kind in ("auto", "features")
 
 
 @dataclass(frozen=True)

@@ -192,11 +192,15 @@ def predict(
         _predictions_to(out, predicting.pool(store, project_id, form, which, embeddings))
         return
     from alcore.rounds.predicting import pictures_in, predict_files  # brings torch
+    from alcore.rounds.stored_models import ExtractorWeights
 
     model, checkpoint = predicting.with_file(store, project_id)
     files = pictures_in(user_path(pictures))
     threads = Runtime.from_environment().threads
-    blocks = predict_files(checkpoint, files, model.scale, embeddings, threads)
+    weights = ExtractorWeights(
+        model.project.settings.learner.extractor_file, store.workspace.downloads
+    )
+    blocks = predict_files(checkpoint, files, model.scale, embeddings, threads, weights)
     _predictions_to(out, PredictionFile(model, prediction_formats.get(form), blocks))
 
 

@@ -90,6 +90,13 @@ KINDS: tuple[JobKind, ...] = (
         makes_room=True,
     ),
     JobKind(
+        name="features",
+        function="alcore.jobs.features:run_features",
+        lane=PRETRAINING,
+        noun="features",
+        doing="Features of the images are computed",
+    ),
+    JobKind(
         name="pretrain",
         function="alcore.jobs.pretraining:run_pretraining",
         lane=PRETRAINING,

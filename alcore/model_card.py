@@ -69,6 +69,8 @@ class ModelFacts:
     scale: tuple[float, float] | None
     """Of deep images: which values are black and white."""
     check: Check
+    features: str = ""
+    """Whose features a head in it learned from, with the licence of the weights; empty: none."""
 
 
 def configuration(facts: ModelFacts) -> str:
@@ -84,6 +86,8 @@ def configuration(facts: ModelFacts) -> str:
         "resolution": facts.resolution,
         "channels": facts.channels,
         "temperature": facts.temperature,
+        "mixture": dict(summary.recipe.mixture),
+        "features": facts.features or None,
         "range": facts.scale,
         "learner": asdict(summary.learner),
         "seed": summary.seed,
@@ -119,8 +123,18 @@ def _lead(facts: ModelFacts) -> str:
     return (
         f"Tells {len(facts.classes):,} classes apart in images of {facts.resolution} × "
         f"{facts.resolution} pixels, {'grey' if facts.channels == 1 else 'in colour'}. "
-        f"{_plain(recipe.network)}, trained with alcore by active learning."
+        f"{_plain(recipe.network)}, trained with alcore by active learning." + _mixture(facts)
     )
+
+
+def _mixture(facts: ModelFacts) -> str:
+    """Say what it is mixed of, and whose weights are in it."""
+    if not facts.features:
+        return ""
+    shares = facts.summary.recipe.mixture
+    words = ", ".join(f"{100 * share:.0f} % {name}" for name, share in shares.items())
+    lead = f" A mixture: {_plain(words)}." if words else ""
+    return f"{lead} Features come from {_plain(facts.features)}."
 
 
 def _measured(facts: ModelFacts) -> str:

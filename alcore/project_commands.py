@@ -23,6 +23,7 @@ from alcore.config import (
 )
 from alcore.errors import AlcoreError
 from alcore.records import MemberRole
+from alcore.services import features as computed_features
 from alcore.services import people, pretraining, setup, training
 from alcore.services import projects as known_projects
 from alcore.store import Store
@@ -256,6 +257,30 @@ def _size(store: Store, name: str) -> tuple[int, int, ProjectSettings]:
     project = known_projects.named(store, name)
     pool = known_projects.item_counts(store, project.id)["pool"]
     return pool, len(project.classes), project.settings
+
+
+@click.command()
+@project_argument
+@click.option("--cost", is_flag=True, help="Say how long it takes, no more.")
+@json_option
+@with_store
+def features(store: Store, project: str, cost: bool, as_json: bool) -> None:
+    """Let a network that knows photographs look at all images.
+
+    The app does so by itself after an import. What is computed is not computed again.
+    """
+    project_id = known_projects.named(store, project).id
+    status = computed_features.status(store, project_id)
+    if cost:
+        print_rows({"images": status.images, "seconds": round(status.cost, 1)}, as_json)
+        return
+    threads = Runtime.from_environment().threads
+    made = with_progress(
+        lambda: computed_features.compute_now(store, project_id, threads),
+        lambda: computed_features.status(store, project_id).job,
+        lambda: computed_features.stop(store, project_id),
+    )
+    print_rows(asdict(made), as_json)
 
 
 @click.command()

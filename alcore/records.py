@@ -399,6 +399,8 @@ class Calibration:
     nll: float | None = None
     of_labels: int = 0
     """Labels that there were when it was found; 0 where that was not recorded."""
+    shares: tuple[float, ...] = ()
+    """Of the candidates of a mixture, in their order, adding up to 1; empty for other models."""
 
 
 @dataclass(frozen=True)
@@ -413,6 +415,8 @@ class RecipeSummary:
     """Empty in rounds before this was recorded."""
     unlabeled: str = "none"
     balance: str = "none"
+    mixture: Mapping[str, float] = field(default_factory=dict)
+    """Shares of what was mixed, by name; empty for a model that is no mixture."""
     notes: tuple[str, ...] = ()
     """What went otherwise than the settings say, as sentences for people."""
 
@@ -425,7 +429,7 @@ class Learner:
     """
 
     kind: str = "network"
-    """The network, or an estimator by its name."""
+    """The network, auto, features, or an estimator by its name."""
     features: str = "pixels"
     """What an estimator learns from."""
     network: str = "small CNN"
@@ -438,6 +442,8 @@ class Learner:
     mode: Mode = "fresh"
     unlabeled: Unlabeled = "none"
     balance: Balance = "none"
+    extractor: str = "none"
+    """Whose features a head learns from, and at which size."""
 
 
 @dataclass(frozen=True)
@@ -459,6 +465,33 @@ class Pretrained:
     loss: float
     checkpoint: str
     """File name within the project's folder."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features that were computed of a project's images before anybody labeled them."""
+
+    extractor: str
+    """Name of the network."""
+    source: str
+    """What taught it, for people: ImageNet, or the name of a file."""
+    license: str
+    """Of its weights."""
+    side: int
+    """Pixels a side of what it saw."""
+    resolution: int
+    """Pixels a side of the images that were scaled to that."""
+    images: int
+    seconds: float
+    """Time spent computing, over all attempts."""
+    arithmetic: str
+    """float32 or bfloat16."""
+    created_at: float
+
+    @property
+    def name(self) -> str:
+        """What is said of a learner that uses them."""
+        return f"{self.extractor} ({self.source}), {self.side} pixels"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ _WORDS = (
     ("kind", "what learns is the {}", "{}"),
     ("features", "it learns from {}", "on {}"),
     ("network", "the network is {}", "{}"),
+    ("extractor", "features come from {}", "features of {}"),
     ("resolution", "the network sees images of {} pixels a side", "{} pixels"),
     ("augmentation", "the augmentation is {}", "augmentation {}"),
     ("weights", "models begin with {}", "from {}"),
@@ -95,4 +96,4 @@ def _different(before: Learner, after: Learner) -> list[tuple[str, str, str]]:
 
 def _value(learner: Learner, field: str) -> str:
     value = str(getattr(learner, field))
-    return "nothing" if (field, value) == ("weights", "none") else value
+    return "nothing" if (field, value) in (("weights", "none"), ("extractor", "none")) else value

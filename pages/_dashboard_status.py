@@ -32,6 +32,7 @@ def status(project_id: int) -> None:
     st.html(
         _figures(standing)
         + _work_lines(standing, job, activity.baseline)
+        + _features_line(activity.features)
         + _pretraining_line(activity.pretraining)
     )
     owner = owns(project_id)
@@ -60,7 +61,7 @@ def status(project_id: int) -> None:
     )
     refused_for, why = st.session_state.get("refused", (None, ""))
     sentences = _refusal(why) if refused_for == project_id else _advice(standing)
-    st.html(_withdrawn(standing) + sentences)
+    st.html(_withdrawn(standing) + _mixture(standing) + sentences)
     if standing.model is not None and standing.model.recipe.notes:
         st.html(_remarks(standing.model))
 
@@ -190,6 +191,26 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
         text, share = "Random labeling: stopped, goes on after the next model", 0.0
     lines.append(_line(text, side, share, kind))
     return "".join(lines)
+
+
+def _features_line(job: Job | None) -> str:
+    if job is None or job.state == "done":
+        return ""
+    if job.state == "running":
+        return _line("Features", f"{100 * job.progress:.0f} %", job.progress, "")
+    if job.state == "failed":
+        return _line(f"Features failed: {job.error}", "", 0.0, "al-bad")
+    waits = job.state == "waiting"
+    text = "Features: wait for their turn" if waits else "Features: stopped"
+    return _line(text, "", job.progress, "")
+
+
+def _mixture(standing: dashboard.Standing) -> str:
+    """Say what the newest model is mixed of."""
+    if standing.model is None or not standing.model.recipe.mixture:
+        return ""
+    words = dashboard.mixture_words(standing.model.recipe.mixture)
+    return f'<p class="al-note"><b>This model.</b> {escape(words)}.</p>'
 
 
 def _pretraining_line(job: Job | None) -> str:

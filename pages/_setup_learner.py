@@ -14,8 +14,10 @@ from alcore.config import (
     BACKBONES,
     BALANCES,
     FEATURES,
+    LEARNERS,
     MODES,
     NETWORKS,
+    PACKAGED_EXTRACTOR,
     TRANSFERS,
     UNLABELED,
     WEIGHTS,
@@ -28,6 +30,9 @@ from pages._setup_text import note
 Choice = TypeVar("Choice", bound=str)
 
 _NAMES = {
+    "auto": "Both, weighed (auto)",
+    "features": "A head on features",
+    "network": "The project's network",
     "study A": "Study A's network",
     "pool": "Pretraining on the pool",
     "file": "A file",
@@ -55,6 +60,7 @@ def learner_fields(
     with st.expander("Advanced learner", icon=":material/neurology:"):
         note("What is chosen here suits most projects. A change counts from the next model on.")
         kind, features = _kind(prefix, start, estimators)
+        extractor, extractor_file = _extractor(prefix, start, kind)
         left, right = st.columns(2, gap="medium")
         with left:
             network = _choice(prefix, "Network", NETWORKS, start.network)
@@ -107,26 +113,55 @@ def learner_fields(
         unlabeled=unlabeled,
         balance=balance,
         pretrain=pretrain,
+        extractor=extractor,
+        extractor_file=extractor_file,
     )
 
 
 def _kind(prefix: str, start: LearnerRule, estimators: Mapping[str, str]) -> tuple[str, str]:
     """Draw what learns, and from what where that is no network."""
-    known = {"network": "looks at the images themselves: the most accurate", **estimators}
+    known = {**LEARNERS, **estimators}
     left, right = st.columns(2, gap="medium")
     with left:
         kind = _choice(prefix, "What learns", known, start.kind)
     features = start.features
     with right:
-        if kind != "network":
+        if kind not in LEARNERS:
             features = _choice(prefix, "What it learns from", FEATURES, start.features)
-    if kind != "network":
+    if kind not in LEARNERS:
         note(
             "It learns in a moment, but has no instant mode, no grid by predicted class and no "
             "search for images alike. The network below makes the embeddings, where there are "
             "weights for it."
         )
     return kind, features
+
+
+def _extractor(prefix: str, start: LearnerRule, kind: str) -> tuple[str, str]:
+    """Draw whose features a learner uses."""
+    if kind not in ("auto", "features"):
+        return start.extractor, start.extractor_file
+    left, right = st.columns(2, gap="medium")
+    with left:
+        name = st.text_input(
+            "Network that gives features",
+            start.extractor,
+            key=f"{prefix}extractor",
+            persist_state="session",
+            help=f"{PACKAGED_EXTRACTOR} comes with alcore. Any other of timm's networks may stand "
+            "here, such as vit_small_patch14_dinov2.lvd142m; its weights come from timm's hub, "
+            "where there is a network, and have licences of their own",
+        )
+    with right:
+        file = st.text_input(
+            "Path of its weights",
+            start.extractor_file,
+            key=f"{prefix}extractor-file",
+            persist_state="session",
+            placeholder="those that come with it",
+            help="A state dict of timm (.pth, .pt, .safetensors) on this computer",
+        )
+    return name.strip(), file.strip()
 
 
 def augmentation_field(place: Any, prefix: str, start: str) -> str:

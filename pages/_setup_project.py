@@ -21,6 +21,7 @@ from alcore.web import state
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
 from pages._setup_examples import examples_tab
+from pages._setup_features import features_of
 from pages._setup_keys import keys_tab
 from pages._setup_originals import originals_of
 from pages._setup_pretraining import pretraining_of
@@ -64,8 +65,17 @@ def show_project(store: Store, line: ProjectLine, head: DeltaGenerator) -> None:
             ("pages/dashboard.py", "Dashboard", ":material/show_chart:"),
         ):
             row.page_link(page, label=label, icon=icon, query_params={"project": str(project.id)})
-    settings, classes, examples, keys, pretraining, images, end = st.tabs(
-        ["Settings", "Classes", "Examples", "Keys", "Pretraining", "Images", "Danger zone"],
+    settings, classes, examples, keys, seen, pretraining, images, end = st.tabs(
+        [
+            "Settings",
+            "Classes",
+            "Examples",
+            "Keys",
+            "Features",
+            "Pretraining",
+            "Images",
+            "Danger zone",
+        ],
         default="Images" if unfinished else "Settings",
         key=f"tabs-{project.id}-{unfinished}",
     )
@@ -77,6 +87,11 @@ def show_project(store: Store, line: ProjectLine, head: DeltaGenerator) -> None:
         examples_tab(store, project)
     with keys:
         keys_tab(store, project)
+    with seen:
+        if unfinished:
+            note("Features are computed once the images are in.")
+        else:
+            features_of(store, project)
     with pretraining:
         if unfinished:
             note("Pretraining is possible once the images are in.")
@@ -194,7 +209,7 @@ def _save(
     name: str,
 ) -> None:
     try:
-        if typed.learner.weights_file != base.settings.learner.weights_file:
+        if _files(typed) != _files(base.settings):
             folders.check_settings(state.folders(), typed)
         projects.edit(store, base, typed, name, by=who().id)
     except StaleSettings:
@@ -205,6 +220,11 @@ def _save(
     st.session_state[slot] = (projects.get(store, base.id), generation + 1)
     st.session_state[f"{slot}-saved"] = True
     st.rerun()
+
+
+def _files(settings: ProjectSettings) -> tuple[str, str]:
+    """Return the files that settings name."""
+    return settings.learner.weights_file, settings.learner.extractor_file
 
 
 def _overtaken(

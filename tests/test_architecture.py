@@ -38,11 +38,12 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.retraining", ()),
     ("alcore.acquisition", ()),
     ("alcore.linear_head", ()),
+    ("alcore.feature_space", ()),
     ("alcore.pool", ("sklearn",)),
     ("alcore.strategies", ("sklearn",)),
     ("alcore.datasets", ("torchvision", "sklearn")),
     ("alcore.label_formats", ()),
-    ("alcore.learner", ("torch", "torchvision", "safetensors", "scipy", "sklearn")),
+    ("alcore.learner", ("torch", "torchvision", "timm", "safetensors", "scipy", "sklearn")),
     ("alcore.rounds", ()),
     ("alcore.experiments", ("scipy", "sklearn")),
     ("alcore.playground", ("sklearn",)),
@@ -79,7 +80,7 @@ PAGES_MAY_IMPORT = {
 REQUESTS = {"alcore.services", "alcore.web", "pages", "app"}
 BACKGROUND = "alcore.jobs"
 # Never imported while these load: they make the web process slow and heavy.
-HEAVY = {"torch", "torchvision", "sklearn", "scipy"}
+HEAVY = {"torch", "torchvision", "timm", "sklearn", "scipy"}
 WEB_PROCESS = ("alcore.services", "alcore.web", "pages", "alcore.__main__", "app")
 NOWHERE = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}

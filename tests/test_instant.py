@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made import BY_HAND, Tab, label_rows, project
-from seen import look
+from seen import feature, look
 from sqlalchemy import select
 
 from alcore.config import HoldoutRule, Workspace
 from alcore.services import board_status, grid, projects
 from alcore.services.instant import Instant
 from alcore.services.pool_predictions import PredictionCache
-from alcore.store import Store, queue
+from alcore.store import Store, leasing, queue
 from alcore.store import projects as stored_projects
 from alcore.store.tables import label_event, queue_item
 
@@ -300,3 +300,73 @@ def test_labels_of_holdout_questions_teach_nothing(store: Store, instant: Instan
 def _origins(store: Store) -> list[str]:
     with store.read() as connection:
         return list(connection.execute(select(label_event.c.origin)).scalars())
+
+
+# -- on features, before there is a model --------------------------------------------------------
+
+
+def featured_project(store: Store, n: int = 120) -> Tab:
+    """A project in instant mode with features and without a model."""
+    project_id = project(store, n, classes=CLASSES, settings=ON)
+    feature(store, project_id)
+    return Tab(store, project_id)
+
+
+def test_before_there_is_a_model_the_queue_follows_by_features_from_two_classes_on(
+    store: Store, instant: Instant
+) -> None:
+    tab = featured_project(store)
+    before = ranking(tab)
+    answer_truly(tab, 1)
+    assert not instant.refresh(tab.project_id)
+    answer_truly(tab, 1)
+    assert instant.refresh(tab.project_id)
+    assert ranking(tab) == (before[0] + 1, None, 2)
+    answer_truly(tab, 20)
+    assert instant.refresh(tab.project_id)
+    guesses = suggestions(tab)
+    right = np.mean([guess == group(item_id) for item_id, guess in guesses.items()])
+    assert right > 0.9
+    why = board_status.why(store, tab.project_id, next(iter(guesses)), instant.prediction_cache)
+    assert (why["strategy"], why["model"], why["instant"]) == ("margin", None, 22)
+
+
+def test_a_model_takes_the_place_of_features(store: Store, instant: Instant) -> None:
+    tab = featured_project(store)
+    answer_truly(tab, 6)
+    assert instant.refresh(tab.project_id)
+    look(store, tab.project_id)
+    predictions = instant.prediction_cache.get(tab.project_id)
+    assert predictions is not None and predictions.number == 1
+
+
+def test_images_alike_are_found_before_any_label_and_groups_from_the_first_head_on(
+    store: Store, instant: Instant
+) -> None:
+    tab = featured_project(store)
+
+    def tiles(**more: object) -> grid.Tiles:
+        who = (tab.project_id, tab.annotator.id, tab.client, 12)
+        return grid.tiles(store, instant.prediction_cache, *who, **more)
+
+    image = tab.next()
+    alike = tiles(like=image.item_id)
+    assert len(alike.leases) == 12 and alike.model is None
+    assert {group(lease.item_id) for lease in alike.leases} == {group(image.item_id)}
+    nothing = tiles(class_id=tab.classes[0])
+    assert not nothing.leases and "images like the one on screen" in (nothing.reason or "")
+    with store.write() as connection:
+        leasing.release(connection, tab.client, [lease.token for lease in alike.leases])
+    tab.answer(image, group(image.item_id))
+    answer_truly(tab, 8)
+    assert instant.refresh(tab.project_id)
+    groups = tiles(class_id=tab.classes[1])
+    assert {group(lease.item_id) for lease in groups.leases} == {1}
+
+
+def test_features_that_were_computed_anew_are_seen_anew(store: Store, instant: Instant) -> None:
+    tab = featured_project(store)
+    first = instant.prediction_cache.get(tab.project_id)
+    assert first is not None and instant.prediction_cache.get(tab.project_id) is first
+    feature(store, tab.project_id)
+    assert instant.prediction_cache.get(tab.project_id) is not first

@@ -230,7 +230,7 @@ def test_a_live_project_takes_no_estimator_but_those_of_the_list(store: Store) -
     for name in (dotted, "subprocess.Popen"):
         with pytest.raises(InvalidSettings, match="is not one that may be used here"):
             learn_with(store, made, kind=name)
-    with pytest.raises(InvalidSettings, match="no learner called 'forest'; choose from network"):
+    with pytest.raises(InvalidSettings, match="no learner called 'forest'; choose from auto"):
         LearnerRule(kind="forest")
     store.workspace.estimators.write_text(f"# allowed here\n{dotted}\n")
     learn_with(store, made, kind=dotted)

@@ -61,7 +61,7 @@ class Case:
         return rounds.run_round(self.learner, self.lesson, self.holdout, self.task, progress)
 
     def measure(self, progress: Progress = quiet) -> Evaluation:
-        return rounds.measure(self.learner, self.lesson, self.holdout, progress)
+        return rounds.measure(self.learner, self.lesson, self.holdout, progress)[0]
 
 
 def a_case(

@@ -15,7 +15,7 @@ from alcore.errors import TrainingImpossible
 from alcore.jobs.training_inputs import images_of, inputs_of
 from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
-from alcore.records import BaselinePoint, Learner, RoundSummary
+from alcore.records import BaselinePoint, Calibration, Learner, RoundSummary
 from alcore.rounds import Holdout, Lesson, learner_of, measure
 from alcore.rounds import Learner as AnyLearner
 from alcore.store import items, projects, rounds
@@ -57,6 +57,7 @@ def run_baseline(running: Running) -> None:
         if learner in inputs and (learner, trial, n) not in existing and n <= len(key_ids)
     ]
     learners: dict[Learner, AnyLearner] = {}
+    calibration_of: dict[tuple[Learner, int], Calibration] = {}
     for index, (learner, trial, n) in enumerate(points):
         if learner not in learners:
             rule, start_from = inputs[learner]
@@ -71,6 +72,10 @@ def run_baseline(running: Running) -> None:
             round_number=trial,
             threads=running.threads,
             precision=running.precision,
+            calibrations=(calibration_of[learner, trial],)
+            if (learner, trial) in calibration_of
+            else (),
+            calibrates=True,
         )
         started = time.monotonic()
 
@@ -78,9 +83,11 @@ def run_baseline(running: Running) -> None:
             running.report("simulating random labels", (index + fraction) / len(points))
 
         try:
-            evaluation = measure(learners[learner], lesson, holdout, report)
+            evaluation, shares = measure(learners[learner], lesson, holdout, report)
         except TrainingImpossible:
             continue  # so few random labels may all be of one class
+        if shares is not None:
+            calibration_of[learner, trial] = shares
         with running.write() as connection:
             rounds.add_baseline(
                 connection,

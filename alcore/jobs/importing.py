@@ -11,7 +11,7 @@ import numpy as np
 import structlog
 
 from alcore import disk, pool
-from alcore.config import MOST_CLASSES, PixelRange
+from alcore.config import MOST_CLASSES, PixelRange, computes_features
 from alcore.datasets.entries import Entry, Source
 from alcore.datasets.ingest import NewItem, ingest, read_original
 from alcore.datasets.measuring import scale_of
@@ -19,7 +19,7 @@ from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom
 from alcore.loop.due import request_if_due
-from alcore.loop.queueing import choose_overlap, swap_queue
+from alcore.loop.queueing import choose_overlap, cold_start_rows, swap_queue
 from alcore.loop.randomness import rng
 from alcore.records import Item, KnownClasses, NewEvent, Project
 from alcore.store import Connection, items, jobs, labels, projects
@@ -32,6 +32,8 @@ SUBSET = 2_000
 """Items among which they are chosen: diversity needs no more, and a start shall be quick."""
 ROW = 500
 """Bytes that an item takes in the database, indices included."""
+PAGE_FIRST = 3.0
+"""Seconds until features begin: whoever waits for the first image has the processor till then."""
 MOST_EXAMPLES = 20
 """Missing originals that are named."""
 
@@ -206,20 +208,11 @@ def _make_ready(running: Running, folder: Path) -> None:
         projects.set_state(connection, project_id, "ready", channels)
         ready = projects.get(connection, project_id)
         choose_overlap(connection, ready)
-        queue_rows = [
-            {
-                "item_id": int(item_id),
-                "score": None,
-                "reason": reason,
-                "origin": "cold start",
-                "suggestion": None,
-            }
-            for item_id, reason in (
-                zip(first.item_ids, first.reasons, strict=True) if first else ()
-            )
-        ]
+        queue_rows = cold_start_rows(first) if first else []
         swap_queue(connection, ready, queue_rows, None, 0)
         request_if_due(connection, ready, time.time())
+        if settings.learner.uses_extractor and computes_features():
+            jobs.request(connection, project_id, "features", time.time(), PAGE_FIRST)
         if settings.learner.pretrain:
             jobs.request(connection, project_id, "pretrain", time.time())
     with store.read() as connection:

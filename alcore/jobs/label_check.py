@@ -34,6 +34,7 @@ def run_label_check(running: Running) -> None:
         images = images_of(folder, project, items.ids(connection, project_id))
         judged = label_checks.to_judge(connection, project_id)
         inputs = training_inputs(connection, store.workspace, project)
+        calibrated = calibrations.known(connection, project_id)
     progress = label_check_resume.resume(folder, judged, _recipe(project, inputs))
     judged = progress.judged
     labels = positions(judged.class_ids, np.array([c.id for c in project.classes]))
@@ -55,6 +56,7 @@ def run_label_check(running: Running) -> None:
             round_number=0,
             threads=running.threads,
             precision=running.precision,
+            calibrations=calibrated,
         ),
         judged.item_ids[judged.held],
         running.report,
@@ -84,7 +86,8 @@ def _recipe(project: Project, inputs: TrainingInputs) -> str:
     classes = [c.id for c in project.classes]
     learner = asdict(settings.learner)
     images = [settings.augmentation, settings.resolution, settings.pixel_range.scale]
-    return json.dumps([*images, settings.seed, classes, learner, str(inputs.pretrained)])
+    begins_with = [str(inputs.pretrained), inputs.features and inputs.features.features.created_at]
+    return json.dumps([*images, settings.seed, classes, learner, *begins_with])
 
 
 def _rows(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from alcore import disk
 from alcore.errors import TrainingImpossible
+from alcore.jobs.features import image_reader
 from alcore.loop.model_files import package
 from alcore.loop.randomness import rng
 from alcore.loop.round_files import pixels_of, round_arrays
 from alcore.records import Project, RoundSummary
 from alcore.rounds.packing import Material, pack
+from alcore.rounds.stored_models import ExtractorWeights
 from alcore.store import items, projects, rounds
 from alcore.workers.attempts import Running
 
@@ -79,9 +82,32 @@ def _material(
         summary=latest,
         checkpoint=folder / latest.checkpoint,
         scale=project.settings.pixel_range.scale,
-        pixels=pixels_of(folder, project.settings, len(ids)),
+        weights=ExtractorWeights(
+            project.settings.learner.extractor_file, running.store.workspace.downloads
+        ),
+        read=_reader(running, folder, project, ids),
         holdout_rows=rows,
         holdout_true=true.astype(np.int64),
         other_rows=np.sort(some),
         threads=running.threads,
     )
+
+
+def _reader(
+    running: Running, folder: Path, project: Project, ids: np.ndarray
+) -> Callable[[np.ndarray, int], np.ndarray]:
+    """Return what reads the images of rows at a resolution: as the network sees them, or larger."""
+    pixels = pixels_of(folder, project.settings, len(ids))
+
+    def read(rows: np.ndarray, resolution: int) -> np.ndarray:
+        if resolution == pixels.shape[1]:
+            return np.asarray(pixels[rows])
+        with running.store.read() as connection:
+            by_position = {one.position: one for one in items.get_all(connection, project.id)}
+            spec, _ = projects.source(connection, project.id)
+        image = image_reader(folder, project.settings, spec, resolution)
+        shape = (0, resolution, resolution, 3)
+        images = [image(by_position[row]) for row in rows.tolist()]
+        return np.stack(images) if images else np.zeros(shape, np.uint8)
+
+    return read

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alcore.errors import CheckpointMismatch, JobCancelled
+from alcore.jobs.making_room import MakingRoom
 from alcore.loop.round_files import pixels_of
 from alcore.records import Pretrained
 from alcore.store import items, jobs, pretrained, projects, rounds
@@ -24,10 +25,6 @@ KEEP = 30.0
 """Time between two savings of what was computed, at most."""
 KEEP_SHARE = 0.05
 """Share of the work between two savings, at most."""
-REST, LONGEST_REST = 3.0, 5.0
-"""While a training runs, each minibatch is followed by a rest of so many times its own time."""
-LOOK = 0.5
-"""Time between two looks at whether a training runs."""
 
 
 def half_done(folder: Path) -> Path:
@@ -113,8 +110,8 @@ class _Work:
         self._running = running
         self._path = path
         self._before = float(running.job.args.get("seconds", 0.0))
-        self._started = self._kept = self._looked = self._worked = time.monotonic()
-        self._shared = False
+        self._started = self._kept = time.monotonic()
+        self._room = MakingRoom(running.store)
         self._share = self._kept_share = 0.0
         self._stop: JobCancelled | None = None
         self._noted = False
@@ -144,17 +141,7 @@ class _Work:
             self._running.report("pretraining", share)
         except JobCancelled as stop:
             self._stop = stop
-        self._make_room()
-
-    def _make_room(self) -> None:
-        now = time.monotonic()
-        if now - self._looked > LOOK:
-            self._looked = now
-            with self._running.store.read() as connection:
-                self._shared = jobs.is_running(connection, "train")
-        if self._shared and self._stop is None:
-            time.sleep(min(LONGEST_REST, REST * (now - self._worked)))
-        self._worked = time.monotonic()
+        self._room.rest(self._stop is None)
 
     def should_stop(self) -> bool:
         return (

@@ -105,7 +105,7 @@ def _gather(running: Running) -> _Material:
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
         label_set = revision(connection, project)
         inputs = training_inputs(connection, store.workspace, project)
-        learner = learner_now(connection, project)
+        learner = learner_now(connection, project, inputs.features)
     running.note({"last_event": last_event, "model": number})
     lesson = Lesson(
         images=images_of(folder, project, item_ids),

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from alcore import estimators
-from alcore.config import BACKBONES, LearnerRule, Workspace
+from alcore.config import BACKBONES, LEARNERS, LearnerRule, Workspace
+from alcore.feature_space import FeaturePoints
+from alcore.loop import features
 from alcore.loop.round_files import pixels_of
 from alcore.records import Job, Learner, Pretrained, Project, RoundSummary
 from alcore.rounds import Images, TrainingInputs, learner_of
 from alcore.rounds import Learner as AnyLearner
-from alcore.store import Connection, pretrained
+from alcore.store import Connection, items, pretrained
 
 USUAL = 128
 """Images per minibatch."""
@@ -20,12 +22,18 @@ LEAST = 16
 _PRETRAINING, _FILE = "pretraining ", "file "
 
 
-def learner_now(connection: Connection, project: Project) -> Learner:
-    """Say what the next training of a project learns with.
+def learner_now(connection: Connection, project: Project, table: FeaturePoints | None) -> Learner:
+    """Say what the next training of a project learns with, and from which features.
 
     Weights of a pretraining that do not fit are left out, as the training leaves them out.
     """
     settings, rule = project.settings, project.settings.learner
+    kind, extractor = rule.kind, "none"
+    if rule.uses_extractor:
+        # Without features the network learns alone, and its models compare with others of its own.
+        kind, extractor = ("network", "none") if table is None else (kind, table.features.name)
+    if kind == "features":
+        return Learner(kind=kind, extractor=extractor, resolution=settings.resolution)
     weights = "none"
     if rule.transfer != "none":
         weights = {"torchvision": "torchvision", "file": f"{_FILE}{rule.weights_file}"}.get(
@@ -35,7 +43,7 @@ def learner_now(connection: Connection, project: Project) -> Learner:
         if newest is not None and _fits(newest, project):
             weights = f"{_PRETRAINING}{newest.number}"
     return Learner(
-        kind=rule.kind,
+        kind=kind,
         features=rule.features,
         network=rule.network,
         resolution=settings.resolution,
@@ -45,6 +53,7 @@ def learner_now(connection: Connection, project: Project) -> Learner:
         mode=rule.mode,
         unlabeled=rule.unlabeled,
         balance=rule.balance,
+        extractor=extractor,
     )
 
 
@@ -85,11 +94,27 @@ def inputs_of(
         balance=learner.balance,
     )
     others = estimators.allowed(workspace.estimators)
-    if learner.kind not in ("network", *estimators.ESTIMATORS, *others):
+    if learner.kind not in (*LEARNERS, *estimators.ESTIMATORS, *others):
+        return None
+    table = features_of(connection, workspace, project) if learner.extractor != "none" else None
+    if learner.extractor != "none" and (table is None or table.features.name != learner.extractor):
         return None
     return rule, TrainingInputs(
-        pretrained=weights, downloads=workspace.downloads, estimators=others
+        pretrained=weights, downloads=workspace.downloads, estimators=others, features=table
     )
+
+
+def features_of(
+    connection: Connection, workspace: Workspace, project: Project
+) -> FeaturePoints | None:
+    """Return the features that a project's learner uses; None where there are none of all images,
+    or of another extractor."""
+    rule = project.settings.learner
+    images = len(items.ids(connection, project.id))
+    table = features.current(workspace.project(project.id), images)
+    if not rule.uses_extractor or table is None or table.features.extractor != rule.extractor:
+        return None
+    return table
 
 
 def training_inputs(
@@ -103,6 +128,7 @@ def training_inputs(
         pretrained=None if weights is None else folder / weights.checkpoint,
         downloads=workspace.downloads,
         estimators=estimators.allowed(workspace.estimators),
+        features=features_of(connection, workspace, project),
     )
 
 

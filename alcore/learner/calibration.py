@@ -6,6 +6,7 @@ plays no part: a label is asked of a model that learned without it (cross-fittin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from alcore.config import CALIBRATED_FROM
 FOLDS = 3
 _PRIOR = 0.25
 """Deviation of ln temperature that is expected anyway; it tames what few labels say."""
+_SHARE_PRIOR = 0.25
+"""Deviation of a candidate's share that is expected anyway."""
+_LEAST_WEIGHT = 1e-3
 _RANGE = (0.05, 20.0)
 _TOLERANCE = 1e-4
 """Of ln temperature."""
@@ -62,6 +66,57 @@ def temperature_of(probabilities: np.ndarray, true: np.ndarray) -> float:
     low, high = np.log(_RANGE)
     least = minimize_scalar(cost, bounds=(low, high), options={"xatol": _TOLERANCE})
     return float(np.exp(least.x))
+
+
+def mix(probabilities: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Return the mixture (n, C) of what candidates say, (K, n, C): softmax(Σ share · ln p).
+
+    A single candidate's answers stay as they are.
+    """
+    if len(probabilities) == 1:
+        return probabilities[0]
+    logs = np.log(np.maximum(probabilities, _SMALLEST, dtype=np.float64))
+    mixture = np.exp(_normalised(np.tensordot(np.asarray(shares), logs, 1)))
+    return mixture.astype(probabilities.dtype)
+
+
+def mixture_of(probabilities: np.ndarray, true: np.ndarray) -> tuple[tuple[float, ...], float]:
+    """Return the shares (K,) and the temperature that make candidates fit the classes (n,) best.
+
+    probabilities (K, n, C) of candidates that have not seen the labels. Shares add up to 1. What
+    few labels say is held against candidates that are as good as each other.
+    """
+    from scipy.optimize import minimize  # not in the web process
+
+    count = len(probabilities)
+    if count == 1:
+        return (1.0,), temperature_of(probabilities[0], true)
+    logs = np.log(np.maximum(probabilities, _SMALLEST, dtype=np.float64))
+    rows = np.arange(len(true))
+
+    def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        log_mixture = _normalised(np.tensordot(weights, logs, 1))
+        shares, total = weights / weights.sum(), weights.sum()
+        errors = np.exp(log_mixture)
+        errors[rows, true] -= 1
+        slope = np.tensordot(logs, errors, 2)
+        apart, heat = shares - 1 / count, np.log(total)
+        pull = (apart - shares @ apart) / total / _SHARE_PRIOR**2 + heat / total / _PRIOR**2
+        penalty = 0.5 * (apart @ apart / _SHARE_PRIOR**2 + (heat / _PRIOR) ** 2)
+        return float(penalty - log_mixture[rows, true].sum()), slope + pull
+
+    start = np.full(count, 1 / count)
+    least = minimize(cost, start, jac=True, bounds=[(_LEAST_WEIGHT, None)] * count)
+    weights = np.where(least.x <= 2 * _LEAST_WEIGHT, 0, least.x)
+    shares = weights / weights.sum()
+    temperature = float(np.clip(1 / weights.sum(), *_RANGE))
+    return tuple(round(float(s), 4) for s in shares), temperature
+
+
+def _normalised(logs: np.ndarray) -> np.ndarray:
+    logs = logs - logs.max(axis=-1, keepdims=True)
+    normal: np.ndarray = logs - np.log(np.exp(logs).sum(axis=-1, keepdims=True))
+    return normal
 
 
 def are_enough(labels: int) -> bool:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from alcore.errors import CheckpointMismatch, TrainingImpossible
 from alcore.learner import files, networks
 from alcore.learner.architecture import Architecture, Network
 
 FORMAT = "alcore checkpoint 1"
+BESIDE = "beside."
+"""Begins the names of tensors that are no part of the network: of what it is mixed with."""
 
 
 @dataclass(frozen=True)
@@ -42,23 +48,37 @@ class Model:
 
         Raises WorkspaceUnusable where the disk is full or cannot be written.
         """
-        about = {
-            "architecture": asdict(self.architecture),
-            "class_names": self.class_names,
-            "mirror": self.mirror,
-            "minibatches": self.minibatches,
-            "loss": self.loss,
-            "mode": self.mode,
-            "pretrained": self.pretrained,
-            "temperature": self.temperature,
-            "notes": self.notes,
-        }
-        files.write(path, self.network.state_dict(), FORMAT, about)
+        save(path, self)
+
+
+def save(
+    path: Path,
+    model: Model,
+    beside: Mapping[str, Tensor] = MappingProxyType({}),
+    about_beside: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a model, and what it is mixed with beside it. Raises WorkspaceUnusable."""
+    about = {
+        "architecture": asdict(model.architecture),
+        "class_names": model.class_names,
+        "mirror": model.mirror,
+        "minibatches": model.minibatches,
+        "loss": model.loss,
+        "mode": model.mode,
+        "pretrained": model.pretrained,
+        "temperature": model.temperature,
+        "notes": model.notes,
+    }
+    if about_beside is not None:
+        about[BESIDE] = about_beside
+    files.write(path, {**model.network.state_dict(), **beside}, FORMAT, about)
 
 
 def load(path: Path, device: torch.device | None = None) -> Model:
     """Read a model; raises CheckpointMismatch for a damaged file or one that does not fit."""
     tensors, about = files.read(path, FORMAT)
+    tensors = {k: t for k, t in tensors.items() if not k.startswith(BESIDE)}
+    about.pop(BESIDE, None)
     name = Path(path).name
     try:
         architecture = Architecture(**about.pop("architecture"))

@@ -7,7 +7,7 @@ small networks and of mobilenet_v3_small; those of resnet18 and efficientnet_b0 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 MINIBATCH = 256
@@ -39,3 +39,25 @@ def pretraining_seconds(images: int, network: str, resolution: int) -> float:
     """Return about how long a pretraining takes."""
     whole = _SECONDS[network] * (resolution / 32) ** 2
     return pretraining_minibatches(images) * (_OVERHEAD + whole * min(1.0, images / MINIBATCH))
+
+
+_FEATURES_SECONDS = 0.008
+"""Of an image of 160×160 pixels, read and seen by the extractor that alcore brings, in float32."""
+_SMALL, _LARGE = 16, 224
+
+
+def features_side(sides: Sequence[int]) -> int:
+    """Return how many pixels a side an extractor shall see of images with these longest sides.
+
+    Larger than they are, for what a network has learnt is of things of some size.
+
+    >>> [features_side([side]) for side in (8, 32, 100, 1000)]
+    [64, 160, 160, 224]
+    """
+    middle = sorted(sides)[len(sides) // 2]
+    return 64 if middle <= _SMALL else 160 if middle < _LARGE else _LARGE
+
+
+def features_seconds(images: int, side: int) -> float:
+    """Return about how long features of so many images take."""
+    return 2 + images * _FEATURES_SECONDS * (side / 160) ** 2

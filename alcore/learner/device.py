@@ -4,7 +4,9 @@ One rule for arithmetic. In bfloat16, where that is chosen or pays, are the conv
 trainings and pretrainings: the stages of a network, forward and backward. Everything else is
 float32, always: weights, normalisation, embeddings, heads, losses, optimisers, and every pass of
 a trained model over images. So all that is said of an image by one model (probabilities, logits,
-embeddings, histories) comes from the same arithmetic, whatever trained the model.
+embeddings, histories) comes from the same arithmetic, whatever trained the model. Features of an
+extractor, which is not trained here, are computed once, in bfloat16 where that pays, and stored:
+whatever is said of an image starts from what is stored.
 """
 
 from __future__ import annotations
@@ -108,6 +110,22 @@ def feature_maps(network: Network, images: Tensor) -> list[Tensor]:
         return list(network.outputs(images))
     with torch.autocast(images.device.type, torch.bfloat16):
         return list(network.outputs(images))
+
+
+@contextmanager
+def passes_of_extractors(device: torch.device) -> Iterator[None]:
+    """Run a block in which a feature extractor looks at images, in the arithmetic of trainings.
+
+    Depthwise convolutions gain by bfloat16 here too: there is no pass back.
+    """
+    with torch.autocast(device.type, torch.bfloat16, enabled=extractors_use_bfloat16(device)):
+        yield
+
+
+def extractors_use_bfloat16(device: torch.device) -> bool:
+    """Tell whether features are computed in bfloat16: as chosen, for "auto" where it pays."""
+    precision = _PRECISION.get()
+    return precision == "bfloat16" or (precision == "auto" and _has_bfloat16(device))
 
 
 def versions(network: Network) -> dict[str, str]:

@@ -64,6 +64,21 @@ def read(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointMismatch(f"checkpoint {path.name} says nothing of itself") from error
 
 
+def form_of(path: Path) -> str | None:
+    """Return which format a file of tensors says it has; None where it says nothing.
+
+    Raises CheckpointMismatch for a missing or damaged file.
+    """
+    path = Path(path)
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get("format")
+    except FileNotFoundError as error:
+        raise CheckpointMismatch(f"there is no checkpoint {path.name}") from error
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointMismatch(f"checkpoint {path.name} is damaged: {error}") from error
+
+
 def check(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], name: str) -> None:
     """Raise CheckpointMismatch naming what is missing, unknown or of another shape."""
     if missing := sorted(set(expected) - set(tensors)):

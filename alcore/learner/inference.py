@@ -8,13 +8,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from alcore.learner.architecture import Network
 from alcore.learner.calibration import temper
 from alcore.learner.checkpoints import Model
 from alcore.learner.predictions import Predictions
@@ -74,13 +74,19 @@ def block_size(resolution: int, device: torch.device) -> int:
     return size if device.type == "cpu" else 16 * size
 
 
-def fused(network: Network) -> Network:
-    """Return a copy for inference with each batch norm folded into the convolution before it."""
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+def fused(network: AnyModule) -> AnyModule:
+    """Return a copy for inference with each batch norm folded into the convolution before it.
+
+    A norm of timm's brings its activation along, which stays.
+    """
     folded = copy.deepcopy(network).eval()
     for parent in list(folded.modules()):
         children = list(parent.named_children())
         for (first, convolution), (second, norm) in pairwise(children):
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, first, fuse_conv_bn_eval(convolution, norm))
-                setattr(parent, second, nn.Identity())
+                setattr(parent, second, getattr(norm, "act", nn.Identity()))
     return folded

@@ -23,10 +23,12 @@ from alcore.learner.checkpoints import Model
 INPUT, PROBABILITIES, EMBEDDINGS = "pixels", "probabilities", "embeddings"
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 _AT_ONCE = 256
+Graph = nn.Module
+"""Takes pixels (N, R, R, 3) uint8; gives probabilities (N, C) and embeddings (N, D) float32."""
 
 
-class _Graph(nn.Module):
-    """What ONNX is made of."""
+class NetworkGraph(nn.Module):
+    """A network alone, from pixels to calibrated probabilities."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -51,11 +53,13 @@ def check_installed() -> None:
         )
 
 
-def write(model: Model, path: Path) -> None:
-    """Write a model as ONNX. Raises ExportFailed where a package is missing."""
+def write(graph: Graph, side: int, path: Path) -> None:
+    """Write what takes pixels (N, side, side, 3) as ONNX: a NetworkGraph or a mixture's `Whole`.
+
+    Raises ExportFailed where a package is missing.
+    """
     check_installed()
-    side = model.architecture.resolution
-    graph = _Graph(model).cpu().eval()
+    graph = graph.cpu().eval()
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     quiet = logging.getLogger("torch.onnx").level
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -9,7 +9,7 @@ import numpy as np
 
 from alcore import pool
 from alcore.loop.randomness import rng
-from alcore.records import Project
+from alcore.records import Project, Selection
 from alcore.store import Connection, items, queue, votes
 
 QUEUE = 200
@@ -40,6 +40,20 @@ def selection_rows(result: Any) -> list[dict[str, Any]]:
             result.suggestions,
             strict=True,
         )
+    ]
+
+
+def cold_start_rows(selection: Selection) -> list[dict[str, Any]]:
+    """Turn what is asked before there is a model into rows of the query queue."""
+    return [
+        {
+            "item_id": int(item_id),
+            "score": None,
+            "reason": reason,
+            "origin": "cold start",
+            "suggestion": None,
+        }
+        for item_id, reason in zip(selection.item_ids, selection.reasons, strict=True)
     ]
 
 

@@ -1,8 +1,8 @@
 """Owns cross-fitting: what models say of labels that they have not seen.
 
-L labels, n other items, C classes. Heads on the embeddings of the round's network would be
-cheaper, but that one has seen all labels, wrong ones too, and has moved their images to where the
-label says.
+L labels, n other items, K candidates, C classes. Heads on the embeddings of the round's network
+would be cheaper, but that one has seen all labels, wrong ones too, and has moved their images to
+where the label says.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ class Answers:
     """What models say that each learned without a fold of the labels."""
 
     labeled: np.ndarray
-    """(L, C) float32, each by the model without its label; of the only label of a class, which
-    nobody could learn without it, the mean of all models."""
+    """(K, L, C) float32 by each candidate of a mixture, one of any other learner; each by the
+    model without its label; of the only label of a class, which nobody could learn without it,
+    the mean of all models."""
     others: np.ndarray
-    """(n, C) float32, the mean of all models."""
+    """(K, n, C) float32, the mean of all models."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class FoldAnswers:
     """Answers of folds that were finished earlier, and who keeps those of the next."""
 
     answers: Mapping[int, np.ndarray] = field(default_factory=dict)
-    """(n + L, C) by fold."""
+    """(K, n + L, C) by fold."""
     keep: Callable[[int, np.ndarray], None] = lambda fold, answers: None
 
 
@@ -51,7 +52,6 @@ def cross_fit(
     other_ids: np.ndarray,
     purpose: str,
     on_progress: OnProgress,
-    temperature: float = 1.0,
     known: FoldAnswers = NO_ANSWERS,
 ) -> Answers:
     """Train a model per fold of the labels, on the other folds, and ask it about all of them.
@@ -60,8 +60,9 @@ def cross_fit(
     from an earlier one: that has seen the fold. The purpose names its chance.
     """
     asked = np.concatenate([other_ids, lesson.labeled_ids])
-    mean = np.zeros((len(asked), len(lesson.class_names)), np.float32)
-    labeled = np.zeros((len(fold), len(lesson.class_names)), np.float32)
+    count, classes = len(learner.candidates), len(lesson.class_names)
+    mean = np.zeros((count, len(asked), classes), np.float32)
+    labeled = np.zeros((count, len(fold), classes), np.float32)
     for k in range(FOLDS):
         answers = known.answers.get(k)
         if answers is None:
@@ -72,13 +73,12 @@ def cross_fit(
                 asked,
                 f"{purpose} {k}",
                 part(on_progress, k / FOLDS, (k + 1) / FOLDS),
-                temperature,
             )
             known.keep(k, answers)
         mean += answers / FOLDS
-        labeled[fold == k] = answers[len(other_ids) :][fold == k]
-    labeled[fold == -1] = mean[len(other_ids) :][fold == -1]
-    return Answers(labeled, mean[: len(other_ids)])
+        labeled[:, fold == k] = answers[:, len(other_ids) :][:, fold == k]
+    labeled[:, fold == -1] = mean[:, len(other_ids) :][:, fold == -1]
+    return Answers(labeled, mean[:, : len(other_ids)])
 
 
 def ask_without(
@@ -88,14 +88,18 @@ def ask_without(
     ids: np.ndarray,
     purpose: str,
     on_progress: OnProgress,
-    temperature: float = 1.0,
 ) -> np.ndarray:
-    """Return what a model that learned without some labels, (L,) bool, says of items (n,).
+    """Return what models that learned without some labels, (L,) bool, say of items (n,).
 
-    (n, C) float32. The model begins anew; the purpose names its chance.
+    (K, n, C) float32, one for each candidate of a mixture. Models begin anew; the purpose names
+    their chance.
     """
-    model = learner.anew().fit(
-        lesson.without(left_out), lesson.number(purpose), part(on_progress, 0, _LEARNING)
-    )
-    predictions = model.tempered(temperature).predict(ids, part(on_progress, _LEARNING, 1))
-    return predictions.probabilities
+    candidates = learner.candidates
+    answers = []
+    for place, candidate in enumerate(candidates):
+        hear = part(on_progress, place / len(candidates), (place + 1) / len(candidates))
+        model = candidate.anew().fit(
+            lesson.without(left_out), lesson.number(purpose), part(hear, 0, _LEARNING)
+        )
+        answers.append(model.predict(ids, part(hear, _LEARNING, 1)).probabilities)
+    return np.stack(answers)

@@ -5,13 +5,13 @@ L labels, Q items that no model is trained on, C classes.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from alcore.learner import calibration
 from alcore.records import Calibration
+from alcore.rounds import temperatures
 from alcore.rounds.cross_fitting import NO_ANSWERS, FoldAnswers, cross_fit
 from alcore.rounds.learners import Learner
 from alcore.rounds.progress import Progress
@@ -27,7 +27,8 @@ class CrossValidation:
     """What was found."""
 
     probabilities: np.ndarray
-    """(L + Q, C) float32, as the models say them: no temperature is applied."""
+    """(L + Q, C) float32, as the models say them: no temperature is applied. Of a mixture the
+    shares are those that fit these answers best."""
     calibration: Calibration | None
     """The temperature under which those of the L labels fit them best; None where too few can
     be asked about. It serves the rounds of the same recipe."""
@@ -57,16 +58,7 @@ def cross_validate(
             lambda share: progress(PHASE, share),
             known=known,
         )
-    fitted = calibration.from_answers(answers.labeled, lesson.labels, fold)
-    return CrossValidation(
-        np.concatenate([answers.labeled, answers.others]),
-        None
-        if fitted is None
-        else Calibration(
-            fitted.temperature,
-            fitted.labels,
-            learner.recipe_name,
-            time.time(),
-            of_labels=len(lesson.labels),
-        ),
-    )
+    newest = temperatures.of_answers(learner, lesson, answers.labeled, fold >= 0)
+    shares = temperatures.shares_of(learner, lesson, newest)
+    mixtures = [calibration.mix(part, shares) for part in (answers.labeled, answers.others)]
+    return CrossValidation(np.concatenate(mixtures), newest)

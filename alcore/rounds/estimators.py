@@ -15,12 +15,11 @@ import numpy as np
 
 from alcore import estimators
 from alcore.config import LearnerRule
-from alcore.errors import TrainingImpossible
 from alcore.learner import estimators as made
 from alcore.learner.calibration import temper
 from alcore.learner.predictions import Predictions
 from alcore.learner.progress import OnProgress
-from alcore.records import RecipeSummary
+from alcore.records import Calibration, RecipeSummary
 from alcore.rounds import features as kinds
 from alcore.rounds.features import Features
 from alcore.rounds.learners import TrainingInputs
@@ -74,6 +73,9 @@ class EstimatorModel:
 
     def tempered(self, temperature: float) -> Self:
         return replace(self, temperature=temperature)
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        return self.tempered(calibration.temperature)
 
     def predict(
         self,
@@ -172,6 +174,10 @@ class EstimatorLearner:
     def recipe_name(self) -> str:
         return f"{self.name} on {self.source}"
 
+    @property
+    def candidates(self) -> tuple[Self, ...]:
+        return (self,)
+
     def computing(self, lesson: Lesson, purpose: str) -> AbstractContextManager[object]:
         return made.computing(lesson.threads)
 
@@ -191,7 +197,7 @@ class EstimatorLearner:
         on_progress: OnProgress,
         needs: frozenset[Need] = frozenset(),
     ) -> EstimatorModel:
-        _check(lesson)
+        lesson.check_classes()
         estimator = made.build(self.name, self.settings, seed % _SEEDS)
         estimator.fit(self.features_of(lesson, lesson.labeled_ids), lesson.labels)
         on_progress(1.0)
@@ -221,14 +227,6 @@ def estimator_learner(
         else:
             features, source = embedded
     return EstimatorLearner(rule.kind, features, source, notes=tuple(notes))
-
-
-def _check(lesson: Lesson) -> None:
-    seen = np.unique(lesson.labels)
-    if len(seen) < 2:
-        n = len(lesson.labels)
-        what = f"all {n} labels say {lesson.class_names[seen[0]]!r}" if n else "no labels"
-        raise TrainingImpossible(f"{what}; a model needs labels of at least 2 classes")
 
 
 def _logs(probabilities: np.ndarray) -> np.ndarray:

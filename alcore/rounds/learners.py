@@ -16,11 +16,13 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from alcore import strategies
-from alcore.config import LearnerRule
+from alcore.config import LEARNERS, LearnerRule
 from alcore.errors import InvalidSettings
+from alcore.feature_space import FeaturePoints
 from alcore.learner.predictions import Predictions
 from alcore.learner.progress import OnProgress
-from alcore.records import RecipeSummary
+from alcore.records import Calibration, RecipeSummary
+from alcore.rounds.feature_head import FeatureHeadLearner
 from alcore.rounds.values import Images, Lesson
 from alcore.strategies import Need, Signals
 
@@ -51,6 +53,9 @@ class Model(Protocol):
 
     def tempered(self, temperature: float) -> Self:
         """Return the model with another temperature."""
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        """Return the model with this temperature, and a mixture's shares."""
 
     def predict(
         self,
@@ -103,6 +108,10 @@ class Learner(Protocol):
     def recipe_name(self) -> str:
         """All that changes what its probabilities mean, in a few words."""
 
+    @property
+    def candidates(self) -> Sequence[Learner]:
+        """What a mixture is made of; of any other learner itself alone."""
+
     def computing(self, lesson: Lesson, purpose: str) -> AbstractContextManager[object]:
         """Run a block on the lesson's CPU threads, in its arithmetic, repeatably."""
 
@@ -142,6 +151,8 @@ class TrainingInputs:
     """Images per minibatch where they shall be fewer than usual."""
     estimators: Collection[str] = ()
     """Dotted names of estimators that may be used besides the catalogue's."""
+    features: FeaturePoints | None = None
+    """Features of all images, if they were computed."""
 
 
 def learner_of(
@@ -155,12 +166,20 @@ def learner_of(
 
     Raises InvalidSettings for an estimator that may not be used, WeightsUnavailable and
     CheckpointMismatch for weights that were named and cannot be had. Weights of a pretraining
-    that no longer fit are left out, with a note.
+    that no longer fit are left out, with a note; without features the network learns alone.
     """
-    if rule.kind == "network":
+    if rule.kind in LEARNERS:
+        table = inputs.features if rule.uses_extractor else None
+        if table is not None and rule.kind == "features":
+            return FeatureHeadLearner(table)
         from alcore.rounds.network import network_learner  # brings torch
 
-        return network_learner(rule, augmentation, images, class_names, inputs)
+        network = network_learner(rule, augmentation, images, class_names, inputs)
+        if table is None:
+            return network
+        from alcore.rounds.mixture import MixtureLearner
+
+        return MixtureLearner(FeatureHeadLearner(table), network)
     from alcore.rounds.estimators import estimator_learner
 
     return estimator_learner(rule, images, class_names, inputs)

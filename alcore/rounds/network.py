@@ -31,7 +31,7 @@ from alcore.learner.progress import OnProgress
 from alcore.learner.training import LearnerSettings
 from alcore.learner.transfer import Pretrained
 from alcore.learner.unlabeled import Pool
-from alcore.records import RecipeSummary
+from alcore.records import Calibration, RecipeSummary
 from alcore.rounds.features import Features
 from alcore.rounds.learners import TrainingInputs
 from alcore.rounds.values import Images, Lesson
@@ -82,6 +82,9 @@ class NetworkModel:
 
     def tempered(self, temperature: float) -> Self:
         return replace(self, model=replace(self.model, temperature=temperature))
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        return self.tempered(calibration.temperature)
 
     def predict(
         self,
@@ -156,6 +159,10 @@ class NetworkLearner:
             f"{recipe.network} {how}, mode {recipe.mode}, augmentation {recipe.augmentation}, "
             f"unlabeled {recipe.unlabeled}, balance {recipe.balance}"
         )
+
+    @property
+    def candidates(self) -> tuple[Self, ...]:
+        return (self,)
 
     def computing(self, lesson: Lesson, purpose: str) -> AbstractContextManager[None]:
         return device.computing(lesson.number(purpose), lesson.threads, lesson.precision)

@@ -8,16 +8,18 @@ from __future__ import annotations
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from alcore import disk, metrics, model_card
-from alcore.learner import checkpoints, device, inference, onnx_export
+from alcore.learner import device, onnx_export
 from alcore.learner.progress import OnProgress
 from alcore.model_card import Check, ModelFacts
 from alcore.records import RoundSummary
+from alcore.rounds.stored_models import ExtractorWeights, ModelOfFile
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,12 @@ class Material:
     summary: RoundSummary
     checkpoint: Path
     scale: tuple[float, float] | None
-    pixels: np.ndarray
-    """(M, R, R, 3) uint8, maybe a memmap."""
+    weights: ExtractorWeights
+    """Of the network whose features it uses, if it does."""
+    read: Callable[[np.ndarray, int], np.ndarray]
+    """Gives the images of rows (n,) at a resolution R: (n, R, R, 3) uint8."""
     holdout_rows: np.ndarray
-    """(H,) int64 into pixels, of the round's holdout."""
+    """(H,) int64, of the round's holdout."""
     holdout_true: np.ndarray
     """(H,) int64 positions of the true classes."""
     other_rows: np.ndarray
@@ -47,10 +51,10 @@ def pack(material: Material, to: Path, on_progress: OnProgress) -> Check:
     """
     onnx_export.check_installed()
     with tempfile.TemporaryDirectory() as folder, device.computing(0, 1):
-        model = checkpoints.load(material.checkpoint)
+        model = ModelOfFile.load(material.checkpoint, material.weights)
         on_progress(0.05)
         graph = Path(folder, "model.onnx")
-        onnx_export.write(model, graph)
+        onnx_export.write(model.graph, model.resolution, graph)
         on_progress(0.5)
         check = _check(model, material, graph)
         on_progress(0.95)
@@ -58,12 +62,13 @@ def pack(material: Material, to: Path, on_progress: OnProgress) -> Check:
             project=material.project,
             classes=material.classes,
             summary=material.summary,
-            resolution=model.architecture.resolution,
-            channels=model.architecture.channels,
+            resolution=model.resolution,
+            channels=model.channels,
             temperature=model.temperature,
             mirror=model.mirror,
             scale=material.scale,
             check=check,
+            features=model.features,
         )
         with disk.whole_file(to) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(material.checkpoint, "model.safetensors")
@@ -74,13 +79,14 @@ def pack(material: Material, to: Path, on_progress: OnProgress) -> Check:
     return check
 
 
-def _check(model: checkpoints.Model, material: Material, graph: Path) -> Check:
+def _check(model: ModelOfFile, material: Material, graph: Path) -> Check:
     """Ask both models about real images, and measure the exported one on the holdout."""
     rows = np.concatenate([material.holdout_rows, material.other_rows])
+    pixels = material.read(rows, model.resolution)
     start = time.perf_counter()
-    original = inference.predict(model, material.pixels, rows, False, False, lambda share: None)
+    original = model.predict(pixels)
     middle = time.perf_counter()
-    probabilities, _ = onnx_export.predict(graph, np.asarray(material.pixels[rows]))
+    probabilities, _ = onnx_export.predict(graph, pixels)
     end = time.perf_counter()
     held = len(material.holdout_rows)
     return Check(

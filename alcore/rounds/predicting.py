@@ -21,8 +21,9 @@ from alcore.datasets.depth import Scale
 from alcore.datasets.entries import is_hidden, is_image_name
 from alcore.datasets.folders import read_under
 from alcore.errors import ImportRefused, UnreadableImage
-from alcore.learner import checkpoints, device, inference
+from alcore.learner import device
 from alcore.prediction_formats import PredictedBlock
+from alcore.rounds.stored_models import PACKAGED, ExtractorWeights, ModelOfFile
 
 _PIXELS = 256 * 224 * 224
 """Of a block."""
@@ -74,6 +75,7 @@ def predict_files(
     scale: Scale | None,
     embeddings: bool,
     threads: int,
+    weights: ExtractorWeights = PACKAGED,
 ) -> Iterator[PredictedBlock]:
     """Ask a model about images, block by block; while one is asked about, the next is read.
 
@@ -81,8 +83,8 @@ def predict_files(
     Raises CheckpointMismatch; what cannot be read is among a block's problems.
     """
     with device.computing(0, threads), ThreadPoolExecutor(max(2, threads)) as executor:
-        model = checkpoints.load(checkpoint, device.choose())
-        side = model.architecture.resolution
+        model = ModelOfFile.load(checkpoint, weights)
+        side = model.resolution
         size = max(1, min(_MOST, _PIXELS // side**2))
         everything = iter(pictures)
 
@@ -103,8 +105,7 @@ def predict_files(
                     problems.append((name, str(error)))
             reading = ahead()
             stacked = np.stack(pixels) if pixels else np.zeros((0, side, side, 3), np.uint8)
-            rows = np.arange(len(stacked))
-            said = inference.predict(model, stacked, rows, embeddings, False, lambda share: None)
+            said = model.predict(stacked, embeddings)
             yield PredictedBlock(tuple(good), said.probabilities, said.embeddings, tuple(problems))
 
 

@@ -14,7 +14,7 @@ from alcore import acquisition, metrics, strategies
 from alcore.learner import calibration
 from alcore.learner.predictions import Predictions
 from alcore.learner.progress import OnProgress, part
-from alcore.records import Evaluation, Selection, StopSignals
+from alcore.records import Calibration, Evaluation, Selection, StopSignals
 from alcore.rounds import temperatures
 from alcore.rounds.cross_fitting import cross_fit
 from alcore.rounds.learners import Learner, Model, check_signals
@@ -56,7 +56,8 @@ def run_round(
             with watch("calibrate"):
                 temperature = temperatures.find(learner, lesson, folds, bar.phase("calibrate"))
         if temperature is not None:
-            model = model.tempered(temperature.temperature)
+            model = model.calibrated(temperature)
+            lesson = replace(lesson, calibrations=(temperature,))
         with watch("evaluate"):
             held, evaluation = _evaluate(model, lesson, holdout, bar.phase("evaluate"))
         with watch("score"):
@@ -103,12 +104,24 @@ def run_round(
     )
 
 
-def measure(learner: Learner, lesson: Lesson, holdout: Holdout, progress: Progress) -> Evaluation:
-    """Fit a fresh model and measure it, no more: a point of the simulated random baseline."""
-    bar = Bar(progress, learner.cost(len(lesson.labels)), len(holdout.ids), 0)
+def measure(
+    learner: Learner, lesson: Lesson, holdout: Holdout, progress: Progress
+) -> tuple[Evaluation, Calibration | None]:
+    """Fit a fresh model and measure it, no more: a point of the simulated random baseline.
+
+    A mixture finds its shares when a round would; they are returned with the evaluation.
+    """
+    cost = learner.cost(len(lesson.labels))
+    is_mixture = len(learner.candidates) > 1
+    folds = temperatures.folds_to_ask(learner, lesson) if is_mixture else 0
+    bar = Bar(progress, cost, len(holdout.ids), 0, calibrating=folds * cost)
+    newest = None
     with learner.computing(lesson, "weights"):
         model = _fit(learner, lesson, bar.phase("train"))
-        return _evaluate(model, lesson, holdout, bar.phase("evaluate"))[1]
+        if folds:
+            newest = temperatures.find(learner, lesson, folds, bar.phase("calibrate"))
+            model = model.calibrated(replace(newest, temperature=1.0))
+        return _evaluate(model, lesson, holdout, bar.phase("evaluate"))[1], newest
 
 
 def looked_at(learner: Learner, lesson: Lesson, task: SelectionTask, ids: np.ndarray) -> np.ndarray:
@@ -196,9 +209,13 @@ def _signals(
         looked,
         "crossfit",
         part(on_progress, half, 1),
-        model.temperature,
     )
-    return signals.but(crossfit=answers.others, labeled_crossfit=answers.labeled)
+    shares = temperatures.shares_of(learner, lesson)
+    others, labeled = (
+        calibration.temper(calibration.mix(part_of, shares), model.temperature)
+        for part_of in (answers.others, answers.labeled)
+    )
+    return signals.but(crossfit=others, labeled_crossfit=labeled)
 
 
 def _select(lesson: Lesson, task: SelectionTask, signals: Signals, looked: np.ndarray) -> Selection:

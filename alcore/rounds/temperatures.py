@@ -46,9 +46,9 @@ def folds_to_ask(learner: Learner, lesson: Lesson) -> int:
 def find(learner: Learner, lesson: Lesson, count: int, on_progress: OnProgress) -> Calibration:
     """Find a temperature with the labels of the first folds, as many as `folds_to_ask` says."""
     fold = _fold(lesson)
-    answers = np.zeros((len(fold), len(lesson.class_names)), np.float32)
+    answers = np.zeros((len(learner.candidates), len(fold), len(lesson.class_names)), np.float32)
     for k in range(count):
-        answers[fold == k] = ask_without(
+        answers[:, fold == k] = ask_without(
             learner,
             lesson,
             fold == k,
@@ -56,14 +56,40 @@ def find(learner: Learner, lesson: Lesson, count: int, on_progress: OnProgress) 
             f"{_PURPOSE} {k}",
             part(on_progress, k / count, (k + 1) / count),
         )
-    asked = (fold >= 0) & (fold < count)
+    newest = of_answers(learner, lesson, answers, (fold >= 0) & (fold < count))
+    assert newest is not None  # `folds_to_ask` counted them
+    return newest
+
+
+def of_answers(
+    learner: Learner, lesson: Lesson, answers: np.ndarray, asked: np.ndarray
+) -> Calibration | None:
+    """Find the temperature, and a mixture's shares, by answers (K, L, C) of its K candidates.
+
+    asked (L,) bool: those by models that had not seen the label. None where they are too few.
+    """
+    if not calibration.are_enough(asked.sum()):
+        return None
+    shares, temperature = calibration.mixture_of(answers[:, asked], lesson.labels[asked])
     return Calibration(
-        calibration.temperature_of(answers[asked], lesson.labels[asked]),
+        temperature,
         int(asked.sum()),
         learner.recipe_name,
         time.time(),
         of_labels=len(lesson.labels),
+        shares=shares if len(shares) > 1 else (),
     )
+
+
+def shares_of(
+    learner: Learner, lesson: Lesson, newest: Calibration | None = None
+) -> tuple[float, ...]:
+    """Return the shares of a learner's candidates: the newest, else those known, else equal."""
+    count = len(learner.candidates)
+    for one in (newest, known_for(learner, lesson)):
+        if one is not None and len(one.shares) == count:
+            return one.shares
+    return (1 / count,) * count
 
 
 def with_holdout(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from alcore.config import Precision
-from alcore.errors import UnknownItem
+from alcore.errors import TrainingImpossible, UnknownItem
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
 
 if TYPE_CHECKING:
@@ -85,6 +85,14 @@ class Lesson:
     def number(self, purpose: str) -> int:
         """Return a seed for one purpose of a round, for what takes no generator."""
         return int(self.generator(purpose).integers(2**62))
+
+    def check_classes(self) -> None:
+        """Raise TrainingImpossible where the labels are of fewer than two classes."""
+        classes = np.unique(self.labels)
+        if len(classes) < 2:
+            n = len(self.labels)
+            what = f"all {n} labels say {self.class_names[classes[0]]!r}" if n else "no labels"
+            raise TrainingImpossible(f"{what}; a model needs labels of at least 2 classes")
 
     def without(self, left_out: np.ndarray) -> Self:
         """Return the lesson without some of its labels, (L,) bool."""

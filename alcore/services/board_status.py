@@ -68,6 +68,8 @@ def why(
     if latest and by_model:
         follows_it = follows(latest.strategy, latest.strategy_options)
         strategy = latest.strategy if head_labels is None or follows_it else STAND_IN
+    elif by_model:
+        strategy = STAND_IN  # by a head on features, before there is a model
     return {
         "strategy": strategy,
         "reason": entry["reason"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -77,6 +77,7 @@ class Activity:
     baseline: Job | None
     """The same for the simulation of random labeling."""
     pretraining: Job | None
+    features: Job | None
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def activity(store: Store, project_id: int) -> Activity:
             jobs.newest(connection, project_id, "train"),
             jobs.newest(connection, project_id, "baseline"),
             jobs.newest(connection, project_id, "pretrain"),
+            jobs.newest(connection, project_id, "features"),
         )
 
 
@@ -447,6 +449,7 @@ def round_table(history: Sequence[RoundSummary]) -> list[Row]:
             "network": r.recipe.network,
             "mode": r.mode,
             "began with": r.recipe.weights,
+            "mixture": mixture_words(r.recipe.mixture),
             "learner changed": changes.get(r.number, ""),
             "remarks": "; ".join(r.recipe.notes),
             "holdout": r.evaluation.n,
@@ -455,6 +458,16 @@ def round_table(history: Sequence[RoundSummary]) -> list[Row]:
         }
         for r in reversed(history)
     ]
+
+
+def mixture_words(mixture: Mapping[str, float]) -> str:
+    """Say what a model is mixed of, the larger share first; nothing where it is no mixture.
+
+    >>> mixture_words({"the project's network": 0.3, "ImageNet features": 0.7})
+    "70 % ImageNet features, 30 % the project's network"
+    """
+    ranked = sorted(mixture.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{100 * share:.0f} % {name}" for name, share in ranked)
 
 
 def _measured(evaluation: Evaluation, metric: Metric) -> Row:

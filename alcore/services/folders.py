@@ -60,6 +60,8 @@ def check_settings(folders: Folders, settings: ProjectSettings) -> None:
     """Raise NotAllowed for weights in a file that may not be named."""
     if settings.learner.weights == "file":
         folders.check(settings.learner.weights_file)
+    if settings.learner.extractor_file:
+        folders.check(settings.learner.extractor_file)
 
 
 def _is_upload(path: str, workspace: Workspace) -> bool:

@@ -26,6 +26,10 @@ FEWEST, MOST = 12, 50
 """Tiles that a grid may have."""
 _LOOKED_THROUGH = 2_000
 """Images, best first, among which free ones are looked for."""
+NO_CLASSES = (
+    "There is no model yet. It comes after the first labels, by itself; images like the one on "
+    "screen can be found already."
+)
 First = Literal["sure", "doubtful"]
 
 
@@ -82,6 +86,9 @@ def tiles(
     if predictions is None:
         reason = prediction_cache.why_none(project_id)
         return Tiles((), (), None, {}, (), None, None, reason)
+    knows_classes = predictions.round_id is not None or predictions.output.head_labels
+    if like is None and not knows_classes:
+        return Tiles((), (), None, {}, (), None, None, NO_CLASSES)
     now = time.time()
     with store.write() as connection:
         lease_rules.at_work(connection, project_id, annotator_id, now)
@@ -126,7 +133,7 @@ def tiles(
         class_id=class_id,
         counts=counts,
         shares=tuple(np.round(output.probabilities[rows].max(axis=1), 4).tolist()),
-        model=predictions.number,
+        model=predictions.number or None,
         head_labels=output.head_labels,
         reason=None if leases else _why_none(predictions, like, bool(len(order))),
     )

@@ -2,7 +2,8 @@
 
 A linear head on the newest model's embeddings is fitted to all labels, every image is scored
 again, and the queue is swapped at once, in a thread of the web process. Labels that come while
-that goes on share the next turn. The full network is retrained behind it by the usual rule.
+that goes on share the next turn. The full network is retrained behind it by the usual rule. Before
+there is a model the head is fitted to features, from the second class on.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Instant:
         self._waiting: set[int] = set()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._fitted: dict[int, tuple[int, int]] = {}
+        self._fitted: dict[int, tuple[int | None, int]] = {}
         """By project: the round and the event that the last turn knew."""
         # On cores that a training keeps busy, a matrix product by two threads took four times
         # as long as by one: each waits for the other to get its turn.
@@ -88,11 +89,13 @@ class Instant:
         if predictions is None:
             return False
         turn = (predictions.round_id, predictions.seen)
-        last = self._fitted.get(project_id, (0, 0))
+        last: tuple[int | None, int] = self._fitted.get(project_id, (0, 0))
         if last == turn or (last[0] != turn[0] and predictions.seen <= predictions.learnt_until):
             return False
         with self.store.read() as connection:
             training_labels = bulk.known_labels(connection, project_id, predictions.learnt_until)
+        if predictions.round_id is None and len(np.unique(training_labels[1])) < 2:
+            return False  # features know no classes: labels of two must say what there is to tell
         with self._products.limit(limits=1, user_api="blas"):
             output, labels = fit(predictions, project, *training_labels)
             ranked = rank(predictions, output, project, labels)

@@ -14,6 +14,7 @@ import numpy as np
 
 from alcore import linear_head
 from alcore.loop import embeddings as files
+from alcore.loop import features as feature_files
 from alcore.loop.round_files import head_of
 from alcore.records import Project, RoundSummary
 from alcore.store import Connection, Store, bulk, items, labels, projects, rounds
@@ -49,7 +50,8 @@ class HeadOutput:
 class PoolPredictions:
     """A project's images as its newest model sees them. Hold `lock` while changing it."""
 
-    round_id: int
+    round_id: int | None
+    """None before there is a model: then the embeddings are features, and the head is empty."""
     number: int
     learnt_until: int
     """The newest event that the model knows."""
@@ -65,6 +67,8 @@ class PoolPredictions:
     open: np.ndarray
     """(N,) bool: in the pool and without an answer, as of the event `seen`."""
     seen: int
+    features_at: float | None = None
+    """When the features were computed that stand in for a model."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     _order: np.ndarray = field(init=False)
     _centre: tuple[np.ndarray, np.ndarray] | None = None
@@ -140,16 +144,19 @@ class PredictionCache:
     def get(self, project_id: int) -> PoolPredictions | None:
         """Return the project's predictions, up to date with its newest model and answers.
 
-        None where no model has left embeddings, or where there is more to keep than fits.
+        Before there is a model, features stand in for its embeddings. None where there are neither,
+        or where there is more to keep than fits.
         """
         with self._lock, self.store.read() as connection:
             project = projects.get(connection, project_id)
             latest = rounds.latest(connection, project_id)
             predictions = self._made.get(project_id)
-            if latest is None:
-                return None
-            if predictions is None or predictions.round_id != latest.id:
-                predictions = self._make(connection, project, latest)
+            if predictions is None or not self._is_newest(project_id, predictions, latest):
+                predictions = (
+                    self._make(connection, project, latest)
+                    if latest is not None
+                    else self._of_features(connection, project)
+                )
                 if predictions is None:
                     self._made.pop(project_id, None)
                     return None
@@ -167,6 +174,15 @@ class PredictionCache:
                         predictions.embeddings, predictions.prior, None
                     )
             return predictions
+
+    def _is_newest(
+        self, project_id: int, predictions: PoolPredictions, latest: RoundSummary | None
+    ) -> bool:
+        if latest is not None:
+            return predictions.round_id == latest.id
+        features = feature_files.status(self.store.workspace.project(project_id))
+        at = None if features is None else features.created_at
+        return predictions.round_id is None and predictions.features_at == at
 
     def why_none(self, project_id: int) -> str:
         """Say in a sentence why a project has no predictions."""
@@ -205,4 +221,29 @@ class PredictionCache:
             output=HeadOutput.of(embeddings[: len(item_ids)], head, None),
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
             seen=seen,
+        )
+
+    def _of_features(self, connection: Connection, project: Project) -> PoolPredictions | None:
+        """Return predictions that know nothing of the classes, for what features alone can tell."""
+        item_ids = items.ids(connection, project.id)
+        table = feature_files.current(self.store.workspace.project(project.id), len(item_ids))
+        classes = max(1, len(project.classes))
+        if table is None or not len(item_ids) or len(item_ids) * classes > MOST_VALUES:
+            return None
+        width = table.points.shape[1]
+        head = np.zeros((width + 1, classes), np.float32)
+        spread = table.points[:: 1 + len(item_ids) // _LOOKED_AT].var(axis=0).mean()
+        return PoolPredictions(
+            round_id=None,
+            number=0,
+            learnt_until=0,
+            item_ids=item_ids,
+            embeddings=table.points,
+            # The same for all: directions in which images hardly differ tell hardly anything.
+            spread=np.full(width, spread),
+            prior=head,
+            output=HeadOutput.of(table.points, head, None),
+            open=np.isin(item_ids, items.unlabeled(connection, project.id)),
+            seen=labels.last_event(connection, project.id),
+            features_at=table.features.created_at,
         )

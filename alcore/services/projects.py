@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from alcore import estimators, keymap, names, strategies
-from alcore.config import MOST_CLASSES, ProjectSettings
+from alcore.config import LEARNERS, MOST_CLASSES, ProjectSettings, computes_features
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
 from alcore.job_kinds import KINDS, function_of
@@ -19,6 +19,7 @@ from alcore.loop.project_consensus import apply_consensus
 from alcore.loop.queueing import choose_overlap, queue_size
 from alcore.records import Job, KnownClasses, Project, SkippedFile
 from alcore.rounds.estimators import GIVES
+from alcore.rounds.feature_head import GIVES as FEATURE_HEAD_GIVES
 from alcore.rounds.learners import check_signals
 from alcore.services import audit
 from alcore.services.rights import check_owner
@@ -93,7 +94,9 @@ def check_learning(store: Store, settings: ProjectSettings) -> None:
     """
     strategies.complete_options(settings.strategy, settings.strategy_options)
     name = settings.learner.kind
-    if name != "network":
+    if name == "features":
+        check_signals(name, FEATURE_HEAD_GIVES, settings.strategy, settings.strategy_options)
+    elif name not in LEARNERS:
         estimators.check_allowed(name, estimators.allowed(store.workspace.estimators))
         check_signals(name, GIVES, settings.strategy, settings.strategy_options)
 
@@ -202,11 +205,24 @@ def edit(
             apply_consensus(connection, now_there)
         if by is not None and settings.team.invited_only:
             members.seen(connection, project.id, by, now)  # who shuts the door stays inside
+        if now_there.state == "ready" and computes_features() and _sees_anew(old, settings):
+            jobs.request(connection, project.id, "features", now)
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
         changes = audit.changes(old.to_json(), settings.to_json())
         if changes:
             audit.note(connection, project.id, by, "settings", changes=changes)
+
+
+def _sees_anew(old: ProjectSettings, new: ProjectSettings) -> bool:
+    """Tell whether changed settings need features that the old ones did not."""
+
+    def needs(settings: ProjectSettings) -> tuple[object, ...] | None:
+        rule = settings.learner
+        asked = (rule.extractor, rule.extractor_file, settings.pixel_range)
+        return asked if rule.uses_extractor else None
+
+    return needs(new) is not None and needs(new) != needs(old)
 
 
 def add_classes(

@@ -82,6 +82,12 @@ def ids(connection: Connection, project_id: int) -> np.ndarray:
     return np.fromiter(rows, np.int64)
 
 
+def longest_sides(connection: Connection, project_id: int, most: int = 1_000) -> list[int]:
+    """Read the longer side, in pixels, of a project's images, of the first if there are many."""
+    query = select(func.max(item.c.width, item.c.height)).where(item.c.project_id == project_id)
+    return list(connection.execute(query.limit(most)).scalars())
+
+
 def pool_rows(connection: Connection, project_id: int) -> np.ndarray:
     """Read the positions of all pool items, labeled or not; (P,) int64, ascending."""
     rows = connection.execute(

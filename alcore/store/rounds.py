@@ -139,7 +139,8 @@ def _record(row: Row[Any]) -> RoundSummary:
         body["recipe"] = RecipeSummary(**body["recipe"] | {"notes": notes})
     body["learner"] = Learner(**body["learner"])
     if body.get("calibration"):
-        body["calibration"] = Calibration(**body["calibration"])
+        shares = tuple(body["calibration"].get("shares", ()))
+        body["calibration"] = Calibration(**body["calibration"] | {"shares": shares})
     for key in ("uncertainty", "labels_per_class", "batch_per_class"):
         body[key] = tuple(body[key])
     return RoundSummary(

@@ -319,6 +319,7 @@ calibration = Table(
     Column("labels", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("of_labels", Integer, nullable=False, server_default="0"),
+    Column("shares", JSON, nullable=False, server_default="[]"),
 )
 
 baseline_point = Table(

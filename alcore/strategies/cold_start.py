@@ -9,13 +9,15 @@ import numpy as np
 
 from alcore import acquisition
 from alcore.records import Selection
-from alcore.strategies.contract import check_count, selection
+from alcore.strategies.contract import Context, Signals, check_count, selection
+from alcore.strategies.typiclust import TYPICLUST
 
 _SUBSET = 5_000
 """Items looked at; more would not make the batch more diverse, only slower."""
 _SIDE = 8
 """Images are reduced to this side."""
 _COMPONENTS = 32
+_FIRST_LOT = 10
 _ROWS_AT_ONCE = 512
 
 
@@ -44,6 +46,40 @@ def cold_start(
     scores = 1 - np.arange(k) / k
     reasons = ["first batch: unlike the others"] * k
     return selection(item_ids, subset[central[order]], scores, reasons, "cold start")
+
+
+def typical_start(
+    points: np.ndarray,
+    labeled: np.ndarray,
+    item_ids: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+) -> Selection:
+    """Pick k items that are typical of groups without labels, by what a network sees of them.
+
+    points (N, D) float32, row r is item_ids[r]; labeled (L, D). They come in lots, each about as
+    large as all before it, and chosen as if those had labels: whoever stops early has labeled
+    as many groups as there could be. Raises PoolExhausted for more items than there are.
+    """
+    check_count(k, item_ids)
+    context = Context((), np.zeros(0, np.int64), 0)
+    rows = np.zeros(0, np.int64)
+    reasons: list[str] = []
+    order = np.argsort(item_ids)
+    while len(rows) < k:
+        open_rows = np.setdiff1d(np.arange(len(item_ids)), rows)
+        signals = Signals(
+            embeddings=points[open_rows],
+            labeled_embeddings=np.concatenate([labeled, points[rows]]),
+        )
+        lot = min(max(_FIRST_LOT, len(rows)), k - len(rows))
+        picks = TYPICLUST.select(
+            signals, item_ids[open_rows], lot, rng, TYPICLUST.defaults, context
+        )
+        found = order[np.searchsorted(item_ids, picks.item_ids, sorter=order)]
+        rows = np.append(rows, found)
+        reasons += [f"first batch: {reason}" for reason in picks.reasons]
+    return selection(item_ids, rows, 1 - np.arange(k) / max(1, k), reasons, "cold start")
 
 
 def components(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { rankedBy, whyText } from "../../alcore/web/browser/board/reasons.js";
 import { questionIn } from "../../alcore/web/browser/board/side.js";
 import { unshownText } from "../../alcore/web/browser/board/stage.js";
+import { modelName } from "../../alcore/web/browser/shared/text.js";
 
 test("the question is the one that the guidelines begin with, else a general one", () => {
   assert.equal(questionIn("Which digit is it? Skip scribbles."), "Which digit is it?");
@@ -23,4 +25,13 @@ test("an image that cannot be shown says which, why, and how to go on", () => {
     + "shown: a.png was changed since it was imported. Press Space to go on with the next one.");
   assert.equal(unshownText(undefined), "This picture cannot be shown. Press Space to go on with "
     + "the next one.");
+});
+
+test("what ranked before there is a model is a head on features", () => {
+  assert.equal(modelName(null, 12), "a head on features, 12 labels");
+  assert.equal(modelName(7, 12), "model 7 + instant, 12 labels");
+  assert.equal(rankedBy({ round: null, instant: 2 }, null), "Ranked by a head on features, 2 labels.");
+  assert.match(rankedBy({ round: null, instant: null }, null), /no model yet/);
+  const why = { reason: "small margin", origin: "query", strategy: "margin", model: null, instant: 2 };
+  assert.equal(whyText(why), "Small margin. Strategy margin, a head on features, 2 labels.");
 });

@@ -5,6 +5,9 @@ import { modelName, plural, sentence, wholePercent } from "../shared/text.js";
 export function rankedBy(image, status) {
   if (!image) return "";
   if (image.visited) return image.answered;
+  if (image.round == null && image.instant != null) {
+    return `Ranked by ${modelName(null, image.instant)}.`;
+  }
   if (image.round == null) return "Chosen for variety; there is no model yet that could rank.";
   const labels = status?.model === image.round && status.model_labels != null
     ? `, trained on ${plural(status.model_labels, "label")}` : "";
@@ -15,7 +18,9 @@ export function rankedBy(image, status) {
 export function whyText(why) {
   const reason = sentence(why.reason || why.origin);
   if (!["query", "relabel"].includes(why.origin)) return reason;
-  return `${reason} Strategy ${why.strategy}${why.model == null ? "" : `, ${modelName(why.model, why.instant)}`}.`;
+  const by = why.model == null && why.instant == null
+    ? "" : `, ${modelName(why.model, why.instant)}`;
+  return `${reason} Strategy ${why.strategy}${by}.`;
 }
 
 export function suggestionText(suggestion, classes) {

@@ -7,9 +7,12 @@ export const plural = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? on
 export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`
   .replace(/\.?$/, ".");
 
-// "model 7", or "model 7 + instant, 143 labels" where the linear head on top had ranked.
+// "model 7", or "model 7 + instant, 143 labels" where the linear head on top had ranked. Before
+// there is a model that head stands on features.
 export function modelName(round, instant) {
-  if (round == null) return "the model";
+  if (round == null) {
+    return instant == null ? "the model" : `a head on features, ${plural(instant, "label")}`;
+  }
   return instant == null ? `model ${round}`
     : `model ${round} + instant, ${plural(instant, "label")}`;
 }

@@ -1,0 +1,186 @@
+"""Owns the features job: a network that knows photographs looks at each image once.
+
+It runs before anybody labels, in the lane of pretraining, and rests three quarters of the time
+while a training runs. What was computed is on the disk after each block, so that a kill costs
+seconds. Times in seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from alcore import disk
+from alcore.config import ProjectSettings
+from alcore.datasets.decoding import decode_pixels, to_pixels
+from alcore.datasets.ingest import read_original
+from alcore.datasets.pixels import PixelCache
+from alcore.errors import UnreadableImage
+from alcore.feature_space import DIRECTIONS, FeatureSpace
+from alcore.jobs.making_room import MakingRoom
+from alcore.learner.costs import features_side
+from alcore.loop import features as files
+from alcore.loop.queueing import cold_start_rows, swap_queue
+from alcore.loop.randomness import rng
+from alcore.records import Features, Item, Project, Selection
+from alcore.store import items, jobs, projects, rounds
+from alcore.strategies.cold_start import typical_start
+from alcore.workers.attempts import Running
+
+BLOCK = 32
+"""Images that the network sees at a time."""
+KEEP = 5.0
+"""Time after which what was computed is written, at most."""
+COLD_START, SUBSET = 100, 10_000
+"""Items in the first queue, and items among which they are chosen."""
+
+
+def run_features(running: Running) -> None:
+    """Compute the features that are missing; publish the points, and a first batch by them.
+
+    Raises WeightsUnavailable and CheckpointMismatch for an extractor that cannot be had, NoRoom.
+    """
+    store, project_id = running.store, running.job.project_id
+    folder = store.workspace.project(project_id)
+    running.report("loading the network", 0.0)
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        rows = items.get_all(connection, project_id)
+        spec, _ = projects.source(connection, project_id)
+        pool = items.pool_rows(connection, project_id)
+    file, about = _compute(running, project, rows, spec)
+    running.report("looking for what is alike", 1.0)
+    features = file.array()
+    space = FeatureSpace.of(features, pool)
+    points = space.points(features)
+    part = file.save(space, points, about)
+    first = _first_batch(running, project, rows, points)
+    with running.publish() as connection:
+        files.put(part)
+        latest = rounds.latest(connection, project_id)
+        if latest is None and first is not None:
+            swap_queue(connection, project, cold_start_rows(first), None, 0)
+        rule = projects.get(connection, project_id).settings
+        if latest is not None and rule.learner.uses_extractor and rule.retrain.automatic:
+            jobs.request(connection, project_id, "train", time.time())
+    files.forget_others(folder)
+
+
+def _compute(
+    running: Running, project: Project, rows: Sequence[Item], spec: Mapping[str, Any]
+) -> tuple[files.FeatureFile, Features]:
+    """Let the extractor look at the images that it has not seen; return the file and what it is."""
+    from alcore.learner import device, extractors  # brings torch
+
+    settings, rule = project.settings, project.settings.learner
+    folder = running.store.workspace.project(project.id)
+    extractor = extractors.build(
+        rule.extractor, rule.extractor_file, running.store.workspace.downloads
+    )
+    side = extractor.side or features_side([max(row.width, row.height) for row in rows])
+    before, started = float(running.job.args.get("seconds", 0.0)), time.monotonic()
+    with device.computing(settings.seed, running.threads, running.precision):
+        about = Features(
+            extractor=extractor.name,
+            source=extractor.source,
+            license=extractor.license,
+            side=side,
+            resolution=min(side, max(max(row.width, row.height) for row in rows)),
+            images=len(rows),
+            seconds=before,
+            arithmetic=extractors.arithmetic(),
+            created_at=time.time(),
+        )
+        file = files.FeatureFile(folder, _key(about, extractor.digest, project), extractor.width)
+        done, room = file.begin(), MakingRoom(running.store)
+        points = 4 * DIRECTIONS * len(rows)
+        disk.check_room(folder, 2 * file.width * (len(rows) - done) + points)
+        running.note({"began_at": done / len(rows)})
+        waiting: list[np.ndarray] = []
+        written_at = time.monotonic()
+        for images in _images(rows[done:], image_reader(folder, settings, spec, about.resolution)):
+            running.report("computing features", (done + BLOCK * len(waiting)) / len(rows))
+            waiting.append(extractors.extract(extractor, images, side))
+            room.rest()
+            if time.monotonic() - written_at > KEEP:
+                done += _keep(running, file, waiting, before + time.monotonic() - started)
+                written_at = time.monotonic()
+        _keep(running, file, waiting, before + time.monotonic() - started)
+    return file, replace(about, seconds=before + time.monotonic() - started)
+
+
+def _keep(
+    running: Running, file: files.FeatureFile, waiting: list[np.ndarray], seconds: float
+) -> int:
+    """Write what was computed; return how many images that were."""
+    if not waiting:
+        return 0
+    features = np.concatenate(waiting)
+    waiting.clear()
+    file.append(features)
+    running.note({"seconds": seconds})
+    with running.write() as connection:
+        running.advance(connection)
+    return len(features)
+
+
+def _key(about: Features, digest: str, project: Project) -> str:
+    """Name all that features depend on besides the images."""
+    scale = project.settings.pixel_range.scale
+    words = [about.extractor, digest, str(about.side), about.arithmetic, str(scale)]
+    return blake2b("/".join(words).encode(), digest_size=8).hexdigest()
+
+
+def _images(rows: Sequence[Item], read: Callable[[Item], np.ndarray]) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), BLOCK):
+        yield np.stack([read(row) for row in rows[start : start + BLOCK]])
+
+
+def image_reader(
+    folder: Path, settings: ProjectSettings, spec: Mapping[str, Any], resolution: int
+) -> Callable[[Item], np.ndarray]:
+    """Return what reads an image as (resolution, resolution, 3) uint8.
+
+    One whose original is gone is taken from the project's pixels.
+    """
+    pixels, scale = PixelCache.of(folder, settings).array(), settings.pixel_range.scale
+
+    def read(row: Item) -> np.ndarray:
+        if settings.resolution == resolution and row.position < len(pixels):
+            return pixels[row.position]
+        try:
+            return decode_pixels(read_original(folder, row, spec), resolution, scale).pixels
+        except UnreadableImage:
+            if row.position >= len(pixels):  # they are being fitted to another resolution
+                raise
+            return to_pixels(Image.fromarray(pixels[row.position]), resolution)
+
+    return read
+
+
+def _first_batch(
+    running: Running, project: Project, rows: Sequence[Item], points: np.ndarray
+) -> Selection | None:
+    """Choose what is asked before there is a model; None where there is nothing to ask."""
+    with running.store.read() as connection:
+        candidates = items.unlabeled(connection, project.id)
+        labeled_ids, _ = items.labeled(connection, project.id)
+    if not len(candidates):
+        return None
+    drawn = rng(project.settings, "first batch")
+    some = np.sort(drawn.permutation(candidates)[:SUBSET])
+    places = {row.id: row.position for row in rows}
+    return typical_start(
+        points[[places[int(i)] for i in some]],
+        points[[places[int(i)] for i in labeled_ids]],
+        some,
+        min(COLD_START, len(some)),
+        drawn,
+    )

@@ -1,0 +1,329 @@
+"""Measures what features of a network that knows photographs are worth: accuracy and seconds.
+
+    python benchmarks/features.py                              what is missing, 3 trials
+    python benchmarks/features.py --data digits --trials 10
+    python benchmarks/features.py --data CIFAR-10 --labels 100 1000 --pretrained weights.safetensors
+    python benchmarks/features.py --data digits --ask 100      labels chosen by the default policy
+    python benchmarks/features.py --paces                      seconds for features, no more
+    python benchmarks/features.py --json features.json --markdown docs/learner.md
+
+A trial has random labels, the same for all: a head on features, the project's network, and both
+mixed, with the shares that cross-fitting on those labels finds. "Equal" mixes them half and half.
+Labels and shares never see the test images: 300 digits, 3,000 of CIFAR-10's. Features are computed
+once, of the --pool images that labels may come from and of the test images, and kept beside the
+record. Seconds are those that the process worked. What the record has is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from learner_images import Data, cifar10, digits, shapes
+from learner_tables import write_into
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from alcore import metrics  # noqa: E402 - path first
+from alcore.config import PACKAGED_EXTRACTOR, LearnerRule  # noqa: E402
+from alcore.feature_space import FeaturePoints, FeatureSpace  # noqa: E402
+from alcore.learner import device, extractors  # noqa: E402
+from alcore.learner.costs import features_side  # noqa: E402
+from alcore.records import Calibration, Features  # noqa: E402
+from alcore.rounds import (  # noqa: E402
+    Holdout,
+    Images,
+    Lesson,
+    SelectionTask,
+    TrainingInputs,
+    learner_of,
+    run_round,
+    temperatures,
+)
+from alcore.strategies.cold_start import cold_start, typical_start  # noqa: E402
+
+COUNTS = {
+    "CIFAR-10": (100, 250, 500, 1000, 4000),
+    "digits": (20, 60, 120),
+    "shapes": (100, 250, 1000),
+}
+MARK = "features"
+TEST = 3_000
+BLOCK = 64
+ROWS = ("features", "network", "equal", "auto")
+
+
+def part_of(data: Data, pool: int) -> Data:
+    """Return some pool images and some test images, always the same."""
+    rng = np.random.default_rng(0)
+    kept = min(pool, data.pool)
+    rows = rng.permutation(data.pool)[:kept]
+    test = data.pool + rng.permutation(len(data.true) - data.pool)[:TEST]
+    rows = np.concatenate([rows, test])
+    return replace(data, pixels=data.pixels[rows], true=data.true[rows], pool=kept)
+
+
+def features_of(data: Data, threads: int, folder: Path) -> FeaturePoints:
+    """Compute the features of all images, or read them from the folder."""
+    side = features_side([data.pixels.shape[1]])
+    path = folder / f"features-{data.name}-{len(data.true)}-{side}.npy"
+    if not path.exists():
+        np.save(path, embedded(data.pixels, side, threads)[0])
+    raw = np.load(path)
+    space = FeatureSpace.of(raw, np.arange(data.pool))
+    own = data.pixels.shape[1]
+    about = Features(PACKAGED_EXTRACTOR, "ImageNet", "", side, own, len(raw), 0.0, "", 0.0)
+    return FeaturePoints(about, space.points(raw), space)
+
+
+def embedded(pixels: np.ndarray, side: int, threads: int) -> tuple[np.ndarray, float]:
+    """Return features (N, D) float16 of images, and the processor seconds that they took."""
+    extractor = extractors.build(PACKAGED_EXTRACTOR)
+    with device.computing(0, threads):
+        extractors.extract(extractor, pixels[:BLOCK], side)  # the first is slower
+        began = time.process_time()
+        blocks = [
+            extractors.extract(extractor, pixels[start : start + BLOCK], side).astype(np.float16)
+            for start in range(0, len(pixels), BLOCK)
+        ]
+        return np.concatenate(blocks), time.process_time() - began
+
+
+def measure(
+    data: Data, table: FeaturePoints, labels: int, trial: int, threads: int, weights: Path | None
+) -> dict[str, Any]:
+    """Train both on random labels, find their shares, and ask all about the test images."""
+    order = np.random.default_rng(trial).permutation(data.pool)[:labels]
+    test = np.arange(data.pool, len(data.true))
+    images = Images(data.pixels, np.arange(len(data.true)), data.channels)
+    inputs = TrainingInputs(pretrained=weights, features=table)
+    learner = learner_of(LearnerRule(), data.augmentation, images, data.class_names, inputs)
+    lesson = Lesson(
+        images,
+        order,
+        data.true[order],
+        data.class_names,
+        trial,
+        1,
+        threads,
+        calibrates=True,
+    )
+
+    def quiet(share: float) -> None:
+        """Nobody waits."""
+
+    row: dict[str, Any] = {"data": data.name, "labels": labels, "trial": trial}
+    row["weights"] = "pretrained" if weights else "random"
+    with learner.computing(lesson, "weights"):
+        began = time.process_time()
+        model = learner.fit(lesson, lesson.number("weights"), quiet)
+        row["training"] = time.process_time() - began
+        began = time.process_time()
+        folds = temperatures.folds_to_ask(learner, lesson)
+        found = temperatures.find(learner, lesson, folds, quiet) if folds else None
+        row["shares"] = time.process_time() - began
+        mixed = model if found is None else model.calibrated(found)
+        row["features' share"] = mixed.shares[0]
+        asked = {"features": model.on_features, "network": model.network, "auto": mixed}
+        said = {k: m.predict(test, quiet, thorough=True).probabilities for k, m in asked.items()}
+        said["equal"] = replace(model, shares=(0.5, 0.5)).predict(
+            test, quiet, thorough=True
+        ).probabilities  # fmt: skip
+    for name, probabilities in said.items():
+        evaluation = metrics.evaluate(probabilities, data.true[test], len(data.class_names))
+        row[name] = evaluation.accuracy
+        row[f"{name} ECE"] = evaluation.ece
+    return row
+
+
+def ask(
+    data: Data, table: FeaturePoints | None, trial: int, until: int, batch: int, threads: int
+) -> list[dict[str, Any]]:
+    """Let the default policy choose labels, from the first batch on; return a row per round.
+
+    Without features the learner is the network, and the first batch is chosen by pixels.
+    """
+    images = Images(data.pixels, np.arange(len(data.true)), data.channels)
+    inputs = TrainingInputs(features=table)
+    learner = learner_of(LearnerRule(), data.augmentation, images, data.class_names, inputs)
+    pool, test = np.arange(data.pool), np.arange(data.pool, len(data.true))
+    rng = np.random.default_rng(trial)
+    some = np.sort(rng.permutation(pool)[:2_000])
+    if table is None:
+        first = cold_start(data.pixels[some], some, 100, rng).item_ids
+    else:
+        first = typical_start(table.points[some], table.points[:0], some, 100, rng).item_ids
+    labeled = first[:20]
+    known: tuple[Calibration, ...] = ()
+    rows = []
+    for number in range(1, 1 + (until - 20) // batch + 1):
+        lesson = Lesson(
+            images,
+            labeled,
+            data.true[labeled],
+            data.class_names,
+            trial,
+            number,
+            threads,
+            calibrations=known,
+            calibrates=True,
+        )
+        task = SelectionTask(np.setdiff1d(pool, labeled), "default policy", {}, batch, batch)
+        held = Holdout(test, data.true[test])
+        began = time.process_time()
+        result = run_round(learner, lesson, held, task, lambda phase, share: None)
+        known = (result.calibration,) if result.calibration else ()
+        rows.append(
+            {
+                "data": data.name,
+                "learner": "network" if table is None else "auto",
+                "trial": trial,
+                "labels": len(labeled),
+                "accuracy": result.evaluation.accuracy,
+                "seconds": time.process_time() - began,
+                "share": getattr(result.model, "shares", (0.0,))[0],
+            }
+        )
+        labeled = np.concatenate([labeled, result.selection.item_ids])
+    return rows
+
+
+def tables(record: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of the tables in Markdown."""
+    groups = dict.fromkeys((r["data"], r["weights"]) for r in record["trials"])
+    for data, weights in groups:
+        rows = [r for r in record["trials"] if (r["data"], r["weights"]) == (data, weights)]
+        counts = sorted({r["labels"] for r in rows})
+        begun = "pretrained on the pool" if weights == "pretrained" else "from random weights"
+        yield (
+            f"| {data}, network {begun}: accuracy, % | "
+            + " | ".join(f"{n:,}" for n in counts)
+            + " |"
+        )
+        yield "|---|" + "---|" * len(counts)
+        for name in ROWS:
+            cells = [[100 * r[name] for r in rows if r["labels"] == n] for n in counts]
+            yield f"| {name} | " + " | ".join(map(spread, cells)) + " |"
+        shares = [[100 * r["features' share"] for r in rows if r["labels"] == n] for n in counts]
+        yield "| share of features in auto, % | " + " | ".join(map(spread, shares)) + " |"
+        for what, title in (("training", "s of both"), ("shares", "s to find the shares")):
+            cells = [[r[what] for r in rows if r["labels"] == n] for n in counts]
+            yield f"| {title} | " + " | ".join(f"{statistics.fmean(c):.1f}" for c in cells) + " |"
+        yield "| trials | " + " | ".join(str(len(cell)) for cell in shares) + " |"
+        yield ""
+    for data in dict.fromkeys(r["data"] for r in record["asked"]):
+        rows = [r for r in record["asked"] if r["data"] == data]
+        counts = sorted({r["labels"] for r in rows})
+        yield f"| {data}, labels chosen: accuracy, % | " + " | ".join(map(str, counts)) + " |"
+        yield "|---|" + "---|" * len(counts)
+        for name in ("network", "auto"):
+            own = [r for r in rows if r["learner"] == name]
+            cells = [[100 * r["accuracy"] for r in own if r["labels"] == n] for n in counts]
+            if any(cells):
+                yield f"| {name} | " + " | ".join(map(spread, cells)) + " |"
+                spent = [[r["seconds"] for r in own if r["labels"] == n] for n in counts]
+                yield f"| {name}, s of a round | " + " | ".join(map(spread, spent)) + " |"
+        yield ""
+    if record["paces"]:
+        yield "| features of | pixels | arithmetic | images a processor second | 10,000 | 50,000 |"
+        yield "|---|---|---|---|---|---|"
+        for r in record["paces"]:
+            yield (
+                f"| {r['data']} | {r['side']} | {r['arithmetic']} | {r['pace']:.0f} "
+                f"| {10_000 / r['pace']:.0f} s | {50_000 / r['pace']:.0f} s |"
+            )
+        yield ""
+
+
+def spread(values: list[float]) -> str:
+    """Write the mean ± the standard deviation."""
+    if len(values) < 2:
+        return f"{values[0]:.1f}" if values else "–"
+    return f"{statistics.fmean(values):.1f} ± {statistics.stdev(values):.1f}"
+
+
+def paces(images: int) -> list[dict[str, Any]]:
+    """Time features of random images on one thread, in both arithmetics."""
+    found: list[dict[str, Any]] = []
+    for name, side in (("digits, 8 pixels", 8), ("CIFAR-10, 32 pixels", 32), ("photographs", 224)):
+        seen = features_side([side])
+        pixels = np.random.default_rng(0).integers(0, 256, (images, side, side, 3), np.uint8)
+        for arithmetic in ("float32", "bfloat16"):
+            with device.precision_of_trainings(arithmetic):  # type: ignore[arg-type]
+                _, seconds = embedded(pixels, seen, 1)
+            found.append(
+                {"data": name, "side": seen, "arithmetic": arithmetic, "pace": images / seconds}
+            )
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", nargs="*", choices=list(COUNTS), default=["digits", "CIFAR-10"])
+    parser.add_argument("--labels", nargs="*", type=int)
+    parser.add_argument("--trials", type=int, default=3)
+    parser.add_argument("--pool", type=int, default=8_000)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--pretrained", type=Path)
+    parser.add_argument("--paces", action="store_true")
+    parser.add_argument("--ask", type=int, help="choose labels by the default policy until so many")
+    parser.add_argument("--batch", type=int, default=10)
+    parser.add_argument("--cifar10", type=Path, default=os.environ.get("ALCORE_CIFAR10_ZIP"))
+    parser.add_argument("--json", type=Path, default=ROOT / "data" / "features.json")
+    parser.add_argument("--markdown", type=Path)
+    asked = parser.parse_args()
+    record: dict[str, Any] = {"trials": [], "paces": [], "asked": []}
+    if asked.json.is_file():
+        record |= json.loads(asked.json.read_text())
+    if asked.paces:
+        record["paces"] = paces(256)
+        asked.json.write_text(json.dumps(record, indent=1))
+    else:
+        for name in asked.data:
+            sources = {
+                "digits": digits,
+                "shapes": shapes,
+                "CIFAR-10": lambda: cifar10(asked.cifar10),
+            }
+            data = part_of(sources[name](), asked.pool)
+            table = features_of(data, asked.threads, asked.json.parent)
+            for trial in range(asked.trials if asked.ask else 0):
+                for known in (table, None):
+                    if any(
+                        (r["data"], r["trial"], r["learner"])
+                        == (name, trial, "auto" if known else "network")
+                        for r in record["asked"]
+                    ):
+                        continue
+                    rows = ask(data, known, trial, asked.ask, asked.batch, asked.threads)
+                    record["asked"] += rows
+                    asked.json.write_text(json.dumps(record, indent=1))
+                    print(json.dumps(rows), flush=True)
+            for trial in range(0 if asked.ask else asked.trials):
+                for labels in asked.labels or COUNTS[name]:
+                    cell = (name, labels, trial, "pretrained" if asked.pretrained else "random")
+                    keys = ("data", "labels", "trial", "weights")
+                    if any(tuple(r[k] for k in keys) == cell for r in record["trials"]):
+                        continue
+                    row = measure(data, table, labels, trial, asked.threads, asked.pretrained)
+                    record["trials"].append(row)
+                    asked.json.write_text(json.dumps(record, indent=1))
+                    print(json.dumps(row), flush=True)
+    lines = list(tables(record))
+    print("\n".join(lines))
+    if asked.markdown:
+        write_into(asked.markdown, lines, MARK)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Owns what the set-up page shows of features: their cost, how it goes, what they are of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from html import escape
+
+import streamlit as st
+
+from alcore.errors import AlcoreError
+from alcore.phrases import duration, sentence
+from alcore.records import Features, Project
+from alcore.services import features
+from alcore.services.features import FeaturesStatus
+from alcore.web.state import Store
+from pages._setup_text import note, plain, refusal
+from pages._who import check_still, who
+
+
+def features_of(store: Store, project: Project) -> None:
+    """Draw the tab; it follows what runs, and nothing else on the page moves."""
+    note(
+        "A network that has seen a million photographs looks at each image once, before anybody "
+        "labels. What it sees chooses the first questions, finds images that are alike, and gives "
+        "models a start with few labels. It runs in the background."
+    )
+    _follow(store, project.id)
+
+
+@st.fragment(run_every=1.0)
+def _follow(store: Store, project_id: int) -> None:
+    check_still("own", project_id)
+    status = features.status(store, project_id)
+    with st.container(border=True, key=f"features-{project_id}"):
+        job = status.job
+        if job is not None and job.state in ("waiting", "running"):
+            _running(store, project_id, status)
+        else:
+            _resting(store, project_id, status)
+    if status.features is not None:
+        _made(status.features, status.misfit)
+
+
+def _running(store: Store, project_id: int, status: FeaturesStatus) -> None:
+    job = status.job
+    assert job is not None
+    if job.state == "waiting":
+        phase, side = "Waiting to start", f"about {duration(status.cost)}"
+    else:
+        phase = f"Looking at {status.images:,} images"
+        side = f"{job.progress:.0%} · about {duration(status.left or 0)} left"
+    st.html(
+        f'<div class="su-line"><p>{escape(phase)}<span>{escape(side)}</span></p>'
+        f'<div class="su-bar"><i style="width:{100 * job.progress:.1f}%"></i></div></div>'
+    )
+    row = st.container(horizontal=True, vertical_alignment="center")
+    with row:
+        _button("Stop", "stop", features.stop, store, project_id, disabled=job.cancel_requested)
+    row.html('<p class="su-note">It goes on when this page is closed.</p>')
+
+
+def _resting(store: Store, project_id: int, status: FeaturesStatus) -> None:
+    job = status.job
+    if job is not None and job.state == "failed":
+        st.error(
+            plain(f"The features failed: {sentence(job.error or 'the log says why')}"),
+            icon=":material/error:",
+        )
+        _button("Try again", "refresh", features.start, store, project_id, primary=True)
+        return
+    if status.features is not None and status.misfit is None:
+        note("All images have features.")
+        return
+    if job is not None and job.state == "cancelled":
+        note("Stopped. What was computed is kept, and is gone on with.")
+    else:
+        note(f"{status.images:,} images: about {duration(status.cost)} on two cores.")
+    _button("Compute features", "visibility", features.start, store, project_id, primary=True)
+
+
+def _made(made: Features, misfit: str | None) -> None:
+    when = time.strftime("%d %B %Y, %H:%M", time.localtime(made.created_at))
+    note(
+        f"Features of {made.images:,} images by {made.extractor}, with weights learned from "
+        f"{made.source} (licence: {made.license}), seen at {made.side} × {made.side} pixels, in "
+        f"{duration(made.seconds)}, finished on {when}."
+    )
+    if misfit:
+        st.warning(plain(f"Models do not use them: {misfit}."), icon=":material/warning:")
+
+
+def _button(
+    label: str,
+    icon: str,
+    action: Callable[[Store, int, int], None],
+    store: Store,
+    project_id: int,
+    disabled: bool = False,
+    primary: bool = False,
+) -> None:
+    if st.button(
+        label,
+        icon=f":material/{icon}:",
+        key=f"features-{label}-{project_id}",
+        disabled=disabled,
+        type="primary" if primary else "secondary",
+    ):
+        try:
+            action(store, project_id, who().id)
+        except AlcoreError as error:
+            refusal(error)
+        else:
+            st.rerun()
