@@ -184,7 +184,7 @@ def test_one_answer_holds_no_more_rounds_than_others_can_wait_for() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.title.split(":")[0])
 def test_an_example_shows_what_it_promises(example: Example) -> None:
-    """By the area under the learning curve over seeds; a single label at a time goes in pairs."""
+    """By the area under the learning curve over seeds; single labels are asked for in pairs."""
     shown = example.settings
     if shown.batch == 1:
         shown = replace(shown, batch=2, rounds=shown.rounds // 2)

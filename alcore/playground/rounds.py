@@ -31,13 +31,13 @@ Side = Literal["first", "second"]
 GRID = 48
 """Cells along each side of the plane."""
 KEPT = 3_000
-"""Rounds that stay in memory, of about 6 kB each."""
-_NETWORK = {"hidden_layer_sizes": (16, 16), "solver": "lbfgs", "alpha": 0.3, "max_iter": 200}
+"""Rounds that stay in memory, of about 12 kB each."""
+_NETWORK = {"hidden_layer_sizes": (16,), "solver": "lbfgs", "alpha": 0.1, "max_iter": 150}
 _ESTIMATORS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "logistic regression": ("logistic regression", {}),
         "support vectors": ("support vectors", {}),
-        "random forest": ("random forest", {"n_estimators": 20}),
+        "random forest": ("random forest", {"n_estimators": 15}),
         "k nearest": ("k nearest", {}),
         "small network": ("sklearn.neural_network.MLPClassifier", _NETWORK),
     }
@@ -72,14 +72,19 @@ class Round:
     """(L,) int64, in the order in which they were labeled."""
     labels: np.ndarray
     """(L,) int64 as the oracle said."""
-    result: RoundResult = field(repr=False)
+    accuracy: float
+    """Share of the holdout that the model knows."""
+    query: np.ndarray
+    """(k,) int64, what is asked about next."""
+    reasons: tuple[str, ...]
+    predicted: np.ndarray
+    """(n,) uint8 classes of the pool."""
+    pool: np.ndarray
+    """(C, n) uint8 probabilities of the pool in 255ths; empty where nothing is to be drawn."""
+    grid: np.ndarray
+    """(C, cells) uint8, the same of the grid."""
     history: tuple[RoundSummary, ...] = field(repr=False)
     """Of all rounds so far, this one at the end."""
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the holdout that the model knows."""
-        return float(self.result.evaluation.accuracy or 0.0)
 
 
 @lru_cache(maxsize=64)
@@ -108,7 +113,7 @@ def last_round(settings: Settings) -> int:
     return min(settings.rounds, (shared.points.pool - len(shared.start) - 1) // settings.batch)
 
 
-def answers_of(settings: Settings, side: Side, ids: np.ndarray) -> np.ndarray:
+def answers_of(settings: Settings, ids: np.ndarray) -> np.ndarray:
     """Return what the simulated oracle says of points (n,), the same whenever it is asked."""
     shared = scene(settings.of_scene())
     world = oracles.World(
@@ -180,7 +185,7 @@ def _labeled(
     shared = scene(settings.of_scene())
     if before is None:
         return shared.start, shared.points.truth[shared.start]
-    new = before.result.selection.item_ids
+    new = before.query
     if _is_person(settings, side):
         begin = before.number * settings.batch
         text = settings.answers[begin : begin + len(new)]
@@ -189,7 +194,7 @@ def _labeled(
         most = len(shared.points.class_names) - 1
         labels = np.array([min(int(c), most) for c in text], np.int64)
     else:
-        labels = answers_of(settings, side, new)
+        labels = answers_of(settings, new)
     return np.concatenate([before.ids, new]), np.concatenate([before.labels, labels])
 
 
@@ -223,14 +228,25 @@ def _compute(
                 batch_size=settings.batch,
                 queue_size=settings.batch,
                 stop_ids=pool,
-                previous_stop=None if before is None else before.result.stop_predicted,
+                previous_stop=None if before is None else before.predicted,
                 question_ids=np.concatenate([pool, shared.cells]) if grid else pool[:0],
             ),
             lambda phase, share: None,
         )  # fmt: skip
     summary = _summary(number, len(ids), settings, result)
-    history = (*(before.history if before else ()), summary)
-    return Round(number, ids, labels, result, history)
+    said = np.round(result.questions.T * 255).astype(np.uint8)
+    return Round(
+        number=number,
+        ids=ids,
+        labels=labels,
+        accuracy=float(result.evaluation.accuracy or 0.0),
+        query=result.selection.item_ids,
+        reasons=result.selection.reasons,
+        predicted=result.stop_predicted.astype(np.uint8),
+        pool=np.ascontiguousarray(said[:, : len(pool)]),
+        grid=np.ascontiguousarray(said[:, len(pool) :]),
+        history=(*(before.history if before else ()), summary),
+    )
 
 
 class _Learner(EstimatorLearner):

@@ -30,9 +30,9 @@ MODELS: Mapping[str, str] = MappingProxyType(
     {
         "logistic regression": "straight borders between classes",
         "support vectors": "curved borders by the labels nearest to them, calibrated",
-        "random forest": "twenty trees that vote, each by cuts along the axes",
+        "random forest": "fifteen trees that vote, each by cuts along the axes",
         "k nearest": "the nearest labels, at most five, the nearer the more",
-        "small network": "two hidden layers of sixteen units",
+        "small network": "one hidden layer of sixteen units",
     }
 )
 LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(

@@ -1,6 +1,7 @@
 """Owns what the browser is told of a scene and its rounds, as plain JSON.
 
-Arrays go as base64 of bytes: probabilities in 255ths. n points of the pool, C classes.
+Arrays go as base64 of bytes: probabilities in 255ths, class by class but for the last, which is
+the rest. n points of the pool, C classes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"last": last}
     for side in get_args(Side):
         known = (rounds.round_of(settings, side, number) for number in numbers)
-        told[side] = [_round(settings, side, one) for one in known if one is not None]
+        told[side] = [_round(settings, one) for one in known if one is not None]
     if first == 0:
         told["scene"] = _scene(settings)
     return told
@@ -62,29 +63,20 @@ def _scene(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _round(settings: Settings, side: Side, one: Round) -> dict[str, Any]:
-    shared = rounds.scene(settings.of_scene())
-    said = one.result.questions
-    selection = one.result.selection
+def _round(settings: Settings, one: Round) -> dict[str, Any]:
     advice = rounds.advice(settings, one.history)
-    answers = rounds.answers_of(settings, side, selection.item_ids)
+    answers = rounds.answers_of(settings, one.query)
     return {
         "labels": len(one.ids),
         "accuracy": round(one.accuracy, 4),
-        "pool": _shares(said[: shared.points.pool]),
-        "grid": _shares(said[shared.points.pool :]),
-        "query": selection.item_ids.tolist(),
-        "reasons": [reason.replace("image", "point") for reason in selection.reasons],
+        "pool": _bytes(one.pool[:-1]),
+        "grid": _bytes(one.grid[:-1]),
+        "query": one.query.tolist(),
+        "reasons": [reason.replace("image", "point") for reason in one.reasons],
         "answers": answers.tolist(),
-        "given": one.labels.tolist()[len(shared.start) :],
         "stop": advice.stop,
         "advice": advice.reason.replace("images", "points"),
     }
-
-
-def _shares(probabilities: np.ndarray) -> str:
-    """Write probabilities (n, C) in 255ths, class by class but for the last, which is the rest."""
-    return _bytes(np.round(probabilities[:, :-1].T * 255).astype(np.uint8))
 
 
 def _bytes(values: np.ndarray) -> str:
