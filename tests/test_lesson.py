@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+
+from alcore.playground.examples import EXAMPLES
 
 LESSON = Path(__file__).parent.parent / "docs" / "lesson"
 
@@ -20,3 +23,15 @@ def test_the_notebook_runs_from_six_labels_to_the_stop_criterion() -> None:
     assert curves["margin"][0][0] == curves["random"][0][0] == 6
     assert curves["margin"][0][1] == curves["random"][0][1] == names["first_accuracy"]
     assert curves["margin"][-1][0] < 80 and curves["margin"][-1][1] > 0.95
+
+
+def test_the_table_of_examples_names_them_all_and_their_direction() -> None:
+    text = (LESSON / "README.md").read_text("utf-8")
+    line = r"^\| [^|]+ \| (\S+), (\S+) \| (\d+) \| ([+−])([\d.]+) ± ([\d.]+) \|$"
+    rows = re.findall(line, text, re.MULTILINE)
+    assert len(rows) == len(EXAMPLES)
+    for example, (first, second, starts, sign, mean, error) in zip(EXAMPLES, rows, strict=True):
+        assert (example.settings.first, example.settings.second) == (first, second)
+        assert example.seeds == int(starts)
+        plain = float(mean) > 2 * float(error)
+        assert example.first == (("wins" if sign == "+" else "loses") if plain else "draws")

@@ -21,7 +21,7 @@ export const STOPS = [
   [0, 4, "The oracle, a person in real life, says its class."],
   [0, 6, "New models learn from seven labels. The stop criterion looks whether labels still "
     + "change much; they do, so the loop goes round again."],
-  [0, stepOfModel(24), "Twenty-four labels later: on the left they lie along the border, on the "
+  [0, stepOfModel(12), "Twelve labels later: on the left they lie along the border, on the "
     + "right anywhere. The curves below say what that was worth. One start may be luck: the "
     + "button below the curves runs twenty."],
   [2, stepOfModel(8), "It is no magic. Here is an example in which margin loses to chance; the sentence "
