@@ -34,8 +34,8 @@ from alcore.store import items, jobs, projects, rounds
 from alcore.strategies.cold_start import typical_start
 from alcore.workers.attempts import Running
 
-BLOCK = 32
-"""Images that the network sees at a time."""
+BLOCK_PIXELS = 16 * 160 * 160
+"""Of the images that the network sees at a time: their feature maps take 100 MB."""
 KEEP = 5.0
 """Time after which what was computed is written, at most."""
 COLD_START, SUBSET = 100, 10_000
@@ -105,8 +105,10 @@ def _compute(
         running.note({"began_at": done / len(rows)})
         waiting: list[np.ndarray] = []
         written_at = time.monotonic()
-        for images in _images(rows[done:], image_reader(folder, settings, spec, about.resolution)):
-            running.report("computing features", (done + BLOCK * len(waiting)) / len(rows))
+        size = min(64, max(4, BLOCK_PIXELS // side**2))
+        read = image_reader(folder, settings, spec, about.resolution)
+        for images in _images(rows[done:], read, size):
+            running.report("computing features", (done + size * len(waiting)) / len(rows))
             waiting.append(extractors.extract(extractor, images, side))
             room.rest()
             if time.monotonic() - written_at > KEEP:
@@ -138,9 +140,11 @@ def _key(about: Features, digest: str, project: Project) -> str:
     return blake2b("/".join(words).encode(), digest_size=8).hexdigest()
 
 
-def _images(rows: Sequence[Item], read: Callable[[Item], np.ndarray]) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), BLOCK):
-        yield np.stack([read(row) for row in rows[start : start + BLOCK]])
+def _images(
+    rows: Sequence[Item], read: Callable[[Item], np.ndarray], size: int
+) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), size):
+        yield np.stack([read(row) for row in rows[start : start + size]])
 
 
 def image_reader(
