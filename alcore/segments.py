@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from alcore.records import Learner, RoundSummary
 
 _WORDS = (
-    ("kind", "what learns is the {}", "{}"),
+    ("kind", "what learns is {}", "{}"),
     ("features", "it learns from {}", "on {}"),
     ("network", "the network is {}", "{}"),
-    ("extractor", "features come from {}", "features of {}"),
+    ("extractor", "features are those of {}", "features of {}"),
     ("resolution", "the network sees images of {} pixels a side", "{} pixels"),
     ("augmentation", "the augmentation is {}", "augmentation {}"),
     ("weights", "models begin with {}", "from {}"),
@@ -82,12 +82,16 @@ def sign(before: Learner, after: Learner) -> str:
     'resnet18, 96 pixels'
     """
     return ", ".join(
-        short.format(_value(after, field)) for field, _, short in _different(before, after)
+        short.format(_value(after, field).partition(" (")[0])
+        for field, _, short in _different(before, after)
     )
 
 
 def _different(before: Learner, after: Learner) -> list[tuple[str, str, str]]:
     fields = [row for row in _WORDS if getattr(before, row[0]) != getattr(after, row[0])]
+    # With features, a head on them joins the network; without them it leaves.
+    if "none" in (before.extractor, after.extractor):
+        fields = [row for row in fields if row[0] != "kind"] if len(fields) > 1 else fields
     # How weights are taken over goes without saying where there were none.
     if "none" in (before.transfer, after.transfer):
         fields = [row for row in fields if row[0] != "transfer"]

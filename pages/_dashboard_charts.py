@@ -50,7 +50,7 @@ def learning_curve(
         "field": "x",
         "type": "quantitative",
         "scale": {"zero": False, "nice": False, "padding": 12},
-        "axis": {"title": axis, "tickMinStep": 1, "grid": False, "tickCount": 6},
+        "axis": {"title": axis, "tickMinStep": 1, "format": ",~f", "grid": False, "tickCount": 6},
     }
     y = {
         "field": "value",

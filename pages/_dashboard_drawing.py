@@ -108,6 +108,9 @@ def mark(x: Spec, field: str, value: str, colour: str, dash: list[int], side: st
             {"x": x, "y": {"value": -6}, "text": {"field": "end"}} | tooltip,
             mine,
             align=side,
+            # What does not fit beside the line is cut, and said in full on hover: a plot would
+            # give way to its text.
+            limit={"expr": f"max(80, {'width - ' if side == 'left' else ''}scale('x', datum.x))"},
             dx=-1 if side == "left" else 1,
             dy={"expr": f"{-MARK_ROW} * (datum.row + ({PHONE} ? 1 : 0))"},
             color=colour,
