@@ -118,6 +118,7 @@ def main() -> None:
             st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
             st.Page("pages/playground.py", title="Playground", icon=":material/scatter_plot:"),
             st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
+            st.Page("pages/glossary.py", title="Glossary", icon=":material/menu_book:"),
         ],
         position="top",
     )

@@ -131,6 +131,13 @@ def app_file() -> Path:
     return (_INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent) / "app.py"
 
 
+def glossary_file() -> Path:
+    """Return the file with the words of the field, which a wheel keeps beside the app."""
+    return (_INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "docs") / (
+        "glossary.md"
+    )
+
+
 def user_path(text: str) -> Path:
     """Return the path that somebody wrote, with their home for ~.
 

@@ -12,6 +12,7 @@ from test_experiment_reports import invented
 
 from alcore.job_kinds import KINDS
 from alcore.records import Evaluation, Kind, KnownClasses, MemberRole, Origin
+from alcore.services import glossary
 from alcore.services.experiment_words import compared
 from alcore.strategies.contract import Need
 
@@ -57,3 +58,11 @@ def test_every_column_of_a_comparison_has_an_entry() -> None:
     named = {"strategy": "query strategy", "area over random": "difference"}
     named |= {name: "label saving" for name in columns if name.startswith("at ")}
     assert {named.get(name, name) for name in columns} <= set(TERMS)
+
+
+def test_the_page_lists_every_term_and_finds_a_part_of_one() -> None:
+    listed = [term for words in glossary.sections().values() for term in words]
+    assert listed == TERMS
+    (words,) = glossary.matching(" AULC ").values()
+    assert list(words) == ["area"]
+    assert glossary.matching("no such word") == {}

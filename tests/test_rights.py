@@ -44,6 +44,7 @@ PAGES: dict[str, rights.Right] = {
     "experiments": "run experiments",
     "setup": "make projects",
     "playground": "come in",
+    "glossary": "come in",
 }
 PLACE = "/srv/hidden-folder/birds"
 SECRETS = ("hidden project", "hidden-class", "hidden guidelines", PLACE, "image 1.png")

@@ -1,6 +1,6 @@
 """Owns what the words on screen mean, in a sentence each: shown where a pointer rests on one.
 
-Longer explanations, and the words of the code, are in docs/glossary.md.
+All words of the field, which a page of its own lists, are in docs/glossary.md.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from html import escape
 from types import MappingProxyType
+
+from alcore.config import glossary_file
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -65,6 +67,25 @@ _PLAIN = frozenset(
 """Everyday words, which explain themselves in a sentence but not at the head of a column."""
 
 
+def sections() -> dict[str, dict[str, str]]:
+    """Read the whole glossary: what each word means, by section and word."""
+    _, *parts = glossary_file().read_text("utf-8").split("\n## ")
+    return {
+        title: {term: " ".join(said.split()) for term, said in _ENTRY.findall(text)}
+        for title, _, text in (part.partition("\n") for part in parts)
+    }
+
+
+def matching(query: str) -> dict[str, dict[str, str]]:
+    """Return the sections with the words that hold a text, or whose meaning does."""
+    wanted = query.strip().lower()
+    matches = {
+        title: {term: said for term, said in words.items() if wanted in f"{term} {said}".lower()}
+        for title, words in sections().items()
+    }
+    return {title: words for title, words in matches.items() if words}
+
+
 def meaning(term: str) -> str | None:
     """Return what a word means, None for one that explains itself."""
     return MEANINGS.get(term)
@@ -95,6 +116,7 @@ def term_html(text: str, term: str | None = None) -> str:
     return f'<abbr title="{escape(explanation)}">{escape(text)}</abbr>'
 
 
+_ENTRY = re.compile(r"^- \*\*(.+?)\*\*: (.+?)(?=\n\n|\n- |\Z)", re.DOTALL | re.MULTILINE)
 _SPELLING = {term.lower(): term for term in MEANINGS if term not in _PLAIN}
 _WORDS = re.compile(
     rf"(?<![\w-])(?:{'|'.join(map(re.escape, sorted(_SPELLING, key=len, reverse=True)))})(?!\w)",

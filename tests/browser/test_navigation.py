@@ -20,6 +20,7 @@ PAGES = {
     "experiments": "Experiments",
     "playground": "Playground",
     "setup": "Set-up",
+    "glossary": "Glossary",
 }
 
 
