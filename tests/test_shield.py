@@ -236,3 +236,16 @@ def test_nobody_else_reads_the_database(workspace: Workspace) -> None:
         assert files and all(path.stat().st_mode & 0o077 == 0 for path in files)
         store.close()
         workspace.database.chmod(0o644)
+
+
+def test_every_upload_field_is_let_upload_and_read_as_a_file() -> None:
+    pages = Path(__file__).parent.parent / "pages"
+    fields = [path for path in pages.glob("*.py") if "file_uploader(" in path.read_text("utf-8")]
+    assert len(fields) >= 2
+    for path in fields:
+        source = path.read_text("utf-8")
+        assert "let_upload()" in source, f"{path.name}: nobody may send a file to this field"
+        assert "with uploaded(" in source or ", uploaded(" in source, (
+            f"{path.name}: what the field holds is the name of a file, not the file"
+        )
+        assert "camera_input(" not in source and "audio_input(" not in source
