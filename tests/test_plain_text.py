@@ -25,7 +25,6 @@ OWN_WORDS = {
     "text",
     "type(error).__name__",
     "words",
-    "['Settings', 'Classes', 'Examples', 'Keys', 'Pretraining', 'Images', 'Danger zone']",
     "state.owners_word() + '\\n'",
 }
 """What stands in such a place and is never anybody else's words."""
@@ -60,6 +59,8 @@ def _parts(node: ast.expr) -> list[str]:
             if isinstance(v, ast.FormattedValue) and v.format_spec is None
         ]
         return [part for value in values for part in _parts(value)]
+    if isinstance(node, ast.List | ast.Tuple):
+        return [part for one in node.elts for part in _parts(one)]
     if isinstance(node, ast.IfExp):
         return _parts(node.body) + _parts(node.orelse)
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("plain", "escape", "duration"):
