@@ -23,7 +23,7 @@ from alcore.workers.launching import environment_of
 
 IDLE = 900.0
 """A process that nobody has asked for so long is ended."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 """A question that takes longer, a start included, is given up, and its process ended."""
 
 log = structlog.get_logger()

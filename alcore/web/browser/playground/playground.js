@@ -171,7 +171,10 @@ class Playground {
       this.#drawOwn();
       return;
     }
-    const wait = setTimeout(() => { this.root.dataset.busy = ""; }, SOON);
+    const wait = setTimeout(() => {
+      this.root.dataset.busy = "";
+      this.#say("Computing the models up to this step.");
+    }, SOON);
     try {
       if (!await this.rounds.load(this.#model(), ({ message }) => this.#say(message))) return;
       if (settings !== this.settings) return;

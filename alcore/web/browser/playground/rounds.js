@@ -4,7 +4,7 @@ import { request, Refused } from "../shared/requests.js";
 
 const AHEAD = 2; // rounds that are asked for before they are shown
 const MOST = 8; // rounds in one question
-const PATIENCE = 40; // seconds
+const PATIENCE = 70; // seconds, more than the server waits for what computes
 const PAUSE = 700; // milliseconds until a question is asked again that had no answer
 const TRIES = 6;
 
