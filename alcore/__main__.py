@@ -24,6 +24,7 @@ examples:
   alcore import pictures/ --name birds --copy    class subfolders are the answer key
   alcore import scans.zip --name scans --role none --classes "crack,no crack"
   alcore import shapes --name shapes --option classes=8 --option imbalance=10
+  alcore add-images birds more-pictures/
   alcore import CIFAR10 --name cifar --root ~/datasets
   alcore import-labels birds labels.json --preview
   alcore features birds
@@ -120,6 +121,7 @@ def work(until_input_closes: bool) -> None:
 
 
 for command in (
+    project_commands.add_images,
     project_commands.bring,
     exchange_commands.export,
     exchange_commands.import_labels,

@@ -24,7 +24,7 @@ from alcore.config import (
 from alcore.errors import AlcoreError
 from alcore.records import MemberRole
 from alcore.services import features as computed_features
-from alcore.services import people, pretraining, setup, training
+from alcore.services import more_images, people, pretraining, setup, training
 from alcore.services import projects as known_projects
 from alcore.store import Store
 from alcore.terminal import json_option, print_rows, project_argument, with_progress, with_store
@@ -109,6 +109,35 @@ def bring(store: Store, **options: Any) -> None:
             store, name, spec, known_classes, _settings(options), classes
         )
     _import(store, project_id, name, options["role"] == "labels")
+
+
+@click.command("add-images")
+@project_argument
+@click.argument("source")
+@click.option("--option", multiple=True, metavar="NAME=VALUE", help="Such as limit_mb=20000.")
+@with_store
+def add_images(store: Store, project: str, source: str, option: tuple[str, ...]) -> None:
+    """Bring what is new of a folder or a .zip into a project that is there.
+
+    The same SOURCE again brings only what is new. Images of the project's own folder stay where
+    they are if the others do; all others are copied.
+    """
+    there = known_projects.named(store, project)
+    spec = _spec({"source": source, "option": option, "copy": True, "root": "", "download": False})
+    before = sum(known_projects.item_counts(store, there.id).values())
+    more_images.add(store, there.id, spec)
+    threads = Runtime.from_environment().threads
+    with_progress(
+        lambda: known_projects.import_now(store, there.id, threads),
+        lambda: known_projects.import_job(store, there.id),
+        lambda: known_projects.stop_import(store, there.id),
+    )
+    counts = known_projects.item_counts(store, there.id)
+    total = sum(counts.values())
+    print(
+        f"{there.name}: {total - before} new images, {total} in all, {counts['holdout']} of them "
+        "in the holdout"
+    )
 
 
 def _spec(options: Mapping[str, Any]) -> dict[str, Any]:

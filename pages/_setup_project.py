@@ -23,6 +23,7 @@ from alcore.web.state import Store
 from pages._setup_examples import examples_tab
 from pages._setup_features import features_of
 from pages._setup_keys import keys_tab
+from pages._setup_more import more_of
 from pages._setup_originals import originals_of
 from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
@@ -333,6 +334,7 @@ def _images(store: Store, line: ProjectLine) -> None:
         note(sentence(text))
     if project.state == "ready":
         originals_of(store, project.id)
+        more_of(store, project)
     if report.left_out:
         out = io.StringIO()
         write_csv(out, ["file", "reason"], setup.shown_rows(report.left_out))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -34,9 +34,9 @@ BEFORE = {
 }
 
 
-def choose_source(store: Store, prefix: str) -> Spec | None:
+def choose_source(store: Store, prefix: str, among: Sequence[str] = tuple(KINDS)) -> Spec | None:
     """Ask for a source; return its description, or None while something is missing."""
-    kinds = [k for k in KINDS if k not in ON_THE_SERVER or not state.folders().closed]
+    kinds = [k for k in among if k not in ON_THE_SERVER or not state.folders().closed]
     kind = st.radio(
         "Where the images are",
         kinds,

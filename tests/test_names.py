@@ -21,7 +21,7 @@ from alcore import names
 from alcore.config import Runtime, Workspace
 from alcore.datasets.sources import open_source, scan
 from alcore.errors import InvalidClasses, InvalidSettings
-from alcore.jobs.importing import natural
+from alcore.loop.image_rows import natural
 from alcore.services import people, projects, setup
 from alcore.spreadsheets import safe, without_guard
 from alcore.store import Store, review

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +12,18 @@ import structlog
 from alcore import disk, pool
 from alcore.config import MOST_CLASSES, PixelRange, computes_features
 from alcore.datasets.entries import Entry, Source
-from alcore.datasets.ingest import NewItem, ingest, read_original
+from alcore.datasets.ingest import ingest, read_original
 from alcore.datasets.measuring import scale_of
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom
+from alcore.jobs.adding import add_images
 from alcore.loop.due import request_if_due
+from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap, cold_start_rows, swap_queue
 from alcore.loop.randomness import rng
-from alcore.records import Item, KnownClasses, NewEvent, Project
-from alcore.store import Connection, items, jobs, labels, projects
+from alcore.records import Item, NewEvent, Project
+from alcore.store import Connection, additions, items, jobs, labels, projects
 from alcore.strategies.cold_start import cold_start
 from alcore.workers.attempts import Running, fields
 
@@ -30,8 +31,6 @@ COLD_START = 100
 """Items in the first queue."""
 SUBSET = 2_000
 """Items among which they are chosen: diversity needs no more, and a start shall be quick."""
-ROW = 500
-"""Bytes that an item takes in the database, indices included."""
 PAGE_FIRST = 3.0
 """Seconds until features begin: whoever waits for the first image has the processor till then."""
 MOST_EXAMPLES = 20
@@ -44,14 +43,29 @@ def run_import(running: Running) -> None:
     """Bring a project's images in; what an interrupted run committed is kept and gone on from.
 
     Run again on a project that is ready, it fits the pixels to a resolution or a range of
-    values that has changed; with "again" among its arguments, whether one has or not.
+    values that has changed, with "again" among its arguments whether one has or not; then it
+    brings in what is new of the sources that wait.
     """
     store, project_id = running.store, running.job.project_id
     folder = store.workspace.project(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
     if project.state == "ready":
-        _fit(running, project, folder)
+        cache = _fit(running, project, folder)
+        with store.read() as connection:
+            waiting = additions.waiting(connection, project_id)
+        for addition in waiting:
+            try:
+                add_images(running, folder, addition)
+            except (JobCancelled, NoRoom):
+                raise  # it is gone on with
+            except AlcoreError:
+                with running.write() as connection:  # what is in stays; the rest is not waited for
+                    additions.finish(connection, addition.id, time.time())
+                raise
+        with running.publish():
+            pass
+        cache.forget_others()
         return
     try:
         _read_files(running, project, folder)
@@ -76,7 +90,7 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
     source = open_source(spec)
     listing = source.listing()
     todo = [entry for entry in listing.entries if entry.name not in done_names]
-    disk.check_room(folder, _room(source, todo, project.settings.resolution))
+    disk.check_room(folder, room(source, todo, project.settings.resolution))
     new = sorted(set(summarise(listing).classes) - set(class_ids), key=natural)
     if known_classes != "none" and len(class_ids) + len(new) > MOST_CLASSES:
         raise ImportRefused(
@@ -103,19 +117,13 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
             items.add(
                 connection,
                 [
-                    _row(project.id, new_item, class_ids, known_classes)
+                    row_of(project.id, new_item, class_ids, known_classes)
                     for new_item in chunk.accepted
                 ],
             )
             items.add_skipped(connection, project.id, chunk.skipped)
             running.advance(connection)
         running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
-
-
-def _room(source: Source, todo: list[Entry], resolution: int) -> int:
-    """Return the bytes that an import writes: pixels, rows and, where they are copied, files."""
-    copied = 0 if source.in_place else sum(entry.size for entry in todo)
-    return copied + len(todo) * (3 * resolution**2 + ROW)
 
 
 def _scale(
@@ -132,25 +140,6 @@ def _scale(
             settings = replace(now.settings, pixel_range=PixelRange(*scale))
             projects.save_settings(connection, project.id, settings, now.version)
     return scale
-
-
-def _row(
-    project_id: int, new: NewItem, class_ids: dict[str, int], known_classes: KnownClasses
-) -> dict[str, object]:
-    class_id = class_ids.get(new.class_name) if known_classes != "none" and new.class_name else None
-    return {
-        "project_id": project_id,
-        "position": new.position,
-        "name": new.name,
-        "content_hash": new.content_hash,
-        "width": new.width,
-        "height": new.height,
-        "split": "holdout" if new.given_split == "test" and class_id else "pool",
-        "true_class": class_id,
-        "offset": new.offset,
-        "length": new.length,
-        "path": new.path,
-    }
 
 
 def _make_ready(running: Running, folder: Path) -> None:
@@ -250,8 +239,11 @@ def _all_grey(pixels: np.ndarray) -> bool:
     )
 
 
-def _fit(running: Running, project: Project, folder: Path) -> None:
-    """Make the pixels anew; images whose originals are missing keep what there is of them."""
+def _fit(running: Running, project: Project, folder: Path) -> PixelCache:
+    """Make the pixels anew where they have to be, and return where they are.
+
+    Images whose originals are missing keep what there is of them.
+    """
     cache = PixelCache.of(folder, project.settings)
     with running.store.read() as connection:
         rows = items.get_all(connection, project.id)
@@ -264,17 +256,4 @@ def _fit(running: Running, project: Project, folder: Path) -> None:
             lambda done: running.report("fitting the images", done / len(rows)),
         )
         running.note({"missing": len(missing), "examples": missing[:MOST_EXAMPLES]})
-    with running.publish():
-        pass
-    cache.forget_others()
-
-
-def natural(name: str) -> tuple[object, ...]:
-    """Sort key under which "class 10" comes after "class 9".
-
-    >>> sorted(["10", "9", "a"], key=natural)
-    ['9', '10', 'a']
-    """
-    # At most 18 digits at a time: Python reads no number of thousands of digits.
-    parts = re.split(r"(\d{1,18})", name.casefold())
-    return tuple((int(part), "") if part.isdecimal() else (10**18, part) for part in parts if part)
+    return cache

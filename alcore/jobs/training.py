@@ -145,8 +145,21 @@ def _gather(running: Running) -> _Material:
         last_event=last_event,
         minutes=minutes,
         revision=label_set,
-        notes=(why_smaller,) if why_smaller else (),
+        notes=_notes(why_smaller, project, previous, len(holdout_ids)),
     )
+
+
+def _notes(
+    why_smaller: str | None, project: Project, previous: RoundSummary | None, held: int
+) -> tuple[str, ...]:
+    """Say what a reader of the round's figures should know."""
+    notes = [why_smaller] if why_smaller else []
+    before = previous.evaluation.n if previous else held
+    if project.has_key and previous is not None and before != held:
+        notes.append(
+            f"the holdout has {held:,} images; that of model {previous.number} had {before:,}"
+        )
+    return tuple(notes)
 
 
 def _run(running: Running, material: _Material) -> RoundResult:

@@ -38,6 +38,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "stop import": "stopped the import",
         "model export": "asked for the model as files",
         "stop model export": "stopped the model export",
+        "more images": "asked for more images from {source}",
         "labels": "brought in {labels} labels of {file} as {use}",
         "originals": "named {place} as the place of the originals",
         "example": "added {name} as an example of {class_name}",

@@ -96,6 +96,20 @@ skipped_file = Table(
     UniqueConstraint("project_id", "name"),
 )
 
+addition = Table(
+    "addition",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("source", JSON, nullable=False),
+    Column("prefix", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("images", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("project_id", "prefix"),
+)
+"""Sources from which images came into a project later; `images` of the last time."""
+
 annotator = Table(
     "annotator",
     metadata,

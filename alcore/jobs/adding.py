@@ -1,0 +1,156 @@
+"""Owns images that come into a project later: what is new of a source, in chunks, split at once.
+
+Nothing that is there moves: neither labels nor the holdout. Of the new images as large a share goes
+to the holdout as is there already, drawn at random before anybody can be asked about them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from alcore import disk
+from alcore.config import MOST_CLASSES
+from alcore.datasets.entries import Listing
+from alcore.datasets.ingest import Chunk, ingest
+from alcore.datasets.sources import open_source, summarise
+from alcore.errors import ImportRefused
+from alcore.loop.image_rows import natural, room, row_of
+from alcore.loop.queueing import choose_overlap
+from alcore.loop.randomness import rng
+from alcore.records import KnownClasses, NewEvent, Project
+from alcore.store import Connection, additions, items, labels, projects
+from alcore.store.additions import Addition
+from alcore.workers.attempts import Running
+
+
+def add_images(running: Running, folder: Path, addition: Addition) -> None:
+    """Bring what is new of a source into a project that is ready. Raises ImportRefused."""
+    store, project_id = running.store, running.job.project_id
+    running.report("looking at the files", 0.0)
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        _, known_classes = projects.source(connection, project_id)
+        _, hashes, position, offset = items.imported(connection, project_id)
+    source = open_source(addition.source)
+    listing = _named(source.listing(), addition.prefix)
+    names = set(hashes.values())
+    todo = [entry for entry in listing.entries if entry.name not in names]
+    disk.check_room(folder, room(source, todo, project.settings.resolution))
+    class_ids = _classes(running, project, listing, known_classes)
+    has_test = any(entry.given_split == "test" for entry in listing.entries)
+    for chunk in ingest(
+        source,
+        folder,
+        project.settings.resolution,
+        listing=listing,
+        scale=project.settings.pixel_range.scale,
+        done_names=names,
+        known_hashes=hashes,
+        next_position=position,
+        next_offset=offset,
+    ):
+        with running.write() as connection:
+            _take_over(connection, project, chunk, class_ids, known_classes, has_test)
+            additions.count(connection, addition.id, len(chunk.accepted))
+            running.advance(connection)
+        running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
+    with running.write() as connection:
+        additions.finish(connection, addition.id, time.time())
+        choose_overlap(connection, projects.get(connection, project_id))
+
+
+def _named(listing: Listing, prefix: str) -> Listing:
+    if not prefix:
+        return listing
+    entries = [replace(entry, name=f"{prefix}/{entry.name}") for entry in listing.entries]
+    return replace(listing, entries=entries)
+
+
+def _classes(
+    running: Running, project: Project, listing: Listing, known_classes: KnownClasses
+) -> dict[str, int]:
+    """Add the classes that are new; return ids by name."""
+    class_ids = {c.name: c.id for c in project.classes}
+    if known_classes == "none":
+        return class_ids
+    new = sorted(set(summarise(listing).classes) - set(class_ids), key=natural)
+    if len(class_ids) + len(new) > MOST_CLASSES:
+        raise ImportRefused(
+            f"these images have {len(new):,} classes that the project does not have; at most "
+            f"{MOST_CLASSES:,} are possible"
+        )
+    if not new:
+        return class_ids
+    with running.write() as connection:
+        added = projects.add_classes(connection, project.id, new, time.time())
+    return {c.name: c.id for c in added}
+
+
+def _take_over(
+    connection: Connection,
+    project: Project,
+    chunk: Chunk,
+    class_ids: Mapping[str, int],
+    known_classes: KnownClasses,
+    has_test: bool,
+) -> None:
+    """Insert a chunk with its splits and labels, in the caller's transaction."""
+    rows = [row_of(project.id, new, class_ids, known_classes) for new in chunk.accepted]
+    if not has_test:
+        _draw(connection, project, rows, known_classes != "none")
+    items.add(connection, rows)
+    items.add_skipped(connection, project.id, chunk.skipped)
+    additions.forget_skipped(connection, project.id, [new.name for new in chunk.accepted])
+    if known_classes == "labels":
+        _label(connection, project.id, rows)
+    if project.channels == 1 and not all(new.grey for new in chunk.accepted):
+        projects.set_state(connection, project.id, "ready", channels=3)
+
+
+def _draw(
+    connection: Connection, project: Project, rows: Sequence[dict[str, object]], known: bool
+) -> None:
+    """Put as large a share of new images into the holdout as is there, at random.
+
+    known: only images whose class is known can be in it, and only they count.
+    """
+    held, total = additions.split_sizes(connection, project.id, known)
+    could = [row for row in rows if row["true_class"] is not None or not known]
+    if not could or not total:
+        return
+    new = max(0, round(held / total * (total + len(could))) - held)
+    first = str(rows[0]["position"])
+    chosen = rng(project.settings, "more images", first).permutation(len(could))[:new]
+    for place in np.sort(chosen).tolist():
+        could[place]["split"] = "holdout"
+
+
+def _label(connection: Connection, project_id: int, rows: Sequence[dict[str, object]]) -> None:
+    """Say in the log which classes the new images came with."""
+    now = time.time()
+    known = [row for row in rows if row["true_class"] is not None]
+    if not known:
+        return
+    importer = labels.annotator_named(connection, labels.IMPORTER, now)
+    ids = additions.ids_at(connection, project_id, [int(str(row["position"])) for row in known])
+    labels.append_all(
+        connection,
+        [
+            NewEvent(
+                project_id=project_id,
+                item_id=ids[int(str(row["position"]))],
+                annotator_id=importer.id,
+                kind="import",
+                class_id=int(str(row["true_class"])),
+                key=f"import-{ids[int(str(row['position']))]}",
+                created_at=now,
+                origin="import",
+            )
+            for row in known
+        ],
+    )

@@ -1,0 +1,44 @@
+"""Owns the part of the set-up page where more images come into a project that is there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from alcore.errors import AlcoreError
+from alcore.phrases import sentence
+from alcore.records import Project
+from alcore.services import more_images
+from alcore.web import state
+from alcore.web.state import Store
+from pages._setup_source import choose_source, look_at
+from pages._setup_text import note, refusal
+from pages._who import who
+
+
+def more_of(store: Store, project: Project) -> None:
+    """Ask for a source, show what is in it, and bring what is new."""
+    said = more_images.last(store, project.id)
+    if said:
+        note(sentence(said))
+    with st.expander(
+        "More images", icon=":material/add_photo_alternate:", key=f"more-{project.id}"
+    ):
+        note(
+            "What is there already is known by its name or content, so that the same folder again "
+            "brings only what is new. As large a share goes to the holdout as is there now; "
+            "nothing that is labeled moves."
+        )
+        prefix = f"more{project.id}-"
+        spec = choose_source(store, prefix, more_images.KINDS)
+        look = look_at(store, prefix, spec)
+        if look is None or spec is None:
+            return
+        if st.button("Bring in what is new", type="primary", key=f"{prefix}bring"):
+            try:
+                more_images.add(store, project.id, spec, who().id, state.folders())
+            except AlcoreError as error:
+                refusal(error)
+                return
+            for name in ("look", "upload"):
+                st.session_state.pop(f"{prefix}{name}", None)
+            st.rerun()
