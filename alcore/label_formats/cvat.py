@@ -46,9 +46,8 @@ def _image(header: Header, row: LabelRow) -> str:
         f"<attribute name={_quoted(name)}>{_text(_plain(value))}</attribute>"
         for name, value in header.named(row).items()
     )
-    subset = "test" if row.split == "holdout" else "train"
     return (
-        f'<image id="{row.item}" name={_quoted(row.file)} subset="{subset}" '
+        f'<image id="{row.item}" name={_quoted(row.file)} '
         f'width="{row.width}" height="{row.height}">'
         f'<tag label={_quoted(header.classes[row.place])} source="manual">{attributes}</tag>'
         "</image>\n"

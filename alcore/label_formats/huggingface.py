@@ -40,12 +40,13 @@ def write(out: IO[bytes], header: Header, rows: Iterable[LabelRow]) -> Iterator[
 
 
 def _line(header: Header, row: LabelRow, path: str) -> dict[str, Any]:
+    """Describe an image; what else is known is one text, since all splits must have equal types."""
     return {
         "file_name": path,
         "label": header.classes[row.place],
         "item": row.item,
         "file": row.file,
-        **header.named(row),
+        "about": documents.encode(header.named(row)),
     }
 
 
@@ -91,7 +92,7 @@ def _digest(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
 FORMAT = Format(
     name="huggingface",
     title="Hugging Face image folder",
-    sentence="A zip for load_dataset('imagefolder'): images, and metadata.jsonl with all else.",
+    sentence="A zip for load_dataset('imagefolder'): images, and all else in metadata.jsonl.",
     suffix=".zip",
     mime="application/zip",
     content="images",

@@ -13,6 +13,8 @@ from alcore.label_formats.contract import Columns, ForeignLabel, Format, Header,
 
 FROM, TO = "class", "image"
 """Names of the controls in a labeling configuration that takes these tasks."""
+_MOST_VOTES = 1_000
+"""Of one image; so far apart are the ids of two tasks' annotations."""
 
 
 def write(out: IO[bytes], header: Header, rows: Iterable[LabelRow]) -> Iterator[int]:
@@ -26,7 +28,7 @@ def write(out: IO[bytes], header: Header, rows: Iterable[LabelRow]) -> Iterator[
 
 def _task(header: Header, row: LabelRow) -> dict[str, Any]:
     known = header.named(row)
-    annotations = [
+    annotations: list[dict[str, Any]] = [
         {
             "result": [_choice(header.classes[row.place])],
             "was_cancelled": False,
@@ -43,7 +45,10 @@ def _task(header: Header, row: LabelRow) -> dict[str, Any]:
         }
         for vote in (row.votes if header.votes else ())
     ]
+    for number, annotation in enumerate(annotations):
+        annotation["id"] = row.item * _MOST_VOTES + number
     task: dict[str, Any] = {
+        "id": row.item,
         "data": {"image": row.file, "item": row.item, **known},
         "annotations": annotations,
     }

@@ -30,6 +30,7 @@ START = 180.0
 COMMON = {
     "test_board_keys",
     "test_board_pointers",
+    "test_exchange",
     "test_grid",
     "test_navigation",
     "test_playground",
