@@ -59,7 +59,7 @@ def _parts() -> list[str]:
             part
             for part, (sentence, _) in PARTS.items()
             if st.checkbox(
-                f"**{part.capitalize()}**: {sentence}",
+                f"{part.capitalize()}: {sentence}",
                 value=part in USUAL,
                 key=f"export-{part}",
                 persist_state="session",

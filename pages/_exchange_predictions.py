@@ -37,7 +37,7 @@ def predictions_out(store: Store, project: Project) -> None:
             "Images", list(WHICH), format_func=WHICH.__getitem__, key="predictions-which"
         )
         embeddings = st.checkbox(
-            "**Embeddings**: the vector of each image just before the last layer",
+            "Embeddings: the vector before the last layer",
             key="predictions-embeddings",
         )
         note(

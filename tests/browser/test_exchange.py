@@ -33,7 +33,7 @@ def test_labels_and_predictions_are_downloaded(
 ) -> None:
     project = labeled(server, "out")
     page = context.new_page()
-    page.goto(f"{server.url}/exchange?project={project.id}&annotator=Ana&export-format=coco")
+    page.goto(f"{server.url}/exchange?project={project.id}&annotator=Ana&export-format=COCO")
     link = page.get_by_role("link", name="Download .json")
     expect(link).to_be_visible(timeout=1000 * START)
     with page.expect_download() as download:
