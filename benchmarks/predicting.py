@@ -84,7 +84,7 @@ def measure(files: int, side: int, threads: int) -> dict[str, dict[str, float]]:
 def beside(model: Model, path: Path) -> dict[str, float]:
     """Compare both on one thread, on 2,000 images of noise."""
     torch.set_num_threads(1)
-    onnx_export.write(model, path)
+    onnx_export.write(onnx_export.NetworkGraph(model), 32, path)
     pixels = np.random.default_rng(1).integers(0, 256, (2_000, 32, 32, 3), np.uint8)
     rows = np.arange(len(pixels))
     start = time.process_time()

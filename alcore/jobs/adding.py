@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from alcore import disk
-from alcore.config import MOST_CLASSES
+from alcore.config import MOST_CLASSES, computes_features
 from alcore.datasets.entries import Listing
 from alcore.datasets.ingest import Chunk, ingest
 from alcore.datasets.sources import open_source, summarise
@@ -23,7 +23,7 @@ from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap
 from alcore.loop.randomness import rng
 from alcore.records import KnownClasses, NewEvent, Project
-from alcore.store import Connection, additions, items, labels, projects
+from alcore.store import Connection, additions, items, jobs, labels, projects
 from alcore.store.additions import Addition
 from alcore.workers.attempts import Running
 
@@ -62,6 +62,8 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
     with running.write() as connection:
         additions.finish(connection, addition.id, time.time())
         choose_overlap(connection, projects.get(connection, project_id))
+        if project.settings.learner.uses_extractor and computes_features():
+            jobs.request(connection, project_id, "features", time.time())
 
 
 def _named(listing: Listing, prefix: str) -> Listing:
