@@ -26,10 +26,11 @@ def more_of(store: Store, project: Project) -> None:
         note(
             "What is there already is known by its name or content, so that the same folder again "
             "brings only what is new. As large a share goes to the holdout as is there now; "
-            "nothing that is labeled moves."
+            "nothing that is labeled moves. Images of the project's own folder stay in it if the "
+            "others do; all others are copied."
         )
         prefix = f"more{project.id}-"
-        spec = choose_source(store, prefix, more_images.KINDS)
+        spec = choose_source(store, prefix, more_images.KINDS, may_stay=False)
         look = look_at(store, prefix, spec)
         if look is None or spec is None:
             return

@@ -34,8 +34,13 @@ BEFORE = {
 }
 
 
-def choose_source(store: Store, prefix: str, among: Sequence[str] = tuple(KINDS)) -> Spec | None:
-    """Ask for a source; return its description, or None while something is missing."""
+def choose_source(
+    store: Store, prefix: str, among: Sequence[str] = tuple(KINDS), may_stay: bool = True
+) -> Spec | None:
+    """Ask for a source; return its description, or None while something is missing.
+
+    may_stay: ask whether the images of a folder stay in it; else they are copied.
+    """
     kinds = [k for k in among if k not in ON_THE_SERVER or not state.folders().closed]
     kind = st.radio(
         "Where the images are",
@@ -48,7 +53,7 @@ def choose_source(store: Store, prefix: str, among: Sequence[str] = tuple(KINDS)
     asking: dict[str, Callable[[Store, str], Spec | None]] = {
         "digits": lambda store, prefix: {"kind": "digits"},
         "shapes": _shapes,
-        "folder": _folder,
+        "folder": lambda store, prefix: _folder(store, prefix, may_stay),
         "archive": _archive,
         "torchvision": _torchvision,
     }
@@ -145,7 +150,7 @@ def _shapes(store: Store, prefix: str) -> Spec:
     }
 
 
-def _folder(store: Store, prefix: str) -> Spec | None:
+def _folder(store: Store, prefix: str, may_stay: bool) -> Spec | None:
     path = setup.local_path(
         st.text_input(
             "Path of the folder",
@@ -154,6 +159,8 @@ def _folder(store: Store, prefix: str) -> Spec | None:
             placeholder="~/pictures/birds",
         )
     )
+    if not may_stay:
+        return {"kind": "folder", "path": path, "copy": True} if path else None
     copy = st.radio(
         "The originals",
         [False, True],
