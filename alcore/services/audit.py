@@ -34,6 +34,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "pretrain": "asked for a pretraining",
         "pause pretraining": "paused the pretraining",
         "stop pretraining": "stopped the pretraining",
+        "features": "asked for features",
+        "stop features": "stopped the computing of features",
         "import": "resumed the import",
         "stop import": "stopped the import",
         "model export": "asked for the model as files",

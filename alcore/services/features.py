@@ -12,6 +12,7 @@ from alcore.errors import TrainingImpossible
 from alcore.learner import costs
 from alcore.loop import features as files
 from alcore.records import Features, Job, Project
+from alcore.services import audit
 from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, items, jobs, projects
 from alcore.workers.foreground import run_here
@@ -57,6 +58,7 @@ def start(store: Store, project_id: int, by: int | None = None) -> None:
     """Ask for the features that are missing. Raises TrainingImpossible, NotAllowed."""
     with store.write() as connection:
         check_owner(connection, project_id, by)
+        audit.note(connection, project_id, by, "features")
         _ask(connection, project_id)
 
 
@@ -64,6 +66,7 @@ def stop(store: Store, project_id: int, by: int | None = None) -> None:
     """End the computing; what was computed stays, and is gone on with. Raises NotAllowed."""
     with store.write() as connection:
         check_owner(connection, project_id, by)
+        audit.note(connection, project_id, by, "stop features")
         jobs.cancel(connection, project_id, "features", time.time())
 
 
