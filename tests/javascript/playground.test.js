@@ -74,9 +74,10 @@ test("a table is read with or without a heading, in any usual separator", () => 
   }
 });
 
+const refused = (text, reason) => assert.throws(() => readTable(text, 30, 2, 20), reason);
+
 test("a table that cannot be used says what is wrong and where", () => {
   const good = table(20, (i) => `${i}, ${i}, ${i % 2}`);
-  const refused = (text, reason) => assert.throws(() => readTable(text, 30, 2, 20), reason);
   refused("", /Paste lines/);
   refused(`${good}\nx, 3, 1`, /Line 21 is “x, 3, 1”; it needs two numbers/);
   refused(`${good}\n3, 4,`, /Line 21/);
@@ -93,7 +94,7 @@ test("regions wear the colour of the likeliest class, the fainter the less sure"
   assert.deepEqual([...planes[1]], [0, 127, 0, 127]);
   assert.equal(likeliest(planes, 0).sure, 1);
   const pixels = paintRegions(planes, grid, 4, ["#ff0000", "#0000ff"]);
-  assert.deepEqual([...pixels.slice(0, 3)], [255, 0, 0]);
+  assert.deepEqual(Array.from(pixels.slice(0, 3)), [255, 0, 0]);
   assert.ok(pixels[3] > pixels[4 * 3 + 3]);
 });
 

@@ -14,6 +14,7 @@ const FIELDS = [
 ];
 const ORACLES = [["simulated", "simulated: knows the classes"], ["me", "me: I answer on the left"]];
 const NOT_OWN = new Set(["points", "spread", "outliers", "balance"]);
+const titles = (texts) => Object.entries(texts).map(([name, text]) => [name, `${name}: ${text}`]);
 
 export class Controls {
   // choices: what the server offers; onChange(name, value)
@@ -54,7 +55,6 @@ export class Controls {
 
   draw(settings) {
     const { data, models } = this.choices;
-    const titles = (texts) => Object.entries(texts).map(([name, text]) => [name, `${name}: ${text}`]);
     const options = { data: titles(data), model: titles(models), oracle: ORACLES };
     for (const [name, { label, input }] of this.fields) {
       if (options[name]) drawOptions(input, options[name], settings[name]);

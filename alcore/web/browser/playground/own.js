@@ -75,8 +75,9 @@ export function readTable(text, mostPoints, mostClasses, fewest) {
   return fitted(rows).map(({ x, y, name }) => ({ x, y, c: names.indexOf(name) }));
 }
 
+const range = (values) => [Math.min(...values), Math.max(...values)];
+
 function fitted(rows) {
-  const range = (values) => [Math.min(...values), Math.max(...values)];
   const [[x0, x1], [y0, y1]] = [range(rows.map((r) => r.x)), range(rows.map((r) => r.y))];
   const half = Math.max(x1 - x0, y1 - y0) / 2 || 1;
   return rows.map((row) => ({

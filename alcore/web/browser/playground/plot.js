@@ -6,10 +6,12 @@ const SHARPNESS = 180; // pixels of the painted regions along a side
 const EDGE = 1.02; // the plane shows a little more than −1 … 1
 const TURN = 2 * Math.PI;
 
+const along = (value, start, length) => (((value - start) / length) * 2 - 1) * EDGE;
+
 // What there is to draw at a step: for each point of the pool its label, or null. answers: a
 // person's, or null where the oracle is simulated.
 export function labelsAt(scene, rounds, step, batch, answers) {
-  const labels = new Array(scene.places.length).fill(null);
+  const labels = Array.from({ length: scene.places.length }, () => null);
   for (const id of scene.start) labels[id] = { c: scene.truth[id], start: true };
   for (let k = 0; k < step.asked && k < rounds.length; k += 1) {
     rounds[k].query.forEach((id, j) => {
@@ -31,8 +33,7 @@ export class Plot {
   // The place in the plane of a pointer's event.
   placeOf({ clientX, clientY }) {
     const box = this.canvas.getBoundingClientRect();
-    const at = (value, start, length) => (((value - start) / length) * 2 - 1) * EDGE;
-    return { x: at(clientX, box.left, box.width), y: -at(clientY, box.top, box.height) };
+    return { x: along(clientX, box.left, box.width), y: -along(clientY, box.top, box.height) };
   }
 
   // view: {scene, round or null, step, labels, colours, truth: whether the answer key is shown}
