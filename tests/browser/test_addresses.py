@@ -17,7 +17,7 @@ from .proxy import proxy
 pytestmark = pytest.mark.browser
 
 FRUITS = ["apple", "banana", "cherry"]
-PAGES = ("", "review", "team", "dashboard", "setup")
+PAGES = ("", "review", "team", "dashboard", "exchange", "experiments", "playground", "setup", "glossary")
 
 
 @pytest.fixture(scope="module", params=["", "label/al"])
@@ -82,6 +82,7 @@ def test_every_page_finds_its_addresses_below_a_path(
         expect(page.get_by_role("link", name="Dashboard", exact=True).first).to_be_visible()
         page.wait_for_load_state("networkidle")
     page.goto(f"{below}/team?project={fruits.id}&annotator=proxied")
+    page.get_by_role("button", name="Make a link").click()
     link = page.get_by_text(re.compile(r"/\?join="))
     expect(link).to_contain_text(f"{below.split(':', 2)[2].split('/', 1)[1]}/?join=")
     assert missing == []
