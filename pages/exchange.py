@@ -40,7 +40,7 @@ def page() -> None:
         list(SECTIONS),
         default="labels out",
         required=True,
-        key="section",
+        key="exchange-section",
         bind="query-params",
         label_visibility="collapsed",
     )

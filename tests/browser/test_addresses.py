@@ -17,7 +17,17 @@ from .proxy import proxy
 pytestmark = pytest.mark.browser
 
 FRUITS = ["apple", "banana", "cherry"]
-PAGES = ("", "review", "team", "dashboard", "exchange", "experiments", "playground", "setup", "glossary")
+PAGES = (
+    "",
+    "review",
+    "team",
+    "dashboard",
+    "exchange",
+    "experiments",
+    "playground",
+    "setup",
+    "glossary",
+)
 
 
 @pytest.fixture(scope="module", params=["", "label/al"])
