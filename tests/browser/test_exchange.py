@@ -59,7 +59,9 @@ def test_a_file_is_looked_at_before_its_labels_come_in(
     rows = [f"shapes/{number:06}.png,owl" for number in (1, 2)]
     file.write_text("\n".join(["bild,art", *rows, "nowhere.png,cat"]))
     page = context.new_page()
-    page.goto(f"{server.url}/exchange?project={project.id}&annotator=Ana&exchange-section=labels+in")
+    page.goto(
+        f"{server.url}/exchange?project={project.id}&annotator=Ana&exchange-section=labels+in"
+    )
     page.locator("input[type=file]").set_input_files(file)
     for column, name in (("Column of the image", "bild"), ("Column of the class", "art")):
         page.get_by_role("combobox", name=column).click(timeout=1000 * START)

@@ -58,7 +58,8 @@ def test_a_grid_is_mended_started_paused_resumed_and_its_results_downloaded(
     expect(page.get_by_test_id("stAlert")).to_contain_text("2 cells × 2 trials: 8", timeout=LONG)
     button(page, "Start").click()
 
-    progress = page.locator(".su-line")
+    # While it is drawn anew the old one may stand before it.
+    progress = page.locator(".su-line").last
     expect(progress).to_contain_text("Running · 0 of 8 rounds", timeout=LONG)
     button(page, "Pause").click()
     expect(progress).to_contain_text("Pausing", timeout=LONG)
