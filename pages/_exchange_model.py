@@ -11,7 +11,8 @@ from alcore.services import model_export
 from alcore.services.model_export import ModelExport
 from alcore.web.state import Store
 from pages._exchange_parts import file_link
-from pages._setup_text import figures, note, plain, refusal
+from pages._jobs import failure, progress_bar, waiting
+from pages._setup_text import figures, note, refusal
 from pages._shell import empty
 from pages._who import check_still, who
 
@@ -43,11 +44,8 @@ def _follow(store: Store, project: Project) -> None:
     )
     job = state.job
     if job is not None and job.state in ("waiting", "running"):
-        phase = "Waiting to start" if job.state == "waiting" else "Writing and checking the model"
-        st.html(
-            f'<div class="su-line"><p>{phase}<span>{job.progress:.0%}</span></p>'
-            f'<div class="su-bar"><i style="width:{100 * job.progress:.1f}%"></i></div></div>'
-        )
+        phase = waiting(job) if job.state == "waiting" else "Writing and checking the model"
+        progress_bar(phase, f"{job.progress:.0%}", job.progress)
         note("It goes on when this page is closed.")
         return
     _offer(store, project, state)
@@ -63,10 +61,7 @@ def _offer(store: Store, project: Project, state: ModelExport) -> None:
             note(sentence(found))
         return
     if job is not None and job.state == "failed":
-        st.error(
-            plain(f"The model could not be packed: {sentence(job.error or 'the log says why')}"),
-            icon=":material/error:",
-        )
+        failure("The model could not be packed", job)
     label = f"Pack model {state.latest.number if state.latest else ''}"
     if st.button(label, type="primary", icon=":material/package_2:", key="pack-model"):
         try:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from html import escape
 
 import streamlit as st
 
-from alcore.errors import AlcoreError
-from alcore.phrases import duration, sentence
+from alcore.phrases import duration
 from alcore.records import Features, Project
 from alcore.services import features
 from alcore.services.features import FeaturesStatus
 from alcore.web.state import Store
-from pages._setup_text import note, plain, refusal
-from pages._who import check_still, who
+from pages._jobs import JobButtons, failure, progress_bar, waiting
+from pages._setup_text import note, plain
+from pages._who import check_still
 
 
 def features_of(store: Store, project: Project) -> None:
@@ -33,41 +31,35 @@ def _follow(store: Store, project_id: int) -> None:
     check_still("own", project_id)
     status = features.status(store, project_id)
     with st.container(border=True, key=f"features-{project_id}"):
-        job = status.job
+        job, buttons = status.job, JobButtons("features", store, project_id)
         if job is not None and job.state in ("waiting", "running"):
-            _running(store, project_id, status)
+            _running(buttons, status)
         else:
-            _resting(store, project_id, status)
+            _resting(buttons, status)
     if status.features is not None:
         _made(status.features, status.misfit)
 
 
-def _running(store: Store, project_id: int, status: FeaturesStatus) -> None:
+def _running(buttons: JobButtons, status: FeaturesStatus) -> None:
     job = status.job
     assert job is not None
     if job.state == "waiting":
-        phase, side = "Waiting to start", f"about {duration(status.cost)}"
+        phase, side = waiting(job), f"about {duration(status.cost)}"
     else:
         phase = f"Looking at {status.images:,} images"
         side = f"{job.progress:.0%} · about {duration(status.left or 0)} left"
-    st.html(
-        f'<div class="su-line"><p>{escape(phase)}<span>{escape(side)}</span></p>'
-        f'<div class="su-bar"><i style="width:{100 * job.progress:.1f}%"></i></div></div>'
-    )
+    progress_bar(phase, side, job.progress)
     row = st.container(horizontal=True, vertical_alignment="center")
     with row:
-        _button("Stop", "stop", features.stop, store, project_id, disabled=job.cancel_requested)
+        buttons.draw("Stop", "stop", features.stop, disabled=job.cancel_requested)
     row.html('<p class="su-note">It goes on when this page is closed.</p>')
 
 
-def _resting(store: Store, project_id: int, status: FeaturesStatus) -> None:
+def _resting(buttons: JobButtons, status: FeaturesStatus) -> None:
     job = status.job
     if job is not None and job.state == "failed":
-        st.error(
-            plain(f"The features failed: {sentence(job.error or 'the log says why')}"),
-            icon=":material/error:",
-        )
-        _button("Try again", "refresh", features.start, store, project_id, primary=True)
+        failure("The features failed", job)
+        buttons.draw("Try again", "refresh", features.start, primary=True)
         return
     if status.features is not None and status.misfit is None:
         note("All images have features.")
@@ -76,7 +68,7 @@ def _resting(store: Store, project_id: int, status: FeaturesStatus) -> None:
         note("Stopped. What was computed is kept, and is gone on with.")
     else:
         note(f"{status.images:,} images: about {duration(status.cost)} on two cores.")
-    _button("Compute features", "visibility", features.start, store, project_id, primary=True)
+    buttons.draw("Compute features", "visibility", features.start, primary=True)
 
 
 def _made(made: Features, misfit: str | None) -> None:
@@ -88,27 +80,3 @@ def _made(made: Features, misfit: str | None) -> None:
     )
     if misfit:
         st.warning(plain(f"Models do not use them: {misfit}."), icon=":material/warning:")
-
-
-def _button(
-    label: str,
-    icon: str,
-    action: Callable[[Store, int, int], None],
-    store: Store,
-    project_id: int,
-    disabled: bool = False,
-    primary: bool = False,
-) -> None:
-    if st.button(
-        label,
-        icon=f":material/{icon}:",
-        key=f"features-{label}-{project_id}",
-        disabled=disabled,
-        type="primary" if primary else "secondary",
-    ):
-        try:
-            action(store, project_id, who().id)
-        except AlcoreError as error:
-            refusal(error)
-        else:
-            st.rerun()

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from html import escape
 
 import streamlit as st
 
-from alcore.errors import AlcoreError
-from alcore.phrases import duration, sentence
+from alcore.phrases import duration
 from alcore.records import Pretrained, Project
 from alcore.services import pretraining
 from alcore.services.pretraining import PretrainingStatus
 from alcore.web.state import Store
-from pages._setup_text import note, plain, refusal
-from pages._who import check_still, who
-
-LOSING = ("Stop", "Start again")
-"""Buttons that throw away what was computed."""
+from pages._jobs import JobButtons, failure, progress_bar, waiting
+from pages._setup_text import note, plain
+from pages._who import check_still
 
 
 def pretraining_of(store: Store, project: Project) -> None:
@@ -36,38 +31,35 @@ def _follow(store: Store, project_id: int) -> None:
     check_still("own", project_id)
     status = pretraining.status(store, project_id)
     with st.container(border=True, key=f"pretraining-{project_id}"):
-        job = status.job
+        job, buttons = status.job, JobButtons("pretraining", store, project_id)
         if job is not None and job.state in ("waiting", "running"):
-            _running(store, project_id, status)
+            _running(buttons, status)
         else:
-            _resting(store, project_id, status)
+            _resting(buttons, status)
     if status.weights is not None:
         _made(status.weights, status.misfit)
 
 
-def _running(store: Store, project_id: int, status: PretrainingStatus) -> None:
+def _running(buttons: JobButtons, status: PretrainingStatus) -> None:
     job = status.job
     assert job is not None
     if job.state == "waiting":
-        phase, side = "Waiting to start", f"about {duration(status.cost)}"
+        phase, side = waiting(job), f"about {duration(status.cost)}"
     elif job.cancel_requested:
         phase, side = "Keeping what was computed", ""
     else:
         phase = f"Learning from {status.images:,} images"
         side = f"{job.progress:.0%} · about {duration(status.left or 0)} left"
-    st.html(
-        f'<div class="su-line"><p>{escape(phase)}<span>{escape(side)}</span></p>'
-        f'<div class="su-bar"><i style="width:{100 * job.progress:.1f}%"></i></div></div>'
-    )
+    progress_bar(phase, side, job.progress)
     row = st.container(horizontal=True, vertical_alignment="center")
     with row:
         off = job.cancel_requested
-        _button("Pause", "pause", pretraining.pause, store, project_id, disabled=off)
-        _button("Stop", "stop", pretraining.stop, store, project_id, disabled=off)
+        buttons.draw("Pause", "pause", pretraining.pause, disabled=off)
+        buttons.draw("Stop", "stop", pretraining.stop, disabled=off)
     row.html('<p class="su-note">It goes on when this page is closed.</p>')
 
 
-def _resting(store: Store, project_id: int, status: PretrainingStatus) -> None:
+def _resting(buttons: JobButtons, status: PretrainingStatus) -> None:
     job = status.job
     cost = f"about {duration(status.cost)} on two cores"
     if status.paused:
@@ -75,21 +67,18 @@ def _resting(store: Store, project_id: int, status: PretrainingStatus) -> None:
         share = f"{job.progress:.0%} are done"
         st.html(f'<p class="su-note">Paused: {share}. From the start it takes {cost}.</p>')
         with st.container(horizontal=True):
-            _button("Resume", "play_arrow", pretraining.resume, store, project_id, primary=True)
-            _button("Start again", "restart_alt", pretraining.start, store, project_id)
+            buttons.draw("Resume", "play_arrow", pretraining.resume, primary=True)
+            buttons.draw("Start again", "restart_alt", pretraining.start)
         return
     if job is not None and job.state == "failed":
-        st.error(
-            plain(f"Pretraining failed: {sentence(job.error or 'the log says why')}"),
-            icon=":material/error:",
-        )
+        failure("Pretraining failed", job)
         with st.container(horizontal=True):
-            _button("Try again", "refresh", pretraining.resume, store, project_id, primary=True)
-            _button("Start again", "restart_alt", pretraining.start, store, project_id)
+            buttons.draw("Try again", "refresh", pretraining.resume, primary=True)
+            buttons.draw("Start again", "restart_alt", pretraining.start)
         return
     note(f"{status.images:,} images: it takes {cost}.")
     word = "Pretrain again" if status.weights else "Pretrain now"
-    _button(word, "model_training", pretraining.start, store, project_id, primary=True)
+    buttons.draw(word, "model_training", pretraining.start, primary=True)
 
 
 def _made(weights: Pretrained, misfit: str | None) -> None:
@@ -106,27 +95,3 @@ def _made(weights: Pretrained, misfit: str | None) -> None:
         )
     else:
         note("Every model from now on starts from them, as the settings say.")
-
-
-def _button(
-    label: str,
-    icon: str,
-    action: Callable[[Store, int, int], None],
-    store: Store,
-    project_id: int,
-    disabled: bool = False,
-    primary: bool = False,
-) -> None:
-    if st.button(
-        label,
-        icon=f":material/{icon}:",
-        key=f"{'danger-' if label in LOSING else ''}pretraining-{label}-{project_id}",
-        disabled=disabled,
-        type="primary" if primary else "secondary",
-    ):
-        try:
-            action(store, project_id, who().id)
-        except AlcoreError as error:
-            refusal(error)
-        else:
-            st.rerun()

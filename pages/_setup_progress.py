@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from html import escape
 
 import streamlit as st
 
-from alcore.errors import AlcoreError
 from alcore.phrases import elapsed, sentence
 from alcore.records import Job
 from alcore.services import projects, setup
 from alcore.web.state import Store
-from pages._setup_text import note, plain, refusal
-from pages._who import check_still, who
+from pages._jobs import JobButtons, failure, progress_bar, waiting
+from pages._setup_text import note
+from pages._who import check_still
 
 
 @st.fragment(run_every=0.5)
@@ -30,27 +28,23 @@ def importing(store: Store, project_id: int) -> None:
         st.rerun()
     if job is None:
         return
+    buttons = JobButtons("import", store, project_id)
     with st.container(border=True):
         if job.state in ("waiting", "running"):
-            _running(store, job, line.images)
+            _running(buttons, job, line.images)
         elif line.project.state == "ready" and job.state == "done":
             note("The images are in.")
         elif job.state == "cancelled":
             st.markdown("**Stopped.** What is in stays in.")
-            _button("Resume", ":material/play_arrow:", projects.resume_import, store, project_id)
+            buttons.draw("Resume", "play_arrow", projects.resume_import)
         else:
-            st.error(
-                plain(f"The import failed: {sentence(job.error or 'the log says why')}"),
-                icon=":material/error:",
-            )
-            _button("Try again", ":material/refresh:", projects.resume_import, store, project_id)
+            failure("The import failed", job)
+            buttons.draw("Try again", "refresh", projects.resume_import)
 
 
-def _running(store: Store, job: Job, images: int) -> None:
+def _running(buttons: JobButtons, job: Job, images: int) -> None:
     if job.state == "waiting":
-        phase, side = "Waiting for room" if job.error else "Waiting to start", ""
-        if job.error:
-            st.warning(plain(sentence(job.error) + " Then it goes on by itself."))
+        phase, side = waiting(job), ""
     elif job.cancel_requested:
         phase, side = "Stopping", ""
     else:
@@ -58,20 +52,10 @@ def _running(store: Store, job: Job, images: int) -> None:
         left = _seconds_left(job)
         side = f"{images:,} images in · {job.progress:.0%}"
         side += "" if left is None else f" · {elapsed(left)} left"
-    st.html(
-        f'<div class="su-line"><p>{escape(phase)}<span>{escape(side)}</span></p>'
-        f'<div class="su-bar"><i style="width:{100 * job.progress:.1f}%"></i></div></div>'
-    )
+    progress_bar(phase, side, job.progress)
     row = st.container(horizontal=True, vertical_alignment="center")
     with row:
-        _button(
-            "Stop",
-            ":material/stop:",
-            projects.stop_import,
-            store,
-            job.project_id,
-            disabled=job.cancel_requested,
-        )
+        buttons.draw("Stop", "stop", projects.stop_import, disabled=job.cancel_requested)
     row.html('<p class="su-note">It goes on when this page is closed.</p>')
 
 
@@ -83,22 +67,3 @@ def _seconds_left(job: Job) -> float | None:
         st.session_state[slot] = (now, job.progress)
     first = st.session_state.get(slot)
     return setup.seconds_left(first, now, job.progress) if first else None
-
-
-def _button(
-    label: str,
-    icon: str,
-    action: Callable[[Store, int, int], None],
-    store: Store,
-    project_id: int,
-    disabled: bool = False,
-) -> None:
-    danger = "danger-" if label == "Stop" else ""
-    key = f"{danger}import-{label}-{project_id}"
-    if st.button(label, icon=icon, key=key, disabled=disabled):
-        try:
-            action(store, project_id, who().id)
-        except AlcoreError as error:
-            refusal(error)
-        else:
-            st.rerun()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from html import escape
 
 import streamlit as st
 
@@ -17,6 +16,7 @@ from alcore.web import state
 from pages._dashboard_parts import STYLE as CHARTS
 from pages._experiments_new import new_experiment
 from pages._experiments_results import results
+from pages._jobs import progress_bar
 from pages._setup_text import STYLE, plain, refusal
 from pages._shell import choose_project, empty, keep_in_address
 from pages._who import check_still, open_to, projects_here
@@ -89,10 +89,7 @@ def _follow(name: str) -> None:
             words += f" · {doing}"
         elif now.running and left:
             words += f" · about {duration(left)} left"
-        st.html(
-            f'<div class="su-line"><p>{escape(words)}</p>'
-            f'<div class="su-bar"><i style="width:{100 * share:.1f}%"></i></div></div>'
-        )
+        progress_bar(words, "", share)
         for error in now.errors[:3]:
             st.warning(plain(error), icon=":material/error:")
         row = st.container(horizontal=True, vertical_alignment="center")

@@ -22,6 +22,7 @@ from alcore.learner import estimators as made
 from alcore.learner import networks, transfer
 from alcore.learner.architecture import Architecture
 from alcore.records import Calibration
+from alcore.rounds import SignalTask
 from alcore.rounds import features as kinds
 from alcore.services import pool_predictions, projects, training
 from alcore.store import Store, calibrations, jobs, label_checks, labels, queue
@@ -70,7 +71,7 @@ def test_every_learner_gives_the_signals_it_promises_and_no_other_is_asked_for(k
         model = learner.fit(lesson, 0, lambda share: None, own)
         pool = model.predict(asked, lambda share: None, embeddings=True)
         held = model.predict(HELD.ids, lambda share: None, embeddings=True)
-        signals = model.signals(own, asked, pool, held, 10, lambda share: None)
+        signals = model.signals(SignalTask(own, asked, pool, held, 10), lambda share: None)
     for need in own:
         value = getattr(signals, need)
         assert np.isfinite(value).any(), need

@@ -7,7 +7,14 @@ from alcore.rounds.cross_fitting import FoldAnswers
 from alcore.rounds.cross_validation import CrossValidation, cross_validate
 from alcore.rounds.learners import Learner, TrainingInputs, check_signals, learner_of
 from alcore.rounds.run import looked_at, measure, run_round
-from alcore.rounds.values import Holdout, Images, Lesson, RoundResult, SelectionTask
+from alcore.rounds.values import (
+    Holdout,
+    Images,
+    Lesson,
+    RoundResult,
+    SelectionTask,
+    SignalTask,
+)
 
 __all__ = [
     "CrossValidation",
@@ -18,6 +25,7 @@ __all__ = [
     "Lesson",
     "RoundResult",
     "SelectionTask",
+    "SignalTask",
     "TrainingInputs",
     "check_signals",
     "cross_validate",

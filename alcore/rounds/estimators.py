@@ -23,7 +23,7 @@ from alcore.records import Calibration, RecipeSummary
 from alcore.rounds import features as kinds
 from alcore.rounds.features import Features
 from alcore.rounds.learners import TrainingInputs
-from alcore.rounds.values import Images, Lesson
+from alcore.rounds.values import Images, Lesson, SignalTask
 from alcore.strategies import Need, Signals
 
 GIVES: frozenset[Need] = frozenset(
@@ -102,33 +102,25 @@ class EstimatorModel:
             on_progress(min(1.0, block.stop / len(ids)))
         return Predictions(temper(probabilities, self.temperature), None)
 
-    def signals(
-        self,
-        needs: frozenset[Need],
-        ids: np.ndarray,
-        pool: Predictions,
-        held: Predictions,
-        at_least: int,
-        on_progress: OnProgress,
-    ) -> Signals:
+    def signals(self, task: SignalTask, on_progress: OnProgress) -> Signals:
         lesson = self.lesson
         arrays: dict[str, np.ndarray] = {
-            "probabilities": pool.probabilities,
+            "probabilities": task.pool.probabilities,
             "labeled_ids": lesson.labeled_ids,
         }
-        if "logits" in needs:
-            arrays["logits"] = _logs(pool.probabilities)
-        if "holdout_logits" in needs:
-            arrays["holdout_logits"] = _logs(held.probabilities)
-        if "embeddings" in needs:
-            arrays["embeddings"] = self.learner.features_of(lesson, ids)
+        if "logits" in task.needs:
+            arrays["logits"] = _logs(task.pool.probabilities)
+        if "holdout_logits" in task.needs:
+            arrays["holdout_logits"] = _logs(task.held.probabilities)
+        if "embeddings" in task.needs:
+            arrays["embeddings"] = self.learner.features_of(lesson, task.ids)
             arrays["labeled_embeddings"] = self.learner.features_of(lesson, lesson.labeled_ids)
-        if "labeled_probabilities" in needs:
+        if "labeled_probabilities" in task.needs:
             arrays["labeled_probabilities"] = self.predict(
                 lesson.labeled_ids, on_progress
             ).probabilities
-        if "committee" in needs:
-            arrays["committee"] = self._committee(ids, on_progress)
+        if "committee" in task.needs:
+            arrays["committee"] = self._committee(task.ids, on_progress)
         return Signals(**arrays)
 
     def embed(self, known: Sequence[tuple[np.ndarray, Predictions]]) -> None:

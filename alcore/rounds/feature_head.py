@@ -19,7 +19,7 @@ from alcore.learner.calibration import temper
 from alcore.learner.predictions import Predictions
 from alcore.learner.progress import OnProgress
 from alcore.records import Calibration, RecipeSummary
-from alcore.rounds.values import Lesson
+from alcore.rounds.values import Lesson, SignalTask
 from alcore.strategies import Need, Signals
 
 GIVES: frozenset[Need] = frozenset(
@@ -83,25 +83,9 @@ class FeatureHeadModel:
         on_progress(1.0)
         return Predictions(temper(probabilities, self.temperature), points if embeddings else None)
 
-    def signals(
-        self,
-        needs: frozenset[Need],
-        ids: np.ndarray,
-        pool: Predictions,
-        held: Predictions,
-        at_least: int,
-        on_progress: OnProgress,
-    ) -> Signals:
-        from alcore.learner import head_signals  # brings torch
-
-        lesson = self.lesson
-        labeled = self.predict(lesson.labeled_ids, on_progress, embeddings=True)
-        return head_signals.gather(
-            needs,
-            head_signals.HeadMaterial(
-                self.head, pool, held, labeled, lesson.labeled_ids, lesson.labels, lesson.number
-            ),
-        )
+    def signals(self, task: SignalTask, on_progress: OnProgress) -> Signals:
+        labeled = self.predict(self.lesson.labeled_ids, on_progress, embeddings=True)
+        return head_signals(self.head, task, labeled, self.lesson)
 
     def embed(self, known: Sequence[tuple[np.ndarray, Predictions]]) -> np.ndarray:
         return np.array(self.learner.table.points[: len(self.lesson.images.item_ids)])
@@ -117,6 +101,26 @@ class FeatureHeadModel:
         table = self.learner.table
         mixtures.save_head(path, self.weights, table, self.lesson.class_names, self.temperature)
         return True
+
+
+def head_signals(
+    head: np.ndarray, task: SignalTask, labeled: Predictions, lesson: Lesson
+) -> Signals:
+    """Compute what a head (D + 1, C) on embeddings can tell; labeled: of the lesson's labels."""
+    from alcore.learner import head_signals as signals  # brings torch
+
+    return signals.gather(
+        task.needs,
+        signals.HeadMaterial(
+            head=head,
+            pool=task.pool,
+            held=task.held,
+            labeled=labeled,
+            labeled_ids=lesson.labeled_ids,
+            labels=lesson.labels,
+            seed=lesson.number,
+        ),
+    )
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from alcore.learner.predictions import Predictions
 from alcore.learner.progress import OnProgress
 from alcore.records import Calibration, RecipeSummary
 from alcore.rounds.feature_head import FeatureHeadLearner
-from alcore.rounds.values import Images, Lesson
+from alcore.rounds.values import Images, Lesson, SignalTask
 from alcore.strategies import Need, Signals
 
 
@@ -70,19 +70,8 @@ class Model(Protocol):
         embeddings: also what the head sees of them, where the model has one.
         """
 
-    def signals(
-        self,
-        needs: frozenset[Need],
-        ids: np.ndarray,
-        pool: Predictions,
-        held: Predictions,
-        at_least: int,
-        on_progress: OnProgress,
-    ) -> Signals:
-        """Compute the signals of candidates (P,), of which at least so many are selected.
-
-        pool, held: what the model predicts for them, with embeddings, and for the holdout.
-        """
+    def signals(self, task: SignalTask, on_progress: OnProgress) -> Signals:
+        """Compute the signals that are needed of candidates (P,)."""
 
     def embed(self, known: Sequence[tuple[np.ndarray, Predictions]]) -> np.ndarray | None:
         """Return the embeddings (N, D) float32 of all images that the head understands.

@@ -17,14 +17,18 @@ from typing import Self
 import numpy as np
 
 from alcore.learner import calibration, mixtures
-from alcore.learner.head_signals import HeadMaterial, gather
 from alcore.learner.predictions import Predictions
 from alcore.learner.progress import OnProgress, part
 from alcore.records import Calibration, RecipeSummary
 from alcore.rounds import temperatures
-from alcore.rounds.feature_head import GIVES, FeatureHeadLearner, FeatureHeadModel
+from alcore.rounds.feature_head import (
+    GIVES,
+    FeatureHeadLearner,
+    FeatureHeadModel,
+    head_signals,
+)
 from alcore.rounds.network import NetworkLearner, NetworkModel
-from alcore.rounds.values import Lesson
+from alcore.rounds.values import Lesson, SignalTask
 from alcore.strategies import Need, Signals
 
 _HEAD_TIME = 0.05
@@ -93,30 +97,18 @@ class MixtureModel:
             self._joined([a.embedded() for a in answers]) if embeddings else None,
         )
 
-    def signals(
-        self,
-        needs: frozenset[Need],
-        ids: np.ndarray,
-        pool: Predictions,
-        held: Predictions,
-        at_least: int,
-        on_progress: OnProgress,
-    ) -> Signals:
+    def signals(self, task: SignalTask, on_progress: OnProgress) -> Signals:
         """Compute what a head can tell of the mixture, and the rest of the network in it."""
-        rest = needs - GIVES
+        rest = task.needs - GIVES
         half = 0.5 if rest else 1.0
         labeled = self.predict(self.lesson.labeled_ids, part(on_progress, 0, half), embeddings=True)
-        lesson = self.lesson
-        signals = gather(
-            needs,
-            HeadMaterial(
-                self.head, pool, held, labeled, lesson.labeled_ids, lesson.labels, lesson.number
-            ),
-        )
+        signals = head_signals(self.head, task, labeled, self.lesson)
         if not rest:
             return signals
-        own = self.network.predict(ids, lambda share: None, embeddings=True)
-        further = self.network.signals(rest, ids, own, held, at_least, part(on_progress, half, 1))
+        own = self.network.predict(task.ids, lambda share: None, embeddings=True)
+        further = self.network.signals(
+            replace(task, needs=rest, pool=own), part(on_progress, half, 1)
+        )
         return signals.but(**{k: v for k, v in vars(further).items() if k not in vars(signals)})
 
     def embed(self, known: Sequence[tuple[np.ndarray, Predictions]]) -> np.ndarray:

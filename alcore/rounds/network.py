@@ -34,7 +34,7 @@ from alcore.learner.unlabeled import Pool
 from alcore.records import Calibration, RecipeSummary
 from alcore.rounds.features import Features
 from alcore.rounds.learners import TrainingInputs
-from alcore.rounds.values import Images, Lesson
+from alcore.rounds.values import Images, Lesson, SignalTask
 from alcore.strategies import Need, Signals
 
 _SCORED = 1_200
@@ -101,31 +101,23 @@ class NetworkModel:
             self.model, images.pixels, images.rows(ids), embeddings, thorough, on_progress
         )
 
-    def signals(
-        self,
-        needs: frozenset[Need],
-        ids: np.ndarray,
-        pool: Predictions,
-        held: Predictions,
-        at_least: int,
-        on_progress: OnProgress,
-    ) -> Signals:
+    def signals(self, task: SignalTask, on_progress: OnProgress) -> Signals:
         lesson, images = self.lesson, self.lesson.images
         material = signals.Material(
             model=self.model,
             pixels=images.pixels,
-            rows=images.rows(ids),
+            rows=images.rows(task.ids),
             labeled_rows=images.rows(lesson.labeled_ids),
             labeled_ids=lesson.labeled_ids,
             labels=lesson.labels,
-            pool=pool,
-            held=held,
+            pool=task.pool,
+            held=task.held,
             traces=self.traces,
             augmentation=self.learner.settings.augmentation,
-            at_least=at_least,
+            at_least=task.at_least,
             seed=lesson.number,
         )
-        return signals.gather(needs, material, on_progress)
+        return signals.gather(task.needs, material, on_progress)
 
     def embed(self, known: Sequence[tuple[np.ndarray, Predictions]]) -> np.ndarray:
         images = self.lesson.images

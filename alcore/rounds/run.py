@@ -19,7 +19,7 @@ from alcore.rounds import temperatures
 from alcore.rounds.cross_fitting import cross_fit
 from alcore.rounds.learners import Learner, Model, check_signals
 from alcore.rounds.progress import Bar, Progress, Stopwatch
-from alcore.rounds.values import Holdout, Lesson, RoundResult, SelectionTask
+from alcore.rounds.values import Holdout, Lesson, RoundResult, SelectionTask, SignalTask
 from alcore.strategies import Context, Need, Signals
 
 UNCERTAINTY_BINS = 20
@@ -65,10 +65,10 @@ def run_round(
             first = part(on_progress, 0, 1 / (1 + extra))
             pool = _score(model, lesson, holdout, task, first)
             looked = looked_at(learner, lesson, task, pool.candidate_ids)
+            wanted = SignalTask(needs, looked, pool.at(looked), held, task.wanted)
             signals = _signals(
-                learner, lesson, task, model, needs, looked, pool.at(looked), held,
-                part(on_progress, 1 / (1 + extra), 1),
-            )  # fmt: skip
+                learner, lesson, model, wanted, part(on_progress, 1 / (1 + extra), 1)
+            )
         with watch("select"):
             bar.phase("select")(0.0)
             selection = _select(lesson, task, signals, looked)
@@ -188,25 +188,21 @@ def _score(
 def _signals(
     learner: Learner,
     lesson: Lesson,
-    task: SelectionTask,
     model: Model,
-    needs: frozenset[Need],
-    looked: np.ndarray,
-    pool: Predictions,
-    held: Predictions,
+    task: SignalTask,
     on_progress: OnProgress,
 ) -> Signals:
     """Compute what the strategy needs; cross-fitting takes other models and comes last."""
-    own = needs - {"crossfit"}
-    if own == needs:
-        return model.signals(needs, looked, pool, held, task.wanted, on_progress)
+    own = task.needs - {"crossfit"}
+    if own == task.needs:
+        return model.signals(task, on_progress)
     half = 0.5 if own - {"probabilities"} else 0.0
-    signals = model.signals(own, looked, pool, held, task.wanted, part(on_progress, 0, half))
+    signals = model.signals(replace(task, needs=own), part(on_progress, 0, half))
     answers = cross_fit(
         learner,
         lesson,
         calibration.folds(lesson.labels, np.random.default_rng(lesson.number("crossfit"))),
-        looked,
+        task.ids,
         "crossfit",
         part(on_progress, half, 1),
     )

@@ -19,7 +19,9 @@ from alcore.errors import TrainingImpossible, UnknownItem
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
 
 if TYPE_CHECKING:
+    from alcore.learner.predictions import Predictions
     from alcore.rounds.learners import Model
+    from alcore.strategies import Need
 
 
 def _none() -> np.ndarray:
@@ -134,6 +136,21 @@ class SelectionTask:
     def wanted(self) -> int:
         """How many items shall be selected."""
         return max(self.batch_size, self.queue_size)
+
+
+@dataclass(frozen=True)
+class SignalTask:
+    """What a strategy wants to know of candidates, and what a model has said already."""
+
+    needs: frozenset[Need]
+    ids: np.ndarray
+    """(P,) int64 candidates."""
+    pool: Predictions
+    """Of the candidates, with embeddings where the model has some."""
+    held: Predictions
+    """Of the holdout, likewise."""
+    at_least: int
+    """How many of the candidates are selected at least."""
 
 
 @dataclass(frozen=True)
