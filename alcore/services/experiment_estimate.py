@@ -1,9 +1,14 @@
-"""Owns the estimate of how long an experiment takes, from a few of its own rounds. Seconds."""
+"""Owns the estimates of how long an experiment takes, from rounds of its own. Seconds.
+
+A round is taken to last the longer the more labels it has, in a straight line: `estimate` asks a
+few rounds before the start, `seconds_left` those that are done.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +18,7 @@ import numpy as np
 from alcore.config import precision
 from alcore.experiments.chain import Run, compute
 from alcore.experiments.design import Cell, Design, StrategySpec
-from alcore.experiments.results import Arrays, Done
+from alcore.experiments.results import Arrays, Done, Point, StoredRun
 from alcore.workers.engines import Engine
 
 
@@ -33,9 +38,8 @@ def estimate(design: Design, engine: Engine, folder: Path, most: float) -> Estim
     """Time each data set with each learner at the first and the last labels, then strategies.
 
     Timed is what a clock on the wall shows while all workers compute, as they will: side by side
-    they are slower than alone. What they need to load comes once. A round's time is taken to
-    grow in a straight line with its labels. After about `most` seconds the strategies that were
-    not timed count as much as the mean of the others.
+    they are slower than alone. What they need to load comes once. After about `most` seconds the
+    strategies that were not timed count as much as the mean of the others.
     """
     until = time.monotonic() + most
     settings: dict[tuple[str, str], list[Cell]] = {}
@@ -61,6 +65,62 @@ def estimate(design: Design, engine: Engine, folder: Path, most: float) -> Estim
             base = own.get(cell.strategy.title, mean)
             total += design.trials * float(np.maximum(0.0, base + slope * grown).sum())
     return Estimate(design.trainings, total, engine.workers, watch.measured)
+
+
+def seconds_left(
+    design: Design, points: Sequence[Point], runs: Sequence[StoredRun]
+) -> dict[str, float | None]:
+    """Estimate the seconds of computing that each cell has left, by key, from finished rounds.
+
+    How much a round's time grows from one to the next is common to the cells of a data set with a
+    learner, as it is the training that grows; each strategy has its own start. A cell without a
+    finished round counts as the mean of the others of its setting, else of all; None where no
+    round of the experiment is done.
+    """
+    spent: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for point in points:
+        spent[point.cell].append((point.number, point.seconds))
+    settings: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for cell in design.cells:
+        settings[cell.data.title, cell.learner.title].append(cell.key)
+    outstanding: dict[str, list[int]] = defaultdict(list)
+    for run in runs:
+        if run.error is None:
+            outstanding[run.cell] += range(run.finished + 1, run.planned + 1)
+    left: dict[str, float | None] = {}
+    for keys in settings.values():
+        siblings = {key: spent[key] for key in keys if spent[key]} or dict(spent)
+        slope = _common_slope(siblings)
+        starts = {
+            key: float(np.mean([seconds - slope * number for number, seconds in rounds]))
+            for key, rounds in siblings.items()
+            if rounds
+        }
+        for key in keys:
+            numbers = outstanding[key]
+            if not numbers:
+                left[key] = 0.0
+            elif not starts:
+                left[key] = None
+            else:
+                start = starts.get(key, float(np.mean(list(starts.values()))))
+                left[key] = sum(max(0.0, start + slope * number) for number in numbers)
+    return left
+
+
+def _common_slope(rounds: Mapping[str, Sequence[tuple[int, float]]]) -> float:
+    """Return the seconds that a round takes more than the one before, by least squares in cells.
+
+    Not below 0: where the first rounds took longest they had something to load.
+    """
+    together, alone = 0.0, 0.0
+    for pairs in rounds.values():
+        if pairs:
+            numbers, seconds = np.asarray(pairs, np.float64).T
+            centred = numbers - numbers.mean()
+            together += float(centred @ seconds)
+            alone += float(centred @ centred)
+    return max(0.0, together / alone) if alone else 0.0
 
 
 class _Watch:

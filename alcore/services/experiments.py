@@ -55,6 +55,8 @@ class CellProgress:
     """Rounds over all trials."""
     failed: int
     """Runs that cannot go on."""
+    unfinished: int
+    """Runs that go on, or will."""
     left: float | None
     """Seconds of computing that are left, by the rounds so far; None before the first."""
 
@@ -91,13 +93,13 @@ class Progress:
         return sum(cell.failed for cell in self.cells)
 
     def left(self, workers: int) -> float | None:
-        """Return the seconds until all is done with so many workers; None before any round."""
+        """Return the seconds until all is done with so many workers; None before any round.
+
+        The rounds of a run follow each other, so no more workers compute than runs are unfinished.
+        """
         seconds = [cell.left for cell in self.cells if cell.left is not None]
-        if not seconds:
-            return None
-        mean = sum(seconds) / max(1, sum(c.planned - c.finished for c in self.cells if c.left))
-        unknown = sum(c.planned - c.finished for c in self.cells if c.left is None)
-        return (sum(seconds) + mean * unknown) / workers
+        abreast = min(workers, sum(cell.unfinished for cell in self.cells))
+        return sum(seconds) / max(1, abreast) if len(seconds) == len(self.cells) else None
 
 
 def parse(store: Store, text: str, by: int | None = None) -> Design:
@@ -281,24 +283,23 @@ def progress(store: Store, name: str) -> Progress:
     with store.read() as connection:
         experiment = experiments.named(connection, name)
         stored = experiments.runs(connection, experiment.id)
-        spent: dict[str, list[float]] = defaultdict(list)
-        for point in experiments.points(connection, experiment.id):
-            spent[point.cell].append(point.seconds)
+        points = experiments.points(connection, experiment.id)
     by_cell: dict[str, list[StoredRun]] = defaultdict(list)
     for one in stored:
         by_cell[one.cell].append(one)
+    design = design_of(experiment)
+    left = experiment_estimate.seconds_left(design, points, stored)
     cells = []
-    for cell in design_of(experiment).cells:
+    for cell in design.cells:
         mine = by_cell[cell.key]
-        todo = sum(r.planned - r.finished for r in mine if r.error is None)
-        pace = float(np.mean(spent[cell.key])) if spent[cell.key] else None
         cells.append(
             CellProgress(
                 cell=cell,
                 finished=sum(r.finished for r in mine),
                 planned=sum(r.finished if r.error else r.planned for r in mine),
                 failed=sum(r.error is not None for r in mine),
-                left=0.0 if todo == 0 else None if pace is None else pace * todo,
+                unfinished=sum(r.error is None and r.finished < r.planned for r in mine),
+                left=left[cell.key],
             )
         )
     errors = tuple(dict.fromkeys(r.error for r in stored if r.error))
