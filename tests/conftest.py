@@ -35,12 +35,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path.name not in LONG, "browser" not in item.keywords))
 
 
+@pytest.fixture(scope="session")
+def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without a row: to copy it costs a fiftieth of making the schema anew."""
+    from alcore.store import Store
+
+    workspace = Workspace(tmp_path_factory.mktemp("fresh"))
+    Store.open(workspace).close()
+    return workspace.database
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    """An empty workspace of its own for one test."""
-    root = tmp_path / "workspace"
-    root.mkdir()
-    return Workspace(root)
+def bare_workspace(tmp_path: Path) -> Workspace:
+    """A workspace of its own for one test, of nothing but a folder."""
+    made = Workspace(tmp_path / "workspace")
+    made.root.mkdir()
+    return made
+
+
+@pytest.fixture
+def workspace(bare_workspace: Workspace, fresh_database: Path) -> Workspace:
+    """A workspace of its own for one test, whose database has no row yet."""
+    shutil.copy(fresh_database, bare_workspace.database)
+    return bare_workspace
 
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])

@@ -79,11 +79,11 @@ def started(workspace: Workspace, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_the_help_shows_examples(workspace: Workspace) -> None:
-    process = started(workspace, "--help")
+def test_the_help_shows_examples(bare_workspace: Workspace) -> None:
+    process = started(bare_workspace, "--help")
     out, _ = process.communicate()
     assert process.returncode == 0 and "alcore import pictures/" in out
-    assert not workspace.database.exists()
+    assert not bare_workspace.database.exists()
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,12 @@ from alcore.store.tables import answer, job, label_event
 
 
 @pytest.fixture
+def workspace(bare_workspace: Workspace) -> Workspace:
+    """What makes a database is what these tests are about."""
+    return bare_workspace
+
+
+@pytest.fixture
 def store(workspace: Workspace) -> Store:
     opened = Store.open(workspace)
     yield opened
