@@ -120,9 +120,10 @@ def imports(tree: ast.AST, *, at_load: bool = False) -> Iterator[tuple[int, str]
 def violations(root: Path) -> list[str]:
     """Every breach of the rules in the tree at `root`, one sentence each."""
     found = []
-    trees = {name: ast.parse(path.read_text()) for name, path in modules(root).items()}
+    files = modules(root)
+    trees = {name: ast.parse(path.read_text()) for name, path in files.items()}
     for name, tree in trees.items():
-        place = modules(root)[name].relative_to(root).as_posix()
+        place = files[name].relative_to(root).as_posix()
         layer = layer_of(name)
         if name.split(".")[-1] in EMPTY_NAMES:
             found.append(f"{place} has a name that says nothing")
@@ -133,9 +134,13 @@ def violations(root: Path) -> list[str]:
             why = forbidden(name, layer, imported)
             if why:
                 found.append(f"{place}:{line} imports {imported.removesuffix('.*')}, {why}")
+    loads = {
+        name: [imported for _, imported in imports(tree, at_load=True)]
+        for name, tree in trees.items()
+    }
     for name in trees:
         if name.startswith(WEB_PROCESS):
-            found += heavy_path(name, trees)
+            found += heavy_path(name, loads)
     return found
 
 
@@ -161,19 +166,22 @@ def forbidden(name: str, layer: str | None, imported: str) -> str | None:
     return None
 
 
-def heavy_path(start: str, trees: dict[str, ast.Module]) -> list[str]:
-    """The chain of imports, if any, by which loading `start` loads a heavy library."""
+def heavy_path(start: str, loads: dict[str, list[str]]) -> list[str]:
+    """The chain of imports, if any, by which loading `start` loads a heavy library.
+
+    loads: the dotted names that each module imports when it is loaded.
+    """
     chains, seen = [(start,)], {start}
     while chains:
         chain = chains.pop()
-        for _, imported in imports(trees[chain[-1]], at_load=True):
+        for imported in loads[chain[-1]]:
             if imported.split(".")[0] in HEAVY:
                 path = " -> ".join((*chain, imported.split(".")[0]))
                 return [f"the web process would load {path}; import it inside a function"]
             parts = imported.split(".")
             for length in range(1, len(parts) + 1):
                 module = ".".join(parts[:length])
-                if module in trees and module not in seen:
+                if module in loads and module not in seen:
                     seen.add(module)
                     chains.append((*chain, module))
     return []
