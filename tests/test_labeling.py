@@ -21,7 +21,7 @@ from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.loop.queueing import swap_queue
 from alcore.records import Lease
 from alcore.services import board_status, dashboard, labeling, people, projects
-from alcore.store import Store, jobs, labels, leasing, rounds
+from alcore.store import Store, jobs, labels, leasing, rounds, soundness
 from alcore.store import items as stored_items
 from alcore.store import projects as stored_projects
 from alcore.store.tables import annotator, item, label_event, lease
@@ -870,6 +870,10 @@ class Labeling(RuleBasedStateMachine):
         found |= dict(zip(ids.tolist(), classes.tolist(), strict=True))
         assert found == expected
         assert holders == len(self.holder)
+
+    def teardown(self) -> None:
+        with Labeling.store.read() as connection:
+            assert soundness.miscounted(connection) == []
 
 
 def test_the_store_equals_a_plain_model_whatever_people_do(store: Store) -> None:

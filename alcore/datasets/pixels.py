@@ -7,7 +7,7 @@ Positions count rows from 0; offsets and lengths are bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Self
@@ -57,6 +57,17 @@ class PixelCache:
         if not shape[0]:
             return np.zeros(shape, np.uint8)
         return np.memmap(self.pixels_path, np.uint8, "r", shape=shape)
+
+    def blocks(self, n: int, at_once: int = 1_000) -> Iterator[np.ndarray]:
+        """Read the first n rows a few at a time: (≤ at_once, H, W, 3) uint8, none kept in memory.
+
+        Mapped, all of them would count as this process's memory after one look at each.
+        """
+        with self.pixels_path.open("rb") as file:
+            for start in range(0, n, at_once):
+                size = min(at_once, n - start) * self.row_bytes
+                block = np.fromfile(file, np.uint8, size)
+                yield block.reshape(-1, self.resolution, self.resolution, 3)
 
     def original(self, offset: int, length: int) -> bytes:
         """Read the original bytes of one item; raises UnreadableImage when they are gone."""

@@ -19,6 +19,7 @@ from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled, WorkspaceBusy
 from alcore.job_kinds import KINDS, Lane, function_of, in_lane, named
 from alcore.jobs.backup_schedule import Schedule
+from alcore.loop import incoming_labels
 from alcore.records import Job
 from alcore.store import Store, jobs
 from alcore.workers import presence
@@ -103,6 +104,7 @@ def dispatch(runtime: Runtime, over: threading.Event, app: int = 0) -> None:
 
 def _dispatch(runtime: Runtime, over: threading.Event) -> None:
     store = Store.open(runtime.workspace)
+    incoming_labels.finish(store)  # of an app that was killed
     name, watch = holder(), Watch(store)
     workers = [_Worker(lane) for lane in dict.fromkeys(kind.lane for kind in KINDS)]
     for worker in workers:

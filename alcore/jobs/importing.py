@@ -10,7 +10,7 @@ import numpy as np
 import structlog
 
 from alcore import disk, pool
-from alcore.config import MOST_CLASSES, PixelRange, computes_features
+from alcore.config import MOST_CLASSES, PixelRange, ProjectSettings, computes_features
 from alcore.datasets.entries import Entry, Source
 from alcore.datasets.ingest import ingest, read_original
 from alcore.datasets.measuring import scale_of
@@ -18,12 +18,13 @@ from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom
 from alcore.jobs.adding import add_images
+from alcore.loop import incoming_labels
 from alcore.loop.due import request_if_due
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap, cold_start_rows, swap_queue
 from alcore.loop.randomness import rng
-from alcore.records import Item, NewEvent, Project
-from alcore.store import Connection, additions, items, jobs, labels, projects
+from alcore.records import NewEvent, Project
+from alcore.store import additions, items, jobs, labels, projects
 from alcore.strategies.cold_start import cold_start
 from alcore.workers.attempts import Running, fields
 
@@ -149,50 +150,39 @@ def _make_ready(running: Running, folder: Path) -> None:
     with store.read() as connection:
         project = projects.get(connection, project_id)
         _, known_classes = projects.source(connection, project_id)
-        rows = items.get_all(connection, project_id)
-    if len(rows) < 2:
+        all_ids, classes, in_test = items.outline(connection, project_id)
+    if len(all_ids) < 2:
         raise ImportRefused(
-            f"only {len(rows)} image could be read; a project needs at least 2 different ones"
+            f"only {len(all_ids)} image could be read; a project needs at least 2 different ones"
         )
     settings = project.settings
-    rule = settings.holdout
-    pixels = PixelCache.of(folder, settings).array()[: len(rows)]
-    all_ids = np.array([row.id for row in rows], dtype=np.int64)
-    with_class = np.array([row.id for row in rows if row.true_class is not None], dtype=np.int64)
-    has_test_folder = any(row.split == "holdout" for row in rows)
-    if all(row.split == "holdout" for row in rows):
+    if in_test.all():
         raise ImportRefused(
             "all images lie in the test folder, so that none is left to learn from; "
             "put some into a train folder, or import the test folder by itself"
         )
-    if not len(with_class):
+    has_class = classes > 0
+    if not has_class.any():
         known_classes = "none"  # a key without classes would have a holdout that nobody can check
-    holdout = all_ids[:0]
-    if not has_test_folder:
-        where, size = (
-            (with_class, min(rule.most, max(1, round(rule.share * len(with_class)))))
-            if len(with_class)
-            else (all_ids, min(rule.questions, round(rule.share * len(all_ids))))
-        )
-        holdout = pool.draw_holdout(where, size, rng(settings, "holdout"))
-    apart = set(holdout.tolist()) | {row.id for row in rows if row.split == "holdout"}
+    holdout = all_ids[:0] if in_test.any() else _draw_holdout(settings, all_ids, has_class)
+    apart = in_test | np.isin(all_ids, holdout)
     if known_classes == "labels":
-        apart |= set(with_class.tolist())
-    candidates = np.array([i for i in all_ids.tolist() if i not in apart], dtype=np.int64)
+        apart |= has_class
+        _import_labels(running, all_ids[has_class], classes[has_class])
+    candidates = all_ids[~apart]
+    cache = PixelCache.of(folder, settings)
     first = None
     if len(candidates):
         some = np.sort(rng(settings, "cold start", "subset").permutation(candidates)[:SUBSET])
         first = cold_start(
-            pixels[np.searchsorted(all_ids, some)],
+            cache.array()[np.searchsorted(all_ids, some)],
             some,
             min(COLD_START, len(some)),
             rng(settings, "cold start"),
         )
-    channels = 1 if _all_grey(pixels) else 3
+    channels = 1 if all(map(_is_grey, cache.blocks(len(all_ids)))) else 3
     with running.publish() as connection:
         items.move_to_holdout(connection, holdout.tolist())
-        if known_classes == "labels":
-            _import_labels(connection, project_id, rows)
         projects.set_known_classes(connection, project_id, known_classes)
         projects.set_state(connection, project_id, "ready", channels)
         ready = projects.get(connection, project_id)
@@ -210,33 +200,52 @@ def _make_ready(running: Running, folder: Path) -> None:
     log.info("images imported", **fields(running.job), **counts, left_out=left_out)
 
 
-def _import_labels(connection: Connection, project_id: int, rows: list[Item]) -> None:
+def _draw_holdout(
+    settings: ProjectSettings, all_ids: np.ndarray, has_class: np.ndarray
+) -> np.ndarray:
+    """Draw the holdout of images (N,); of those whose class is known, has_class (N,), if any is."""
+    rule = settings.holdout
+    where, size = all_ids, min(rule.questions, round(rule.share * len(all_ids)))
+    if has_class.any():
+        where = all_ids[has_class]
+        size = min(rule.most, max(1, round(rule.share * len(where))))
+    return pool.draw_holdout(where, size, rng(settings, "holdout"))
+
+
+def _import_labels(running: Running, item_ids: np.ndarray, class_ids: np.ndarray) -> None:
+    """Say in the log which classes images (L,) came with, a few at a time.
+
+    Nobody sees them before the project is ready. Run again, none is said twice.
+    """
     now = time.time()
-    importer = labels.annotator_named(connection, labels.IMPORTER, now)
-    labels.append_all(
-        connection,
-        [
-            NewEvent(
-                project_id=project_id,
-                item_id=row.id,
-                annotator_id=importer.id,
-                kind="import",
-                class_id=row.true_class,
-                key=f"import-{row.id}",
-                created_at=now,
-                origin="import",
+    for start in range(0, len(item_ids), incoming_labels.AT_ONCE):
+        part = slice(start, start + incoming_labels.AT_ONCE)
+        with running.write() as connection:
+            importer = labels.annotator_named(connection, labels.IMPORTER, now)
+            labels.append_all(
+                connection,
+                [
+                    NewEvent(
+                        project_id=running.job.project_id,
+                        item_id=item_id,
+                        annotator_id=importer.id,
+                        kind="import",
+                        class_id=class_id,
+                        key=f"import-{item_id}",
+                        created_at=now,
+                        origin="import",
+                    )
+                    for item_id, class_id in zip(
+                        item_ids[part].tolist(), class_ids[part].tolist(), strict=True
+                    )
+                ],
             )
-            for row in rows
-            if row.true_class is not None
-        ],
-    )
+        running.report("taking over the labels", 0.96 + 0.04 * start / len(item_ids))
+        time.sleep(incoming_labels.PAUSE)
 
 
-def _all_grey(pixels: np.ndarray) -> bool:
-    return all(
-        (block[..., :1] == block[..., 1:]).all()
-        for block in (pixels[i : i + 1000] for i in range(0, len(pixels), 1000))
-    )
+def _is_grey(images: np.ndarray) -> bool:
+    return bool((images[..., :1] == images[..., 1:]).all())
 
 
 def _fit(running: Running, project: Project, folder: Path) -> PixelCache:

@@ -19,7 +19,7 @@ from alcore.jobs.training_inputs import (
     training_inputs,
 )
 from alcore.label_errors import check_is_due
-from alcore.loop import embeddings
+from alcore.loop import embeddings, incoming_labels
 from alcore.loop.due import request_if_due
 from alcore.loop.label_sets import revision
 from alcore.loop.project_consensus import apply_consensus, positions
@@ -82,6 +82,7 @@ def _gather(running: Running) -> _Material:
     """
     store, project_id = running.store, running.job.project_id
     folder = store.workspace.project(project_id)
+    incoming_labels.finish(store, project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
         settings = project.settings

@@ -14,10 +14,11 @@ def next_due(connection: Connection, project: Project) -> NextTraining:
     """Read the labels and tell when the project's next training is due."""
     last = jobs.trained_until(connection, project.id)
     counts = labels.per_class(connection, project.id)
+    rule = project.settings.retrain
     return next_training(
-        project.settings.retrain,
+        rule,
         [counts.get(c.id, 0) for c in project.classes],
-        labels.since(connection, project.id, last),
+        labels.since(connection, project.id, last, rule.new_labels),
         first=last == 0,
         withdrawn=withdrawals.count(connection, project.id, last) if last else 0,
     )
@@ -34,7 +35,7 @@ def request_if_due(connection: Connection, project: Project, now: float) -> None
         return
     last = jobs.trained_until(connection, project.id)
     enough = rule.new_labels if last else min(rule.new_labels, rule.minimum)
-    has_enough = labels.since(connection, project.id, last) >= enough
+    has_enough = labels.since(connection, project.id, last, enough) >= enough
     if not has_enough and not (last and withdrawals.count(connection, project.id, last)):
         return
     if next_due(connection, project).due:

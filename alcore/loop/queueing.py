@@ -114,9 +114,12 @@ def choose_overlap(connection: Connection, project: Project) -> None:
     Labels that came with the import are not asked for again.
     """
     rule = project.settings.team
-    ids = items.ids(connection, project.id)
-    several = ids[pool.overlapped(len(ids), rule.overlap_share, rng(project.settings, "overlap"))]
-    several = np.setdiff1d(several, votes.imported(connection, project.id))
+    several = np.zeros(0, np.int64)
+    if rule.overlap_share:
+        ids = items.ids(connection, project.id)
+        generator = rng(project.settings, "overlap")
+        several = ids[pool.overlapped(len(ids), rule.overlap_share, generator)]
+        several = np.setdiff1d(several, votes.imported(connection, project.id))
     votes.set_answers(connection, project.id, several.tolist(), rule.answers)
 
 

@@ -26,7 +26,7 @@ from alcore.segments import segments
 from alcore.services.rights import is_owner, whose_figures
 from alcore.services.training import coming
 from alcore.stopping import Advice, advise, advised_since
-from alcore.store import Store, jobs, labels, projects, reports, rounds, withdrawals
+from alcore.store import Store, items, jobs, labels, projects, reports, rounds, withdrawals
 from alcore.store.reports import Picture, Pulse
 
 Metric = Literal["accuracy", "macro-F1"]
@@ -146,7 +146,7 @@ def standing(store: Store, project_id: int) -> Standing:
         return Standing(
             project=project,
             labels=labeled,
-            unlabeled=reports.unlabeled(connection, project_id),
+            unlabeled=items.count_open(connection, project_id)["pool"],
             model=history[-1] if history else None,
             due=next_due(connection, project),
             advice=advise(history, project.settings.budget, labeled),
@@ -413,7 +413,8 @@ def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row
     """
     with store.read() as connection:
         only = whose_figures(connection, project_id, by)
-        work = [w for w in reports.work(connection, project_id) if only in (None, w.annotator)]
+        everybody = reports.all_work(connection, project_id)
+        work = [w for w in everybody if only in (None, w.annotator)]
     return [
         {
             "annotator": w.annotator,

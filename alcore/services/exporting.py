@@ -13,6 +13,7 @@ from alcore import label_formats
 from alcore.disk import whole_file
 from alcore.errors import InvalidSettings
 from alcore.label_formats import FORMATS, Format
+from alcore.loop import incoming_labels
 from alcore.loop.label_sets import revision
 from alcore.records import Project
 from alcore.services.export_rows import PARTS, Missing, Rows
@@ -110,6 +111,8 @@ def prepare(store: Store, project_id: int, wish: Wish, by: int | None = None) ->
         )
     with store.read() as connection:
         check_owner(connection, project_id, by)
+    incoming_labels.finish(store, project_id)  # no file holds half of another
+    with store.read() as connection:
         project = projects.get(connection, project_id)
         total = exports.count(connection, project_id)
     return Export(store, project, wish, form, total)

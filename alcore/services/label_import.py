@@ -5,7 +5,6 @@ Labels that people gave stay; what an earlier import said is said anew where it 
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,16 +14,15 @@ from typing import Literal
 
 from alcore import label_formats, names
 from alcore.config import MOST_CLASSES
-from alcore.errors import InvalidClasses, NotAllowed, UnreadableLabels
+from alcore.errors import AlcoreError, InvalidClasses, NotAllowed, UnreadableLabels
 from alcore.label_formats import FORMATS, Columns, ForeignLabel, Format, Table
-from alcore.loop.due import request_if_due
-from alcore.loop.queueing import choose_overlap
-from alcore.records import NewEvent, Project
+from alcore.loop import incoming_labels
+from alcore.records import Project
 from alcore.services import audit
 from alcore.services.image_matching import Images
 from alcore.services.projects import clean_classes
 from alcore.services.rights import check_owner
-from alcore.store import Connection, Store, label_imports, labels, projects
+from alcore.store import Store, label_imports, projects
 from alcore.store.label_imports import Standing
 
 __all__ = ["FORMATS", "Columns", "Table"]
@@ -35,6 +33,8 @@ MOST_PROBLEMS = 1_000
 LONGEST_CLASS = 255
 """Characters, as class folders may have."""
 NO_CLASS = "the line names no class"
+STAGED_AT_ONCE = 2_000
+"""Labels that are staged in one transaction, in which others wait."""
 
 
 @dataclass(frozen=True)
@@ -125,63 +125,63 @@ def preview(
 def bring(
     store: Store, project_id: int, file: LabelFile, use: Use = "labels", by: int | None = None
 ) -> Plan:
-    """Take over what a file says, all of it in one step, and return what that was.
+    """Take over what a file says, all of it or nothing, and return what that was.
 
-    The file is read before, and what it changes is looked at again within the step. Raises as
-    `preview`.
+    The labels are staged first, which nobody sees, and accepted in one step. From then on they
+    come in whatever is killed, a few at a time, so that nobody waits for them; images that people
+    label meanwhile keep what they said. Raises as `preview`.
     """
     plan = preview(store, project_id, file, use, by)
+    with store.read() as connection:
+        _check_ready(projects.get(connection, project_id))
+    if not plan.class_of:
+        return plan
+    import_id, class_names = _stage(store, project_id, plan, use)
     now = time.time()
-    with store.write() as connection:
-        check_owner(connection, project_id, by)
-        project = projects.get(connection, project_id)
-        if project.state != "ready":
-            raise NotAllowed("labels can come in once the images are in")
-        _settle(plan, project, label_imports.standings(connection, project_id), use)
-        missing = [name for name in plan.new_classes if name not in _names(project)]
-        if missing:
-            projects.add_classes(connection, project_id, missing, now)
+    try:
+        with store.write() as connection:
+            check_owner(connection, project_id, by)
             project = projects.get(connection, project_id)
-        ids = {c.name: c.id for c in project.classes}
-        class_of = {item_id: ids[name] for item_id, name in plan.class_of.items()}
-        if use == "labels":
-            _append(connection, project, class_of, now)
-        elif class_of:
-            label_imports.set_key(connection, project_id, class_of)
-        if class_of:
+            _check_ready(project)
+            missing = [name for name in plan.new_classes if name not in _names(project)]
+            if missing:
+                projects.add_classes(connection, project_id, missing, now)
+            ids = {c.name: c.id for c in projects.classes(connection, project_id)}
+            label_imports.accept(connection, import_id, [ids[n] for n in class_names], now)
             name = file.name or file.path.name
             audit.note(
-                connection, project_id, by, "labels", labels=len(class_of), file=name, use=use
+                connection, project_id, by, "labels", labels=len(plan.class_of), file=name, use=use
             )
-            request_if_due(connection, projects.get(connection, project_id), now)
+    except AlcoreError:
+        with store.write() as connection:
+            label_imports.forget(connection, import_id)
+        raise
+    incoming_labels.finish(store, project_id)
+    with store.write() as connection:
+        kept = label_imports.kept(connection, import_id)
+        label_imports.forget(connection, import_id)
+    plan.kept += len(kept)
+    plan.class_of = {i: name for i, name in plan.class_of.items() if i not in kept}
     return plan
 
 
-def _append(
-    connection: Connection, project: Project, class_of: Mapping[int, int], now: float
-) -> None:
-    """Say in the log what was imported, under a key of this import."""
-    if not class_of:
-        return
-    importer = labels.annotator_named(connection, labels.IMPORTER, now)
-    key = secrets.token_hex(8)
-    labels.append_all(
-        connection,
-        [
-            NewEvent(
-                project_id=project.id,
-                item_id=item_id,
-                annotator_id=importer.id,
-                kind="import",
-                class_id=class_id,
-                key=f"import-{key}-{item_id}",
-                created_at=now,
-                origin="import",
-            )
-            for item_id, class_id in class_of.items()
-        ],
-    )
-    choose_overlap(connection, project)
+def _check_ready(project: Project) -> None:
+    if project.state != "ready":
+        raise NotAllowed("labels can come in once the images are in")
+
+
+def _stage(store: Store, project_id: int, plan: Plan, use: Use) -> tuple[int, list[str]]:
+    """Keep the labels of a plan that do not count yet; return the import and its classes."""
+    class_names = sorted(set(plan.class_of.values()))
+    place = {name: i for i, name in enumerate(class_names)}
+    rows = [(item_id, place[name]) for item_id, name in plan.class_of.items()]
+    with store.write() as connection:
+        import_id = label_imports.begin(connection, project_id, use, time.time())
+    for start in range(0, len(rows), STAGED_AT_ONCE):
+        with store.write(lasting=False) as connection:
+            label_imports.stage(connection, import_id, rows[start : start + STAGED_AT_ONCE])
+        time.sleep(incoming_labels.PAUSE)
+    return import_id, class_names
 
 
 # -- what a file would change ------------------------------------------------------------------
@@ -223,17 +223,15 @@ def _settle(plan: Plan, project: Project, standings: Mapping[int, Standing], use
     for item_id, name in plan.wanted.items():
         standing, class_id = standings[item_id], ids.get(name)
         if use == "answer key":
-            same, kept = standing.true_class, False
-        elif standing.by_people and standing.class_id is not None:
-            same, kept = standing.class_id, True
+            kept, new = False, class_id is None or standing.true_class != class_id
         else:
-            same, kept = standing.imported, False
-        if class_id is not None and same == class_id:
-            plan.unchanged += 1
+            kept, new = standing.is_kept_from(class_id), standing.has_not(class_id)
+        if new:
+            plan.class_of[item_id] = name
         elif kept:
             plan.kept += 1
         else:
-            plan.class_of[item_id] = name
+            plan.unchanged += 1
     used = set(plan.class_of.values())
     plan.new_classes = [name for name in plan.new_classes if name in used]
 

@@ -44,6 +44,18 @@ def claim(
     store: Store, project_id: int, annotator_id: int, client: str, n: int, hold: Sequence[str] = ()
 ) -> Claim:
     """Renew the leases in `hold` and lease up to n more images, in the order of the queue."""
+    first, missing = _lease(store, project_id, annotator_id, client, n, hold)
+    if missing == 0 or not refill(store, project_id):
+        return first
+    tokens = [lease.token for lease in first.leases]
+    then, _ = _lease(store, project_id, annotator_id, client, missing, [*first.held, *tokens])
+    return replace(then, leases=first.leases + then.leases, held=first.held)
+
+
+def _lease(
+    store: Store, project_id: int, annotator_id: int, client: str, n: int, hold: Sequence[str]
+) -> tuple[Claim, int]:
+    """Do what a claim does, with the queue as it is; tell how many images it lacks."""
     now = time.time()
     with store.write(lasting=False) as connection:
         project = projects.get(connection, project_id)
@@ -55,18 +67,17 @@ def claim(
         held = leasing.renew(connection, holder, hold)
         n = min(n, lease_rules.room(connection, project_id, annotator_id, now))
         leases: list[Lease] = []
+        missing = 0
         if n > 0 and project.state == "ready" and project.archived_at is None:
             known = gold_questions.claim(connection, project, holder, n, ranked_by)
-            more = n - len(known)
-            leases = leasing.claim(connection, holder, more)
-            if len(leases) < more and refill(connection, project):
-                leases += leasing.claim(connection, holder, more - len(leases))
+            leases = leasing.claim(connection, holder, n - len(known))
+            missing = n - len(known) - len(leases)
             for place, lease in sorted(known.items()):
                 leases.insert(place, lease)
         waiting = None
         if len(leases) + len(held) == 0:
             waiting = why_nothing(connection, project, now)
-    return Claim(tuple(leases), tuple(held), ranking, waiting)
+    return Claim(tuple(leases), tuple(held), ranking, waiting), missing
 
 
 def answer(store: Store, event: NewEvent, handed: bool = False) -> tuple[int, bool]:

@@ -12,52 +12,53 @@ import numpy as np
 from alcore import pool
 from alcore.loop.queueing import mix_in_further
 from alcore.loop.randomness import rng
-from alcore.records import Project
-from alcore.store import Connection, items, jobs, labels, leasing, queue, votes
+from alcore.records import Origin, Project
+from alcore.store import Connection, Store, items, jobs, labels, leasing, projects, queue, votes
 
 REFILL = 200
 """Random items that are queued when the ranked ones are used up."""
 
 
-def refill(connection: Connection, project: Project) -> bool:
-    """Queue random items when the ranked ones are used up; return whether any were left.
+def refill(store: Store, project_id: int) -> bool:
+    """Queue random items when the ranked ones are used up; return whether there is more now.
 
     Holdout questions are mixed in as they are among ranked ones, and so are images that further
-    people shall answer.
+    people shall answer. All is looked up before anything is written, so that no answer waits for
+    it; where somebody else was quicker, theirs stays.
     """
-    queued = np.array(sorted(queue.queued(connection, project.id)), dtype=np.int64)
-    unlabeled = np.setdiff1d(items.unlabeled(connection, project.id), queued)
-    questions = np.setdiff1d(items.unanswered_holdout(connection, project.id), queued)
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        before = queue.last(connection, project_id)
+        more = _more(connection, project)
+        used_up = queue.used_up(connection, project_id) if more else []
+    if not more:
+        return False
+    with store.write(lasting=False) as connection:
+        if queue.last(connection, project_id) == before:
+            queue.extend(connection, project_id, more, "random", used_up)
+    return True
+
+
+def _more(connection: Connection, project: Project) -> list[tuple[int, Origin]]:
+    """Draw what comes after the queue, with the origin of each question."""
+    queued = queue.queued(connection, project.id)
+    known = np.array([*queued], np.int64)
     generator = rng(project.settings, "refill", labels.last_event(connection, project.id))
+    questions = np.setdiff1d(items.unanswered_holdout(connection, project.id), known)
     order = pool.mix_in(
-        generator.permutation(unlabeled)[:REFILL].tolist(),
+        items.some_unlabeled(connection, project.id, REFILL, generator, queued),
         questions,
         project.settings.holdout.every,
         generator,
     )
-    hidden = set(questions.tolist())
     lacking = {row["item_id"]: row for row in votes.lacking_rows(connection, project.id)}
-    further = np.setdiff1d(np.array(list(lacking), dtype=np.int64), queued)
-    order = mix_in_further(order, further, generator)
-    if not order:
-        return False
-    queue.extend(
-        connection,
-        project.id,
-        [
-            (
-                item_id,
-                lacking[item_id]["origin"]
-                if item_id in lacking
-                else "holdout"
-                if item_id in hidden
-                else "random",
-            )
-            for item_id in order
-        ],
-        "random",
-    )
-    return True
+    further = np.setdiff1d(np.array([*lacking], np.int64), known)
+    hidden = set(questions.tolist())
+    origins: dict[int, Origin] = {i: "holdout" if i in hidden else "random" for i in order}
+    return [
+        (i, lacking[i]["origin"] if i in lacking else origins[i])
+        for i in mix_in_further(order, further, generator)
+    ]
 
 
 def why_nothing(connection: Connection, project: Project, now: float) -> str:
@@ -70,9 +71,7 @@ def why_nothing(connection: Connection, project: Project, now: float) -> str:
             return "The import did not finish; the set-up page says why and can go on with it."
         share = f": {job.progress:.0%}" if job.state == "running" else ""
         return f"The import is still running{share}."
-    images_left = len(items.unlabeled(connection, project.id)) + len(
-        items.unanswered_holdout(connection, project.id)
-    )
+    images_left = sum(items.count_open(connection, project.id).values())
     others = len(votes.lacking_rows(connection, project.id))
     if images_left == 0 and others > 0:
         return (

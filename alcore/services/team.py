@@ -127,7 +127,8 @@ def quality(store: Store, project_id: int, by: int) -> list[Quality]:
     """Tell how fast and how good answers are: everybody's for an owner, else one's own."""
     with store.read() as connection:
         only = whose_figures(connection, project_id, by)
-        summaries = [w for w in reports.work(connection, project_id) if only in (None, w.annotator)]
+        everybody = reports.all_work(connection, project_id)
+        summaries = [w for w in everybody if only in (None, w.annotator)]
         ids = {m.annotator.name: m.annotator.id for m in members.of_project(connection, project_id)}
         right = gold.scores(connection, project_id)
         table = votes.table(connection, project_id, at_least=2)

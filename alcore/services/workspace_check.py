@@ -17,11 +17,21 @@ from pathlib import Path
 from alcore import disk
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import NoRoom, TrainingImpossible, WorkspaceUnusable
+from alcore.loop import incoming_labels
 from alcore.loop.project_consensus import apply_consensus
 from alcore.loop.round_files import round_arrays
 from alcore.records import Item, Project
 from alcore.services import audit, originals, training
-from alcore.store import Store, items, jobs, pretrained, projects, rounds, soundness
+from alcore.store import (
+    Store,
+    items,
+    jobs,
+    label_imports,
+    pretrained,
+    projects,
+    rounds,
+    soundness,
+)
 from alcore.workers import presence
 
 OLD = 24 * 3600.0
@@ -77,6 +87,30 @@ def _database(store: Store) -> Iterator[Fault]:
             f"of {len(stale):,} images other answers are kept than the log of labels says",
             "keep what the log says",
             mend,
+        )
+    yield from _counts(store)
+
+
+def _counts(store: Store) -> Iterator[Fault]:
+    with store.read() as connection:
+        wrong = soundness.miscounted(connection)
+        half = label_imports.waiting(connection)
+
+    def mend() -> None:
+        with store.write() as connection:
+            soundness.count_anew(connection, soundness.miscounted(connection))
+
+    if wrong:
+        yield Fault(
+            f"other numbers are kept than there are: {', '.join(wrong)}",
+            "count anew",
+            mend,
+        )
+    if half:
+        yield Fault(
+            f"{len(half)} imports of labels were interrupted on their way in",
+            "let the rest come in",
+            lambda: incoming_labels.finish(store),
         )
 
 

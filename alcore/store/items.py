@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,29 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownItem
 from alcore.records import Item, SkippedFile
-from alcore.store.tables import answer, item, project, skipped_file
+from alcore.store.tables import answer, answer_count, item, item_count, project, skipped_file
 
 _answered = select(answer.c.item_id).where(answer.c.item_id == item.c.id).exists()
 _GET = select(item).where(item.c.id == bindparam("item"), item.c.project_id == bindparam("project"))
+
+_COUNT = select(item_count.c.split, item_count.c.total).where(
+    item_count.c.project_id == bindparam("project")
+)
+
+_ANSWERED = (
+    select(answer_count.c.split, func.sum(answer_count.c.total))
+    .where(answer_count.c.project_id == bindparam("project"))
+    .group_by(answer_count.c.split)
+)
+_KNOWN_CLASSES = select(project.c.known_classes).where(project.c.id == bindparam("project"))
+_OPEN_AT = select(item.c.position, item.c.id).where(
+    item.c.project_id == bindparam("project"),
+    item.c.position.in_(bindparam("positions", expanding=True)),
+    item.c.split == "pool",
+    ~_answered,
+)
+_RARE = 0.05
+"""Where a smaller share is open, to draw by position would mostly draw in vain."""
 
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -82,6 +101,20 @@ def ids(connection: Connection, project_id: int) -> np.ndarray:
     return np.fromiter(rows, np.int64)
 
 
+def outline(connection: Connection, project_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read of all items by position: their ids, their true classes, and which are held out.
+
+    (N,) int64, int64 with 0 for no known class, and bool; a million of them take little memory.
+    """
+    rows = connection.execute(
+        select(item.c.id, func.coalesce(item.c.true_class, 0), item.c.split == "holdout")
+        .where(item.c.project_id == project_id)
+        .order_by(item.c.position)
+    )
+    table = np.fromiter(map(tuple, rows), np.dtype("i8, i8, ?"))
+    return table["f0"].copy(), table["f1"].copy(), table["f2"].copy()
+
+
 def longest_sides(connection: Connection, project_id: int, most: int = 1_000) -> list[int]:
     """Read the longer side, in pixels, of a project's images, of the first if there are many."""
     query = select(func.max(item.c.width, item.c.height)).where(item.c.project_id == project_id)
@@ -116,11 +149,54 @@ def unlabeled(connection: Connection, project_id: int) -> np.ndarray:
     return np.fromiter(rows, np.int64)
 
 
+def count_open(connection: Connection, project_id: int) -> dict[str, int]:
+    """Read how many items of the pool, and questions of the holdout, nobody has answered.
+
+    A holdout with an answer key has no questions.
+    """
+    which = {"project": project_id}
+    answered = dict(connection.execute(_ANSWERED, which).all())
+    total = count(connection, project_id)
+    if connection.execute(_KNOWN_CLASSES, which).scalar() == "answer key":
+        total["holdout"] = answered["holdout"] = 0
+    return {split: n - answered.get(split, 0) for split, n in total.items()}
+
+
+def some_unlabeled(
+    connection: Connection,
+    project_id: int,
+    n: int,
+    rng: np.random.Generator,
+    without: Collection[int],
+) -> list[int]:
+    """Draw n pool items at random that have no answer and are not among `without`.
+
+    Fewer where there are no more. While many are open they are drawn by their positions, which
+    costs the same however many there are; else all that are open are read.
+    """
+    total = sum(count(connection, project_id).values())
+    open_items = count_open(connection, project_id)["pool"]
+    drawn: dict[int, None] = {}
+    if open_items - len(without) < max(_RARE * total, 4 * n):
+        ids = np.setdiff1d(unlabeled(connection, project_id), np.array([*without], np.int64))
+        return rng.permutation(ids)[:n].tolist()
+    while len(drawn) < n:
+        positions = rng.integers(total, size=2 * n).tolist()
+        at = dict(
+            connection.execute(_OPEN_AT, {"project": project_id, "positions": positions}).all()
+        )
+        ids = (at.get(position) for position in positions)
+        drawn |= dict.fromkeys(i for i in ids if i is not None and i not in without)
+    return list(drawn)[:n]
+
+
 def unanswered_holdout(connection: Connection, project_id: int) -> np.ndarray:
     """Read the ids of holdout items whose class is not known yet; (M,) int64.
 
     In a project with an answer key there are none: its holdout is known from the start.
     """
+    if count_open(connection, project_id)["holdout"] == 0:
+        return np.zeros(0, np.int64)
     rows = connection.execute(
         select(item.c.id)
         .join(project, project.c.id == item.c.project_id)
@@ -188,12 +264,8 @@ def answer_key(connection: Connection, project_id: int) -> tuple[np.ndarray, np.
 
 
 def count(connection: Connection, project_id: int) -> dict[str, int]:
-    """Count items by split."""
-    rows = connection.execute(
-        select(item.c.split, func.count())
-        .where(item.c.project_id == project_id)
-        .group_by(item.c.split)
-    )
+    """Read how many items there are by split."""
+    rows = connection.execute(_COUNT, {"project": project_id})
     return {"pool": 0, "holdout": 0} | dict(rows.all())
 
 

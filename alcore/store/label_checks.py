@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
+from alcore.store.labels import counts
 from alcore.store.tables import answer, label_check, label_event
 
 _REPLACED = (
@@ -75,12 +76,8 @@ def last_check(connection: Connection, project_id: int) -> tuple[float, int] | N
 
 
 def labels(connection: Connection, project_id: int) -> int:
-    """Count the labels that there are checks to have of."""
-    return connection.execute(
-        select(func.count()).where(
-            answer.c.project_id == project_id, answer.c.class_id.is_not(None)
-        )
-    ).scalar_one()
+    """Read how many labels there are checks to have of."""
+    return sum(n for (_, class_id), n in counts(connection, project_id).items() if class_id)
 
 
 def beliefs(connection: Connection, project_id: int) -> dict[int, tuple[int, float, int, float]]:

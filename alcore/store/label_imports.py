@@ -1,14 +1,31 @@
-"""Owns what an import of labels asks and writes: which image is meant, what it has already."""
+"""Owns what an import of labels asks and writes: what an image has already, what is on its way.
+
+Labels of a file are staged first, which nobody sees, then accepted at once, then come in a few at a
+time. Times are Unix seconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from alcore.store import labels
-from alcore.store.tables import annotator, answer, item, label_event, project, vote
+from alcore.store.tables import (
+    annotator,
+    answer,
+    item,
+    label_event,
+    label_import,
+    project,
+    staged_label,
+    vote,
+)
+
+FORGOTTEN = 24 * 3600.0
+"""Seconds after which nobody asks any more what became of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +42,140 @@ class Standing:
     by_people: bool
     """Somebody has answered it."""
 
+    def is_kept_from(self, class_id: int | None) -> bool:
+        """Tell whether people labeled it, otherwise than a file does: then theirs stays."""
+        return self.by_people and self.class_id is not None and self.class_id != class_id
 
-def standings(connection: Connection, project_id: int) -> dict[int, Standing]:
-    """Read what each image of a project is called and has, by item id."""
-    importer = select(annotator.c.id).where(annotator.c.name == labels.IMPORTER).scalar_subquery()
-    said = dict(
-        connection.execute(
-            select(vote.c.item_id, vote.c.class_id)
-            .join(label_event, label_event.c.id == vote.c.event_id)
-            .where(
-                vote.c.project_id == project_id,
-                vote.c.annotator_id == importer,
-                label_event.c.kind == "import",
-            )
-        ).all()
+    def has_not(self, class_id: int | None) -> bool:
+        """Tell whether a label of a file is new, and comes in."""
+        if self.by_people and self.class_id is not None:
+            return False
+        return class_id is None or self.imported != class_id
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A file of labels that was accepted and has not come in whole yet."""
+
+    id: int
+    project_id: int
+    key: str
+    use: str
+    class_ids: tuple[int, ...]
+
+
+def begin(connection: Connection, project_id: int, use: str, now: float) -> int:
+    """Note that a file of labels is being staged; return its id.
+
+    What was given up before it was accepted, and what nobody has asked about, goes.
+    """
+    before = now - FORGOTTEN
+    old = select(label_import.c.id).where(
+        (label_import.c.finished_at < before)
+        | (label_import.c.accepted_at.is_(None) & (label_import.c.created_at < before))
     )
+    for number in connection.execute(old).scalars().all():
+        forget(connection, number)
+    new = insert(label_import).values(
+        project_id=project_id, use=use, key=secrets.token_hex(8), created_at=now
+    )
+    return connection.execute(new.returning(label_import.c.id)).scalar_one()
+
+
+def stage(connection: Connection, import_id: int, places: Sequence[tuple[int, int]]) -> None:
+    """Keep labels, as item ids and places of classes, that do not count yet."""
+    rows = [{"import_id": import_id, "item_id": i, "place": place} for i, place in places]
+    if rows:
+        connection.execute(insert(staged_label), rows)
+
+
+def accept(connection: Connection, import_id: int, class_ids: Sequence[int], now: float) -> None:
+    """Let what was staged come in, whatever happens to whoever brought it."""
+    connection.execute(
+        update(label_import)
+        .where(label_import.c.id == import_id)
+        .values(class_ids=list(class_ids), accepted_at=now)
+    )
+
+
+def waiting(connection: Connection, project_id: int | None = None) -> list[Incoming]:
+    """List the files that are to come in, the oldest first; those of one project or of all."""
+    query = select(label_import).where(
+        label_import.c.accepted_at.is_not(None), label_import.c.finished_at.is_(None)
+    )
+    if project_id is not None:
+        query = query.where(label_import.c.project_id == project_id)
+    rows = connection.execute(query.order_by(label_import.c.id))
+    return [
+        Incoming(row.id, row.project_id, row.key, row.use, tuple(row.class_ids)) for row in rows
+    ]
+
+
+def next_staged(connection: Connection, import_id: int, n: int) -> dict[int, int]:
+    """Read the next n labels of a file that wait, as places of classes by item id."""
     rows = connection.execute(
+        select(staged_label.c.item_id, staged_label.c.place)
+        .where(staged_label.c.import_id == import_id, text("NOT kept"))
+        .order_by(staged_label.c.item_id)
+        .limit(n)
+    )
+    return dict(rows.all())
+
+
+def settle(
+    connection: Connection, import_id: int, item_ids: Sequence[int], kept: Sequence[int]
+) -> None:
+    """Note that labels have come in, but for those where what people said is kept."""
+    of_import = staged_label.c.import_id == import_id
+    if kept:
+        of_people = staged_label.c.item_id.in_(kept)
+        connection.execute(update(staged_label).where(of_import, of_people).values(kept=True))
+    come_in = set(item_ids) - set(kept)
+    connection.execute(delete(staged_label).where(of_import, staged_label.c.item_id.in_(come_in)))
+
+
+def finish(connection: Connection, import_id: int, now: float) -> bool:
+    """Note that a file has come in whole; return whether that is news."""
+    news = connection.execute(
+        update(label_import)
+        .where(label_import.c.id == import_id, label_import.c.finished_at.is_(None))
+        .values(finished_at=now)
+        .returning(label_import.c.id)
+    )
+    return news.first() is not None
+
+
+def kept(connection: Connection, import_id: int) -> set[int]:
+    """Read the items where people had labeled otherwise by the time a file came in."""
+    rows = connection.execute(
+        select(staged_label.c.item_id).where(
+            staged_label.c.import_id == import_id, staged_label.c.kept
+        )
+    )
+    return set(rows.scalars())
+
+
+def forget(connection: Connection, import_id: int) -> None:
+    """Delete what is known of a file that came in, or that was given up."""
+    connection.execute(delete(staged_label).where(staged_label.c.import_id == import_id))
+    connection.execute(delete(label_import).where(label_import.c.id == import_id))
+
+
+def standings(
+    connection: Connection, project_id: int, item_ids: Sequence[int] | None = None
+) -> dict[int, Standing]:
+    """Read what images of a project are called and have, by item id: of these, or of all."""
+    importer = select(annotator.c.id).where(annotator.c.name == labels.IMPORTER).scalar_subquery()
+    said = (
+        select(vote.c.item_id, vote.c.class_id)
+        .join(label_event, label_event.c.id == vote.c.event_id)
+        .where(
+            vote.c.project_id == project_id,
+            vote.c.annotator_id == importer,
+            label_event.c.kind == "import",
+        )
+    )
+    known = (
         select(
             item.c.id,
             item.c.name,
@@ -53,19 +188,20 @@ def standings(connection: Connection, project_id: int) -> dict[int, Standing]:
         .outerjoin(label_event, label_event.c.id == answer.c.event_id)
         .where(item.c.project_id == project_id)
     )
+    if item_ids is not None:
+        said = said.where(vote.c.item_id.in_(item_ids))
+        known = known.where(item.c.id.in_(item_ids))
+    imported = dict(connection.execute(said).all())
     return {
         number: Standing(
-            name, digest, true, counting, said.get(number), kind not in (None, "import")
+            name, digest, true, counting, imported.get(number), kind not in (None, "import")
         )
-        for number, name, digest, true, counting, kind in rows
+        for number, name, digest, true, counting, kind in connection.execute(known)
     }
 
 
-def set_key(connection: Connection, project_id: int, class_of: Mapping[int, int]) -> None:
-    """Let these be the true classes, class id by item id, of a project with an answer key.
-
-    What people had answered of other holdout images is true from now on: they were measured by it.
-    """
+def set_true_classes(connection: Connection, class_of: Mapping[int, int]) -> None:
+    """Let these be the true classes of images, class id by item id."""
     rows = [{"which": item_id, "true": class_id} for item_id, class_id in class_of.items()]
     if rows:
         connection.execute(
@@ -74,6 +210,13 @@ def set_key(connection: Connection, project_id: int, class_of: Mapping[int, int]
             .values(true_class=bindparam("true")),
             rows,
         )
+
+
+def set_key(connection: Connection, project_id: int) -> None:
+    """Let a project have an answer key: the true classes that are known.
+
+    What people had answered of other holdout images is true from now on: they were measured by it.
+    """
     answered = select(answer.c.class_id).where(answer.c.item_id == item.c.id).scalar_subquery()
     connection.execute(
         update(item)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from alcore.records import Origin
 from alcore.store import assignment, projects, votes
-from alcore.store.tables import answer, item, queue_item, round_
+from alcore.store.tables import answer, item, queue_item, round_, vote
 
 
 def swap(
@@ -58,27 +58,53 @@ def queued(connection: Connection, project_id: int) -> set[int]:
     )
 
 
-def extend(
-    connection: Connection, project_id: int, items: Sequence[tuple[int, Origin]], reason: str
-) -> None:
-    """Append items that are not queued yet, and drop those that are answered.
-
-    Those that others shall answer too stay, and those that are asked again: their old answers do
-    not tell whether they are open.
-    """
+def last(connection: Connection, project_id: int) -> tuple[int, int]:
+    """Read which ranking is served now, and the rank of its last item, −1 where it is empty."""
     number, _ = projects.ranking(connection, project_id)
-    first = connection.execute(
-        select(func.coalesce(func.max(queue_item.c.rank), -1) + 1).where(
+    rank = connection.execute(
+        select(func.max(queue_item.c.rank)).where(
             queue_item.c.project_id == project_id, queue_item.c.ranking == number
         )
-    ).scalar_one()
+    ).scalar()
+    return number, -1 if rank is None else rank
+
+
+def used_up(connection: Connection, project_id: int) -> list[int]:
+    """Read the items of the queue that are answered.
+
+    Those that others shall answer too are not, nor those that are asked again: their old answers
+    do not tell whether they are open.
+    """
+    number, _ = projects.ranking(connection, project_id)
+    lacking = votes.lacking_of(project_id).where(vote.c.item_id == queue_item.c.item_id)
+    return list(
+        connection.execute(
+            select(queue_item.c.item_id)
+            .join(answer, answer.c.item_id == queue_item.c.item_id)
+            .where(
+                queue_item.c.project_id == project_id,
+                queue_item.c.ranking == number,
+                queue_item.c.origin != "relabel",
+                ~lacking.correlate(queue_item).exists(),
+            )
+        ).scalars()
+    )
+
+
+def extend(
+    connection: Connection,
+    project_id: int,
+    items: Sequence[tuple[int, Origin]],
+    reason: str,
+    drop: Sequence[int],
+) -> None:
+    """Append items that are not queued yet, and take others out."""
+    number, rank = last(connection, project_id)
     connection.execute(
         delete(queue_item).where(
             queue_item.c.project_id == project_id,
             queue_item.c.ranking == number,
-            queue_item.c.origin != "relabel",
-            queue_item.c.item_id.in_(select(answer.c.item_id)),
-            queue_item.c.item_id.not_in(select(votes.lacking(project_id).c.item_id)),
+            queue_item.c.item_id.in_(drop),
         )
     )
     connection.execute(
@@ -87,7 +113,7 @@ def extend(
             {
                 "project_id": project_id,
                 "ranking": number,
-                "rank": first + i,
+                "rank": rank + 1 + i,
                 "item_id": item_id,
                 "reason": reason,
                 "origin": origin,

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Integer, Table, cast, func, select
 
+from alcore.store import labels
 from alcore.store.tables import (
     annotator,
-    answer,
     baseline_point,
     item,
     label_event,
     project_class,
     round_,
+    work,
+    work_time,
 )
 
 RECENT = 200
@@ -55,7 +57,6 @@ class Work:
     skipped: int
     unsure: int
     undone: int
-    first_at: float
     last_at: float
     seconds: tuple[float, ...]
 
@@ -86,99 +87,94 @@ def pulse(connection: Connection, project_id: int) -> Pulse:
     )
 
 
-def unlabeled(connection: Connection, project_id: int) -> int:
-    """Count pool items without an answer."""
-    everything = select(func.count()).where(item.c.project_id == project_id, item.c.split == "pool")
-    answered = select(func.count()).where(
-        answer.c.project_id == project_id, answer.c.split == "pool"
-    )
-    return connection.execute(everything).scalar_one() - connection.execute(answered).scalar_one()
-
-
 def span(connection: Connection, project_id: int) -> tuple[float, float] | None:
     """Read when people gave the first and the newest label, or None without labels."""
-    row = connection.execute(
-        select(func.min(label_event.c.created_at), func.max(label_event.c.created_at)).where(
-            label_event.c.project_id == project_id, label_event.c.kind == "label"
-        )
-    ).one()
-    return None if row[0] is None else (row[0], row[1])
+    given = (label_event.c.project_id == project_id, label_event.c.kind == "label")
+    # Each by itself is the end of an index; both at once read all of it.
+    first, last = (
+        connection.execute(select(end(label_event.c.created_at)).where(*given)).scalar()
+        for end in (func.min, func.max)
+    )
+    return None if first is None else (first, last)
 
 
 def labels_over_time(
     connection: Connection, project_id: int, width: int, since: float = 0.0
 ) -> list[LabelCount]:
-    """Count labels per annotator in stretches of `width` >= 1 whole seconds, by time."""
-    second = cast(label_event.c.created_at, Integer)
-    start = (second - second % width).label("start")
-    rows = connection.execute(
-        select(start, annotator.c.name, func.count())
-        .join(annotator, annotator.c.id == label_event.c.annotator_id)
-        .where(
+    """Count labels per annotator in stretches of `width` >= 1 whole seconds, by time.
+
+    Whole quarters of an hour are kept; shorter stretches are counted in the log.
+    """
+    in_quarters = width % labels.QUARTER == 0 and since % labels.QUARTER == 0
+    second = work_time.c.quarter * labels.QUARTER
+    source, count = work_time, func.sum(work_time.c.labels)
+    which = [
+        work_time.c.project_id == project_id,
+        work_time.c.quarter >= int(since) // labels.QUARTER,
+        work_time.c.labels > 0,
+    ]
+    if not in_quarters:
+        second = cast(label_event.c.created_at, Integer)
+        source, count = label_event, func.count()
+        which = [
             label_event.c.project_id == project_id,
             label_event.c.kind == "label",
             label_event.c.created_at >= since,
             _not_undone,
-        )
+        ]
+    start = (second - second % width).label("start")
+    rows = connection.execute(
+        select(start, annotator.c.name, count)
+        .join(annotator, annotator.c.id == source.c.annotator_id)
+        .where(*which)
         .group_by(start, annotator.c.name)
         .order_by(start, annotator.c.name)
     )
     return [LabelCount(float(at), name, n) for at, name, n in rows]
 
 
-def work(connection: Connection, project_id: int) -> list[Work]:
+def all_work(connection: Connection, project_id: int) -> list[Work]:
     """Read what each annotator did, most labels first; imports are nobody's work."""
-    mine = (label_event.c.project_id == project_id) & label_event.c.kind.in_(
-        ["label", "skip", "unsure"]
-    )
-    counts = connection.execute(
+    rows = connection.execute(
         select(
+            annotator.c.id,
             annotator.c.name,
-            func.count().filter(label_event.c.kind == "label", _not_undone),
-            func.count().filter(label_event.c.kind == "skip", _not_undone),
-            func.count().filter(label_event.c.kind == "unsure", _not_undone),
-            func.count().filter(~_not_undone),
-            func.min(label_event.c.created_at),
-            func.max(label_event.c.created_at),
+            work.c.labels,
+            work.c.skipped,
+            work.c.unsure,
+            work.c.undone,
+            work.c.last_at,
         )
-        .join(annotator, annotator.c.id == label_event.c.annotator_id)
-        .where(mine)
-        .group_by(annotator.c.name)
+        .join(annotator, annotator.c.id == work.c.annotator_id)
+        .where(work.c.project_id == project_id)
     ).all()
-    ranked = (
-        select(
-            label_event.c.annotator_id,
-            label_event.c.seconds,
-            func.row_number()
-            .over(partition_by=label_event.c.annotator_id, order_by=label_event.c.id.desc())
-            .label("place"),
+    done = [Work(*row[1:], _seconds(connection, project_id, row.id)) for row in rows]
+    return sorted(done, key=lambda w: (-w.labels, w.annotator))
+
+
+def _seconds(connection: Connection, project_id: int, annotator_id: int) -> tuple[float, ...]:
+    """Read how long somebody's last answers took, newest first."""
+    rows = connection.execute(
+        select(label_event.c.seconds)
+        .where(
+            label_event.c.annotator_id == annotator_id,
+            label_event.c.project_id == project_id,
+            label_event.c.kind.in_(["label", "skip", "unsure"]),
+            label_event.c.seconds.is_not(None),
         )
-        .where(mine, label_event.c.seconds.is_not(None))
-        .subquery()
+        .order_by(label_event.c.id.desc())
+        .limit(RECENT)
     )
-    speeds: dict[str, list[float]] = {}
-    for name, seconds in connection.execute(
-        select(annotator.c.name, ranked.c.seconds)
-        .join(ranked, ranked.c.annotator_id == annotator.c.id)
-        .where(ranked.c.place <= RECENT)
-    ):
-        speeds.setdefault(name, []).append(seconds)
-    work = [Work(*(*row, tuple(speeds.get(row[0], ())))) for row in counts]
-    return sorted(work, key=lambda w: (-w.labels, w.annotator))
+    return tuple(rows.scalars())
 
 
 def labels_per_class(connection: Connection, project_id: int) -> dict[int, tuple[int, int]]:
-    """Count current labels per class id as (for training, for the holdout)."""
-    rows = connection.execute(
-        select(
-            answer.c.class_id,
-            func.count().filter(answer.c.split == "pool"),
-            func.count().filter(answer.c.split == "holdout"),
-        )
-        .where(answer.c.project_id == project_id, answer.c.class_id.is_not(None))
-        .group_by(answer.c.class_id)
-    )
-    return {class_id: (training, held) for class_id, training, held in rows}
+    """Read how many labels count per class id as (for training, for the holdout)."""
+    of_class = labels.counts(connection, project_id)
+    return {
+        c: (of_class.get(("pool", c), 0), of_class.get(("holdout", c), 0))
+        for c in {c for _, c in of_class if c}
+    }
 
 
 def pictures(connection: Connection, project_id: int, item_ids: Sequence[int]) -> list[Picture]:

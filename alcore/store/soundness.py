@@ -1,7 +1,7 @@
 """Owns whether the rows of a database agree with each other: with SQLite, and with the log.
 
 What counts of the log of label events is kept in `vote` and `answer` by a trigger; here it is
-found in the log itself.
+found in the log itself. So are the counts that triggers keep beside it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,25 @@ WHERE a.item_id IS NULL OR a.final != v.final OR (a.event_id != v.event_id
 UNION SELECT item_id FROM answer WHERE item_id NOT IN (SELECT item_id FROM verdict)
 """
 
+_PEOPLE = "('label', 'skip', 'unsure')"
+_STANDING = "NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = e.id)"
+_COUNTS = {
+    "item_count (project_id, split, total)": """
+      SELECT project_id, split, count(*) FROM item GROUP BY 1, 2""",
+    "answer_count (project_id, split, class_id, total)": """
+      SELECT project_id, split, coalesce(class_id, 0), count(*) FROM answer GROUP BY 1, 2, 3""",
+    "work (project_id, annotator_id, labels, skipped, unsure, undone, last_at)": f"""
+      SELECT project_id, annotator_id, sum(kind = 'label' AND stands),
+        sum(kind = 'skip' AND stands), sum(kind = 'unsure' AND stands), sum(NOT stands),
+        max(created_at)
+      FROM (SELECT e.*, {_STANDING} AS stands FROM label_event e WHERE e.kind IN {_PEOPLE})
+      GROUP BY 1, 2""",
+    "work_time (project_id, quarter, annotator_id, labels)": f"""
+      SELECT e.project_id, CAST(e.created_at / 900 AS INTEGER), e.annotator_id, count(*)
+      FROM label_event e WHERE e.kind = 'label' AND {_STANDING} GROUP BY 1, 2, 3""",
+}
+"""What each table of counts is to hold; a count of nothing need not be there."""
+
 
 def problems(connection: Connection) -> list[str]:
     """Ask SQLite whether the database is whole; return what is not, in its words."""
@@ -43,6 +62,32 @@ def stale(connection: Connection) -> list[int]:
     votes = connection.execute(text(_VOTES)).scalars().all()
     answers = connection.execute(text(_ANSWERS)).scalars().all()
     return sorted({*votes, *answers})
+
+
+def miscounted(connection: Connection) -> list[str]:
+    """Name the tables of counts that hold something else than there is."""
+    wrong = []
+    for table, counts in _COUNTS.items():
+        name, columns = table.split(" ", 1)
+        columns = columns.strip("()")
+        last = columns.rsplit(", ", 1)[-1]
+        kept = f"SELECT {columns} FROM {name}" + ("" if name == "work" else f" WHERE {last} != 0")
+        differs = (
+            f"SELECT 1 WHERE EXISTS ({kept} EXCEPT SELECT * FROM ({counts})) "
+            f"OR EXISTS (SELECT * FROM ({counts}) EXCEPT {kept})"
+        )
+        if connection.execute(text(differs)).first() is not None:
+            wrong.append(name)
+    return wrong
+
+
+def count_anew(connection: Connection, names: list[str]) -> None:
+    """Count anew what these tables hold."""
+    for table, counts in _COUNTS.items():
+        name = table.partition(" ")[0]
+        if name in names:
+            connection.execute(text(f"DELETE FROM {name}"))
+            connection.execute(text(f"INSERT INTO {table} {counts}"))
 
 
 def keep_anew(connection: Connection, item_ids: list[int]) -> None:

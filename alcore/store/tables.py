@@ -3,7 +3,8 @@
 Times are Unix seconds in UTC (float). `label_event` is append-only: triggers refuse update
 and delete. `head_labels` is the number of labels that the linear head on top of the round's model
 knew; NULL where the model alone had ranked. What counts of the log is kept in `answer`, by a
-trigger; the views `current_answer` and `current_label` show it as events.
+trigger; the views `current_answer` and `current_label` show it as events. What pages count is
+kept, by triggers too, in the same transaction: `item_count`, `answer_count`, `work`, `work_time`.
 """
 
 from sqlalchemy import (
@@ -166,6 +167,20 @@ label_event = Table(
     Index("ix_label_event_project", "project_id", "id"),
     Index("ix_label_event_annotator", "annotator_id", "project_id", "id"),
     Index("ix_label_event_time", "project_id", "kind", "created_at", "annotator_id"),
+    Index(
+        "ix_label_event_seconds",
+        "project_id",
+        "id",
+        "seconds",
+        sqlite_where=text("seconds IS NOT NULL"),
+    ),
+    Index(
+        "ix_label_event_withdrawal",
+        "project_id",
+        "id",
+        "item_id",
+        sqlite_where=text("kind IN ('undo', 'unsure')"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -204,6 +219,47 @@ vote = Table(
 
 Written by the same trigger; an owner's last word is no vote.
 """
+
+item_count = Table(
+    "item_count",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("split", String, primary_key=True),
+    Column("total", Integer, nullable=False),
+)
+
+answer_count = Table(
+    "answer_count",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("split", String, primary_key=True),
+    Column("class_id", Integer, primary_key=True),
+    Column("total", Integer, nullable=False),
+)
+"""Rows of `answer`; class 0 is an unsure."""
+
+work = Table(
+    "work",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("annotator_id", ForeignKey("annotator.id"), primary_key=True),
+    Column("labels", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    Column("unsure", Integer, nullable=False),
+    Column("undone", Integer, nullable=False),
+    Column("last_at", Float, nullable=False),
+)
+"""What each person answered; what was undone counts as that alone. Imports are nobody's work."""
+
+work_time = Table(
+    "work_time",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("quarter", Integer, primary_key=True),
+    Column("annotator_id", ForeignKey("annotator.id"), primary_key=True),
+    Column("labels", Integer, nullable=False),
+)
+"""Labels that each person gave in a quarter of an hour, counted from 1970, but for undone ones."""
 
 gold = Table(
     "gold",
@@ -248,6 +304,36 @@ example = Table(
     Index("ix_example_project", "project_id", "id"),
 )
 """What a class looks like: one of the project's items, or a picture of its own."""
+
+label_import = Table(
+    "label_import",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("key", String, nullable=False, unique=True),
+    Column("use", String, nullable=False),
+    Column("class_ids", JSON, nullable=False, server_default="[]"),
+    Column("created_at", Float, nullable=False),
+    Column("accepted_at", Float),
+    Column("finished_at", Float),
+    CheckConstraint("use in ('labels', 'answer key')", name="ck_label_import_use"),
+    Index("ix_label_import_project", "project_id", "id"),
+)
+"""Files of labels on their way in. One that is accepted comes in whole, whatever is killed."""
+
+staged_label = Table(
+    "staged_label",
+    metadata,
+    Column("import_id", ForeignKey("label_import.id"), primary_key=True),
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("kept", Boolean, nullable=False, server_default="0"),
+    Index("ix_staged_label_waiting", "import_id", "item_id", sqlite_where=text("NOT kept")),
+)
+"""Labels that a file brings and that do not count yet; `place` among its import's classes.
+
+`kept`: people have labeled the image otherwise meanwhile, and theirs stays.
+"""
 
 label_check = Table(
     "label_check",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Subquery, func, select, text, update
+from sqlalchemy import Connection, Select, func, literal_column, select, text, update
 
 from alcore.store.tables import answer, gold, item, label_event, queue_item, vote
 
@@ -25,6 +25,9 @@ _MAJORITY = text(
 )
 """`verdict` is the database's view of what counts, from which each new event writes `answer`."""
 
+_SEVERAL = item.c.answers > literal_column("1")
+"""A number in the statement, not beside it: only then is the index of these items used."""
+
 
 @dataclass(frozen=True)
 class Votes:
@@ -37,16 +40,15 @@ class Votes:
     """(L,) class ids of owners' last words and gold, -1 where there is none."""
 
 
-def lacking(project_id: int) -> Subquery:
+def lacking_of(project_id: int) -> Select[tuple[int, int]]:
     """Select items that were answered, but by fewer people than they shall be."""
     return (
         select(vote.c.item_id, func.count().label("votes"))
         .join(item, item.c.id == vote.c.item_id)
         .join(answer, answer.c.item_id == vote.c.item_id)
-        .where(item.c.project_id == project_id, item.c.answers > 1, ~answer.c.final)
+        .where(item.c.project_id == project_id, _SEVERAL, ~answer.c.final)
         .group_by(vote.c.item_id, item.c.answers)
         .having(func.count() < item.c.answers)
-        .subquery()
     )
 
 
@@ -55,7 +57,10 @@ def lacking_rows(connection: Connection, project_id: int) -> list[dict[str, Any]
 
     What the model said of them before their first answer is kept: by now it has seen that.
     """
-    few = lacking(project_id)
+    several = select(item.c.id).where(item.c.project_id == project_id, _SEVERAL).limit(1)
+    if connection.execute(several).first() is None:
+        return []
+    few = lacking_of(project_id).subquery()
     first = (
         select(label_event.c.item_id, label_event.c.origin)
         .where(
@@ -192,8 +197,17 @@ def set_answers(
 ) -> None:
     """Have so many people answer these items, and one person each of the others."""
     connection.execute(
-        update(item).where(item.c.project_id == project_id, item.c.answers > 1).values(answers=1)
+        update(item).where(item.c.project_id == project_id, _SEVERAL).values(answers=1)
     )
+    _have_answer(connection, item_ids, answers)
+
+
+def ask_one(connection: Connection, item_ids: Sequence[int]) -> None:
+    """Have one person each answer these items, whatever the project's rule says."""
+    _have_answer(connection, item_ids, 1)
+
+
+def _have_answer(connection: Connection, item_ids: Sequence[int], answers: int) -> None:
     for start in range(0, len(item_ids), 1_000):
         chunk = [int(i) for i in item_ids[start : start + 1_000]]
         connection.execute(update(item).where(item.c.id.in_(chunk)).values(answers=answers))
