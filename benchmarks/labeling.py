@@ -1,6 +1,6 @@
 """Measures labeling: key to next image, key to disk, and whether every label is right.
 
-    python benchmarks/labeling.py [--json] [--labels 200] [--browsers 1 4 8]
+    python benchmarks/labeling.py [--json] [--labels 200] [--browsers 1 4 8] [--items 50000]
 
 Scripted annotators label digits from the answer key in real Chromium tabs: one alone at a key each
 0.2 s, several at one label per second each; with the machine idle, then while another project
@@ -8,7 +8,8 @@ trains. Typed ahead means a key each 0.2 s whatever the server says. Times in mi
 next image painted, to the label committed on disk, to the tick that says so in the browser. Lost:
 given and not in the database. Doubled: an image with two labels. Misattributed:
 stored for another image or class than the one on screen and the key. Unheard: keys that came
-before the image was painted, and so did nothing.
+before the image was painted, and so did nothing. With --items one row alone: the most browsers, on
+a project of so many coloured shapes, while nothing trains and the queue runs out again and again.
 """
 
 from __future__ import annotations
@@ -69,10 +70,10 @@ def measure(
     many: int,
     pressed: int,
     wait_for_image: bool = True,
-    classes: int = 10,
+    project: Project | None = None,
 ) -> dict[str, float]:
     """Let annotators label a fresh project; return times and what went wrong."""
-    project = fresh_digits(store, classes)
+    project = project or fresh(store)
     key_of = {int(i): found[0] for i, found in keys.layout(project)["classes"].items() if found}
     truth = truth_of(store, project.id)
     annotators = [open_board(browser, url, project, f"annotator {i}") for i in range(many)]
@@ -92,16 +93,17 @@ def measure(
     return {**key_times(probes), **verdict(store, project, annotators, truth), "keys": pressed}
 
 
-def fresh_digits(store: Store, classes: int) -> Project:
-    """Make a project of digits; further classes have no images."""
+def fresh(store: Store, classes: int = 10, items: int | None = None) -> Project:
+    """Make a project of digits, or of so many shapes; further classes have no images."""
     settings = replace(
         ProjectSettings(), retrain=RetrainRule(automatic=False), baseline=False, resolution=8
     )
-    made = projects.create(
-        store, f"digits {time.monotonic_ns()}", {"kind": "digits"}, "answer key", settings
-    )
+    spec = {"kind": "digits"} if items is None else {"kind": "shapes", "size": items}
+    name = f"{spec['kind']} {time.monotonic_ns()}"
+    made = projects.create(store, name, spec, "answer key", settings)
     wait(lambda: projects.get(store, made).state == "ready")
-    return projects.add_classes(store, made, [f"other {i}" for i in range(10, classes)])
+    known = len(projects.get(store, made).classes)
+    return projects.add_classes(store, made, [f"other {i}" for i in range(known, classes)])
 
 
 def open_board(browser: Browser, url: str, project: Project, name: str) -> Annotator:
@@ -154,6 +156,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON only")
     parser.add_argument("--labels", type=int, default=200, help="labels per row, at most 400")
     parser.add_argument("--browsers", type=int, nargs="+", default=[1, 4, 8])
+    parser.add_argument("--items", type=int, help="measure one row, on so many images")
     chosen = parser.parse_args()
     pressed = min(chosen.labels, MOST_KEPT - 100)
     found: dict[str, dict[str, float]] = {}
@@ -164,13 +167,18 @@ def main() -> None:
     ):
         wait(lambda: answers(url))
         store = Store.open(Workspace(Path(folder)))
-        for load in ("idle", "training"):
+        if chosen.items:
+            row = f"{max(chosen.browsers)} browsers, {chosen.items:,} images"
+            large = fresh(store, items=chosen.items)
+            found[row] = measure(browser, url, store, max(chosen.browsers), pressed, project=large)
+        for load in () if chosen.items else ("idle", "training"):
             with kept_training(store) if load == "training" else nullcontext():
                 for many in chosen.browsers:
                     row = f"{many} browser{'s' * (many > 1)}, {load}"
                     found[row] = measure(browser, url, store, many, pressed)
                 row = f"200 classes, {load}"
-                found[row] = measure(browser, url, store, 1, pressed, classes=200)
+                many_classes = fresh(store, classes=200)
+                found[row] = measure(browser, url, store, 1, pressed, project=many_classes)
                 row = f"typed ahead, {load}"
                 found[row] = measure(browser, url, store, 1, pressed, wait_for_image=False)
         store.close()

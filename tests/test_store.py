@@ -24,6 +24,7 @@ from alcore.errors import WorkspaceUnusable
 from alcore.records import NewEvent
 from alcore.store import (
     Store,
+    checkpoints,
     engine,
     experiments,
     items,
@@ -378,3 +379,20 @@ def test_a_database_of_another_version_is_refused(workspace: Workspace) -> None:
     store.close()
     with pytest.raises(WorkspaceUnusable, match="another version of alcore"):
         Store.open(workspace)
+
+
+def test_the_log_of_writes_is_copied_though_no_commit_does_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "PAUSE", 0.05)
+    store = Store.open(workspace)
+    tab = made.Tab(store, made.project(store, 30))
+    before = workspace.database.stat().st_mtime_ns
+    for _ in range(checkpoints.FEW):
+        tab.answer(tab.next())
+    until = time.monotonic() + 20
+    while workspace.database.stat().st_mtime_ns == before:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert len(made.labels_of(store, tab.project_id)) == checkpoints.FEW
+    store.close()

@@ -14,7 +14,7 @@ from alcore.records import NewEvent
 from alcore.store import Connection, Store, label_imports, labels, projects, votes
 from alcore.store.label_imports import Incoming
 
-AT_ONCE = 250
+AT_ONCE = 100
 """Labels of one transaction, in which others wait."""
 PAUSE = 0.005
 """Between two transactions, so that whoever waits comes first."""

@@ -27,11 +27,14 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from alcore import disk
 from alcore.config import Workspace
 from alcore.errors import WorkspaceBusy, WorkspaceUnusable
+from alcore.store.checkpoints import Checkpoints
 
 log = structlog.get_logger()
 
 PATIENCE = 30.0
 """Seconds to wait for another process's transaction."""
+LONGEST_LOG = 8_000
+"""Pages of the write-ahead log, 32 MB, at which a commit copies them itself, as in an import."""
 _DISK_TROUBLE = ("full", "readonly", "disk I/O")
 _PATCHED = {(3, 44): 6, (3, 50): 7}
 
@@ -69,6 +72,7 @@ class Store:
         self._single = _engine(workspace, None, lasting=False)
         self._turn = threading.Lock()
         self._asked: float | None = None
+        self._checkpoints = Checkpoints(self._checkpoint) if _sqlite()[1] else None
 
     @classmethod
     def open(cls, workspace: Workspace) -> Self:
@@ -149,6 +153,7 @@ class Store:
             self._asked = None
             if waited:
                 self._turn.release()
+        self._note_write()
 
     def is_held(self, seconds: float) -> bool:
         """Tell whether another process has kept a writer of this one waiting for so long."""
@@ -174,6 +179,19 @@ class Store:
         """
         with self._in_words(), self._single.connect() as connection:
             yield connection
+        self._note_write()
+
+    def _note_write(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.note_write()
+
+    def _checkpoint(self) -> None:
+        """Copy what nobody reads any more from the write-ahead log into the database file."""
+        try:
+            with self._single.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
+        except DatabaseError as error:  # a full disk: whoever writes next is told
+            log.warning("write-ahead log was not copied", error=str(error.orig))
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -214,6 +232,8 @@ class Store:
             disk.sync(file)
 
     def close(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._reader.dispose()
         self._writer.dispose()
         self._passing.dispose()
@@ -287,6 +307,7 @@ def _engine(workspace: Workspace, begin: str | None, lasting: bool = True) -> En
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE:.0f}")
         _set_journal(cursor, "wal" if wal else "truncate", module.OperationalError)
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG}")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA recursive_triggers = ON")  # REPLACE deletes, and triggers refuse

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownItem
@@ -95,10 +95,8 @@ def imported(connection: Connection, project_id: int) -> tuple[set[str], dict[st
 
 def ids(connection: Connection, project_id: int) -> np.ndarray:
     """Read all item ids of a project by position; (N,) int64."""
-    rows = connection.execute(
-        select(item.c.id).where(item.c.project_id == project_id).order_by(item.c.position)
-    ).scalars()
-    return np.fromiter(rows, np.int64)
+    query = select(item.c.id).where(item.c.project_id == project_id)
+    return _numbers(connection, query.order_by(item.c.position))
 
 
 def outline(connection: Connection, project_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,12 +121,8 @@ def longest_sides(connection: Connection, project_id: int, most: int = 1_000) ->
 
 def pool_rows(connection: Connection, project_id: int) -> np.ndarray:
     """Read the positions of all pool items, labeled or not; (P,) int64, ascending."""
-    rows = connection.execute(
-        select(item.c.position)
-        .where(item.c.project_id == project_id, item.c.split == "pool")
-        .order_by(item.c.position)
-    ).scalars()
-    return np.fromiter(rows, np.int64)
+    query = select(item.c.position).where(item.c.project_id == project_id, item.c.split == "pool")
+    return _numbers(connection, query.order_by(item.c.position))
 
 
 def move_to_holdout(connection: Connection, item_ids: Sequence[int]) -> None:
@@ -141,12 +135,12 @@ def move_to_holdout(connection: Connection, item_ids: Sequence[int]) -> None:
 
 def unlabeled(connection: Connection, project_id: int) -> np.ndarray:
     """Read the ids of pool items without an answer, by position; (P,) int64."""
-    rows = connection.execute(
-        select(item.c.id)
-        .where(item.c.project_id == project_id, item.c.split == "pool", ~_answered)
-        .order_by(item.c.position)
-    ).scalars()
-    return np.fromiter(rows, np.int64)
+    in_pool = select(item.c.id).where(item.c.project_id == project_id, item.c.split == "pool")
+    answered = select(answer.c.item_id).where(
+        answer.c.project_id == project_id, answer.c.split == "pool"
+    )
+    ids = _numbers(connection, in_pool.order_by(item.c.position))
+    return ids[~np.isin(ids, _numbers(connection, answered))]
 
 
 def count_open(connection: Connection, project_id: int) -> dict[str, int]:
@@ -267,6 +261,17 @@ def count(connection: Connection, project_id: int) -> dict[str, int]:
     """Read how many items there are by split."""
     rows = connection.execute(_COUNT, {"project": project_id})
     return {"pool": 0, "holdout": 0} | dict(rows.all())
+
+
+def _numbers(connection: Connection, query: Select[tuple[int]]) -> np.ndarray:
+    """Read a column of whole numbers, (n,) int64.
+
+    As one text: row by row it takes ten times as long, and all the while no other thread of this
+    process runs.
+    """
+    (column,) = query.subquery().c
+    text = connection.execute(select(func.group_concat(column))).scalar()
+    return np.fromstring(text or "", np.int64, sep=",")
 
 
 def _two(rows: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -169,11 +169,7 @@ def standings(
     said = (
         select(vote.c.item_id, vote.c.class_id)
         .join(label_event, label_event.c.id == vote.c.event_id)
-        .where(
-            vote.c.project_id == project_id,
-            vote.c.annotator_id == importer,
-            label_event.c.kind == "import",
-        )
+        .where(vote.c.annotator_id == importer, label_event.c.kind == "import")
     )
     known = (
         select(
@@ -186,9 +182,11 @@ def standings(
         )
         .outerjoin(answer, answer.c.item_id == item.c.id)
         .outerjoin(label_event, label_event.c.id == answer.c.event_id)
-        .where(item.c.project_id == project_id)
     )
-    if item_ids is not None:
+    if item_ids is None:
+        said = said.where(vote.c.project_id == project_id)
+        known = known.where(item.c.project_id == project_id)
+    else:  # not by the project too: by an index of that, all of its items would be looked through
         said = said.where(vote.c.item_id.in_(item_ids))
         known = known.where(item.c.id.in_(item_ids))
     imported = dict(connection.execute(said).all())
