@@ -315,14 +315,17 @@ class Runtime:
     log_format: str = LOG_FORMATS[0]
     access: Access = Access()
     backups: Backups = Backups()
+    idle: float = 600.0
+    """Seconds after which processes that have nothing to do are let go."""
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION, ALCORE_LOG_…,
-        `Access`'s and `Backups`'.
+        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION, ALCORE_IDLE_MINUTES,
+        ALCORE_LOG_…, `Access`'s and `Backups`'.
 
         Raises InvalidSettings for a workspace in nobody's home, a thread count that is not a
-        positive integer, and a precision, a level or a format of the log that there is not.
+        positive integer, minutes that are no number, and a precision, a level or a format of the
+        log that there is not.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
@@ -341,8 +344,15 @@ class Runtime:
                 f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
             )
         workspace = Workspace(user_path(str(root)).resolve())
+        idle = os.environ.get("ALCORE_IDLE_MINUTES") or "10"
+        _check(
+            re.fullmatch(r"\d+(\.\d+)?", idle) is not None,
+            f"ALCORE_IDLE_MINUTES is {idle!r}; it is a number of minutes, such as 10",
+        )
         access, backups = Access.from_environment(), Backups.from_environment()
-        return cls(workspace, int(raw), precision(), level, form, access, backups)
+        return cls(
+            workspace, int(raw), precision(), level, form, access, backups, 60 * float(idle)
+        )
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""

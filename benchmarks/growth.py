@@ -8,9 +8,9 @@ files. Costs are the least of several runs, in milliseconds of the processor: fi
 of images, each with 500 labels, then over the number of labels, of 200,000 images. Waits are
 milliseconds of the clock that two people's answers take, five a second each, in the same process
 while a queue is refilled again and again, swapped as after a training, and while as many labels as
-`--labels` names at most come in from a file. Memory is the peak in MB of a process of its own, all that it has loaded included:
-`anonymous` without the pages of mapped files, which the system takes back when it needs them. Ends
-with 1 where a cost, a wait or a memory is above what it may be.
+`--labels` names at most come in from a file. Memory is the peak in MB of a process of its own, all
+that it has loaded included: `anonymous` without the pages of mapped files, which the system takes
+back when it needs them. Ends with 1 where a cost, a wait or a memory is above what it may be.
 """
 
 from __future__ import annotations

@@ -28,6 +28,9 @@ from alcore.workers.claims import BEAT, Watch, holder
 from alcore.workers.engines import Engine, Processes, submit
 
 POLL = 0.1
+"""Between two looks at whether anybody wrote, or whether a job has ended."""
+LONGEST = 1.0
+"""Between two looks at the rows, where nobody seems to have written."""
 PAGE_FIRST = 3.0
 """Torch is imported this long after the start, so that the first page has the processor."""
 
@@ -109,14 +112,18 @@ def _dispatch(runtime: Runtime, over: threading.Event) -> None:
     workers = [_Worker(lane) for lane in dict.fromkeys(kind.lane for kind in KINDS)]
     for worker in workers:
         worker.warm_up(runtime.threads, PAGE_FIRST)
-    schedule = Schedule(runtime)
+    schedule, rest = Schedule(runtime), Rest(store, runtime.idle)
     try:
         while not over.wait(POLL):
+            if not (any(worker.job for worker in workers) or rest.is_over()):
+                continue
             try:
                 schedule.turn()
                 _turn(store, workers, name, watch, runtime)
+                rest.begin()
             except WorkspaceBusy:  # the next turn finds everything as it is now
                 log.warning("another program holds the database")
+            _let_go_or_warm_up(workers, rest, runtime.threads)
     finally:
         schedule.stop()
         for worker in workers:
@@ -125,6 +132,57 @@ def _dispatch(runtime: Runtime, over: threading.Event) -> None:
                 with contextlib.suppress(WorkspaceBusy):  # else whoever comes next puts it back
                     _put_back(store, worker, "the app was closed", count=False)
         store.close()
+
+
+class Rest:
+    """When there is something to look at, and how long there has been nothing."""
+
+    def __init__(self, store: Store, idle: float) -> None:
+        self._store, self._idle = store, idle
+        self._signature: object = None
+        self._until = 0.0
+        self._written = time.monotonic()
+        self.let_go = False
+        """The processes of the lanes were ended for want of work."""
+
+    def is_over(self) -> bool:
+        """Tell whether to look at the rows: somebody wrote, a job is due, or it is long ago."""
+        signature = self._store.signature()
+        if signature != self._signature:
+            self._written = time.monotonic()
+            self._signature = signature
+            return True
+        return time.monotonic() >= self._until
+
+    def begin(self) -> None:
+        """Rest until something is written, at most until the next job is due."""
+        with self._store.read() as connection:
+            due = jobs.next_due(connection)
+        left = LONGEST if due is None else due - time.time()
+        self._until = time.monotonic() + min(LONGEST, max(0.0, left))
+
+    @property
+    def is_long(self) -> bool:
+        """Whether nobody has written for so long that nobody works."""
+        return time.monotonic() - self._written > self._idle
+
+
+def _let_go_or_warm_up(workers: list[_Worker], rest: Rest, threads: int) -> None:
+    """End processes that have nothing to do; have them ready once somebody is at work again.
+
+    People write as soon as they open a page, long before a training is due.
+    """
+    if any(worker.job for worker in workers):
+        return
+    if rest.is_long:
+        for worker in workers:
+            if worker.engine.is_up:
+                worker.engine.renew()
+                rest.let_go = True
+    elif rest.let_go:
+        rest.let_go = False
+        for worker in workers:
+            worker.warm_up(threads)
 
 
 def _turn(store: Store, workers: list[_Worker], name: str, watch: Watch, runtime: Runtime) -> None:

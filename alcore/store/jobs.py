@@ -166,6 +166,12 @@ def due(connection: Connection, kinds: Iterable[str], now: float) -> bool:
     )
 
 
+def next_due(connection: Connection) -> float | None:
+    """Read when the first of the waiting jobs of all kinds is due; None without any."""
+    query = select(func.min(job.c.not_before)).where(job.c.state == "waiting")
+    return connection.execute(query).scalar()
+
+
 def beat(
     connection: Connection, job_id: int, attempt: int, phase: str, progress: float, now: float
 ) -> None:

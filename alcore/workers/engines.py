@@ -37,6 +37,10 @@ class Engine(Protocol):
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]: ...
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it keeps processes of this machine, which take memory."""
+
     def crashed(self, error: BaseException) -> bool:
         """Tell whether work ended because its worker died, and not by an error of its own."""
 
@@ -95,6 +99,10 @@ class Processes:
     def workers(self) -> int:
         return self._count
 
+    @property
+    def is_up(self) -> bool:
+        return any(process.is_alive() for process in self._spawn.made)
+
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         return self._executor.submit(function, *arguments)
 
@@ -151,6 +159,10 @@ class Dask:
             workers = self._client.scheduler_info(n_workers=-1).get("workers", {})
             self._count = sum(worker["nthreads"] for worker in workers.values())
         return max(1, self._count)
+
+    @property
+    def is_up(self) -> bool:
+        return False
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         # Not by a key made of the arguments: the same round asked twice is computed twice.

@@ -1,0 +1,71 @@
+"""Owns the proof that whoever starts jobs rests while nobody writes, and wakes in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from made import Tab, project
+
+from alcore.config import Runtime, Workspace
+from alcore.errors import InvalidSettings
+from alcore.jobs.dispatcher import LONGEST, Rest
+from alcore.store import Store, jobs
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Iterator[Store]:
+    opened = Store.open(workspace)
+    yield opened
+    opened.close()
+
+
+def test_it_rests_until_somebody_writes(store: Store) -> None:
+    rest, tab = Rest(store, 600.0), Tab(store, project(store))
+    assert rest.is_over()
+    rest.begin()
+    assert not rest.is_over()
+    tab.answer(tab.next())
+    assert rest.is_over()
+
+
+def test_it_looks_when_a_job_is_due_and_at_the_latest_after_a_second(store: Store) -> None:
+    made = project(store)
+    with store.write() as connection:
+        jobs.request(connection, made, "train", time.time(), delay=0.1)
+    rest = Rest(store, 600.0)
+    assert rest.is_over()
+    for longest in (0.5, 1.5 * LONGEST):
+        start = time.monotonic()
+        rest.begin()
+        while not rest.is_over():
+            assert time.monotonic() - start < longest
+            time.sleep(0.01)
+        with store.write() as connection:
+            jobs.cancel(connection, made, "train", time.time())
+        rest.is_over()
+
+
+def test_nobody_works_any_more_some_time_after_the_last_write(store: Store) -> None:
+    rest, tab = Rest(store, 0.2), Tab(store, project(store))
+    rest.is_over()
+    assert not rest.is_long
+    until = time.monotonic() + 10
+    while not rest.is_long:
+        rest.is_over()
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    tab.claim()
+    assert rest.is_over() and not rest.is_long
+
+
+@pytest.mark.parametrize("minutes", ["x", "-1", "1e3", "ten"])
+def test_minutes_that_are_no_number_are_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, minutes: str
+) -> None:
+    monkeypatch.setenv("ALCORE_IDLE_MINUTES", minutes)
+    with pytest.raises(InvalidSettings, match="ALCORE_IDLE_MINUTES"):
+        Runtime.from_environment()
+    monkeypatch.setenv("ALCORE_IDLE_MINUTES", "0.5")
+    assert Runtime.from_environment().idle == 30.0
