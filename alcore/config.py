@@ -350,9 +350,7 @@ class Runtime:
             f"ALCORE_IDLE_MINUTES is {idle!r}; it is a number of minutes, such as 10",
         )
         access, backups = Access.from_environment(), Backups.from_environment()
-        return cls(
-            workspace, int(raw), precision(), level, form, access, backups, 60 * float(idle)
-        )
+        return cls(workspace, int(raw), precision(), level, form, access, backups, 60 * float(idle))
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""

@@ -30,21 +30,34 @@ def test_it_rests_until_somebody_writes(store: Store) -> None:
     assert rest.is_over()
 
 
-def test_it_looks_when_a_job_is_due_and_at_the_latest_after_a_second(store: Store) -> None:
+@pytest.mark.parametrize("running", [False, True])
+def test_it_looks_when_a_job_is_due_and_every_second_while_one_runs(
+    store: Store, running: bool
+) -> None:
     made = project(store)
     with store.write() as connection:
-        jobs.request(connection, made, "train", time.time(), delay=0.1)
+        jobs.request(connection, made, "train", time.time(), delay=0.0 if running else 0.2)
+        if running:
+            assert jobs.take(connection, ["train"], "another", time.time())
     rest = Rest(store, 600.0)
     assert rest.is_over()
-    for longest in (0.5, 1.5 * LONGEST):
-        start = time.monotonic()
-        rest.begin()
-        while not rest.is_over():
-            assert time.monotonic() - start < longest
-            time.sleep(0.01)
-        with store.write() as connection:
-            jobs.cancel(connection, made, "train", time.time())
-        rest.is_over()
+    start = time.monotonic()
+    assert rest.begin() is False
+    assert not rest.is_over()
+    while not rest.is_over():
+        assert time.monotonic() - start < 20
+        time.sleep(0.01)
+    assert time.monotonic() - start >= (0.9 * LONGEST if running else 0.1)
+
+
+def test_it_rests_on_while_there_is_no_job(store: Store) -> None:
+    rest = Rest(store, 600.0)
+    assert rest.is_over()
+    assert rest.begin() is True
+    until = time.monotonic() + 1.2 * LONGEST
+    while time.monotonic() < until:
+        assert not rest.is_over()
+        time.sleep(0.05)
 
 
 def test_nobody_works_any_more_some_time_after_the_last_write(store: Store) -> None:

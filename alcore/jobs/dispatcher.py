@@ -29,6 +29,8 @@ from alcore.workers.engines import Engine, Processes, submit
 
 POLL = 0.1
 """Between two looks at whether anybody wrote, or whether a job has ended."""
+AT_REST = 0.5
+"""The same once processes were let go: nobody works."""
 LONGEST = 1.0
 """Between two looks at the rows, where nobody seems to have written."""
 PAGE_FIRST = 3.0
@@ -114,7 +116,7 @@ def _dispatch(runtime: Runtime, over: threading.Event) -> None:
         worker.warm_up(runtime.threads, PAGE_FIRST)
     schedule, rest = Schedule(runtime), Rest(store, runtime.idle)
     try:
-        while not over.wait(POLL):
+        while not over.wait(AT_REST if rest.is_long else POLL):
             if not (any(worker.job for worker in workers) or rest.is_over()):
                 continue
             try:
@@ -141,25 +143,28 @@ class Rest:
         self._store, self._idle = store, idle
         self._signature: object = None
         self._until = 0.0
+        self._has_jobs = False
         self._written = time.monotonic()
         self.let_go = False
         """The processes of the lanes were ended for want of work."""
 
     def is_over(self) -> bool:
-        """Tell whether to look at the rows: somebody wrote, a job is due, or it is long ago."""
+        """Tell whether to look at the rows: somebody wrote, or a job is due or runs elsewhere."""
         signature = self._store.signature()
         if signature != self._signature:
             self._written = time.monotonic()
             self._signature = signature
             return True
-        return time.monotonic() >= self._until
+        return time.monotonic() >= self._until and (self._has_jobs or not self.begin())
 
-    def begin(self) -> None:
-        """Rest until something is written, at most until the next job is due."""
+    def begin(self) -> bool:
+        """Rest until something is written, at most until a job is due; tell if none is there."""
         with self._store.read() as connection:
-            due = jobs.next_due(connection)
-        left = LONGEST if due is None else due - time.time()
-        self._until = time.monotonic() + min(LONGEST, max(0.0, left))
+            unfinished = jobs.unfinished(connection)
+        due = [LONGEST if at is None else at - time.time() for at in unfinished]
+        self._has_jobs = bool(due)
+        self._until = time.monotonic() + max(0.0, min([LONGEST, *due]))
+        return not due
 
     @property
     def is_long(self) -> bool:

@@ -22,7 +22,7 @@ def apply_consensus(connection: Connection, project: Project) -> int:
     rule = project.settings.team.consensus
     if rule == "majority":
         return votes.count_majority(connection, project.id)
-    table = votes.table(connection, project.id, at_least=2)
+    table = votes.table(connection, project.id)
     class_ids = np.array([c.id for c in project.classes], dtype=np.int64)
     answers = positions(table.votes, class_ids)
     quality: np.ndarray | None

@@ -131,7 +131,7 @@ def quality(store: Store, project_id: int, by: int) -> list[Quality]:
         summaries = [w for w in everybody if only in (None, w.annotator)]
         ids = {m.annotator.name: m.annotator.id for m in members.of_project(connection, project_id)}
         right = gold.scores(connection, project_id)
-        table = votes.table(connection, project_id, at_least=2)
+        table = votes.table(connection, project_id)
     equal, met = agreement.with_others(table.votes)
     column = {int(who): j for j, who in enumerate(table.annotator_ids)}
     rows = []
@@ -164,7 +164,7 @@ def agreed(store: Store, project_id: int, by: int | None) -> Agreement:
     with store.read() as connection:
         check_owner(connection, project_id, by)
         class_ids = np.array([c.id for c in projects.classes(connection, project_id)], np.int64)
-        table = votes.table(connection, project_id, at_least=2)
+        table = votes.table(connection, project_id)
         names = labels.names(connection, table.annotator_ids.tolist())
     person = np.array([name != labels.IMPORTER for name in names], dtype=bool)
     classes_named = positions(table.votes[:, person], class_ids)

@@ -166,10 +166,11 @@ def due(connection: Connection, kinds: Iterable[str], now: float) -> bool:
     )
 
 
-def next_due(connection: Connection) -> float | None:
-    """Read when the first of the waiting jobs of all kinds is due; None without any."""
-    query = select(func.min(job.c.not_before)).where(job.c.state == "waiting")
-    return connection.execute(query).scalar()
+def unfinished(connection: Connection) -> list[float | None]:
+    """Read of all jobs that are not over when they are due, None for those that run."""
+    due_at = case((job.c.state == "waiting", job.c.not_before))
+    query = select(due_at).where(job.c.state.in_(("waiting", "running")))
+    return list(connection.execute(query).scalars())
 
 
 def beat(

@@ -14,7 +14,7 @@ from unicodedata import normalize
 from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
 from alcore.records import Kind, Origin
-from alcore.store import assignment
+from alcore.store import assignment, votes
 from alcore.store.tables import (
     annotator,
     answer,
@@ -281,7 +281,7 @@ def _disagreements(project_id: int, me: int) -> Select[Any]:
     """Select items on which people differ and nobody had the last word."""
     disputed = (
         select(vote.c.item_id, func.max(vote.c.event_id).label("last"))
-        .where(vote.c.project_id == project_id)
+        .where(vote.c.item_id.in_(votes.of_several(project_id)))
         .group_by(vote.c.item_id)
         .having(func.count(vote.c.class_id.distinct()) > 1)
         .subquery()

@@ -27,7 +27,9 @@ UNION SELECT item_id FROM (
 _ANSWERS = """
 SELECT v.item_id FROM verdict v LEFT JOIN answer a ON a.item_id = v.item_id
   JOIN project p ON p.id = v.project_id
-WHERE a.item_id IS NULL OR a.final != v.final OR (a.event_id != v.event_id
+WHERE a.item_id IS NULL OR a.final != v.final
+  OR a.votes != (SELECT count(*) FROM vote WHERE vote.item_id = a.item_id)
+  OR (a.event_id != v.event_id
   AND (v.final OR json_extract(p.settings, '$.team.consensus') = 'majority'))
 UNION SELECT item_id FROM answer WHERE item_id NOT IN (SELECT item_id FROM verdict)
 """
@@ -107,8 +109,9 @@ def keep_anew(connection: Connection, item_ids: list[int]) -> None:
         connection.execute(text("DELETE FROM answer WHERE item_id = :item"), which)
         connection.execute(
             text(
-                "INSERT INTO answer (item_id, project_id, event_id, class_id, split, final) "
-                "SELECT i.id, i.project_id, v.event_id, v.class_id, i.split, v.final "
+                "INSERT INTO answer (item_id, project_id, event_id, class_id, split, final, votes) "
+                "SELECT i.id, i.project_id, v.event_id, v.class_id, i.split, v.final, "
+                "(SELECT count(*) FROM vote WHERE vote.item_id = i.id) "
                 "FROM verdict v JOIN item i ON i.id = v.item_id WHERE v.item_id = :item"
             ),
             which,

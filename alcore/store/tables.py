@@ -193,15 +193,17 @@ answer = Table(
     Column("class_id", ForeignKey("project_class.id")),
     Column("split", String, nullable=False),
     Column("final", Boolean, nullable=False, server_default="0"),
+    Column("votes", Integer, nullable=False, server_default="1"),
+    Index("ix_answer_several", "project_id", "item_id", sqlite_where=text("votes > 1")),
     Index("ix_answer_class", "project_id", "split", "class_id", "event_id"),
     Index("ix_answer_event", "project_id", "event_id"),
 )
 """What counts of an item: an owner's last word (`final`), else what most votes say.
 
-Of as many votes the newest counts; no class is an unsure. The event is the newest that says so.
-The rule stands in the view `verdict`, from which a trigger on `label_event` writes: to find it in
-the log takes 0.3 s at 20,000 labels. A
-consensus that weighs the votes otherwise is written over it, and holds until the next vote.
+Of as many votes the newest counts; no class is an unsure. The event is the newest that says so;
+`votes` is how many there are. The rule stands in the view `verdict`, from which a trigger on
+`label_event` writes: to find it in the log takes 0.3 s at 20,000 labels. A consensus that weighs
+the votes otherwise is written over it, and holds until the next vote.
 """
 
 vote = Table(

@@ -60,6 +60,23 @@ TRIGGERS = {
     f"label_event_counted AFTER INSERT ON label_event WHEN new.kind IN {PEOPLE}": ADD_WORK,
     "label_event_uncounted AFTER INSERT ON label_event WHEN new.kind = 'undo'": TAKE_WORK,
 }
+ANSWERS = """
+CREATE TRIGGER label_event_answers AFTER INSERT ON label_event WHEN new.kind != 'skip' BEGIN
+  DELETE FROM vote WHERE item_id = new.item_id AND annotator_id = new.annotator_id;
+  INSERT INTO vote (item_id, annotator_id, project_id, event_id, class_id)
+  SELECT e.item_id, e.annotator_id, e.project_id, e.id, e.class_id FROM label_event e
+  WHERE e.item_id = new.item_id AND e.annotator_id = new.annotator_id
+    AND e.kind IN ('label', 'import', 'unsure') AND e.origin != 'adjudicated'
+    AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = e.id)
+  ORDER BY e.id DESC LIMIT 1;
+  DELETE FROM answer WHERE item_id = new.item_id;
+  INSERT INTO answer (item_id, project_id, event_id, class_id, split, final, votes)
+  SELECT i.id, i.project_id, v.event_id, v.class_id, i.split, v.final,
+    (SELECT count(*) FROM vote WHERE vote.item_id = i.id)
+  FROM verdict v JOIN item i ON i.id = v.item_id
+  WHERE v.item_id = new.item_id;
+END
+"""
 STANDING = "NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = e.id)"
 COUNTS = (
     """
@@ -88,6 +105,18 @@ COUNTS = (
 
 
 def upgrade() -> None:
+    op.add_column("answer", sa.Column("votes", sa.Integer(), nullable=False, server_default="1"))
+    op.execute(
+        "UPDATE answer SET votes = (SELECT count(*) FROM vote WHERE vote.item_id = answer.item_id)"
+    )
+    op.create_index(
+        "ix_answer_several",
+        "answer",
+        ["project_id", "item_id"],
+        sqlite_where=sa.text("votes > 1"),
+    )
+    op.execute("DROP TRIGGER label_event_answers")
+    op.execute(ANSWERS)
     op.create_table(
         "item_count",
         _of("project"),
