@@ -286,6 +286,7 @@ def measure_costs(chosen: argparse.Namespace) -> tuple[dict[str, Row], list[str]
 
 
 def measure_waits(chosen: argparse.Namespace) -> tuple[dict[str, Row], list[str]]:
+    sys.setswitchinterval(0.001)  # as the app does
     most, incoming = max(chosen.items), max(chosen.labels)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         store = growing.open_store(Path(folder))

@@ -64,8 +64,14 @@ def _lacking(answers: ColumnElement[int] | int = item.c.answers) -> ColumnElemen
 
 
 def anew(answers: ColumnElement[int] | int = item.c.answers) -> ColumnElement[bool]:
-    """The image may be put to the person as one that lacks answers."""
-    return ~_held_by_me & ~_answered_by_me & _lacking(answers)
+    """The image may be put to the person as one that lacks answers.
+
+    That most images of an old queue have the one answer that they shall get is looked at first: it
+    takes a tenth of the time of all else.
+    """
+    done = _exists(answer, answer.c.item_id == item.c.id)
+    enough = done & (item.c.answers == 1) if isinstance(answers, ColumnElement) else done
+    return ~enough & ~_held_by_me & ~_answered_by_me & _lacking(answers)
 
 
 waits_again = (

@@ -127,6 +127,8 @@ def all_gold(connection: Connection, project_id: int) -> list[Gold]:
 
 def scores(connection: Connection, project_id: int) -> dict[int, tuple[int, int]]:
     """Count right answers and answers to gold per annotator id; an unsure one is not right."""
+    if not ids(connection, project_id):
+        return {}  # else all votes would be looked through
     answers = _answers_to(project_id).subquery()
     rows = connection.execute(
         select(

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Connection,
     Row,
     bindparam,
-    case,
     delete,
     func,
     literal_column,
@@ -59,10 +59,14 @@ _CLAIM = (
         .where(
             queue_item.c.project_id == bindparam("project"),
             queue_item.c.ranking == bindparam("ranking"),
-            case((queue_item.c.origin == "relabel", assignment.again), else_=assignment.anew()),
+            or_(
+                (queue_item.c.origin == "relabel") & assignment.again,
+                (queue_item.c.origin != "relabel") & assignment.anew(),
+            ),
             assignment.skips < assignment.SKIPS_TO_OTHERS,
+            assignment.skipped_lately == bindparam("late", type_=Boolean),
         )
-        .order_by(assignment.skipped_lately, queue_item.c.rank)
+        .order_by(queue_item.c.rank)
         .limit(bindparam("n")),
     )
     .on_conflict_do_update(index_elements=["item_id", "annotator_id"], set_=_HOLD_ANEW)
@@ -119,19 +123,20 @@ def claim(connection: Connection, holder: Holder, n: int) -> list[Lease]:
     who = {"project": project_id, "annotator": holder.annotator_id}
     recent = connection.execute(_RECENT, who | {"pause": SKIP_PAUSE}).scalar_one()
     provenance = Provenance("random", ranked_by, projects.head_labels(connection, project_id))
-    tokens = connection.execute(
-        _CLAIM,
-        {
-            **{f"new_{name}": value for name, value in _row(holder, provenance).items()},
-            **who,
-            "now": holder.now,
-            "known": queue.known(connection, ranked_by),
-            "ranking": ranking,
-            "recent": recent,
-            "n": n,
-        },
-    ).scalars()
-    leases = by_token(connection, project_id, list(tokens))
+    wish = {
+        **{f"new_{name}": value for name, value in _row(holder, provenance).items()},
+        **who,
+        "now": holder.now,
+        "known": queue.known(connection, ranked_by),
+        "ranking": ranking,
+        "recent": recent,
+    }
+    tokens: list[str] = []
+    for late in (False, True):  # in two steps: to sort by it, the whole queue would be looked at
+        if len(tokens) < n:
+            left = {"late": late, "n": n - len(tokens)}
+            tokens += connection.execute(_CLAIM, wish | left).scalars()
+    leases = by_token(connection, project_id, tokens)
     if leases:
         which = {"project": project_id, "client": holder.client, "now": holder.now}
         connection.execute(_FORGET, which)
