@@ -299,12 +299,17 @@ def wait_for(what: Callable[[], object], why: str) -> float:
     return time.monotonic() - started
 
 
-def start_dispatcher(workspace: Workspace) -> subprocess.Popen[bytes]:
+def start_dispatcher(workspace: Workspace, **more: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "alcore", "work", "--until-input-closes"],
         stdin=subprocess.PIPE,
         cwd=ROOT,
-        env={**os.environ, "ALCORE_WORKSPACE": str(workspace.root), "ALCORE_THREADS": "1"},
+        env={
+            **os.environ,
+            "ALCORE_WORKSPACE": str(workspace.root),
+            "ALCORE_THREADS": "1",
+            **more,
+        },
     )
 
 
@@ -439,6 +444,24 @@ def test_sigterm_ends_a_training_at_the_command_line_and_leaves_no_claim(lab: La
     _, errors = process.communicate(timeout=LONG)
     assert process.returncode == 130 and "stopped" in errors and "Traceback" not in errors
     assert lab.newest("train", lab.slow).state == "cancelled"
+
+
+def test_a_dispatcher_lets_go_of_idle_processes_until_somebody_writes(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    store = Store.open(workspace)
+    tab = Tab(store, project(store))
+    process = start_dispatcher(workspace, ALCORE_IDLE_MINUTES="0.02")
+    try:
+        wait_for(lambda: workers_of(process.pid), "torch is made ready")
+        first = workers_of(process.pid)
+        wait_for(lambda: not alive(first), "nobody writes")
+        assert process.poll() is None
+        tab.answer(tab.next())
+        wait_for(lambda: workers_of(process.pid) - first, "somebody is at work again")
+    finally:
+        process.stdin.close()
+        assert process.wait(timeout=LONG) == 0
+        store.close()
 
 
 def test_the_death_of_a_dispatcher_leaves_no_process_and_loses_no_job(lab: Lab) -> None:

@@ -117,12 +117,11 @@ def _dispatch(runtime: Runtime, over: threading.Event) -> None:
     schedule, rest = Schedule(runtime), Rest(store, runtime.idle)
     try:
         while not over.wait(AT_REST if rest.is_long else POLL):
-            if not (any(worker.job for worker in workers) or rest.is_over()):
-                continue
             try:
                 schedule.turn()
-                _turn(store, workers, name, watch, runtime)
-                rest.begin()
+                if any(worker.job for worker in workers) or rest.is_over():
+                    _turn(store, workers, name, watch, runtime)
+                    rest.begin()
             except WorkspaceBusy:  # the next turn finds everything as it is now
                 log.warning("another program holds the database")
             _let_go_or_warm_up(workers, rest, runtime.threads)

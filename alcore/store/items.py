@@ -179,8 +179,8 @@ def some_unlabeled(
         at = dict(
             connection.execute(_OPEN_AT, {"project": project_id, "positions": positions}).all()
         )
-        ids = (at.get(position) for position in positions)
-        drawn |= dict.fromkeys(i for i in ids if i is not None and i not in without)
+        at_hand = (at.get(position) for position in positions)
+        drawn |= dict.fromkeys(i for i in at_hand if i is not None and i not in without)
     return list(drawn)[:n]
 
 

@@ -95,7 +95,7 @@ def span(connection: Connection, project_id: int) -> tuple[float, float] | None:
         connection.execute(select(end(label_event.c.created_at)).where(*given)).scalar()
         for end in (func.min, func.max)
     )
-    return None if first is None else (first, last)
+    return None if first is None or last is None else (first, last)
 
 
 def labels_over_time(
@@ -107,7 +107,8 @@ def labels_over_time(
     """
     in_quarters = width % labels.QUARTER == 0 and since % labels.QUARTER == 0
     second = work_time.c.quarter * labels.QUARTER
-    source, count = work_time, func.sum(work_time.c.labels)
+    source = work_time
+    count: ColumnElement[int] = func.sum(work_time.c.labels)
     which = [
         work_time.c.project_id == project_id,
         work_time.c.quarter >= int(since) // labels.QUARTER,

@@ -194,5 +194,5 @@ def upgrade() -> None:
     )
 
 
-def _of(table: str) -> sa.Column:
+def _of(table: str) -> sa.Column[int]:
     return sa.Column(f"{table}_id", sa.Integer(), sa.ForeignKey(f"{table}.id"), nullable=False)
