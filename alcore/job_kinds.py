@@ -97,6 +97,13 @@ KINDS: tuple[JobKind, ...] = (
         doing="Features of the images are computed",
     ),
     JobKind(
+        name="map",
+        function="alcore.jobs.mapping:run_map",
+        lane=PRETRAINING,
+        noun="map",
+        doing="The map is laid out",
+    ),
+    JobKind(
         name="pretrain",
         function="alcore.jobs.pretraining:run_pretraining",
         lane=PRETRAINING,

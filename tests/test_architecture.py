@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.acquisition", ()),
     ("alcore.linear_head", ()),
     ("alcore.feature_space", ()),
+    ("alcore.layouts", ()),
     ("alcore.pool", ("sklearn",)),
     ("alcore.strategies", ("sklearn",)),
     ("alcore.datasets", ("torchvision", "sklearn")),
@@ -50,7 +51,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3")),
     ("alcore.loop", ()),
     ("alcore.workers", ("distributed", "dask")),
-    ("alcore.jobs", ()),
+    ("alcore.jobs", ("umap",)),
     ("alcore.services", ("itsdangerous", "altair", "vl_convert")),
     ("alcore.web", ("starlette", "itsdangerous")),
     ("pages", ("streamlit", "altair")),
@@ -80,7 +81,7 @@ PAGES_MAY_IMPORT = {
 REQUESTS = {"alcore.services", "alcore.web", "pages", "app"}
 BACKGROUND = "alcore.jobs"
 # Never imported while these load: they make the web process slow and heavy.
-HEAVY = {"torch", "torchvision", "timm", "sklearn", "scipy"}
+HEAVY = {"torch", "torchvision", "timm", "sklearn", "scipy", "umap"}
 WEB_PROCESS = ("alcore.services", "alcore.web", "pages", "alcore.__main__", "app")
 NOWHERE = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}

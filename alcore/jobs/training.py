@@ -19,7 +19,7 @@ from alcore.jobs.training_inputs import (
     training_inputs,
 )
 from alcore.label_errors import check_is_due
-from alcore.loop import embeddings, incoming_labels
+from alcore.loop import embeddings, incoming_labels, maps
 from alcore.loop.due import request_if_due
 from alcore.loop.label_sets import revision
 from alcore.loop.project_consensus import apply_consensus, positions
@@ -198,6 +198,12 @@ def _save(running: Running, material: _Material, result: RoundResult) -> dict[Pa
     if result.embeddings is not None:
         embeddings.save(path := unpublished.with_suffix(".npy"), result.embeddings)
         files[path] = embeddings.path(folder, number)
+        layout = maps.model_layout(number, result.embeddings, head, maps.newest(folder, "pca"))
+        place = maps.path(folder, layout.basis, layout.method)
+        place.parent.mkdir(exist_ok=True)
+        with disk.whole_file(path := unpublished.with_suffix(".map.npz")) as file:
+            maps.write(file, layout)
+        files[path] = place
     return files
 
 
@@ -223,7 +229,10 @@ def _publish(
         gold.suggest(connection, {item_id: guesses[item_id] for item_id in material.gold_ids})
         swap_queue(connection, project, selection_rows(result), round_id, number, guesses)
         _ask_for_more(connection, project)
+        if maps.newest(folder, "umap") is not None:
+            jobs.request(connection, project.id, "map", time.time())
     embeddings.forget_others(folder, number)
+    maps.forget_oldest(folder)
 
 
 def _ask_for_more(connection: Connection, project: Project) -> None:

@@ -36,6 +36,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "stop pretraining": "stopped the pretraining",
         "features": "asked for features",
         "stop features": "stopped the computing of features",
+        "map": "asked for a map",
         "import": "resumed the import",
         "stop import": "stopped the import",
         "model export": "asked for the model as files",

@@ -17,10 +17,10 @@ import numpy as np
 
 from alcore.errors import LeaseExpired, NothingToUndo
 from alcore.loop.due import request_if_due
-from alcore.records import LabelEvent, Lease, NewEvent, NewLot, NewUndo, Provenance
+from alcore.records import Holder, LabelEvent, Lease, NewEvent, NewLot, NewUndo, Project, Provenance
 from alcore.services import lease_rules
 from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
-from alcore.store import Connection, Store, bulk, items, labels, leasing, projects
+from alcore.store import Connection, Store, bulk, items, labels, leasing, projects, selections
 
 FEWEST, MOST = 12, 50
 """Tiles that a grid may have."""
@@ -30,6 +30,8 @@ NO_CLASSES = (
     "There is no model yet. It comes after the first labels, by itself; images like the one on "
     "screen can be found already."
 )
+ALL_ANSWERED = "Every image of this selection has an answer, or the selection is gone."
+HELD = "Others hold the images of this selection that have no answer yet."
 First = Literal["sure", "doubtful"]
 
 
@@ -137,6 +139,66 @@ def tiles(
         head_labels=output.head_labels,
         reason=None if leases else _why_none(predictions, like, bool(len(order))),
     )
+
+
+def selected(
+    store: Store,
+    prediction_cache: PredictionCache,
+    holder: Holder,
+    n: int,
+    selection_id: int,
+    *,
+    aside: Sequence[int] = (),
+    release: Sequence[str] = (),
+    hold: Sequence[str] = (),
+) -> Tiles:
+    """Lease up to n open images of a selection from the map, whatever class they are taken for.
+
+    The class is that which the model predicts for most of them; none without a model.
+    """
+    predictions = prediction_cache.get(holder.project_id)
+    with store.write() as connection:
+        who = (connection, holder.project_id, holder.annotator_id)
+        lease_rules.at_work(*who, holder.now)
+        project = projects.get(connection, holder.project_id)
+        leasing.release(connection, holder.client, release)
+        holder = lease_rules.holder(*who, holder.client, n + len(hold), holder.now)
+        held = leasing.renew(connection, holder, hold)
+        ids = selections.ids(connection, holder.project_id, selection_id)
+        ids = ids[np.isin(ids, items.unlabeled(connection, holder.project_id))]
+        order = ids[~np.isin(ids, np.array(aside, np.int64))][:_LOOKED_THROUGH]
+        leases: list[Lease] = []
+        if project.state == "ready" and project.archived_at is None:
+            round_id = None if predictions is None else predictions.round_id
+            n = min(n, lease_rules.room(*who, holder.now))
+            provenance = Provenance("grid", round_id)
+            leases = bulk.claim(connection, holder, order.tolist(), n, provenance) if n > 0 else []
+    class_id, shares = _commonest(predictions, project, [lease.item_id for lease in leases])
+    return Tiles(
+        leases=tuple(leases),
+        held=tuple(held),
+        class_id=class_id,
+        counts={},
+        shares=shares,
+        model=None if predictions is None else predictions.number or None,
+        head_labels=None,
+        reason=None if leases else ALL_ANSWERED if not len(ids) else HELD,
+    )
+
+
+def _commonest(
+    predictions: PoolPredictions | None, project: Project, item_ids: Sequence[int]
+) -> tuple[int | None, tuple[float, ...]]:
+    """Return the class that is predicted for most items, and its probability for each."""
+    if predictions is None or predictions.round_id is None or not item_ids:
+        return None, ()
+    rows = predictions.rows(np.array(item_ids, np.int64))
+    if (rows < 0).any():  # some came after the model
+        return None, ()
+    place = int(np.bincount(predictions.output.predicted[rows]).argmax())
+    shares = np.round(predictions.output.probabilities[rows, place], 4)
+    class_id = next(c.id for c in project.classes if c.position == place)
+    return class_id, tuple(shares.tolist())
 
 
 def label_lot(store: Store, lot: NewLot) -> Lot:

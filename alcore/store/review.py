@@ -14,7 +14,7 @@ from unicodedata import normalize
 from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
 from alcore.records import Kind, Origin
-from alcore.store import assignment, votes
+from alcore.store import assignment, selections, votes
 from alcore.store.tables import (
     annotator,
     answer,
@@ -49,6 +49,8 @@ class Filter:
     """The model names another class."""
     name: str = ""
     """Part of the file name."""
+    selection: int | None = None
+    """Id of items that were selected on the map."""
     open_too: bool = True
     """Items that I may still be asked about and others have answered: who sees what they said
     would not answer by themselves."""
@@ -220,6 +222,8 @@ def _query_of(project_id: int, me: int, wanted: Filter) -> Select[Any]:
         query = query.join(
             check, and_(check.c.item_id == answer.c.item_id, check.c.event_id == answer.c.event_id)
         ).where(check.c.class_id != answer.c.class_id)
+    if wanted.selection is not None:
+        query = query.where(item_id.in_(selections.items(project_id, wanted.selection)))
     if not wanted.open_too:
         query = query.where(item_id.not_in(_open_to(project_id)))
     if wanted.name:

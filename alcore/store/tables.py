@@ -501,6 +501,19 @@ audit_event = Table(
     Index("ix_audit_event_project", "project_id", "id"),
 )
 
+selection = Table(
+    "selection",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("items", JSON, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("ix_selection_project", "project_id", "annotator_id", "id"),
+)
+"""Items that somebody has selected on the map; each person's newest few are kept."""
+
 _answer = [Column(c.name, c.type) for c in label_event.columns]
 current_answer = Table("current_answer", MetaData(), *_answer)
 """View: the events that `answer` names."""

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from alcore.errors import InvalidSettings
-from alcore.records import NewLot
+from alcore.records import Holder, NewLot
 from alcore.services import grid
 from alcore.web import state
 from alcore.web.pictures import leased
@@ -32,6 +32,8 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
     order = text_in(body, "first", "sure")
     if order not in ("sure", "doubtful"):
         raise InvalidSettings(f"first is {order!r}; must be sure or doubtful")
+    if body.get("selection") is not None:
+        return _selected(body, ticket)
     answer = grid.tiles(
         state.store(),
         state.prediction_cache(),
@@ -46,6 +48,27 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         release=texts_in(body, "release"),
         hold=texts_in(body, "hold"),
     )
+    return _shown(answer, ticket)
+
+
+def _selected(body: Body, ticket: Ticket) -> Body:
+    """Lease open images of a selection from the map."""
+    now = time.time()
+    client = text_in(body, "client", longest=100)
+    answer = grid.selected(
+        state.store(),
+        state.prediction_cache(),
+        Holder(ticket.project_id, ticket.annotator_id, client, now, now),
+        int(number_in(body, "count", 0, grid.MOST)),
+        id_in(body, "selection"),
+        aside=_aside(body),
+        release=texts_in(body, "release"),
+        hold=texts_in(body, "hold"),
+    )
+    return _shown(answer, ticket)
+
+
+def _shown(answer: grid.Tiles, ticket: Ticket) -> Body:
     return {
         "images": [leased(lease, ticket) for lease in answer.leases],
         "shares": list(answer.shares),

@@ -83,6 +83,7 @@ def board_route(
     right: Right,
     method: str = "GET",
     threads: CapacityLimiter | None = None,
+    most: int = MOST_BODY,
 ) -> Route:
     """Make a route of work that may raise alcore's errors, below /board/{project_id} or outside.
 
@@ -90,7 +91,8 @@ def board_route(
     was checked, in the project if the path names one.
 
     threads: how many there are for it; by default it shares those of all requests. Work that
-    takes long has few of its own, so that no label waits for it.
+    takes long has few of its own, so that no label waits for it. most: bytes of a request. What
+    the work returns travels as JSON, unless it is a response already.
     """
 
     def allowed(request: Request, ticket: Ticket, body: Body) -> Any:
@@ -100,19 +102,20 @@ def board_route(
     @functools.wraps(work)
     async def respond(request: Request) -> Response:
         try:
-            body = await _body(request) if request.method == "POST" else {}
+            body = await _body(request, most) if request.method == "POST" else {}
             ticket = _ticket(request, body)
             if threads is not None and threads.statistics().tasks_waiting >= MOST_WAITING:
                 raise AnswerLate("many are asking for this just now; try again in a moment")
             doing = to_thread.run_sync(allowed, request, ticket, body, limiter=threads)
-            return JSONResponse(await _unless_held(doing))
+            result = await _unless_held(doing)
+            return result if isinstance(result, Response) else JSONResponse(result)
         except AlcoreError as error:
             return refusal(error, request)
 
     return declared(path, respond, right, method)
 
 
-async def _unless_held(doing: Coroutine[Any, Any, Body]) -> Body:
+async def _unless_held(doing: Coroutine[Any, Any, Any]) -> Any:
     """Wait for what is asked; raise WorkspaceBusy once another program has kept it for long.
 
     It goes on meanwhile. Whoever asks again is not served twice: what is stored has a key.
@@ -165,19 +168,19 @@ def _check_site(request: Request) -> None:
     )
 
 
-async def _body(request: Request) -> Body:
+async def _body(request: Request, most: int) -> Body:
     _check_site(request)
     raw = bytearray()
     async for part in request.stream():
         raw += part
-        if len(raw) > MOST_BODY:
+        if len(raw) > most:
             break
     try:
-        body = json.loads(raw) if len(raw) <= MOST_BODY else None
+        body = json.loads(raw) if len(raw) <= most else None
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise InvalidSettings(f"the body must be a JSON object of at most {MOST_BODY} bytes")
+        raise InvalidSettings(f"the body must be a JSON object of at most {most} bytes")
     return body
 
 

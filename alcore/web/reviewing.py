@@ -33,6 +33,7 @@ def items(request: Request, ticket: Ticket, body: Body) -> Body:
             origin=query.get("origin") or None,
             disagrees=query.get("disagrees") == "1",
             name=query.get("name", "")[:200],
+            selection=_whole(query.get("selection")),
         ),
         _whole(query.get("offset")) or 0,
         _whole(query.get("n")) or PAGE,

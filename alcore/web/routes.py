@@ -16,7 +16,7 @@ from starlette.routing import Route
 from alcore.errors import AlcoreError
 from alcore.records import NewEvent
 from alcore.services import board_status, keys, labeling, projects
-from alcore.web import downloads, grids, pictures, playing, remarks, reviewing, state
+from alcore.web import downloads, grids, mapping, pictures, playing, remarks, reviewing, state
 from alcore.web.requests import (
     MOST_IMAGES,
     Body,
@@ -202,6 +202,7 @@ def routes(base: str = "") -> list[Route]:
         *grids.routes(),
         *downloads.routes(),
         *playing.routes(),
+        *mapping.routes(),
     ]
     path = base.strip("/")
     if not path:

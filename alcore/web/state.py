@@ -97,6 +97,12 @@ def playground() -> Answering:
     return Answering("alcore.playground", runtime())
 
 
+@functools.cache
+def next_batches() -> Answering:
+    """Keep the process that computes what strategies would ask next."""
+    return Answering("alcore.jobs.next_batches", runtime())
+
+
 def prediction_cache() -> PredictionCache:
     """Keep what the models of the open store say."""
     return _prediction_cache(store())

@@ -81,6 +81,8 @@ class Board {
     this.feed.fill(true);
     this.#poll();
     this.#loadHistory();
+    const selection = new URLSearchParams(location.search).get("selection");
+    if (/^\d{1,15}$/.test(selection ?? "")) this.grid.open(null, Number(selection));
   }
 
   // New data from Streamlit after a rerun.

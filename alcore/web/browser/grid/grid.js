@@ -23,6 +23,7 @@ export class Grid {
     this.aside = []; // items that were excluded
     this.pending = null; // key of the lot that is being saved
     this.turn = 0;
+    this.selection = null; // id of a selection from the map that the images are taken from
     const { head, note, foot } = this.bar;
     this.root = element("section", { className: "grid", hidden: true },
       head, note, this.tiles.list, foot);
@@ -39,8 +40,9 @@ export class Grid {
 
   // -- coming and going ------------------------------------------------------------------------
 
-  open(like = null) {
+  open(like = null, selection = null) {
     this.bar.order.like = like;
+    this.selection = selection;
     if (!this.isOpen) {
       this.root.hidden = false;
       this.board.root.dataset.mode = "grid";
@@ -91,6 +93,7 @@ export class Grid {
     const body = {
       client: link.client, count: order.count, first: order.first, release,
       class: order.like ? null : order.class, like: order.like?.item ?? null, aside: this.aside,
+      selection: order.like ? null : this.selection,
     };
     let answer;
     try {
@@ -278,8 +281,14 @@ export class Grid {
     const all = this.tiles.all.length;
     bar.drawActions(choice, this.tiles.inside.length, all, this.lots.length);
     this.board.root.dataset.tiles = String(all);
+    bar.pick.disabled = bar.first.disabled = Boolean(bar.order.like ?? this.selection);
     if (!all) {
       if (!this.pending) bar.say(prediction?.reason ?? "There are no images here.");
+      return;
+    }
+    if (this.selection && !bar.order.like) {
+      bar.say(`${plural(all, "image")} of the selection from the map. Press those that do not `
+        + "belong, then a class.");
       return;
     }
     const by = sentence(modelName(prediction?.model, prediction?.instant)).slice(0, -1);

@@ -17,8 +17,15 @@ export class Filters {
     this.offset = Math.max(0, Math.floor(Number(query.get("from")) || 0));
     this.values = { class: query.get("class") ?? "", by: query.get("by") ?? "",
       origin: query.get("origin") ?? "" };
+    this.selection = /^\d{1,15}$/.test(query.get("selection") ?? "") ? query.get("selection") : "";
     part.name.value = query.get("name") ?? "";
     part.disagrees.checked = query.get("disagrees") === "1";
+    part.selected.parentElement.hidden = !this.selection;
+    part.selected.addEventListener("change", () => {
+      this.selection = "";
+      part.selected.parentElement.hidden = true;
+      this.#again();
+    }, { signal });
     part.filterform.addEventListener("submit", (event) => event.preventDefault(), { signal });
     for (const name of ["class", "by", "origin"]) {
       part[name].addEventListener("change", () => {
@@ -38,7 +45,7 @@ export class Filters {
   }
 
   get narrowed() {
-    return Object.values(this.values).some(Boolean) || this.part.name.value.trim() !== ""
+    return Object.values(this.values).some(Boolean) || this.selection !== "" || this.part.name.value.trim() !== ""
       || this.part.disagrees.checked;
   }
 
@@ -59,7 +66,7 @@ export class Filters {
     return new URLSearchParams({
       view, offset, n: PAGE, class: this.values.class, annotator: this.values.by,
       origin: this.values.origin, name: this.part.name.value.trim(),
-      disagrees: this.part.disagrees.checked ? "1" : "",
+      disagrees: this.part.disagrees.checked ? "1" : "", selection: this.selection,
     });
   }
 
@@ -84,7 +91,7 @@ export class Filters {
   #keep() {
     const address = new URL(location.href);
     const kept = { view: this.view === "all" ? "" : this.view, from: this.offset || "",
-      ...this.values, name: this.part.name.value.trim(),
+      ...this.values, selection: this.selection, name: this.part.name.value.trim(),
       disagrees: this.part.disagrees.checked ? "1" : "" };
     for (const [name, value] of Object.entries(kept)) {
       if (value === "") address.searchParams.delete(name);

@@ -1,0 +1,346 @@
+"""Owns what the map may ask: where images lie, what is known of each, what is picked out.
+
+Everything is a column by position, N images, so that it travels as bytes. Who may not yet be told
+what others said of an image gets neither its label nor what a model says that has learned from it;
+names of others, which tell how much each has done, are for owners.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alcore import strategies
+from alcore.errors import InvalidSettings, TrainingImpossible
+from alcore.loop import maps
+from alcore.loop.maps import Layout
+from alcore.records import Job, Project
+from alcore.services import audit, rights
+from alcore.store import (
+    Connection,
+    Store,
+    items,
+    jobs,
+    labels,
+    map_points,
+    projects,
+    reports,
+    rounds,
+    selections,
+)
+from alcore.workers.answering import Answering
+
+COMMAND = "pip install 'alcore[map]'"
+"""What adds UMAP where it is missing."""
+MOST_FOLDERS, MOST_PEOPLE = 20, 20
+"""More than this are shown as one: nobody tells their colours apart."""
+MOST_PICTURES = 200
+NO_CLASS, UNSURE, NOBODY = -1, -2, 255
+KNOWN: frozenset[str] = frozenset({"probabilities", "embeddings", "logits"})
+"""Signals that a model has left on the disk: strategies that need no more can be compared."""
+BATCH = 20
+"""Images that each of two compared strategies picks."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Arrays by position, and what is said of them all."""
+
+    about: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class MapStatus:
+    """What there is to show, and what is being made."""
+
+    basis: str
+    images: int
+    events: int
+    """The newest event: labels have changed when it has."""
+    models: tuple[tuple[int, int], ...]
+    """Number and labels of each model."""
+    stored: Mapping[str, tuple[str, ...]]
+    """Bases of which there are layouts, by method."""
+    installed: bool
+    """UMAP is."""
+    seconds: float
+    """About how long UMAP takes."""
+    job: Job | None
+    owns: bool
+
+
+def status(store: Store, project_id: int, by: int) -> MapStatus:
+    """Read what there is to show. Raises UnknownProject."""
+    folder = store.workspace.project(project_id)
+    with store.read() as connection:
+        projects.get(connection, project_id)
+        images = _count(connection, project_id)
+        latest = rounds.latest(connection, project_id)
+        models = map_points.models(connection, project_id)
+        job = jobs.newest(connection, project_id, "map")
+        events = labels.last_event(connection, project_id)
+        owns = rights.is_owner(connection, project_id, by)
+    return MapStatus(
+        basis=maps.basis_of(folder, latest, images),
+        images=images,
+        events=events,
+        models=tuple((int(number), int(n)) for number, _, n in models),
+        stored={method: tuple(maps.bases(folder, method)) for method in maps.METHODS},
+        installed=importlib.util.find_spec("umap") is not None,
+        seconds=umap_seconds(images),
+        job=job,
+        owns=owns,
+    )
+
+
+def umap_seconds(images: int) -> float:
+    """Tell about how long UMAP takes from the start, on two cores; `benchmarks/map.py` measures."""
+    return 15.0 + 0.002 * images
+
+
+def columns(store: Store, project_id: int, by: int) -> Columns:
+    """Read what is known of every image, as far as whoever asks may know it."""
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        owns = rights.is_owner(connection, project_id, by)
+        images = map_points.images(connection, project_id)
+        answers = map_points.answers(connection, project_id)
+        unseen = _unseen(connection, project_id, by)
+        disputed = map_points.disputed(connection, project_id)
+        models = map_points.models(connection, project_id)
+        ranking, _ = projects.ranking(connection, project_id)
+        queue = map_points.queued(connection, project_id, ranking)
+        events = labels.last_event(connection, project_id)
+        sees_names = rights.sees_names(connection, project_id, by)
+        names = map_points.names(connection, project_id) if sees_names else []
+        whose = map_points.people(connection, np.unique(answers.annotators).tolist())
+    place = _Places(images.ids)
+    known = ~np.isin(answers.item_ids, unseen)
+    rows = place.of(answers.item_ids[known])
+    arrays = {"ids": images.ids.astype(np.uint32)}
+    arrays["class"] = _classes(project, images.ids, rows, answers.class_ids[known])
+    since = np.zeros(len(images.ids), np.uint16)
+    since[rows] = 1 + np.searchsorted(models[:, 1], answers.events[known])
+    agreement = np.zeros(len(images.ids), np.uint8)
+    agreement[rows] = 1
+    agreement[place.of(disputed[~np.isin(disputed, unseen)])] = 2
+    rank = np.zeros(len(images.ids), np.uint16)
+    rank[place.of(queue)] = np.minimum(1 + np.arange(len(queue)), 65_535)
+    who, people = _who(answers.annotators[known], whose, None if owns else by)
+    arrays["who"] = np.full(len(images.ids), NOBODY, np.uint8)
+    arrays["who"][rows] = who
+    arrays |= {"since": since, "agreement": agreement, "rank": rank}
+    arrays["longest"] = np.minimum(images.longest, 65_535).astype(np.uint16)
+    about: dict[str, Any] = {
+        "events": events,
+        "people": people,
+        "batch": project.settings.batch_size,
+    }
+    if owns:
+        arrays["holdout"] = images.holdout.astype(np.uint8)
+    folder_of, folders = _folders(names)
+    if len(folders) > 1:
+        arrays["folder"], about["folders"] = folder_of, folders
+    return Columns(about, arrays)
+
+
+def layout(store: Store, project_id: int, by: int, basis: str, method: str) -> Columns:
+    """Read where images lie; an empty basis is the newest. PCA is computed here where it is new.
+
+    Raises InvalidSettings for a method that there is not, TrainingImpossible where there is no
+    such layout.
+    """
+    if method not in maps.METHODS:
+        raise InvalidSettings(f"no map by {method!r}; choose from {', '.join(maps.METHODS)}")
+    folder = store.workspace.project(project_id)
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        images = _count(connection, project_id)
+        latest = rounds.latest(connection, project_id)
+        unseen = _unseen(connection, project_id, by)
+        ids = map_points.images(connection, project_id).ids
+    best = maps.basis_of(folder, latest, images)
+    wanted = basis if basis in maps.bases(folder, method) else best
+    there = maps.read(folder, wanted, method)
+    if method == "pca" and not basis and not maps.fits(there, folder, images):
+        there = maps.lay_out(folder, project, best, images)
+        if there is not None:
+            maps.put(folder, there)
+    if there is None and method == "umap" and not basis:
+        there = maps.newest(folder, "umap")
+    if there is None:
+        raise TrainingImpossible("there is no such map; reload the page to see the newest")
+    return _sent(there, maps.read(folder, there.basis, "pca"), _Places(ids).of(unseen))
+
+
+def select(store: Store, project_id: int, by: int, bits: bytes) -> tuple[int, int]:
+    """Keep a selection: a bit per image by position, the first in the lowest bit.
+
+    Returns its id and how many images it has. Raises InvalidSettings for none or too many bits.
+    """
+    with store.write() as connection:
+        rights.check_active(connection, project_id, by)
+        ids = map_points.images(connection, project_id).ids
+        flags = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
+        if flags[len(ids) :].any():
+            raise InvalidSettings("the selection has images that the project has not; reload")
+        chosen = ids[np.flatnonzero(flags[: len(ids)])]
+        if not len(chosen):
+            raise InvalidSettings("nothing is selected; draw around some images first")
+        new = selections.add(connection, project_id, by, chosen.tolist(), time.time())
+        return new, len(chosen)
+
+
+def pictures(
+    store: Store, project_id: int, by: int, item_ids: Sequence[int]
+) -> list[tuple[int, str, str]]:
+    """Read id, name and content hash of up to MOST_PICTURES items, in their order.
+
+    Who may not read file names gets none.
+    """
+    with store.read() as connection:
+        sees_names = rights.sees_names(connection, project_id, by)
+        rows = reports.pictures(connection, project_id, item_ids[:MOST_PICTURES])
+    return [
+        (row.item_id, row.name if sees_names else f"image {row.item_id}", row.content_hash)
+        for row in rows
+    ]
+
+
+def compute(store: Store, project_id: int, by: int) -> None:
+    """Ask for a map by UMAP. Raises NotAllowed, TrainingImpossible where UMAP is missing."""
+    if importlib.util.find_spec("umap") is None:
+        raise TrainingImpossible(f"UMAP is not installed; {COMMAND} adds it")
+    with store.write() as connection:
+        rights.check_owner(connection, project_id, by)
+        audit.note(connection, project_id, by, "map")
+        jobs.request(connection, project_id, "map", time.time())
+
+
+def stop(store: Store, project_id: int, by: int) -> None:
+    """End the making of a map. Raises NotAllowed."""
+    with store.write() as connection:
+        rights.check_owner(connection, project_id, by)
+        jobs.cancel(connection, project_id, "map", time.time())
+
+
+def comparable() -> list[dict[str, str]]:
+    """List the strategies whose next batch can be shown: they need what a model has left."""
+    return [
+        {"name": strategy.name, "family": family}
+        for family, group in strategies.families().items()
+        for strategy in group
+        if not strategy.asks_again and strategies.needed(strategy.name, {}) <= KNOWN
+    ]
+
+
+def next_batch(
+    answering: Answering, store: Store, project_id: int, strategy: str
+) -> dict[str, Any]:
+    """Ask a strategy what it would ask next of the newest model; in a process of its own.
+
+    Raises InvalidSettings for a strategy that needs what the model has not left,
+    TrainingImpossible without a model, AnswerLate.
+    """
+    if strategy not in {one["name"] for one in comparable()}:
+        raise InvalidSettings(f"the next batch of {strategy!r} cannot be shown on a map")
+    answer: dict[str, Any] = answering.ask(
+        {
+            "workspace": str(store.workspace.root),
+            "project": project_id,
+            "strategy": strategy,
+            "count": BATCH,
+        }
+    )
+    if "error" in answer:
+        raise TrainingImpossible(answer["error"])
+    return answer
+
+
+def _count(connection: Connection, project_id: int) -> int:
+    return sum(items.count(connection, project_id).values())
+
+
+def _unseen(connection: Connection, project_id: int, by: int) -> np.ndarray:
+    """Read the items of which somebody may not be told what others said; owners may of all."""
+    if rights.is_owner(connection, project_id, by):
+        return np.zeros(0, np.int64)
+    return map_points.hidden(connection, project_id, by)
+
+
+def _classes(
+    project: Project, ids: np.ndarray, rows: np.ndarray, class_ids: np.ndarray
+) -> np.ndarray:
+    """Return class positions (N,) int16: NO_CLASS without an answer, UNSURE for an unsure one."""
+    position = {c.id: c.position for c in project.classes} | {0: UNSURE}
+    result = np.full(len(ids), NO_CLASS, np.int16)
+    result[rows] = [position[int(c)] for c in class_ids]
+    return result
+
+
+def _who(
+    annotators: np.ndarray, names: Mapping[int, str], only: int | None
+) -> tuple[np.ndarray, list[str]]:
+    """Return a place (L,) in the list of names for each answer, the busiest first.
+
+    only: the person whose name alone is told; None for all.
+    """
+    if only is not None:
+        return np.where(annotators == only, 0, 1).astype(np.uint8), ["you", "others"]
+    ids, place, counts = np.unique(annotators, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    rank = np.empty(len(ids), np.int64)
+    rank[order] = np.arange(len(ids))
+    shown = [names[int(ids[i])] for i in order[:MOST_PEOPLE]]
+    if len(ids) > MOST_PEOPLE:
+        shown.append("others")
+    return np.minimum(rank[place], MOST_PEOPLE).astype(np.uint8), shown
+
+
+def _folders(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Return a place (N,) in the list of folders for each name, the fullest first."""
+    tops = np.array([name.rpartition("/")[0] for name in names], dtype=object)
+    if not len(tops):
+        return np.zeros(0, np.uint8), []
+    folders, place, counts = np.unique(tops, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    rank = np.empty(len(folders), np.int64)
+    rank[order] = np.arange(len(folders))
+    shown = [folders[i] or "no folder" for i in order[:MOST_FOLDERS]]
+    if len(folders) > MOST_FOLDERS:
+        shown.append("others")
+    return np.minimum(rank[place], MOST_FOLDERS).astype(np.uint8), shown
+
+
+def _sent(shown: Layout, opinions: Layout | None, unseen: np.ndarray) -> Columns:
+    """Return a layout as it travels, without what the model says of unseen rows.
+
+    opinions: the layout of the same basis that holds what its model said.
+    """
+    about = {"basis": shown.basis, "method": shown.method, "span": shown.span}
+    arrays = {"steps": shown.steps.reshape(-1)}
+    if opinions is not None and opinions.predicted is not None and opinions.unsure is not None:
+        predicted, unsure = opinions.predicted.copy(), opinions.unsure.copy()
+        inside = unseen[unseen < len(predicted)]
+        predicted[inside], unsure[inside] = NO_CLASS, 0
+        arrays |= {"predicted": predicted, "unsure": unsure}
+    return Columns(about, arrays)
+
+
+class _Places:
+    """Where items stand, by id."""
+
+    def __init__(self, ids: np.ndarray) -> None:
+        self._order = np.argsort(ids)
+        self._sorted = ids[self._order]
+
+    def of(self, ids: np.ndarray) -> np.ndarray:
+        """Return the positions (n,) of items that are there."""
+        found = np.searchsorted(self._sorted, ids)
+        return self._order[found] if len(ids) else np.zeros(0, np.int64)

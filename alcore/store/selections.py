@@ -1,0 +1,56 @@
+"""Owns the rows of selections: items that somebody has picked out on the map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Select, delete, func, insert, select, true
+
+from alcore.store.tables import selection
+
+KEPT = 20
+"""Selections of each person in a project; older ones go."""
+
+
+def add(
+    connection: Connection, project_id: int, annotator_id: int, item_ids: Sequence[int], now: float
+) -> int:
+    """Keep a selection; return its id."""
+    new = connection.execute(
+        insert(selection)
+        .values(
+            project_id=project_id,
+            annotator_id=annotator_id,
+            items=[int(i) for i in item_ids],
+            size=len(item_ids),
+            created_at=now,
+        )
+        .returning(selection.c.id)
+    ).scalar_one()
+    of_person = (selection.c.project_id == project_id) & (selection.c.annotator_id == annotator_id)
+    kept = select(selection.c.id).where(of_person).order_by(selection.c.id.desc()).limit(KEPT)
+    connection.execute(delete(selection).where(of_person, selection.c.id.not_in(kept)))
+    return new
+
+
+def items(project_id: int, selection_id: int) -> Select[Any]:
+    """Select the item ids of a selection of this project; none where it is gone."""
+    each = func.json_each(selection.c.items).table_valued("value")
+    return (
+        select(each.c.value)
+        .select_from(selection)
+        .join(each, true())
+        .where(selection.c.id == selection_id, selection.c.project_id == project_id)
+    )
+
+
+def ids(connection: Connection, project_id: int, selection_id: int) -> np.ndarray:
+    """Read the item ids of a selection, (n,) int64, in their order; none where it is gone."""
+    row = connection.execute(
+        select(selection.c.items).where(
+            selection.c.id == selection_id, selection.c.project_id == project_id
+        )
+    ).scalar_one_or_none()
+    return np.array(row or [], np.int64)
