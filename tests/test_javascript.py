@@ -22,10 +22,11 @@ LAYERS = {
     "board": {"shared", "grid", "board"},
     "review": {"shared", "review"},
     "playground": {"shared", "playground"},
+    "map": {"shared", "map"},
     "page": {"shared", "page"},
 }
 """What the modules of a folder may import from."""
-ENTRIES = ("board/board.js", "review/review.js", "playground/playground.js")
+ENTRIES = ("board/board.js", "review/review.js", "playground/playground.js", "map/map.js")
 
 
 def node(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:

@@ -38,6 +38,7 @@ MAY: dict[rights.Right, set[str]] = {
 PAGES: dict[str, rights.Right] = {
     "label": "take part",
     "review": "take part",
+    "map": "take part",
     "dashboard": "take part",
     "team": "take part",
     "exchange": "own",

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -153,7 +154,7 @@ def read(folder: Path, basis: str, method: str) -> Layout | None:
                 arrays.get("unsure"),
                 float(arrays["made_of"]),
             )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
 

@@ -154,7 +154,7 @@ def selected(
 ) -> Tiles:
     """Lease up to n open images of a selection from the map, whatever class they are taken for.
 
-    The class is that which the model predicts for most of them; none without a model.
+    The class is that which the model predicts for at least half of them, if there is one.
     """
     predictions = prediction_cache.get(holder.project_id)
     with store.write() as connection:
@@ -189,13 +189,16 @@ def selected(
 def _commonest(
     predictions: PoolPredictions | None, project: Project, item_ids: Sequence[int]
 ) -> tuple[int | None, tuple[float, ...]]:
-    """Return the class that is predicted for most items, and its probability for each."""
+    """Return the class predicted for at least half of the items, with its probability for each."""
     if predictions is None or predictions.round_id is None or not item_ids:
         return None, ()
     rows = predictions.rows(np.array(item_ids, np.int64))
     if (rows < 0).any():  # some came after the model
         return None, ()
-    place = int(np.bincount(predictions.output.predicted[rows]).argmax())
+    counts = np.bincount(predictions.output.predicted[rows])
+    place = int(counts.argmax())
+    if 2 * counts[place] < len(rows):
+        return None, ()
     shares = np.round(predictions.output.probabilities[rows, place], 4)
     class_id = next(c.id for c in project.classes if c.position == place)
     return class_id, tuple(shares.tolist())

@@ -34,6 +34,7 @@ from alcore.store import (
     selections,
 )
 from alcore.workers.answering import Answering
+from alcore.workers.foreground import run_here
 
 COMMAND = "pip install 'alcore[map]'"
 """What adds UMAP where it is missing."""
@@ -221,6 +222,16 @@ def compute(store: Store, project_id: int, by: int) -> None:
         rights.check_owner(connection, project_id, by)
         audit.note(connection, project_id, by, "map")
         jobs.request(connection, project_id, "map", time.time())
+
+
+def map_now(store: Store, project_id: int, threads: int) -> None:
+    """Lay the images out by UMAP in this process. Raises what the job raises."""
+    busy = "a map of this project is being made; wait for it, or stop that first"
+
+    def ask(connection: Connection) -> None:
+        jobs.request(connection, project_id, "map", time.time())
+
+    run_here(store, project_id, "map", threads, ask, busy)
 
 
 def stop(store: Store, project_id: int, by: int) -> None:

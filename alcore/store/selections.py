@@ -23,7 +23,7 @@ def add(
         .values(
             project_id=project_id,
             annotator_id=annotator_id,
-            items=[int(i) for i in item_ids],
+            item_ids=[int(i) for i in item_ids],
             size=len(item_ids),
             created_at=now,
         )
@@ -37,7 +37,7 @@ def add(
 
 def items(project_id: int, selection_id: int) -> Select[Any]:
     """Select the item ids of a selection of this project; none where it is gone."""
-    each = func.json_each(selection.c.items).table_valued("value")
+    each = func.json_each(selection.c.item_ids).table_valued("value")
     return (
         select(each.c.value)
         .select_from(selection)
@@ -49,7 +49,7 @@ def items(project_id: int, selection_id: int) -> Select[Any]:
 def ids(connection: Connection, project_id: int, selection_id: int) -> np.ndarray:
     """Read the item ids of a selection, (n,) int64, in their order; none where it is gone."""
     row = connection.execute(
-        select(selection.c.items).where(
+        select(selection.c.item_ids).where(
             selection.c.id == selection_id, selection.c.project_id == project_id
         )
     ).scalar_one_or_none()

@@ -507,7 +507,7 @@ selection = Table(
     Column("id", Integer, primary_key=True),
     Column("project_id", ForeignKey("project.id"), nullable=False),
     Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
-    Column("items", JSON, nullable=False),
+    Column("item_ids", JSON, nullable=False),
     Column("size", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Index("ix_selection_project", "project_id", "annotator_id", "id"),

@@ -32,6 +32,7 @@ COMMON = {
     "test_board_pointers",
     "test_exchange",
     "test_grid",
+    "test_map",
     "test_navigation",
     "test_playground",
     "test_review",
@@ -39,6 +40,22 @@ COMMON = {
 }
 """Modules whose tests make projects of their own and leave the server as it is."""
 expect.set_options(timeout=45_000)
+
+
+SECTIONS = {
+    "Look inside": ("Map",),
+    "Learn": ("Experiments", "Playground", "Glossary"),
+    "Project": ("Team", "In and out", "Set-up"),
+}
+"""Of the menu, with the pages behind each; the others stand in it themselves."""
+
+
+def go_to(page: Page, name: str) -> None:
+    """Go to a page by the menu, as a person does."""
+    for section, names in SECTIONS.items():
+        if name in names:
+            page.get_by_role("button", name=section, exact=True).click()
+    page.get_by_role("link", name=name, exact=True).first.click()
 
 
 def free_port() -> int:

@@ -9,12 +9,13 @@ from playwright.sync_api import BrowserContext, expect
 
 from alcore.services import people
 
-from .conftest import Board, Server
+from .conftest import SECTIONS, Board, Server, go_to
 
 pytestmark = pytest.mark.browser
 
 PAGES = {
     "review": "Review",
+    "map": "Map",
     "dashboard": "Dashboard",
     "team": "Team",
     "experiments": "Experiments",
@@ -35,15 +36,33 @@ def test_back_leads_back_in_one_press_from_every_page(
     Board(page).opened()
     expect(page).to_have_url(re.compile(r"/\?project=\d+$"))
     for path, name in PAGES.items():
-        page.get_by_role("link", name=name, exact=True).first.click()
+        go_to(page, name)
         expect(page).to_have_url(re.compile(rf"/{path}"))
         # The page is there, and has written into the address what it writes.
         expect(page.get_by_test_id("stStatusWidget")).to_be_hidden()
-        expect(page.locator(".board:not(.review, .playground)")).to_have_count(0)
+        expect(page.locator(".board:not(.review, .playground, .map)")).to_have_count(0)
         page.wait_for_timeout(1500)
         page.go_back()
         expect(page).to_have_url(re.compile(r"/\?project=\d+$"))
         Board(page).opened()
+
+
+@pytest.mark.parametrize("width", [820, 1440])
+def test_every_page_is_in_the_menu_without_a_rest_that_has_to_be_opened(
+    server: Server, context: BrowserContext, width: int
+) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{server.url}/glossary")
+    links = page.get_by_test_id("stTopNavLink")
+    expect(links).to_have_text([re.compile(name) for name in ("Label", "Review", "Dashboard")])
+    menu = page.get_by_test_id("stTopNavSection")
+    expect(menu).to_have_text(list(SECTIONS))
+    for section, names in SECTIONS.items():
+        page.get_by_role("button", name=section, exact=True).press("Enter")
+        for name in names:
+            expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+        page.keyboard.press("Escape")
 
 
 def test_an_address_keeps_the_project_that_was_chosen(
@@ -85,9 +104,9 @@ def test_the_project_is_chosen_at_the_same_place_on_every_page(
     choice = page.get_by_role("combobox", name="Project", exact=True)
     place = choice.bounding_box()
     for path, name in PAGES.items():
-        page.get_by_role("link", name=name, exact=True).first.click()
+        go_to(page, name)
         expect(page).to_have_url(re.compile(rf"/{path}"))
-        expect(page.locator(".board:not(.review, .playground)")).to_have_count(0)
+        expect(page.locator(".board:not(.review, .playground, .map)")).to_have_count(0)
         if path in WITHOUT_PROJECT:
             expect(choice).to_have_count(0)
             continue

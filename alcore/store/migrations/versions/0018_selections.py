@@ -13,7 +13,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("project_id", sa.Integer(), sa.ForeignKey("project.id"), nullable=False),
         sa.Column("annotator_id", sa.Integer(), sa.ForeignKey("annotator.id"), nullable=False),
-        sa.Column("items", sa.JSON(), nullable=False),
+        sa.Column("item_ids", sa.JSON(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
     )

@@ -3,7 +3,7 @@
 const RAMP = [[0, 32, 77], [65, 77, 107], [124, 123, 120], [187, 175, 113], [255, 234, 70]];
 // Cividis (Nuñez et al. 2018), which looks alike to people who see red and green alike.
 export const PALE = 255; // category of points without a value
-const GREY = { light: [150, 153, 165], dark: [112, 116, 130] };
+const GREY = { light: [188, 191, 203], dark: [92, 96, 110] };
 
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 
@@ -59,6 +59,7 @@ function listed(names, palette, of, none, more = []) {
       return value < -1 ? names.length - 2 - value : value;
     },
     names: [...names, ...more],
+    own: names.length,
     colours: [...names.map((_, i) => rgb(palette[i % palette.length])), ...more.map(() => [120, 90, 160])],
     none,
   };

@@ -186,7 +186,6 @@ class Atlas {
     say(part.waytitle, ways.find(([name]) => name === scene.way)?.[1] ?? "Class");
     this.#theme(false);
     scene.look();
-    part.empty.hidden = scene.n > 0;
     if (!scene.n) say(part.empty, "There are no images yet.");
     this.#handOver();
     drawLegend(this);
@@ -235,7 +234,12 @@ class Atlas {
     }
     const zoomed = (view.scale / (4 * view.least)) ** 0.35;
     const base = (scene.n < 2500 ? 8 : scene.n < 12000 ? 6 : scene.n < 80000 ? 4 : 2.4) * Math.max(0.7, zoomed);
-    this.plot.draw(view, this.share, Math.min(26, base));
+    const small = Math.min(1, Math.max(0.6, view.width / 900));
+    this.plot.draw(view, this.share, Math.min(26, base * small));
+    if (scene.n) {
+      this.part.empty.hidden = inView(scene, view, 1).length > 0;
+      say(this.part.empty, "No images here. “All” shows everything.");
+    }
     const few = this.share === 1 && !this.plot.still && this.thumbs.draw(view);
     this.part.points.style.opacity = few ? "0.3" : "1";
     this.over.draw(view, scene);

@@ -14,7 +14,7 @@ export function drawLegend(map) {
   const { legend, counts, off } = scene;
   const rows = legend.ramp ? [ramp(legend)] : legend.names
     .map((name, value) => [name, value, counts[value]])
-    .filter(([, , count]) => count || legend.names.length <= 30)
+    .filter(([, value, count]) => count || (legend.names.length <= 30 && value < legend.own))
     .map(([name, value, count]) => row(name, value, count, legend.colours[value], off.has(value)));
   if (counts[PALE]) rows.push(row(legend.none ?? "none", PALE, counts[PALE], null, off.has(PALE)));
   part.legend.replaceChildren(...rows);

@@ -15,8 +15,9 @@ export class View {
     const [low, high] = ends(layout, 1);
     this.x = (left + right) / 2;
     this.y = (low + high) / 2;
-    const wide = Math.max(right - left, 1e-6) * MARGIN;
-    const tall = Math.max(high - low, 1e-6) * MARGIN;
+    const least = layout.span / 500; // one image alone has no extent
+    const wide = Math.max(right - left, least) * MARGIN;
+    const tall = Math.max(high - low, least) * MARGIN;
     this.scale = Math.min(this.width / wide, this.height / tall);
     this.least = this.scale / 4;
   }
