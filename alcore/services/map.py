@@ -124,7 +124,7 @@ def columns(store: Store, project_id: int, by: int) -> Columns:
     place = _Places(images.ids)
     known = ~np.isin(answers.item_ids, unseen)
     rows = place.of(answers.item_ids[known])
-    arrays = {"ids": images.ids.astype(np.uint32)}
+    arrays: dict[str, np.ndarray] = {"ids": images.ids.astype(np.uint32)}
     arrays["class"] = _classes(project, images.ids, rows, answers.class_ids[known])
     since = np.zeros(len(images.ids), np.uint16)
     since[rows] = 1 + np.searchsorted(models[:, 1], answers.events[known])

@@ -16,6 +16,10 @@ function layoutOf(points, span = 2) {
   return { steps, span };
 }
 
+const up = (n) => Math.ceil(n / 8) * 8;
+const names = (scene) => scene.ways().map(([name]) => name);
+const light = ([r, g, b]) => 0.21 * r + 0.72 * g + 0.07 * b;
+
 // The bytes that the server sends for {name: [code, values]}.
 function sent(about, arrays) {
   const TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, u4: Uint32Array };
@@ -23,7 +27,6 @@ function sent(about, arrays) {
   const header = new TextEncoder().encode(JSON.stringify({ ...about, arrays: listed }));
   const blocks = [new Uint8Array(new Uint32Array([header.length, 0]).buffer), header,
     ...Object.values(arrays).map(([code, values]) => new Uint8Array(new TYPES[code](values).buffer))];
-  const up = (n) => Math.ceil(n / 8) * 8;
   const all = new Uint8Array(blocks.reduce((sum, b) => sum + up(b.length), 0));
   let at = 0;
   for (const block of blocks) {
@@ -128,7 +131,6 @@ test("labels appear with the model that first knew them", () => {
 });
 
 test("colours are offered only for what is known", () => {
-  const names = (scene) => scene.ways().map(([name]) => name);
   assert.deepEqual(names(sceneOf(CROSS)), ["class", "who", "round", "agreement"]);
   const more = sceneOf(CROSS, { holdout: new Uint8Array(5), longest: Uint16Array.from([8, 9, 8, 8, 8]) },
     { predicted: new Int16Array(5), unsure: new Uint8Array(5) });
@@ -169,7 +171,6 @@ test("models and people disagree, each in a colour of its own", () => {
 });
 
 test("a ramp goes from dark to light without a step back", () => {
-  const light = ([r, g, b]) => 0.21 * r + 0.72 * g + 0.07 * b;
   const steps = Array.from({ length: 30 }, (_, i) => light(shade(i / 29)));
   assert.ok(steps.every((value, i) => i === 0 || value > steps[i - 1]));
   assert.deepEqual(shade(-1), shade(0));

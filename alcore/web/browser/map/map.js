@@ -125,7 +125,7 @@ class Atlas {
     const before = this.status;
     const status = await request(this.link, "GET", "/map/status");
     const was = this.#end;
-    const atEnd = this.scene.at >= was;
+    const atEnd = () => this.scene.at >= was; // asked last: somebody may move the slider meanwhile
     this.#setStatus(status);
     const more = status.images !== this.scene.n || status.events !== before.events
       || status.models.length !== before.models.length;
@@ -133,14 +133,16 @@ class Atlas {
     const newest = status.stored[this.method]?.join() !== before.stored[this.method]?.join()
       || status.basis !== before.basis
       || (this.method === "umap" && before.job?.state === "running" && status.job?.state === "done");
-    if (atEnd) this.scene.at = this.#end;
     if (newest || status.images !== this.scene.layout.steps.length / 2) {
-      const wanted = this.part.method.value;
-      this.#place(await this.#layout("", wanted).catch(() => this.#layout("", "pca")));
+      const basis = atEnd() ? "" : this.scene.layout.basis;
+      const wanted = this.wish.method;
+      this.#place(await this.#layout(basis, wanted).catch(() => this.#layout("", "pca")));
       this.root.dataset.points = String(this.scene.n);
     }
     if (more || newest) {
-      this.#placeSlider(atEnd ? null : this.scene.at);
+      const stays = !atEnd();
+      if (!stays) this.scene.at = this.#end;
+      this.#placeSlider(stays ? this.scene.at : null);
       this.#again();
     } else this.#sayUmap();
   }

@@ -1,6 +1,7 @@
 // What every page does by itself, once for as long as it is open.
 
 import { freeKeys } from "./chooser.js";
+import { mendMenu } from "./menu.js";
 import { watchOutages } from "./outage.js";
 
 const page = (window.alcore ??= {});
@@ -9,4 +10,5 @@ if (!page.watched) {
   page.watched = true;
   watchOutages();
   freeKeys();
+  mendMenu();
 }
