@@ -114,10 +114,8 @@ def main() -> None:
             "": [
                 st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
                 st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
-                st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
-            ],
-            "Look inside": [
                 st.Page("pages/map.py", title="Map", icon=":material/bubble_chart:"),
+                st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
             ],
             "Learn": [
                 st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),

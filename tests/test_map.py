@@ -156,7 +156,7 @@ def test_a_map_that_there_is_not_is_refused_with_those_there_are(store: Store) -
     me = people.annotator(store, "me").id
     with pytest.raises(InvalidSettings, match="pca, umap"):
         mapping.layout(store, project_id, me, "", "t-sne")
-    with pytest.raises(TrainingImpossible, match="no such map"):
+    with pytest.raises(UnknownItem, match="no such map"):
         mapping.layout(store, project_id, me, "", "umap")
 
 

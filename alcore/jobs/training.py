@@ -229,7 +229,7 @@ def _publish(
         gold.suggest(connection, {item_id: guesses[item_id] for item_id in material.gold_ids})
         swap_queue(connection, project, selection_rows(result), round_id, number, guesses)
         _ask_for_more(connection, project)
-        if maps.newest(folder, "umap") is not None:
+        if maps.bases(folder, "umap") and maps.umap_is_installed():
             jobs.request(connection, project.id, "map", time.time())
     embeddings.forget_others(folder, number)
     maps.forget_oldest(folder)

@@ -6,6 +6,7 @@ their pixels; and a method: "pca" or "umap". N images by position.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -52,6 +53,11 @@ class Layout:
     def points(self) -> np.ndarray:
         """(N, 2) float32."""
         return layouts.unpacked(self.steps, self.span)
+
+
+def umap_is_installed() -> bool:
+    """Tell whether the extra that lays out neighbours is there, without loading it."""
+    return importlib.util.find_spec("umap") is not None
 
 
 def basis_of(folder: Path, latest: RoundSummary | None, images: int) -> str:
@@ -129,15 +135,12 @@ def write(file: IO[bytes], layout: Layout) -> None:
 def put(folder: Path, layout: Layout) -> None:
     """Save a layout in its place, whole or not at all, and forget the oldest beyond what is kept.
 
-    Raises WorkspaceUnusable.
+    Raises ExportFailed where there is no room.
     """
     place = path(folder, layout.basis, layout.method)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with disk.whole_file(place) as file:
-            write(file, layout)
-    except OSError as error:
-        raise disk.unusable(place, error) from error
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with disk.whole_file(place) as file:
+        write(file, layout)
     forget_oldest(folder)
 
 

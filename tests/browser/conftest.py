@@ -43,7 +43,6 @@ expect.set_options(timeout=45_000)
 
 
 SECTIONS = {
-    "Look inside": ("Map",),
     "Learn": ("Experiments", "Playground", "Glossary"),
     "Project": ("Team", "In and out", "Set-up"),
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from alcore.loop import maps
 from alcore.records import NewEvent, Project
 from alcore.services import people, training
 from alcore.store import items, labels
@@ -193,6 +195,12 @@ def test_neighbours_say_how_long_they_take_or_what_adds_them(
     element = opened(page, server, shapes, "&layout=umap")
     expect(part(element, "umaptext")).to_have_text(re.compile(r"pip install|About \d+ s"))
     expect(part(element, "about")).to_contain_text("main directions")
+    folder = server.store().workspace.project(shapes.id)
+    there = maps.read(folder, "0001", "pca")
+    assert there is not None
+    maps.put(folder, replace(there, method="umap"))  # as the job does in the end
+    expect(part(element, "about")).to_contain_text("neighbours beside each other")
+    expect(part(element, "umap")).to_be_hidden()
 
 
 def test_without_webgl_the_map_stands_still_and_says_so(

@@ -187,4 +187,7 @@ test("what is said names the model, the labels, and what adds UMAP", () => {
   assert.match(umapText(status, "umap", null), /pip install 'alcore\[map\]'/);
   assert.match(umapText({ ...status, installed: true, owns: true }, "umap", null), /2 min/);
   assert.equal(umapText(status, "umap", { method: "umap", basis: "0001" }), "");
+  const there = { ...status, installed: true, owns: true };
+  assert.match(umapText(there, "umap", { method: "umap", basis: "0001" }, 3), /newest images/);
+  assert.match(umapText({ ...there, basis: "0002" }, "umap", { method: "umap", basis: "0001" }), /newest model/);
 });

@@ -19,6 +19,7 @@ import { View } from "./view.js";
 import { basisText, modelText, umapText } from "./words.js";
 
 const MOVING = 900; // milliseconds that points take to a new layout
+const CARD = [170, 180]; // pixels that what is said of a point takes
 const STEP = 1500; // milliseconds between models while they play
 const [BUSY, REST] = [1500, 6000];
 const ACTIVE = new Set(["running", "waiting"]);
@@ -130,13 +131,13 @@ class Atlas {
     const more = status.images !== this.scene.n || status.events !== before.events
       || status.models.length !== before.models.length;
     if (more) this.scene.setColumns(await this.#bytes("/map/columns"));
-    const newest = status.stored[this.method]?.join() !== before.stored[this.method]?.join()
+    const { method } = this.wish;
+    const newest = status.stored[method]?.join() !== before.stored[method]?.join()
       || status.basis !== before.basis
-      || (this.method === "umap" && before.job?.state === "running" && status.job?.state === "done");
+      || (method === "umap" && ACTIVE.has(before.job?.state) && status.job?.state === "done");
     if (newest || status.images !== this.scene.layout.steps.length / 2) {
       const basis = atEnd() ? "" : this.scene.layout.basis;
-      const wanted = this.wish.method;
-      this.#place(await this.#layout(basis, wanted).catch(() => this.#layout("", "pca")));
+      this.#place(await this.#layout(basis, method).catch(() => this.#layout("", "pca")));
       this.root.dataset.points = String(this.scene.n);
     }
     if (more || newest) {
@@ -235,7 +236,7 @@ class Atlas {
       this.paint();
     }
     const zoomed = (view.scale / (4 * view.least)) ** 0.35;
-    const base = (scene.n < 2500 ? 8 : scene.n < 12000 ? 6 : scene.n < 80000 ? 4 : 2.4) * Math.max(0.7, zoomed);
+    const base = (scene.n < 2500 ? 6.5 : scene.n < 12000 ? 5 : scene.n < 80000 ? 4 : 2.4) * Math.max(0.7, zoomed);
     const small = Math.min(1, Math.max(0.6, view.width / 900));
     this.plot.draw(view, this.share, Math.min(26, base * small));
     if (scene.n) {
@@ -287,7 +288,7 @@ class Atlas {
 
   #sayUmap() {
     const { part, status } = this;
-    const text = umapText(status, this.wish.method, this.scene.layout);
+    const text = umapText(status, this.wish.method, this.scene.layout, this.scene.missing);
     part.umap.hidden = !text;
     say(part.umaptext, text);
     const active = ACTIVE.has(status.job?.state);
@@ -430,8 +431,8 @@ class Atlas {
       element("p", { className: "strong", textContent: about?.name ?? "\u00a0" }),
       ...scene.words(i).map((text) => element("p", { textContent: text })));
     const [x, y] = at ?? [0, 0];
-    const left = x + 206 > view.width ? x - 204 : x + 14;
-    part.card.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, Math.min(y + 14, view.height - 200))}px)`;
+    const left = x + CARD[0] > view.width ? x - CARD[0] : x + 14;
+    part.card.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, Math.min(y + 14, view.height - CARD[1]))}px)`;
   }
 
   async #choose(method) {

@@ -23,7 +23,8 @@ export const duration = (seconds) => (seconds < 90 ? `${Math.max(1, Math.round(s
   : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
 
 // What is said about UMAP where it was asked for; empty where the layout is there and up to date.
-export function umapText(status, wish, layout) {
+// missing: images that came after the layout.
+export function umapText(status, wish, layout, missing = 0) {
   if (wish !== "umap") return "";
   const { job } = status;
   if (job?.state === "running") {
@@ -32,14 +33,14 @@ export function umapText(status, wish, layout) {
   }
   if (job?.state === "waiting") return "UMAP waits for other work to end.";
   const there = layout?.method === "umap";
-  if (there && layout.basis === status.basis) return "";
+  if (there && layout.basis === status.basis && !missing) return "";
   if (!status.installed) {
     return `UMAP is not installed: “${status.command}” adds it, then restart the app. Until then the main `
       + "directions are shown.";
   }
   if (job?.state === "failed") return `The map failed: ${job.error ?? "the project's owners see why"}.`;
   const cost = `About ${duration(status.seconds)} on two cores, in the background.`;
-  if (there) return `A newer basis is there than this layout has. ${cost}`;
+  if (there) return `This layout is older than the ${missing ? "newest images" : "newest model"}. ${cost}`;
   return status.owns ? `Neighbours are not laid out yet. ${cost}`
     : "Neighbours are not laid out yet; the project's owners can do that.";
 }
