@@ -92,7 +92,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, i
 # -- where images lie --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [2, 10, 40])
+@pytest.mark.parametrize("n", [10, 40])
 def test_without_a_model_and_without_features_images_lie_by_their_pixels(
     store: Store, n: int
 ) -> None:

@@ -169,7 +169,7 @@ def layout(store: Store, project_id: int, by: int, basis: str, method: str) -> C
         images = _count(connection, project_id)
         latest = rounds.latest(connection, project_id)
         unseen = _unseen(connection, project_id, by)
-        ids = map_points.images(connection, project_id).ids
+        ids = items.ids(connection, project_id) if len(unseen) else unseen
     best = maps.basis_of(folder, latest, images)
     wanted = basis if basis in maps.bases(folder, method) else best
     there = maps.read(folder, wanted, method)
@@ -321,11 +321,11 @@ def _who(
 
 def _folders(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     """Return a place (N,) in the list of folders for each name, the fullest first."""
-    tops = np.array([name.rpartition("/")[0] for name in names], dtype=object)
-    if not len(tops):
-        return np.zeros(0, np.uint8), []
-    folders, place, counts = np.unique(tops, return_inverse=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
+    known: dict[str, int] = {}
+    each = (known.setdefault(name.rpartition("/")[0], len(known)) for name in names)
+    place = np.fromiter(each, np.int64, len(names))
+    folders = list(known)
+    order = np.argsort(-np.bincount(place, minlength=len(folders)), kind="stable")
     rank = np.empty(len(folders), np.int64)
     rank[order] = np.arange(len(folders))
     shown = [folders[i] or "no folder" for i in order[:MOST_FOLDERS]]

@@ -131,5 +131,6 @@ def people(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
 
 def _table(connection: Connection, query: Select[tuple[int, ...]], columns: int) -> np.ndarray:
     """Read a query of whole numbers as (rows, columns) int64."""
-    rows = connection.execute(query).all()
-    return np.array([tuple(row) for row in rows], np.int64).reshape(-1, columns)
+    rows = connection.execute(query)  # read one by one: a list of all takes twice as long
+    values = np.fromiter((value for row in rows for value in row), np.int64)
+    return values.reshape(-1, columns)
