@@ -54,6 +54,8 @@ def go_to(page: Page, name: str) -> None:
     for section, names in SECTIONS.items():
         if name in names:
             page.get_by_role("button", name=section, exact=True).click()
+            page.get_by_role("menuitem", name=name, exact=True).click()
+            return
     page.get_by_role("link", name=name, exact=True).first.click()
 
 

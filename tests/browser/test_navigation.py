@@ -62,8 +62,9 @@ def test_every_page_is_in_the_menu_without_a_rest_that_has_to_be_opened(
     for section, names in SECTIONS.items():
         page.get_by_role("button", name=section, exact=True).press("Enter")
         for name in names:
-            expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+            expect(page.get_by_role("menuitem", name=name, exact=True)).to_be_visible()
         page.keyboard.press("Escape")
+        expect(page.get_by_role("menuitem")).to_have_count(0)
 
 
 def test_an_address_keeps_the_project_that_was_chosen(
