@@ -3,7 +3,7 @@
 const RAMP = [[0, 32, 77], [65, 77, 107], [124, 123, 120], [187, 175, 113], [255, 234, 70]];
 // Cividis (Nuñez et al. 2018), which looks alike to people who see red and green alike.
 export const PALE = 255; // category of points without a value
-const GREY = { light: [188, 191, 203], dark: [92, 96, 110] };
+const GREY = { light: [188, 191, 203], dark: [139, 144, 160] };
 
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 

@@ -81,7 +81,7 @@ export class Scene {
       this.shown[i] = Number(shown);
       const rank = this.larger ? columns.rank[i] : 0;
       const solid = category[i] !== PALE || rank > 0;
-      this.colour[4 * i + 3] = !shown ? 0 : picking && !picked[i] ? FAINT : solid ? 235 : 150;
+      this.colour[4 * i + 3] = !shown ? 0 : picking && !picked[i] ? FAINT : solid ? 235 : this.dark ? 215 : 150;
       this.size[i] = rank && rank <= this.batch ? 84 : rank ? 52 : category[i] === PALE ? 28 : 36;
     }
   }
