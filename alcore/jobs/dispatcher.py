@@ -29,7 +29,7 @@ from alcore.workers.engines import Engine, Processes, submit
 
 POLL = 0.1
 """Between two looks at whether anybody wrote, or whether a job has ended."""
-AT_REST = 0.5
+AT_REST = 1.0
 """The same once processes were let go: nobody works."""
 LONGEST = 1.0
 """Between two looks at the rows, where nobody seems to have written."""
