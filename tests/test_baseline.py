@@ -103,8 +103,8 @@ def test_a_learner_whose_images_are_gone_is_left_out(store: Store) -> None:
     assert points(store, project_id) == []
 
 
-def test_an_older_workspace_says_which_learner_made_its_rounds(workspace: Workspace) -> None:
-    made.old_database(workspace, "0009")
+def test_an_older_workspace_says_which_learner_made_its_rounds(bare_workspace: Workspace) -> None:
+    made.old_database(bare_workspace, "0009")
     summary = {
         "label_minutes": 1.0, "strategy": "margin", "strategy_options": {}, "mode": "fresh",
         "evaluation": {"n": 0}, "stop": {}, "uncertainty": [], "labels_per_class": [],
@@ -112,7 +112,7 @@ def test_an_older_workspace_says_which_learner_made_its_rounds(workspace: Worksp
     }  # fmt: skip
     taught = {"network": "small CNN", "augmentation": "flip", "notes": []}
     pretrained = {**taught, "weights": "SimCLR on 80 images, 9 epochs", "transfer": "finetune"}
-    with sqlite3.connect(workspace.database) as old:
+    with sqlite3.connect(bare_workspace.database) as old:
         old.execute(
             "INSERT INTO project (id, name, settings, state, source, known_classes, created_at) "
             "VALUES (1, 'old', ?, 'ready', '{}', 'answer key', 0)",
@@ -127,7 +127,7 @@ def test_an_older_workspace_says_which_learner_made_its_rounds(workspace: Worksp
             )
         old.execute("INSERT INTO baseline_point VALUES (1, 0, 20, '{\"n\": 0}', 1.0, 30.0)")
     old.close()
-    store = Store.open(workspace)
+    store = Store.open(bare_workspace)
     with store.read() as connection:
         history = rounds.all_rounds(connection, 1)
         (point,) = rounds.baseline(connection, 1)

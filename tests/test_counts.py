@@ -36,8 +36,8 @@ def wrong_numbers(store: Store) -> list[workspace_check.Fault]:
     return [fault for fault in workspace_check.check(store) if "numbers" in fault.what]
 
 
-def test_a_database_from_before_counts_were_kept_has_them_after(workspace: Workspace) -> None:
-    old_database(workspace, "0014")
+def test_a_database_from_before_counts_were_kept_has_them_after(bare_workspace: Workspace) -> None:
+    old_database(bare_workspace, "0014")
     said = [  # item, person, kind, class, undoes, time
         (1, 1, "label", 1, None, 100.0),
         (2, 1, "label", 2, None, 950.0),
@@ -48,7 +48,7 @@ def test_a_database_from_before_counts_were_kept_has_them_after(workspace: Works
         (6, 1, "import", 2, None, 991.0),
         (6, 2, "label", 2, None, DAY + 1.0),
     ]
-    with sqlite3.connect(workspace.database) as old:
+    with sqlite3.connect(bare_workspace.database) as old:
         old.execute("PRAGMA recursive_triggers = ON")
         old.executescript(
             """
@@ -70,7 +70,7 @@ def test_a_database_from_before_counts_were_kept_has_them_after(workspace: Works
             [(*event, f"key {n}") for n, event in enumerate(said)],
         )
     old.close()
-    store = Store.open(workspace)
+    store = Store.open(bare_workspace)
     assert miscounted(store) == []
     with store.read() as connection:
         assert items.count(connection, 1) == {"pool": 4, "holdout": 4}

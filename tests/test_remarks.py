@@ -258,9 +258,9 @@ def test_the_board_comments_and_sees_examples_over_http(web: Store) -> None:
 # -- from the version before -------------------------------------------------------------------
 
 
-def test_a_workspace_of_the_first_version_keeps_its_labels(workspace: Workspace) -> None:
-    made.old_database(workspace, "0001")
-    with sqlite3.connect(workspace.database) as old:
+def test_a_workspace_of_the_first_version_keeps_its_labels(bare_workspace: Workspace) -> None:
+    made.old_database(bare_workspace, "0001")
+    with sqlite3.connect(bare_workspace.database) as old:
         for row in (
             "annotator (id, name, created_at) VALUES (1, 'Ana', 0)",
             "project (id, name, settings, state, source, role, created_at)"
@@ -273,7 +273,7 @@ def test_a_workspace_of_the_first_version_keeps_its_labels(workspace: Workspace)
         ):
             old.execute(f"INSERT INTO {row}")
     old.close()
-    store = Store.open(workspace)
+    store = Store.open(bare_workspace)
     assert projects.get(store, 1).classes[0].name == "cat"
     ((event, _),) = labeling.history(store, 1, 1, 10)
     assert (event.class_id, event.created_at) == (1, 5)

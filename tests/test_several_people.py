@@ -287,9 +287,9 @@ def test_a_model_settles_quarrels_once_people_can_be_weighed(store: Store) -> No
     assert labels_of(store, project_id) == {i: ana.classes[c] for i, c in truth.items()}
 
 
-def test_a_workspace_of_the_first_schema_is_brought_up_to_date(workspace: Workspace) -> None:
-    old_database(workspace, "0001")
-    made = create_engine(f"sqlite:///{workspace.database}")
+def test_a_workspace_of_the_first_schema_is_brought_up_to_date(bare_workspace: Workspace) -> None:
+    old_database(bare_workspace, "0001")
+    made = create_engine(f"sqlite:///{bare_workspace.database}")
     with made.begin() as connection:
         connection.execute(text("INSERT INTO annotator (id, name, created_at) VALUES (1, 'A', 0)"))
         connection.execute(text("INSERT INTO annotator (id, name, created_at) VALUES (2, 'B', 0)"))
@@ -327,7 +327,7 @@ def test_a_workspace_of_the_first_schema_is_brought_up_to_date(workspace: Worksp
             )
         )
     made.dispose()
-    store = Store.open(workspace)
+    store = Store.open(bare_workspace)
     with store.read() as connection:
         assert votes.of_item(connection, 1) == [(2, 1, 2), (1, 2, 3)]
         assert connection.execute(select(lease.c.token)).scalars().all() == ["token"]
