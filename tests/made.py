@@ -28,7 +28,8 @@ BY_HAND = ProjectSettings(retrain=RetrainRule(automatic=False))
 
 
 def old_database(workspace: Workspace, revision: str) -> None:
-    """Make the empty database of an earlier version of the schema."""
+    """Make the empty database of an earlier version of the schema; there must be none yet."""
+    assert not workspace.database.exists()
     config = Config()
     folder = Path(migrate.__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder))

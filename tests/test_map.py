@@ -359,10 +359,10 @@ def test_columns_and_layouts_travel_as_bytes(trained: tuple[Store, int, int]) ->
 
 
 def test_a_database_of_before_the_map_gets_selections_and_keeps_its_labels(
-    workspace: Workspace,
+    bare_workspace: Workspace,
 ) -> None:
-    old_database(workspace, "0021")
-    store = Store.open(workspace)
+    old_database(bare_workspace, "0021")
+    store = Store.open(bare_workspace)
     project_id = project(store, 6)
     me = people.annotator(store, "me").id
     assert mapping.select(store, project_id, me, bits([0, 5], 6))[1] == 2

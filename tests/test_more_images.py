@@ -241,9 +241,9 @@ def test_what_cannot_come_in_is_said_and_stands_in_nobodys_way(
         more_images.add(store, waiting, spec)
 
 
-def test_a_workspace_of_before_takes_more_images(workspace: Workspace) -> None:
-    old_database(workspace, "0016")
-    store = Store.open(workspace)
+def test_a_workspace_of_before_takes_more_images(bare_workspace: Workspace) -> None:
+    old_database(bare_workspace, "0016")
+    store = Store.open(bare_workspace)
     with store.write() as connection:
         made_id = stored.add(connection, "x", SMALL, {"kind": "digits"}, "none", 1.0)
     assert more_images.last(store, made_id) == ""
