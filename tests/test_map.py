@@ -358,7 +358,7 @@ def test_columns_and_layouts_travel_as_bytes(trained: tuple[Store, int, int]) ->
         assert http.post(path, headers=headers, json=wrong).status_code == 422
 
 
-def test_a_database_of_before_the_map_gets_selections_and_keeps_its_labels(
+def test_a_database_of_before_the_map_gets_selections(
     bare_workspace: Workspace,
 ) -> None:
     old_database(bare_workspace, "0021")
