@@ -12,7 +12,14 @@ from io import TextIOWrapper
 
 import click
 
-from alcore import __version__, exchange_commands, logs, project_commands, workspace_commands
+from alcore import (
+    __version__,
+    class_commands,
+    exchange_commands,
+    logs,
+    project_commands,
+    workspace_commands,
+)
 from alcore.config import LOG_FORMATS, LOG_LEVELS, Runtime, app_file
 from alcore.errors import AlcoreError
 from alcore.experiment_commands import experiment
@@ -123,6 +130,7 @@ def work(until_input_closes: bool) -> None:
 for command in (
     project_commands.add_images,
     project_commands.bring,
+    class_commands.classes,
     exchange_commands.export,
     exchange_commands.import_labels,
     exchange_commands.export_model,

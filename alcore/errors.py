@@ -94,6 +94,10 @@ class LeaseExpired(AlcoreError):
     """The item went to somebody else, or was answered, after the lease ran out."""
 
 
+class ClassDeleted(AlcoreError):
+    """A label names a class that was deleted, with nothing in its place."""
+
+
 class NothingToUndo(AlcoreError):
     """The label event does not exist, is somebody else's, or was undone before."""
 

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,13 @@ def _move(bar: tqdm, done: int) -> None:  # type: ignore[type-arg]  # tqdm is ge
     default="labels",
     help="What they are: existing labels (default), or an answer key, hidden from annotators.",
 )
+@click.option(
+    "--new-classes",
+    type=click.Choice(["refuse", "add", "leave-out"]),
+    default="refuse",
+    help="Where the file has classes that the project does not have: change nothing and say so "
+    "(default), add them, or leave their lines out.",
+)
 @click.option("--preview", is_flag=True, help="Say what would come in, and change nothing.")
 @json_option
 @with_store
@@ -145,8 +153,11 @@ def import_labels(store: Store, project: str, file: str, **options: Any) -> None
         columns = Columns(options["image_column"], options["class_column"])
     source = LabelFile(user_path(file), options["form"] or "", columns)
     use: label_import.Use = "labels" if options["use"] == "labels" else "answer key"
-    work = label_import.preview if options["preview"] else label_import.bring
-    plan = work(store, project_id, source, use)
+    if options["preview"]:
+        plan = label_import.preview(store, project_id, source, use)
+    else:
+        new: label_import.NewClasses = options["new_classes"].replace("-", " ")
+        plan = label_import.bring(store, project_id, source, use, new_classes=new)
     if options["as_json"]:
         print(json.dumps(label_import.summary(plan), indent=2, ensure_ascii=False))
         return
@@ -200,7 +211,10 @@ def predict(
     weights = ExtractorWeights(
         model.project.settings.learner.extractor_file, store.workspace.downloads
     )
-    blocks = predict_files(checkpoint, files, model.scale, embeddings, threads, weights)
+    blocks = (
+        replace(block, probabilities=model.fold(block.probabilities))
+        for block in predict_files(checkpoint, files, model.scale, embeddings, threads, weights)
+    )
     _predictions_to(out, PredictionFile(model, prediction_formats.get(form), blocks))
 
 

@@ -38,6 +38,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """Each action's standard key and its name on the set-up page."""
+_OF_CLASS = "class "
 SEARCH_FROM = 11
 """Classes; below that every class has its own digit, and F may be one's first letter."""
 WITH_DIGITS = 20
@@ -54,7 +55,7 @@ _TYPED = {name.lower(): name for name in NAMED} | {
 
 def target_of(class_id: int) -> str:
     """Name a class as the target of a key."""
-    return f"class {class_id}"
+    return f"{_OF_CLASS}{class_id}"
 
 
 def read_key(typed: str) -> str:
@@ -85,6 +86,7 @@ def layout(classes: Sequence[Class], own: Mapping[str, str]) -> dict[str, Any]:
     the one to print. An own key stands in place of the standard ones of its target, and nothing
     else has it.
     """
+    own = _of_these(classes, own)
     digits, letters = _digits(classes), _letters(classes)
     own_keys = set(own.values())
     # A class called "U" is meant by the key U; the action then has only its button.
@@ -109,6 +111,7 @@ def check(classes: Sequence[Class], own: Mapping[str, str]) -> None:
     """Raise InvalidSettings where own keys are no keys, or in each other's or others' way."""
     names = {name: title for name, (_, title) in ACTIONS.items()}
     names |= {target_of(c.id): c.name for c in classes}
+    own = _of_these(classes, own)
     for target, key in own.items():
         if target not in names:
             raise InvalidSettings(f"there is nothing called {target!r} that a key could be for")
@@ -124,6 +127,12 @@ def check(classes: Sequence[Class], own: Mapping[str, str]) -> None:
                 f"{shown(key)} is the key of “{names[old]}”; choose another one for "
                 f"“{names[new]}”, or give “{names[old]}” another key first"
             )
+
+
+def _of_these(classes: Sequence[Class], own: Mapping[str, str]) -> dict[str, str]:
+    """Leave the keys of classes out that are gone; should one come back, it has its key again."""
+    there = {target_of(c.id) for c in classes}
+    return {t: key for t, key in own.items() if t in there or not t.startswith(_OF_CLASS)}
 
 
 def shown(key: str) -> str:

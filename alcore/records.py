@@ -41,11 +41,24 @@ JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class Class:
-    """One class of a project; `position` is its index in every probability vector."""
+    """One class of a project; `position` is its index in vectors over the classes of today."""
 
     id: int
     name: str
     position: int
+    description: str = ""
+    """For annotators: what belongs to it."""
+
+
+@dataclass(frozen=True)
+class FormerClass:
+    """A class that is no longer offered."""
+
+    id: int
+    name: str
+    merged_into: int | None
+    """Id of the class that counts in its place; None where its labels count no more."""
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,24 @@ class Project:
     """1 grey or 3 RGB, of the pixel cache."""
     created_at: float
     archived_at: float | None
+    former: tuple[FormerClass, ...] = ()
+    """Classes that were merged or deleted, by id."""
+    class_change: int = 0
+    """Id of the newest change of classes; 0 before the first."""
+
+
+@dataclass(frozen=True)
+class ClassEvent:
+    """A change to a project's classes, as the log has it."""
+
+    id: int
+    created_at: float
+    who: str | None
+    """None: the command line."""
+    kind: str
+    details: Mapping[str, Any]
+    undone: bool
+    undoes: int | None
 
 
 @dataclass(frozen=True)
@@ -444,6 +475,8 @@ class Learner:
     balance: Balance = "none"
     extractor: str = "none"
     """Whose features a head learns from, and at which size."""
+    classes: str = ""
+    """Which classes were merged or deleted; empty while none was."""
 
 
 @dataclass(frozen=True)
@@ -528,6 +561,9 @@ class RoundSummary:
     """None before a temperature was found for the round's recipe, and in old rounds."""
     revision: str = ""
     """Names the label set that it learned from; empty in rounds before this was recorded."""
+    class_ids: tuple[int, ...] = ()
+    """The classes by their index in its vectors; empty in rounds before this was recorded, which
+    knew the oldest classes in order of age."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ _WORDS = (
     ("mode", "the mode between rounds is {}", "mode {}"),
     ("unlabeled", "the use of unlabeled images is {}", "unlabeled: {}"),
     ("balance", "the help for rare classes is {}", "balance: {}"),
+    ("classes", "classes: {}", "classes: {}"),
 )
 """Fields of a learner, what is said of a new value in a sentence, and on a chart."""
 
@@ -100,4 +101,6 @@ def _different(before: Learner, after: Learner) -> list[tuple[str, str, str]]:
 
 def _value(learner: Learner, field: str) -> str:
     value = str(getattr(learner, field))
+    if field == "classes":
+        return value.partition(" (")[0] or "none merged or deleted"
     return "nothing" if (field, value) in (("weights", "none"), ("extractor", "none")) else value

@@ -98,7 +98,9 @@ def look(store: Store, project_id: int, n: int, rng: np.random.Generator) -> np.
             np.full((200, CLASSES), 1 / CLASSES, np.float32),
         )
         project = projects.get(connection, project_id)
-        swap_queue(connection, project, selection_rows(chosen), round_id, 1)
+        swap_queue(
+            connection, project, selection_rows(chosen.selection, chosen.suggestions), round_id, 1
+        )
     return truth
 
 

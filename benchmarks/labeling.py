@@ -39,6 +39,7 @@ from playwright.sync_api import Browser, Page
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.records import Project
+from alcore.services import classes as class_list
 from alcore.services import keys, people, projects
 from alcore.store import Store, labels
 
@@ -103,7 +104,7 @@ def fresh(store: Store, classes: int = 10, items: int | None = None) -> Project:
     made = projects.create(store, name, spec, "answer key", settings)
     wait(lambda: projects.get(store, made).state == "ready")
     known = len(projects.get(store, made).classes)
-    return projects.add_classes(store, made, [f"other {i}" for i in range(known, classes)])
+    return class_list.add(store, made, [f"other {i}" for i in range(known, classes)])
 
 
 def open_board(browser: Browser, url: str, project: Project, name: str) -> Annotator:

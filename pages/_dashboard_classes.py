@@ -69,7 +69,7 @@ def _per_class(
             empty("Precision and recall of each class appear with the first model.", height - 16)
         else:
             top = rows[:MOST_CLASSES]
-            by_position = class_colours(len(project.classes))
+            by_position = class_colours(len(project.classes) + len(project.former))
             st.vega_lite_chart(
                 charts.per_class(
                     [row | {"colour": by_position[row["position"]]} for row in top],
@@ -108,6 +108,11 @@ def _confusion(
                 on_select="rerun",
             )
             cells = event.selection.get("cell") or []
+    if model and dashboard.measured_with_others(project, model):
+        note(
+            f"Model {model.number} was measured with the classes of before; the next model is "
+            "measured with those of today."
+        )
     left_out = len(model.evaluation.confusion) - len(names) if model else 0
     note(
         "Images of the holdout. Grey: right. Blue: wrong, the stronger the larger its share."

@@ -12,7 +12,15 @@ from alcore.errors import AlcoreError
 from alcore.phrases import sentence
 from alcore.records import Project
 from alcore.services import label_import, setup
-from alcore.services.label_import import FORMATS, Columns, LabelFile, Plan, Table, Use
+from alcore.services.label_import import (
+    FORMATS,
+    Columns,
+    LabelFile,
+    NewClasses,
+    Plan,
+    Table,
+    Use,
+)
 from alcore.spreadsheets import write_csv
 from alcore.web import state
 from alcore.web.state import Store
@@ -127,13 +135,41 @@ def _look(store: Store, project: Project, file: LabelFile, slot: str) -> None:
             entry = (key, label_import.preview(store, project.id, file, use, who().id))
         st.session_state[f"{slot}-plan"] = entry
     _shown(entry[1])
+    new = _new_classes(entry[1], slot)
+    if new is None:
+        return
     count = len(entry[1].class_of)
+    if new == "leave out":
+        count -= sum(name in entry[1].new_classes for name in entry[1].class_of.values())
     if count and st.button(f"Bring in {count:,} labels", type="primary", key=f"{slot}-bring"):
         with st.spinner("Bringing them in"):
-            plan = label_import.bring(store, project.id, file, use, who().id)
+            plan = label_import.bring(store, project.id, file, use, who().id, new)
         _forget(slot)
         st.session_state[f"{slot}-done"] = plan
         st.rerun()
+
+
+def _new_classes(plan: Plan, slot: str) -> NewClasses | None:
+    """Ask what becomes of classes that the project does not have; None until it is said."""
+    if not plan.new_classes:
+        return "refuse"
+    n = len(plan.new_classes)
+    these = "a class that this project does not have" if n == 1 else f"{n:,} such classes"
+    words: dict[NewClasses, str] = {
+        "add": "Add it" if n == 1 else f"Add these {n:,}",
+        "leave out": "Leave its lines out" if n == 1 else "Leave their lines out",
+    }
+    answer: NewClasses | None = st.radio(
+        f"The file has {these}",
+        list(words),
+        index=None,
+        format_func=words.__getitem__,
+        horizontal=True,
+        key=f"{slot}-new-classes",
+    )
+    if answer is None:
+        note("Say what becomes of them to go on.")
+    return answer
 
 
 def _columns(table: Table, slot: str) -> Columns | None:

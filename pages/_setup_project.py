@@ -18,8 +18,8 @@ from alcore.services import folders, previews, projects, setup
 from alcore.services.setup import ProjectLine
 from alcore.spreadsheets import write_csv
 from alcore.web import state
-from alcore.web.palette import class_colours
 from alcore.web.state import Store
+from pages._setup_classes import classes_tab
 from pages._setup_examples import examples_tab
 from pages._setup_features import features_of
 from pages._setup_keys import keys_tab
@@ -28,7 +28,7 @@ from pages._setup_originals import originals_of
 from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
 from pages._setup_settings import Case, settings_fields
-from pages._setup_text import chips, figures, left_out, note, plain, refusal, title
+from pages._setup_text import figures, left_out, note, plain, refusal, title
 from pages._who import owns, who
 
 KNOWN_CLASSES_WORDS: dict[KnownClasses, str] = {
@@ -83,7 +83,7 @@ def show_project(store: Store, line: ProjectLine, head: DeltaGenerator) -> None:
     with settings:
         _settings(store, line)
     with classes:
-        _classes(store, project)
+        classes_tab(store, project)
     with examples:
         examples_tab(store, project)
     with keys:
@@ -248,66 +248,6 @@ def _overtaken(
     if row.button("Show theirs", key=f"{slot}-theirs"):
         st.session_state[slot] = (project, generation + 1)
         st.rerun()
-
-
-# -- classes -----------------------------------------------------------------------------------
-
-
-def _classes(store: Store, project: Project) -> None:
-    counts = setup.labels_per_class(store, project.id)
-    if counts:
-        note("Classes with their training labels. Keys on the Label page follow this order.")
-        chips(
-            [(c.name, f"{n:,}") for c, n in counts],
-            class_colours(len(counts)),
-        )
-    else:
-        note("No classes yet. Add them here, or on the Label page as they turn up.")
-    slot = f"classes-{project.id}"
-    generation = st.session_state.setdefault(slot, 0)
-    add, rename = st.columns(2, gap="large")
-    with add:
-        typed = st.text_area(
-            "New classes",
-            key=f"{slot}-{generation}-add",
-            persist_state="session",
-            height=110,
-            placeholder="one per line, or separated by commas",
-            help="Possible at any time. The next model knows them once they have labels.",
-        )
-        if st.button("Add", key=f"{slot}-{generation}-do-add"):
-            names = setup.split_classes(typed)
-            try:
-                projects.add_classes(store, project.id, names, by=who().id)
-            except AlcoreError as error:
-                refusal(error)
-            else:
-                st.session_state[slot] = generation + 1
-                st.rerun()
-    with rename:
-        if not counts:
-            return
-        names_of = {c.id: c.name for c, _ in counts}
-        class_id = st.selectbox(
-            "Rename",
-            list(names_of),
-            format_func=names_of.__getitem__,
-            key=f"{slot}-{generation}-which",
-        )
-        name = st.text_input(
-            "New name",
-            key=f"{slot}-{generation}-{class_id}-name",
-            max_chars=projects.LONGEST_NAME,
-            help="Its labels stay with it",
-        )
-        if st.button("Rename", key=f"{slot}-{generation}-do-rename"):
-            try:
-                projects.rename_class(store, project.id, class_id, name, by=who().id)
-            except AlcoreError as error:
-                refusal(error)
-            else:
-                st.session_state[slot] = generation + 1
-                st.rerun()
 
 
 # -- images ------------------------------------------------------------------------------------

@@ -130,6 +130,11 @@ ul.su-chips {list-style:none; display:flex; flex-wrap:wrap; gap:.35rem .5rem; ma
 ul.su-chips li {display:flex; align-items:center; gap:.4rem; margin:0; padding:.1rem .55rem;
   border:1px solid rgba(128,132,150,.35); border-radius:4px; font-size:.88rem; max-width:100%;
   overflow-wrap:anywhere}
+ul.su-log {list-style:none; margin:0 !important; padding:0 !important; font-size:.88rem;
+  line-height:1.45; font-variant-numeric:tabular-nums; max-height:16rem; overflow:auto}
+ul.su-log li {margin:0 0 .2rem; overflow-wrap:anywhere}
+.su-log time {opacity:.66; margin-right:.4rem}
+.su-log .undone {opacity:.6; text-decoration:line-through}
 .su-chips i {width:.6rem; height:.6rem; border-radius:50%; flex:none}
 .su-chips span {opacity:.66}
 .su-line {font-variant-numeric:tabular-nums}

@@ -56,7 +56,13 @@ def look(store: Store, project_id: int, *, turned: int = 0, queued: int = 50) ->
     with store.write() as connection:
         latest = rounds.latest(connection, project_id)
         project = projects.get(connection, project_id)
-        swap_queue(connection, project, selection_rows(chosen), latest.id, latest.number)
+        swap_queue(
+            connection,
+            project,
+            selection_rows(chosen.selection, chosen.suggestions),
+            latest.id,
+            latest.number,
+        )
     return groups
 
 

@@ -17,7 +17,8 @@ from trained import give_labels
 from alcore.config import ProjectSettings, RetrainRule, Workspace
 from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.records import NewLot
-from alcore.services import grid, labeling, projects, team
+from alcore.services import classes as class_list
+from alcore.services import grid, labeling, team
 from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store, bulk, jobs
 from alcore.store import labels as stored_labels
@@ -351,7 +352,7 @@ def test_the_grid_follows_answers_undos_and_new_models(tab: GridTab) -> None:
 
 
 def test_a_class_that_is_newer_than_the_model_harms_nothing(tab: GridTab) -> None:
-    added = projects.add_classes(tab.store, tab.project_id, ["elk"]).classes[-1]
+    added = class_list.add(tab.store, tab.project_id, ["elk"]).classes[-1]
     found = tab.tiles(12, 1)
     assert len(found.leases) == 12 and added.id in found.counts
 

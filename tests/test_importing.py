@@ -22,6 +22,7 @@ from alcore.datasets.pixels import PixelCache
 from alcore.errors import AlcoreError, ImportRefused, InvalidClasses, UnreadableImage
 from alcore.loop.round_files import pixels_of
 from alcore.records import Item
+from alcore.services import classes as class_list
 from alcore.services import images, labeling, originals, projects, setup, training
 from alcore.store import Store, items
 
@@ -222,7 +223,7 @@ def test_one_class_only_is_imported_and_cannot_be_trained_yet(store: Store, tmp_
     tab.answer(tab.next())
     with pytest.raises(AlcoreError, match="two classes"):
         training.train(store, made)
-    projects.add_classes(store, made, ["dog"])
+    class_list.add(store, made, ["dog"])
     tab = Tab(store, made)
     tab.answer(tab.next(), 1)
     training.train(store, made)
@@ -249,10 +250,10 @@ def test_class_lists_with_doubles_or_odd_names_are_refused(store: Store, names: 
 def test_a_class_that_is_there_is_not_added_again(store: Store) -> None:
     made = projects.create(store, "new", {"kind": "digits"}, "none", class_names=["cat"])
     with pytest.raises(InvalidClasses):
-        projects.add_classes(store, made, ["cat"])
-    project = projects.add_classes(store, made, ["dog"])
+        class_list.add(store, made, ["cat"])
+    project = class_list.add(store, made, ["dog"])
     with pytest.raises(InvalidClasses):
-        projects.rename_class(store, made, project.classes[1].id, "cat")
+        class_list.rename(store, made, project.classes[1].id, "cat")
 
 
 def test_more_class_folders_than_can_be_trained_are_refused(store: Store, tmp_path: Path) -> None:
@@ -271,7 +272,7 @@ def test_class_names_with_markup_and_quotes_survive_to_the_export(
     usable = [name for name in HOSTILE if "/" not in name]
     spec = {"kind": "folder", "path": str(folder(tmp_path / "in", dict.fromkeys(usable, 4)))}
     project_id = bring(store, spec, "labels")
-    projects.add_classes(store, project_id, [HOSTILE[0]])
+    class_list.add(store, project_id, [HOSTILE[0]])
     names = {c.name for c in projects.get(store, project_id).classes}
     assert names == set(HOSTILE)
     assert {row["class"] for row in label_rows(store, project_id)} == set(usable)

@@ -200,9 +200,10 @@ def test_what_goes_out_comes_in_again_and_a_second_time_changes_nothing(
     assert counting(store, target) == {}
     assert len(plan.class_of) == len(FILES) and not plan.problems, plan.reasons
     assert not plan.same_but_case and set(plan.new_classes) == set(CLASSES[: len(FILES)])
-    label_import.bring(store, target, LabelFile(path))
+    label_import.bring(store, target, LabelFile(path), new_classes="add")
     assert counting(store, target) == counting(store, source)
-    (event,) = audit.of_project(store, target, None)
+    event, before = audit.of_project(store, target, None)
+    assert audit.words(before).startswith("added the classes ")
     assert audit.words(event) == f"brought in {len(FILES)} labels of {path.name} as labels"
     again = label_import.bring(store, target, LabelFile(path))
     assert (again.class_of, again.unchanged) == ({}, len(FILES))
@@ -257,7 +258,9 @@ def test_paths_may_be_those_on_disk(store: Store, root: Path, source: int) -> No
     assert sorted(files) == sorted(str(root / file) for file in FILES)
     target = place(store, root, "by path")
     (root.parent / "by path.jsonl").write_bytes(out)
-    plan = label_import.bring(store, target, LabelFile(root.parent / "by path.jsonl"))
+    plan = label_import.bring(
+        store, target, LabelFile(root.parent / "by path.jsonl"), new_classes="add"
+    )
     assert len(plan.class_of) == len(FILES)
 
 
@@ -356,7 +359,7 @@ def test_what_people_labeled_stays_and_an_import_changes_only_imports(
     assert (plan.kept, list(plan.class_of)) == (1, [second])
     assert counting(store, bare) == {FILES[0]: "cat", FILES[1]: "cat"}
     rows = f"file,class\n{FILES[0]},cat\n{FILES[1]},owl\n"
-    plan = label_import.bring(store, bare, table(tmp_path, rows))
+    plan = label_import.bring(store, bare, table(tmp_path, rows), new_classes="add")
     assert (plan.unchanged, plan.kept, plan.new_classes) == (1, 0, ["owl"])
     assert counting(store, bare) == {FILES[0]: "cat", FILES[1]: "owl"}
     say(store, bare, second, dog)

@@ -21,6 +21,7 @@ from alcore.errors import LeaseExpired, NotAllowed, NothingToUndo, UnknownItem
 from alcore.loop.queueing import swap_queue
 from alcore.records import Lease
 from alcore.services import board_status, dashboard, labeling, people, projects
+from alcore.services import classes as class_list
 from alcore.store import Store, jobs, labels, leasing, rounds, soundness
 from alcore.store import items as stored_items
 from alcore.store import projects as stored_projects
@@ -562,7 +563,7 @@ def test_a_new_queue_shows_at_once_and_held_images_stay_valid(store: Store) -> N
 def test_a_class_can_be_added_while_people_label(store: Store) -> None:
     tab = Tab(store, project(store))
     tab.answer(tab.next())
-    projects.add_classes(store, tab.project_id, ["horse"])
+    class_list.add(store, tab.project_id, ["horse"])
     tab = Tab(store, tab.project_id)
     tab.answer(tab.next(), 2)
     assert [c["name"] for c in tab.status()["classes"]] == ["cat", "dog", "horse"]

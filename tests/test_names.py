@@ -22,6 +22,7 @@ from alcore.config import Runtime, Workspace
 from alcore.datasets.sources import open_source, scan
 from alcore.errors import InvalidClasses, InvalidSettings
 from alcore.loop.image_rows import natural
+from alcore.services import classes as class_list
 from alcore.services import people, projects, setup
 from alcore.spreadsheets import safe, without_guard
 from alcore.store import Store, review
@@ -56,11 +57,11 @@ WRITTEN = (
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_names_that_people_write_are_allowed_everywhere(store: Store, name: str) -> None:
-    assert projects.clean_classes([name]) == [name]
+    assert class_list.clean_classes([name]) == [name]
     assert people.annotator(store, name).name == name
     made = projects.create(store, name, {"kind": "digits"}, "none", class_names=["a"])
     assert projects.get(store, made).name == name
-    assert name in [c.name for c in projects.add_classes(store, made, [name]).classes]
+    assert name in [c.name for c in class_list.add(store, made, [name]).classes]
 
 
 @pytest.mark.parametrize("name", ["", " ", "\u200d", "a\x07", "x\u202ey", "\ud800", "x" * 101])
@@ -68,13 +69,13 @@ def test_names_without_anything_to_see_or_that_reorder_text_are_refused(
     store: Store, name: str
 ) -> None:
     with pytest.raises(InvalidClasses):
-        projects.clean_classes([name])
+        class_list.clean_classes([name])
     with pytest.raises(InvalidSettings):
         projects.create(store, name, {"kind": "digits"})
 
 
 def test_a_byte_order_mark_before_a_name_is_read_over() -> None:
-    assert projects.clean_classes(["\ufeffcat", "dog"]) == ["cat", "dog"]
+    assert class_list.clean_classes(["\ufeffcat", "dog"]) == ["cat", "dog"]
 
 
 def test_class_folders_of_every_name_sort_and_import(store: Store, tmp_path: Path) -> None:
@@ -90,9 +91,9 @@ def test_class_folders_of_every_name_sort_and_import(store: Store, tmp_path: Pat
     assert projects.import_now(store, made, 1)
     classes = {c.name for c in projects.get(store, made).classes}
     assert classes == {folder.strip() for folder in folders}
-    assert projects.add_classes(store, made, ["lamp"]).classes[-1].name == "lamp"
+    assert class_list.add(store, made, ["lamp"]).classes[-1].name == "lamp"
     with pytest.raises(InvalidClasses, match="'cat' is doubled"):
-        projects.add_classes(store, made, ["cat"])
+        class_list.add(store, made, ["cat"])
 
 
 @given(some.lists(some.text(max_size=8), max_size=6))

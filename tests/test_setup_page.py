@@ -321,6 +321,7 @@ def test_classes_are_added_and_renamed_midway(store: Store, page: Callable[..., 
     assert "'circle' is doubled" in errors(test)[0]
     field(test, "New classes").set_value("heart, arrow").run()
     test = press(test, "Add")
+    test.segmented_control(f"classes-{made}-action").set_value("Rename").run()
     field(test, "New name").set_value("<i>ring</i>").run()
     press(test, "Rename")
     names = [c.name for c in projects.get(store, made).classes]

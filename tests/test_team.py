@@ -13,6 +13,7 @@ from sqlalchemy import text, update
 
 from alcore.config import ProjectSettings, TeamRule, Workspace
 from alcore.errors import InvalidSettings, NotAllowed, UnknownItem
+from alcore.services import classes as class_list
 from alcore.services import (
     dashboard,
     labeling,
@@ -56,10 +57,8 @@ OWNERS_ONLY: dict[str, Callable[[Store, Tab, int], object]] = {
     "settings": lambda s, t, by: projects.edit(
         s, (p := projects.get(s, t.project_id)), replace(p.settings, batch_size=3), by=by
     ),
-    "classes": lambda s, t, by: projects.add_classes(s, t.project_id, ["cow"], by=by),
-    "class names": lambda s, t, by: projects.rename_class(
-        s, t.project_id, t.classes[0], "lion", by=by
-    ),
+    "classes": lambda s, t, by: class_list.add(s, t.project_id, ["cow"], by=by),
+    "class names": lambda s, t, by: class_list.rename(s, t.project_id, t.classes[0], "lion", by=by),
     "archive": lambda s, t, by: projects.archive(s, t.project_id, by=by),
     "training": lambda s, t, by: training.train(s, t.project_id, by),
     "end of a training": lambda s, t, by: training.stop(s, t.project_id, by),

@@ -89,6 +89,7 @@ def add_round(
         seed=0,
         checkpoint=f"rounds/{number:04d}.safetensors",
         learner=learner,
+        class_ids=tuple(c.id for c in classes),
     )
     if files:
         path = round_arrays(store.workspace.project(project_id), number)

@@ -19,6 +19,7 @@ from alcore.datasets.entries import Listing
 from alcore.datasets.ingest import Chunk, ingest
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import ImportRefused
+from alcore.folding import ids_by_name
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap
 from alcore.loop.randomness import rng
@@ -77,11 +78,11 @@ def _classes(
     running: Running, project: Project, listing: Listing, known_classes: KnownClasses
 ) -> dict[str, int]:
     """Add the classes that are new; return ids by name."""
-    class_ids = {c.name: c.id for c in project.classes}
+    class_ids = ids_by_name(project)
     if known_classes == "none":
         return class_ids
     new = sorted(set(summarise(listing).classes) - set(class_ids), key=natural)
-    if len(class_ids) + len(new) > MOST_CLASSES:
+    if len(project.classes) + len(new) > MOST_CLASSES:
         raise ImportRefused(
             f"these images have {len(new):,} classes that the project does not have; at most "
             f"{MOST_CLASSES:,} are possible"
@@ -90,7 +91,7 @@ def _classes(
         return class_ids
     with running.write() as connection:
         added = projects.add_classes(connection, project.id, new, time.time())
-    return {c.name: c.id for c in added}
+    return class_ids | {c.name: c.id for c in added}
 
 
 def _take_over(

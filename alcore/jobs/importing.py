@@ -17,6 +17,7 @@ from alcore.datasets.measuring import scale_of
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom
+from alcore.folding import ids_by_name
 from alcore.jobs.adding import add_images
 from alcore.loop import incoming_labels
 from alcore.loop.due import request_if_due
@@ -87,13 +88,13 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
         done_names, known_hashes, next_position, next_offset = items.imported(
             connection, project.id
         )
-    class_ids = {c.name: c.id for c in project.classes}
+    class_ids = ids_by_name(project)
     source = open_source(spec)
     listing = source.listing()
     todo = [entry for entry in listing.entries if entry.name not in done_names]
     disk.check_room(folder, room(source, todo, project.settings.resolution))
     new = sorted(set(summarise(listing).classes) - set(class_ids), key=natural)
-    if known_classes != "none" and len(class_ids) + len(new) > MOST_CLASSES:
+    if known_classes != "none" and len(project.classes) + len(new) > MOST_CLASSES:
         raise ImportRefused(
             f"there are {len(new):,} class folders; at most {MOST_CLASSES:,} classes are possible: "
             "import without classes, or arrange the files in fewer folders"
@@ -101,7 +102,7 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
     if known_classes != "none" and new:
         with running.write() as connection:
             added = projects.add_classes(connection, project.id, new, time.time())
-        class_ids = {c.name: c.id for c in added}
+        class_ids |= {c.name: c.id for c in added}
     scale = _scale(running, project, source, listing.entries)
     for chunk in ingest(
         source,

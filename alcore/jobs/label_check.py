@@ -13,6 +13,7 @@ from dataclasses import asdict
 import numpy as np
 
 from alcore import label_errors
+from alcore.folding import since_the_start
 from alcore.jobs import label_check_resume
 from alcore.jobs.training_inputs import images_of, learner_of_project, training_inputs
 from alcore.loop.project_consensus import positions
@@ -71,11 +72,15 @@ def run_label_check(running: Running) -> None:
         with running.write() as connection:
             label_checks.put(connection, rows[start : start + _ROWS])
     with running.publish() as connection:
-        if check.calibration is not None:
+        today = projects.get(connection, project_id)
+        same_classes = since_the_start(today) == since_the_start(project)
+        if not same_classes:  # what it says is of the classes of before
+            label_checks.forget(connection, project_id)
+        if check.calibration is not None and same_classes:
             calibrations.put(connection, project_id, check.calibration)
         # It may have begun long ago, and labels have come since.
         counting = label_checks.labels(connection, project_id)
-        if label_errors.check_is_due(counting, len(judged.item_ids)):
+        if not same_classes or label_errors.check_is_due(counting, len(judged.item_ids)):
             jobs.request(connection, project_id, "label_check", time.time())
     progress.forget()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from alcore import disk
 from alcore.errors import TrainingImpossible
+from alcore.folding import fold_of
 from alcore.jobs.features import image_reader
 from alcore.loop.model_files import package
 from alcore.loop.randomness import rng
@@ -74,20 +76,29 @@ def _material(
     rows = np.array([row_of[number] for number in held.tolist()], dtype=np.int64)
     others = np.setdiff1d(np.arange(len(ids)), rows)
     some = rng(project.settings, "model export").permutation(others)[:CHECKED]
-    known = len(latest.labels_per_class)
+    today = fold_of(project, latest)
+    folded = today.only_known()
+    true = folded.places[true.astype(np.int64)]
+    there = true >= 0  # of some the class was deleted since
+    counts = np.bincount(
+        folded.places[folded.places >= 0],
+        np.array(latest.labels_per_class)[folded.places >= 0],
+        minlength=folded.classes,
+    )
     assert latest.checkpoint is not None
     return Material(
         project=project.name,
-        classes=tuple(c.name for c in project.classes[:known]),
-        summary=latest,
+        classes=tuple(project.classes[place].name for place in today.known),
+        fold=folded,
+        summary=replace(latest, labels_per_class=tuple(counts.astype(int).tolist())),
         checkpoint=folder / latest.checkpoint,
         scale=project.settings.pixel_range.scale,
         weights=ExtractorWeights(
             project.settings.learner.extractor_file, running.store.workspace.downloads
         ),
         read=_reader(running, folder, project, ids),
-        holdout_rows=rows,
-        holdout_true=true.astype(np.int64),
+        holdout_rows=rows[there],
+        holdout_true=true[there],
         other_rows=np.sort(some),
         threads=running.threads,
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from alcore import disk
 from alcore.config import ProjectSettings
+from alcore.folding import class_ids_of, folding, since_the_start
 from alcore.jobs.training_inputs import (
     images_of,
     last_model,
@@ -20,7 +21,7 @@ from alcore.jobs.training_inputs import (
 )
 from alcore.label_errors import check_is_due
 from alcore.loop import embeddings, incoming_labels, maps
-from alcore.loop.due import request_if_due
+from alcore.loop.due import request_if_due, retrain
 from alcore.loop.label_sets import revision
 from alcore.loop.project_consensus import apply_consensus, positions
 from alcore.loop.queueing import queue_size, rounded, selection_rows, swap_queue
@@ -31,6 +32,7 @@ from alcore.rounds import Holdout, Lesson, RoundResult, SelectionTask, TrainingI
 from alcore.store import (
     Connection,
     calibrations,
+    class_events,
     gold,
     items,
     jobs,
@@ -120,9 +122,11 @@ def _gather(running: Running) -> _Material:
         calibrations=calibrated,
         calibrates=True,
     )
-    inputs = replace(inputs, previous=last_model(folder, previous), minibatch=minibatch)
+    inputs = replace(inputs, previous=last_model(folder, project, previous), minibatch=minibatch)
     pool_ids = np.sort(np.concatenate([labeled_ids, candidates]))
     stop_ids, previous_stop = _stop_set(settings, pool_ids, folder, previous)
+    if previous and class_ids_of(project, previous) != tuple(class_ids.tolist()):
+        previous_stop = None  # what two models say of other classes cannot be compared
     task = SelectionTask(
         candidate_ids=candidates,
         strategy=settings.strategy,
@@ -220,15 +224,22 @@ def _publish(
             unpublished.replace(path)
         disk.sync_names(folder / "rounds")
         round_id = rounds.add(connection, summary, material.last_event)
-        if result.calibration and result.calibration.created_at not in {
-            c.created_at for c in material.lesson.calibrations
-        }:
+        known = {c.created_at for c in material.lesson.calibrations}
+        today = projects.get(connection, project.id)
+        same_classes = since_the_start(today) == material.learner.classes
+        if same_classes and result.calibration and result.calibration.created_at not in known:
             calibrations.put(connection, project.id, result.calibration)
         questions = material.task.question_ids.tolist()
-        guesses = dict(zip(questions, map(rounded, result.questions), strict=True))
+        fold = folding(today, [c.id for c in project.classes]).fold
+        guesses = dict(zip(questions, map(rounded, fold(result.questions)), strict=True))
         gold.suggest(connection, {item_id: guesses[item_id] for item_id in material.gold_ids})
-        swap_queue(connection, project, selection_rows(result), round_id, number, guesses)
-        _ask_for_more(connection, project)
+        rows = selection_rows(result.selection, fold(result.suggestions))
+        if today.class_change != project.class_change:
+            rows = [row | {"reason": class_events.STALE_REASON} for row in rows]
+        swap_queue(connection, today, rows, round_id, number, guesses)
+        _ask_for_more(connection, today)
+        if not same_classes:
+            retrain(connection, today, time.time())
         if maps.bases(folder, "umap") and maps.umap_is_installed():
             jobs.request(connection, project.id, "map", time.time())
     embeddings.forget_others(folder, number)
@@ -274,6 +285,7 @@ def _summary(material: _Material, result: RoundResult, checkpoint: str | None) -
         calibration=result.calibration,
         learner=material.learner,
         revision=material.revision,
+        class_ids=tuple(c.id for c in material.project.classes),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from alcore import estimators
 from alcore.config import BACKBONES, LEARNERS, LearnerRule, Workspace
 from alcore.feature_space import FeaturePoints
+from alcore.folding import class_ids_of, since_the_start
 from alcore.loop import features
 from alcore.loop.round_files import pixels_of
 from alcore.records import Job, Learner, Pretrained, Project, RoundSummary
@@ -33,7 +34,12 @@ def learner_now(connection: Connection, project: Project, table: FeaturePoints |
         # Without features the network learns alone, and its models compare with others of its own.
         kind, extractor = ("network", "none") if table is None else (kind, table.features.name)
     if kind == "features":
-        return Learner(kind=kind, extractor=extractor, resolution=settings.resolution)
+        return Learner(
+            kind=kind,
+            extractor=extractor,
+            resolution=settings.resolution,
+            classes=since_the_start(project),
+        )
     weights = "none"
     if rule.transfer != "none":
         weights = {"torchvision": "torchvision", "file": f"{_FILE}{rule.weights_file}"}.get(
@@ -54,6 +60,7 @@ def learner_now(connection: Connection, project: Project, table: FeaturePoints |
         unlabeled=rule.unlabeled,
         balance=rule.balance,
         extractor=extractor,
+        classes=since_the_start(project),
     )
 
 
@@ -62,9 +69,11 @@ def inputs_of(
 ) -> tuple[LearnerRule, TrainingInputs] | None:
     """Return what a learner that a project has or had begins with.
 
-    None where its images or weights are no longer there.
+    None where its images or weights are no longer there, or its classes were others.
     """
     if learner.resolution != project.settings.resolution:
+        return None
+    if learner.classes != since_the_start(project):
         return None
     source, weights_file = "pool", ""
     weights: Path | None = None
@@ -146,10 +155,13 @@ def learner_of_project(project: Project, images: Images, inputs: TrainingInputs)
     )
 
 
-def last_model(folder: Path, previous: RoundSummary | None) -> Path | None:
-    """Return the checkpoint of the round before, if there is one."""
+def last_model(folder: Path, project: Project, previous: RoundSummary | None) -> Path | None:
+    """Return the checkpoint of the round before, if there is one that later classes extend."""
     if previous is None or previous.checkpoint is None:
         return None
+    known = class_ids_of(project, previous)
+    if known != tuple(c.id for c in project.classes[: len(known)]):
+        return None  # its outputs stand for other classes now
     return folder / previous.checkpoint
 
 

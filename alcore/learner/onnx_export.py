@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from alcore.errors import ExportFailed
+from alcore.folding import Folding
 from alcore.learner import inference
 from alcore.learner.checkpoints import Model
 
@@ -41,6 +42,26 @@ class NetworkGraph(nn.Module):
         embedding = self.network.features(images)
         logits = self.network.head(embedding) / self.temperature
         return logits.softmax(dim=1), embedding
+
+
+class Folded(nn.Module):
+    """A model's answers about the classes of today, where these are others than its own."""
+
+    matrix: Tensor
+
+    def __init__(self, graph: Graph, fold: Folding) -> None:
+        super().__init__()
+        self.graph = graph
+        matrix = torch.zeros(len(fold.places), fold.classes)
+        for column, place in enumerate(fold.places.tolist()):
+            if place >= 0:
+                matrix[column, place] = 1
+        self.register_buffer("matrix", matrix)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        probabilities, embedding = self.graph(pixels)
+        folded = probabilities @ self.matrix
+        return folded / folded.sum(dim=1, keepdim=True).clamp_min(1e-30), embedding
 
 
 def check_installed() -> None:

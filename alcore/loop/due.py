@@ -24,6 +24,19 @@ def next_due(connection: Connection, project: Project) -> NextTraining:
     )
 
 
+def retrain(connection: Connection, project: Project, now: float) -> None:
+    """Ask for a training at once, as the classes that its last model knows are others now.
+
+    Not before there is a model, nor where people alone start trainings, nor where too few classes
+    have labels.
+    """
+    counts = labels.per_class(connection, project.id)
+    learnable = sum(counts.get(c.id, 0) > 0 for c in project.classes) > 1
+    started = jobs.trained_until(connection, project.id) > 0
+    if project.settings.retrain.automatic and started and learnable and project.archived_at is None:
+        jobs.request(connection, project.id, "train", now)
+
+
 def request_if_due(connection: Connection, project: Project, now: float) -> None:
     """Ask for a training where the project's rule says so, in the caller's transaction.
 

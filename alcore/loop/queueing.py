@@ -21,9 +21,11 @@ def queue_size(batch_size: int) -> int:
     return max(QUEUE, 3 * batch_size)
 
 
-def selection_rows(result: Any) -> list[dict[str, Any]]:
-    """Turn a round's selection into rows of the query queue."""
-    selection = result.selection
+def selection_rows(selection: Selection, suggestions: np.ndarray) -> list[dict[str, Any]]:
+    """Turn a round's selection into rows of the query queue.
+
+    suggestions: (k, C) probabilities of the classes of today.
+    """
     return [
         {
             "item_id": int(item_id),
@@ -37,7 +39,7 @@ def selection_rows(result: Any) -> list[dict[str, Any]]:
             selection.scores,
             selection.reasons,
             selection.origins,
-            result.suggestions,
+            suggestions,
             strict=True,
         )
     ]

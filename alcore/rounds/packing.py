@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from alcore import disk, metrics, model_card
+from alcore.folding import Folding
 from alcore.learner import device, onnx_export
 from alcore.learner.progress import OnProgress
 from alcore.model_card import Check, ModelFacts
@@ -28,6 +29,9 @@ class Material:
 
     project: str
     classes: tuple[str, ...]
+    """Those of today that the model can answer."""
+    fold: Folding
+    """From the model's own classes to these."""
     summary: RoundSummary
     checkpoint: Path
     scale: tuple[float, float] | None
@@ -54,7 +58,10 @@ def pack(material: Material, to: Path, on_progress: OnProgress) -> Check:
         model = ModelOfFile.load(material.checkpoint, material.weights)
         on_progress(0.05)
         graph = Path(folder, "model.onnx")
-        onnx_export.write(model.graph, model.resolution, graph)
+        whole = model.graph
+        if not material.fold.is_same:
+            whole = onnx_export.Folded(whole, material.fold)
+        onnx_export.write(whole, model.resolution, graph)
         on_progress(0.5)
         check = _check(model, material, graph)
         on_progress(0.95)
@@ -91,7 +98,9 @@ def _check(model: ModelOfFile, material: Material, graph: Path) -> Check:
     held = len(material.holdout_rows)
     return Check(
         images=len(rows),
-        difference=float(np.abs(probabilities - original.probabilities).max(initial=0.0)),
+        difference=float(
+            np.abs(probabilities - material.fold.fold(original.probabilities)).max(initial=0.0)
+        ),
         evaluation=metrics.evaluate(
             probabilities[:held], material.holdout_true, len(material.classes)
         ),

@@ -27,6 +27,11 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "name": "renamed the project from {before} to {after}",
         "classes": "added the classes {names}",
         "class": "renamed the class {before} to {after}",
+        "describe class": "described the class {name}: {text}",
+        "order classes": "put the classes in the order {names}",
+        "merge classes": "merged the classes {names} into {into}",
+        "delete class": "deleted the class {name}; of its {labels} labels: {fate}",
+        "undo classes": "undid this change of classes: {what}",
         "archive": "archived the project",
         "take back": "took the project back from the archive",
         "train": "asked for a training",
@@ -75,8 +80,13 @@ def of_project(
 
 def words(event: AuditEvent) -> str:
     """Say what was done."""
-    form = ACTS.get(event.act)
-    return event.act if form is None else form.format_map(_Shown(event.details))
+    return say(event.act, event.details)
+
+
+def say(act: str, details: Mapping[str, Any]) -> str:
+    """Say an act of ACTS with its details."""
+    form = ACTS.get(act)
+    return act if form is None else form.format_map(_Shown(details))
 
 
 def rows(store: Store, project_id: int, by: int | None) -> list[dict[str, Any]]:

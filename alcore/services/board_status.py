@@ -128,7 +128,10 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
 
 def classes_shown(project: Project) -> list[dict[str, Any]]:
     """List the classes as the board reads them."""
-    return [{"id": c.id, "name": c.name, "position": c.position} for c in project.classes]
+    return [
+        {"id": c.id, "name": c.name, "position": c.position, "description": c.description}
+        for c in project.classes
+    ]
 
 
 def _job_shown(

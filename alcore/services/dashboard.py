@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from alcore.errors import UnknownItem
+from alcore.folding import class_ids_of, names_then, since_the_start
 from alcore.loop.due import next_due
 from alcore.loop.round_files import round_arrays
 from alcore.metrics import macro_f1_interval
@@ -240,22 +241,42 @@ def reach(values: Iterable[float | None]) -> tuple[float, float]:
 
 
 def per_class(project: Project, summary: RoundSummary) -> list[Row]:
-    """Tabulate precision and recall of each class, the weakest recall first."""
+    """Tabulate precision and recall of each class, the weakest recall first.
+
+    Classes are those that the model was measured with; one that is gone stands after today's.
+    """
     measured = summary.evaluation
     counts = summary.labels_per_class
     rows = [
         {
-            "class": c.name,
-            "position": c.position,
-            "precision": measured.precision[c.position],
-            "recall": measured.recall[c.position],
-            "holdout": measured.support[c.position],
-            "labels": counts[c.position] if c.position < len(counts) else 0,
+            "class": name,
+            "position": place,
+            "precision": measured.precision[i],
+            "recall": measured.recall[i],
+            "holdout": measured.support[i],
+            "labels": counts[i],
         }
-        for c in project.classes
-        if c.position < len(measured.recall)  # a class may be younger than the model
+        for i, (name, place) in enumerate(_classes_then(project, summary))
+        if i < len(measured.recall)
     ]
     return sorted(rows, key=lambda row: (row["recall"], row["precision"]))
+
+
+def measured_with_others(project: Project, summary: RoundSummary) -> bool:
+    """Tell whether classes were merged or deleted since a model was measured."""
+    return summary.learner.classes != since_the_start(project)
+
+
+def _classes_then(project: Project, summary: RoundSummary) -> list[tuple[str, int]]:
+    """Name the classes that a model was measured with, with their places in today's order."""
+    places = {c.id: c.position for c in project.classes}
+    places |= {c.id: len(places) + i for i, c in enumerate(project.former)}
+    return [
+        (name, places.get(class_id, 0))
+        for name, class_id in zip(
+            names_then(project, summary), class_ids_of(project, summary), strict=True
+        )
+    ]
 
 
 def confusion(project: Project, summary: RoundSummary, all_classes: bool = False) -> list[Row]:
@@ -269,7 +290,7 @@ def confusion(project: Project, summary: RoundSummary, all_classes: bool = False
     if n > SHOWN_CLASSES and not all_classes:
         wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
         places = sorted(np.argsort(-wrong, kind="stable")[:SHOWN_CLASSES].tolist())
-    names = {c.position: c.name for c in project.classes}
+    names = [name for name, _ in _classes_then(project, summary)]
     return [
         {
             "true": names[t],
@@ -309,7 +330,8 @@ def behind_cell(
     order = np.argsort(confidence if true == predicted else -confidence, kind="stable")
     order = order[:SHOWN_IMAGES]
     with store.read() as connection:
-        names = {c.position: c.name for c in projects.get(connection, project_id).classes}
+        summary = rounds.numbered(connection, project_id, number)
+        names = names_then(projects.get(connection, project_id), summary)
         shown = ids[order].tolist() if is_owner(connection, project_id, by) else []
         pictures = reports.pictures(connection, project_id, shown)
     confidence_of = dict(zip(ids[order].tolist(), confidence[order].tolist(), strict=True))

@@ -17,6 +17,7 @@ from alcore import linear_head
 from alcore.config import user_path
 from alcore.datasets.ingest import read_original
 from alcore.errors import UnreadableImage
+from alcore.folding import Folding, columns_of, folding
 from alcore.label_formats import Header, LabelRow, Vote
 from alcore.loop import embeddings
 from alcore.loop.label_sets import revision
@@ -195,17 +196,20 @@ class _Model:
     embeddings: np.ndarray | None
     """(N, D) by position."""
     head: np.ndarray | None
-    """(D + 1, C)."""
+    """(D + 1, M)."""
+    today: Folding
+    """From its M columns to the C classes of today."""
 
     @classmethod
     def newest(cls, folder: Path, connection: Connection, project: Project) -> _Model:
         latest = rounds.latest(connection, project.id)
         if latest is None:
-            return cls(None, None)
+            return cls(None, None, folding(project, ()))
+        columns = columns_of(project, latest)
         head = head_of(folder, latest.number)
-        if head is not None and head.shape[1] < len(project.classes):
-            head = linear_head.widened(head, len(project.classes))
-        return cls(embeddings.mapped(folder, latest.number), head)
+        if head is not None:
+            head = linear_head.widened(head, len(columns))
+        return cls(embeddings.mapped(folder, latest.number), head, folding(project, columns))
 
     def says(self, positions: Sequence[int]) -> list[np.ndarray | None]:
         """Return the probabilities (C,) of the images at positions; None where nothing is known."""
@@ -214,6 +218,7 @@ class _Model:
         rows = np.array(positions)
         known = rows < len(self.embeddings)
         asked = linear_head.probabilities(self.embeddings[rows[known]], self.head)
+        asked = self.today.fold(asked)
         places = np.cumsum(known) - 1
         return [asked[places[i]] if known[i] else None for i in range(len(rows))]
 

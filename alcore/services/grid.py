@@ -107,13 +107,12 @@ def tiles(
             class_id = lease_rules.shown_to(connection, project_id, like, annotator_id)
             order = predictions.nearest(like, _LOOKED_THROUGH)
         else:
+            class_id = lease_rules.still_there(project, class_id)
             if class_id is None:
                 label_counts = labels.per_class(connection, project_id)
                 predicted = [i for i, count in counts.items() if count]
                 class_id = min(predicted, key=lambda i: label_counts.get(i, 0), default=None)
             positions = {c.id: c.position for c in project.classes}
-            if class_id is not None:
-                lease_rules.check_class(project, class_id)
             place = None if class_id is None else positions[class_id]
             order = _predicted(predictions, output, place, first)
         order = order[~np.isin(order, np.array(aside, np.int64))]
@@ -225,9 +224,9 @@ def label_lot(store: Store, lot: NewLot) -> Lot:
                 tuple(i for i in wanted if i not in there),
                 True,
             )
-        for class_id in (lot.class_id, lot.suggested_class):
-            if class_id is not None:
-                lease_rules.check_class(project, class_id)
+        lease_rules.check_class(project, lot.class_id)
+        suggested = lease_rules.still_there(project, lot.suggested_class)
+        lot = replace(lot, suggested_class=suggested)
         leasing.release(connection, lot.client, lot.release)
         taken: list[tuple[str, int, Lease | None]] = []
         refused: list[int] = []

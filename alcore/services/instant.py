@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Ranked:
-    """What `selection_rows` reads of a round."""
+    """What to ask next, with what the head says of it, (k, C)."""
 
     selection: Selection
     suggestions: np.ndarray
@@ -49,8 +49,8 @@ class Instant:
         self._waiting: set[int] = set()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._fitted: dict[int, tuple[int | None, int]] = {}
-        """By project: the round and the event that the last turn knew."""
+        self._fitted: dict[int, tuple[int | None, int, int]] = {}
+        """By project: the round, the event and the change of classes that the last turn knew."""
         # On cores that a training keeps busy, a matrix product by two threads took four times
         # as long as by one: each waits for the other to get its turn.
         self._products = ThreadpoolController()
@@ -88,9 +88,10 @@ class Instant:
         predictions = self.prediction_cache.get(project_id)
         if predictions is None:
             return False
-        turn = (predictions.round_id, predictions.seen)
-        last: tuple[int | None, int] = self._fitted.get(project_id, (0, 0))
-        if last == turn or (last[0] != turn[0] and predictions.seen <= predictions.learnt_until):
+        turn = (predictions.round_id, predictions.seen, predictions.class_change)
+        last = self._fitted.get(project_id, (0, 0, turn[2]))
+        nothing_new = last[0] != turn[0] and predictions.seen <= predictions.learnt_until
+        if last == turn or (nothing_new and last[2] == turn[2]):
             return False
         with self.store.read() as connection:
             training_labels = bulk.known_labels(connection, project_id, predictions.learnt_until)
@@ -127,13 +128,12 @@ def fit(
     embeddings = predictions.embeddings[rows]
     targets = linear_head.probabilities(embeddings, predictions.prior)
     new = np.flatnonzero(~learnt)
-    targets[new] = 0
-    targets[new, labels[new]] = 1
+    targets[new] = predictions.today.spread(labels[new], targets[new])
     start = predictions.output.head
     if start.shape != predictions.prior.shape:
         start = predictions.prior
     head = linear_head.refit(embeddings, targets, predictions.prior, start, predictions.spread)
-    return HeadOutput.of(predictions.embeddings, head, len(labels)), labels
+    return HeadOutput.of(predictions.embeddings, head, len(labels), predictions.today), labels
 
 
 def follows(strategy: str, options: Mapping[str, Any]) -> bool:
@@ -187,7 +187,7 @@ def _swap(
     swap_queue(
         connection,
         project,
-        selection_rows(ranked),
+        selection_rows(ranked.selection, ranked.suggestions),
         predictions.round_id,
         2**32 * predictions.number + predictions.seen,
         probabilities,

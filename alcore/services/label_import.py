@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -19,8 +19,8 @@ from alcore.label_formats import FORMATS, Columns, ForeignLabel, Format, Table
 from alcore.loop import incoming_labels
 from alcore.records import Project
 from alcore.services import audit
+from alcore.services.classes import add_within, clean_classes
 from alcore.services.image_matching import Images
-from alcore.services.projects import clean_classes
 from alcore.services.rights import check_owner
 from alcore.store import Store, label_imports, projects
 from alcore.store.label_imports import Standing
@@ -28,6 +28,8 @@ from alcore.store.label_imports import Standing
 __all__ = ["FORMATS", "Columns", "Table"]
 
 Use = Literal["labels", "answer key"]
+NewClasses = Literal["refuse", "add", "leave out"]
+"""What becomes of lines whose class the project does not have."""
 MOST_PROBLEMS = 1_000
 """Lines that are named with what is wrong with them; the others are counted."""
 LONGEST_CLASS = 255
@@ -99,8 +101,20 @@ class Plan:
     new_classes: list[str] = field(default_factory=list)
     same_but_case: dict[str, str] = field(default_factory=dict)
     """Classes that differ from one that is there in upper and lower case only, and that one."""
+    merged: dict[str, str] = field(default_factory=dict)
+    """Classes that were merged into another one, and that one."""
     reasons: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+
+    def leave_out_new(self) -> None:
+        """Bring nothing of classes that the project does not have."""
+        new = set(self.new_classes)
+        lines = sum(name in new for name in self.wanted.values())
+        self.wanted = {i: name for i, name in self.wanted.items() if name not in new}
+        self.class_of = {i: name for i, name in self.class_of.items() if name not in new}
+        self.new_classes = []
+        if lines:
+            self.reasons["the project has no such class"] += lines
 
     def refuse(self, label: ForeignLabel, reason: str) -> None:
         self.reasons[reason] += 1
@@ -123,15 +137,28 @@ def preview(
 
 
 def bring(
-    store: Store, project_id: int, file: LabelFile, use: Use = "labels", by: int | None = None
+    store: Store,
+    project_id: int,
+    file: LabelFile,
+    use: Use = "labels",
+    by: int | None = None,
+    new_classes: NewClasses = "refuse",
 ) -> Plan:
     """Take over what a file says, all of it or nothing, and return what that was.
 
     The labels are staged first, which nobody sees, and accepted in one step. From then on they
     come in whatever is killed, a few at a time, so that nobody waits for them; images that people
-    label meanwhile keep what they said. Raises as `preview`.
+    label meanwhile keep what they said. Raises as `preview`, and InvalidClasses where it brings
+    classes that nobody has asked for.
     """
     plan = preview(store, project_id, file, use, by)
+    if plan.new_classes and new_classes == "refuse":
+        raise InvalidClasses(
+            f"the file has classes that the project does not have: {_some(plan.new_classes)}; say "
+            "that they shall be added, or that their lines are left out"
+        )
+    if new_classes == "leave out":
+        plan.leave_out_new()
     with store.read() as connection:
         _check_ready(projects.get(connection, project_id))
     if not plan.class_of:
@@ -145,7 +172,7 @@ def bring(
             _check_ready(project)
             missing = [name for name in plan.new_classes if name not in _names(project)]
             if missing:
-                projects.add_classes(connection, project_id, missing, now)
+                add_within(connection, project_id, missing, by)
             ids = {c.name: c.id for c in projects.classes(connection, project_id)}
             label_imports.accept(connection, import_id, [ids[n] for n in class_names], now)
             name = file.name or file.path.name
@@ -246,11 +273,18 @@ class _Classes:
             self._by_case.setdefault(name.casefold(), name)
         self._new: dict[str, None] = {}
         self._plan = plan
+        today = {c.id: c.name for c in project.classes}
+        self._merged = {
+            c.name: today[c.merged_into] for c in project.former if c.merged_into in today
+        }
 
     def named(self, name: str) -> str:
         """Return the class that is meant; one that differs in case only is the known one."""
         if name in self._known or name in self._new:
             return name
+        if name in self._merged:
+            self._plan.merged[name] = self._merged[name]
+            return self._merged[name]
         alike = self._by_case.setdefault(name.casefold(), name)
         if alike != name:
             self._plan.same_but_case[name] = alike
@@ -286,12 +320,17 @@ def words(plan: Plan) -> list[str]:
     if plan.kept:
         notes.append(f"{plan.kept:,} images have another label that people gave, which stays")
     if plan.new_classes:
-        some = ", ".join(plan.new_classes[:10])
-        more = f" and {len(plan.new_classes) - 10:,} more" if len(plan.new_classes) > 10 else ""
-        notes.append(f"new classes: {some}{more}")
+        notes.append(f"new classes: {_some(plan.new_classes)}")
+    for name, into in list(plan.merged.items())[:10]:
+        notes.append(f"{name!r} counts as {into!r}, into which it was merged")
     for name, known in list(plan.same_but_case.items())[:10]:
         notes.append(f"{name!r} is taken for {known!r}, from which only capitals tell it apart")
     return notes
+
+
+def _some(class_names: Sequence[str]) -> str:
+    more = f" and {len(class_names) - 10:,} more" if len(class_names) > 10 else ""
+    return ", ".join(class_names[:10]) + more
 
 
 def summary(plan: Plan) -> dict[str, object]:
@@ -304,7 +343,7 @@ def summary(plan: Plan) -> dict[str, object]:
         "unchanged": plan.unchanged,
         "kept": plan.kept,
         "new classes": plan.new_classes,
-        "taken for": plan.same_but_case,
+        "taken for": {**plan.same_but_case, **plan.merged},
         "lines left out": dict(plan.reasons),
         "problems": [{"line": p.line, "file": p.file, "reason": p.reason} for p in plan.problems],
     }

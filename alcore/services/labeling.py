@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from alcore.errors import InvalidSettings, LeaseExpired
+from alcore.errors import ClassDeleted, InvalidSettings, LeaseExpired
 from alcore.loop.due import request_if_due
-from alcore.records import LabelEvent, Lease, NewEvent, NewUndo, Origin, Provenance
+from alcore.records import LabelEvent, Lease, NewEvent, NewUndo, Origin, Project, Provenance
 from alcore.services import gold_questions, lease_rules
 from alcore.services.queue_refill import refill, why_nothing
 from alcore.store import (
@@ -85,8 +85,9 @@ def answer(store: Store, event: NewEvent, handed: bool = False) -> tuple[int, bo
 
     event: what somebody said; where the question came from is read from their lease. An answer
     whose lease ran out is still taken while nobody else holds or has answered the image; handed:
-    it is proved that there was one. Raises LeaseExpired otherwise, UnknownItem for an item or
-    class of another project.
+    it is proved that there was one. One of a class that was merged meanwhile counts as that into
+    which it was merged. Raises LeaseExpired otherwise, ClassDeleted for a class that was deleted
+    meanwhile, whose image is free again then, UnknownItem for an item or class of another project.
     """
     if event.kind not in ("label", "skip", "unsure"):
         raise InvalidSettings(f"an answer is a label, skip or unsure; got {event.kind!r}")
@@ -100,31 +101,47 @@ def answer(store: Store, event: NewEvent, handed: bool = False) -> tuple[int, bo
             lease_rules.check_own(known, annotator_id)
             return known.id, True
         items.get(connection, project_id, item_id)
+        deleted = None
         if event.kind == "label":
-            lease_rules.check_class(project, event.class_id)
-        if event.suggested_class is not None:
-            lease_rules.check_class(project, event.suggested_class)
-        lease = lease_rules.lease_for_answer(
-            connection, project_id, item_id, annotator_id, event.token or "", now, handed
-        )
-        number = labels.append(
-            connection,
-            replace(
-                event,
-                class_id=event.class_id if event.kind == "label" else None,
-                origin=lease.origin if lease else _origin_in_queue(connection, project_id, item_id),
-                round_id=lease.round_id if lease else None,
-                head_labels=lease.head_labels if lease else None,
-                suggested_class=event.suggested_class if event.suggestion_shown else None,
-                suggested_by=event.suggested_by if event.suggestion_shown else None,
-                note=(event.note or "").strip()[:LONGEST_NOTE] or None,
-            ),
-        )
-        assert number is not None  # the key was looked up in this transaction
-        leasing.drop(connection, item_id, annotator_id, now)
-        if event.kind != "skip":  # an unsure takes the label back that was there
-            request_if_due(connection, project, now)
+            try:
+                lease_rules.check_class(project, event.class_id)
+            except ClassDeleted as error:
+                deleted = error
+                leasing.drop(connection, item_id, annotator_id, now)
+        if deleted is None:
+            number = _append(connection, project, event, handed)
+    if deleted is not None:
+        raise deleted  # after the image was given back
     return number, False
+
+
+def _append(connection: Connection, project: Project, event: NewEvent, handed: bool) -> int:
+    """Commit an answer that is new, and what follows from it; return its event id."""
+    project_id, item_id, annotator_id = event.project_id, event.item_id, event.annotator_id
+    now = event.created_at
+    suggested = lease_rules.still_there(project, event.suggested_class)
+    shown = event.suggestion_shown and suggested is not None
+    lease = lease_rules.lease_for_answer(
+        connection, project_id, item_id, annotator_id, event.token or "", now, handed
+    )
+    number = labels.append(
+        connection,
+        replace(
+            event,
+            class_id=event.class_id if event.kind == "label" else None,
+            origin=lease.origin if lease else _origin_in_queue(connection, project_id, item_id),
+            round_id=lease.round_id if lease else None,
+            head_labels=lease.head_labels if lease else None,
+            suggested_class=suggested if shown else None,
+            suggested_by=event.suggested_by if shown else None,
+            note=(event.note or "").strip()[:LONGEST_NOTE] or None,
+        ),
+    )
+    assert number is not None  # the key was looked up in this transaction
+    leasing.drop(connection, item_id, annotator_id, now)
+    if event.kind != "skip":  # an unsure takes the label back that was there
+        request_if_due(connection, project, now)
+    return number
 
 
 def undo(store: Store, wish: NewUndo, client: str, token: str) -> tuple[Lease, bool]:

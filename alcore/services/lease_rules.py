@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 
-from alcore.errors import LeaseExpired, NotAllowed, UnknownItem
+from alcore.errors import ClassDeleted, LeaseExpired, NotAllowed, UnknownItem
 from alcore.records import Holder, LabelEvent, Lease, Project
 from alcore.services.rights import check_active, is_owner
 from alcore.store import (
@@ -33,10 +33,31 @@ def at_work(connection: Connection, project_id: int, annotator_id: int, now: flo
     members.seen(connection, project_id, annotator_id, now)
 
 
-def check_class(project: Project, class_id: int | None) -> None:
-    """Raise UnknownItem for what is no class of the project."""
-    if class_id not in {c.id for c in project.classes}:
-        raise UnknownItem(f"project {project.name!r} has no class {class_id}")
+def check_class(project: Project, class_id: int | None) -> int:
+    """Return the class that counts today for one that a browser names, maybe from long ago.
+
+    Raises ClassDeleted where none does, UnknownItem for what never was a class of the project.
+    """
+    if class_id in {c.id for c in project.classes}:
+        assert class_id is not None
+        return class_id
+    for former in project.former:
+        if former.id == class_id and former.merged_into is None:
+            raise ClassDeleted(
+                f"the class {former.name!r} was deleted meanwhile; your answer was not used, and "
+                "the image will be asked again"
+            )
+        if former.id == class_id and former.merged_into is not None:
+            return former.merged_into
+    raise UnknownItem(f"project {project.name!r} has no class {class_id}")
+
+
+def still_there(project: Project, class_id: int | None) -> int | None:
+    """Return a class that a suggestion named; None where it was deleted. Raises UnknownItem."""
+    try:
+        return None if class_id is None else check_class(project, class_id)
+    except ClassDeleted:
+        return None
 
 
 def check_own(event: LabelEvent, annotator_id: int) -> None:

@@ -1,7 +1,8 @@
 """Owns what the newest model says about every image, kept in this process's memory.
 
 It is made from the embeddings and the head that a round leaves on disk, so that grids, neighbours
-and the instant mode need no torch. N items by position, D embedding width, C classes.
+and the instant mode need no torch. N items by position, D embedding width, C classes,
+M columns of the model, which may know other classes than those of today.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from alcore import linear_head
+from alcore.folding import Folding, columns_of, folding
 from alcore.loop import embeddings as files
 from alcore.loop import features as feature_files
 from alcore.loop.round_files import head_of
@@ -30,9 +32,9 @@ class HeadOutput:
     """One head and what it says of every image."""
 
     head: np.ndarray
-    """(D + 1, C) float32."""
+    """(D + 1, M) float32, of the model's columns."""
     probabilities: np.ndarray
-    """(N, C) float32."""
+    """(N, C) float32, of the classes of today."""
     head_labels: int | None
     """Labels that the head was fitted to; None for the network's own."""
 
@@ -42,8 +44,11 @@ class HeadOutput:
         return self.probabilities.argmax(axis=1)
 
     @classmethod
-    def of(cls, embeddings: np.ndarray, head: np.ndarray, head_labels: int | None) -> HeadOutput:
-        return cls(head, linear_head.probabilities(embeddings, head), head_labels)
+    def of(
+        cls, embeddings: np.ndarray, head: np.ndarray, head_labels: int | None, today: Folding
+    ) -> HeadOutput:
+        probabilities = today.fold(linear_head.probabilities(embeddings, head))
+        return cls(head, probabilities, head_labels)
 
 
 @dataclass
@@ -62,7 +67,11 @@ class PoolPredictions:
     spread: np.ndarray
     """(D,) variance of each feature."""
     prior: np.ndarray
-    """(D + 1, C) the network's own head."""
+    """(D + 1, M) the network's own head, with columns for classes that it has not seen."""
+    today: Folding
+    """Where its M columns stand among the classes of today."""
+    class_change: int
+    """The newest change of classes that it knows of."""
     output: HeadOutput
     open: np.ndarray
     """(N,) bool: in the pool and without an answer, as of the event `seen`."""
@@ -151,7 +160,7 @@ class PredictionCache:
             project = projects.get(connection, project_id)
             latest = rounds.latest(connection, project_id)
             predictions = self._made.get(project_id)
-            if predictions is None or not self._is_newest(project_id, predictions, latest):
+            if predictions is None or not self._is_newest(project, predictions, latest):
                 predictions = (
                     self._make(connection, project, latest)
                     if latest is not None
@@ -163,24 +172,29 @@ class PredictionCache:
                 self._made[project_id] = predictions
             with predictions.lock:
                 predictions.follow(connection, project_id)
-                classes_added = predictions.prior.shape[1] < len(project.classes)
+                classes_added = predictions.today.classes < len(project.classes)
                 turned_off = (
                     predictions.output.head_labels is not None and not project.settings.instant
                 )
                 if classes_added:
-                    predictions.prior = linear_head.widened(predictions.prior, len(project.classes))
+                    more = np.arange(predictions.today.classes, len(project.classes))
+                    places = np.append(predictions.today.places, more)
+                    predictions.prior = linear_head.widened(predictions.prior, len(places))
+                    predictions.today = Folding(places, len(project.classes))
                 if classes_added or turned_off:
                     predictions.output = HeadOutput.of(
-                        predictions.embeddings, predictions.prior, None
+                        predictions.embeddings, predictions.prior, None, predictions.today
                     )
             return predictions
 
     def _is_newest(
-        self, project_id: int, predictions: PoolPredictions, latest: RoundSummary | None
+        self, project: Project, predictions: PoolPredictions, latest: RoundSummary | None
     ) -> bool:
+        if predictions.class_change != project.class_change:
+            return False
         if latest is not None:
             return predictions.round_id == latest.id
-        features = feature_files.status(self.store.workspace.project(project_id))
+        features = feature_files.status(self.store.workspace.project(project.id))
         at = None if features is None else features.created_at
         return predictions.round_id is None and predictions.features_at == at
 
@@ -208,6 +222,9 @@ class PredictionCache:
         head = head_of(folder, latest.number)
         if embeddings is None or head is None or len(embeddings) * head.shape[1] > MOST_VALUES:
             return None
+        columns = columns_of(project, latest)
+        head = linear_head.widened(head, len(columns))
+        today = folding(project, columns)
         item_ids = items.ids(connection, project.id)[: len(embeddings)]
         seen = labels.last_event(connection, project.id)
         return PoolPredictions(
@@ -218,7 +235,9 @@ class PredictionCache:
             embeddings=embeddings[: len(item_ids)],
             spread=embeddings[:: 1 + len(embeddings) // _LOOKED_AT].var(axis=0),
             prior=head,
-            output=HeadOutput.of(embeddings[: len(item_ids)], head, None),
+            today=today,
+            class_change=project.class_change,
+            output=HeadOutput.of(embeddings[: len(item_ids)], head, None, today),
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
             seen=seen,
         )
@@ -232,6 +251,7 @@ class PredictionCache:
             return None
         width = table.points.shape[1]
         head = np.zeros((width + 1, classes), np.float32)
+        today = Folding(np.arange(classes), classes)
         spread = table.points[:: 1 + len(item_ids) // _LOOKED_AT].var(axis=0).mean()
         return PoolPredictions(
             round_id=None,
@@ -242,7 +262,9 @@ class PredictionCache:
             # The same for all: directions in which images hardly differ tell hardly anything.
             spread=np.full(width, spread),
             prior=head,
-            output=HeadOutput.of(table.points, head, None),
+            today=today,
+            class_change=project.class_change,
+            output=HeadOutput.of(table.points, head, None, today),
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
             seen=labels.last_event(connection, project.id),
             features_at=table.features.created_at,

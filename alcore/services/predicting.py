@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, cast
@@ -12,6 +12,7 @@ import numpy as np
 from alcore import linear_head, prediction_formats
 from alcore.datasets.depth import Scale
 from alcore.errors import TrainingImpossible
+from alcore.folding import fold_of
 from alcore.loop import embeddings
 from alcore.loop.round_files import head_of
 from alcore.prediction_formats import FORMATS, PredictedBlock, PredictionFormat
@@ -34,7 +35,9 @@ class NewestModel:
     project: Project
     summary: RoundSummary
     classes: tuple[str, ...]
-    """Names by position, of the classes that it knows."""
+    """Names by position, of the classes of today that it knows something of."""
+    fold: Callable[[np.ndarray], np.ndarray]
+    """Turns its probabilities into those of `classes`."""
     checkpoint: Path | None
     """None for a learner that is kept in no file."""
     scale: Scale | None
@@ -85,11 +88,12 @@ def newest_model(connection: Connection, store: Store, project_id: int) -> Newes
             "now by a training"
         )
     folder = store.workspace.project(project_id)
-    known = len(latest.labels_per_class)
+    today = fold_of(project, latest)
     return NewestModel(
         project,
         latest,
-        tuple(c.name for c in project.classes[:known]),
+        tuple(project.classes[place].name for place in today.known),
+        today.only_known().fold,
         None if latest.checkpoint is None else folder / latest.checkpoint,
         project.settings.pixel_range.scale,
     )
@@ -148,7 +152,7 @@ def pool(
             places = np.asarray(embedded[[position for position, _ in block]])
             yield PredictedBlock(
                 tuple(name for _, name in block),
-                linear_head.probabilities(places, head),
+                model.fold(linear_head.probabilities(places, head)),
                 places if with_embeddings else None,
             )
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from alcore import estimators, keymap, names, strategies
-from alcore.config import LEARNERS, MOST_CLASSES, ProjectSettings, computes_features
+from alcore.config import LEARNERS, ProjectSettings, computes_features
 from alcore.datasets.sources import SourceSummary, scan
-from alcore.errors import DuplicateProject, InvalidClasses, InvalidSettings, UnknownProject
+from alcore.errors import DuplicateProject, InvalidSettings, UnknownProject
 from alcore.job_kinds import KINDS, function_of
 from alcore.loop.due import request_if_due
 from alcore.loop.project_consensus import apply_consensus
@@ -22,6 +21,7 @@ from alcore.rounds.estimators import GIVES
 from alcore.rounds.feature_head import GIVES as FEATURE_HEAD_GIVES
 from alcore.rounds.learners import check_signals
 from alcore.services import audit
+from alcore.services.classes import clean_classes
 from alcore.services.rights import check_owner
 from alcore.store import Store, items, jobs, members, projects
 from alcore.strategies import costs
@@ -225,43 +225,6 @@ def _sees_anew(old: ProjectSettings, new: ProjectSettings) -> bool:
     return needs(new) is not None and needs(new) != needs(old)
 
 
-def add_classes(
-    store: Store, project_id: int, new: Sequence[str], by: int | None = None
-) -> Project:
-    """Append classes, also midway; return the project as it is now.
-
-    Raises InvalidClasses, NotAllowed.
-    """
-    with store.write() as connection:
-        check_owner(connection, project_id, by)
-        project = projects.get(connection, project_id)
-        more = clean_classes(new)
-        doubled = {c.name for c in project.classes} & set(more)
-        if doubled:
-            raise InvalidClasses(_doubled(doubled))
-        if len(project.classes) + len(more) > MOST_CLASSES:
-            raise InvalidClasses(
-                f"{len(project.classes) + len(more)} classes; at most {MOST_CLASSES} are possible"
-            )
-        projects.add_classes(connection, project_id, more, time.time())
-        audit.note(connection, project_id, by, "classes", names=more)
-        return projects.get(connection, project_id)
-
-
-def rename_class(
-    store: Store, project_id: int, class_id: int, name: str, by: int | None = None
-) -> None:
-    """Give a class another name; its labels stay. Raises InvalidClasses, NotAllowed."""
-    (clean,) = clean_classes([name])
-    with store.write() as connection:
-        check_owner(connection, project_id, by)
-        before = {c.id: c.name for c in projects.get(connection, project_id).classes}
-        if class_id not in before:
-            raise InvalidClasses(f"the project has no class {class_id}")
-        projects.rename_class(connection, class_id, clean)
-        audit.note(connection, project_id, by, "class", before=before[class_id], after=clean)
-
-
 def archive(store: Store, project_id: int, away: bool = True, by: int | None = None) -> None:
     """Put a project away with all that it holds, or take it back; stop what runs for it."""
     now = time.time()
@@ -312,30 +275,6 @@ def strategy_table(images: int, classes: int, settings: ProjectSettings) -> list
         }
         for strategy in strategies.registered()
     ]
-
-
-def clean_classes(class_names: Sequence[str], longest: int = LONGEST_NAME) -> list[str]:
-    """Normalise class names. Raises InvalidClasses for empty, overlong or doubled ones.
-
-    >>> clean_classes([" cat ", "dog"])
-    ['cat', 'dog']
-    """
-    clean = [names.clean(name) for name in class_names]
-    for name in clean:
-        if not names.is_name(name, longest):
-            raise InvalidClasses(
-                f"a class name has 1 to {longest} visible characters; got {name!r}"
-            )
-    doubled = {name for name, times in Counter(clean).items() if times > 1}
-    if doubled:
-        raise InvalidClasses(_doubled(doubled))
-    if len(clean) > MOST_CLASSES:
-        raise InvalidClasses(f"{len(clean)} classes; at most {MOST_CLASSES} are possible")
-    return clean
-
-
-def _doubled(class_names: Iterable[str]) -> str:
-    return f"each class once, please: {', '.join(map(repr, sorted(class_names)))} is doubled"
 
 
 def clean_name(name: str) -> str:

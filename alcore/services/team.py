@@ -21,6 +21,7 @@ from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
 from alcore.records import LabelEvent, MemberRole, NewEvent
 from alcore.services import audit
+from alcore.services.lease_rules import check_class
 from alcore.services.rights import check_owner, whose_figures
 from alcore.store import (
     Connection,
@@ -234,8 +235,8 @@ def _last_word(
     seconds: float | None = None,
 ) -> int:
     items.get(connection, project_id, item_id)
-    if class_id is not None and class_id not in _class_ids(connection, project_id):
-        raise UnknownItem(f"project {project_id} has no class {class_id}")
+    if class_id is not None:
+        check_class(projects.get(connection, project_id), class_id)
     event = labels.append(
         connection,
         NewEvent(
@@ -252,10 +253,6 @@ def _last_word(
     )
     assert event is not None  # the key is new in this transaction
     return event
-
-
-def _class_ids(connection: Connection, project_id: int) -> set[int]:
-    return {c.id for c in projects.classes(connection, project_id)}
 
 
 # -- gold --------------------------------------------------------------------------------------

@@ -7,7 +7,10 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownItem
 from alcore.records import Example
-from alcore.store.tables import example, item
+from alcore.store.tables import example, item, today
+
+_shown_for = today(example.c.class_id)
+"""The class that counts today for an example's; NULL where that was deleted."""
 
 
 def of_project(connection: Connection, project_id: int) -> list[Example]:
@@ -15,13 +18,13 @@ def of_project(connection: Connection, project_id: int) -> list[Example]:
     rows = connection.execute(
         select(
             example.c.id,
-            example.c.class_id,
+            _shown_for,
             example.c.item_id,
             example.c.name,
             item.c.content_hash,
         )
         .outerjoin(item, item.c.id == example.c.item_id)
-        .where(example.c.project_id == project_id)
+        .where(example.c.project_id == project_id, _shown_for.is_not(None))
         .order_by(example.c.id)
     )
     return [Example(*row) for row in rows]
@@ -30,9 +33,7 @@ def of_project(connection: Connection, project_id: int) -> list[Example]:
 def count(connection: Connection, project_id: int, class_id: int) -> int:
     """Count the examples of a class."""
     return connection.execute(
-        select(func.count()).where(
-            example.c.project_id == project_id, example.c.class_id == class_id
-        )
+        select(func.count()).where(example.c.project_id == project_id, _shown_for == class_id)
     ).scalar_one()
 
 

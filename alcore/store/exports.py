@@ -16,6 +16,7 @@ from alcore.store.tables import (
     item,
     label_event,
     round_,
+    today,
     vote,
 )
 
@@ -46,7 +47,7 @@ def labels(connection: Connection, project_id: int) -> Iterator[list[tuple[Label
             round_.c.number,
             label_event.c.head_labels,
             label_event.c.suggestion_shown,
-            label_event.c.suggested_class,
+            today(label_event.c.suggested_class),
             label_event.c.suggested_by,
             label_event.c.note,
             *item.c,

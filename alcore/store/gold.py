@@ -10,7 +10,10 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, select, upda
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.store import assignment
-from alcore.store.tables import gold, item, label_event, lease, vote
+from alcore.store.tables import gold, item, label_event, lease, today, vote
+
+_known = today(gold.c.class_id)
+"""What is right, as its class counts today; NULL where that was deleted."""
 
 _FREE = (
     select(gold.c.item_id)
@@ -54,6 +57,31 @@ def remove(connection: Connection, project_id: int, item_ids: Sequence[int]) -> 
             gold.c.project_id == project_id, gold.c.item_id.in_([int(i) for i in item_ids])
         )
     )
+
+
+def remove_gone(connection: Connection, project_id: int) -> list[list[float]]:
+    """Let items be gold no more whose class was deleted; return what `put_back` needs."""
+    gone = gold.c.project_id == project_id, _known.is_(None)
+    rows = connection.execute(
+        select(gold.c.item_id, gold.c.class_id, gold.c.created_at).where(*gone)
+    ).all()
+    connection.execute(delete(gold).where(*gone))
+    return [list(row) for row in rows]
+
+
+def put_back(connection: Connection, project_id: int, rows: Sequence[Sequence[float]]) -> None:
+    """Make items gold again that are not gold by now, with the class and time that they had."""
+    for item_id, class_id, created_at in rows:
+        connection.execute(
+            insert_or(gold)
+            .values(
+                item_id=int(item_id),
+                project_id=project_id,
+                class_id=int(class_id),
+                created_at=created_at,
+            )
+            .on_conflict_do_nothing()
+        )
 
 
 def is_gold(connection: Connection, item_id: int) -> bool:
@@ -111,14 +139,14 @@ def all_gold(connection: Connection, project_id: int) -> list[Gold]:
             gold.c.item_id,
             item.c.name,
             item.c.content_hash,
-            gold.c.class_id,
+            _known,
             item.c.split,
             func.count(answers.c.annotator_id),
-            func.count(answers.c.annotator_id).filter(answers.c.class_id == gold.c.class_id),
+            func.count(answers.c.annotator_id).filter(answers.c.class_id == _known),
         )
         .join(item, item.c.id == gold.c.item_id)
         .outerjoin(answers, answers.c.item_id == gold.c.item_id)
-        .where(gold.c.project_id == project_id)
+        .where(gold.c.project_id == project_id, _known.is_not(None))
         .group_by(gold.c.item_id)
         .order_by(gold.c.item_id)
     )
@@ -147,9 +175,13 @@ def _answers_to(project_id: int) -> Select[Any]:
             vote.c.item_id,
             vote.c.annotator_id,
             vote.c.class_id,
-            gold.c.class_id.label("known"),
+            _known.label("known"),
         )
         .join(gold, gold.c.item_id == vote.c.item_id)
         .join(label_event, label_event.c.id == vote.c.event_id)
-        .where(gold.c.project_id == project_id, label_event.c.created_at > gold.c.created_at)
+        .where(
+            gold.c.project_id == project_id,
+            _known.is_not(None),
+            label_event.c.created_at > gold.c.created_at,
+        )
     )

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownItem
 from alcore.records import Item, SkippedFile
-from alcore.store.tables import answer, answer_count, item, item_count, project, skipped_file
+from alcore.store.tables import answer, answer_count, item, item_count, project, skipped_file, today
 
 _answered = select(answer.c.item_id).where(answer.c.item_id == item.c.id).exists()
 _GET = select(item).where(item.c.id == bindparam("item"), item.c.project_id == bindparam("project"))
@@ -227,8 +227,9 @@ def holdout(connection: Connection, project_id: int) -> tuple[np.ndarray, np.nda
     known_classes = connection.execute(
         select(project.c.known_classes).where(project.c.id == project_id)
     ).scalar()
-    query = select(item.c.id, item.c.true_class).where(
-        item.c.project_id == project_id, item.c.split == "holdout", item.c.true_class.is_not(None)
+    true_class = today(item.c.true_class)
+    query = select(item.c.id, true_class).where(
+        item.c.project_id == project_id, item.c.split == "holdout", true_class.is_not(None)
     )
     if known_classes != "answer key":
         query = (
@@ -245,12 +246,13 @@ def holdout(connection: Connection, project_id: int) -> tuple[np.ndarray, np.nda
 
 def answer_key(connection: Connection, project_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Read the hidden true classes of the pool: item ids and class ids, each (N,) int64."""
+    true_class = today(item.c.true_class)
     rows = connection.execute(
-        select(item.c.id, item.c.true_class)
+        select(item.c.id, true_class)
         .where(
             item.c.project_id == project_id,
             item.c.split == "pool",
-            item.c.true_class.is_not(None),
+            true_class.is_not(None),
         )
         .order_by(item.c.position)
     ).all()

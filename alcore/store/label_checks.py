@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.store.labels import counts
-from alcore.store.tables import answer, label_check, label_event
+from alcore.store.tables import answer, label_check, label_event, today
 
 _REPLACED = (
     "project_id",
@@ -60,6 +60,11 @@ def put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
+def forget(connection: Connection, project_id: int) -> None:
+    """Delete all label checks of a project."""
+    connection.execute(delete(label_check).where(label_check.c.project_id == project_id))
+
+
 def last_check(connection: Connection, project_id: int) -> tuple[float, int] | None:
     """Read when labels were checked last, and how many; None before the first time."""
     last = (
@@ -88,9 +93,9 @@ def beliefs(connection: Connection, project_id: int) -> dict[int, tuple[int, flo
     rows = connection.execute(
         select(
             label_check.c.item_id,
-            label_check.c.class_id,
+            today(label_check.c.class_id),
             label_check.c.p,
-            label_event.c.class_id,
+            today(label_event.c.class_id),
             label_check.c.p_label,
         )
         .join(label_event, label_event.c.id == label_check.c.event_id)

@@ -21,6 +21,7 @@ from alcore.store.tables import (
     label_import,
     project,
     staged_label,
+    today,
     vote,
 )
 
@@ -176,7 +177,7 @@ def standings(
             item.c.id,
             item.c.name,
             item.c.content_hash,
-            item.c.true_class,
+            today(item.c.true_class),
             answer.c.class_id,
             label_event.c.kind,
         )

@@ -16,9 +16,9 @@ from alcore.store.tables import (
     annotator,
     answer,
     answer_count,
-    current_label,
     item,
     label_event,
+    today,
     work_time,
 )
 
@@ -31,7 +31,11 @@ _undo = label_event.alias("undo")
 _not_undone = ~select(_undo.c.id).where(_undo.c.undoes == label_event.c.id).exists()
 # What every label does is put together once: that takes longer than to run it.
 _ANNOTATOR = select(annotator).where(annotator.c.id == bindparam("annotator"))
-_BY_KEY = select(label_event, (~_not_undone).label("undone")).where(
+_EVENT = (
+    *(c for c in label_event.c if c.name != "class_id"),
+    today(label_event.c.class_id).label("class_id"),
+)
+_BY_KEY = select(*_EVENT, (~_not_undone).label("undone")).where(
     label_event.c.key == bindparam("key")
 )
 _APPEND_ALL = insert_or(label_event).on_conflict_do_nothing(index_elements=["key"])
@@ -186,9 +190,9 @@ def last_event(connection: Connection, project_id: int) -> int:
 def current(connection: Connection, item_id: int) -> tuple[int, int] | None:
     """Read class id and annotator id of an item's current label."""
     row = connection.execute(
-        select(current_label.c.class_id, current_label.c.annotator_id).where(
-            current_label.c.item_id == item_id
-        )
+        select(answer.c.class_id, label_event.c.annotator_id)
+        .join(label_event, label_event.c.id == answer.c.event_id)
+        .where(answer.c.item_id == item_id, answer.c.class_id.is_not(None))
     ).one_or_none()
     return None if row is None else (row.class_id, row.annotator_id)
 
@@ -209,7 +213,7 @@ def history(
 ) -> list[tuple[LabelEvent, str]]:
     """Read my last answers that were not undone, newest first, with their content hashes."""
     rows = connection.execute(
-        select(label_event, item.c.content_hash)
+        select(*_EVENT, item.c.content_hash)
         .join(item, item.c.id == label_event.c.item_id)
         .where(
             label_event.c.annotator_id == annotator_id,
@@ -235,7 +239,7 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
         select(
             label_event.c.item_id,
             label_event.c.annotator_id * 2 + second,
-            func.coalesce(label_event.c.class_id, -1),
+            func.coalesce(today(label_event.c.class_id), -1),
         )
         .where(
             label_event.c.project_id == project_id,
@@ -304,7 +308,7 @@ def recent_seconds(connection: Connection, project_id: int, n: int = 50) -> list
     return list(rows.scalars())
 
 
-def _event(row: Row[Any]) -> LabelEvent:
+def _event(row: Row[*tuple[Any, ...]]) -> LabelEvent:
     return LabelEvent(
         id=row.id,
         item_id=row.item_id,

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     String,
     bindparam,
+    case,
     func,
     insert,
     select,
@@ -20,19 +21,29 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from alcore.class_changes import ClassState, State
 from alcore.config import ProjectSettings
 from alcore.errors import DuplicateProject, InvalidClasses, StaleSettings, UnknownProject
-from alcore.records import Class, KnownClasses, Project
-from alcore.store.tables import project, project_class
+from alcore.records import Class, FormerClass, KnownClasses, Project
+from alcore.store.tables import class_event, project, project_class
 
+_NO_NAME = "\x7f"
+"""Begins what stands in place of a gone class's name: no name may hold it."""
 # What every label reads is put together once: that takes longer than to run it.
+_CHANGE = (
+    select(func.coalesce(func.max(class_event.c.id), 0))
+    .where(class_event.c.project_id == project.c.id)
+    .correlate(project)
+    .scalar_subquery()
+)
 _READ = select(
     *(c for c in project.c if c.name != "settings"),
     type_coerce(project.c.settings, String).label("settings"),
+    _CHANGE.label("class_change"),
 )
 _GET = _READ.where(project.c.id == bindparam("project"))
 _CLASSES = (
-    select(project_class.c.id, project_class.c.name, project_class.c.position)
+    select(project_class)
     .where(project_class.c.project_id == bindparam("project"))
     .order_by(project_class.c.position)
 )
@@ -72,7 +83,7 @@ def get(connection: Connection, project_id: int) -> Project:
     row = connection.execute(_GET, {"project": project_id}).one_or_none()
     if row is None:
         raise UnknownProject(f"there is no project {project_id}")
-    return _record(row, classes(connection, project_id))
+    return _record(row, _class_rows(connection, project_id))
 
 
 def all_projects(connection: Connection, archived: bool = False) -> list[Project]:
@@ -80,7 +91,7 @@ def all_projects(connection: Connection, archived: bool = False) -> list[Project
     query = _READ.order_by(project.c.id)
     if not archived:
         query = query.where(project.c.archived_at.is_(None))
-    return [_record(row, classes(connection, row.id)) for row in connection.execute(query)]
+    return [_record(row, _class_rows(connection, row.id)) for row in connection.execute(query)]
 
 
 def source(connection: Connection, project_id: int) -> tuple[dict[str, Any], KnownClasses]:
@@ -172,8 +183,8 @@ def head_labels(connection: Connection, project_id: int) -> int | None:
 
 
 def classes(connection: Connection, project_id: int) -> tuple[Class, ...]:
-    rows = connection.execute(_CLASSES, {"project": project_id})
-    return tuple(Class(row.id, row.name, row.position) for row in rows)
+    """Read the classes that are offered, in order."""
+    return _offered(_class_rows(connection, project_id))
 
 
 def add_classes(
@@ -181,7 +192,9 @@ def add_classes(
 ) -> tuple[Class, ...]:
     """Append classes after those that are there; return all. Raises InvalidClasses."""
     last = connection.execute(
-        select(func.max(project_class.c.position)).where(project_class.c.project_id == project_id)
+        select(func.max(project_class.c.position)).where(
+            project_class.c.project_id == project_id, project_class.c.gone_at.is_(None)
+        )
     ).scalar()
     first = 0 if last is None else last + 1
     rows = [
@@ -198,14 +211,70 @@ def add_classes(
     return classes(connection, project_id)
 
 
-def rename_class(connection: Connection, class_id: int, name: str) -> None:
-    """Give a class another name; labels keep pointing at it. Raises InvalidClasses."""
-    try:
-        connection.execute(
-            update(project_class).where(project_class.c.id == class_id).values(name=name)
+def class_state(connection: Connection, project_id: int) -> State:
+    """Read all classes that a project ever had: those that are offered in order, then the gone."""
+    rows = _class_rows(connection, project_id)
+    states = [
+        ClassState(
+            row.id,
+            row.name if row.gone_at is None else row.gone_name,
+            row.description,
+            row.gone_at is not None,
+            row.merged_into,
         )
-    except IntegrityError as error:
-        raise InvalidClasses(f"the project has a class called {name!r} already") from error
+        for row in rows
+    ]
+    gone = sorted((one for one in states if one.gone), key=lambda one: one.id)
+    return (*(one for one in states if not one.gone), *gone)
+
+
+def set_class_state(connection: Connection, project_id: int, state: State, now: float) -> None:
+    """Write all classes of a project anew. Raises InvalidClasses where two have one name."""
+    place = {one.id: i for i, one in enumerate(one for one in state if not one.gone)}
+    of_class = update(project_class).where(
+        project_class.c.project_id == project_id, project_class.c.id == bindparam("class")
+    )
+    # First out of each other's way: two classes may change places or names.
+    connection.execute(
+        of_class.values(name=bindparam("free"), position=-project_class.c.id),
+        [{"class": one.id, "free": f"{_NO_NAME}{one.id}"} for one in state],
+    )
+    connection.execute(
+        of_class.values(
+            name=bindparam("new"),
+            position=bindparam("place"),
+            description=bindparam("about"),
+            gone_at=case(
+                (bindparam("gone"), func.coalesce(project_class.c.gone_at, now)), else_=None
+            ),
+            gone_name=bindparam("old"),
+            merged_into=bindparam("into"),
+        ),
+        [
+            {
+                "class": one.id,
+                "new": f"{_NO_NAME}{one.id}" if one.gone else one.name,
+                "place": -one.id if one.gone else place[one.id],
+                "about": one.description,
+                "gone": one.gone,
+                "old": one.name if one.gone else None,
+                "into": one.merged_into,
+            }
+            for one in state
+        ],
+    )
+
+
+def _class_rows(connection: Connection, project_id: int) -> Sequence[Row[*tuple[Any, ...]]]:
+    return connection.execute(_CLASSES, {"project": project_id}).all()
+
+
+def _offered(rows: Sequence[Row[*tuple[Any, ...]]]) -> tuple[Class, ...]:
+    return tuple(
+        Class(row.id, row.name, row.position, row.description)
+        for row in rows
+        if row.gone_at is None
+    )
 
 
 @functools.lru_cache(maxsize=64)
@@ -213,16 +282,22 @@ def _settings(text: str) -> ProjectSettings:
     return ProjectSettings.from_json(json.loads(text))
 
 
-def _record(row: Row[*tuple[Any, ...]], classes: tuple[Class, ...]) -> Project:
+def _record(row: Row[*tuple[Any, ...]], class_rows: Sequence[Row[*tuple[Any, ...]]]) -> Project:
     return Project(
         id=row.id,
         name=row.name,
         settings=_settings(row.settings),
         version=row.version,
         state=row.state,
-        classes=classes,
+        classes=_offered(class_rows),
         has_key=row.known_classes == "answer key",
         channels=row.channels,
         created_at=row.created_at,
         archived_at=row.archived_at,
+        former=tuple(
+            FormerClass(c.id, c.gone_name, c.merged_into, c.description)
+            for c in sorted(class_rows, key=lambda c: c.id)
+            if c.gone_at is not None
+        ),
+        class_change=row.class_change,
     )

@@ -22,6 +22,7 @@ from alcore.store.tables import (
     item,
     label_check,
     label_event,
+    today,
     vote,
 )
 
@@ -132,7 +133,7 @@ def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
             _origin,
             label_event.c.note,
             comments,
-            label_check.c.class_id,
+            today(label_check.c.class_id),
             label_check.c.p,
             label_check.c.p_label,
             func.coalesce(label_check.c.flagged, False),
@@ -155,11 +156,11 @@ def log(connection: Connection, item_id: int) -> list[Entry]:
             label_event.c.annotator_id,
             annotator.c.name,
             label_event.c.kind,
-            label_event.c.class_id,
+            today(label_event.c.class_id),
             label_event.c.created_at,
             _origin,
             label_event.c.note,
-            label_event.c.suggested_class,
+            today(label_event.c.suggested_class),
             ~_not_undone,
         )
         .join(annotator, annotator.c.id == label_event.c.annotator_id)

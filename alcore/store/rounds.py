@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
+from alcore.errors import UnknownItem
 from alcore.records import (
     BaselinePoint,
     Calibration,
@@ -68,6 +69,16 @@ def latest(connection: Connection, project_id: int) -> RoundSummary | None:
     return None if row is None else _record(row)
 
 
+def numbered(connection: Connection, project_id: int, number: int) -> RoundSummary:
+    """Read one round. Raises UnknownItem."""
+    row = connection.execute(
+        select(round_).where(round_.c.project_id == project_id, round_.c.number == number)
+    ).one_or_none()
+    if row is None:
+        raise UnknownItem(f"there is no model {number}")
+    return _record(row)
+
+
 def last_event(connection: Connection, project_id: int) -> int:
     """Read the newest label event that the latest model knows, 0 without a model."""
     return (
@@ -114,7 +125,10 @@ def baseline(connection: Connection, project_id: int) -> list[BaselinePoint]:
 
 def _fingerprint(learner: Learner) -> str:
     """Return what is the same for equal learners, and can be read."""
-    return json.dumps(asdict(learner), sort_keys=True)
+    fields = asdict(learner)
+    if not fields["classes"]:
+        del fields["classes"]  # as it was written before classes could change
+    return json.dumps(fields, sort_keys=True)
 
 
 def _evaluation(raw: dict[str, Any]) -> Evaluation:
@@ -141,8 +155,8 @@ def _record(row: Row[Any]) -> RoundSummary:
     if body.get("calibration"):
         shares = tuple(body["calibration"].get("shares", ()))
         body["calibration"] = Calibration(**body["calibration"] | {"shares": shares})
-    for key in ("uncertainty", "labels_per_class", "batch_per_class"):
-        body[key] = tuple(body[key])
+    for key in ("uncertainty", "labels_per_class", "batch_per_class", "class_ids"):
+        body[key] = tuple(body.get(key, ()))
     return RoundSummary(
         id=row.id,
         project_id=row.project_id,

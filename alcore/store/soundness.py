@@ -6,23 +6,32 @@ found in the log itself. So are the counts that triggers keep beside it.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, text
 
 from alcore.store.engine import problems_of
 
 _LAST = """
-SELECT e.item_id, e.annotator_id, e.project_id, max(e.id) AS event_id FROM label_event e
-WHERE e.kind IN ('label', 'import', 'unsure') AND e.origin != 'adjudicated'
-  AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = e.id)
-GROUP BY e.item_id, e.annotator_id
+SELECT l.item_id, l.annotator_id, l.project_id, l.event_id, t.class_id FROM (
+  SELECT e.item_id, e.annotator_id, e.project_id, max(e.id) AS event_id, e.class_id
+  FROM label_event e
+  WHERE e.kind IN ('label', 'import', 'unsure') AND e.origin != 'adjudicated'
+    AND NOT EXISTS (SELECT 1 FROM label_event u WHERE u.undoes = e.id) AND {which}
+  GROUP BY e.item_id, e.annotator_id
+) l LEFT JOIN class_today t ON t.id = l.class_id
+WHERE l.class_id IS NULL OR t.class_id IS NOT NULL
 """
+"""Each person's last word on an item, as its class counts today; of `max` SQLite takes the row."""
+_EVERYWHERE = _LAST.format(which="1")
+_AT_ONCE = 500
 _VOTES = f"""
 SELECT item_id FROM (
-  SELECT item_id, annotator_id, event_id FROM ({_LAST})
-  EXCEPT SELECT item_id, annotator_id, event_id FROM vote)
+  SELECT item_id, annotator_id, event_id, class_id FROM ({_EVERYWHERE})
+  EXCEPT SELECT item_id, annotator_id, event_id, class_id FROM vote)
 UNION SELECT item_id FROM (
-  SELECT item_id, annotator_id, event_id FROM vote
-  EXCEPT SELECT item_id, annotator_id, event_id FROM ({_LAST}))
+  SELECT item_id, annotator_id, event_id, class_id FROM vote
+  EXCEPT SELECT item_id, annotator_id, event_id, class_id FROM ({_EVERYWHERE}))
 """
 _ANSWERS = """
 SELECT v.item_id FROM verdict v LEFT JOIN answer a ON a.item_id = v.item_id
@@ -52,6 +61,21 @@ _COUNTS = {
       FROM label_event e WHERE e.kind = 'label' AND {_STANDING} GROUP BY 1, 2, 3""",
 }
 """What each table of counts is to hold; a count of nothing need not be there."""
+
+
+_KEEP = tuple(
+    text(statement).bindparams(bindparam("items", expanding=True))
+    for statement in (
+        "DELETE FROM vote WHERE item_id IN :items",
+        "INSERT INTO vote (item_id, annotator_id, project_id, event_id, class_id) "
+        + _LAST.format(which="e.item_id IN :items"),
+        "DELETE FROM answer WHERE item_id IN :items",
+        "INSERT INTO answer (item_id, project_id, event_id, class_id, split, final, votes) "
+        "SELECT i.id, i.project_id, v.event_id, v.class_id, i.split, v.final, "
+        "(SELECT count(*) FROM vote WHERE vote.item_id = i.id) "
+        "FROM verdict v JOIN item i ON i.id = v.item_id WHERE v.item_id IN :items",
+    )
+)
 
 
 def problems(connection: Connection) -> list[str]:
@@ -92,27 +116,9 @@ def count_anew(connection: Connection, names: list[str]) -> None:
             connection.execute(text(f"INSERT INTO {table} {counts}"))
 
 
-def keep_anew(connection: Connection, item_ids: list[int]) -> None:
+def keep_anew(connection: Connection, item_ids: Sequence[int]) -> None:
     """Keep of these items what the log says; a consensus other than the majority comes later."""
-    for item_id in item_ids:
-        which = {"item": item_id}
-        connection.execute(text("DELETE FROM vote WHERE item_id = :item"), which)
-        connection.execute(
-            text(
-                "INSERT INTO vote (item_id, annotator_id, project_id, event_id, class_id) "
-                "SELECT l.item_id, l.annotator_id, l.project_id, l.event_id, e.class_id "
-                f"FROM ({_LAST.replace('WHERE', 'WHERE e.item_id = :item AND', 1)}) l "
-                "JOIN label_event e ON e.id = l.event_id"
-            ),
-            which,
-        )
-        connection.execute(text("DELETE FROM answer WHERE item_id = :item"), which)
-        connection.execute(
-            text(
-                "INSERT INTO answer (item_id, project_id, event_id, class_id, split, final, votes) "
-                "SELECT i.id, i.project_id, v.event_id, v.class_id, i.split, v.final, "
-                "(SELECT count(*) FROM vote WHERE vote.item_id = i.id) "
-                "FROM verdict v JOIN item i ON i.id = v.item_id WHERE v.item_id = :item"
-            ),
-            which,
-        )
+    for start in range(0, len(item_ids), _AT_ONCE):
+        which = {"items": [int(i) for i in item_ids[start : start + _AT_ONCE]]}
+        for statement in _KEEP:
+            connection.execute(statement, which)

@@ -7,11 +7,14 @@ trigger; the views `current_answer` and `current_label` show it as events. What 
 kept, by triggers too, in the same transaction: `item_count`, `answer_count`, `work`, `work_time`.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -22,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    select,
     text,
 )
 
@@ -60,9 +64,34 @@ project_class = Table(
     Column("name", String, nullable=False),
     Column("position", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("description", String, nullable=False, server_default=""),
+    Column("gone_at", Float),
+    Column("gone_name", String),
+    Column("merged_into", Integer),
     UniqueConstraint("project_id", "name"),
     UniqueConstraint("project_id", "position"),
 )
+"""Every class that a project ever had; what refers to one that is gone keeps its id.
+
+The view `class_today` says which class counts instead: that into which it was merged, or none.
+A gone class leaves its name and place free: `name` is then no name, `position` below 0.
+"""
+
+class_event = Table(
+    "class_event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id")),
+    Column("created_at", Float, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    Column("undoes", ForeignKey("class_event.id"), unique=True),
+    Index("ix_class_event_project", "project_id", "id"),
+)
+"""The log of changes to classes, append-only: all classes of the project before and after each."""
 
 item = Table(
     "item",
@@ -513,6 +542,26 @@ selection = Table(
     Index("ix_selection_project", "project_id", "annotator_id", "id"),
 )
 """Items that somebody has selected on the map; each person's newest few are kept."""
+
+class_today = Table(
+    "class_today",
+    MetaData(),
+    Column("id", Integer),
+    Column("project_id", Integer),
+    Column("class_id", Integer),
+)
+"""View: which class counts today for each that there ever was, NULL for none."""
+
+
+def today(class_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the class that counts today for one that stands in a row."""
+    return (
+        select(class_today.c.class_id)
+        .where(class_today.c.id == class_id)
+        .correlate_except(class_today)
+        .scalar_subquery()
+    )
+
 
 _answer = [Column(c.name, c.type) for c in label_event.columns]
 current_answer = Table("current_answer", MetaData(), *_answer)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Select, func, literal_column, select, text, update
 
-from alcore.store.tables import answer, gold, item, label_event, queue_item, vote
+from alcore.store.tables import answer, gold, item, label_event, queue_item, today, vote
 
 _MAJORITY = text(
     """
@@ -114,6 +114,27 @@ def _again(origin: str) -> str:
     return origin if origin in ("query", "cold start", "holdout") else "random"
 
 
+def per_class(connection: Connection, project_id: int) -> dict[int, tuple[int, int]]:
+    """Count by class id the labels that count, and the images that anybody said it of."""
+    counting = connection.execute(
+        select(answer.c.class_id, func.count())
+        .where(answer.c.project_id == project_id, answer.c.class_id.is_not(None))
+        .group_by(answer.c.class_id)
+    ).all()
+    said = connection.execute(
+        select(vote.c.class_id, func.count(vote.c.item_id.distinct()))
+        .where(vote.c.project_id == project_id, vote.c.class_id.is_not(None))
+        .group_by(vote.c.class_id)
+    ).all()
+    labels: dict[int | None, int] = {class_id: n for class_id, n in counting}
+    images: dict[int | None, int] = {class_id: n for class_id, n in said}
+    return {
+        class_id: (labels.get(class_id, 0), max(images.get(class_id, 0), labels.get(class_id, 0)))
+        for class_id in {*labels, *images}
+        if class_id is not None
+    }
+
+
 def of_item(connection: Connection, item_id: int) -> list[tuple[int, int | None, int]]:
     """List annotator id, class id (None: unsure) and event id of an item's votes, by event."""
     rows = connection.execute(
@@ -144,7 +165,9 @@ def table(connection: Connection, project_id: int) -> Votes:
     votes[row, column] = triples[:, 2]
     last_words = dict(
         connection.execute(
-            select(gold.c.item_id, gold.c.class_id).where(gold.c.project_id == project_id)
+            select(gold.c.item_id, today(gold.c.class_id)).where(
+                gold.c.project_id == project_id, today(gold.c.class_id).is_not(None)
+            )
         ).all()
     ) | dict(
         connection.execute(

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
 
-from alcore.store.tables import answer, item, label_event
+from alcore.store.tables import answer, item, label_event, today
 
 
 def count(connection: Connection, project_id: int, until: int) -> int:
@@ -32,11 +32,14 @@ def count(connection: Connection, project_id: int, until: int) -> int:
     if not ids:
         return 0
     rows = connection.execute(
-        select(label_event)
+        select(
+            *(c for c in label_event.c if c.name != "class_id"),
+            today(label_event.c.class_id).label("class_id"),
+        )
         .where(label_event.c.item_id.in_(ids), label_event.c.id <= until)
         .order_by(label_event.c.id)
     )
-    events: dict[int, list[Row[Any]]] = defaultdict(list)
+    events: dict[int, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
     for row in rows:
         events[row.item_id].append(row)
     now = dict(
@@ -48,7 +51,7 @@ def count(connection: Connection, project_id: int, until: int) -> int:
     return sum(was is not None and now.get(item_id) != was for item_id, was in before.items())
 
 
-def _stood(log: Sequence[Row[Any]]) -> int | None:
+def _stood(log: Sequence[Row[*tuple[Any, ...]]]) -> int | None:
     """Return the class that counted at the end of an item's log: the last word, else the majority.
 
     Of as many votes the newest; None for no label or an unsure.

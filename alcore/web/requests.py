@@ -24,6 +24,7 @@ from starlette.routing import Route
 from alcore.errors import (
     AlcoreError,
     AnswerLate,
+    ClassDeleted,
     InvalidClasses,
     InvalidSettings,
     InvalidTicket,
@@ -50,6 +51,7 @@ STATUS: dict[type[AlcoreError], int] = {
     UnknownProject: 404,
     UnreadableImage: 404,
     LeaseExpired: 409,
+    ClassDeleted: 409,
     NothingToUndo: 409,
     WrongAddress: 421,
     InvalidClasses: 422,

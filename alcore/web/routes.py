@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from alcore.errors import AlcoreError
 from alcore.records import NewEvent
-from alcore.services import board_status, keys, labeling, projects
+from alcore.services import board_status, classes, keys, labeling, projects
 from alcore.web import downloads, grids, mapping, pictures, playing, remarks, reviewing, state
 from alcore.web.requests import (
     MOST_IMAGES,
@@ -151,7 +151,7 @@ def why(request: Request, ticket: Ticket, body: Body) -> Body:
 
 def add_class(request: Request, ticket: Ticket, body: Body) -> Body:
     """Add a class by its name; who may, the service says."""
-    project = projects.add_classes(
+    project = classes.add(
         state.store(), ticket.project_id, [text_in(body, "name", longest=200)], ticket.annotator_id
     )
     return {"classes": board_status.classes_shown(project), "keys": keys.layout(project)}

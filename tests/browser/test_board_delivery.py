@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from alcore.config import ProjectSettings
 from alcore.records import Project
+from alcore.services import classes as class_list
 from alcore.services import people, projects
 
 from .conftest import Board, OpenBoard, Server
@@ -232,7 +233,7 @@ def test_a_class_that_is_added_midway_is_appended(server: Server, open_board: Op
     project = server.project("growing", ["left", "right"])
     board = open_board(project, "grower")
     places = [board.root.locator(".class").nth(i).bounding_box() for i in range(2)]
-    projects.add_classes(server.store(), project.id, ["ahead"])
+    class_list.add(server.store(), project.id, ["ahead"])
     expect(board.root.locator(".class")).to_have_count(3)
     assert [board.root.locator(".class").nth(i).bounding_box() for i in range(2)] == places
     item = board.press("3")
