@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 
 from alcore import logs
 from alcore.errors import AlcoreError, WorkspaceBusy
-from alcore.services import projects
+from alcore.services import projects, whole_projects
 from alcore.web import ASSETS, doors, modules, routes, sockets, state
 from alcore.web.shield import Shield
 from alcore.workers import presence
@@ -39,6 +39,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         doors.check_door(access, state.is_beyond(), has_accounts())
         store = await run_in_threadpool(state.store)
         await run_in_threadpool(state.tickets)
+        await run_in_threadpool(whole_projects.finish_deletions, store)
         await run_in_threadpool(projects.ensure_demo, store, state.runtime().threads)
     except AlcoreError as error:
         # Nothing runs yet, and raising here would print Starlette's traceback instead.

@@ -129,12 +129,16 @@ def work(until_input_closes: bool) -> None:
 
 for command in (
     project_commands.add_images,
+    project_commands.archive,
+    project_commands.copy,
+    project_commands.delete,
     project_commands.bring,
     class_commands.classes,
     exchange_commands.export,
     exchange_commands.import_labels,
     exchange_commands.export_model,
     exchange_commands.predict,
+    exchange_commands.snapshot,
     project_commands.features,
     project_commands.pretrain,
     project_commands.projects,

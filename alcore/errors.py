@@ -94,6 +94,10 @@ class LeaseExpired(AlcoreError):
     """The item went to somebody else, or was answered, after the lease ran out."""
 
 
+class ProjectArchived(AlcoreError):
+    """A project that was put away is read only."""
+
+
 class ClassDeleted(AlcoreError):
     """A label names a class that was deleted, with nothing in its place."""
 

@@ -17,14 +17,22 @@ from alcore import prediction_formats
 from alcore.config import Runtime, user_path
 from alcore.disk import whole_file
 from alcore.errors import AlcoreError
-from alcore.services import exporting, label_import, model_export, predicting, remark_table
+from alcore.services import (
+    exporting,
+    label_import,
+    model_export,
+    predicting,
+    remark_table,
+    snapshots,
+)
 from alcore.services import projects as known_projects
+from alcore.services.export_rows import iso
 from alcore.services.exporting import FORMATS, PARTS, USUAL, Export, Wish
 from alcore.services.label_import import Columns, LabelFile
 from alcore.services.predicting import PredictionFile
 from alcore.spreadsheets import write_csv
 from alcore.store import Store
-from alcore.terminal import json_option, project_argument, with_progress, with_store
+from alcore.terminal import json_option, print_rows, project_argument, with_progress, with_store
 
 _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".xml": "cvat"}
 PROBLEMS_SHOWN = 20
@@ -50,6 +58,7 @@ _parts = click.Choice(list(PARTS))
     default="relative",
     help="Name images as the project does, or by where they lie on this disk.",
 )
+@click.option("--snapshot", help="The labels of this snapshot instead of those of now.")
 @click.option(
     "--remarks", "only_remarks", is_flag=True, help="Comments and unsure answers, as CSV."
 )
@@ -62,6 +71,7 @@ def export(
     more: tuple[str, ...],
     without: tuple[str, ...],
     paths: str,
+    snapshot: str | None,
     only_remarks: bool,
 ) -> None:
     """Write the labels, in a format that other tools read."""
@@ -71,7 +81,8 @@ def export(
         return
     form = form or _BY_SUFFIX.get(Path(out or "").suffix.lower(), "csv")
     parts = tuple(part for part in PARTS if part in (*USUAL, *more) and part not in without)
-    wish = Wish(form, parts, on_disk=paths == "disk")
+    number = None if snapshot is None else snapshots.named(store, project_id, snapshot).id
+    wish = Wish(form, parts, on_disk=paths == "disk", snapshot=number)
     _deliver(exporting.prepare(store, project_id, wish), out)
 
 
@@ -113,6 +124,36 @@ def _to_screen(blocks: Iterable[bytes]) -> None:
 
 def _move(bar: tqdm, done: int) -> None:  # type: ignore[type-arg]  # tqdm is generic to mypy alone
     bar.update(done - bar.n)
+
+
+@click.command()
+@project_argument
+@click.argument("name", required=False)
+@click.option("--remove", is_flag=True, help="Forget the snapshot; labels stay.")
+@json_option
+@with_store
+def snapshot(store: Store, project: str, name: str | None, remove: bool, as_json: bool) -> None:
+    """Name the labels of this moment, or list what was named.
+
+    Export the snapshot later, and its files are the same, whatever was labeled or renamed since.
+    """
+    project_id = known_projects.named(store, project).id
+    if name is not None and remove:
+        snapshots.remove(store, project_id, snapshots.named(store, project_id, name).id)
+    elif name is not None:
+        snapshots.make(store, project_id, name)
+    print_rows(
+        [
+            {
+                "name": one.name,
+                "revision": one.revision,
+                "labels": one.labels,
+                "made": iso(one.created_at),
+            }
+            for one in snapshots.of_project(store, project_id)
+        ],
+        as_json,
+    )
 
 
 @click.command("import-labels")

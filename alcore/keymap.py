@@ -111,7 +111,6 @@ def check(classes: Sequence[Class], own: Mapping[str, str]) -> None:
     """Raise InvalidSettings where own keys are no keys, or in each other's or others' way."""
     names = {name: title for name, (_, title) in ACTIONS.items()}
     names |= {target_of(c.id): c.name for c in classes}
-    own = _of_these(classes, own)
     for target, key in own.items():
         if target not in names:
             raise InvalidSettings(f"there is nothing called {target!r} that a key could be for")

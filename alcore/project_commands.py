@@ -1,4 +1,4 @@
-"""Owns the commands about projects: import, train, pretrain, status, role and lists."""
+"""Owns the commands about projects: import, train, status, role, lists, copy, archive, delete."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alcore.config import (
 from alcore.errors import AlcoreError
 from alcore.records import MemberRole
 from alcore.services import features as computed_features
-from alcore.services import more_images, people, pretraining, setup, training
+from alcore.services import more_images, people, pretraining, setup, training, whole_projects
 from alcore.services import projects as known_projects
 from alcore.store import Store
 from alcore.terminal import json_option, print_rows, project_argument, with_progress, with_store
@@ -370,3 +370,43 @@ def role(
         print(json.dumps(roles, indent=2))
     else:
         print("\n".join(f"{role:10} {name}" for name, role in roles.items()) or "nobody yet")
+
+
+@click.command()
+@project_argument
+@click.option("--back", is_flag=True, help="Take it back.")
+@with_store
+def archive(store: Store, project: str, back: bool) -> None:
+    """Put a project away, out of the lists and read only; what runs for it stops."""
+    known_projects.archive(store, known_projects.named(store, project).id, not back)
+
+
+@click.command()
+@project_argument
+@click.argument("name")
+@click.option("--labels", "with_labels", is_flag=True, help="What people labeled too.")
+@with_store
+def copy(store: Store, project: str, name: str, with_labels: bool) -> None:
+    """Copy a project's images, classes and settings into a new one called NAME."""
+    source = known_projects.named(store, project)
+    whole_projects.copy(store, source.id, name, with_labels)
+    print(f"{source.name!r} copied to {name!r}", file=sys.stderr)
+
+
+@click.command()
+@project_argument
+@click.option("--name", help="The project's name, once more; asked for if it is not given.")
+@with_store
+def delete(store: Store, project: str, name: str | None) -> None:
+    """Delete a project for real: images, labels, models, all of it."""
+    there = known_projects.named(store, project)
+    weight = whole_projects.weigh(store, there.id)
+    print(
+        f"{there.name!r} has {weight.images:,} images, {weight.labels:,} labels and "
+        f"{weight.models:,} models, {whole_projects.disk_words(weight.size)} on disk",
+        file=sys.stderr,
+    )
+    if name is None:
+        name = click.prompt("To delete it for good, type its name", err=True)
+    freed = whole_projects.delete(store, there.id, name)
+    print(f"deleted; {whole_projects.disk_words(freed.size)} are free again")

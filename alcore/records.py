@@ -83,6 +83,23 @@ class Project:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """A name for a label set that gives back the same files later."""
+
+    id: int
+    name: str
+    revision: str
+    labels: int
+    created_at: float
+    who: str | None
+    """None: the command line."""
+    format: int
+    """Of its rows."""
+    last_event: int
+    """The newest label event that it knows."""
+
+
+@dataclass(frozen=True)
 class ClassEvent:
     """A change to a project's classes, as the log has it."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from alcore.records import Project, RoundSummary
-from alcore.services import dashboard
+from alcore.services import dashboard, snapshots
 from alcore.web import state
 from alcore.web.palette import class_colours
 from pages import _dashboard_charts as charts
@@ -141,7 +141,7 @@ def people(project_id: int, colours: drawing.Colours) -> None:
 
 
 def rounds(project: Project, history: Sequence[RoundSummary]) -> None:
-    rows = dashboard.round_table(history)
+    rows = dashboard.round_table(history, snapshots.names_of(state.store(), project.id))
     with heading("Rounds"):
         download("rounds", rows)
     if not rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -141,7 +142,7 @@ def _order(store: Store, project: Project, lines: list[ClassLine], slot: str) ->
         if pressed:
             others = [c for c in order if c != class_id]
             others.insert(to, class_id)
-            _try(slot, lambda others=others: classes.order(store, project.id, others, by=who().id))
+            _try(slot, partial(classes.order, store, project.id, others, by=who().id))
     note(f"It is number {place + 1} of {len(order)}. Keys, charts and exports follow the order.")
 
 

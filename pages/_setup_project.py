@@ -20,6 +20,7 @@ from alcore.spreadsheets import write_csv
 from alcore.web import state
 from alcore.web.state import Store
 from pages._setup_classes import classes_tab
+from pages._setup_end import archived, end_tab
 from pages._setup_examples import examples_tab
 from pages._setup_features import features_of
 from pages._setup_keys import keys_tab
@@ -28,7 +29,7 @@ from pages._setup_originals import originals_of
 from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
 from pages._setup_settings import Case, settings_fields
-from pages._setup_text import figures, left_out, note, plain, refusal, title
+from pages._setup_text import figures, left_out, note, refusal, title
 from pages._who import owns, who
 
 KNOWN_CLASSES_WORDS: dict[KnownClasses, str] = {
@@ -53,7 +54,7 @@ def show_project(store: Store, line: ProjectLine, head: DeltaGenerator) -> None:
         st.info("Its owners alone change this project.", icon=":material/lock:")
         return
     if project.archived_at is not None:
-        _archived(store, project)
+        archived(store, project)
         return
     unfinished = project.state != "ready"
     if unfinished or _active(line.job) or (line.job and line.job.state != "done"):
@@ -101,7 +102,7 @@ def show_project(store: Store, line: ProjectLine, head: DeltaGenerator) -> None:
     with images:
         _images(store, line)
     with end:
-        _danger(store, project)
+        end_tab(store, project)
 
 
 def _active(job: Job | None) -> bool:
@@ -281,29 +282,3 @@ def _images(store: Store, line: ProjectLine) -> None:
         left_out(f"{project.id}", report.left_out, out.getvalue())
     elif project.state == "ready":
         note("No file was left out.")
-
-
-# -- the end -----------------------------------------------------------------------------------
-
-
-def _danger(store: Store, project: Project) -> None:
-    st.markdown("#### Archive this project")
-    note(
-        "It leaves the lists, the Label page and the dashboard, and what runs for it stops. "
-        "Nothing is deleted: images, labels, models and settings stay in the workspace, and you "
-        "can take it back here at any time."
-    )
-    if st.button("Archive", icon=":material/archive:", key=f"danger-archive-{project.id}"):
-        projects.archive(store, project.id, by=who().id)
-        st.rerun()
-
-
-def _archived(store: Store, project: Project) -> None:
-    since = time.strftime("%d %B %Y", time.localtime(project.archived_at))
-    st.info(
-        plain(f"Archived on {since}. Nothing was deleted: taken back, it goes on where it was."),
-        icon=":material/archive:",
-    )
-    if st.button("Take it back", type="primary", key=f"back-{project.id}"):
-        projects.archive(store, project.id, away=False, by=who().id)
-        st.rerun()

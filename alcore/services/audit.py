@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from alcore.records import AuditEvent
+from alcore.services import rights
 from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, audit
 
@@ -33,6 +34,10 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "delete class": "deleted the class {name}; of its {labels} labels: {fate}",
         "undo classes": "undid this change of classes: {what}",
         "archive": "archived the project",
+        "delete project": "deleted the project {name}: {images} images, {labels} labels, {size}",
+        "copy project": "copied the project from {name}",
+        "snapshot": "made the snapshot {name} of {labels} labels",
+        "remove snapshot": "deleted the snapshot {name}",
         "take back": "took the project back from the archive",
         "train": "asked for a training",
         "stop training": "stopped the training",
@@ -58,14 +63,20 @@ ACTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What can be done, and how it is said."""
+_POSSIBLE_ARCHIVED = {"archive", "take back", "delete project", "copy project"}
 COLUMNS = ("time", "who", "act", "what", "details")
 LONGEST = 60
 """Characters of a value that are shown."""
 
 
 def note(connection: Connection, project_id: int, by: int | None, act: str, **details: Any) -> None:
-    """Add to the log, in the transaction that does it. by: None for the command line."""
+    """Add to the log, in the transaction that does it. by: None for the command line.
+
+    Raises ProjectArchived, which takes the transaction back: an archived project is read only.
+    """
     ACTS[act].format_map(_Shown(details))  # nothing is kept that could not be said
+    if act not in _POSSIBLE_ARCHIVED:
+        rights.check_not_archived(connection, project_id)
     audit.add(connection, project_id, by, time.time(), act, details)
 
 

@@ -6,7 +6,7 @@ import time
 
 from alcore.errors import InvalidSettings
 from alcore.records import Comment
-from alcore.services.rights import check_active
+from alcore.services.rights import check_active, check_not_archived
 from alcore.store import Store, comments, items
 
 LONGEST = 2_000
@@ -24,6 +24,7 @@ def add(
         raise InvalidSettings(f"a comment has 1 to {LONGEST} characters; got {len(text)}")
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
+        check_not_archived(connection, project_id)
         items.get(connection, project_id, item_id)
         comments.add(
             connection,

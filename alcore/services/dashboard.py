@@ -452,8 +452,13 @@ def annotators(store: Store, project_id: int, by: int | None = None) -> list[Row
     ]
 
 
-def round_table(history: Sequence[RoundSummary]) -> list[Row]:
-    """Tabulate the rounds, newest first; those where the learner changed say how."""
+def round_table(
+    history: Sequence[RoundSummary], snapshots: Mapping[str, str] | None = None
+) -> list[Row]:
+    """Tabulate the rounds, newest first; those where the learner changed say how.
+
+    snapshots: the name of each label set that has one, by its revision.
+    """
     changes = {part.rounds[0].number: part.change for part in segments(history)}
     return [
         {
@@ -475,6 +480,8 @@ def round_table(history: Sequence[RoundSummary]) -> list[Row]:
             "mixture": mixture_words(r.recipe.mixture),
             "learner changed": changes.get(r.number, ""),
             "remarks": "; ".join(r.recipe.notes),
+            "label set": r.revision,
+            "snapshot": (snapshots or {}).get(r.revision, ""),
             "holdout": r.evaluation.n,
             **{f"{phase} s": r.seconds.get(phase) for phase in PHASES},
             "checkpoint": r.checkpoint,

@@ -16,14 +16,14 @@ import numpy as np
 from alcore import linear_head
 from alcore.config import user_path
 from alcore.datasets.ingest import read_original
-from alcore.errors import UnreadableImage
+from alcore.errors import UnknownItem, UnreadableImage
 from alcore.folding import Folding, columns_of, folding
 from alcore.label_formats import Header, LabelRow, Vote
 from alcore.loop import embeddings
 from alcore.loop.label_sets import revision
 from alcore.loop.round_files import head_of
 from alcore.records import Item, Label, Project
-from alcore.store import Connection, Store, exports, projects, rounds
+from alcore.store import Connection, Store, exports, items, projects, rounds
 
 PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "provenance": (
@@ -180,6 +180,15 @@ class Rows:
         if self._root is None or item.path is None:
             return item.name
         return str(self._root / item.path)
+
+    def read_anew(self, row: LabelRow) -> bytes | None:
+        """Read the original of an image that these rows have not come by."""
+        try:
+            self._items = {row.item: items.get(self._connection, self._project.id, row.item)}
+        except UnknownItem as error:
+            self._missing.add(row.file, str(error))
+            return None
+        return self._read(row)
 
     def _read(self, row: LabelRow) -> bytes | None:
         try:

@@ -11,14 +11,15 @@ from typing import IO, Any, cast
 
 from alcore import label_formats
 from alcore.disk import whole_file
-from alcore.errors import InvalidSettings
+from alcore.errors import InvalidSettings, UnknownItem
 from alcore.label_formats import FORMATS, Format
 from alcore.loop import incoming_labels
 from alcore.loop.label_sets import revision
 from alcore.records import Project
 from alcore.services.export_rows import PARTS, Missing, Rows
 from alcore.services.rights import check_owner
-from alcore.store import Store, exports, projects
+from alcore.services.snapshots import SnapshotRows
+from alcore.store import Connection, Store, exports, projects, snapshots
 
 __all__ = ["FORMATS", "PARTS"]
 
@@ -33,6 +34,8 @@ class Wish:
     parts: tuple[str, ...] = USUAL
     on_disk: bool = False
     """Paths as they are on this computer's disk, where originals stay there."""
+    snapshot: int | None = None
+    """The labels of a snapshot instead of those of now."""
 
 
 @dataclass
@@ -71,9 +74,20 @@ class Export:
     def _write(self, out: IO[bytes]) -> Iterator[int]:
         in_place = self.wish.on_disk and self.format.content == "labels"
         with self.store.read() as connection:
-            rows = Rows(
-                self.store, connection, self.project, self.wish.parts, in_place, self.missing
-            )
+            rows: Rows | SnapshotRows
+            if self.wish.snapshot is None:
+                rows = Rows(
+                    self.store, connection, self.project, self.wish.parts, in_place, self.missing
+                )
+            else:
+                rows = SnapshotRows(
+                    self.store,
+                    connection,
+                    self.project,
+                    self.wish.snapshot,
+                    self.wish.parts,
+                    self.missing,
+                )
             yield from self.format.write(out, rows.header(), rows)
 
 
@@ -115,7 +129,22 @@ def prepare(store: Store, project_id: int, wish: Wish, by: int | None = None) ->
     with store.read() as connection:
         project = projects.get(connection, project_id)
         total = exports.count(connection, project_id)
+        if wish.snapshot is not None:
+            total = _check_snapshot(connection, project_id, wish)
     return Export(store, project, wish, form, total)
+
+
+def _check_snapshot(connection: Connection, project_id: int, wish: Wish) -> int:
+    """Return how many labels a snapshot has. Raises InvalidSettings for what it does not keep."""
+    if "probabilities" in wish.parts or wish.on_disk:
+        raise InvalidSettings(
+            "a snapshot keeps neither what a model says nor where images lie on disk; leave that "
+            "out, or export the labels of now"
+        )
+    for one in snapshots.of_project(connection, project_id):
+        if one.id == wish.snapshot:
+            return one.labels
+    raise UnknownItem(f"the project has no snapshot {wish.snapshot}")
 
 
 def outlook(store: Store, project_id: int) -> tuple[int, str]:

@@ -20,6 +20,7 @@ from alcore.loop.due import request_if_due
 from alcore.records import Holder, LabelEvent, Lease, NewEvent, NewLot, NewUndo, Project, Provenance
 from alcore.services import lease_rules
 from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
+from alcore.services.rights import check_not_archived
 from alcore.store import Connection, Store, bulk, items, labels, leasing, projects, selections
 
 FEWEST, MOST = 12, 50
@@ -224,6 +225,7 @@ def label_lot(store: Store, lot: NewLot) -> Lot:
                 tuple(i for i in wanted if i not in there),
                 True,
             )
+        check_not_archived(connection, project_id)
         lease_rules.check_class(project, lot.class_id)
         suggested = lease_rules.still_there(project, lot.suggested_class)
         lot = replace(lot, suggested_class=suggested)
@@ -293,6 +295,7 @@ def undo_lot(store: Store, wish: NewUndo, client: str) -> tuple[list[Lease], boo
     project_id, annotator_id, now = wish.project_id, wish.annotator_id, wish.created_at
     with store.write() as connection:
         lease_rules.at_work(connection, project_id, annotator_id, now)
+        check_not_archived(connection, project_id)
         known = bulk.events(connection, project_id, wish.key)
         target = [e for e in bulk.events(connection, project_id, wish.undoes) if e.kind == "label"]
         if not target or target[0].annotator_id != annotator_id:

@@ -15,6 +15,7 @@ from alcore.loop.due import request_if_due
 from alcore.records import LabelEvent, Lease, NewEvent, NewUndo, Origin, Project, Provenance
 from alcore.services import gold_questions, lease_rules
 from alcore.services.queue_refill import refill, why_nothing
+from alcore.services.rights import check_not_archived
 from alcore.store import (
     Connection,
     Store,
@@ -100,6 +101,7 @@ def answer(store: Store, event: NewEvent, handed: bool = False) -> tuple[int, bo
         if known is not None:
             lease_rules.check_own(known, annotator_id)
             return known.id, True
+        check_not_archived(connection, project_id)
         items.get(connection, project_id, item_id)
         deleted = None
         if event.kind == "label":
@@ -153,6 +155,7 @@ def undo(store: Store, wish: NewUndo, client: str, token: str) -> tuple[Lease, b
     """
     with store.write() as connection:
         lease_rules.at_work(connection, wish.project_id, wish.annotator_id, wish.created_at)
+        check_not_archived(connection, wish.project_id)
         answered, repeated = labels.take_back(connection, wish)
         if not repeated:
             request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
@@ -181,6 +184,7 @@ def revisit(
     now = time.time()
     with store.write() as connection:
         lease_rules.at_work(connection, project_id, annotator_id, now)
+        check_not_archived(connection, project_id)
         items.get(connection, project_id, item_id)
         lease_rules.check_revisit(connection, project_id, annotator_id, item_id)
         current = lease_rules.shown_to(connection, project_id, item_id, annotator_id)

@@ -23,7 +23,7 @@ from alcore.rounds.learners import check_signals
 from alcore.services import audit
 from alcore.services.classes import clean_classes
 from alcore.services.rights import check_owner
-from alcore.store import Store, items, jobs, members, projects
+from alcore.store import Store, items, jobs, members, projects, removal
 from alcore.strategies import costs
 from alcore.workers.attempts import put_back_silent, run
 from alcore.workers.claims import BEAT, Watch, holder
@@ -181,7 +181,10 @@ def edit(
     with store.write() as connection:
         check_owner(connection, project.id, by)
         if settings.keys != old.keys:
-            keymap.check(projects.classes(connection, project.id), settings.keys)
+            there = projects.get(connection, project.id)
+            gone = {keymap.target_of(c.id) for c in there.former}  # a key waits for its return
+            own = {target: key for target, key in settings.keys.items() if target not in gone}
+            keymap.check(there.classes, own)
         projects.save_settings(connection, project.id, settings, project.version)
         now_there = projects.get(connection, project.id)
         if now_there.state == "ready" and fixed:
@@ -240,8 +243,9 @@ def archive(store: Store, project_id: int, away: bool = True, by: int | None = N
 
 def ensure_demo(store: Store, threads: int) -> None:
     """Make the handwritten digits ready to label in a workspace without projects."""
-    if list_projects(store, archived=True):
-        return
+    with store.read() as connection:
+        if removal.any_ever(connection):
+            return  # also where somebody has deleted it
     settings = replace(ProjectSettings(), resolution=8, augmentation="shift")
     with suppress(DuplicateProject):  # another process starts in the same workspace
         project_id = create(store, DEMO, {"kind": "digits"}, "answer key", settings)

@@ -15,7 +15,7 @@ from alcore.loop.due import request_if_due
 from alcore.records import Job, NewEvent, NewUndo, Origin
 from alcore.services import rights
 from alcore.services.lease_rules import check_class
-from alcore.services.rights import check_active, is_owner
+from alcore.services.rights import check_active, check_not_archived, is_owner
 from alcore.store import (
     Connection,
     Store,
@@ -127,6 +127,7 @@ def mend(store: Store, event: NewEvent, seen: int | None) -> Reviewed:
     project_id, item_id, annotator_id = event.project_id, event.item_id, event.annotator_id
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
+        check_not_archived(connection, project_id)
         project = projects.get(connection, project_id)
         items.get(connection, project_id, item_id)
         check_class(project, event.class_id)
@@ -152,6 +153,7 @@ def undo(store: Store, wish: NewUndo) -> Reviewed:
     """
     with store.write() as connection:
         check_active(connection, wish.project_id, wish.annotator_id)
+        check_not_archived(connection, wish.project_id)
         answered, repeated = labels.take_back(connection, wish)
         if not repeated:
             request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
@@ -165,7 +167,7 @@ def check_again(store: Store, project_id: int, annotator_id: int) -> None:
     """Have models asked about all labels as soon as nothing more urgent runs."""
     with store.write() as connection:
         check_active(connection, project_id, annotator_id)
-        projects.get(connection, project_id)
+        check_not_archived(connection, project_id)
         jobs.request(connection, project_id, "label_check", time.time())
 
 

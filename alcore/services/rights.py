@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from alcore.errors import NotAllowed
+from alcore.errors import NotAllowed, ProjectArchived
 from alcore.records import Project, Standing
 from alcore.store import Connection, Store, labels, members, projects
 
@@ -115,6 +115,15 @@ def check_owner(connection: Connection, project_id: int, annotator_id: int | Non
     """Raise NotAllowed for who may not do what owners may."""
     if not is_owner(connection, project_id, annotator_id):
         raise NotAllowed("only an owner of this project may do that; ask one of them")
+
+
+def check_not_archived(connection: Connection, project_id: int) -> None:
+    """Raise ProjectArchived where a project was put away: it can be read, not changed."""
+    if projects.get(connection, project_id).archived_at is not None:
+        raise ProjectArchived(
+            "this project is archived, so nothing in it changes until it is taken back; its owner "
+            "can do that on the Set-up page"
+        )
 
 
 def whose_figures(connection: Connection, project_id: int, by: int | None) -> str | None:

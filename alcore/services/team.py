@@ -22,7 +22,7 @@ from alcore.loop.randomness import rng
 from alcore.records import LabelEvent, MemberRole, NewEvent
 from alcore.services import audit
 from alcore.services.lease_rules import check_class
-from alcore.services.rights import check_owner, whose_figures
+from alcore.services.rights import check_not_archived, check_owner, whose_figures
 from alcore.store import (
     Connection,
     Store,
@@ -219,6 +219,7 @@ def adjudicate(
         known = labels.by_key(connection, key)
         if known is not None:
             return known.id, True
+        check_not_archived(connection, project_id)
         event = _last_word(connection, project_id, by, item_id, class_id, key, now, seconds)
         request_if_due(connection, projects.get(connection, project_id), now)
     return event, False

@@ -185,6 +185,19 @@ class Store:
                 log.warning("another program holds the database", seconds=PATIENCE)
 
     @contextmanager
+    def sweep(self) -> Iterator[Connection]:
+        """Give a connection as `write` does that checks no references, to delete a project's rows.
+
+        One for each deletion: it is closed at the end.
+        """
+        engine = _engine(self.workspace, "BEGIN IMMEDIATE", references=False)
+        try:
+            with self._in_words(), engine.begin() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+    @contextmanager
     def single(self) -> Iterator[Connection]:
         """Give a connection each statement of which commits by itself and is not lasting.
 
@@ -303,7 +316,9 @@ def _set_journal(cursor: Any, mode: str, locked: type[Exception]) -> None:
             time.sleep(0.02)
 
 
-def _engine(workspace: Workspace, begin: str | None, lasting: bool = True) -> Engine:
+def _engine(
+    workspace: Workspace, begin: str | None, lasting: bool = True, references: bool = True
+) -> Engine:
     module, wal = _sqlite()
     # Without a write-ahead log less than FULL may damage the file in a power cut.
     synchronous = "FULL" if lasting or not wal else "NORMAL"
@@ -323,7 +338,7 @@ def _engine(workspace: Workspace, begin: str | None, lasting: bool = True) -> En
         _set_journal(cursor, "wal" if wal else "truncate", module.OperationalError)
         cursor.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG}")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
-        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if references else 'OFF'}")
         cursor.execute("PRAGMA recursive_triggers = ON")  # REPLACE deletes, and triggers refuse
         cursor.close()
 

@@ -34,6 +34,7 @@ _STANDINGS = (
         member,
         (member.c.project_id == project.c.id) & (member.c.annotator_id == annotator.c.id),
     )
+    .where(project.c.deleted_at.is_(None))
 )
 _STANDING = _STANDINGS.where(project.c.id == bindparam("project"))
 _JOIN = insert_or(member)

@@ -41,7 +41,7 @@ _READ = select(
     type_coerce(project.c.settings, String).label("settings"),
     _CHANGE.label("class_change"),
 )
-_GET = _READ.where(project.c.id == bindparam("project"))
+_GET = _READ.where(project.c.id == bindparam("project"), project.c.deleted_at.is_(None))
 _CLASSES = (
     select(project_class)
     .where(project_class.c.project_id == bindparam("project"))
@@ -88,7 +88,7 @@ def get(connection: Connection, project_id: int) -> Project:
 
 def all_projects(connection: Connection, archived: bool = False) -> list[Project]:
     """List projects by age; archived ones only when asked."""
-    query = _READ.order_by(project.c.id)
+    query = _READ.where(project.c.deleted_at.is_(None)).order_by(project.c.id)
     if not archived:
         query = query.where(project.c.archived_at.is_(None))
     return [_record(row, _class_rows(connection, row.id)) for row in connection.execute(query)]

@@ -54,7 +54,9 @@ project = Table(
     Column("head_labels", Integer),
     Column("created_at", Float, nullable=False),
     Column("archived_at", Float),
+    Column("deleted_at", Float),
 )
+"""A deleted project keeps its row, so that its id is never given again."""
 
 project_class = Table(
     "project_class",
@@ -92,6 +94,23 @@ class_event = Table(
     Index("ix_class_event_project", "project_id", "id"),
 )
 """The log of changes to classes, append-only: all classes of the project before and after each."""
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("labels", Integer, nullable=False),
+    Column("last_event", Integer, nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id")),
+    Column("created_at", Float, nullable=False),
+    Column("format", Integer, nullable=False),
+    Column("rows", LargeBinary, nullable=False),
+    UniqueConstraint("project_id", "name"),
+)
+"""A name for a label set, with all that its files are written from."""
 
 item = Table(
     "item",

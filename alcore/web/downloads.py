@@ -76,10 +76,12 @@ def download_route(what: str, make: Callable[[Request, int, int], Download]) -> 
 def labels(request: Request, project_id: int, annotator_id: int) -> Download:
     """Send the labels in a format, with what is wanted beside them."""
     asked = request.query_params
+    number = asked.get("snapshot", "")
     wish = Wish(
         asked.get("format", "csv"),
         tuple(part for part in asked.get("parts", "").split(",") if part),
         on_disk=asked.get("paths") == "disk",
+        snapshot=int(number) if number.isdecimal() and len(number) < 16 else None,
     )
     export = exporting.prepare(state.store(), project_id, wish, annotator_id)
     return Download(export.name, export.format.mime, export.blocks())

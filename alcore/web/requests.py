@@ -31,6 +31,7 @@ from alcore.errors import (
     LeaseExpired,
     NotAllowed,
     NothingToUndo,
+    ProjectArchived,
     UnknownFormat,
     UnknownItem,
     UnknownProject,
@@ -46,6 +47,8 @@ from alcore.web.tickets import OUTSIDE, Ticket
 
 STATUS: dict[type[AlcoreError], int] = {
     InvalidTicket: 401,
+    # The board keeps its answers, as with a ticket that ran out, until the project is back.
+    ProjectArchived: 401,
     NotAllowed: 403,
     UnknownItem: 404,
     UnknownProject: 404,

@@ -1,0 +1,112 @@
+"""Owns copying a project's rows into another project: images, classes, examples, labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal, or_, select
+
+from alcore.store.tables import (
+    answer,
+    example,
+    item,
+    label_event,
+    project,
+    project_class,
+    skipped_file,
+    today,
+    vote,
+)
+
+_there = item.alias("there")
+_class_here = project_class.alias("class_here")
+_class_there = project_class.alias("class_there")
+
+
+def images(connection: Connection, project_id: int, copy_id: int) -> None:
+    """Copy classes that are offered and all images, with what is known of them."""
+    classes = select(
+        literal(copy_id),
+        project_class.c.name,
+        project_class.c.position,
+        project_class.c.created_at,
+        project_class.c.description,
+    ).where(project_class.c.project_id == project_id, project_class.c.gone_at.is_(None))
+    names = ["project_id", "name", "position", "created_at", "description"]
+    connection.execute(insert(project_class).from_select(names, classes))
+    others = [c.name for c in item.c if c.name not in ("id", "project_id", "true_class")]
+    rows = (
+        select(literal(copy_id), _in_copy(copy_id, item.c.true_class), *(item.c[n] for n in others))
+        .where(item.c.project_id == project_id)
+        .order_by(item.c.position)
+    )
+    connection.execute(insert(item).from_select(["project_id", "true_class", *others], rows))
+    left_out = select(literal(copy_id), skipped_file.c.name, skipped_file.c.reason)
+    connection.execute(
+        insert(skipped_file).from_select(
+            ["project_id", "name", "reason"],
+            left_out.where(skipped_file.c.project_id == project_id),
+        )
+    )
+    source = select(project.c.channels, project.c.state).where(project.c.id == project_id)
+    channels, state = connection.execute(source).one()
+    connection.execute(
+        project.update().where(project.c.id == copy_id).values(channels=channels, state=state)
+    )
+
+
+def examples(connection: Connection, project_id: int, copy_id: int) -> None:
+    """Copy what classes look like."""
+    class_id = _in_copy(copy_id, example.c.class_id)
+    kept = ("name", "pixels", "mime", "annotator_id", "created_at")
+    rows = (
+        select(literal(copy_id), class_id, _there.c.id, *(example.c[n] for n in kept))
+        .outerjoin(item, item.c.id == example.c.item_id)
+        .outerjoin(
+            _there, and_(_there.c.project_id == copy_id, _there.c.position == item.c.position)
+        )
+        .where(example.c.project_id == project_id, class_id.is_not(None))
+        .order_by(example.c.id)
+    )
+    names = ["project_id", "class_id", "item_id", *kept]
+    connection.execute(insert(example).prefix_with("OR IGNORE").from_select(names, rows))
+
+
+def labels(connection: Connection, project_id: int, copy_id: int) -> int:
+    """Copy each person's last word on each image, and owners' last words; return how many.
+
+    The copies keep who, when and how long; which model had asked is of the other project.
+    """
+    class_id = _in_copy(copy_id, label_event.c.class_id)
+    kept = ("annotator_id", "kind", "created_at", "seconds", "origin", "note")
+    last = select(vote.c.event_id).where(vote.c.project_id == project_id)
+    final = select(answer.c.event_id).where(answer.c.project_id == project_id, answer.c.final)
+    rows = (
+        select(
+            literal(copy_id),
+            _there.c.id,
+            class_id,
+            func.printf(f"copy-{copy_id}-%d", label_event.c.id),
+            *(label_event.c[n] for n in kept),
+        )
+        .join(item, item.c.id == label_event.c.item_id)
+        .join(_there, and_(_there.c.project_id == copy_id, _there.c.position == item.c.position))
+        .where(
+            or_(label_event.c.id.in_(last), label_event.c.id.in_(final)),
+            or_(label_event.c.class_id.is_(None), class_id.is_not(None)),
+        )
+        .order_by(label_event.c.id)
+    )
+    names = ["project_id", "item_id", "class_id", "key", *kept]
+    return connection.execute(insert(label_event).from_select(names, rows)).rowcount
+
+
+def _in_copy(copy_id: int, class_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The class of the copy that has the name of the one that counts for a class today."""
+    return (
+        select(_class_there.c.id)
+        .join(_class_here, _class_here.c.name == _class_there.c.name)
+        .where(_class_there.c.project_id == copy_id, _class_here.c.id == today(class_id))
+        .correlate_except(_class_here, _class_there)
+        .scalar_subquery()
+    )

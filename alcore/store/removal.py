@@ -1,0 +1,65 @@
+"""Owns the end of a project's rows.
+
+Of a deleted project its own row stays, without its name, so that its id is never given again: a
+browser may still hold answers for it. Its audit log stays too.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select, text, update
+
+from alcore.store.experiment_tables import metadata
+from alcore.store.tables import project
+
+_AT_ONCE = 10_000
+"""Rows of a transaction, so that nobody who labels elsewhere waits for long."""
+_KEPT = {"project", "audit_event"}
+
+
+def mark(connection: Connection, project_id: int, now: float) -> None:
+    """Say that a project is deleted: from now on it is in no list, and its rows may go."""
+    connection.execute(
+        update(project)
+        .where(project.c.id == project_id, project.c.deleted_at.is_(None))
+        .values(deleted_at=now, name=f"\x7f{project_id}", source={})
+    )
+
+
+def any_ever(connection: Connection) -> bool:
+    """Tell whether there ever was a project, deleted ones included."""
+    return connection.execute(select(project.c.id).limit(1)).first() is not None
+
+
+def unfinished(connection: Connection) -> list[int]:
+    """List deleted projects of which rows are left."""
+    deleted = connection.execute(select(project.c.id).where(project.c.deleted_at.is_not(None)))
+    return [i for i in deleted.scalars() if any(_has_rows(connection, t, i) for t in _tables())]
+
+
+def sweep(connection: Connection, project_id: int) -> bool:
+    """Delete some rows of a deleted project; return whether there may be more.
+
+    The connection must not check references, for which whole tables would be read again and again:
+    all that refers to a project's rows is the project's own.
+    """
+    which = {"project": project_id}
+    for table in _tables():
+        some = f'SELECT rowid FROM "{table}" WHERE project_id = :project LIMIT {_AT_ONCE}'
+        gone = connection.execute(text(f'DELETE FROM "{table}" WHERE rowid IN ({some})'), which)
+        if gone.rowcount > 0:
+            return True
+    return False
+
+
+def _tables() -> list[str]:
+    """Name the tables that hold rows of projects; what refers to others comes first."""
+    return [
+        table.name
+        for table in reversed(metadata.sorted_tables)
+        if "project_id" in table.c and table.name not in _KEPT
+    ]
+
+
+def _has_rows(connection: Connection, table: str, project_id: int) -> bool:
+    one = text(f'SELECT 1 FROM "{table}" WHERE project_id = :project LIMIT 1')
+    return connection.execute(one, {"project": project_id}).first() is not None
