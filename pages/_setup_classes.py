@@ -18,7 +18,10 @@ from alcore.web.state import Store
 from pages._setup_text import chips, note, plain, refusal
 from pages._who import who
 
-TAKE_BACK, MOVE = "They are taken back, and their images are asked again", "They count as another"
+TAKE_BACK, MOVE = (
+    "They are taken back, and their images are asked again",
+    "They count as another class",
+)
 
 
 def classes_tab(store: Store, project: Project) -> None:
@@ -165,8 +168,9 @@ def _merge(store: Store, project: Project, lines: list[ClassLine], slot: str) ->
         into = _choice("Merge them into", rest, f"{slot}-into")
     images = sum(c.votes for c in lines if c.of.id in merged)
     if merged:
+        many = "1 image counts" if images == 1 else f"{images:,} images count"
         note(
-            f"{images:,} images count as {names_of[into]} from then on, in models and exports "
+            f"{many} as {names_of[into]} from then on, in models and exports "
             "too, and a new model is trained. Answers that are still on their way arrive as "
             f"{names_of[into]}. It can be undone."
         )

@@ -33,10 +33,13 @@ from alcore.errors import (
     UnknownFormat,
 )
 from alcore.learner import onnx_export
+from alcore.loop.round_files import pixels_of
 from alcore.prediction_formats import FORMATS, PredictedBlock
 from alcore.rounds.predicting import pictures_in, predict_files
 from alcore.services import audit, model_export, people, predicting, projects, training
+from alcore.services import classes as class_list
 from alcore.store import Store, items, jobs
+from alcore.store import projects as rows_of_projects
 
 
 @dataclass(frozen=True)
@@ -302,3 +305,55 @@ def test_a_model_is_packed_for_owners_and_what_is_missing_is_said(
         model_export.export_now(store, made, 1)
     name, blocks = model_export.blocks(store, made)
     assert name == "shapes model 1.zip" and b"".join(blocks).startswith(b"PK")
+
+
+def test_changed_classes_are_those_of_predictions_exports_and_the_next_model(
+    taught: Taught, package: Path, tmp_path: Path
+) -> None:
+    store, made = taught.store, taught.project_id
+    (first, second, third) = projects.get(store, made).classes
+    before = parsed("csv", b"".join(predicting.pool(store, made, "csv", "all").blocks()))
+    assert model_export.status(store, made).path is not None
+    class_list.merge(store, made, [first.id], third.id)
+    class_list.rename(store, made, third.id, "other")
+    assert model_export.status(store, made).path is None  # what was packed names other classes
+    for row, old in zip(
+        parsed("csv", b"".join(predicting.pool(store, made, "csv", "all").blocks())),
+        before,
+        strict=True,
+    ):
+        assert [key for key in row if key.startswith("p(")] == [f"p({second.name})", "p(other)"]
+        added = float(old[f"p({first.name})"]) + float(old[f"p({third.name})"])
+        assert float(row["p(other)"]) == pytest.approx(added, abs=2e-4)
+    state = model_export.export_now(store, made, 1)
+    assert state.path is not None and state.job is not None
+    assert state.job.args["difference"] < 1e-4
+    with zipfile.ZipFile(state.path) as archive:
+        archive.extractall(tmp_path)
+    assert json.loads((tmp_path / "model.json").read_text())["classes"] == [second.name, "other"]
+    with store.read() as connection:
+        rows = items.get_all(connection, made)
+        project = rows_of_projects.get(connection, made)
+    pixels = np.asarray(pixels_of(store.workspace.project(made), project.settings, len(rows)))
+    said, _ = onnx_export.predict(tmp_path / "model.onnx", pixels[:5])
+    assert said.shape == (5, 2)
+    np.testing.assert_allclose(said.sum(axis=1), 1, rtol=1e-5)
+
+    training.train_now(store, made, 1)
+    latest = training.status(store, made).latest
+    assert latest is not None and latest.class_ids == (second.id, third.id)
+    assert len(latest.evaluation.recall) == 2 and latest.learner.classes.startswith("1 merged")
+    for _ in range(2):
+        newest = class_list.newest_change(store, made)
+        assert newest is not None
+        class_list.undo(store, made, newest)
+    # The newest model has never heard of the class that is back.
+    said_now = parsed("csv", b"".join(predicting.pool(store, made, "csv", "all").blocks()))
+    assert [key for key in said_now[0] if key.startswith("p(")] == [
+        f"p({second.name})",
+        f"p({third.name})",
+    ]
+    training.train_now(store, made, 1)
+    latest = training.status(store, made).latest
+    assert latest is not None and latest.class_ids == (first.id, second.id, third.id)
+    assert latest.learner.classes == ""

@@ -40,7 +40,7 @@ def run_model_export(running: Running) -> None:
             "there is no model in a file: train the network first, which is kept in one"
         )
     disk.check_room(folder)
-    to = package(folder, latest.number)
+    to = package(folder, latest.number, project.class_change)
     to.parent.mkdir(parents=True, exist_ok=True)
     running.report("writing the model", 0.0)
     check = pack(

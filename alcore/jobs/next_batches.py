@@ -17,6 +17,7 @@ import numpy as np
 from alcore import linear_head, strategies
 from alcore.config import Workspace
 from alcore.errors import AlcoreError, TrainingImpossible
+from alcore.folding import fold_of
 from alcore.loop import embeddings
 from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
@@ -52,12 +53,16 @@ def answer(store: Store, question: Mapping[str, Any]) -> dict[str, Any]:
     of_labels = [place[int(i)] for i in labeled_ids[seen]]
     found = np.asarray(values[rows], np.float32)
     logits = found @ head[:-1] + head[-1]
+    today = fold_of(project, latest)
+    probabilities = today.fold(linear_head.softmax(logits.copy()))
+    if not today.is_same:
+        logits = np.log(probabilities + 1e-12)
     classes = np.array([c.id for c in project.classes])
     count = min(int(question["count"]), len(candidates))
     selection = strategies.select(
         name,
         Signals(
-            probabilities=linear_head.softmax(logits.copy()),
+            probabilities=probabilities,
             logits=logits,
             embeddings=found,
             labeled_embeddings=np.asarray(values[of_labels], np.float32),

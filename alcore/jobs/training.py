@@ -234,7 +234,8 @@ def _publish(
         guesses = dict(zip(questions, map(rounded, fold(result.questions)), strict=True))
         gold.suggest(connection, {item_id: guesses[item_id] for item_id in material.gold_ids})
         rows = selection_rows(result.selection, fold(result.suggestions))
-        if today.class_change != project.class_change:
+        names = {c.id: c.name for c in today.classes}
+        if any(names.get(c.id) != c.name for c in project.classes):
             rows = [row | {"reason": class_events.STALE_REASON} for row in rows]
         swap_queue(connection, today, rows, round_id, number, guesses)
         _ask_for_more(connection, today)

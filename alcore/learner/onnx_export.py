@@ -51,7 +51,7 @@ class Folded(nn.Module):
 
     def __init__(self, graph: Graph, fold: Folding) -> None:
         super().__init__()
-        self.graph = graph
+        self.whole = graph  # a module called graph is not exported
         matrix = torch.zeros(len(fold.places), fold.classes)
         for column, place in enumerate(fold.places.tolist()):
             if place >= 0:
@@ -59,7 +59,7 @@ class Folded(nn.Module):
         self.register_buffer("matrix", matrix)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        probabilities, embedding = self.graph(pixels)
+        probabilities, embedding = self.whole(pixels)
         folded = probabilities @ self.matrix
         return folded / folded.sum(dim=1, keepdim=True).clamp_min(1e-30), embedding
 

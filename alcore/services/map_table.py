@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from alcore.errors import UnknownItem
+from alcore.folding import fold_of
 from alcore.loop import maps
 from alcore.services import rights
 from alcore.services.exporting import file_name
@@ -40,6 +41,7 @@ def table(
         raise UnknownItem("this selection is gone; select the images again")
     classes = {c.id: c.name for c in project.classes} | {0: "unsure"}
     by_position = {c.position: c.name for c in project.classes}
+    places = None if latest is None else fold_of(project, latest).places
     label = dict(zip(answers.item_ids.tolist(), answers.class_ids.tolist(), strict=True))
     shown = maps.read(folder, maps.basis_of(folder, latest, len(images.ids)), "pca")
 
@@ -52,7 +54,11 @@ def table(
             x, y = points[position]
             line |= {"x": f"{x:.4f}", "y": f"{y:.4f}"}
             if shown.predicted is not None and shown.unsure is not None:
-                line["predicted class"] = by_position.get(int(shown.predicted[position]), "")
+                line["predicted class"] = (
+                    ""
+                    if places is None
+                    else by_position.get(int(places[shown.predicted[position]]), "")
+                )
                 line["uncertainty"] = f"{shown.unsure[position] / 255:.3f}"
         return {column: line.get(column, "") for column in COLUMNS}
 
