@@ -65,7 +65,9 @@ def add(store: Store, project_id: int, new: Sequence[str], by: int | None = None
     """Append classes; return the project as it is now. Raises InvalidClasses, NotAllowed."""
     with store.write() as connection:
         check_owner(connection, project_id, by)
-        add_within(connection, project_id, clean_classes(new), by)
+        more = clean_classes(new)
+        add_within(connection, project_id, more, by)
+        audit.note(connection, project_id, by, "classes", names=more)
         return projects.get(connection, project_id)
 
 
@@ -78,7 +80,6 @@ def add_within(connection: Connection, project_id: int, new: Sequence[str], by: 
     after = projects.class_state(connection, project_id)
     details = {"names": list(new)}
     class_events.add(connection, project_id, by, now, ("classes", details), (before, after))
-    audit.note(connection, project_id, by, "classes", **details)
 
 
 def rename(store: Store, project_id: int, class_id: int, name: str, by: int | None = None) -> None:

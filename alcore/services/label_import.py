@@ -173,6 +173,7 @@ def bring(
             missing = [name for name in plan.new_classes if name not in _names(project)]
             if missing:
                 add_within(connection, project_id, missing, by)
+                audit.note(connection, project_id, by, "classes", names=missing)
             ids = {c.name: c.id for c in projects.classes(connection, project_id)}
             label_imports.accept(connection, import_id, [ids[n] for n in class_names], now)
             name = file.name or file.path.name

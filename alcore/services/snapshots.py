@@ -131,9 +131,10 @@ class SnapshotRows:
 
     def __iter__(self) -> Iterator[LabelRow]:
         for line in self._lines:
-            *known, more, votes = json.loads(line)
+            item, file, place, width, height, split, digest, more, votes = json.loads(line)
+            values = tuple(more[i] for i in self._places)
             said = tuple(Vote(*vote) for vote in votes) if "votes" in self._parts else ()
-            yield LabelRow(*known, tuple(more[i] for i in self._places), said)
+            yield LabelRow(item, file, place, width, height, split, digest, values, said)
 
 
 def _about(header: Header) -> dict[str, Any]:
