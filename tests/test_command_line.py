@@ -276,3 +276,70 @@ def test_an_interrupted_import_goes_on_with_the_same_command(
     out, err = second.communicate(timeout=300)
     assert second.returncode == 0, err
     assert out.startswith("shapes: 4000 images")
+
+
+def test_classes_are_changed_and_that_is_undone(run, workspace: Workspace, tmp_path: Path) -> None:
+    run("import", str(pictures(tmp_path / "zoo", ("cat", "dog", "owl"))), "--name", "zoo")
+    label(workspace, "zoo", 6)
+    assert run("classes", "add", "zoo", "emu")[1] == '["cat", "dog", "owl", "emu"]\n'
+    assert run("classes", "rename", "zoo", "emu", "ostrich")[0] == 0
+    assert run("classes", "describe", "zoo", "ostrich", "Two toes.")[0] == 0
+    assert run("classes", "order", "zoo", "ostrich")[1] == '["ostrich", "cat", "dog", "owl"]\n'
+    before = run("classes", "list", "zoo", "--json")[1]
+    said_most = max(json.loads(before), key=lambda row: row["labels"])["name"]
+    code, _, said = run("classes", "delete", "zoo", said_most)
+    assert code == 1 and f"{said_most!r} has labels on" in said
+    assert run("classes", "merge", "zoo", "dog", "--into", "owl")[0] == 0
+    now = json.loads(run("classes", "list", "zoo", "--json")[1])
+    assert [row["name"] for row in now] == ["ostrich", "cat", "owl"]
+    assert run("classes", "undo", "zoo")[1] == "undone: merged the classes dog into owl\n"
+    assert run("classes", "list", "zoo", "--json")[1] == before
+    log = json.loads(run("classes", "log", "zoo", "--json")[1])
+    assert log[0]["what"].startswith("undid") and log[1]["undone"]
+    for wrong in (
+        ("rename", "zoo", "emu", "x"),
+        ("rename", "zoo", "dog", "owl"),
+        ("merge", "zoo", "dog", "--into", "dog"),
+        ("delete", "zoo", "dog", "--move-to", "owl", "--take-back"),
+    ):
+        code, out, said = run("classes", *wrong)
+        assert (code, out) == (1, "") and said.startswith("alcore: "), wrong
+
+
+def test_a_snapshot_gives_its_file_back_by_command(
+    run, workspace: Workspace, tmp_path: Path
+) -> None:
+    run("import", str(pictures(tmp_path / "zoo", ("cat", "dog"))), "--name", "zoo")
+    said = run("snapshot", "zoo", "first")[2]
+    assert said == "alcore: there are no labels to take a snapshot of\n"
+    label(workspace, "zoo", 5)
+    for name in ("before", "after"):
+        if name == "after":
+            assert run("snapshot", "zoo", "first", "--json")[0] == 0
+            run("classes", "rename", "zoo", "cat", "lion")
+            label(workspace, "zoo", 2)
+        more = () if name == "before" else ("--snapshot", "first")
+        assert run("export", "zoo", "--out", str(tmp_path / f"{name}.csv"), *more)[0] == 0
+    assert (tmp_path / "after.csv").read_bytes() == (tmp_path / "before.csv").read_bytes()
+    code, _, said = run("export", "zoo", "--snapshot", "second")
+    assert code == 1 and "there are: 'first'" in said
+    assert run("snapshot", "zoo", "first", "--remove")[1] == "nothing yet\n"
+
+
+def test_a_project_is_copied_archived_and_deleted_by_command(
+    run, workspace: Workspace, tmp_path: Path
+) -> None:
+    run("import", str(pictures(tmp_path / "zoo", ("cat", "dog"))), "--name", "zoo", "--copy")
+    label(workspace, "zoo", 3)
+    assert run("copy", "zoo", "zoo 2", "--labels")[0] == 0
+    assert run("archive", "zoo")[0] == 0
+    code, _, said = run("classes", "add", "zoo", "emu")
+    assert code == 1 and "archived" in said
+    rows = json.loads(run("projects", "--json")[1])
+    assert [(row["name"], row["images"], row["labels"]) for row in rows] == [("zoo 2", 12, 3)]
+    code, out, said = run("delete", "zoo", "--name", "zo")
+    assert code == 1 and "nothing was deleted" in said and "12 images, 3 labels" in said
+    code, out, _ = run("delete", "zoo", "--name", "zoo")
+    assert code == 0 and out.startswith("deleted; ") and out.endswith(" are free again\n")
+    assert run("archive", "zoo", "--back")[0] == 1
+    assert [p.name for p in (workspace.root / "projects").iterdir()] == ["2"]
