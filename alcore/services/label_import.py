@@ -15,6 +15,7 @@ from typing import Literal
 from alcore import label_formats, names
 from alcore.config import MOST_CLASSES
 from alcore.errors import AlcoreError, InvalidClasses, NotAllowed, UnreadableLabels
+from alcore.folding import ids_by_name
 from alcore.label_formats import FORMATS, Columns, ForeignLabel, Format, Table
 from alcore.loop import incoming_labels
 from alcore.records import Project
@@ -174,7 +175,12 @@ def bring(
             if missing:
                 add_within(connection, project_id, missing, by)
                 audit.note(connection, project_id, by, "classes", names=missing)
-            ids = {c.name: c.id for c in projects.classes(connection, project_id)}
+            ids = ids_by_name(projects.get(connection, project_id))
+            gone = [name for name in class_names if name not in ids]
+            if gone:
+                raise InvalidClasses(
+                    f"somebody renamed or deleted the class {gone[0]!r} meanwhile; look again"
+                )
             label_imports.accept(connection, import_id, [ids[n] for n in class_names], now)
             name = file.name or file.path.name
             audit.note(

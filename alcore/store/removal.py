@@ -14,6 +14,10 @@ from alcore.store.tables import project
 _AT_ONCE = 10_000
 """Rows of a transaction, so that nobody who labels elsewhere waits for long."""
 _KEPT = {"project", "audit_event"}
+_STAGED = text(
+    "DELETE FROM staged_label WHERE import_id IN "
+    "(SELECT id FROM label_import WHERE project_id = :project)"
+)
 
 
 def mark(connection: Connection, project_id: int, now: float) -> None:
@@ -43,6 +47,7 @@ def sweep(connection: Connection, project_id: int) -> bool:
     all that refers to a project's rows is the project's own.
     """
     which = {"project": project_id}
+    connection.execute(_STAGED, which)
     for table in _tables():
         some = f'SELECT rowid FROM "{table}" WHERE project_id = :project LIMIT {_AT_ONCE}'
         gone = connection.execute(text(f'DELETE FROM "{table}" WHERE rowid IN ({some})'), which)
