@@ -782,6 +782,7 @@ class Changes(RuleBasedStateMachine):
         assert {c.id: c.name for c in now.classes} == {c: self.names[c] for c in self.order}
         with self.store.read() as connection:
             assert soundness.stale(connection) == []
+            assert soundness.miscounted(connection) == []
 
 
 TestChanges = Changes.TestCase

@@ -107,6 +107,7 @@ def test_a_deleted_project_leaves_neither_rows_nor_files_and_its_id_is_never_giv
     assert rights.visible(store, tab.annotator.id)[0].id == other
     with store.read() as connection:
         assert soundness.problems(connection) == [] and soundness.stale(connection) == []
+        assert soundness.miscounted(connection) == []
     assert digits(store) > made  # the name is free again, the id is not
     with pytest.raises(UnknownProject):
         tab.answer(Tab(store, other).next(), 0)
