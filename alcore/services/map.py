@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from alcore import strategies
 from alcore.errors import ExportFailed, InvalidSettings, TrainingImpossible, UnknownItem
+from alcore.folding import fold_of
 from alcore.loop import maps
 from alcore.loop.maps import Layout
 from alcore.records import Job, Project
@@ -182,7 +183,13 @@ def layout(store: Store, project_id: int, by: int, basis: str, method: str) -> C
         there = maps.newest(folder, "umap")
     if there is None:
         raise UnknownItem("there is no such map; reload the page to see the newest")
-    return _sent(there, maps.read(folder, there.basis, "pca"), _Places(ids).of(unseen))
+    opinions = maps.read(folder, there.basis, "pca")
+    if opinions is not None and opinions.predicted is not None and there.basis.isdecimal():
+        with store.read() as connection:
+            summary = rounds.numbered(connection, project_id, int(there.basis))
+        places = fold_of(project, summary).places.astype(np.int16)  # NO_CLASS where deleted
+        opinions = replace(opinions, predicted=places[opinions.predicted])
+    return _sent(there, opinions, _Places(ids).of(unseen))
 
 
 def select(store: Store, project_id: int, by: int, bits: bytes) -> tuple[int, int]:
