@@ -200,6 +200,11 @@ class Workspace:
         return self.root / "renditions"
 
     @property
+    def explanations(self) -> Path:
+        """Folder of heat maps and what goes with them; they are made anew when needed."""
+        return self.root / "explanations"
+
+    @property
     def estimators(self) -> Path:
         """File of the estimators that projects may use besides alcore's own choice."""
         return self.root / "estimators.txt"

@@ -121,6 +121,10 @@ class TrainingImpossible(AlcoreError):
     """The labels at hand cannot train a model."""
 
 
+class ExplanationImpossible(AlcoreError):
+    """Nobody can say why a model answers so, by this method or of this image; what would work."""
+
+
 class WeightsUnavailable(AlcoreError):
     """Pretrained weights are neither on disk nor can be downloaded."""
 

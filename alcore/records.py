@@ -264,6 +264,7 @@ class Label:
     suggestion: Suggestion | None = None
     """What the annotator saw, where a suggestion was shown."""
     note: str | None = None
+    explanation_shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -292,6 +293,8 @@ class NewEvent:
     suggested_class: int | None = None
     suggested_by: int | None = None
     """Number of the round whose model said so."""
+    explanation_shown: bool = False
+    """Why the model answers as it does was on screen."""
     note: str | None = None
 
 

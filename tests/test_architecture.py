@@ -38,6 +38,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.retraining", ()),
     ("alcore.acquisition", ()),
     ("alcore.linear_head", ()),
+    ("alcore.heat_maps", ()),
     ("alcore.feature_space", ()),
     ("alcore.layouts", ()),
     ("alcore.pool", ("sklearn",)),
@@ -46,7 +47,10 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.strategies", ("sklearn",)),
     ("alcore.datasets", ("torchvision", "sklearn")),
     ("alcore.label_formats", ()),
-    ("alcore.learner", ("torch", "torchvision", "timm", "safetensors", "scipy", "sklearn")),
+    (
+        "alcore.learner",
+        ("torch", "torchvision", "timm", "captum", "safetensors", "scipy", "sklearn"),
+    ),
     ("alcore.rounds", ()),
     ("alcore.experiments", ("scipy", "sklearn")),
     ("alcore.playground", ("sklearn",)),
@@ -54,6 +58,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.loop", ()),
     ("alcore.workers", ("distributed", "dask")),
     ("alcore.jobs", ("umap",)),
+    ("alcore.explanations", ()),
     ("alcore.services", ("itsdangerous", "altair", "vl_convert")),
     ("alcore.web", ("starlette", "itsdangerous")),
     ("pages", ("streamlit", "altair")),
@@ -84,7 +89,7 @@ PAGES_MAY_IMPORT = {
 REQUESTS = {"alcore.services", "alcore.web", "pages", "app"}
 BACKGROUND = "alcore.jobs"
 # Never imported while these load: they make the web process slow and heavy.
-HEAVY = {"torch", "torchvision", "timm", "sklearn", "scipy", "umap"}
+HEAVY = {"torch", "torchvision", "timm", "captum", "sklearn", "scipy", "umap"}
 WEB_PROCESS = ("alcore.services", "alcore.web", "pages", "alcore.__main__", "app")
 NOWHERE = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}

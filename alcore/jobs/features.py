@@ -11,22 +11,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from alcore import disk
-from alcore.config import ProjectSettings
-from alcore.datasets.decoding import decode_pixels, to_pixels
-from alcore.datasets.ingest import read_original
-from alcore.datasets.pixels import PixelCache
-from alcore.errors import UnreadableImage
 from alcore.feature_space import DIRECTIONS, FeatureSpace
 from alcore.jobs.making_room import MakingRoom
 from alcore.learner.costs import features_side
 from alcore.loop import features as files
+from alcore.loop.image_reading import image_reader
 from alcore.loop.queueing import cold_start_rows, swap_queue
 from alcore.loop.randomness import rng
 from alcore.records import Features, Item, Project, Selection
@@ -145,28 +139,6 @@ def _images(
 ) -> Iterator[np.ndarray]:
     for start in range(0, len(rows), size):
         yield np.stack([read(row) for row in rows[start : start + size]])
-
-
-def image_reader(
-    folder: Path, settings: ProjectSettings, spec: Mapping[str, Any], resolution: int
-) -> Callable[[Item], np.ndarray]:
-    """Return what reads an image as (resolution, resolution, 3) uint8.
-
-    One whose original is gone is taken from the project's pixels.
-    """
-    pixels, scale = PixelCache.of(folder, settings).array(), settings.pixel_range.scale
-
-    def read(row: Item) -> np.ndarray:
-        if settings.resolution == resolution and row.position < len(pixels):
-            return pixels[row.position]
-        try:
-            return decode_pixels(read_original(folder, row, spec), resolution, scale).pixels
-        except UnreadableImage:
-            if row.position >= len(pixels):  # they are being fitted to another resolution
-                raise
-            return to_pixels(Image.fromarray(pixels[row.position]), resolution)
-
-    return read
 
 
 def _first_batch(

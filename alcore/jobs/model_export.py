@@ -11,7 +11,7 @@ import numpy as np
 from alcore import disk
 from alcore.errors import TrainingImpossible
 from alcore.folding import fold_of
-from alcore.jobs.features import image_reader
+from alcore.loop.image_reading import image_reader
 from alcore.loop.model_files import package
 from alcore.loop.randomness import rng
 from alcore.loop.round_files import pixels_of, round_arrays

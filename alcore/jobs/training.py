@@ -194,6 +194,8 @@ def _save(running: Running, material: _Material, result: RoundResult) -> dict[Pa
         holdout_confidence=result.holdout_confidence,
         candidate_ids=result.candidate_ids,
         candidate_score=result.scores,
+        labeled_ids=material.lesson.labeled_ids,
+        labels=material.lesson.labels,
         stop_ids=material.task.stop_ids,
         stop_predicted=result.stop_predicted,
         **({} if head is None else {"head": head}),

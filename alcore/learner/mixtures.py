@@ -158,7 +158,11 @@ class Whole(nn.Module):
             self.register_buffer(name, tensor)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        images = pixels.permute(0, 3, 1, 2).float()
+        logits, embeddings = self.logits(pixels.permute(0, 3, 1, 2).float())
+        return logits.softmax(dim=1), embeddings
+
+    def logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return calibrated logits (n, C) and embeddings of images (n, 3, R, R) float, 0–255."""
         features = self.extractor(self.to_extractor(images))
         features = (features - self.mean) / self.deviation
         points = features / features.norm(dim=1, keepdim=True).clamp_min(1e-12) @ self.directions
@@ -171,7 +175,7 @@ class Whole(nn.Module):
             embeddings.append(embedding)
         mixture = sum(share * log for share, log in zip(self.stored.shares, logs, strict=True))
         joined = [s * e for s, e in zip(self.stored.scales, embeddings, strict=True)]
-        return (mixture / self.stored.temperature).softmax(dim=1), torch.cat(joined, dim=1)
+        return mixture / self.stored.temperature, torch.cat(joined, dim=1)
 
 
 @torch.inference_mode()

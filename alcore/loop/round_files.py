@@ -40,6 +40,20 @@ def head_of(folder: Path, number: int) -> np.ndarray | None:
         return arrays.get("head")
 
 
+def lesson_of(folder: Path, number: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Read what a round learned from: item ids (L,) and class positions (L,).
+
+    None where it left no list, as rounds before this was recorded.
+    """
+    path = round_arrays(folder, number)
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        if "labeled_ids" not in arrays:
+            return None
+        return arrays["labeled_ids"], arrays["labels"]
+
+
 def make_room(folder: Path) -> None:
     """Make the folder of rounds, without what attempts that died have left there."""
     folder.mkdir(parents=True, exist_ok=True)

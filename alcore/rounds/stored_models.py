@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from alcore.config import BACKBONES
 from alcore.learner import device, extractors, inference, mixtures
 from alcore.learner.checkpoints import Model
 from alcore.learner.mixtures import Stored, Whole
 from alcore.learner.onnx_export import Graph, NetworkGraph
 from alcore.learner.predictions import Predictions
+
+if TYPE_CHECKING:
+    from alcore.learner.attribution import Explainable
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,17 @@ class ModelOfFile:
             return ""
         features = self.stored.features
         return f"{features.name} (licence of its weights: {features.license})"
+
+    @property
+    def explainable(self) -> Explainable:
+        """The model as far as heat maps need it."""
+        from alcore.learner import attribution  # brings captum
+
+        if isinstance(self.graph, Whole):
+            return attribution.of_whole(self.graph)
+        assert isinstance(self.graph, NetworkGraph) and isinstance(self.stored, Model)
+        is_slow = self.stored.architecture.network in BACKBONES
+        return attribution.of_network(self.graph.eval(), self.resolution, is_slow)
 
     def predict(self, pixels: np.ndarray, embeddings: bool = True) -> Predictions:
         """Ask about images (n, R, R, 3) uint8, not about their mirror images."""

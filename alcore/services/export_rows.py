@@ -32,8 +32,8 @@ PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "seconds": ("how long the answer took", ("seconds",)),
     "suggestions": (
-        "what the model suggested, where it was shown",
-        ("suggestion shown", "suggested class", "suggesting model"),
+        "what the model suggested, where it was shown, and whether it was shown why",
+        ("suggestion shown", "suggested class", "suggesting model", "explanation shown"),
     ),
     "remarks": ("notes and comments", ("note", "comments")),
     "votes": ("what each person said, besides the label that counts", ()),
@@ -164,6 +164,7 @@ class Rows:
             label.suggestion_shown,
             suggestion and self._names[suggestion.class_id],
             suggestion and suggestion.model,
+            label.explanation_shown,
         )
 
     def _prediction(self, probabilities: np.ndarray | None) -> tuple[Any, ...]:

@@ -112,17 +112,27 @@ class PoolPredictions:
 
         By the cosine of embeddings around their mean: without that all images look alike.
         """
+        return self.nearest_among(item_id, self.open, n)[0]
+
+    def nearest_among(
+        self, item_id: int, candidates: np.ndarray, n: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ids (m,) of the nearest of some rows, (N,) bool, and their cosines (m,).
+
+        m is n, or fewer where there are fewer; nearest first, the item itself left out.
+        """
         row = self.row(item_id)
         if row is None:
-            return np.zeros(0, np.int64)
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
         mean, norms = self._centred()
         towards = self.embeddings[row] - mean
         likeness = (self.embeddings @ towards - mean @ towards) / norms
-        likeness[~self.open] = -np.inf
+        likeness[~candidates] = -np.inf
         likeness[row] = -np.inf
         n = min(n, int(np.isfinite(likeness).sum()))
         best = np.argpartition(-likeness, max(0, n - 1))[:n] if n else np.zeros(0, np.int64)
-        return self.item_ids[best[np.argsort(-likeness[best], kind="stable")]]
+        best = best[np.argsort(-likeness[best], kind="stable")]
+        return self.item_ids[best], likeness[best] / norms[row]
 
     def _centred(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean embedding (D,) and the distance (N,) of each from it."""

@@ -17,7 +17,7 @@ from alcore.workers import presence
 
 NEVER_MIXED = (
     *("alcore.db-wal", "alcore.db-shm", "alcore.db-journal", "projects", "uploads"),
-    *("renditions", "secret", "estimators.txt", "owners-word", "alcore.db"),
+    *("renditions", "explanations", "secret", "estimators.txt", "owners-word", "alcore.db"),
 )
 """What a workspace is made of; the database comes last, so that nothing serves half of it."""
 

@@ -79,7 +79,7 @@ def page(
         wanted = replace(wanted, open_too=decides, name=wanted.name if sees_names else "")
         rows = review.page(connection, project_id, annotator_id, wanted, offset, min(n, MOST))
         total = review.count(connection, project_id, annotator_id, wanted)
-        return Page(tuple(_shown(row, sees_names) for row in rows), total)
+        return Page(tuple(named(row, sees_names) for row in rows), total)
 
 
 def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
@@ -141,7 +141,7 @@ def mend(store: Store, event: NewEvent, seen: int | None) -> Reviewed:
             origin: Origin = "adjudicated" if others and decides else "relabel"
             labels.append(connection, replace(event, origin=origin))
             request_if_due(connection, project, event.created_at)
-        return _shown(
+        return named(
             _row(connection, item_id), rights.sees_names(connection, project_id, annotator_id)
         )
 
@@ -157,7 +157,7 @@ def undo(store: Store, wish: NewUndo) -> Reviewed:
         answered, repeated = labels.take_back(connection, wish)
         if not repeated:
             request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
-        return _shown(
+        return named(
             _row(connection, answered.item_id),
             rights.sees_names(connection, wish.project_id, wish.annotator_id),
         )
@@ -178,7 +178,8 @@ def _check_seen(connection: Connection, project_id: int, annotator_id: int, item
         raise NotAllowed("you may still be asked about this image; answer it first")
 
 
-def _shown(row: Reviewed, sees_names: bool) -> Reviewed:
+def named(row: Reviewed, sees_names: bool) -> Reviewed:
+    """Return a row as somebody may see it who may, or may not, read file names."""
     return row if sees_names else replace(row, name=f"image {row.item_id}")
 
 

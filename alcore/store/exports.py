@@ -50,6 +50,7 @@ def labels(connection: Connection, project_id: int) -> Iterator[list[tuple[Label
             today(label_event.c.suggested_class),
             label_event.c.suggested_by,
             label_event.c.note,
+            label_event.c.explanation_shown,
             *item.c,
         )
         .join(label_event, label_event.c.id == answer.c.event_id)
@@ -64,11 +65,23 @@ def labels(connection: Connection, project_id: int) -> Iterator[list[tuple[Label
 
 
 def _labeled(row: Row[*tuple[Any, ...]]) -> tuple[Label, Item]:
-    class_id, who, at, seconds, origin, number, head, shown, suggested, by, note, *columns = row
+    class_id, who, at, seconds, origin, number, head, *rest = row
+    shown, suggested, by, note, explained, *columns = rest
     labeled = Item(*columns)
     suggestion = None if suggested is None else Suggestion(suggested, by)
     label = Label(
-        labeled.id, class_id, who, at, seconds, origin, number, head, shown, suggestion, note
+        labeled.id,
+        class_id,
+        who,
+        at,
+        seconds,
+        origin,
+        number,
+        head,
+        shown,
+        suggestion,
+        note,
+        explained,
     )
     return label, labeled
 

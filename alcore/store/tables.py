@@ -204,6 +204,7 @@ label_event = Table(
     Column("note", String),
     Column("suggested_class", ForeignKey("project_class.id")),
     Column("suggested_by", Integer),
+    Column("explanation_shown", Boolean, nullable=False, server_default="0"),
     CheckConstraint(
         "kind in ('label', 'skip', 'unsure', 'undo', 'import')", name="ck_label_event_kind"
     ),

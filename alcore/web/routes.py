@@ -16,7 +16,17 @@ from starlette.routing import Route
 from alcore.errors import AlcoreError
 from alcore.records import NewEvent
 from alcore.services import board_status, classes, keys, labeling, projects
-from alcore.web import downloads, grids, mapping, pictures, playing, remarks, reviewing, state
+from alcore.web import (
+    downloads,
+    explaining,
+    grids,
+    mapping,
+    pictures,
+    playing,
+    remarks,
+    reviewing,
+    state,
+)
 from alcore.web.requests import (
     MOST_IMAGES,
     Body,
@@ -72,6 +82,7 @@ def answer(request: Request, ticket: Ticket, body: Body) -> Body:
             suggestion_shown=body.get("suggestion_shown") is True,
             suggested_class=maybe(id_in, body, "suggested"),
             suggested_by=maybe(id_in, body, "suggested_by"),
+            explanation_shown=body.get("explanation_shown") is True,
             note=text_in(body, "note", ""),
         ),
         handed=state.tickets().was_handed(ticket, item_id, proof),
@@ -203,6 +214,7 @@ def routes(base: str = "") -> list[Route]:
         *downloads.routes(),
         *playing.routes(),
         *mapping.routes(),
+        *explaining.routes(),
     ]
     path = base.strip("/")
     if not path:

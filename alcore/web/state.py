@@ -103,6 +103,14 @@ def next_batches() -> Answering:
     return Answering("alcore.jobs.next_batches", runtime())
 
 
+@functools.cache
+def explaining() -> Answering:
+    """Keep the process that says why models answer as they do."""
+    return Answering(
+        "alcore.explanations", runtime(), remedy="the computer is busy; try again in a while"
+    )
+
+
 def prediction_cache() -> PredictionCache:
     """Keep what the models of the open store say."""
     return _prediction_cache(store())

@@ -33,12 +33,19 @@ class Answering:
     """One process of `python -m module`, asked by one thread at a time."""
 
     def __init__(
-        self, module: str, runtime: Runtime, patience: float = PATIENCE, idle: float = IDLE
+        self,
+        module: str,
+        runtime: Runtime,
+        patience: float = PATIENCE,
+        idle: float = IDLE,
+        remedy: str = "try fewer points or a simpler model",
     ) -> None:
+        """remedy: what is said to whoever has waited in vain."""
         self._command = [sys.executable, "-m", module]
         self._environment = environment_of(runtime) | {"OMP_NUM_THREADS": "1"}
         self._patience = patience
         self._idle = idle
+        self._remedy = remedy
         self._turn = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._lines: SimpleQueue[str] = SimpleQueue()
@@ -83,8 +90,7 @@ class Answering:
         except Empty:
             self._end()
             raise AnswerLate(
-                f"this was not computed within {self._patience:.0f} s; try fewer points or a "
-                "simpler model"
+                f"this was not computed within {self._patience:.0f} s; {self._remedy}"
             ) from None
 
     def _running(self) -> subprocess.Popen[str]:

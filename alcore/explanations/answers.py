@@ -1,0 +1,105 @@
+"""Owns what the explaining process can be asked: a heat map, labels that carry an answer, a past.
+
+C classes by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from alcore import heat_maps
+from alcore.config import Runtime
+from alcore.errors import ExplanationImpossible
+from alcore.explanations import history, influence
+from alcore.explanations.models import Loaded, Subject, load
+from alcore.learner import attribution, device
+from alcore.learner.attribution import Target
+from alcore.store import Store
+
+
+@dataclass
+class Desk:
+    """Answers questions, and keeps the model that was asked about last."""
+
+    store: Store
+    threads: int
+    _loaded: tuple[object, Loaded] | None = field(default=None, init=False)
+
+    @classmethod
+    def open(cls, runtime: Runtime) -> Self:
+        """Open the workspace of a runtime."""
+        return cls(Store.open(runtime.workspace), runtime.threads)
+
+    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer about one image of a project.
+
+        question: "what", one of ANSWERS, "project" and "item", and what that asks for besides.
+        Raises ExplanationImpossible where there is no answer, with the reason.
+        """
+        subject = Subject.read(self.store, question["project"], question["item"])
+        with device.computing(0, self.threads):
+            return ANSWERS[question["what"]](self, subject, question)
+
+    def model(self, subject: Subject) -> Loaded:
+        """Return the newest model of a project, loaded once."""
+        name = (subject.project.id, subject.newest.id)
+        if self._loaded is None or self._loaded[0] != name:
+            self._loaded = None  # its memory first
+            self._loaded = (name, load(subject, self.threads))
+        return self._loaded[1]
+
+
+def heat_map(desk: Desk, subject: Subject, question: Mapping[str, Any]) -> dict[str, Any]:
+    """Compute a map of an image by a "method".
+
+    "about": the position of a class, "answer" for the model's own, "difference" for its best guess
+    against its second.
+    """
+    model = desk.model(subject).explainable
+    image = subject.pixels(model.side)
+    probabilities = attribution.probabilities(model, image)
+    target = _target(subject, probabilities, question["about"])
+    values = attribution.explain(model, image, question["method"], target)
+    names = [c.name for c in subject.project.classes]
+    against = None if target.against is None else names[target.against]
+    return {
+        "map": heat_maps.pack(values),
+        "side": len(values),
+        "wanted": target.wanted,
+        "against": target.against,
+        "words": heat_maps.words(values, names[target.wanted], against),
+        "probabilities": [round(float(p), 4) for p in probabilities],
+        "model": subject.newest.number,
+    }
+
+
+def _target(subject: Subject, probabilities: np.ndarray, about: object) -> Target:
+    order = np.argsort(-probabilities, kind="stable")
+    if about == "answer":
+        return Target(int(order[0]))
+    if about == "difference":
+        return Target(int(order[0]), int(order[1]))
+    counts, classes = subject.newest.labels_per_class, subject.project.classes
+    assert isinstance(about, int)
+    if not 0 <= about < len(classes):
+        raise ExplanationImpossible(f"the project has no class at position {about}")
+    if about >= len(probabilities) or not counts[about]:
+        raise ExplanationImpossible(
+            f"model {subject.newest.number} has seen no label of {classes[about].name!r}, so "
+            "nothing in it stands for that class; choose another class, or ask the next model"
+        )
+    return Target(about)
+
+
+ANSWERS: Mapping[str, Callable[[Desk, Subject, Mapping[str, Any]], dict[str, Any]]] = {
+    "heat map": heat_map,
+    "history": lambda desk, subject, question: history.of(subject),
+    "influence": lambda desk, subject, question: influence.of(
+        subject, desk.model(subject), desk.threads
+    ),
+}
+"""What can be asked, and what answers."""

@@ -1,0 +1,146 @@
+"""Owns how a round's model comes back: from its file, or fitted again where it left none.
+
+R pixels a side, C classes, L labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from alcore.errors import ExplanationImpossible
+from alcore.jobs.training_inputs import images_of, inputs_of
+from alcore.learner.attribution import Explainable, of_probabilities
+from alcore.loop.image_reading import image_reader
+from alcore.loop.round_files import lesson_of
+from alcore.records import Item, Project, RoundSummary
+from alcore.rounds import Images, Lesson
+from alcore.rounds.estimators import EstimatorModel, estimator_learner
+from alcore.rounds.stored_models import ExtractorWeights, ModelOfFile
+from alcore.store import Store, items, projects, rounds
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One image of a project, and the models that were made there."""
+
+    store: Store
+    project: Project
+    item: Item
+    item_ids: np.ndarray
+    """(N,) int64 by position."""
+    rounds: tuple[RoundSummary, ...]
+    """Oldest first, at least one."""
+    spec: dict[str, Any]
+
+    @classmethod
+    def read(cls, store: Store, project_id: int, item_id: int) -> Self:
+        """Read it. Raises UnknownItem, UnknownProject; ExplanationImpossible without a model."""
+        with store.read() as connection:
+            project = projects.get(connection, project_id)
+            item = items.get(connection, project_id, item_id)
+            item_ids = items.ids(connection, project_id)
+            history = rounds.all_rounds(connection, project_id)
+            spec, _ = projects.source(connection, project_id)
+        if not history:
+            raise ExplanationImpossible(
+                "there is no model yet that could be asked why; one comes after the first labels"
+            )
+        return cls(store, project, item, item_ids, tuple(history), spec)
+
+    @property
+    def newest(self) -> RoundSummary:
+        return self.rounds[-1]
+
+    @property
+    def folder(self) -> Path:
+        return self.store.workspace.project(self.project.id)
+
+    def pixels(self, side: int) -> np.ndarray:
+        """Return the image (side, side, 3) uint8; its small copy serves where the original is gone.
+
+        Raises UnreadableImage where neither is there.
+        """
+        read = image_reader(self.folder, self.project.settings, self.spec, side)
+        return np.array(read(self.item))
+
+    def weights(self) -> ExtractorWeights:
+        """Say where the weights of the project's extractor are."""
+        file = self.project.settings.learner.extractor_file
+        return ExtractorWeights(file, self.store.workspace.downloads)
+
+    def file_of(self, summary: RoundSummary) -> Path | None:
+        """Name the file of a round's model; None where it left none, or it is gone."""
+        path = self.folder / summary.checkpoint if summary.checkpoint else None
+        return path if path is not None and path.is_file() else None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A round's model, ready to be explained."""
+
+    explainable: Explainable
+    from_file: ModelOfFile | None
+    estimator: EstimatorModel | None
+
+
+def load(subject: Subject, threads: int) -> Loaded:
+    """Bring the newest model back. Raises ExplanationImpossible where that cannot be."""
+    summary = subject.newest
+    path = subject.file_of(summary)
+    if path is not None:
+        model = ModelOfFile.load(path, subject.weights())
+        return Loaded(model.explainable, model, None)
+    if summary.checkpoint is not None:
+        raise ExplanationImpossible(
+            f"the file of model {summary.number} is gone ({summary.checkpoint}); the next model "
+            "can be asked again"
+        )
+    estimator, explainable = _fitted_again(subject, threads)
+    return Loaded(explainable, None, estimator)
+
+
+def _fitted_again(subject: Subject, threads: int) -> tuple[EstimatorModel, Explainable]:
+    """Fit an estimator as its round did: the same labels and the same chance give the same one."""
+    summary, project = subject.newest, subject.project
+    with subject.store.read() as connection:
+        begin = inputs_of(connection, subject.store.workspace, project, summary.learner)
+    lesson = lesson_of(subject.folder, summary.number)
+    if begin is None or lesson is None:
+        raise ExplanationImpossible(
+            f"model {summary.number} ({summary.recipe.network}) was kept in no file, and what it "
+            "learned from is not there any more; the next model can be asked again"
+        )
+    rule, inputs = begin
+    known = len(summary.labels_per_class)
+    names = tuple(c.name for c in project.classes[:known])
+    images = images_of(subject.folder, project, subject.item_ids)
+    task = Lesson(
+        images=images,
+        labeled_ids=lesson[0],
+        labels=lesson[1],
+        class_names=names,
+        seed=summary.seed,
+        round_number=summary.number,
+        threads=threads,
+    )
+    learner = estimator_learner(rule, images, names, inputs)
+    with learner.computing(task, "explaining"):
+        model = learner.fit(task, task.number("weights"), lambda share: None)
+    if summary.calibration is not None:
+        model = model.calibrated(summary.calibration)
+
+    def of_pixels(pixels: np.ndarray) -> np.ndarray:
+        others = Images(pixels, np.arange(len(pixels)), images.channels)
+        asked = replace(
+            model,
+            learner=estimator_learner(rule, others, names, inputs),
+            lesson=replace(task, images=others),
+        )
+        return asked.predict(others.item_ids, lambda share: None).probabilities
+
+    side = project.settings.resolution
+    return model, of_probabilities(of_pixels, side, summary.recipe.network)

@@ -1,0 +1,286 @@
+"""Owns what may be asked of a model's answer to one image: heat maps, neighbours, its past.
+
+Whoever may not see the model's answer learns nothing of it here either. The computing is done by a
+process that has torch; what it said is kept on disk, up to a number of bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alcore import heat_maps
+from alcore.config import Workspace
+from alcore.datasets.renditions import Renditions
+from alcore.errors import ExplanationImpossible, InvalidSettings, NotAllowed
+from alcore.records import Project
+from alcore.services import lease_rules, rights
+from alcore.services.pool_predictions import PredictionCache
+from alcore.services.review import named
+from alcore.store import Connection, Store, items, labels, leasing, projects, review, rounds
+from alcore.store.review import Reviewed
+from alcore.workers.answering import Answering
+
+METHODS = heat_maps.METHODS
+MOST_KEPT = 200_000_000
+"""Bytes of explanations that a workspace keeps."""
+NEIGHBOURS = 6
+_MORE = 4
+"""Times as many neighbours are looked at, since some may not be shown."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Somebody who asks about one image of a project."""
+
+    store: Store
+    project_id: int
+    annotator_id: int
+    item_id: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A labeled image that somebody may see, with a number that says what it is here for."""
+
+    row: Reviewed
+    value: float
+    """Cosine of a neighbour; of a label that carries the answer by how much it does."""
+    answer: int | None = None
+    """The class, by id, that would be the answer without the label."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The labeled images nearest to an image, or a sentence why there are none."""
+
+    model: int | None
+    rows: tuple[Shown, ...]
+    why_none: str = ""
+
+
+@dataclass(frozen=True)
+class Carriers:
+    """The labels that carry an answer, found by fitting again without each."""
+
+    answer: int
+    """Class by id."""
+    probability: float
+    rows: tuple[Shown, ...]
+    tried: int
+    of: int
+    held: str
+    hidden: int
+    """Labels among them that this person may not see."""
+
+
+def heat_map(asking: Asking, answering: Answering, method: str, about: str) -> dict[str, Any]:
+    """Return a map of the newest model's answer, as the explaining process says it, with class ids.
+
+    method: one of METHODS; about: "answer", "difference" or the id of a class. Raises NotAllowed,
+    InvalidSettings, and ExplanationImpossible with a sentence that says what would work.
+    """
+    project = _checked(asking)
+    if method not in METHODS:
+        raise InvalidSettings(f"no method called {method!r}; choose from {', '.join(METHODS)}")
+    place_of = {str(c.id): c.position for c in project.classes}
+    if about not in ("answer", "difference", *place_of):
+        raise InvalidSettings(
+            f"a map is about the answer, the difference or a class's id; got {about!r}"
+        )
+    told = _ask(
+        asking,
+        answering,
+        {"what": "heat map", "method": method, "about": place_of.get(about, about)},
+    )
+    ids = [c.id for c in project.classes]
+    against = told["against"]
+    return told | {
+        "wanted": ids[told["wanted"]],
+        "against": None if against is None else ids[against],
+        "probabilities": _by_class(project, told["probabilities"]),
+    }
+
+
+def neighbours(asking: Asking, cached: PredictionCache) -> Neighbours:
+    """Find the labeled images nearest to an image in the newest model's embeddings.
+
+    Raises NotAllowed.
+    """
+    _checked(asking)
+    predictions = cached.get(asking.project_id)
+    if predictions is None or predictions.round_id is None:
+        return Neighbours(None, (), cached.why_none(asking.project_id))
+    with asking.store.read() as connection:
+        labeled, _ = items.labeled(connection, asking.project_id)
+        candidates = np.isin(predictions.item_ids, labeled)
+        with predictions.lock:
+            ids, cosines = predictions.nearest_among(asking.item_id, candidates, NEIGHBOURS * _MORE)
+        rows = _visible(connection, asking, ids.tolist())
+    likeness = dict(zip(ids.tolist(), cosines.tolist(), strict=True))
+    nearest = tuple(Shown(row, likeness[row.item_id]) for row in rows[:NEIGHBOURS])
+    why = ""
+    if predictions.row(asking.item_id) is None:
+        why = f"This image came after model {predictions.number}; the next model will know it."
+    elif not nearest:
+        why = "No other image is labeled that you may see."
+    return Neighbours(predictions.number, nearest, why)
+
+
+def carriers(asking: Asking, answering: Answering) -> Carriers:
+    """Find the labels without which the answer would change most.
+
+    Raises NotAllowed, and ExplanationImpossible where that cannot be said exactly.
+    """
+    project = _checked(asking)
+    told = _ask(asking, answering, {"what": "influence"})
+    ids = [c.id for c in project.classes]
+    by_item = {label["item"]: label for label in told["labels"]}
+    with asking.store.read() as connection:
+        rows = _visible(connection, asking, list(by_item))
+    shown = tuple(
+        Shown(row, by_item[row.item_id]["change"], ids[by_item[row.item_id]["answer"]])
+        for row in rows
+    )
+    return Carriers(
+        answer=ids[told["answer"]],
+        probability=told["probability"],
+        rows=shown,
+        tried=told["tried"],
+        of=told["of"],
+        held=told["held"],
+        hidden=len(by_item) - len(shown),
+    )
+
+
+def history(asking: Asking, answering: Answering) -> dict[str, Any]:
+    """Return what each model said, oldest first, and which was right first.
+
+    {"models": [{"model", "labels", "class", "p", "right" or "none": why}], "of", "label": class id
+    that this person may know, "first": the first model that was right, "since": from which on all
+    were}. Raises NotAllowed, ExplanationImpossible without a model.
+    """
+    project = _checked(asking)
+    told = _ask(asking, answering, {"what": "history"})
+    with asking.store.read() as connection:
+        label = _label(connection, asking)
+    ids = [c.id for c in project.classes]
+    entries = [_entry(one, ids, label) for one in told["models"]]
+    right = [one for one in entries if one.get("right")]
+    wrong = [one["model"] for one in entries if one.get("right") is False]
+    since = next((one["model"] for one in right if not wrong or one["model"] > wrong[-1]), None)
+    return {
+        "models": entries,
+        "of": told["of"],
+        "label": label,
+        "first": right[0]["model"] if right else None,
+        "since": since,
+    }
+
+
+def check_may_ask(connection: Connection, asking: Asking) -> None:
+    """Raise NotAllowed where the model's answer would be given away.
+
+    As suggestions are, it is for whoever is just asked about the image; else for owners, and of
+    images that have an answer, unless this person may still be asked about them.
+    """
+    project_id, annotator_id, item_id = asking.project_id, asking.annotator_id, asking.item_id
+    items.get(connection, project_id, item_id)
+    if rights.is_owner(connection, project_id, annotator_id):
+        return
+    if leasing.of_person(connection, item_id, annotator_id) is not None:
+        return
+    if review.is_open(connection, project_id, annotator_id, item_id):
+        raise NotAllowed("you may still be asked about this image; answer it first")
+    if labels.current(connection, item_id) is None and not labels.has_answered(
+        connection, item_id, annotator_id
+    ):
+        raise NotAllowed("nobody has answered this image yet; its answer is asked of people first")
+
+
+def _checked(asking: Asking) -> Project:
+    with asking.store.read() as connection:
+        check_may_ask(connection, asking)
+        return projects.get(connection, asking.project_id)
+
+
+def _ask(asking: Asking, answering: Answering, question: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask the process that has torch, unless its answer is on disk."""
+    store, kept = asking.store, _kept(asking.store.workspace)
+    with store.read() as connection:
+        item = items.get(connection, asking.project_id, asking.item_id)
+        newest = rounds.latest(connection, asking.project_id)
+    if newest is None:
+        raise ExplanationImpossible(
+            "there is no model yet that could be asked why; one comes after the first labels"
+        )
+    made_of = [newest.id, newest.created_at, item.id, item.content_hash, question]
+    name = _name(kept, asking.project_id, json.dumps(made_of, sort_keys=True))
+    known = kept.find(name)
+    if known is not None:
+        stored: dict[str, Any] = json.loads(known.read())
+        return stored
+    told: dict[str, Any] = answering.ask(
+        {**question, "project": asking.project_id, "item": asking.item_id}
+    )
+    if "error" in told:
+        raise ExplanationImpossible(told["error"])
+    kept.keep(name, json.dumps(told).encode(), "application/json")
+    return told
+
+
+def _name(kept: Renditions, project_id: int, made_of: str) -> Path:
+    digest = hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
+    return kept.folder / str(project_id) / digest
+
+
+@cache
+def _kept(workspace: Workspace) -> Renditions:
+    return Renditions(workspace.explanations, MOST_KEPT)
+
+
+def _visible(connection: Connection, asking: Asking, item_ids: Sequence[int]) -> list[Reviewed]:
+    """Read the labels of items, without those that this person shall answer unbiased."""
+    project_id, who = asking.project_id, asking.annotator_id
+    owns = rights.is_owner(connection, project_id, who)
+    may = [i for i in item_ids if owns or not review.is_open(connection, project_id, who, i)]
+    sees_names = rights.sees_names(connection, project_id, who)
+    rows = review.rows(connection, may)
+    return [named(row, sees_names) for row in rows if row.class_id is not None]
+
+
+def _label(connection: Connection, asking: Asking) -> int | None:
+    """Read the class of the image as far as this person may know it."""
+    shown = lease_rules.shown_to(connection, asking.project_id, asking.item_id, asking.annotator_id)
+    if shown is not None or not rights.is_owner(connection, asking.project_id, asking.annotator_id):
+        return shown
+    current = labels.current(connection, asking.item_id)
+    if current is not None:
+        return current[0]
+    known = dict(
+        zip(*map(np.ndarray.tolist, items.holdout(connection, asking.project_id)), strict=True)
+    )
+    return known.get(asking.item_id)
+
+
+def _entry(told: Mapping[str, Any], ids: Sequence[int], label: int | None) -> dict[str, Any]:
+    if "none" in told:
+        return dict(told)
+    probabilities = told["probabilities"]
+    best = max(range(len(probabilities)), key=probabilities.__getitem__)
+    entry = {"model": told["model"], "labels": told["labels"]}
+    entry |= {"class": ids[best], "p": probabilities[best]}
+    return entry if label is None else entry | {"right": ids[best] == label}
+
+
+def _by_class(project: Project, probabilities: Sequence[float]) -> list[dict[str, Any]]:
+    pairs = zip(project.classes, probabilities, strict=False)
+    ranked = sorted(pairs, key=lambda pair: -pair[1])
+    return [{"class": c.id, "p": p} for c, p in ranked]
