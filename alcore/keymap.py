@@ -29,6 +29,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "older": ("ArrowLeft", "Older answer"),
         "newer": ("ArrowRight", "Newer answer"),
         "why": ("w", "Why this image"),
+        "explain": ("⇧w", "Why the model says what it says"),
         "comment": ("⇧c", "Comment on the image"),
         "zoom": ("z", "Zoom"),
         "light": ("⇧b", "Brightness and contrast"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -11,8 +10,8 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.phrases import sentence
 from alcore.records import Project, RoundSummary
-from alcore.services import dashboard
-from alcore.web import pictures, state
+from alcore.services import board_status, dashboard
+from alcore.web import modules, pictures, state
 from alcore.web.palette import class_colours
 from pages import _dashboard_charts_model as charts
 from pages import _dashboard_drawing as drawing
@@ -51,9 +50,9 @@ def classes(project: Project, history: Sequence[RoundSummary], colours: drawing.
         _per_class(project, model, colours, height)
     with right:
         cell = _confusion(project, model, colours, height)
-    with st.container(height=136, border=False):
+    with st.container(border=False):
         if model and cell:
-            _behind(project.id, model.number, cell)
+            _behind(project, model.number, cell)
         else:
             empty("The images behind a cell of the confusion matrix appear here: click one.", 112)
 
@@ -121,10 +120,10 @@ def _confusion(
     return cells[0] if cells else None
 
 
-def _behind(project_id: int, number: int, place: dict[str, Any]) -> None:
+def _behind(project: Project, number: int, place: dict[str, Any]) -> None:
     try:
         cell = dashboard.behind_cell(
-            state.store(), project_id, number, int(place["t"]), int(place["p"]), who().id
+            state.store(), project.id, number, int(place["t"]), int(place["p"]), who().id
         )
     except AlcoreError as error:
         empty(sentence(str(error)), 112)
@@ -136,21 +135,35 @@ def _behind(project_id: int, number: int, place: dict[str, Any]) -> None:
     if not cell.count:
         empty(f"No image of {cell.true} was taken for {cell.predicted}.", 112)
         return
-    figures = "".join(
-        f'<figure title="{escape(p.name)}"><img src="{escape(_src(project_id, p))}" alt="'
-        f'{escape(p.name)}" loading="lazy">'
-        f"<figcaption>{100 * confidence:.0f} %</figcaption></figure>"
-        for p, confidence in cell.pictures
-    )
     many = f"{cell.count:,} images" if cell.count > 1 else "1 image"
     if not cell.pictures:
         empty(f"{sentence(what)} {many}, which owners of the project see here.", 112)
         return
     if len(cell.pictures) < cell.count:
         many += f", {len(cell.pictures)} of them here"
-    st.html(
-        f'<p class="al-cell">{escape(what)}: {many}, with the confidence of model {number}</p>'
-        f'<div class="al-images">{figures}</div>'
+    _pictures(project, number, f"{what}: {many}, with the confidence of model {number}", cell)
+
+
+def _pictures(project: Project, number: int, title: str, cell: dashboard.Cell) -> None:
+    """Show the images; one that is pressed is explained by the newest model."""
+    annotator = who()
+    parts = modules.element("why/cell.html", ("board/board.css", "why/why.css"), "why/cell.js")
+    draw = st.components.v2.component("alcore_cell", **parts)
+    draw(
+        key=f"cell-{project.id}",
+        data={
+            "project": project.id,
+            "base": f"board/{project.id}",
+            "ticket": state.tickets().issue(project.id, annotator.id),
+            "annotator": annotator.name,
+            "classes": board_status.classes_shown(project),
+            "colours": class_colours(len(project.classes)),
+            "title": title,
+            "pictures": [
+                {"item": p.item_id, "name": p.name, "src": _src(project.id, p), "p": confidence}
+                for p, confidence in cell.pictures
+            ],
+        },
     )
 
 

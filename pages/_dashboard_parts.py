@@ -154,11 +154,4 @@ STYLE = """<style>
 .al-summary {font-size:.95rem; margin:0 0 .4rem; min-height:1.5rem;
   font-variant-numeric:tabular-nums}
 .al-caption {font-size:.85rem; opacity:.78; margin:0; min-height:2.6rem; line-height:1.45}
-.al-cell {font-size:.88rem; margin:0 0 .4rem}
-.al-images {display:flex; flex-wrap:wrap; gap:8px}
-.al-images figure {margin:0; width:64px}
-.al-images img {width:64px; height:64px; object-fit:contain; border-radius:4px;
-  background:rgba(128,132,150,.16)}
-.al-images figcaption {font-size:.72rem; opacity:.72; text-align:center;
-  font-variant-numeric:tabular-nums}
 </style>"""

@@ -13,7 +13,7 @@ from alcore.web.palette import class_colours
 from pages._shell import NEWCOMER, choose_project, empty
 from pages._who import has_accounts, open_to, owns, projects_here, who
 
-STYLES = ("board/board.css", "grid/grid.css")
+STYLES = ("board/board.css", "grid/grid.css", "why/why.css")
 SPARE_COLOURS = 20
 """For classes that are added while the board is open."""
 

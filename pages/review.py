@@ -13,7 +13,7 @@ from alcore.web.palette import class_colours
 from pages._shell import choose_ready
 from pages._who import open_to, projects_here, who
 
-STYLES = ("board/board.css", "review/review.css")
+STYLES = ("board/board.css", "review/review.css", "why/why.css")
 
 
 def _data(project: Project) -> dict[str, Any]:

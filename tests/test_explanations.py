@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import numpy as np
 import pytest
 from made import BY_HAND, Tab
 
 from alcore import heat_maps
-from alcore.config import LearnerRule, Runtime, Workspace
+from alcore.config import LearnerRule, Workspace
 from alcore.errors import ExplanationImpossible
 from alcore.explanations.answers import Desk
 from alcore.services import features, projects, training
-from alcore.store import Store, items, rounds
+from alcore.store import Store, items
 
 KINDS = ("network", "auto", "features", "naive bayes")
 

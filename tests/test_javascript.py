@@ -19,14 +19,21 @@ SOURCES = sorted(p.relative_to(modules.FOLDER).as_posix() for p in modules.FOLDE
 LAYERS = {
     "shared": {"shared"},
     "grid": {"shared", "grid"},
-    "board": {"shared", "grid", "board"},
-    "review": {"shared", "review"},
+    "why": {"shared", "why"},
+    "board": {"shared", "grid", "why", "board"},
+    "review": {"shared", "why", "review"},
     "playground": {"shared", "playground"},
     "map": {"shared", "map"},
     "page": {"shared", "page"},
 }
 """What the modules of a folder may import from."""
-ENTRIES = ("board/board.js", "review/review.js", "playground/playground.js", "map/map.js")
+ENTRIES = (
+    "board/board.js",
+    "review/review.js",
+    "playground/playground.js",
+    "map/map.js",
+    "why/cell.js",
+)
 
 
 def node(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:

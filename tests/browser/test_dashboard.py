@@ -95,8 +95,8 @@ def test_a_click_on_a_cell_opens_the_images_behind_it(page: Page) -> None:
     show(page, "classes")
     page.locator('[aria-label*="predicted: square; true: <i>round"]').last.click(force=True)
     # Twelve of thirty answers are wrong; every third of them is of the first class.
-    expect(page.locator(".al-cell")).to_contain_text("<i>round taken for square: 4 images")
-    pictures = page.locator(".al-images img")
+    expect(page.locator(".cell .celltitle")).to_contain_text("<i>round taken for square: 4 images")
+    pictures = page.locator(".cell .cellrow img")
     expect(pictures).to_have_count(4)
     for i in range(4):
         expect(pictures.nth(i)).to_have_js_property("complete", True)

@@ -9,6 +9,7 @@ export class About {
   constructor(board) {
     this.board = board;
     this.known = new Map(); // item -> what the server said of it
+    this.explained = new Set(); // items of which a heat map was on screen
     this.show = { why: false, suggestion: false };
   }
 
@@ -25,10 +26,12 @@ export class About {
 
   // What an answer to this image tells of the suggestion that was on screen.
   shown(image) {
+    const explanation_shown = this.explained.has(image.item);
     const [best] = this.suggestion(image);
-    if (!best) return { suggestion_shown: false };
+    if (!best) return { suggestion_shown: false, explanation_shown };
     const { model } = this.known.get(image.item);
-    return { suggestion_shown: true, suggested: best.class, suggested_by: model ?? null };
+    return { suggestion_shown: true, suggested: best.class, suggested_by: model ?? null,
+      explanation_shown };
   }
 
   draw(fetchToo = true) {

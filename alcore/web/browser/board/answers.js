@@ -72,12 +72,12 @@ export class Answers {
       ? { ...entry.image, ...again, visited: false }
       : board.feed.prepare({ item: entry.item, src: entry.src, round: null }, again);
     image.visited = true;
-    image.answered = `Undone: it was ${board.nameOf(entry)}.`;
+    image.answered = `Undone: it was ${board.answerOf(entry)}.`;
     board.feed.putFirst(image);
     board.paint(performance.now());
     board.delivery.push("undo",
       { key: uuid(), client: board.link.client, undoes: entry.key, token }, { kind: entry.kind });
-    say(board.part.live, `Undone: ${board.nameOf(entry)}.`);
+    say(board.part.live, `Undone: ${board.answerOf(entry)}.`);
     board.drawCounts();
   }
 }

@@ -13,6 +13,7 @@ import { ClassSearch } from "../shared/search.js";
 import { sentence } from "../shared/text.js";
 import { Toast } from "../shared/toast.js";
 import { Grid } from "../grid/grid.js";
+import { WhyPanel } from "../why/panel.js";
 import { About } from "./about.js";
 import { Answers } from "./answers.js";
 import { Delivery } from "./delivery.js";
@@ -68,6 +69,9 @@ class Board {
     this.part.pixels.addEventListener("change", () => this.pixels.toggle(),
       { signal: this.stop.signal });
     this.remarks = new Remarks(this, this.stop.signal);
+    this.why = new WhyPanel({ host: this.part.explanation, frame: this.part.canvas,
+      link: this.link, names: this, seen: (item) => this.about.explained.add(item) },
+    this.stop.signal);
     this.search = new ClassSearch(this.part,
       (choice, pressed) => this.act({ do: "label", class: choice }, pressed), this.stop.signal);
     this.newClass = new NewClass(this, this.stop.signal);
@@ -240,6 +244,7 @@ class Board {
       case "grid": return this.grid.toggle();
       case "similar": return this.grid.similar();
       case "why": case "suggestion": return this.about.toggle(action.do);
+      case "explain": return this.#explain();
       case "search": return this.search.open(this.classes);
       case "class": return this.newClass.toggle();
       case "help": return openKeys(this.part.help, this.part.help.hidden);
@@ -247,6 +252,11 @@ class Board {
       case "close": return this.#close();
       default: return undefined;
     }
+  }
+
+  #explain() {
+    this.why.toggle();
+    this.doButton("explain").setAttribute("aria-pressed", String(this.why.isOpen));
   }
 
   // Whether something lies over the board that keys belong to.
@@ -273,6 +283,7 @@ class Board {
     this.remarks.left();
     this.zoom.set(1);
     this.about.draw();
+    this.why.show(this.stage.image?.item);
   }
 
   // After labels came or went.
@@ -330,13 +341,20 @@ class Board {
     say(this.part.live, `${this.classes.at(-1).name} is a class now.`);
   }
 
-  colour(c) {
+  // The colour of a class, or of the class of an id.
+  colour(which) {
     const { colours } = this.data;
+    const c = this.byId.get(which) ?? which;
     return c.colour ?? colours?.[c.position % colours.length] ?? "var(--st-primary-color)";
   }
 
-  nameOf(entry) {
-    return entry.kind === "label" ? this.byId.get(entry.class)?.name ?? "?" : entry.kind;
+  // What a history entry says.
+  answerOf(entry) {
+    return entry.kind === "label" ? this.nameOf(entry.class) ?? "?" : entry.kind;
+  }
+
+  nameOf(id) {
+    return this.byId.get(id)?.name;
   }
 
   drawStatus() {

@@ -19,6 +19,7 @@ const HELP = {
   zoom: "zoom; the mouse wheel does too",
   light: "brightness and contrast",
   pixels: "smooth images, or their pixels",
+  explain: "why the model says what it says: heat map, nearest labels, its past",
   comment: "comment on this image",
   help: "this list",
 };

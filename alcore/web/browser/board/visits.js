@@ -30,7 +30,7 @@ export class Visits {
     const image = this.board.feed.prepare({
       item: entry.item, src: entry.src, token: null, round: null,
     }, {
-      visited: true, entry, answered: `Answered: ${this.board.nameOf(entry)}. Esc goes back.`,
+      visited: true, entry, answered: `Answered: ${this.board.answerOf(entry)}. Esc goes back.`,
     });
     this.image = image;
     this.board.paint(performance.now());

@@ -12,6 +12,7 @@ import { request } from "../shared/requests.js";
 import { ClassSearch } from "../shared/search.js";
 import { number, sentence } from "../shared/text.js";
 import { Toast } from "../shared/toast.js";
+import { WhyPanel } from "../why/panel.js";
 import { Changes } from "./changes.js";
 import { Filters, PAGE } from "./filters.js";
 import { listenToReview } from "./input.js";
@@ -44,6 +45,8 @@ class Review {
     this.rows = new Rows(this, (loaded) => (loaded ? this.#loaded() : this.#chosen()));
     this.changes = new Changes(this);
     this.talk = new Talk(this);
+    this.why = new WhyPanel({ host: this.part.explanation, frame: this.part.picture.parentElement,
+      link: this.link, names: this }, signal);
     this.overview = new Overview(this, (over) => {
       this.#drawHead();
       this.#drawRow();
@@ -71,7 +74,7 @@ class Review {
     const free = (...keys) => keys.filter((key) => !ofClasses.has(key));
     this.layout = { classes, actions: {
       keep: free("Enter"), undo: free(...(actions.undo ?? ["Backspace"])),
-      comment: free(...(actions.comment ?? ["⇧c"])), example: free("⇧x"),
+      comment: free(...(actions.comment ?? ["⇧c"])), explain: free(...(actions.explain ?? ["⇧w"])), example: free("⇧x"),
       pixels: free(...(actions.pixels ?? [])), search: free(...(actions.search ?? [])), file: free("/"),
       left: ["ArrowLeft"], right: ["ArrowRight"], up: ["ArrowUp"], down: ["ArrowDown"],
     } };
@@ -136,6 +139,7 @@ class Review {
     this.root.dataset.item = row?.item ?? "";
     drawDetail(part, row, this);
     this.talk.draw();
+    this.why.show(row?.item);
     buttons.drawGuesses(!row?.model ? [] : row.model.class === row.class || row.class === null
       ? [row.model] : [row.model, { class: row.class, p: row.model.label }]);
     buttons.mark(row?.class);
@@ -147,6 +151,7 @@ class Review {
     button("keep").disabled = !row || row.class === null;
     button("undo").disabled = !this.changes.made.length;
     button("comment").disabled = !row;
+    button("explain").disabled = !row && !this.why.isOpen;
     button("example").hidden = !(this.overview.answer?.decides ?? false);
     button("example").disabled = !row || row.class === null;
     button("example").setAttribute("aria-pressed", String(Boolean(this.#example(row))));
@@ -185,6 +190,7 @@ class Review {
       case "after": return this.#turn(filters.offset + rows.all.length - rows.left);
       case "comment": return row && this.talk.open(true);
       case "example": return row && this.#toggleExample(row);
+      case "explain": return this.#explain();
       case "search": return this.search.open(this.classes);
       case "file": return this.part.name.focus();
       case "pixels": return this.pixels.toggle();
@@ -192,6 +198,12 @@ class Review {
       case "close": return this.search.isOpen ? this.search.close() : this.talk.open(false);
       default: return undefined;
     }
+  }
+
+  #explain() {
+    this.why.toggle();
+    this.root.querySelector("[data-do=explain]").setAttribute("aria-pressed",
+      String(this.why.isOpen));
   }
 
   #turn(offset) {
