@@ -33,7 +33,7 @@ class Reading:
     """What a map says, in numbers that words are made of."""
 
     strongest: str
-    """The ninth of the image with the place that speaks for the class most: "top left"."""
+    """The ninth of the image with most of what speaks for the class: "top left"."""
     share: float
     """Of all that speaks for the class, what lies in that ninth."""
     area: float
@@ -54,32 +54,35 @@ def read(values: np.ndarray) -> Reading | None:
     if not total > 0:
         return None
     side = len(values)
-    row, column = np.unravel_index(positive.argmax(), positive.shape)
-    third = np.minimum(np.arange(side) * 3 // side, 2)
-    down, along = int(third[row]), int(third[column])
-    inside = positive[third == down][:, third == along].sum()
+    third = np.eye(3)[np.arange(side) * 3 // side]
+    ninths = third.T @ positive @ third
+    down, along = np.unravel_index(ninths.argmax(), ninths.shape)
     half = np.searchsorted(np.sort(positive, axis=None)[::-1].cumsum(), total / 2) + 1
     name = "centre" if (down, along) == (1, 1) else f"{_ROWS[down]} {_COLUMNS[along]}"
     return Reading(
         name,
-        float(inside / total),
+        float(ninths.max() / total),
         float(half / positive.size),
-        float(-np.minimum(values, 0).sum() / np.abs(values).sum()),
+        float(np.maximum(-values, 0).sum() / np.abs(values).sum()),
     )
 
 
 def words(values: np.ndarray, wanted: str, against: str | None = None) -> str:
     """Say what a map (s, s) shows, for those who do not see it.
 
-    >>> words(np.zeros((8, 8)), "cat")
+    >>> words(-np.eye(8), "cat")
     'Nothing in this image speaks for cat.'
+    >>> words(np.zeros((8, 8)), "cat", "dog")
+    'No single part of this image changes how far it is cat rather than dog.'
     """
     what = wanted if against is None else f"{wanted} rather than {against}"
+    if not values.any():
+        return f"No single part of this image changes how far it is {what}."
     reading = read(values)
     if reading is None:
         return f"Nothing in this image speaks for {what}."
     text = (
-        f"What speaks for {what} most lies at the {reading.strongest}: that ninth of the image "
+        f"Most of what speaks for {what} lies at the {reading.strongest}: that ninth of the image "
         f"holds {100 * reading.share:.0f} % of it, and half of it lies within "
         f"{max(1, round(100 * reading.area)):.0f} % of the image."
     )

@@ -136,6 +136,18 @@ def _shapes(store: Store, prefix: str) -> Spec:
             persist_state="session",
             help="Share of images that blend two shapes, the true one a little stronger",
         )
+        shortcut = st.slider(
+            "Shortcut",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            format="percent",
+            key=f"{prefix}shortcut",
+            persist_state="session",
+            help="Share of images whose background has the colour of their class, so that a model "
+            "can be right without looking at the shape",
+        )
         seed = st.number_input(
             "Seed of the shapes", 0, 2**31, 0, key=f"{prefix}shapes-seed", persist_state="session"
         )
@@ -146,6 +158,7 @@ def _shapes(store: Store, prefix: str) -> Spec:
         "imbalance": imbalance,
         "duplicates": duplicates,
         "ambiguity": ambiguity,
+        "shortcut": shortcut,
         "seed": int(seed),
     }
 

@@ -6,6 +6,7 @@ can be drawn in any order and again. Shares are 0–1; coordinates are in units 
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,12 @@ class ShapesSource:
     """Share of images that repeat another one, shifted a little and with noise."""
     ambiguity: float = 0.0
     """Share of images that blend two shapes, the true one a little stronger."""
+    shortcut: float = 0.0
+    """Share of images whose background has the colour of their class, so that a model can be right
+    without looking at the shape; all others have any colour."""
+    swapped: bool = False
+    """Whether every background has the colour of another class instead: an honest test of what was
+    learned beside a shortcut."""
     seed: int = 0
     kind: str = "shapes"
     in_place: bool = False
@@ -97,6 +104,7 @@ class ShapesSource:
             ("imbalance", float, 1, 100),
             ("duplicates", float, 0, 0.9),
             ("ambiguity", float, 0, 1),
+            ("shortcut", float, 0, 1),
             ("seed", int, 0, 2**32),
         ):
             value = getattr(self, name)
@@ -106,6 +114,11 @@ class ShapesSource:
                     f"shapes: {name} is {value!r}; must be a "
                     f"{'whole ' if kind is int else ''}number from {low} to {high:,}"
                 )
+        if not isinstance(self.swapped, bool) or (self.swapped and self.shortcut):
+            raise InvalidSettings(
+                f"shapes: swapped is {self.swapped!r} and shortcut {self.shortcut!r}; backgrounds "
+                "are swapped (true) or go with the class (a share above 0), not both"
+            )
         if self.size < self.classes:
             raise InvalidSettings(
                 f"shapes: {self.size} images for {self.classes} classes; "
@@ -139,29 +152,53 @@ class ShapesSource:
         ]
 
     def read(self, entry: Entry) -> bytes:
-        return png(self._draw(entry.handle))
+        return png(self._draw(entry.handle)[0])
+
+    def mask(self, entry: Entry) -> np.ndarray:
+        """Return how far the shape covers each pixel of an image, (32, 32) float32, 0–1."""
+        return self._draw(entry.handle)[1]
 
     def path_of(self, entry: Entry) -> None:
         return None
 
-    def _draw(self, index: int) -> np.ndarray:
+    def _draw(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return an image (32, 32, 3) uint8 and its mask (32, 32) float32."""
         classes, repeats, ambiguous = self._plan
         if repeats[index] >= 0:
             rng = np.random.default_rng([self.seed, 2, index])
-            shifted = np.roll(self._draw(int(repeats[index])), rng.integers(-1, 2, 2), (0, 1))
+            image, mask = self._draw(int(repeats[index]))
+            shift = rng.integers(-1, 2, 2)
+            shifted = np.roll(image, shift, (0, 1))
             noise = rng.normal(0, 5, shifted.shape)
-            return np.clip(shifted + noise, 0, 255).astype(np.uint8)
+            return np.clip(shifted + noise, 0, 255).astype(np.uint8), np.roll(mask, shift, (0, 1))
         rng = np.random.default_rng([self.seed, 1, index])
         other = None
         if ambiguous[index]:
             other = int((classes[index] + rng.integers(1, self.classes)) % self.classes)
-        return _picture(rng, int(classes[index]), other)
+        return _picture(rng, int(classes[index]), other, self._ground(index))
+
+    def _ground(self, index: int) -> np.ndarray | None:
+        """Return the background of an image that has one of a class, (3,); None for any colour."""
+        if not self.swapped and not self.shortcut:
+            return None
+        rng = np.random.default_rng([self.seed, 3, index])
+        place = int(self._plan[0][index])
+        if self.swapped:
+            place = int((place + rng.integers(1, self.classes)) % self.classes)
+        elif rng.random() >= self.shortcut:
+            return None
+        hue = colorsys.hsv_to_rgb(place / self.classes, 0.65, 0.65)
+        return np.clip(255 * np.array(hue) + rng.integers(-12, 13, 3), 0, 255).astype(int)
 
 
-def _picture(rng: np.random.Generator, shape: int, other: int | None) -> np.ndarray:
-    """(32, 32, 3) uint8 image of a shape, blended with another when one is given."""
+def _picture(
+    rng: np.random.Generator, shape: int, other: int | None, own_ground: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(32, 32, 3) uint8 image of a shape, blended with another when one is given; its mask."""
     side = SIDE * _SCALE
-    ground = rng.integers(0, 256, 3)
+    ground = rng.integers(0, 256, 3)  # drawn in any case, so that all else is as without
+    if own_ground is not None:
+        ground = own_ground
     image = Image.new("RGB", (side, side), _colour(ground))
     draw = ImageDraw.Draw(image)
     for _ in range(rng.integers(6, 14)):
@@ -175,12 +212,15 @@ def _picture(rng: np.random.Generator, shape: int, other: int | None) -> np.ndar
     turn = rng.uniform(-0.45, 0.45)
     front = image.copy()
     _polygon(front, SHAPES[shape][1](), centre, radius, turn, _colour(colour))
+    cover = Image.new("L", (side, side))
+    _polygon(cover, SHAPES[shape][1](), centre, radius, turn, 255)
     if other is not None:
         behind = image.copy()
         _polygon(behind, SHAPES[other][1](), centre, radius, turn, _colour(colour))
         front = Image.blend(front, behind, rng.uniform(0.4, 0.48))
     small = np.asarray(front.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float64)
-    return np.clip(small + rng.normal(0, 10, small.shape), 0, 255).astype(np.uint8)
+    mask = np.asarray(cover.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float32) / 255
+    return np.clip(small + rng.normal(0, 10, small.shape), 0, 255).astype(np.uint8), mask
 
 
 def _clutter(draw: ImageDraw.ImageDraw, rng: np.random.Generator, side: int) -> None:
@@ -200,7 +240,7 @@ def _polygon(
     centre: np.ndarray,
     radius: float,
     turn: float,
-    colour: tuple[int, ...],
+    colour: tuple[int, ...] | int,
 ) -> None:
     cos, sin = math.cos(turn), math.sin(turn)
     placed = [

@@ -125,7 +125,16 @@ _KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingPro
         "digits": (DigitsSource, ()),
         "shapes": (
             ShapesSource,
-            ("size", "classes", "imbalance", "duplicates", "ambiguity", "seed"),
+            (
+                "size",
+                "classes",
+                "imbalance",
+                "duplicates",
+                "ambiguity",
+                "shortcut",
+                "swapped",
+                "seed",
+            ),
         ),
         "folder": (_folder, ("path", "copy")),
         "archive": (_archive, ("path", "limit_mb", "name")),

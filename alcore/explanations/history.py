@@ -78,5 +78,7 @@ class Past:
             weights = self.subject.weights()
             extractor = extractors.build(about.extractor, weights.file, weights.downloads)
             image = self.subject.pixels(about.resolution)[None]
-            self._features[key] = extractors.extract(extractor, image, about.side)
+            arithmetic = "bfloat16" if about.arithmetic == "bfloat16" else "float32"
+            with device.precision_of_trainings(arithmetic):
+                self._features[key] = extractors.extract(extractor, image, about.side)
         return self._features[key]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients, LayerGradCam, Occlusion
+from captum.attr import IntegratedGradients, LayerGradientXActivation, Occlusion
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -28,6 +28,7 @@ _STEPS, _FEW_STEPS = 32, 12
 _FINE, _COARSE = 16, 6
 """Steps of the covering square along a side, of small networks and of those that take long."""
 _AT_ONCE = 64
+_GREY = 127.5
 
 
 @dataclass(frozen=True)
@@ -135,19 +136,19 @@ def of_probabilities(
 
 
 def last_places(network: nn.Module, example: Tensor) -> nn.Module | None:
-    """Find the last layer of a network that gives maps (n, c, h, w) of an example.
+    """Find the last layer of a network that gives maps (n, c, h, h) of an example.
 
-    None where there is none, and where weights come after it that see no places any more, as in
+    None where there is none, and where tokens, (n, t, c) or (n, h, h, c), come after it, as in
     networks of attention: what happens there no map of that layer tells.
     """
     last: list[nn.Module] = []
     hooks = []
 
     def look(module: nn.Module, _: object, output: object) -> None:
-        is_map = isinstance(output, Tensor) and output.dim() == 4 and output.shape[2] > 1
-        if is_map:
-            last[:] = [module]
-        elif next(module.parameters(recurse=False), None) is not None and last:
+        shape = output.shape if isinstance(output, Tensor) else ()
+        if len(shape) == 4 and shape[2] == shape[3]:
+            last[:] = [module] if shape[2] > 1 else last
+        elif len(shape) > 2:
             last.clear()
 
     for module in network.modules():
@@ -178,10 +179,12 @@ def randomised(network: nn.Module, seed: int) -> nn.Module:
 
 
 def _grad_cam(model: Explainable, x: Tensor, target: Target) -> Tensor:
-    """Weigh each map of the last layer by the mean of its gradient (Selvaraju et al. 2017).
+    """Weigh the maps of the last layer by their gradients (Grad-CAM, Selvaraju et al. 2017).
 
-    Of a mixture the maps of its networks are added: so are their logits. Negative places are kept,
-    which the paper leaves out, so that what speaks against a class is seen too.
+    By the gradient of each place, not by its mean over places (HiResCAM, Draelos & Carin 2020):
+    that is the same where a network takes the mean over places, and right where it takes the
+    strongest, as alcore's small CNN does. Of a mixture the maps of its networks are added: so are
+    their logits. Negative places are kept, so that what speaks against a class is seen too.
     """
     if not model.layers:
         raise ExplanationImpossible(
@@ -190,12 +193,12 @@ def _grad_cam(model: Explainable, x: Tensor, target: Target) -> Tensor:
         )
     total = torch.zeros(model.side, model.side)
     for layer in model.layers:
-        method = LayerGradCam(lambda images: target.of(model.scores(images)), layer)
-        maps = method.attribute(x.clone().requires_grad_()).detach()
+        method = LayerGradientXActivation(lambda images: target.of(model.scores(images)), layer)
+        maps = method.attribute(x.clone().requires_grad_()).detach().sum(dim=1, keepdim=True)
         share = maps.shape[2] * maps.shape[3] / model.side**2
         size = (model.side, model.side)
         grown = functional.interpolate(maps, size, mode="bilinear", align_corners=False)
-        total += share * grown[0].sum(dim=0)
+        total += share * grown[0, 0]
     return total
 
 
@@ -215,8 +218,7 @@ def _integrated_gradients(model: Explainable, x: Tensor, target: Target) -> Tens
 def _occlusion(model: Explainable, x: Tensor, target: Target) -> Tensor:
     """Cover a square of a quarter of the side, place by place (Zeiler & Fergus 2014).
 
-    Covered is with the image's mean colour; a pixel's value is the mean over the squares that
-    covered it.
+    Covered is with grey; a pixel's value is the mean over the squares that covered it.
     """
     stride = max(1, model.side // (_COARSE if model.is_slow else _FINE))
     window = max(stride, model.side // (3 if model.is_slow else 4))
@@ -237,8 +239,8 @@ def _tensor(image: np.ndarray) -> Tensor:
 
 
 def _plain(x: Tensor) -> Tensor:
-    """Return the image (1, 3, R, R) of its mean colour."""
-    return x.mean(dim=(2, 3), keepdim=True).expand_as(x).contiguous()
+    """Return a grey image. The image's own mean colour would hide what a background says."""
+    return torch.full_like(x, _GREY)
 
 
 _METHODS: Mapping[str, Method] = dict(

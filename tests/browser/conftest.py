@@ -37,6 +37,7 @@ COMMON = {
     "test_playground",
     "test_review",
     "test_shield",
+    "test_why",
 }
 """Modules whose tests make projects of their own and leave the server as it is."""
 expect.set_options(timeout=45_000)

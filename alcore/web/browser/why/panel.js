@@ -61,6 +61,7 @@ export class WhyPanel {
       this.method = value;
       this.#map();
     });
+    this.by = element("span", { className: "by" });
     this.words = element("p", { className: "whywords" });
     this.words.setAttribute("role", "status");
     this.words.setAttribute("aria-live", "polite");
@@ -79,7 +80,7 @@ export class WhyPanel {
         element("label", {}, element("span", { textContent: "By" }), this.methods)),
       element("p", { className: "soft legend" },
         element("i", { className: "for" }), " speaks for it ",
-        element("i", { className: "against" }), " against it"),
+        element("i", { className: "against" }), " against it", this.by),
       this.words,
       element("h4", { textContent: "Nearest labeled images" }), this.nearWords, this.near,
       element("h4", { textContent: "Labels that carry the answer" }),
@@ -105,7 +106,7 @@ export class WhyPanel {
     this.#unmap();
     say(this.words, this.item ? "" : "Choose an image.");
     for (const list of [this.near, this.carry, this.past]) list.replaceChildren();
-    for (const text of [this.nearWords, this.carryWords, this.pastWords]) say(text, "");
+    for (const text of [this.by, this.nearWords, this.carryWords, this.pastWords]) say(text, "");
     this.find.hidden = false;
     this.find.disabled = !this.item;
     this.host.removeAttribute("data-item");
@@ -141,6 +142,7 @@ export class WhyPanel {
     const shape = this.frame.querySelector("img");
     this.frame.append(drawn(told, shape?.naturalWidth || 1, shape?.naturalHeight || 1, told.words));
     say(this.words, told.words);
+    say(this.by, `, says model ${told.model}`);
     this.host.dataset.item = String(this.item);
     this.seen(this.item);
   }

@@ -1,0 +1,129 @@
+"""The panel "Why?" where a person meets it: the Label page, Review, behind the confusion matrix."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from alcore.config import LearnerRule, ProjectSettings, RetrainRule
+from alcore.records import NewEvent, Project
+from alcore.services import labeling, people, projects, training
+from alcore.store import items
+
+from .conftest import Server
+from .test_accessibility import faults
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def explained(server: Server) -> Project:
+    """Shapes with a model of twelve labels that the answer key gave."""
+    store = server.store()
+    settings = replace(
+        ProjectSettings(resolution=16, learner=LearnerRule(kind="network")),
+        retrain=RetrainRule(automatic=False),
+    )
+    spec = {"kind": "shapes", "size": 40, "classes": 3}
+    made = projects.create(store, "shapes to explain", spec, "answer key", settings)
+    projects.import_now(store, made, 1)
+    who = people.annotator(store, "Teacher").id
+    with store.read() as connection:
+        true = {row.id: row.true_class for row in items.get_all(connection, made)}
+    for lease in labeling.claim(store, made, who, "a tab", 12, ()).leases:
+        event = NewEvent(
+            project_id=made,
+            item_id=lease.item_id,
+            annotator_id=who,
+            kind="label",
+            class_id=true[lease.item_id],
+            key=f"taught {lease.item_id}",
+            created_at=1_000_000.0,
+            token=lease.token,
+        )
+        labeling.answer(store, event, handed=True)
+    training.train_now(store, made, 1)
+    return projects.get(store, made)
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+def told(panel: Locator) -> None:
+    """Wait until the panel has a map in words, the nearest labels and the past."""
+    expect(panel).to_have_attribute("data-item", re.compile(r"\d+"), timeout=90_000)
+    expect(panel.locator(".whywords")).to_contain_text(re.compile("speaks for|changes how far"))
+    expect(panel.locator(".whyrows").first.locator("li")).to_have_count(6)
+    expect(panel.locator(".whypast li")).to_contain_text(["model 1, 12 labels"])
+
+
+def test_a_key_explains_the_image_and_the_label_says_so(
+    page: Page, server: Server, explained: Project
+) -> None:
+    page.goto(f"{server.url}/?project={explained.id}&annotator=Wanda")
+    board = page.locator(".board")
+    expect(board).to_have_attribute("data-item", re.compile(r"\d+"), timeout=90_000)
+    panel = board.locator("[data-part=explanation]")
+    expect(panel).to_be_hidden()
+    page.keyboard.press("1")
+    expect(board).to_have_attribute("data-saved", "1")
+    page.keyboard.press("Shift+W")
+    told(panel)
+    heat = board.locator(".stage .heat")
+    expect(heat).to_have_attribute("aria-label", re.compile("speaks for|changes how far"))
+    with page.expect_response(lambda answer: "method=occlusion" in answer.url):
+        panel.get_by_label("Method").select_option("occlusion")
+    expect(heat).to_have_count(1)
+    assert not faults(page)
+    panel.get_by_role("button", name="Find them").click()
+    expect(panel).to_contain_text("only another training could tell")
+    page.keyboard.press("1")
+    expect(board).to_have_attribute("data-saved", "2")
+    page.keyboard.press("Shift+W")
+    expect(panel).to_be_hidden()
+    expect(heat).to_have_count(0)
+    with server.store().read() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT explanation_shown, count(*) FROM label_event WHERE project_id = ?"
+            " AND key NOT LIKE 'taught %' GROUP BY 1",
+            (explained.id,),
+        )
+        shown = dict(tuple(row) for row in rows)
+    assert shown == {0: 1, 1: 1}
+
+
+def test_review_explains_the_chosen_image(page: Page, server: Server, explained: Project) -> None:
+    page.goto(f"{server.url}/review?project={explained.id}")
+    tiles = page.locator(".review .tile")
+    expect(tiles.first).to_be_visible(timeout=90_000)
+    tiles.nth(2).click()
+    page.keyboard.press("Shift+W")
+    panel = page.locator(".review [data-part=explanation]")
+    told(panel)
+    first = panel.get_attribute("data-item")
+    expect(page.locator(".review .frame .heat")).to_have_count(1)
+    page.keyboard.press("ArrowLeft")
+    expect(panel).not_to_have_attribute("data-item", first or "")
+    told(panel)
+    assert not faults(page)
+
+
+def test_an_image_behind_a_cell_of_the_confusion_matrix_is_explained(
+    page: Page, server: Server, explained: Project
+) -> None:
+    page.goto(f"{server.url}/dashboard?project={explained.id}&section=classes")
+    cell = page.locator('[aria-label*="predicted: circle; true: circle"]').last
+    expect(cell).to_be_attached(timeout=90_000)
+    cell.click(force=True)
+    button = page.locator(".cell .cellrow button").first
+    button.click()
+    panel = page.locator(".cell [data-part=explanation]")
+    told(panel)
+    expect(button).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
