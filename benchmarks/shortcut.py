@@ -80,7 +80,7 @@ def taught(training: Data, augmentation: str, seed: int) -> Explainable:
     """Train the network that a project without features would get."""
     images = Images(training.pixels, np.arange(len(training.pixels)), 3)
     names = tuple(name for name, _ in SHAPES[:CLASSES])
-    lesson = Lesson(images, images.item_ids, training.labels, names, seed, 1, 2)
+    lesson = Lesson(images, images.item_ids, training.labels, names, seed, 1, 1)
     learner = learner_of(LearnerRule(kind="network"), augmentation, images, names)
     with learner.computing(lesson, "benchmark"):
         model = learner.fit(lesson, lesson.number("weights"), lambda share: None)
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--pictures", type=Path)
     arguments = parser.parse_args()
-    with device.computing(0, 2):
+    with device.computing(0, 1):
         results = {
             name: [trial(name, seed) for seed in range(arguments.trials)] for name in SETTINGS
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import colorsys
+import hashlib
 import io
 import os
 import subprocess
@@ -15,7 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alcore.datasets.decoding import decode
+from alcore.datasets.decoding import decode, decode_pixels
+from alcore.datasets.shapes import SHAPES, ShapesSource
 from alcore.datasets.sources import open_source, scan
 from alcore.errors import ImportRefused, InvalidSettings, UnreadableImage
 
@@ -353,3 +356,40 @@ def test_ambiguous_shapes_differ_from_plain_ones():
     entries = plain.entries()
     assert entries == mixed.entries()
     assert all(plain.read(e) != mixed.read(e) for e in entries)
+
+
+def drawn(source: ShapesSource) -> np.ndarray:
+    """Read all images: (n, 32, 32, 3) uint8."""
+    return np.stack([decode_pixels(source.read(e), 32).pixels for e in source.entries()])
+
+
+def test_a_shortcut_is_a_background_that_goes_with_the_class_and_swapped_ones_never_do() -> None:
+    names = [name for name, _ in SHAPES]
+    colours = 255 * np.array([colorsys.hsv_to_rgb(k / 4, 0.65, 0.65) for k in range(4)])
+
+    def own(source: ShapesSource) -> np.ndarray:
+        """Tell of each image whether its upper edge has the colour of its class."""
+        edge = np.median(drawn(source)[:, :3].reshape(source.size, -1, 3), axis=1)
+        nearest = np.abs(edge[:, None] - colours).sum(axis=2).argmin(axis=1)
+        return nearest == np.array([names.index(e.class_name) for e in source.entries()])
+
+    assert own(ShapesSource(80, 4, shortcut=1.0)).mean() > 0.9
+    assert 0.45 < own(ShapesSource(80, 4, shortcut=0.5)).mean() < 0.85  # a quarter of the rest too
+    assert own(ShapesSource(80, 4, swapped=True)).mean() < 0.1
+    with pytest.raises(InvalidSettings, match="not both"):
+        ShapesSource(80, 4, shortcut=0.5, swapped=True)
+    with pytest.raises(InvalidSettings, match=r"shortcut is 1\.5; must be a number from 0 to 1"):
+        ShapesSource(80, 4, shortcut=1.5)
+
+
+def test_a_mask_says_where_the_shape_is() -> None:
+    for source in (ShapesSource(12, 4), ShapesSource(12, 4, shortcut=1.0)):
+        for entry, image in zip(source.entries(), drawn(source), strict=True):
+            mask = source.mask(entry)
+            assert mask.shape == (32, 32) and 0.03 < mask.mean() < 0.5
+            assert image[mask == 1].astype(float).std(axis=0).max() < 20  # one colour, and noise
+
+
+def test_shapes_without_a_shortcut_are_those_of_earlier_versions() -> None:
+    source = ShapesSource(6, 3, duplicates=0.3, ambiguity=0.3)
+    assert hashlib.sha256(drawn(source).tobytes()).hexdigest()[:16] == "60bc8b61aa0ad0d1"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -320,22 +322,62 @@ def test_the_nearest_labels_are_of_labeled_images_of_the_pool(taught: dict[str, 
 
 
 def test_an_answer_is_kept_until_the_next_model(store: Store) -> None:
-    project = teach(store, "network", labels=6, size=12)
+    project = teach(store, "naive bayes", labels=6, size=12)
     here = project.here
-    first = why.heat_map(project.asking(), here, "Grad-CAM", "answer")
-    assert why.heat_map(project.asking(), here, "Grad-CAM", "answer") == first
+    first = why.heat_map(project.asking(), here, "occlusion", "answer")
+    assert why.heat_map(project.asking(), here, "occlusion", "answer") == first
     assert len(here.questions) == 1
-    why.heat_map(project.asking(), here, "Grad-CAM", str(project.classes[1]))
+    why.heat_map(project.asking(), here, "occlusion", str(project.classes[1]))
     assert len(here.questions) == 2
     training.train_now(store, project.project_id, 1)
-    assert why.heat_map(project.asking(), here, "Grad-CAM", "answer")["model"] == 2
+    assert why.heat_map(project.asking(), here, "occlusion", "answer")["model"] == 2
     assert len(here.questions) == 3
-    (store.workspace.project(project.project_id) / "rounds/0001.safetensors").unlink()
-    told = why.history(project.asking(project.held()), here)
-    assert [one.get("none") for one in told["models"]] == ["small CNN: its file is gone", None]
-    assert told["label"] == project.true[project.held()]
-    right = told["models"][1]["class"] == told["label"]
-    assert (told["first"], told["since"]) == ((2, 2) if right else (None, None))
+
+
+@dataclass
+class Said:
+    """Stands where the explaining process does, with a past that is made up."""
+
+    best: list[int | None]
+    """The answer of each model, by position; None for one that is gone."""
+
+    def ask(self, question: dict) -> dict:
+        models = []
+        for number, best in enumerate(self.best, 1):
+            probabilities = [0.8 if place == best else 0.1 for place in range(CLASSES)]
+            told = {"none": "gone"} if best is None else {"probabilities": probabilities}
+            models.append({"model": number, "labels": 10 * number} | told)
+        return {"of": len(models), "models": models}
+
+
+def test_the_past_says_which_model_was_right_first_and_since_when_all_are(
+    taught: dict[str, Taught],
+) -> None:
+    project = taught["naive bayes"]
+    held = project.held()
+    right = project.classes.index(project.true[held])
+    wrong = (right + 1) % CLASSES
+    for best, first, since in (
+        ([wrong, right, right], 2, 2),
+        ([right, None, wrong, right], 1, 4),
+        ([wrong, right, wrong], 2, None),
+        ([wrong, None], None, None),
+    ):
+        forget(project.store)
+        past = why.history(project.asking(held), Said(best))
+        assert (past["label"], past["first"], past["since"]) == (project.true[held], first, since)
+        assert [one.get("right") for one in past["models"]] == [
+            None if one is None else one == right for one in best
+        ]
+    forget(project.store)
+    past = why.history(project.asking(), Said([right]))
+    assert past["label"] is None and "right" not in past["models"][0]
+    forget(project.store)
+
+
+def forget(store: Store) -> None:
+    """Delete what is kept of explanations, as anybody may at any time."""
+    shutil.rmtree(store.workspace.explanations, ignore_errors=True)
 
 
 @pytest.mark.parametrize(
@@ -370,26 +412,31 @@ def test_before_a_model_there_is_nothing_to_explain_and_it_says_so(store: Store)
 
 
 def test_a_class_that_the_model_never_saw_is_not_explained(store: Store) -> None:
-    project = teach(store, "network", labels=6, size=10)
-    added = projects.add_classes(store, project.project_id, ["octagon"], None).classes[-1]
-    for about in (str(added.id),):
-        with pytest.raises(ExplanationImpossible, match="seen no label of 'octagon'"):
-            why.heat_map(project.asking(), project.here, "occlusion", about)
-    training.train_now(store, project.project_id, 1)  # knows the class, without a label
-    with pytest.raises(ExplanationImpossible, match="model 2 has seen no label of 'octagon'"):
-        why.heat_map(project.asking(), project.here, "occlusion", str(added.id))
-    assert why.heat_map(project.asking(), project.here, "occlusion", "answer")["model"] == 2
+    project = teach(store, "naive bayes", labels=6, size=10)
+    added = str(projects.add_classes(store, project.project_id, ["octagon"], None).classes[-1].id)
+    for number in (1, 2):
+        with pytest.raises(ExplanationImpossible, match=f"model {number} has seen no label of 'oc"):
+            why.heat_map(project.asking(), project.here, "occlusion", added)
+        training.train_now(store, project.project_id, 1)  # knows the class, without a label
+    assert why.heat_map(project.asking(), project.here, "occlusion", "answer")["model"] == 3
 
 
-def test_without_its_file_or_its_labels_a_model_cannot_be_asked(store: Store) -> None:
+def test_without_its_file_or_its_labels_a_model_cannot_be_asked(taught: dict[str, Taught]) -> None:
     for kind, gone, message in (
         ("network", "0001.safetensors", "the file of model 1 is gone"),
         ("naive bayes", "0001.npz", "was kept in no file, and what it learned from is not there"),
     ):
-        project = teach(store, kind, labels=6, size=10)
-        (store.workspace.project(project.project_id) / "rounds" / gone).unlink()
-        with pytest.raises(ExplanationImpossible, match=message):
-            why.heat_map(project.asking(), project.here, "occlusion", "answer")
+        project = taught[kind]
+        path = project.store.workspace.project(project.project_id) / "rounds" / gone
+        path.rename(path.with_suffix(".away"))
+        told = project.here.ask(project.question("heat map", method="occlusion", about="answer"))
+        past = project.here.ask(project.question("history"))["models"][0]
+        path.with_suffix(".away").rename(path)
+        assert message in told["error"] and "next model" in told["error"]
+        assert past["none"] in (
+            "small CNN: its file is gone",
+            "naive bayes: it was kept in no file",
+        )
 
 
 def test_a_deleted_original_is_explained_by_its_small_copy(store: Store, tmp_path: Path) -> None:
@@ -419,10 +466,19 @@ def test_a_deleted_original_is_explained_by_its_small_copy(store: Store, tmp_pat
 # -- rights ---------------------------------------------------------------------------------------
 
 
-def test_whoever_may_not_see_the_models_answer_learns_nothing_of_it(store: Store) -> None:
+@pytest.fixture(scope="module")
+def crew(store: Store) -> Taught:
+    """A project that Olga owns, where Ana has labeled."""
     project = teach(store, "network", labels=9, size=30)
     owner = people.annotator(store, "Olga").id
     people.set_role(store, project.project_id, None, owner, "owner")
+    return project
+
+
+def test_whoever_may_not_see_the_models_answer_learns_nothing_of_it(
+    store: Store, crew: Taught
+) -> None:
+    project = crew
     here, cache = project.here, PredictionCache(store)
 
     def everything(asking: Asking) -> None:
@@ -448,11 +504,9 @@ def test_whoever_may_not_see_the_models_answer_learns_nothing_of_it(store: Store
     assert why.history(project.asking(lease.item_id, "Ben"), here)["label"] is None
 
 
-def test_what_others_shall_answer_unbiased_is_not_given_away(store: Store) -> None:
-    """Every image is answered by two; one of Ana's is gold besides."""
-    project = teach(store, "network", labels=9, size=30)
-    owner = people.annotator(store, "Olga").id
-    people.set_role(store, project.project_id, None, owner, "owner")
+def test_what_others_shall_answer_unbiased_is_not_given_away(store: Store, crew: Taught) -> None:
+    """Every image is answered by two from now on; one of Ana's is gold besides."""
+    project = crew
     with store.read() as connection:
         labeled, _ = items.labeled(connection, project.project_id)
     cache, here = PredictionCache(store), project.here
@@ -488,8 +542,6 @@ def test_an_answer_says_whether_an_explanation_was_shown(store: Store) -> None:
 def test_labels_of_an_older_alcore_say_that_none_was_shown(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     old_database(workspace, "0014")
-    import sqlite3
-
     with sqlite3.connect(workspace.database) as old:
         for row in (
             "annotator (id, name, created_at) VALUES (1, 'Ana', 0)",

@@ -17,7 +17,7 @@ from alcore.errors import ExplanationImpossible
 from alcore.explanations import history, influence
 from alcore.explanations.models import Loaded, Subject, load
 from alcore.learner import attribution, device
-from alcore.learner.attribution import Target
+from alcore.learner.attribution import Explainable, Target
 from alcore.store import Store
 
 
@@ -61,6 +61,13 @@ def heat_map(desk: Desk, subject: Subject, question: Mapping[str, Any]) -> dict[
     """
     model = desk.model(subject).explainable
     image = subject.pixels(model.side)
+    with device.on_threads(desk.threads if model.is_slow else 1):
+        return _heat_map(model, image, subject, question)
+
+
+def _heat_map(
+    model: Explainable, image: np.ndarray, subject: Subject, question: Mapping[str, Any]
+) -> dict[str, Any]:
     probabilities = attribution.probabilities(model, image)
     target = _target(subject, probabilities, question["about"])
     values = attribution.explain(model, image, question["method"], target)
