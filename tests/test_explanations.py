@@ -176,7 +176,8 @@ def test_integrated_gradients_add_up_to_what_the_image_changes(taught: dict[str,
 def test_a_map_changes_with_the_weights_of_the_model(
     taught: dict[str, Taught], method: str
 ) -> None:
-    """Adebayo et al. 2018: rank correlation of |map| with that of random weights; 1 is the same."""
+    """Adebayo et al. 2018: Spearman's rank correlation with the map of random weights, as shown
+    (with its signs), mean of eight images and two draws; 1 is the same map, 0 another one."""
     project = taught["network"]
     with project.store.read() as connection:
         some = items.unlabeled(connection, project.project_id)[:8].tolist()
@@ -195,13 +196,13 @@ def test_a_map_changes_with_the_weights_of_the_model(
     for item_id in some:
         image = Subject.read(project.store, project.project_id, item_id).pixels(16)
         maps = [
-            np.abs(attribution.explain(one, image, method, Target(0))).ravel()
+            attribution.explain(one, image, method, Target(0)).ravel()
             for one in (*models, same.explainable)
         ]
         alike += [spearmanr(maps[0], other).statistic for other in maps[1:3]]
         repeated.append(np.array_equal(maps[0], maps[3]))
     assert all(repeated)  # the same weights give the same map, to the last bit
-    assert np.mean(alike) < 0.5
+    assert abs(np.mean(alike)) < 0.4
 
 
 # -- every learner --------------------------------------------------------------------------------
@@ -494,7 +495,7 @@ def test_whoever_may_not_see_the_models_answer_learns_nothing_of_it(
         lambda: why.neighbours(stranger, cache),
         lambda: everything(project.asking(project.held(), "Ben")),
     ):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(ExplanationImpossible, match="nobody has answered this image yet"):
             ask()
     assert not here.questions  # nothing was gathered before the right was looked at
     everything(project.asking(name="Olga"))

@@ -27,6 +27,7 @@ _KINDS = {
     "instant": "int64",
     "suggesting model": "int64",
     "suggestion shown": "bool",
+    "explanation shown": "bool",
     "probability": "float32",
     "width": "int32",
     "height": "int32",

@@ -186,7 +186,7 @@ def history(asking: Asking, answering: Answering) -> dict[str, Any]:
 
 
 def check_may_ask(connection: Connection, asking: Asking) -> None:
-    """Raise NotAllowed where the model's answer would be given away.
+    """Raise NotAllowed, or ExplanationImpossible, where the model's answer would be given away.
 
     As suggestions are, it is for whoever is just asked about the image; else for owners, and of
     images that have an answer, unless this person may still be asked about them.
@@ -202,7 +202,10 @@ def check_may_ask(connection: Connection, asking: Asking) -> None:
     if labels.current(connection, item_id) is None and not labels.has_answered(
         connection, item_id, annotator_id
     ):
-        raise NotAllowed("nobody has answered this image yet; its answer is asked of people first")
+        raise ExplanationImpossible(
+            "nobody has answered this image yet, and you are not asked about it just now; wait "
+            "until it has an answer"
+        )
 
 
 def _checked(asking: Asking) -> Project:

@@ -76,8 +76,8 @@ def test_a_key_explains_the_image_and_the_label_says_so(
     told(panel)
     heat = board.locator(".stage .heat")
     expect(heat).to_have_attribute("aria-label", re.compile("speaks for|changes how far"))
-    with page.expect_response(lambda answer: "method=occlusion" in answer.url):
-        panel.get_by_label("Method").select_option("occlusion")
+    with page.expect_response(lambda answer: "method=Grad-CAM" in answer.url):
+        panel.get_by_label("Method").select_option("Grad-CAM")
     expect(heat).to_have_count(1)
     assert not faults(page)
     panel.get_by_role("button", name="Find them").click()

@@ -8,7 +8,8 @@ import { plural, sentence } from "../shared/text.js";
 import { drawn } from "./heat.js";
 import { carriersText, changeText, choices, entryText, historyText, likeness } from "./words.js";
 
-export const METHODS = ["Grad-CAM", "integrated gradients", "occlusion"];
+// The first is for every model, and tells a background from the thing best (docs/explanations.md).
+export const METHODS = ["occlusion", "integrated gradients", "Grad-CAM"];
 const REST = 120; // milliseconds on an image before anything is asked
 const PATIENCE = 70; // seconds; the first question of a day loads what computes it
 
