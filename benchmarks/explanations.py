@@ -1,7 +1,7 @@
 """Measures how long the panel "Why?" waits: a heat map as the page gets it, by method and learner.
 
     python benchmarks/explanations.py                  30 images each, some minutes on two cores
-    python benchmarks/explanations.py --images 10 --json figures.json
+    python benchmarks/explanations.py --images 10 --learners auto,network --json figures.json
 
 Projects of generated shapes (32 pixels; features at 160), 40 labels, one for each learner. Each
 request goes through the route that the page asks, with its ticket, rights, the process that has
@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,32 +70,34 @@ def seconds(ask: Callable[[], object]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=30)
+    parser.add_argument("--learners", default=",".join(LEARNERS))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ALCORE_WORKSPACE"] = folder
         store, http = state.store(), TestClient(Starlette(routes=routes.routes()))
         print(f"load before: {os.getloadavg()[0]:.1f}")
-        rows = [
-            row
-            for kind in LEARNERS
-            for row in measured(http, kind, *teach(store, kind, arguments.images))
-        ]
+        print(f"{'learner':16}{'what':24}{'n':>4}{'median':>9}{'p95':>9}   seconds", flush=True)
+        rows = []
+        for kind in arguments.learners.split(","):
+            for row in measured(http, kind, *teach(store, kind, arguments.images)):
+                rows.append(row)
+                print(
+                    f"{row['learner']:16}{row['what']:24}{row['n']:4}"
+                    f"{row['median']:9.3f}{row['p95']:9.3f}",
+                    flush=True,
+                )
+        print(f"load after: {os.getloadavg()[0]:.1f}")
         state.explaining().close()
         store.close()
-    print(f"{'learner':16}{'what':24}{'n':>4}{'median':>9}{'p95':>9}   seconds")
-    for row in rows:
-        print(
-            f"{row['learner']:16}{row['what']:24}{row['n']:4}{row['median']:9.3f}{row['p95']:9.3f}"
-        )
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1))
 
 
 def measured(
     http: TestClient, kind: str, project_id: int, asked: list[int]
-) -> list[dict[str, object]]:
-    """Ask for maps, and for the rest of the panel; a line of figures each."""
+) -> Iterator[dict[str, object]]:
+    """Ask for maps, and for the rest of the panel; yield a line of figures each."""
     who = Tab(state.store(), project_id).annotator.id
     ticket = {"X-Alcore-Ticket": state.tickets().issue(project_id, who)}
 
@@ -109,18 +111,18 @@ def measured(
         return {"learner": kind, "what": what, "n": len(times), "median": median, "p95": p95}
 
     cold = [seconds(lambda: ask(asked[0], "map", method="occlusion", about="difference"))]
-    rows = [line("cold", cold)]
+    yield line("cold", cold)
 
     def maps(method: str) -> list[float]:
         return [seconds(lambda i=i: ask(i, "map", method=method, about="answer")) for i in asked]
 
     methods = [m for m in METHODS if m == "occlusion" or kind != "random forest"]
-    rows += [line(method, maps(method)) for method in methods]
-    rows.append(line("kept", maps("occlusion")))
-    rows.append(line("neighbours", [seconds(lambda i=i: ask(i, "neighbours")) for i in asked]))
-    rows.append(line("history", [seconds(lambda i=i: ask(i, "history")) for i in asked[:10]]))
-    rows.append(line("labels", [seconds(lambda i=i: ask(i, "labels")) for i in asked[:5]]))
-    return rows
+    for method in methods:
+        yield line(method, maps(method))
+    yield line("kept", maps("occlusion"))
+    yield line("neighbours", [seconds(lambda i=i: ask(i, "neighbours")) for i in asked])
+    yield line("history", [seconds(lambda i=i: ask(i, "history")) for i in asked[:10]])
+    yield line("labels", [seconds(lambda i=i: ask(i, "labels")) for i in asked[:5]])
 
 
 if __name__ == "__main__":

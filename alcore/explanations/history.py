@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from alcore import linear_head
+from alcore.config import Precision
 from alcore.errors import CheckpointMismatch, WeightsUnavailable
 from alcore.explanations.models import Subject
 from alcore.learner import calibration, device, extractors, inference, mixtures
@@ -78,7 +79,7 @@ class Past:
             weights = self.subject.weights()
             extractor = extractors.build(about.extractor, weights.file, weights.downloads)
             image = self.subject.pixels(about.resolution)[None]
-            arithmetic = "bfloat16" if about.arithmetic == "bfloat16" else "float32"
+            arithmetic: Precision = "bfloat16" if about.arithmetic == "bfloat16" else "float32"
             with device.precision_of_trainings(arithmetic):
                 self._features[key] = extractors.extract(extractor, image, about.side)
         return self._features[key]
