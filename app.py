@@ -147,7 +147,7 @@ else:
     )
     app = st.App(
         __file__,
-        routes=routes.routes(st.get_option("server.baseUrlPath")),
+        routes=routes.of_app(st.get_option("server.baseUrlPath")),
         lifespan=lifespan,
         middleware=[
             Middleware(

@@ -322,14 +322,16 @@ class Runtime:
     backups: Backups = Backups()
     idle: float = 600.0
     """Seconds after which processes that have nothing to do are let go."""
+    api_rate: float = 100.0
+    """Requests a second that programs may make with one API token."""
 
     @classmethod
     def from_environment(cls) -> Self:
         """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION, ALCORE_IDLE_MINUTES,
-        ALCORE_LOG_…, `Access`'s and `Backups`'.
+        ALCORE_LOG_…, ALCORE_API_RATE, `Access`'s and `Backups`'.
 
-        Raises InvalidSettings for a workspace in nobody's home, a thread count that is not a
-        positive integer, minutes that are no number, and a precision, a level or a format of the
+        Raises InvalidSettings for a workspace in nobody's home, a thread count or rate that is not
+        a positive number, minutes that are no number, and a precision, a level or a format of the
         log that there is not.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
@@ -348,6 +350,11 @@ class Runtime:
                 value in known,
                 f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
             )
+        rate = os.environ.get("ALCORE_API_RATE") or "100"
+        _check(
+            re.fullmatch(r"\d{1,6}(\.\d+)?", rate) is not None and float(rate) > 0,
+            f"ALCORE_API_RATE is {rate!r}; it is a number of requests a second, such as 100",
+        )
         workspace = Workspace(user_path(str(root)).resolve())
         idle = os.environ.get("ALCORE_IDLE_MINUTES") or "10"
         _check(
@@ -355,7 +362,17 @@ class Runtime:
             f"ALCORE_IDLE_MINUTES is {idle!r}; it is a number of minutes, such as 10",
         )
         access, backups = Access.from_environment(), Backups.from_environment()
-        return cls(workspace, int(raw), precision(), level, form, access, backups, 60 * float(idle))
+        return cls(
+            workspace,
+            int(raw),
+            precision(),
+            level,
+            form,
+            access,
+            backups,
+            60 * float(idle),
+            float(rate),
+        )
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a child process that shall run the same way."""

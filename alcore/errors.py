@@ -83,6 +83,19 @@ class InvalidTicket(AlcoreError):
     """A signed ticket or link is missing, forged, damaged, too old or for something else."""
 
 
+class TooManyRequests(AlcoreError):
+    """A program asks more often than it may."""
+
+    def __init__(self, message: str, retry_in: float) -> None:
+        super().__init__(message)
+        self.retry_in = retry_in
+        """Seconds."""
+
+
+class UnknownJob(AlcoreError):
+    """The project has no job with this id."""
+
+
 class WrongAddress(AlcoreError):
     """A request came from a page whose address is not the server's."""
 

@@ -181,6 +181,28 @@ class Invitation:
     """How many people came by it."""
 
 
+Scope = Literal["read", "label", "own"]
+"""What programs may do with an API token; each holds those before it."""
+
+
+@dataclass(frozen=True)
+class ApiToken:
+    """By which programs ask for one person in one project. Times in Unix seconds."""
+
+    id: int
+    project_id: int
+    annotator_id: int
+    person: str
+    name: str
+    """What its owner tells it apart by."""
+    scope: Scope
+    digest: str
+    """SHA-256 of the secret, in hex."""
+    created_at: float
+    used_at: float | None = None
+    revoked_at: float | None = None
+
+
 @dataclass(frozen=True)
 class AuditEvent:
     """Something that an owner or administrator did in a project."""

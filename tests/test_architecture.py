@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 # other columns say which libraries it alone may import. A library that is not named is free.
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.errors", ()),
+    ("alcore.client", ("requests",)),
     ("alcore.estimators", ()),
     ("alcore.config", ()),
     ("alcore.records", ()),
@@ -60,7 +61,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.jobs", ("umap",)),
     ("alcore.explanations", ()),
     ("alcore.services", ("itsdangerous", "altair", "vl_convert")),
-    ("alcore.web", ("starlette", "itsdangerous")),
+    ("alcore.web", ("starlette", "itsdangerous", "fastapi", "pydantic")),
     ("pages", ("streamlit", "altair")),
     ("alcore.terminal", ("click",)),
     ("alcore.experiment_commands", ("click",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from made import BY_HAND, join, web_store
 from made import project as small_project
+from sqlalchemy import delete
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -19,14 +21,17 @@ from streamlit.testing.v1 import AppTest
 
 from alcore.config import TeamRule, Workspace
 from alcore.errors import NotAllowed
-from alcore.services import experiments, guidelines, people, projects, rights
-from alcore.store import Store
+from alcore.services import api_tokens, experiments, guidelines, people, projects, rights
+from alcore.store import Store, members
 from alcore.store import projects as stored
+from alcore.store.tables import member
 from alcore.web import pictures, routes, state, tickets
+from alcore.web.api import application, mounting
 
 ROOT = Path(__file__).parent.parent
 APP = str(ROOT / "app.py")
 VISITORS = ("stranger", "uninvited", "removed", "annotator", "owner", "administrator")
+SCOPES = list(api_tokens.SCOPES)
 MAY: dict[rights.Right, set[str]] = {
     "open": set(VISITORS),
     "come in": set(VISITORS) - {"stranger"},
@@ -125,6 +130,59 @@ def test_every_route_lets_in_whom_its_right_lets_in_and_nobody_else(
             assert answer.json()["message"]
 
 
+@pytest.fixture(scope="module")
+def texts(there: House) -> dict[str, dict[str, str]]:
+    """Each visitor's API tokens by scope, from better days, when they owned the project."""
+    with there.store.read() as connection:
+        role = {who: members.role(connection, there.project_id, i) for who, i in there.ids.items()}
+    made: dict[str, dict[str, str]] = {}
+    for who, annotator_id in there.ids.items():
+        here = (there.store, there.project_id)
+        people.set_role(*here, None, annotator_id, "owner")
+        made[who] = {s: api_tokens.create(*here, annotator_id, who, s)[1] for s in SCOPES}
+        if (before := role[who]) is not None:
+            people.set_role(*here, None, annotator_id, before)
+        else:
+            with there.store.write() as connection:
+                connection.execute(delete(member).where(member.c.annotator_id == annotator_id))
+    return made
+
+
+@pytest.mark.parametrize("visitor", VISITORS)
+@pytest.mark.parametrize("scope", SCOPES)
+def test_every_operation_of_the_api_asks_for_its_right_and_its_scope(
+    there: House, texts: dict[str, dict[str, str]], visitor: str, scope: str
+) -> None:
+    http = TestClient(Starlette(routes=mounting.mounts()), raise_server_exceptions=False)
+    for one in application.operations():
+        right, needs = one.endpoint.right, one.endpoint.scope
+        path = one.path.replace("{project_id}", str(there.project_id))
+        path = mounting.PATH + re.sub(r"{\w+}", "1", path)
+        text = texts.get(visitor, {}).get(scope)
+        headers = {"Authorization": f"Bearer {text}"} if text else {}
+        (method,) = one.methods
+        body = {"json": {}} if method == "POST" else {}
+        answer = http.request(method, path, headers=headers, **body)
+        enough = needs is None or SCOPES.index(scope) >= SCOPES.index(needs)
+        refused = answer.status_code in (401, 403)
+        assert refused == (visitor not in MAY[right] or not enough), (path, answer.text)
+        assert answer.status_code < 500, answer.text
+        if refused:
+            assert answer.status_code == (403 if text else 401)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert not [secret for secret in SECRETS if secret in answer.text], path
+
+
+def test_every_operation_of_the_api_names_its_right_and_its_scope() -> None:
+    operations = application.operations()
+    assert undeclared(operations) == []
+    assert {one.endpoint.scope for one in operations} == {*SCOPES, None}
+    opened = {one.path for one in operations if one.endpoint.scope is None}
+    assert opened == {"/openapi.json", "/docs"}
+    beside = [r for r in application.application().routes if hasattr(r, "endpoint")]
+    assert beside == []  # all come from the groups that are walked over
+
+
 def test_every_route_names_its_right_and_one_without_is_noticed() -> None:
     async def careless(request: Any) -> Any:
         """Forgets to name a right."""
@@ -143,9 +201,12 @@ def test_every_route_of_the_app_comes_from_the_list_that_is_walked_over() -> Non
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "st.App"
     ]
     given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-    assert given["routes"].startswith("routes.routes(") and given["middleware"].startswith(
+    assert given["routes"].startswith("routes.of_app(") and given["middleware"].startswith(
         "[Middleware(Shield"
     )
+
+    listed = [r.path for r in (*routes.routes("label"), *mounting.mounts("label"))]
+    assert [route.path for route in routes.of_app("label")] == listed
 
 
 def test_one_pictures_signature_opens_no_other_picture(there: House) -> None:

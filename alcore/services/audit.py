@@ -60,6 +60,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "remove gold": "made {images} images gold no more",
         "invite": "made an invitation{purpose}, for {days} days",
         "revoke": "revoked the invitation{purpose}",
+        "token": "made the API token {name} of {person} with the scope {scope}",
+        "revoke token": "revoked the API token {name} of {person}",
     }
 )
 """What can be done, and how it is said."""

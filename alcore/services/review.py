@@ -82,6 +82,20 @@ def page(
         return Page(tuple(named(row, sees_names) for row in rows), total)
 
 
+def since(
+    store: Store, project_id: int, annotator_id: int, after: int, n: int
+) -> tuple[Reviewed, ...]:
+    """Read up to n answered items whose label is newer than the event `after`, oldest first.
+
+    Who may be asked for an answer of their own is not told what others said, as on the page.
+    """
+    with store.read() as connection:
+        decides = is_owner(connection, project_id, annotator_id)
+        sees_names = rights.sees_names(connection, project_id, annotator_id)
+        rows = review.since(connection, project_id, annotator_id, after, n, decides)
+        return tuple(_shown(row, sees_names) for row in rows)
+
+
 def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
     """Count what waits in each view."""
     with store.read() as connection:

@@ -76,6 +76,17 @@ def get_all(connection: Connection, project_id: int) -> list[Item]:
     return [Item(**row._mapping) for row in rows]
 
 
+def page(connection: Connection, project_id: int, after: int, n: int) -> list[Item]:
+    """Read up to n items of a project whose ids are above `after`, by id."""
+    rows = connection.execute(
+        select(item)
+        .where(item.c.project_id == project_id, item.c.id > after)
+        .order_by(item.c.id)
+        .limit(n)
+    )
+    return [Item(**row._mapping) for row in rows]
+
+
 def imported(connection: Connection, project_id: int) -> tuple[set[str], dict[str, str], int, int]:
     """Read how far an import came.
 

@@ -339,6 +339,16 @@ def newest(connection: Connection, project_id: int, kind: str) -> Job | None:
     return _record(min(rows, key=lambda row: order.get(row.state, 2))) if rows else None
 
 
+def page(
+    connection: Connection, project_id: int, after: int, n: int, kind: str | None = None
+) -> list[Job]:
+    """Read up to n jobs of a project, of one kind or all, whose ids are above `after`, by id."""
+    query = select(job).where(job.c.project_id == project_id, job.c.id > after)
+    if kind is not None:
+        query = query.where(job.c.kind == job_kinds.named(kind).name)
+    return [_record(row) for row in connection.execute(query.order_by(job.c.id).limit(n))]
+
+
 def trained_until(connection: Connection, project_id: int) -> int:
     """Read the newest label event that any training, finished or not, has started from."""
     return connection.execute(_TRAINED_UNTIL, {"project": project_id}).scalar() or 0

@@ -113,6 +113,24 @@ def count(connection: Connection, project_id: int, me: int, wanted: Filter) -> i
     return connection.execute(query, {"annotator": me}).scalar_one()
 
 
+def since(
+    connection: Connection, project_id: int, me: int, after: int, n: int, open_too: bool
+) -> list[Reviewed]:
+    """Read up to n answered items whose counting event is newer than `after`, oldest first.
+
+    open_too: see `Filter`.
+    """
+    query = (
+        select(answer.c.item_id)
+        .where(answer.c.project_id == project_id, answer.c.event_id > after)
+        .order_by(answer.c.event_id)
+        .limit(n)
+    )
+    if not open_too:
+        query = query.where(answer.c.item_id.not_in(_open_to(project_id)))
+    return rows(connection, list(connection.execute(query, {"annotator": me}).scalars()))
+
+
 def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
     """Read what is said of items, in the order given."""
     comments = (

@@ -538,6 +538,23 @@ invitation = Table(
     Index("ix_invitation_project", "project_id", "id"),
 )
 
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("used_at", Float),
+    Column("revoked_at", Float),
+    CheckConstraint("scope in ('read', 'label', 'own')", name="ck_api_token_scope"),
+    Index("ix_api_token_project", "project_id", "id"),
+)
+"""By which programs ask for a person; `digest` is the SHA-256 of a secret that is kept nowhere."""
+
 audit_event = Table(
     "audit_event",
     metadata,

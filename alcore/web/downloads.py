@@ -60,17 +60,22 @@ def download_route(what: str, make: Callable[[Request, int, int], Download]) -> 
             file = await run_in_threadpool(allowed, request)
         except AlcoreError as error:
             return refusal(error, request)
-        return StreamingResponse(
-            file.blocks,
-            media_type=file.mime,
-            headers={
-                "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
-                "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-            },
-        )
+        return sending(file)
 
     return declared(f"/board/{{project_id:id}}/files/{what}", respond, right)
+
+
+def sending(file: Download) -> StreamingResponse:
+    """Answer with a file that is made meanwhile."""
+    return StreamingResponse(
+        file.blocks,
+        media_type=file.mime,
+        headers={
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
 
 
 def labels(request: Request, project_id: int, annotator_id: int) -> Download:

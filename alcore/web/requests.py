@@ -33,8 +33,12 @@ from alcore.errors import (
     NotAllowed,
     NothingToUndo,
     ProjectArchived,
+    TooManyRequests,
+    TrainingImpossible,
     UnknownFormat,
     UnknownItem,
+    UnknownJob,
+    UnknownJobKind,
     UnknownProject,
     UnreadableImage,
     WorkspaceBusy,
@@ -52,16 +56,20 @@ STATUS: dict[type[AlcoreError], int] = {
     ProjectArchived: 401,
     NotAllowed: 403,
     UnknownItem: 404,
+    UnknownJob: 404,
     UnknownProject: 404,
     UnreadableImage: 404,
     LeaseExpired: 409,
     ClassDeleted: 409,
     ExplanationImpossible: 409,
     NothingToUndo: 409,
+    TrainingImpossible: 409,
     WrongAddress: 421,
     InvalidClasses: 422,
     InvalidSettings: 422,
     UnknownFormat: 422,
+    UnknownJobKind: 422,
+    TooManyRequests: 429,
 }
 MOST_IMAGES = 60
 MOST_BODY = 64_000
@@ -114,7 +122,7 @@ def board_route(
             if threads is not None and threads.statistics().tasks_waiting >= MOST_WAITING:
                 raise AnswerLate("many are asking for this just now; try again in a moment")
             doing = to_thread.run_sync(allowed, request, ticket, body, limiter=threads)
-            result = await _unless_held(doing)
+            result = await unless_held(doing)
             return result if isinstance(result, Response) else JSONResponse(result)
         except AlcoreError as error:
             return refusal(error, request)
@@ -122,7 +130,7 @@ def board_route(
     return declared(path, respond, right, method)
 
 
-async def _unless_held(doing: Coroutine[Any, Any, Any]) -> Any:
+async def unless_held(doing: Coroutine[Any, Any, Value]) -> Value:
     """Wait for what is asked; raise WorkspaceBusy once another program has kept it for long.
 
     It goes on meanwhile. Whoever asks again is not served twice: what is stored has a key.
@@ -137,18 +145,24 @@ async def _unless_held(doing: Coroutine[Any, Any, Any]) -> Any:
 
 def refusal(error: AlcoreError, request: Request) -> JSONResponse:
     """Say what went wrong, with the status that its kind has."""
+    code, message = said_of(error, request)
+    return JSONResponse({"error": type(error).__name__, "message": message}, code)
+
+
+def said_of(error: AlcoreError, request: Request) -> tuple[int, str]:
+    """Log that a request was refused; return the status and what is said of it."""
     code = STATUS.get(type(error), 503)
+    endpoint = request.scope.get("endpoint")  # none where no route took the request
     log.log(
         logging.WARNING if code == 503 else logging.INFO,
         "request refused",
-        route=request.scope["endpoint"].__name__,
+        route=getattr(endpoint, "__name__", ""),
         **request.path_params,
         status=code,
         error=type(error).__name__,
     )
     root = str(state.runtime().workspace.root)
-    message = str(error).replace(root, "the workspace")  # where it lies is nobody's business
-    return JSONResponse({"error": type(error).__name__, "message": message}, code)
+    return code, str(error).replace(root, "the workspace")  # where it lies is nobody's business
 
 
 def _check_site(request: Request) -> None:

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from alcore.errors import AlcoreError
 from alcore.records import NewEvent
@@ -27,6 +27,7 @@ from alcore.web import (
     reviewing,
     state,
 )
+from alcore.web.api import mounting
 from alcore.web.requests import (
     MOST_IMAGES,
     Body,
@@ -187,6 +188,11 @@ class _IdConvertor(IntegerConvertor):
     """An id in an address: no more digits than a column holds."""
 
     regex = "[0-9]{1,15}"
+
+
+def of_app(base: str = "") -> list[BaseRoute]:
+    """List all that the server answers besides Streamlit: the routes below, and the REST API."""
+    return [*routes(base), *mounting.mounts(base)]
 
 
 def routes(base: str = "") -> list[Route]:

@@ -1,0 +1,85 @@
+"""Owns the REST API as one application: its operations, its document, its page."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.routing import BaseRoute
+
+from alcore import __version__
+from alcore.web.api import files, labels, models, page, projects, queue
+from alcore.web.api.operations import operation, router
+from alcore.web.api.problems import Problem, answer_with_problems
+
+SERVER = "../v1"
+"""From the document's own address, so that the app may be served below any path."""
+about = router("About")
+
+
+@operation(about, "GET /openapi.json", "open", None, include_in_schema=False)
+def get_document() -> JSONResponse:
+    """Describe the API as OpenAPI 3.1."""
+    return JSONResponse(application().openapi())
+
+
+@operation(about, "GET /docs", "open", None, include_in_schema=False)
+def get_page() -> HTMLResponse:
+    """Describe the API on a page."""
+    return page.response(application().openapi())
+
+
+GROUPS = (projects.group, queue.group, labels.group, models.group, files.group, about)
+
+
+class Api(FastAPI):
+    """FastAPI with our document, and without statistics, logins and foreign pages."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, made once."""
+        if self.openapi_schema is None:
+            document = get_openapi(
+                title=self.title,
+                version=self.version,
+                description=self.description,
+                routes=self.routes,
+                servers=[{"url": SERVER}],
+            )
+            schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas |= schema.pop("$defs") | {"Problem": schema}
+            self.openapi_schema = document
+        return self.openapi_schema
+
+
+@functools.cache
+def application() -> Api:
+    """Make the application of this process, once."""
+    app = Api(
+        title="alcore",
+        version=__version__,
+        description="What the pages can do, for programs.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    answer_with_problems(app)
+    for group in GROUPS:
+        app.include_router(group)
+    return app
+
+
+def operations() -> list[BaseRoute]:
+    """List all operations, each with its right and scope."""
+    return [route for group in GROUPS for route in group.routes]

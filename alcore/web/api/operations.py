@@ -1,0 +1,158 @@
+"""Owns how a program's request becomes work: its token, its right and scope, its pace, its thread.
+
+Who asks is what the token says, and nothing else: cookies and tickets count for nothing here, so
+that no page of another site can ask in somebody's name.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Depends, HTTPException, Request, Security
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from starlette.types import Message, Receive
+
+from alcore.errors import AnswerLate, InvalidTicket, NotAllowed
+from alcore.records import ApiToken, Scope
+from alcore.services import api_tokens, rights
+from alcore.services.rights import Right
+from alcore.web import state
+from alcore.web.api.pace import Pace
+from alcore.web.api.problems import responses
+from alcore.web.requests import MOST_BODY, MOST_WAITING, unless_held
+
+AT_ONCE = 8
+"""Requests of programs that are worked on at once, so that no label from a board waits."""
+_threads = CapacityLimiter(AT_ONCE)
+_bearer = HTTPBearer(
+    auto_error=False, scheme_name="token", description="An API token, made on the Team page"
+)
+Work = TypeVar("Work", bound=Callable[..., Any])
+
+
+class Operation(APIRoute):
+    """A route that looks at who asks before it reads anything else of a request."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        respond = super().get_route_handler()
+        right: Right = self.endpoint.right  # type: ignore[attr-defined]  # `operation` put it there
+        scope: Scope | None = self.endpoint.scope  # type: ignore[attr-defined]
+
+        async def admit_and_respond(request: Request) -> Response:
+            if scope is not None:
+                _check_crowd()
+                admission = to_thread.run_sync(_admit, request, right, scope, limiter=_threads)
+                request.state.token = await unless_held(admission)
+            if self.body_field is not None:
+                _check_mime(request)
+            limited = Request(request.scope, _limited(request.receive))
+            return await unless_held(respond(limited))
+
+        return admit_and_respond
+
+
+def _check_crowd() -> None:
+    if _threads.statistics().tasks_waiting >= MOST_WAITING:
+        raise AnswerLate("many programs are asking just now; try again in a moment")
+
+
+def _check_mime(request: Request) -> None:
+    mime = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    if mime != "application/json":
+        raise HTTPException(415)
+
+
+def _limited(receive: Receive) -> Receive:
+    """Receive a body up to its limit, whatever its head says of its length."""
+    length = 0
+
+    async def receive_within_limit() -> Message:
+        nonlocal length
+        message = await receive()
+        length += len(message.get("body", b""))
+        if length > MOST_BODY:
+            raise HTTPException(413)
+        return message
+
+    return receive_within_limit
+
+
+def _admit(request: Request, right: Right, scope: Scope) -> ApiToken:
+    """Return the token of a request that may do this. Raises InvalidTicket, NotAllowed."""
+    kind, _, text = request.headers.get("authorization", "").partition(" ")
+    token = api_tokens.read(state.store(), text.strip() if kind.casefold() == "bearer" else "")
+    pace().take(token.id)
+    named = request.path_params.get("project_id", str(token.project_id))
+    if named != str(token.project_id):
+        raise NotAllowed(f"this API token is for project {token.project_id} and no other")
+    rights.check(state.store(), right, token.annotator_id, token.project_id)
+    api_tokens.check_scope(token, scope)
+    api_tokens.note_use(state.store(), token)
+    return token
+
+
+@functools.cache
+def pace() -> Pace:
+    """Keep how often each token has asked."""
+    return Pace(state.runtime().api_rate)
+
+
+async def _caller(request: Request) -> ApiToken:
+    token = getattr(request.state, "token", None)
+    if not isinstance(token, ApiToken):
+        raise InvalidTicket("this needs an API token; make one on the Team page")
+    return token
+
+
+Caller = Annotated[ApiToken, Depends(_caller)]
+"""The token of whoever asks, in an operation that has a scope."""
+
+
+def router(tag: str) -> APIRouter:
+    """Make a group of operations."""
+    return APIRouter(route_class=Operation, tags=[tag])
+
+
+def operation(
+    group: APIRouter, call: str, right: Right, scope: Scope | None, **more: Any
+) -> Callable[[Work], Work]:
+    """Declare an operation: what is called, by which right of a person and scope of a token.
+
+    call: method and path, such as "GET /projects". The work runs in a thread, and may raise
+    alcore's errors. scope: None for what is open to everybody.
+    """
+    method, path = call.split(" ")
+    codes = [422, 503] if scope is None else [401, 403, 422, 429, 503]
+    if "{" in path:
+        codes.append(404)
+    if method == "POST":
+        codes += [400, 409, 413, 415]
+
+    def declare(work: Work) -> Work:
+        @functools.wraps(work)
+        async def respond(**arguments: Any) -> Any:
+            return await to_thread.run_sync(functools.partial(work, **arguments), limiter=_threads)
+
+        respond.right = right  # type: ignore[attr-defined]  # the test of rights reads it
+        respond.scope = scope  # type: ignore[attr-defined]
+        extra = {"x-alcore-right": right, "x-alcore-scope": scope}
+        group.add_api_route(
+            path,
+            respond,
+            methods=[method],
+            operation_id=work.__name__,
+            summary=(work.__doc__ or "").split("\n")[0].rstrip("."),
+            description="\n".join((work.__doc__ or "").split("\n")[1:]).strip(),
+            dependencies=[] if scope is None else [Security(_bearer)],
+            responses=responses(*sorted(codes)) | more.pop("responses", {}),
+            openapi_extra=extra,
+            **more,
+        )
+        return work
+
+    return declare

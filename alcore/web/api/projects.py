@@ -1,0 +1,119 @@
+"""Owns what programs may ask of a project itself: what it is, where it stands, its images."""
+
+from __future__ import annotations
+
+from alcore import records
+from alcore.services import dashboard, listings, projects, rights
+from alcore.web import pictures, state
+from alcore.web.api.operations import Caller, operation, router
+from alcore.web.api.values import (
+    After,
+    Class,
+    Image,
+    Limit,
+    NewClasses,
+    Part,
+    Project,
+    ProjectId,
+    Status,
+    Token,
+    at,
+)
+
+group = router("Projects")
+
+
+@operation(group, "GET /token", "take part", "read")
+def token(caller: Caller) -> Token:
+    """Say whom the API token stands for, in which project."""
+    return Token(
+        project_id=caller.project_id,
+        person=caller.person,
+        name=caller.name,
+        scope=caller.scope,
+        created_at=at(caller.created_at),
+    )
+
+
+@operation(group, "GET /projects", "take part", "read")
+def list_projects(caller: Caller) -> Part[Project]:
+    """List the projects that the API token opens.
+
+    A token is for one project.
+    """
+    return Part(rows=[_project(caller)], next=None)
+
+
+@operation(group, "GET /projects/{project_id}", "take part", "read")
+def get_project(project_id: ProjectId, caller: Caller) -> Project:
+    """Read a project and its classes."""
+    return _project(caller)
+
+
+@operation(group, "POST /projects/{project_id}/classes", "own", "own")
+def add_classes(project_id: ProjectId, new: NewClasses, caller: Caller) -> Project:
+    """Add classes."""
+    projects.add_classes(state.store(), project_id, new.names, caller.annotator_id)
+    return _project(caller)
+
+
+@operation(group, "GET /projects/{project_id}/status", "take part", "read")
+def get_status(project_id: ProjectId, caller: Caller) -> Status:
+    """Say how many labels there are, what the model does, and whether to stop."""
+    standing = dashboard.standing(state.store(), project_id)
+    training = dashboard.activity(state.store(), project_id).training
+    model = standing.model
+    return Status(
+        labels=standing.labels,
+        unlabeled=standing.unlabeled,
+        kept_aside=standing.kept_aside,
+        model=model.number if model else None,
+        model_labels=model.labels if model else None,
+        accuracy=model.evaluation.accuracy if model else None,
+        until_next=standing.due.missing,
+        stop=standing.advice.stop,
+        advice=standing.advice.reason,
+        training=training.state if training else None,
+    )
+
+
+@operation(group, "GET /projects/{project_id}/images", "own", "read")
+def list_images(
+    project_id: ProjectId, caller: Caller, after: After = 0, limit: Limit = 100
+) -> Part[Image]:
+    """List the images by id.
+
+    For owners: others are shown the images that they are given.
+    """
+    found = listings.images(state.store(), project_id, caller.annotator_id, after, limit)
+    rows = [_image(one, caller) for one in found]
+    return Part(rows=rows, next=rows[-1].id if len(rows) == limit else None)
+
+
+def _project(caller: records.ApiToken) -> Project:
+    project = projects.get(state.store(), caller.project_id)
+    return Project(
+        id=project.id,
+        name=project.name,
+        state=project.state,
+        classes=[Class(id=c.id, name=c.name, position=c.position) for c in project.classes],
+        images=sum(projects.item_counts(state.store(), project.id).values()),
+        strategy=project.settings.strategy,
+        batch_size=project.settings.batch_size,
+        budget=project.settings.budget,
+        guidelines=project.settings.guidelines,
+        owner=rights.owns(state.store(), project.id, caller.annotator_id),
+        created_at=at(project.created_at),
+        archived=project.archived_at is not None,
+    )
+
+
+def _image(item: records.Item, caller: records.ApiToken) -> Image:
+    return Image(
+        id=item.id,
+        name=item.name,
+        width=item.width,
+        height=item.height,
+        split=item.split,
+        picture=pictures.src(caller.project_id, item.id, item.content_hash, caller.annotator_id),
+    )

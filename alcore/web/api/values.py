@@ -1,0 +1,352 @@
+"""Owns the values that programs send and get: their fields, their limits, what they mean.
+
+Times are ISO 8601 in UTC, durations seconds, accuracies and probabilities 0–1.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Generic, Literal, TypeVar
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from alcore.web.requests import MOST_IMAGES
+
+MOST_LISTED = 1_000
+LARGEST_ID = 2**53 - 1
+Value = TypeVar("Value")
+Id = Annotated[int, Field(gt=0, le=LARGEST_ID)]
+PathId = Annotated[int, Path(gt=0, le=LARGEST_ID)]
+ProjectId = Annotated[int, Path(gt=0, le=LARGEST_ID, description="That of the token")]
+Key = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="Made up by you, once for each answer: sent again, it counts once",
+    ),
+]
+After = Annotated[
+    int,
+    Query(ge=0, le=LARGEST_ID, description="Begin after this id: `next` of the part before"),
+]
+Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="So many at most")]
+
+
+def at(seconds: float) -> datetime:
+    """Write a Unix time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def maybe_at(seconds: float | None) -> datetime | None:
+    return None if seconds is None else at(seconds)
+
+
+class Asked(BaseModel):
+    """What programs send: no field that is not known, and no text where a number belongs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Part(BaseModel, Generic[Value]):
+    """Part of a list."""
+
+    rows: list[Value]
+    next: int | None = Field(description="`after` of the next part; null where this is the last")
+
+
+# -- who asks, and about what ------------------------------------------------------------------
+
+
+class Token(BaseModel):
+    """The API token that is asked with."""
+
+    project_id: int
+    person: str
+    name: str
+    scope: Literal["read", "label", "own"]
+    created_at: datetime
+
+
+class Class(BaseModel):
+    """One of the answers that a project offers."""
+
+    id: int
+    name: str
+    position: int = Field(description="Its index in every list of probabilities")
+
+
+class Project(BaseModel):
+    """A project, as far as the token's person may see it."""
+
+    id: int
+    name: str
+    state: Literal["importing", "ready", "failed"]
+    classes: list[Class]
+    images: int
+    strategy: str
+    batch_size: int
+    budget: int | None
+    guidelines: str
+    owner: bool = Field(description="Whether the token's person owns it")
+    created_at: datetime
+    archived: bool
+
+
+class NewClasses(Asked):
+    """Classes to add."""
+
+    names: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        min_length=1, max_length=100
+    )
+
+
+class Image(BaseModel):
+    """An image of a project."""
+
+    id: int
+    name: str
+    width: int = Field(description="Pixels")
+    height: int = Field(description="Pixels")
+    split: Literal["pool", "holdout"]
+    picture: str = Field(description="Address of its pixels, below that of the app, for two days")
+
+
+# -- labels ------------------------------------------------------------------------------------
+
+
+class Opinion(BaseModel):
+    """What a model that has not seen a label says of its image."""
+
+    class_id: int
+    probability: float | None
+    probability_of_label: float | None
+    probably_wrong: bool
+
+
+class Label(BaseModel):
+    """What counts of an image."""
+
+    event: int | None = Field(description="Its number in the log")
+    image: int
+    name: str = Field(description="File name, where you may read it")
+    class_id: int | None = Field(description="Null: somebody was unsure")
+    annotator: str | None
+    created_at: datetime | None
+    origin: str | None = Field(description="Why the image was asked about")
+    note: str | None
+    model: Opinion | None
+
+
+class Correction(Asked):
+    """A label for an image that you have seen: a new one, or the one it has, confirmed."""
+
+    image: Id
+    class_id: Id
+    key: Key
+    seen: Id | None = Field(
+        None, description="The event that you saw as its label; null where it had none"
+    )
+    seconds: Annotated[float, Field(ge=0, le=3600)] | None = None
+
+
+class Entry(BaseModel):
+    """One line of an image's log."""
+
+    event: int
+    annotator: str
+    kind: Literal["label", "skip", "unsure", "undo", "import"]
+    class_id: int | None
+    created_at: datetime
+    origin: str
+    note: str | None
+    undone: bool
+
+
+# -- the queue ---------------------------------------------------------------------------------
+
+Client = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=60,
+        description="Which of your programs asks, where several do with one token",
+    ),
+]
+Tokens = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=MOST_IMAGES)]
+
+
+class Wish(Asked):
+    """How many images are wanted."""
+
+    count: int = Field(1, ge=0, le=MOST_IMAGES)
+    hold: Tokens = Field([], description="Tokens of leases to renew")
+    client: Client = "client"
+
+
+class Leased(BaseModel):
+    """An image that is yours to answer until the lease ends."""
+
+    token: str = Field(description="Names the lease")
+    proof: str = Field(description="Proves that you were given the image, also when it has ended")
+    image: int
+    picture: str = Field(description="Address of its pixels, below that of the app, for two days")
+    width: int
+    height: int
+    expires_in: float
+
+
+class Claim(BaseModel):
+    """The next images, in the order in which they are asked about."""
+
+    images: list[Leased]
+    held: list[str] = Field(description="Tokens of leases that were renewed")
+    ranking: int
+    waiting: str | None = Field(description="Why there are none")
+    retry_in: float | None = Field(description="When it is worth asking again")
+
+
+class Answer(Asked):
+    """What you say of an image that you were given."""
+
+    image: Id
+    token: str = Field("", max_length=100, description="Of the lease")
+    proof: str = Field("", max_length=100, description="That came with the image")
+    key: Key
+    kind: Literal["label", "skip", "unsure"] = "label"
+    class_id: Id | None = Field(None, description="Of a label")
+    seconds: Annotated[float, Field(ge=0, le=3600)] | None = Field(
+        None, description="How long the answer took"
+    )
+    note: str = Field("", max_length=2000)
+
+
+class Stored(BaseModel):
+    """An answer that is on disk."""
+
+    event: int
+    duplicate: bool = Field(description="It had come before")
+
+
+class Undo(Asked):
+    """Which answer is taken back."""
+
+    undoes: Key = Field(description="Key of the answer")
+    key: Key
+    client: Client = "client"
+
+
+class Undone(BaseModel):
+    """An answer was taken back, and its image is yours once more."""
+
+    image: Leased
+    duplicate: bool
+
+
+class Release(Asked):
+    """Leases that are not needed."""
+
+    tokens: Tokens
+    client: Client = "client"
+
+
+class Done(BaseModel):
+    """It was done."""
+
+    ok: bool = True
+
+
+# -- models and jobs ---------------------------------------------------------------------------
+
+
+class Measures(BaseModel):
+    """How good a model is on the holdout; null where nothing is known."""
+
+    images: int
+    accuracy: float | None
+    low: float | None = Field(description="95 % interval of the accuracy")
+    high: float | None
+    nll: float | None
+    ece: float | None
+
+
+class Round(BaseModel):
+    """A model, what it learned from and how good it is."""
+
+    number: int
+    created_at: datetime
+    labels: int
+    label_minutes: float
+    strategy: str
+    learner: str
+    labels_per_class: list[int] = Field(description="By the positions of the classes")
+    measures: Measures
+    seconds: dict[str, float]
+
+
+class RoundDetails(Round):
+    """A model in full."""
+
+    precision: list[float]
+    recall: list[float]
+    support: list[int]
+    confusion: list[list[int]] = Field(description="[true][predicted], by positions of classes")
+    stability: float | None
+
+
+class CurvePoint(BaseModel):
+    """A point of the learning curve, or of that of random labels."""
+
+    series: Literal["live", "random"]
+    segment: int = Field(description="Points of one segment come from one learner")
+    labels: int
+    minutes: float
+    value: float
+    low: float | None
+    high: float | None
+    trials: int
+    model: int | None
+    strategy: str
+
+
+class Curve(BaseModel):
+    """How the model grew with the labels, and what as many random labels gave."""
+
+    metric: Literal["accuracy", "macro-F1"]
+    points: list[CurvePoint]
+
+
+class Status(BaseModel):
+    """Where a project stands."""
+
+    labels: int
+    unlabeled: int
+    kept_aside: int = Field(description="Labels that people gave for the holdout")
+    model: int | None
+    model_labels: int | None
+    accuracy: float | None
+    until_next: int | None = Field(description="Labels that the next training waits for")
+    stop: bool = Field(description="Whether more labels are unlikely to be worth it")
+    advice: str
+    training: str | None = Field(description="State of the newest training")
+
+
+class Job(BaseModel):
+    """Work in the background."""
+
+    id: int
+    kind: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    phase: str
+    progress: float
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class JobAsked(BaseModel):
+    """The job that was asked for, or stopped."""
+
+    job: Job | None
