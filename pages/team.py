@@ -1,4 +1,4 @@
-"""Owns the team page: who is here, what they hold, how good answers are; roles, links, gold."""
+"""Owns the team page: who is here, what they hold, how good answers are; roles, links, tokens."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pages._team_gold import gold
 from pages._team_invite import invite
 from pages._team_log import audit_log
 from pages._team_parts import STYLE, agreement_table, note, people_table
+from pages._team_tokens import tokens
 from pages._who import check_still, open_to, projects_here, who
 
 
@@ -37,9 +38,11 @@ def page() -> None:
             _powers(project, me, team_members)
         else:
             note("Owners of the project see everybody's figures here; you see your own.")
-    if owner:
-        with right:
+    with right:
+        if owner:
             invite(project, me)
+        tokens(project, me, owner)
+    if owner:
         with left:
             _agreement(project, me)
             gold(project, me)

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alcore import disk
 from alcore.errors import InvalidSettings, NoRoom
+from alcore.web.promptness import hurry
 from alcore.web.spool import Spool
 from alcore.web.uploads import BUSY, SLOWEST, Uploads
 
@@ -53,6 +54,7 @@ class Shield:
         if scope["type"] != "http":  # Streamlit looks at its WebSocket's host and origin itself
             await self._app(scope, receive, send)
             return
+        hurry(receive)
         headers = Headers(scope=scope)
         path = str(scope["path"])
         upload = _UPLOAD.search(path) if scope["method"] in ("PUT", "POST") else None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from alcore.client import Client, Refused
 from alcore.config import TeamRule, Workspace
 from alcore.records import Project
 from alcore.services import people, projects, team
@@ -119,6 +120,41 @@ def test_an_owner_invites_frees_and_removes_and_others_may_not(
             timeout=60_000
         )
         expect(other.get_by_role("button", name="Save")).to_have_count(0)
+    _nothing_failed(server)
+
+
+def test_a_token_is_shown_once_opens_the_project_to_a_program_and_is_revoked(
+    server: Server, browser: Browser
+) -> None:
+    project = server.project("by programs", ["cat", "dog"], 40)
+    with browser.new_context() as context:
+        page = open_team(server, context.new_page(), project, "Coder")
+        page.get_by_role("textbox", name="For which program").fill("notebook <b>1</b>")
+        page.get_by_role("button", name="Make a token").click()
+        text = page.get_by_test_id("stCode").locator("code")
+        expect(text).to_contain_text("alcore_")
+        with Client(server.url, text.inner_text().strip()) as client:
+            for n, image in enumerate(client.images(most=12)):
+                client.answer(image, "cat" if n % 2 else "dog")
+            with pytest.raises(Refused, match="scope 'label'"):
+                client.train()
+            picture = client.picture(client.claim()[0])
+            assert picture.startswith((b"\x89PNG", b"RIFF", b"\xff\xd8"))
+            page.get_by_role("button", name="I have copied it").click()
+            expect(text).to_have_count(0)
+            line = page.locator(".te-invitation")
+            expect(line).to_contain_text("notebook <b>1</b>")
+            expect(line).to_contain_text("yours, scope label")
+            expect(line).to_contain_text("last used on")
+            with page.expect_popup() as popup:
+                page.get_by_role("link", name="API reference").click()
+            expect(popup.value.get_by_role("heading", name="alcore API")).to_be_visible()
+            page.get_by_role("button", name="Revoke").click()
+            page.get_by_text("Revoked tokens (1)").click()
+            expect(line).to_contain_text("revoked on")
+            with pytest.raises(Refused, match="was revoked"):
+                client.status()
+    assert len(server.events(project, "Coder")) == 12
     _nothing_failed(server)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.routing import BaseRoute
@@ -15,15 +15,14 @@ from alcore.web.api import files, labels, models, page, projects, queue
 from alcore.web.api.operations import operation, router
 from alcore.web.api.problems import Problem, answer_with_problems
 
-SERVER = "../v1"
-"""From the document's own address, so that the app may be served below any path."""
 about = router("About")
 
 
 @operation(about, "GET /openapi.json", "open", None, include_in_schema=False)
-def get_document() -> JSONResponse:
+def get_document(request: Request) -> JSONResponse:
     """Describe the API as OpenAPI 3.1."""
-    return JSONResponse(application().openapi())
+    servers = [{"url": request.scope["root_path"]}]  # below whatever path the app is served at
+    return JSONResponse({**application().openapi(), "servers": servers})
 
 
 @operation(about, "GET /docs", "open", None, include_in_schema=False)
@@ -46,7 +45,6 @@ class Api(FastAPI):
                 version=self.version,
                 description=self.description,
                 routes=self.routes,
-                servers=[{"url": SERVER}],
             )
             schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas = document.setdefault("components", {}).setdefault("schemas", {})

@@ -7,6 +7,7 @@ that no page of another site can ask in somebody's name.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
@@ -138,6 +139,8 @@ def operation(
         async def respond(**arguments: Any) -> Any:
             return await to_thread.run_sync(functools.partial(work, **arguments), limiter=_threads)
 
+        summary, _, description = (work.__doc__ or "").partition("\n")
+        respond.__doc__ = None  # FastAPI would take it where there is no more than a summary
         respond.right = right  # type: ignore[attr-defined]  # the test of rights reads it
         respond.scope = scope  # type: ignore[attr-defined]
         extra = {"x-alcore-right": right, "x-alcore-scope": scope}
@@ -146,8 +149,8 @@ def operation(
             respond,
             methods=[method],
             operation_id=work.__name__,
-            summary=(work.__doc__ or "").split("\n")[0].rstrip("."),
-            description="\n".join((work.__doc__ or "").split("\n")[1:]).strip(),
+            summary=summary.rstrip("."),
+            description=inspect.cleandoc(description),
             dependencies=[] if scope is None else [Security(_bearer)],
             responses=responses(*sorted(codes)) | more.pop("responses", {}),
             openapi_extra=extra,

@@ -29,7 +29,7 @@ class Pace:
         now = self._clock()
         with self._lock:
             left, since = self._left.pop(key, (self._most, now))
-            left = min(self._most, left + (now - since) * self._rate)
+            left = min(self._most, left + max(0.0, now - since) * self._rate)
             allowed = left >= 1
             self._left[key] = (left - allowed, now)  # the newest is the last
             if len(self._left) > _MOST_KEPT:

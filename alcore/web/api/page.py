@@ -81,7 +81,8 @@ def _answers(about: Document) -> str:
     for code, what in about["responses"].items():
         if not code.startswith("2"):
             continue
-        parts += [f"{code}: {_type(media['schema'])}" for media in what["content"].values()]
+        kinds = dict.fromkeys(_type(media["schema"]) for media in what["content"].values())
+        parts.append(f"{code}: {', '.join(kinds)}")
     refusals = ", ".join(code for code in about["responses"] if not code.startswith("2"))
     return f"{'; '.join(parts)}. Refusals: {refusals}."
 
@@ -142,6 +143,8 @@ def _type(schema: Document) -> str:
         return f"list of {_type(schema.get('items', {}))}"
     if schema.get("type") == "object" and "additionalProperties" in schema:
         return "numbers by name"
+    if not schema:
+        return "JSON"
     names = {"integer": "whole number", "string": "text", "boolean": "true or false"}
     if schema.get("format") == "date-time":
         return "time"
@@ -189,11 +192,16 @@ def _curl(document: Document, method: str, path: str, about: Document) -> str:
     parts += ['-H "Authorization: Bearer $ALCORE_TOKEN"', f"$ALCORE/api/v1{address}"]
     body = _body(document, about)
     if body is not None:
-        example = json.dumps(_example(document, body, 0))
+        example = json.dumps(_example(document, body, 0), ensure_ascii=False)
         parts += ["-H 'Content-Type: application/json'", f"-d '{example}'"]
-    elif "application/octet-stream" in about["responses"].get("200", {}).get("content", {}):
+    elif _is_file(about):
         parts.append("-OJ")
     return " \\\n  ".join(parts)
+
+
+def _is_file(about: Document) -> bool:
+    content = about["responses"].get("200", {}).get("content", {})
+    return any(media["schema"].get("format") == "binary" for media in content.values())
 
 
 def _example(document: Document, schema: Document, depth: int) -> Any:
@@ -206,7 +214,7 @@ def _example(document: Document, schema: Document, depth: int) -> Any:
     kind = schema.get("type")
     if kind == "object":
         fields = schema.get("properties", {})
-        names = schema.get("required", []) or list(fields)[:1]
+        names = [*schema.get("required", [])] or list(fields)[:1]
         names += [n for n in ("token", "proof", "class_id") if n in fields and n not in names]
         return (
             {

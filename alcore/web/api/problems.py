@@ -22,6 +22,7 @@ KIND = "urn:alcore:problem:"
 BUSY_FOR = 2
 """Seconds after which somebody is asked to try again what could not be done now."""
 SAID = {
+    400: "the body is not JSON that can be read",
     404: "there is nothing at this address; /api/v1/docs lists all that there is",
     405: "this address does not take this method; /api/v1/docs lists those that it takes",
     413: f"the body must be a JSON object of at most {MOST_BODY} bytes",
@@ -114,7 +115,7 @@ async def _unusable(request: Request, error: Exception) -> JSONResponse:
         for one in error.errors()[:MOST_FAULTS]
     ]
     if any(one["type"] == "json_invalid" for one in error.errors()):
-        return _problem("NotJSON", 400, "the body is not JSON", faults=faults)
+        return _problem("BadRequest", 400, SAID[400], faults=faults)
     detail = "; ".join(f"{one['at']}: {one['message']}" for one in faults)
     return _problem("InvalidRequest", 422, detail, faults=faults)
 

@@ -6,17 +6,25 @@ Times are ISO 8601 in UTC, durations seconds, accuracies and probabilities 0–1
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from alcore.web.requests import MOST_IMAGES
 
 MOST_LISTED = 1_000
 LARGEST_ID = 2**53 - 1
 Value = TypeVar("Value")
-Id = Annotated[int, Field(gt=0, le=LARGEST_ID)]
+
+
+def _whole(value: object) -> object:
+    """Take 3.0 for 3, as JSON does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Id = Annotated[int, Field(gt=0, le=LARGEST_ID), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=0, le=MOST_IMAGES), BeforeValidator(_whole)]
 PathId = Annotated[int, Path(gt=0, le=LARGEST_ID)]
 ProjectId = Annotated[int, Path(gt=0, le=LARGEST_ID, description="That of the token")]
 Key = Annotated[
@@ -180,7 +188,7 @@ Tokens = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length
 class Wish(Asked):
     """How many images are wanted."""
 
-    count: int = Field(1, ge=0, le=MOST_IMAGES)
+    count: Count = 1
     hold: Tokens = Field([], description="Tokens of leases to renew")
     client: Client = "client"
 
@@ -220,6 +228,12 @@ class Answer(Asked):
         None, description="How long the answer took"
     )
     note: str = Field("", max_length=2000)
+
+    @model_validator(mode="after")
+    def _check_class(self) -> Self:
+        if (self.kind == "label") != (self.class_id is not None):
+            raise ValueError("a label has a class_id; what is skipped or unsure has none")
+        return self
 
 
 class Stored(BaseModel):
