@@ -96,9 +96,10 @@ class Client:
         self._app = address.rstrip("/")
         self._name = name
         self._session = requests.Session()
-        self._session.headers["Authorization"] = (
-            f"Bearer {token or os.environ.get('ALCORE_TOKEN', '')}"
-        )
+        text = (token or os.environ.get("ALCORE_TOKEN", "")).strip()
+        if not (text.isascii() and text.isprintable()):
+            raise Refused(401, "invalid-ticket", "this is no API token; copy it from the Team page")
+        self._session.headers["Authorization"] = f"Bearer {text}"
         self.project_id = int(self._call("GET", "token")["project_id"])
         self._class_ids: dict[str, int] = {}
 

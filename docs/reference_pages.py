@@ -22,6 +22,7 @@ from alcore import config as project_config
 from alcore import job_kinds, strategies
 from alcore.__main__ import main
 from alcore.web import routes
+from alcore.web.api import application
 
 ROOT = Path(__file__).parent.parent
 ELSEWHERE = {
@@ -62,6 +63,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         ("reference/commands.md", commands()),
         ("reference/settings.md", settings()),
         ("reference/routes.md", addresses()),
+        ("reference/api.md", operations()),
         ("reference/strategies.md", query_strategies()),
         ("reference/jobs.md", jobs()),
         ("reference/python.md", python()),
@@ -159,6 +161,26 @@ def addresses() -> str:
     )
 
 
+def operations() -> str:
+    """Tabulate the operations of the REST API."""
+    rows = [
+        (
+            f"`{'/'.join(sorted(one.methods))}`",
+            f"`/api/v1{one.path}`",
+            one.endpoint.right,
+            one.endpoint.scope or "",
+            one.summary,
+        )
+        for one in application.operations()
+    ]
+    return (
+        "# REST API\n\nWhat programs may ask, by the right of the token's person and the scope of "
+        "the token ([how to](../api.md)). The running app describes each with its values and an "
+        "example at `/api/v1/docs`.\n\n"
+        + _table(("method", "path", "right", "scope", "what"), rows)
+    )
+
+
 def query_strategies() -> str:
     """List the registry with options and what each strategy needs."""
     parts = [
@@ -202,8 +224,10 @@ def python() -> str:
     """Show what own programs, strategies and learners are written against."""
     return _from_docstrings(
         "Python",
-        "alcore's network as an estimator ([examples](../learning.md#in-your-own-programs)), and "
+        "The client of a running alcore ([examples](../api.md#in-a-notebook)), its network as an "
+        "estimator ([examples](../learning.md#in-your-own-programs)), and "
         "what a query strategy and a learner of one's own are written against.",
+        "alcore.client.Client",
         "alcore.learner.estimator.ImageClassifier",
         "alcore.strategies.contract",
         "alcore.rounds.learners",

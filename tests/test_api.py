@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -26,7 +27,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from alcore.client import Answer, Client, NothingToLabel, Refused
+from alcore.client import Answer, Client, NothingToLabel, Refused, Unreachable
 from alcore.config import TeamRule
 from alcore.errors import InvalidSettings, NotAllowed, TooManyRequests
 from alcore.records import Scope
@@ -49,6 +50,7 @@ class House:
 
     store: Store
     url: str
+    running: uvicorn.Server
     project_id: int = 0
 
     def text(self, who: str = "Ana", scope: Scope = "own", project_id: int | None = None) -> str:
@@ -75,15 +77,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         operations.pace.cache_clear()
         shield = Middleware(Shield, hosts=[], uploads=state.uploads(), embedded_by=lambda: ())
         app = Starlette(routes=routes.of_app(), middleware=[shield])
-        running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical"))
-        thread = threading.Thread(target=running.run)
-        thread.start()
-        while not running.started:
-            time.sleep(0.01)
-        port = running.servers[0].sockets[0].getsockname()[1]
-        yield House(store, f"http://127.0.0.1:{port}")
-        running.should_exit = True
-        thread.join()
+        running = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+        with socket.socket() as listening:  # as Streamlit makes its own
+            listening.bind(("127.0.0.1", 0))
+            thread = threading.Thread(target=running.run, args=([listening],))
+            thread.start()
+            while not running.started:
+                time.sleep(0.01)
+            yield House(store, f"http://127.0.0.1:{listening.getsockname()[1]}", running)
+            running.should_exit = True
+            thread.join()
         operations.pace.cache_clear()
 
 
@@ -206,6 +209,16 @@ def test_classes_are_added_by_owners(house: House) -> None:
     assert refused.status_code == 422 and "'cow' is doubled" in refused.json()["detail"]
 
 
+def test_a_reply_does_not_wait_until_its_beginning_is_acknowledged(house: House) -> None:
+    with house.client() as client:
+        client.status()
+        connections = [*house.running.server_state.connections]
+        assert connections
+        for connection in connections:
+            theirs = connection.transport.get_extra_info("socket")
+            assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 # -- lists and files ---------------------------------------------------------------------------
 
 
@@ -310,6 +323,21 @@ def test_a_token_opens_one_project_for_one_person_until_it_is_revoked(house: Hou
     for header in ("Basic abc", "Bearer", f"Token {house.text()}"):
         reply = house.ask("GET", "status", headers={"Authorization": header})
         assert reply.status_code == 401
+
+
+def test_a_client_says_what_is_wrong_with_a_token_or_an_address(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("alcore_…", "alcore_1_x", "two\nlines"):
+        with pytest.raises(Refused, match="API token"):
+            Client(house.url, text)
+    monkeypatch.setattr("alcore.client.FIRST_PAUSE", 0.0)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        with pytest.raises(Unreachable, match="no reply from"):
+            Client(f"http://127.0.0.1:{silent.getsockname()[1]}", house.text())
+    monkeypatch.setenv("ALCORE_TOKEN", house.text())
+    assert Client(house.url + "/").project_id == house.project_id
 
 
 def test_who_is_removed_is_refused_at_once(house: House) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Response, expect
 
+from alcore.client import Client
 from alcore.config import Workspace
 from alcore.records import Project
+from alcore.services import api_tokens, people
 
 from .conftest import Board, Server
 from .proxy import proxy
@@ -64,6 +67,21 @@ def below(server: Server) -> Iterator[str]:
     path = "/label/al" if server.options else "/proxy/8501"
     with proxy(server.port, path, strip=not server.options) as port:
         yield f"http://127.0.0.1:{port}{path}"
+
+
+def test_programs_label_below_a_path_behind_a_proxy_that_changes_the_host(
+    server: Server, fruits: Project, below: str
+) -> None:
+    store = server.store()
+    person = people.annotator(store, "program").id
+    _, text = api_tokens.create(store, fruits.id, person, "program", "label")
+    with Client(below, text) as client:
+        (image,) = client.claim()
+        assert client.picture(image)
+        client.answer(image, "banana")
+    assert len(server.events(fruits, "program")) == 1
+    with urllib.request.urlopen(f"{below}/api/v1/docs") as page:
+        assert b"alcore API" in page.read()
 
 
 def test_labeling_works_below_a_path_behind_a_proxy_that_changes_the_host(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from alcore.config import TeamRule, Workspace
 from alcore.records import Project
 from alcore.services import people, projects, team
 
-from .conftest import OpenBoard, Server
+from .conftest import ROOT, OpenBoard, Server
 from .provider import Provider, provider
 
 pytestmark = pytest.mark.browser
@@ -123,39 +124,59 @@ def test_an_owner_invites_frees_and_removes_and_others_may_not(
     _nothing_failed(server)
 
 
-def test_a_token_is_shown_once_opens_the_project_to_a_program_and_is_revoked(
-    server: Server, browser: Browser
+def test_a_token_is_shown_once_opens_the_project_to_a_notebook_and_is_revoked(
+    server: Server, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = server.project("by programs", ["cat", "dog"], 40)
+    project = server.project("by programs", ["cat", "dog"], 60)
     with browser.new_context() as context:
         page = open_team(server, context.new_page(), project, "Coder")
         page.get_by_role("textbox", name="For which program").fill("notebook <b>1</b>")
+        page.get_by_role("combobox", name="It may").click()
+        page.get_by_role("option", name="own").click()
         page.get_by_role("button", name="Make a token").click()
         text = page.get_by_test_id("stCode").locator("code")
         expect(text).to_contain_text("alcore_")
-        with Client(server.url, text.inner_text().strip()) as client:
-            for n, image in enumerate(client.images(most=12)):
-                client.answer(image, "cat" if n % 2 else "dog")
-            with pytest.raises(Refused, match="scope 'label'"):
-                client.train()
-            picture = client.picture(client.claim()[0])
-            assert picture.startswith((b"\x89PNG", b"RIFF", b"\xff\xd8"))
-            page.get_by_role("button", name="I have copied it").click()
-            expect(text).to_have_count(0)
-            line = page.locator(".te-invitation")
-            expect(line).to_contain_text("notebook <b>1</b>")
-            expect(line).to_contain_text("yours, scope label")
-            expect(line).to_contain_text("last used on")
-            with page.expect_popup() as popup:
-                page.get_by_role("link", name="API reference").click()
-            expect(popup.value.get_by_role("heading", name="alcore API")).to_be_visible()
-            page.get_by_role("button", name="Revoke").click()
-            page.get_by_text("Revoked tokens (1)").click()
-            expect(line).to_contain_text("revoked on")
-            with pytest.raises(Refused, match="was revoked"):
-                client.status()
-    assert len(server.events(project, "Coder")) == 12
+        monkeypatch.chdir(tmp_path)
+        client = run_notebook(server.url, text.inner_text().strip())
+        page.get_by_role("button", name="I have copied it").click()
+        expect(text).to_have_count(0)
+        line = page.locator(".te-invitation")
+        expect(line).to_contain_text("notebook <b>1</b>")
+        expect(line).to_contain_text("yours, scope own")
+        expect(line).to_contain_text("last used on")
+        with page.expect_popup() as popup:
+            page.get_by_role("link", name="API reference").click()
+        expect(popup.value.get_by_role("heading", name="alcore API")).to_be_visible()
+        page.get_by_role("button", name="Revoke").click()
+        page.get_by_text("Revoked tokens (1)").click()
+        expect(line).to_contain_text("revoked on")
+        with pytest.raises(Refused, match="was revoked"):
+            client.status()
+    assert len(server.events(project, "Coder")) == 20
     _nothing_failed(server)
+
+
+def run_notebook(url: str, text: str) -> Client:
+    """Run the example of the documentation on a project; return its client."""
+    said = (ROOT / "docs" / "api.md").read_text("utf-8")
+    (code,) = re.findall(r"^```py\n(.*?)^```$", said, re.MULTILINE | re.DOTALL)
+    code = code.replace("http://127.0.0.1:8501", url).replace("alcore_…", text)
+    answers = itertools.cycle(("cat", "dog"))
+
+    def my_rule(picture: bytes) -> str:
+        assert picture.startswith((b"\x89PNG", b"RIFF", b"\xff\xd8"))
+        return next(answers)
+
+    names: dict[str, object] = {"my_rule": my_rule}
+    exec(compile(code, "docs/api.md", "exec"), names)
+    client = names["alcore"]
+    assert isinstance(client, Client)
+    assert list(client.rounds()["number"]) == [1] and client.status()["model"] == 1
+    assert {*client.labels()["annotator"]} == {"Coder"}
+    assert len(Path("labels.csv").read_text().splitlines()) > 1
+    said_of_others = client.export_predictions("predictions.csv")
+    assert len(said_of_others.read_text().splitlines()) > 1
+    return client
 
 
 def _nothing_failed(server: Server) -> None:
