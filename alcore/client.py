@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import requests
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]  # it says nothing of its types
 
 TRIES = 6
 PATIENCE = 30.0

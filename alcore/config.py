@@ -397,6 +397,11 @@ def reserve() -> int:
     return int(text) * 1_000_000
 
 
+def webhook_hosts() -> tuple[str, ...]:
+    """Read ALCORE_WEBHOOK_HOSTS, servers in private networks that webhooks may lead to."""
+    return _listed(os.environ.get("ALCORE_WEBHOOK_HOSTS"))
+
+
 def computes_features() -> bool:
     """Read ALCORE_FEATURES: whether imports are followed by features, yes unless it says no.
 

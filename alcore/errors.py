@@ -92,6 +92,14 @@ class TooManyRequests(AlcoreError):
         """Seconds."""
 
 
+class AddressRefused(AlcoreError):
+    """The server must not, or cannot, send anything to an address."""
+
+
+class UnknownWebhook(AlcoreError):
+    """The project has no webhook with this id."""
+
+
 class UnknownJob(AlcoreError):
     """The project has no job with this id."""
 

@@ -203,6 +203,40 @@ class ApiToken:
     revoked_at: float | None = None
 
 
+WebhookEvent = Literal["model", "import"]
+"""What a webhook can be told of."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An address that is told of what happens in a project. Times in Unix seconds."""
+
+    id: int
+    project_id: int
+    address: str
+    secret: str
+    """Signs what is sent there; empty where it is not to be shown."""
+    events: tuple[WebhookEvent, ...]
+    created_at: float
+    last_state: Literal["waiting", "done", "failed"] | None = None
+    """Of the newest delivery that was tried; waiting: it is tried again."""
+    last_error: str | None = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event on its way to a webhook."""
+
+    id: int
+    address: str
+    secret: str
+    event: WebhookEvent
+    body: Mapping[str, Any]
+    created_at: float
+    tries: int
+    """This one included."""
+
+
 @dataclass(frozen=True)
 class AuditEvent:
     """Something that an owner or administrator did in a project."""

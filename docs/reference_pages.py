@@ -165,10 +165,10 @@ def operations() -> str:
     """Tabulate the operations of the REST API."""
     rows = [
         (
-            f"`{'/'.join(sorted(one.methods))}`",
+            f"`{'/'.join(sorted(one.methods or ()))}`",
             f"`/api/v1{one.path}`",
-            one.endpoint.right,
-            one.endpoint.scope or "",
+            one.right,
+            one.scope or "",
             one.summary,
         )
         for one in application.operations()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from html import escape
-from typing import cast
 
 import streamlit as st
 
 from alcore.errors import AlcoreError
-from alcore.records import Annotator, ApiToken, Project, Scope
+from alcore.records import Annotator, ApiToken, Project
 from alcore.services import api_tokens
 from alcore.web import state
 from pages._setup_text import refusal
@@ -68,7 +67,7 @@ def _make(project: Project, me: Annotator, owner: bool) -> None:
         return
     try:
         _, text = api_tokens.create(
-            state.store(), project.id, me.id, name.strip() or "notebook", cast(Scope, scope)
+            state.store(), project.id, me.id, name.strip() or "notebook", scope
         )
     except AlcoreError as error:
         refusal(error)

@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.client", ("requests",)),
     ("alcore.estimators", ()),
     ("alcore.config", ()),
+    ("alcore.outgoing", ()),
     ("alcore.records", ()),
     ("alcore.keymap", ()),
     ("alcore.logs", ()),

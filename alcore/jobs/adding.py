@@ -24,7 +24,7 @@ from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap
 from alcore.loop.randomness import rng
 from alcore.records import KnownClasses, NewEvent, Project
-from alcore.store import Connection, additions, items, jobs, labels, projects
+from alcore.store import Connection, additions, items, jobs, labels, projects, webhooks
 from alcore.store.additions import Addition
 from alcore.workers.attempts import Running
 
@@ -62,6 +62,8 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
         running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
     with running.write() as connection:
         additions.finish(connection, addition.id, time.time())
+        about = {"images": len(items.ids(connection, project_id))}
+        webhooks.note(connection, project_id, "import", about, time.time())
         choose_overlap(connection, projects.get(connection, project_id))
         if project.settings.learner.uses_extractor and computes_features():
             jobs.request(connection, project_id, "features", time.time())

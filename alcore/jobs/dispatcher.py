@@ -19,6 +19,7 @@ from alcore.config import Runtime, Workspace
 from alcore.errors import JobCancelled, WorkspaceBusy
 from alcore.job_kinds import KINDS, Lane, function_of, in_lane, named
 from alcore.jobs.backup_schedule import Schedule
+from alcore.jobs.deliveries import Deliveries
 from alcore.loop import incoming_labels
 from alcore.records import Job
 from alcore.store import Store, jobs
@@ -115,6 +116,7 @@ def _dispatch(runtime: Runtime, over: threading.Event) -> None:
     for worker in workers:
         worker.warm_up(runtime.threads, PAGE_FIRST)
     schedule, rest = Schedule(runtime), Rest(store, runtime.idle)
+    deliveries = Deliveries(store)
     try:
         while not over.wait(AT_REST if rest.is_long else POLL):
             try:
@@ -127,6 +129,7 @@ def _dispatch(runtime: Runtime, over: threading.Event) -> None:
             _let_go_or_warm_up(workers, rest, runtime.threads)
     finally:
         schedule.stop()
+        deliveries.stop()
         for worker in workers:
             worker.engine.close()
             if worker.job is not None:

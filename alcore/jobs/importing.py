@@ -25,7 +25,7 @@ from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap, cold_start_rows, swap_queue
 from alcore.loop.randomness import rng
 from alcore.records import NewEvent, Project
-from alcore.store import additions, items, jobs, labels, projects
+from alcore.store import additions, items, jobs, labels, projects, webhooks
 from alcore.strategies.cold_start import cold_start
 from alcore.workers.attempts import Running, fields
 
@@ -190,6 +190,7 @@ def _make_ready(running: Running, folder: Path) -> None:
         choose_overlap(connection, ready)
         queue_rows = cold_start_rows(first) if first else []
         swap_queue(connection, ready, queue_rows, None, 0)
+        webhooks.note(connection, project_id, "import", {"images": len(all_ids)}, time.time())
         request_if_due(connection, ready, time.time())
         if settings.learner.uses_extractor and computes_features():
             jobs.request(connection, project_id, "features", time.time(), PAGE_FIRST)

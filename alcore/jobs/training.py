@@ -40,6 +40,7 @@ from alcore.store import (
     labels,
     projects,
     rounds,
+    webhooks,
 )
 from alcore.workers.attempts import Running
 
@@ -226,6 +227,8 @@ def _publish(
             unpublished.replace(path)
         disk.sync_names(folder / "rounds")
         round_id = rounds.add(connection, summary, material.last_event)
+        about = {"model": number, "labels": summary.labels, "accuracy": summary.evaluation.accuracy}
+        webhooks.note(connection, project.id, "model", about, time.time())
         known = {c.created_at for c in material.lesson.calibrations}
         today = projects.get(connection, project.id)
         same_classes = since_the_start(today) == material.learner.classes

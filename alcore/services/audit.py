@@ -61,6 +61,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "invite": "made an invitation{purpose}, for {days} days",
         "revoke": "revoked the invitation{purpose}",
         "token": "made the API token {name} of {person} with the scope {scope}",
+        "webhook": "made a webhook to {address}",
+        "remove webhook": "removed the webhook to {address}",
         "revoke token": "revoked the API token {name} of {person}",
     }
 )

@@ -555,6 +555,37 @@ api_token = Table(
 )
 """By which programs ask for a person; `digest` is the SHA-256 of a secret that is kept nowhere."""
 
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("address", String, nullable=False),
+    Column("secret", String, nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("removed_at", Float),
+    Index("ix_webhook_project", "project_id", "id"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("webhook_id", ForeignKey("webhook.id"), nullable=False),
+    Column("event", String, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("state", String, nullable=False, server_default="waiting"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("created_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    CheckConstraint("state in ('waiting', 'done', 'failed')", name="ck_delivery_state"),
+    Index("ix_delivery_due", "due_at", sqlite_where=text("state = 'waiting'")),
+    Index("ix_delivery_webhook", "webhook_id", "id"),
+)
+"""What a webhook is told: a row from the moment it happened, until it was delivered."""
+
 audit_event = Table(
     "audit_event",
     metadata,

@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alcore.errors import (
+    AddressRefused,
     AlcoreError,
     AnswerLate,
     ClassDeleted,
@@ -40,6 +41,7 @@ from alcore.errors import (
     UnknownJob,
     UnknownJobKind,
     UnknownProject,
+    UnknownWebhook,
     UnreadableImage,
     WorkspaceBusy,
     WrongAddress,
@@ -65,6 +67,8 @@ STATUS: dict[type[AlcoreError], int] = {
     NothingToUndo: 409,
     TrainingImpossible: 409,
     WrongAddress: 421,
+    UnknownWebhook: 404,
+    AddressRefused: 422,
     InvalidClasses: 422,
     InvalidSettings: 422,
     UnknownFormat: 422,

@@ -8,11 +8,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
-from starlette.routing import BaseRoute
 
 from alcore import __version__
-from alcore.web.api import files, labels, models, page, projects, queue
-from alcore.web.api.operations import operation, router
+from alcore.web.api import files, labels, models, page, projects, queue, webhooks
+from alcore.web.api.operations import Operation, operation, router
 from alcore.web.api.problems import Problem, answer_with_problems
 
 about = router("About")
@@ -31,7 +30,15 @@ def get_page() -> HTMLResponse:
     return page.response(application().openapi())
 
 
-GROUPS = (projects.group, queue.group, labels.group, models.group, files.group, about)
+GROUPS = (
+    projects.group,
+    queue.group,
+    labels.group,
+    models.group,
+    files.group,
+    webhooks.group,
+    about,
+)
 
 
 class Api(FastAPI):
@@ -78,6 +85,6 @@ def application() -> Api:
     return app
 
 
-def operations() -> list[BaseRoute]:
+def operations() -> list[Operation]:
     """List all operations, each with its right and scope."""
-    return [route for group in GROUPS for route in group.routes]
+    return [route for group in GROUPS for route in group.routes if isinstance(route, Operation)]

@@ -39,10 +39,19 @@ Work = TypeVar("Work", bound=Callable[..., Any])
 class Operation(APIRoute):
     """A route that looks at who asks before it reads anything else of a request."""
 
+    @property
+    def right(self) -> Right:
+        """Which right of a person it asks for."""
+        return vars(self.endpoint)["right"]
+
+    @property
+    def scope(self) -> Scope | None:
+        """Which scope of a token it asks for; None for what is open to everybody."""
+        return vars(self.endpoint)["scope"]
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         respond = super().get_route_handler()
-        right: Right = self.endpoint.right  # type: ignore[attr-defined]  # `operation` put it there
-        scope: Scope | None = self.endpoint.scope  # type: ignore[attr-defined]
+        right, scope = self.right, self.scope
 
         async def admit_and_respond(request: Request) -> Response:
             if scope is not None:

@@ -185,7 +185,7 @@ def _values(document: Document) -> str:
 
 def _curl(document: Document, method: str, path: str, about: Document) -> str:
     address = path.replace("{project_id}", "1").replace("{item_id}", "1")
-    address = address.replace("{number}", "1").replace("{job_id}", "1")
+    address = address.replace("{number}", "1").replace("{job_id}", "1").replace("{webhook_id}", "1")
     parts = ["curl"]
     if method != "GET":
         parts.append(f"-X {method}")
@@ -209,8 +209,9 @@ def _example(document: Document, schema: Document, depth: int) -> Any:
     schema = _resolved(document, schema)
     if "anyOf" in schema:
         schema = schema["anyOf"][0]
-    if "default" in schema:
-        return schema["default"]
+    for known in ("default", "examples", "enum"):
+        if known in schema:
+            return schema[known] if known == "default" else schema[known][0]
     kind = schema.get("type")
     if kind == "object":
         fields = schema.get("properties", {})

@@ -364,3 +364,32 @@ class JobAsked(BaseModel):
     """The job that was asked for, or stopped."""
 
     job: Job | None
+
+
+# -- webhooks ----------------------------------------------------------------------------------
+
+
+class NewWebhook(Asked):
+    """An address to tell of what happens."""
+
+    address: str = Field(
+        min_length=1,
+        max_length=500,
+        description="Where events are posted",
+        examples=["https://hooks.example/alcore"],
+    )
+    events: list[Literal["model", "import"]] = Field(min_length=1, max_length=2)
+
+
+class Webhook(BaseModel):
+    """An address that is told of what happens."""
+
+    id: int
+    address: str
+    events: list[Literal["model", "import"]]
+    created_at: datetime
+    secret: str | None = Field(description="Shown when it is made, and not again")
+    last_delivery: Literal["waiting", "done", "failed"] | None = Field(
+        description="How the last one that was tried went; waiting: it is tried again"
+    )
+    last_error: str | None
