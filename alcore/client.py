@@ -214,8 +214,8 @@ class Client:
 
     def rounds(self) -> pd.DataFrame:
         """Read the models with their measures, a row each."""
-        rows = ({**one, **one.pop("measures")} for one in self._rows("rounds"))
-        return _table(rows)
+        rows = [one | one["measures"] for one in self._rows("rounds")]
+        return _table(rows).drop(columns="measures", errors="ignore")
 
     def curve(self, metric: Literal["accuracy", "macro-F1"] = "accuracy") -> pd.DataFrame:
         """Read the learning curve, and that of as many random labels, a row per point."""

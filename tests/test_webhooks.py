@@ -301,6 +301,7 @@ def test_of_two_that_deliver_one_gets_it(store: Store) -> None:
     assert later is not None and (later.id, later.tries) == (first.id, 2)
 
 
+@pytest.mark.slow
 def test_an_import_that_is_finished_and_a_new_model_are_told(store: Store) -> None:
     spec = {"kind": "shapes", "size": 40}
     made = projects.create(store, "shapes", spec, "labels", BY_HAND)

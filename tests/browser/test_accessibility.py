@@ -93,6 +93,9 @@ def test_every_page_and_the_grid_are_accessible(
             page.wait_for_function(STILL)
             if found := faults(page):
                 wrong[f"{path} {section}"] = found
+    page.goto(f"{server.url}/api/v1/docs")
+    if found := faults(page):
+        wrong["API"] = found
     page.goto(f"{server.url}/?project={modelled}&annotator=axe")
     board = Board(page).opened()
     board.press("g")

@@ -129,7 +129,7 @@ def _round(summary: records.RoundSummary) -> Round:
         learner=summary.learner.kind,
         labels_per_class=list(summary.labels_per_class),
         measures=Measures(
-            images=measured.n,
+            holdout=measured.n,
             accuracy=measured.accuracy,
             low=low,
             high=high,

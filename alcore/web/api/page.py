@@ -35,7 +35,7 @@ def html(document: Document) -> str:
             f'<li><a href="#{about["operationId"]}">{escape(about["summary"])}</a></li>'
         )
     contents = "".join(
-        f"<section><h3>{escape(tag)}</h3><ul>{''.join(lines)}</ul></section>"
+        f"<section><h2>{escape(tag)}</h2><ul>{''.join(lines)}</ul></section>"
         for tag, lines in links.items()
     )
     parts = "".join(
@@ -66,7 +66,7 @@ def _operation(document: Document, method: str, path: str, about: Document) -> s
     fields = _parameters(about)
     if body is not None:
         fields += _fields(document, body, "body")
-    table = _table(fields) if fields else ""
+    table = _table(fields, about["summary"]) if fields else ""
     curl = _curl(document, method, path, about)
     return (
         f'<article id="{about["operationId"]}"><h3>{escape(about["summary"])}</h3>'
@@ -117,14 +117,15 @@ def _fields(document: Document, schema: Document, place: str) -> list[tuple[str,
     ]
 
 
-def _table(rows: list[tuple[str, str, str]]) -> str:
+def _table(rows: list[tuple[str, str, str]], of: str) -> str:
     lines = "".join(
         f"<tr><th scope=row><code>{escape(name)}</code></th><td>{kind}</td>"
         f"<td>{escape(said)}</td></tr>"
         for name, kind, said in rows
     )
     return (
-        '<div class="wide" tabindex="0" role="region" aria-label="Fields">'
+        '<div class="wide" tabindex="0" role="region" '
+        f'aria-label="Fields: {escape(of)}">'
         f"<table>{lines}</table></div>"
     )
 
@@ -175,7 +176,7 @@ def _values(document: Document) -> str:
         said = escape(schema.get("description", ""))
         parts.append(
             f'<article id="value-{escape(name)}"><h3>{escape(_title(name))}</h3>'
-            f"<p>{said}</p>{_table(fields)}</article>"
+            f"<p>{said}</p>{_table(fields, _title(name))}</article>"
         )
     return f"<h2>Values</h2>{''.join(parts)}"
 
@@ -259,7 +260,7 @@ p {margin: .2rem 0 .6rem; overflow-wrap: anywhere}
 a {color: var(--accent)}
 nav {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 100%), 1fr));
   gap: 1rem; margin: 1.4rem 0}
-nav h3 {font-size: 1rem}
+nav h2 {font-size: 1rem; margin: 0; padding: 0; border: 0}
 nav ul {list-style: none; margin: 0; padding: 0}
 nav li {padding: .1rem 0}
 article {margin: 1.2rem 0 1.8rem; scroll-margin-top: 1rem}

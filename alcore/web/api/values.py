@@ -277,7 +277,7 @@ class Done(BaseModel):
 class Measures(BaseModel):
     """How good a model is on the holdout; null where nothing is known."""
 
-    images: int
+    holdout: int = Field(description="Images that it was measured on")
     accuracy: float | None
     low: float | None = Field(description="95 % interval of the accuracy")
     high: float | None
