@@ -108,7 +108,7 @@ def signature(secret: str, body: bytes, at: int) -> str:
     """Sign a body and a time, in Unix seconds, with a secret (HMAC-SHA256, in hex).
 
     >>> signature("secret", b"{}", 1)[:12]
-    't=1,v1=62f1a'
+    't=1,v1=11227'
     """
     signed: Any = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256)
     return f"t={at},{VERSION}={signed.hexdigest()}"
