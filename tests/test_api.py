@@ -366,7 +366,7 @@ def test_tickets_and_cookies_count_for_nothing(house: House) -> None:
 
 def test_the_secret_is_kept_nowhere_and_use_is_noted(house: House) -> None:
     text = house.text()
-    secret = text.rpartition("_")[2]
+    secret = text.split("_", 2)[2]
     house.ask("GET", "status", text)
     ana = people.annotator(house.store, "Ana").id
     newest = api_tokens.of_project(house.store, house.project_id, ana)[0]
