@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 from alcore import logs
 from alcore.errors import AlcoreError, WorkspaceBusy
 from alcore.services import projects, whole_projects
-from alcore.web import ASSETS, doors, modules, routes, sockets, state
+from alcore.web import ASSETS, doors, modules, routes, state
 from alcore.web.shield import Shield
 from alcore.workers import presence
 from alcore.workers.launching import Dispatcher
@@ -52,7 +52,6 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         print(f"Somebody else works in this workspace: {neighbour}", file=sys.stderr, flush=True)
     dispatcher = Dispatcher(state.runtime())
     dispatcher.start()
-    sockets.send_at_once(st.get_option("server.port"))
     # Streamlit collects garbage after every script run; what was imported never is garbage.
     gc.collect()
     gc.freeze()

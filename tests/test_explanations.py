@@ -29,7 +29,7 @@ from alcore.learner.onnx_export import NetworkGraph
 from alcore.loop import features as feature_files
 from alcore.loop.round_files import lesson_of, round_arrays
 from alcore.rounds.stored_models import ModelOfFile
-from alcore.services import features, labeling, people, projects, training, why
+from alcore.services import classes, features, labeling, people, projects, training, why
 from alcore.services.pool_predictions import PredictionCache
 from alcore.services.why import Asking
 from alcore.store import Store, gold, items, rounds
@@ -223,11 +223,12 @@ def test_every_learner_is_explained_or_says_what_would_work(
     strongest = int(np.abs(values).max())
     assert strongest == 127 or (kind == "naive bayes" and strongest == 0)
     assert values.shape == (told["side"],) * 2
-    assert abs(sum(told["probabilities"]) - 1) < 1e-3 and told["model"] == 1
-    order = np.argsort(-np.array(told["probabilities"]), kind="stable")
-    assert (told["wanted"], told["against"]) == tuple(order[:2])
-    names = [c.name for c in projects.get(project.store, project.project_id).classes]
-    assert f"{names[order[0]]} rather than {names[order[1]]}" in told["words"]
+    probabilities = told["probabilities"]
+    assert abs(sum(probabilities.values()) - 1) < 1e-3 and told["model"] == 1
+    best, second = sorted(probabilities, key=lambda c: -probabilities[c])[:2]
+    assert (told["wanted"], told["against"]) == (int(best), int(second))
+    names = {str(c.id): c.name for c in projects.get(project.store, project.project_id).classes}
+    assert f"{names[best]} rather than {names[second]}" in told["words"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -245,7 +246,8 @@ def test_what_is_explained_is_the_model_that_was_measured(
         question = project.question("heat map", method="occlusion", about="answer")
         told = desk.answer(question | {"item": item_id})
         # A mixture's file looks at images of one size; its round had each in its own.
-        assert abs(told["probabilities"][position] - p) < (0.1 if kind == "auto" else 2e-3)
+        said = told["probabilities"][project.classes[position]]
+        assert abs(said - p) < (0.1 if kind == "auto" else 2e-3)
         past = desk.answer(project.question("history") | {"item": item_id})["models"][0]
         if kind == "naive bayes":
             assert past["none"] == "naive bayes: it was kept in no file"
@@ -283,7 +285,7 @@ def test_labels_that_carry_an_answer_are_those_without_which_it_changes(
         head = feature_heads.fit(table.points[rows[kept]], labels[kept], CLASSES)
         logits = (table.points[subject.item.position] @ head[:-1] + head[-1]) / stored.temperature
         shares = np.exp(logits - logits.max())
-        return float(shares[told["answer"]] / shares.sum())
+        return float(shares[project.classes.index(told["answer"])] / shares.sum())
 
     changes = [answer(ids > 0) - answer(ids != other) for other in ids]
     largest = np.argsort(-np.abs(changes))[:5]
@@ -414,12 +416,47 @@ def test_before_a_model_there_is_nothing_to_explain_and_it_says_so(store: Store)
 
 def test_a_class_that_the_model_never_saw_is_not_explained(store: Store) -> None:
     project = teach(store, "naive bayes", labels=6, size=10)
-    added = str(projects.add_classes(store, project.project_id, ["octagon"], None).classes[-1].id)
+    added = str(classes.add(store, project.project_id, ["octagon"], None).classes[-1].id)
     for number in (1, 2):
         with pytest.raises(ExplanationImpossible, match=f"model {number} has seen no label of 'oc"):
             why.heat_map(project.asking(), project.here, "occlusion", added)
         training.train_now(store, project.project_id, 1)  # knows the class, without a label
     assert why.heat_map(project.asking(), project.here, "occlusion", "answer")["model"] == 3
+
+
+def test_answers_are_of_the_classes_of_today_or_wait_for_the_next_model(store: Store) -> None:
+    project = teach(store, "naive bayes", labels=9, size=15)
+    first, *others = project.classes
+    asking = project.asking()
+    before = why.heat_map(asking, project.here, "occlusion", "answer")
+    classes.order(store, project.project_id, [*others, first])
+    for about in ("answer", str(before["wanted"])):
+        after = why.heat_map(asking, project.here, "occlusion", about)
+        assert after == before
+    classes.rename(store, project.project_id, before["wanted"], "another name")
+    assert "another name" in why.heat_map(asking, project.here, "occlusion", "answer")["words"]
+    classes.merge(store, project.project_id, [others[0]], first)
+    for ask in (
+        lambda: why.heat_map(asking, project.here, "occlusion", "answer"),
+        lambda: why.carriers(asking, project.here),
+    ):
+        with pytest.raises(ExplanationImpossible, match="merged or deleted since model 1; the nex"):
+            ask()
+    training.train_now(store, project.project_id, 1)
+    now = why.heat_map(asking, project.here, "occlusion", "answer")
+    assert {p["class"] for p in now["probabilities"]} == {first, others[1]}
+
+
+def test_the_past_is_told_in_the_classes_of_today(store: Store) -> None:
+    project = teach(store, "network", labels=12, size=20)
+    first, *others = project.classes
+    asking = project.asking()
+    before = Desk(store, 1).answer(project.question("history"))["models"][0]["probabilities"]
+    classes.merge(store, project.project_id, [others[0]], first)
+    past = why.history(asking, project.here)["models"][0]
+    together = before[0] + before[1]
+    assert past["p"] == pytest.approx(max(together, before[2]), abs=2e-4)
+    assert past["class"] == (first if together > before[2] else others[1])
 
 
 def test_without_its_file_or_its_labels_a_model_cannot_be_asked(taught: dict[str, Taught]) -> None:

@@ -361,7 +361,7 @@ def test_columns_and_layouts_travel_as_bytes(trained: tuple[Store, int, int]) ->
 def test_a_database_of_before_the_map_gets_selections(
     bare_workspace: Workspace,
 ) -> None:
-    old_database(bare_workspace, "0021")
+    old_database(bare_workspace, "0017")
     store = Store.open(bare_workspace)
     project_id = project(store, 6)
     me = people.annotator(store, "me").id

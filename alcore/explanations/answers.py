@@ -1,6 +1,6 @@
 """Owns what the explaining process can be asked: a heat map, labels that carry an answer, a past.
 
-C classes by position.
+Classes are named by their ids.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Desk:
             return ANSWERS[question["what"]](self, subject, question)
 
     def model(self, subject: Subject) -> Loaded:
-        """Return the newest model of a project, loaded once."""
-        name = (subject.project.id, subject.newest.id)
+        """Return the newest model of a project, loaded once; of today's classes, or it refuses."""
+        name = (subject.project.id, subject.newest.id, subject.columns)
         if self._loaded is None or self._loaded[0] != name:
             self._loaded = None  # its memory first
             self._loaded = (name, load(subject, self.threads))
@@ -56,7 +56,7 @@ class Desk:
 def heat_map(desk: Desk, subject: Subject, question: Mapping[str, Any]) -> dict[str, Any]:
     """Compute a map of an image by a "method".
 
-    "about": the position of a class, "answer" for the model's own, "difference" for its best guess
+    "about": the id of a class, "answer" for the model's own, "difference" for its best guess
     against its second.
     """
     model = desk.model(subject).explainable
@@ -71,35 +71,40 @@ def _heat_map(
     probabilities = attribution.probabilities(model, image)
     target = _target(subject, probabilities, question["about"])
     values = attribution.explain(model, image, question["method"], target)
-    names = [c.name for c in subject.project.classes]
-    against = None if target.against is None else names[target.against]
+    columns = subject.columns
+    names = {c.id: c.name for c in subject.project.classes}
+    wanted = columns[target.wanted]
+    against = None if target.against is None else columns[target.against]
     return {
         "map": heat_maps.pack(values),
         "side": len(values),
-        "wanted": target.wanted,
-        "against": target.against,
-        "words": heat_maps.words(values, names[target.wanted], against),
-        "probabilities": [round(float(p), 4) for p in probabilities],
+        "wanted": wanted,
+        "against": against,
+        "words": heat_maps.words(
+            values, names[wanted], None if against is None else names[against]
+        ),
+        "probabilities": {columns[i]: round(float(p), 4) for i, p in enumerate(probabilities)},
         "model": subject.newest.number,
     }
 
 
-def _target(subject: Subject, probabilities: np.ndarray, about: object) -> Target:
+def _target(subject: Subject, probabilities: np.ndarray, about: str | int) -> Target:
     order = np.argsort(-probabilities, kind="stable")
     if about == "answer":
         return Target(int(order[0]))
     if about == "difference":
         return Target(int(order[0]), int(order[1]))
-    counts, classes = subject.newest.labels_per_class, subject.project.classes
     assert isinstance(about, int)
-    if not 0 <= about < len(classes):
-        raise ExplanationImpossible(f"the project has no class at position {about}")
-    if about >= len(probabilities) or not counts[about]:
+    names = {c.id: c.name for c in subject.project.classes}
+    if about not in names:
+        raise ExplanationImpossible(f"the project has no class {about}")
+    columns, counts = subject.columns, subject.newest.labels_per_class
+    if about not in columns or not counts[columns.index(about)]:
         raise ExplanationImpossible(
-            f"model {subject.newest.number} has seen no label of {classes[about].name!r}, so "
+            f"model {subject.newest.number} has seen no label of {names[about]!r}, so "
             "nothing in it stands for that class; choose another class, or ask the next model"
         )
-    return Target(about)
+    return Target(columns.index(about))
 
 
 ANSWERS: Mapping[str, Callable[[Desk, Subject, Mapping[str, Any]], dict[str, Any]]] = {

@@ -1,6 +1,6 @@
 """Owns what each model of a project says of one image: those that are kept in files.
 
-C classes by position; models that knew fewer say nothing of the others.
+What a model says is of today's classes, by position.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from alcore import linear_head
 from alcore.config import Precision
 from alcore.errors import CheckpointMismatch, WeightsUnavailable
 from alcore.explanations.models import Subject
+from alcore.folding import fold_of
 from alcore.learner import calibration, device, extractors, inference, mixtures
 from alcore.learner.checkpoints import Model
 from alcore.learner.mixtures import Stored
@@ -49,9 +50,10 @@ class Past:
             return told | {"none": f"{summary.recipe.network}: {gone}"}
         try:
             stored = mixtures.load(path, device.choose())
-            probabilities = self._ask(stored)
+            answer = self._ask(stored)
         except (CheckpointMismatch, WeightsUnavailable) as error:
             return told | {"none": str(error)}
+        (probabilities,) = fold_of(self.subject.project, summary).fold(answer[None])
         return told | {"probabilities": [round(float(p), 4) for p in probabilities]}
 
     def _ask(self, stored: Stored | Model) -> np.ndarray:

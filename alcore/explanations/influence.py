@@ -34,9 +34,10 @@ Fit = Callable[[np.ndarray], np.ndarray]
 def of(subject: Subject, loaded: Loaded, threads: int) -> dict[str, Any]:
     """Name the labels whose removal changes the probability of the answer most.
 
-    {"labels": [{"item", "class", "change", "answer"}], "tried", "of", "held": what of the model was
-    not fitted again}. Raises ExplanationImpossible where it cannot be said exactly.
+    {"answer": a class by id, "labels": [{"item", "change", "answer"}], "tried", "of", "held": what
+    of the model was not fitted again}. Raises ExplanationImpossible where it cannot be exact.
     """
+    columns = subject.columns
     lesson = lesson_of(subject.folder, subject.newest.number)
     if lesson is None:
         raise ExplanationImpossible(
@@ -65,10 +66,10 @@ def of(subject: Subject, loaded: Loaded, threads: int) -> dict[str, Any]:
         changes.append((label, float(before[answer] - after[answer]), int(after.argmax())))
     changes.sort(key=lambda change: -abs(change[1]))
     return {
-        "answer": answer,
+        "answer": columns[answer],
         "probability": round(float(before[answer]), 4),
         "labels": [
-            {"item": int(item_ids[i]), "class": int(labels[i]), "change": change, "answer": now}
+            {"item": int(item_ids[i]), "change": change, "answer": columns[now]}
             for i, change, now in changes[:SHOWN]
         ],
         "tried": len(changes),

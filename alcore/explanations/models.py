@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from alcore.errors import ExplanationImpossible
+from alcore.folding import fold_of, names_then
 from alcore.jobs.training_inputs import images_of, inputs_of
 from alcore.learner.attribution import Explainable, of_probabilities
 from alcore.loop.image_reading import image_reader
@@ -54,6 +55,20 @@ class Subject:
     @property
     def newest(self) -> RoundSummary:
         return self.rounds[-1]
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Name the classes that the newest model knows, by id in the order of its columns.
+
+        Raises ExplanationImpossible where some were merged or deleted since.
+        """
+        fold = fold_of(self.project, self.newest)
+        if len(fold.known) < len(fold.places):
+            raise ExplanationImpossible(
+                f"classes were merged or deleted since model {self.newest.number}; the next one, "
+                "which trains by itself, can be asked"
+            )
+        return tuple(self.project.classes[place].id for place in fold.places)
 
     @property
     def folder(self) -> Path:
@@ -115,8 +130,7 @@ def _fitted_again(subject: Subject, threads: int) -> tuple[EstimatorModel, Expla
             "learned from is not there any more; the next model can be asked again"
         )
     rule, inputs = begin
-    known = len(summary.labels_per_class)
-    names = tuple(c.name for c in project.classes[:known])
+    names = tuple(names_then(project, summary))
     images = images_of(subject.folder, project, subject.item_ids)
     task = Lesson(
         images=images,

@@ -93,7 +93,7 @@ def since(
         decides = is_owner(connection, project_id, annotator_id)
         sees_names = rights.sees_names(connection, project_id, annotator_id)
         rows = review.since(connection, project_id, annotator_id, after, n, decides)
-        return tuple(_shown(row, sees_names) for row in rows)
+        return tuple(named(row, sees_names) for row in rows)
 
 
 def overview(store: Store, project_id: int, annotator_id: int) -> Overview:

@@ -90,23 +90,18 @@ def heat_map(asking: Asking, answering: Answering, method: str, about: str) -> d
     project = _checked(asking)
     if method not in METHODS:
         raise InvalidSettings(f"no method called {method!r}; choose from {', '.join(METHODS)}")
-    place_of = {str(c.id): c.position for c in project.classes}
-    if about not in ("answer", "difference", *place_of):
+    known = {str(c.id): c.id for c in project.classes}
+    if about not in ("answer", "difference", *known):
         raise InvalidSettings(
             f"a map is about the answer, the difference or a class's id; got {about!r}"
         )
     told = _ask(
         asking,
         answering,
-        {"what": "heat map", "method": method, "about": place_of.get(about, about)},
+        {"what": "heat map", "method": method, "about": known.get(about, about)},
     )
-    ids = [c.id for c in project.classes]
-    against = told["against"]
-    return told | {
-        "wanted": ids[told["wanted"]],
-        "against": None if against is None else ids[against],
-        "probabilities": _by_class(project, told["probabilities"]),
-    }
+    ranked = sorted(told["probabilities"].items(), key=lambda pair: -pair[1])
+    return told | {"probabilities": [{"class": int(c), "p": p} for c, p in ranked]}
 
 
 def neighbours(asking: Asking, cached: PredictionCache) -> Neighbours:
@@ -139,18 +134,16 @@ def carriers(asking: Asking, answering: Answering) -> Carriers:
 
     Raises NotAllowed, and ExplanationImpossible where that cannot be said exactly.
     """
-    project = _checked(asking)
+    _checked(asking)
     told = _ask(asking, answering, {"what": "influence"})
-    ids = [c.id for c in project.classes]
     by_item = {label["item"]: label for label in told["labels"]}
     with asking.store.read() as connection:
         rows = _visible(connection, asking, list(by_item))
     shown = tuple(
-        Shown(row, by_item[row.item_id]["change"], ids[by_item[row.item_id]["answer"]])
-        for row in rows
+        Shown(row, by_item[row.item_id]["change"], by_item[row.item_id]["answer"]) for row in rows
     )
     return Carriers(
-        answer=ids[told["answer"]],
+        answer=told["answer"],
         probability=told["probability"],
         rows=shown,
         tried=told["tried"],
@@ -218,13 +211,15 @@ def _ask(asking: Asking, answering: Answering, question: Mapping[str, Any]) -> d
     """Ask the process that has torch, unless its answer is on disk."""
     store, kept = asking.store, _kept(asking.store.workspace)
     with store.read() as connection:
+        project = projects.get(connection, asking.project_id)
         item = items.get(connection, asking.project_id, asking.item_id)
         newest = rounds.latest(connection, asking.project_id)
     if newest is None:
         raise ExplanationImpossible(
             "there is no model yet that could be asked why; one comes after the first labels"
         )
-    made_of = [newest.id, newest.created_at, item.id, item.content_hash, question]
+    classes = [[c.id, c.name] for c in project.classes]
+    made_of = [newest.id, newest.created_at, item.id, item.content_hash, classes, question]
     name = _name(kept, asking.project_id, json.dumps(made_of, sort_keys=True))
     known = kept.find(name)
     if known is not None:
@@ -281,9 +276,3 @@ def _entry(told: Mapping[str, Any], ids: Sequence[int], label: int | None) -> di
     entry = {"model": told["model"], "labels": told["labels"]}
     entry |= {"class": ids[best], "p": probabilities[best]}
     return entry if label is None else entry | {"right": ids[best] == label}
-
-
-def _by_class(project: Project, probabilities: Sequence[float]) -> list[dict[str, Any]]:
-    pairs = zip(project.classes, probabilities, strict=False)
-    ranked = sorted(pairs, key=lambda pair: -pair[1])
-    return [{"class": c.id, "p": p} for c, p in ranked]

@@ -51,10 +51,10 @@ class Shield:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
+        hurry(receive)
         if scope["type"] != "http":  # Streamlit looks at its WebSocket's host and origin itself
             await self._app(scope, receive, send)
             return
-        hurry(receive)
         headers = Headers(scope=scope)
         path = str(scope["path"])
         upload = _UPLOAD.search(path) if scope["method"] in ("PUT", "POST") else None

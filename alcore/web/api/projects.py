@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alcore import records
-from alcore.services import dashboard, listings, projects, rights
+from alcore.services import classes, dashboard, listings, projects, rights
 from alcore.web import pictures, state
 from alcore.web.api.operations import Caller, operation, router
 from alcore.web.api.values import (
@@ -53,7 +53,7 @@ def get_project(project_id: ProjectId, caller: Caller) -> Project:
 @operation(group, "POST /projects/{project_id}/classes", "own", "own")
 def add_classes(project_id: ProjectId, new: NewClasses, caller: Caller) -> Project:
     """Add classes."""
-    projects.add_classes(state.store(), project_id, new.names, caller.annotator_id)
+    classes.add(state.store(), project_id, new.names, caller.annotator_id)
     return _project(caller)
 
 

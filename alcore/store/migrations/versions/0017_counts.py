@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
+revision = "0017"
 down_revision = "0014"
 
 PEOPLE = "('label', 'skip', 'unsure')"
