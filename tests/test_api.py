@@ -32,7 +32,7 @@ from alcore.client import Answer, Client, NothingToLabel, Refused, Unreachable
 from alcore.config import TeamRule
 from alcore.errors import InvalidSettings, NotAllowed, TooManyRequests
 from alcore.records import Scope
-from alcore.services import api_tokens, audit, exporting, people
+from alcore.services import api_tokens, audit, exporting, people, projects
 from alcore.services.exporting import Wish
 from alcore.store import Store
 from alcore.web import routes, state
@@ -350,6 +350,18 @@ def test_who_is_removed_is_refused_at_once(house: House) -> None:
         with pytest.raises(Refused, match="may not label here any more") as refused:
             act()
         assert refused.value.status == 403
+    assert labels_of(house.store, house.project_id) == {}
+
+
+def test_an_archived_project_is_read_and_a_change_is_refused_as_a_conflict(house: House) -> None:
+    client = house.client("Ana", "own")
+    (image,) = client.claim()
+    projects.archive(house.store, house.project_id)
+    assert client.status()["labels"] == 0
+    for act in (lambda: client.answer(image, 1), lambda: client.add_classes("owl")):
+        with pytest.raises(Refused, match="archived") as refused:
+            act()
+        assert refused.value.status == 409
     assert labels_of(house.store, house.project_id) == {}
 
 

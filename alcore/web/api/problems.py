@@ -14,7 +14,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from alcore.errors import AlcoreError, InvalidTicket, NotAllowed, TooManyRequests
+from alcore.errors import (
+    AlcoreError,
+    InvalidTicket,
+    NotAllowed,
+    ProjectArchived,
+    TooManyRequests,
+)
 from alcore.web.requests import MOST_BODY, STATUS, said_of
 
 MIME = "application/problem+json"
@@ -98,6 +104,8 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = 'Bearer realm="alcore"'
     elif isinstance(error, NotAllowed):
         headers["WWW-Authenticate"] = 'Bearer realm="alcore", error="insufficient_scope"'
+    elif isinstance(error, ProjectArchived):
+        code = 409  # browsers keep answers that get 401; a program's token is as good as before
     elif isinstance(error, TooManyRequests):
         headers["Retry-After"] = str(math.ceil(error.retry_in))
     elif type(error) not in STATUS:
