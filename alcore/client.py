@@ -361,13 +361,13 @@ def _wanted_pause(reply: requests.Response) -> float:
 
 def _refused(reply: requests.Response) -> Refused:
     try:
-        said = reply.json()
+        problem = reply.json()
     except requests.JSONDecodeError:
-        said = None
-    if not isinstance(said, dict):
-        said = {}
-    detail = str(said.get("detail") or said.get("message") or reply.reason)
-    kind = str(said.get("type", "")).rpartition(":")[2]
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {}
+    detail = str(problem.get("detail") or problem.get("message") or reply.reason)
+    kind = str(problem.get("type", "")).rpartition(":")[2]
     return Refused(reply.status_code, kind, detail)
 
 

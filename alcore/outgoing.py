@@ -51,10 +51,10 @@ def resolve(address: str, hosts: Collection[str] = ()) -> tuple[str, int]:
     host = (parts.hostname or "").rstrip(".")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise AddressRefused(f"there is no server called {host!r}") from error
-    places = [str(entry[4][0]) for entry in found]
+    places = [str(entry[4][0]) for entry in addresses]
     if host not in hosts and not all(_is_public(place) for place in places):
         raise AddressRefused(
             f"{host!r} leads into a private network; whoever runs the app can allow it with "

@@ -43,18 +43,18 @@ class Past:
 
     def entry(self, summary: RoundSummary) -> dict[str, Any]:
         """Return what a round's model says, or why it says nothing."""
-        told: dict[str, Any] = {"model": summary.number, "labels": summary.labels}
+        entry: dict[str, Any] = {"model": summary.number, "labels": summary.labels}
         path = self.subject.file_of(summary)
         if path is None:
             gone = "its file is gone" if summary.checkpoint else "it was kept in no file"
-            return told | {"none": f"{summary.recipe.network}: {gone}"}
+            return entry | {"none": f"{summary.recipe.network}: {gone}"}
         try:
             stored = mixtures.load(path, device.choose())
             answer = self._ask(stored)
         except (CheckpointMismatch, WeightsUnavailable) as error:
-            return told | {"none": str(error)}
+            return entry | {"none": str(error)}
         (probabilities,) = fold_of(self.subject.project, summary).fold(answer[None])
-        return told | {"probabilities": [round(float(p), 4) for p in probabilities]}
+        return entry | {"probabilities": [round(float(p), 4) for p in probabilities]}
 
     def _ask(self, stored: Stored | Model) -> np.ndarray:
         if isinstance(stored, Model):

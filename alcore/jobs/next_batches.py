@@ -51,8 +51,8 @@ def answer(store: Store, question: Mapping[str, Any]) -> dict[str, Any]:
     seen = np.array([int(i) in place for i in labeled_ids], bool)
     rows = [place[int(i)] for i in candidates]
     of_labels = [place[int(i)] for i in labeled_ids[seen]]
-    found = np.asarray(values[rows], np.float32)
-    logits = found @ head[:-1] + head[-1]
+    points = np.asarray(values[rows], np.float32)
+    logits = points @ head[:-1] + head[-1]
     today = fold_of(project, latest)
     probabilities = today.fold(linear_head.softmax(logits.copy()))
     if not today.is_same:
@@ -64,7 +64,7 @@ def answer(store: Store, question: Mapping[str, Any]) -> dict[str, Any]:
         Signals(
             probabilities=probabilities,
             logits=logits,
-            embeddings=found,
+            embeddings=points,
             labeled_embeddings=np.asarray(values[of_labels], np.float32),
             labeled_ids=labeled_ids[seen],
         ),

@@ -172,22 +172,26 @@ def delete(
     if move_to is not None and take_back:
         raise InvalidClasses("labels either move to another class or are taken back; choose one")
     with store.read() as connection:
-        _, said = votes.per_class(connection, project_id).get(class_id, (0, 0))
+        _, labels = votes.per_class(connection, project_id).get(class_id, (0, 0))
 
     def change(state: State) -> _Change:
         name = _offered_one(state, class_id)
-        if said and move_to is None and not take_back:
+        if labels and move_to is None and not take_back:
             raise InvalidClasses(
-                f"{name!r} has labels on {said:,} images; say to which class they move, or that "
+                f"{name!r} has labels on {labels:,} images; say to which class they move, or that "
                 "they are taken back and the images asked again"
             )
         if move_to is None:
-            fate = "were taken back" if said else "there were none"
-            details = {"name": name, "labels": said, "fate": fate}
+            fate = "were taken back" if labels else "there were none"
+            details = {"name": name, "labels": labels, "fate": fate}
             return _Change("delete class", details, class_changes.discard(state, class_id))
         if move_to == class_id:
             raise InvalidClasses("labels must move to another class than the one that is deleted")
-        details = {"name": name, "labels": said, "fate": f"count as {_offered_one(state, move_to)}"}
+        details = {
+            "name": name,
+            "labels": labels,
+            "fate": f"count as {_offered_one(state, move_to)}",
+        }
         return _Change("delete class", details, class_changes.merge(state, [class_id], move_to))
 
     return _apply(store, project_id, by, change)
@@ -270,8 +274,8 @@ def _apply_within(
         (before, wanted.after),
         wanted.undoes,
     )
-    said = {key: value for key, value in details.items() if key != "gold"}
-    audit.note(connection, project_id, by, wanted.kind, **said)
+    noted = {key: value for key, value in details.items() if key != "gold"}
+    audit.note(connection, project_id, by, wanted.kind, **noted)
     images = class_events.count_anew(connection, project_id, counts_as) if counts_as else 0
     named = [(one.id, one.name) for one in offered(before)]
     named_now = [(one.id, one.name) for one in offered(wanted.after)]

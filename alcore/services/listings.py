@@ -32,10 +32,10 @@ def all_jobs(
 
 def job(store: Store, project_id: int, by: int | None, job_id: int) -> Job:
     """Read one job. Raises UnknownJob."""
-    found = all_jobs(store, project_id, by, job_id - 1, 1)
-    if not found or found[0].id != job_id:
+    page = all_jobs(store, project_id, by, job_id - 1, 1)
+    if not page or page[0].id != job_id:
         raise UnknownJob(f"project {project_id} has no job {job_id}")
-    return found[0]
+    return page[0]
 
 
 def _shown(job: Job, owns: bool) -> Job:

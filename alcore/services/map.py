@@ -203,11 +203,11 @@ def select(store: Store, project_id: int, by: int, bits: bytes) -> tuple[int, in
         flags = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
         if flags[len(ids) :].any():
             raise InvalidSettings("the selection has images that the project has not; reload")
-        chosen = ids[np.flatnonzero(flags[: len(ids)])]
-        if not len(chosen):
+        selected = ids[np.flatnonzero(flags[: len(ids)])]
+        if not len(selected):
             raise InvalidSettings("nothing is selected; draw around some images first")
-        new = selections.add(connection, project_id, by, chosen.tolist(), time.time())
-        return new, len(chosen)
+        new = selections.add(connection, project_id, by, selected.tolist(), time.time())
+        return new, len(selected)
 
 
 def pictures(
@@ -365,5 +365,5 @@ class _Places:
 
     def of(self, ids: np.ndarray) -> np.ndarray:
         """Return the positions (n,) of items that are there."""
-        found = np.searchsorted(self._sorted, ids)
-        return self._order[found] if len(ids) else np.zeros(0, np.int64)
+        places = np.searchsorted(self._sorted, ids)
+        return self._order[places] if len(ids) else np.zeros(0, np.int64)

@@ -32,12 +32,12 @@ def table(
     with store.read() as connection:
         rights.check_owner(connection, project_id, by)
         project = projects.get(connection, project_id)
-        chosen = selections.ids(connection, project_id, selection_id)
+        selected = selections.ids(connection, project_id, selection_id)
         images = map_points.images(connection, project_id)
         names = map_points.names(connection, project_id)
         answers = map_points.answers(connection, project_id)
         latest = rounds.latest(connection, project_id)
-    if not len(chosen):
+    if not len(selected):
         raise UnknownItem("this selection is gone; select the images again")
     classes = {c.id: c.name for c in project.classes} | {0: "unsure"}
     by_position = {c.position: c.name for c in project.classes}
@@ -63,7 +63,7 @@ def table(
         return {column: line.get(column, "") for column in COLUMNS}
 
     points = shown.points if shown is not None else np.zeros((0, 2))
-    positions = np.flatnonzero(np.isin(images.ids, chosen)).tolist()
+    positions = np.flatnonzero(np.isin(images.ids, selected)).tolist()
 
     def blocks() -> Iterator[bytes]:
         for start in range(0, len(positions), _AT_ONCE):

@@ -133,8 +133,8 @@ class SnapshotRows:
         for line in self._lines:
             item, file, place, width, height, split, digest, more, votes = json.loads(line)
             values = tuple(more[i] for i in self._places)
-            said = tuple(Vote(*vote) for vote in votes) if "votes" in self._parts else ()
-            yield LabelRow(item, file, place, width, height, split, digest, values, said)
+            answers = tuple(Vote(*vote) for vote in votes) if "votes" in self._parts else ()
+            yield LabelRow(item, file, place, width, height, split, digest, values, answers)
 
 
 def _about(header: Header) -> dict[str, Any]:

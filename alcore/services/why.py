@@ -95,13 +95,13 @@ def heat_map(asking: Asking, answering: Answering, method: str, about: str) -> d
         raise InvalidSettings(
             f"a map is about the answer, the difference or a class's id; got {about!r}"
         )
-    told = _ask(
+    reply = _ask(
         asking,
         answering,
         {"what": "heat map", "method": method, "about": known.get(about, about)},
     )
-    ranked = sorted(told["probabilities"].items(), key=lambda pair: -pair[1])
-    return told | {"probabilities": [{"class": int(c), "p": p} for c, p in ranked]}
+    ranked = sorted(reply["probabilities"].items(), key=lambda pair: -pair[1])
+    return reply | {"probabilities": [{"class": int(c), "p": p} for c, p in ranked]}
 
 
 def neighbours(asking: Asking, cached: PredictionCache) -> Neighbours:
@@ -135,20 +135,20 @@ def carriers(asking: Asking, answering: Answering) -> Carriers:
     Raises NotAllowed, and ExplanationImpossible where that cannot be said exactly.
     """
     _checked(asking)
-    told = _ask(asking, answering, {"what": "influence"})
-    by_item = {label["item"]: label for label in told["labels"]}
+    reply = _ask(asking, answering, {"what": "influence"})
+    by_item = {label["item"]: label for label in reply["labels"]}
     with asking.store.read() as connection:
         rows = _visible(connection, asking, list(by_item))
     shown = tuple(
         Shown(row, by_item[row.item_id]["change"], by_item[row.item_id]["answer"]) for row in rows
     )
     return Carriers(
-        answer=told["answer"],
-        probability=told["probability"],
+        answer=reply["answer"],
+        probability=reply["probability"],
         rows=shown,
-        tried=told["tried"],
-        of=told["of"],
-        held=told["held"],
+        tried=reply["tried"],
+        of=reply["of"],
+        held=reply["held"],
         hidden=len(by_item) - len(shown),
     )
 
@@ -161,17 +161,17 @@ def history(asking: Asking, answering: Answering) -> dict[str, Any]:
     were}. Raises NotAllowed, ExplanationImpossible without a model.
     """
     project = _checked(asking)
-    told = _ask(asking, answering, {"what": "history"})
+    reply = _ask(asking, answering, {"what": "history"})
     with asking.store.read() as connection:
         label = _label(connection, asking)
     ids = [c.id for c in project.classes]
-    entries = [_entry(one, ids, label) for one in told["models"]]
+    entries = [_entry(one, ids, label) for one in reply["models"]]
     right = [one for one in entries if one.get("right")]
     wrong = [one["model"] for one in entries if one.get("right") is False]
     since = next((one["model"] for one in right if not wrong or one["model"] > wrong[-1]), None)
     return {
         "models": entries,
-        "of": told["of"],
+        "of": reply["of"],
         "label": label,
         "first": right[0]["model"] if right else None,
         "since": since,
@@ -225,13 +225,13 @@ def _ask(asking: Asking, answering: Answering, question: Mapping[str, Any]) -> d
     if known is not None:
         stored: dict[str, Any] = json.loads(known.read())
         return stored
-    told: dict[str, Any] = answering.ask(
+    reply: dict[str, Any] = answering.ask(
         {**question, "project": asking.project_id, "item": asking.item_id}
     )
-    if "error" in told:
-        raise ExplanationImpossible(told["error"])
-    kept.keep(name, json.dumps(told).encode(), "application/json")
-    return told
+    if "error" in reply:
+        raise ExplanationImpossible(reply["error"])
+    kept.keep(name, json.dumps(reply).encode(), "application/json")
+    return reply
 
 
 def _name(kept: Renditions, project_id: int, made_of: str) -> Path:
@@ -268,11 +268,11 @@ def _label(connection: Connection, asking: Asking) -> int | None:
     return known.get(asking.item_id)
 
 
-def _entry(told: Mapping[str, Any], ids: Sequence[int], label: int | None) -> dict[str, Any]:
-    if "none" in told:
-        return dict(told)
-    probabilities = told["probabilities"]
+def _entry(past: Mapping[str, Any], ids: Sequence[int], label: int | None) -> dict[str, Any]:
+    if "none" in past:
+        return dict(past)
+    probabilities = past["probabilities"]
     best = max(range(len(probabilities)), key=probabilities.__getitem__)
-    entry = {"model": told["model"], "labels": told["labels"]}
+    entry = {"model": past["model"], "labels": past["labels"]}
     entry |= {"class": ids[best], "p": probabilities[best]}
     return entry if label is None else entry | {"right": ids[best] == label}

@@ -167,7 +167,7 @@ def standings(
 ) -> dict[int, Standing]:
     """Read what images of a project are called and have, by item id: of these, or of all."""
     importer = select(annotator.c.id).where(annotator.c.name == labels.IMPORTER).scalar_subquery()
-    said = (
+    votes = (
         select(vote.c.item_id, vote.c.class_id)
         .join(label_event, label_event.c.id == vote.c.event_id)
         .where(vote.c.annotator_id == importer, label_event.c.kind == "import")
@@ -185,12 +185,12 @@ def standings(
         .outerjoin(label_event, label_event.c.id == answer.c.event_id)
     )
     if item_ids is None:
-        said = said.where(vote.c.project_id == project_id)
+        votes = votes.where(vote.c.project_id == project_id)
         known = known.where(item.c.project_id == project_id)
     else:  # not by the project too: by an index of that, all of its items would be looked through
-        said = said.where(vote.c.item_id.in_(item_ids))
+        votes = votes.where(vote.c.item_id.in_(item_ids))
         known = known.where(item.c.id.in_(item_ids))
-    imported = dict(connection.execute(said).all())
+    imported = dict(connection.execute(votes).all())
     return {
         number: Standing(
             name, digest, true, counting, imported.get(number), kind not in (None, "import")
