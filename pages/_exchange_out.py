@@ -103,16 +103,17 @@ def _keep(store: Store, project: Project, kept: list[Snapshot], revision: str, t
             else:
                 st.rerun()
     if kept:
-        with st.expander(f"Snapshots ({len(kept)})"):
+        with st.expander(f"Snapshots ({len(kept):,})"):
             for one in kept[:_SHOWN]:
                 _kept(store, project, one)
 
 
 def _kept(store: Store, project: Project, one: Snapshot) -> None:
     row = st.container(horizontal=True, vertical_alignment="center")
+    made_at = time.strftime("%d %b %Y %H:%M", time.localtime(one.created_at)).lstrip("0")
     row.markdown(
-        f"**{plain(one.name)}**, {one.labels:,} labels, label set {one.revision}, "
-        f"{time.strftime('%d %b %Y %H:%M', time.localtime(one.created_at)).lstrip('0')}"
+        f"**{plain(one.name)}**, {one.labels:,} labels, label set {plain(one.revision)}, "
+        f"{plain(made_at)}"
     )
     if project.archived_at is None and row.button(
         "Forget", key=f"snapshot-forget-{one.id}", type="tertiary"

@@ -137,7 +137,7 @@ def _order(store: Store, project: Project, lines: list[ClassLine], slot: str) ->
         ("Last", len(order) - 1, "vertical_align_bottom"),
     ):
         pressed = row.button(
-            word,
+            plain(word),
             icon=f":material/{icon}:",
             key=f"order-{project.id}-{word}",
             disabled=not 0 <= to < len(order) or to == place,

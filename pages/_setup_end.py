@@ -95,7 +95,7 @@ def delete_for_good(store: Store, project: Project) -> None:
         except AlcoreError as error:
             refusal(error)
             return
-        st.toast(f"Deleted; {whole_projects.disk_words(freed.size)} are free again.")
+        st.toast(f"Deleted; {plain(whole_projects.disk_words(freed.size))} are free again.")
         st.query_params.pop("project", None)
         st.session_state.pop("chosen_project", None)
         st.rerun()

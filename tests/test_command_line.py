@@ -133,6 +133,7 @@ def test_import_label_train_status_export(run, workspace: Workspace, tmp_path: P
         "suggestion shown",
         "suggested class",
         "suggesting model",
+        "explanation shown",
         "note",
         "comments",
     ]

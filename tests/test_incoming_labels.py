@@ -51,7 +51,8 @@ def accepted(store: Store, made: int) -> None:
 
 
 def _bring(root: str, made: int, path: str) -> None:
-    label_import.bring(Store.open(Workspace(Path(root))), made, LabelFile(Path(path)))
+    store = Store.open(Workspace(Path(root)))
+    label_import.bring(store, made, LabelFile(Path(path)), new_classes="add")
 
 
 def waiting(store: Store) -> int:
@@ -61,7 +62,7 @@ def waiting(store: Store) -> int:
 
 def test_a_file_comes_in_in_parts_and_whole(store: Store, tmp_path: Path) -> None:
     made = project(store, MANY, held=100)
-    plan = label_import.bring(store, made, table(tmp_path))
+    plan = label_import.bring(store, made, table(tmp_path), new_classes="add")
     assert (len(plan.class_of), plan.kept, plan.new_classes) == (MANY, 0, ["bird"])
     assert len(labels_of(store, made)) == MANY - 100
     assert waiting(store) == 0
@@ -144,6 +145,6 @@ def test_a_project_whose_images_are_not_in_takes_no_labels(store: Store, tmp_pat
     with store.write() as connection:
         projects.set_state(connection, made, "importing")
     with pytest.raises(NotAllowed):
-        label_import.bring(store, made, table(tmp_path))
+        label_import.bring(store, made, table(tmp_path), new_classes="add")
     with store.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM staged_label").scalar() == 0

@@ -143,15 +143,15 @@ def test_a_name_that_is_a_number_goes_before_a_number(tmp_path: Path) -> None:
 
 
 def test_a_secret_is_made_where_there_are_no_hard_links(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    bare_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def link(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", link)
-    ticket = TicketOffice.of(workspace).issue(1, 2)
-    assert TicketOffice.of(workspace).read(ticket).annotator_id == 2
-    assert [path.name for path in workspace.root.iterdir()] == ["secret"]
+    ticket = TicketOffice.of(bare_workspace).issue(1, 2)
+    assert TicketOffice.of(bare_workspace).read(ticket).annotator_id == 2
+    assert [path.name for path in bare_workspace.root.iterdir()] == ["secret"]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -47,6 +47,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "features": "asked for features",
         "stop features": "stopped the computing of features",
         "map": "asked for a map",
+        "stop map": "stopped the making of a map",
         "import": "resumed the import",
         "stop import": "stopped the import",
         "model export": "asked for the model as files",

@@ -250,6 +250,7 @@ def stop(store: Store, project_id: int, by: int) -> None:
     """End the making of a map. Raises NotAllowed."""
     with store.write() as connection:
         rights.check_owner(connection, project_id, by)
+        audit.note(connection, project_id, by, "stop map")
         jobs.cancel(connection, project_id, "map", time.time())
 
 
