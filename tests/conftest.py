@@ -26,8 +26,8 @@ LONG = ("test_loop.py", "test_default_policy.py", "test_jobs.py", "test_experime
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run one process more than there are cores, up to four: many tests mostly wait."""
-    return min(4, (os.cpu_count() or 1) + 1)
+    """Run twice as many processes as there are cores, up to four: many tests mostly wait."""
+    return min(4, 2 * (os.cpu_count() or 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
