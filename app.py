@@ -114,18 +114,16 @@ def main() -> None:
             "": [
                 st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
                 st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
-                st.Page("pages/map.py", title="Map", icon=":material/bubble_chart:"),
                 st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
+                st.Page("pages/team.py", title="Team", icon=":material/group:"),
+                st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
             ],
-            "Learn": [
+            "More": [
+                st.Page("pages/map.py", title="Map", icon=":material/bubble_chart:"),
+                st.Page("pages/exchange.py", title="In and out", icon=":material/swap_horiz:"),
                 st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
                 st.Page("pages/playground.py", title="Playground", icon=":material/scatter_plot:"),
                 st.Page("pages/glossary.py", title="Glossary", icon=":material/menu_book:"),
-            ],
-            "Project": [
-                st.Page("pages/team.py", title="Team", icon=":material/group:"),
-                st.Page("pages/exchange.py", title="In and out", icon=":material/swap_horiz:"),
-                st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
             ],
         },
         position="top",

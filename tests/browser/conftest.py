@@ -43,10 +43,7 @@ COMMON = {
 expect.set_options(timeout=45_000)
 
 
-SECTIONS = {
-    "Learn": ("Experiments", "Playground", "Glossary"),
-    "Project": ("Team", "In and out", "Set-up"),
-}
+SECTIONS = {"More": ("Map", "In and out", "Experiments", "Playground", "Glossary")}
 """Of the menu, with the pages behind each; the others stand in it themselves."""
 
 

@@ -55,7 +55,7 @@ def test_every_page_is_in_the_menu_without_a_rest_that_has_to_be_opened(
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{server.url}/glossary")
     links = page.get_by_test_id("stTopNavLink")
-    names = ("Label", "Review", "Map", "Dashboard")
+    names = ("Label", "Review", "Dashboard", "Team", "Set-up")
     expect(links).to_have_text([re.compile(name) for name in names])
     menu = page.get_by_test_id("stTopNavSection")
     expect(menu).to_have_text(list(SECTIONS))

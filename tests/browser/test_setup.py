@@ -93,9 +93,9 @@ def test_pictures_become_examples_of_a_class_and_can_be_taken_away(
 
 
 def test_a_first_visit_to_this_page_shows_the_menu_of_the_app(page: Page) -> None:
-    for name in ("Label", "Dashboard"):
+    for name in ("Label", "Dashboard", "Set-up"):
         expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
-    expect(page.get_by_role("button", name="Project", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="More", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="app", exact=True)).to_have_count(0)
 
 
