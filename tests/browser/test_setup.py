@@ -86,6 +86,7 @@ def test_pictures_become_examples_of_a_class_and_can_be_taken_away(
     field.set_input_files(good)
     picture = page.get_by_role("img", name="a cat.png")
     expect(picture).to_have_js_property("naturalWidth", 40)
+    expect(field).to_have_count(1)  # the one before stays while the page is drawn
     field.set_input_files(broken)
     expect(page.get_by_role("alert")).to_contain_text("its image data cannot be decoded")
     page.get_by_role("button", name="Remove", exact=True).click()
