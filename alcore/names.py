@@ -16,6 +16,7 @@ _INVISIBLE_BUT_WRITTEN = frozenset(
 )
 _BYTE = range(0xDC80, 0xDD00)
 """How Python shows a byte of a file name that is no Unicode."""
+_PAGE = re.compile(r"(.+\.tiff?)#page=([1-9][0-9]{0,5})", re.IGNORECASE | re.DOTALL)
 _ESCAPE = re.compile(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
@@ -81,6 +82,34 @@ def path_of(name: str) -> str:
     True
     """
     return _ESCAPE.sub(lambda escape: _unescape(escape[1]), name)
+
+
+def of_page(file: str, page: int) -> str:
+    """Name a page, counted from 1, of a file that has several.
+
+    No image file is called so itself: the name ends otherwise than an image's.
+    """
+    return f"{file}#page={page}"
+
+
+def page_of(name: str) -> tuple[str, int | None]:
+    """Tell which file a name means, and which page of it; None: all of it.
+
+    >>> page_of("a/scan.tif#page=3"), page_of("a/scan.tif")
+    (('a/scan.tif', 3), ('a/scan.tif', None))
+    """
+    match = _PAGE.fullmatch(name)
+    return (match[1], int(match[2])) if match else (name, None)
+
+
+def without_ending(name: str) -> str:
+    """Take away the ending that an exported page was given, so that programs know its kind.
+
+    >>> without_ending("a/scan.tif#page=3.tiff"), without_ending("a/scan.tif")
+    ('a/scan.tif#page=3', 'a/scan.tif')
+    """
+    stem = name.rpartition(".")[0]
+    return stem if page_of(stem)[1] is not None else name
 
 
 def _escape(character: str) -> str:

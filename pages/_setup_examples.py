@@ -39,7 +39,7 @@ def examples_tab(store: Store, project: Project) -> None:
     let_upload()
     files = right.file_uploader(
         "Pictures of this class",
-        ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"],
+        ["png", "jpg", "jpeg", "webp", "avif", "heic", "gif", "bmp", "tif", "tiff"],
         accept_multiple_files=True,
         key=f"{slot}-files-{times}",
     )

@@ -23,6 +23,7 @@ from alcore.datasets import workers
 from alcore.datasets.decoding import decode_pixels
 from alcore.datasets.entries import Entry, Listing
 from alcore.datasets.ingest import Chunk, NewItem, ingest, read_original
+from alcore.datasets.kinds import FORMATS
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import scan
 from alcore.datasets.workers import Examined, Refused, examine_all
@@ -79,7 +80,7 @@ def test_a_folder_with_bad_files_imports_the_good_ones_and_names_the_others(tmp_
             "cat/copy.png": picture(1),
             "cat/empty.jpg": b"",
             "cat/notes.jpg": b"my notes",
-            "cat/phone.heic": b"\0\0\0\x20ftypheic",
+            "cat/phone.jxl": b"\xff\x0a\0\0",
             "dog/2.jpg": picture(2, 600, "JPEG"),
             "dog/cut.jpg": picture(3, 600, "JPEG")[:-400],
         },
@@ -90,8 +91,8 @@ def test_a_folder_with_bad_files_imports_the_good_ones_and_names_the_others(tmp_
     assert skipped == {
         "cat/copy.png": "same content as cat/1.png",
         "cat/empty.jpg": "the file is empty",
-        "cat/notes.jpg": "text, not an image; JPEG, PNG, WEBP, BMP, GIF or TIFF can be read",
-        "cat/phone.heic": "a HEIC image, which is not read; save it as JPEG or PNG",
+        "cat/notes.jpg": f"text, not an image; {FORMATS} can be read",
+        "cat/phone.jxl": "a JPEG XL image, which is not read; save it as JPEG or PNG",
         "dog/cut.jpg": "truncated: the file ends before the image does",
     }
     assert [(i.position, i.name, i.class_name) for i in items] == [

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alcore import names
-from alcore.datasets import label_table, zip_names
+from alcore.datasets import label_table, tiff_pages, zip_names
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
 from alcore.datasets.entries import (
     Entry,
@@ -65,6 +65,14 @@ class _Place:
     crc: int
 
 
+@dataclass(frozen=True)
+class _Page:
+    """One page of an entry: where its directory stands in the unpacked file."""
+
+    place: _Place
+    at: int
+
+
 @dataclass
 class ArchiveSource:
     """A zip file on this machine."""
@@ -77,6 +85,8 @@ class ArchiveSource:
     in_place: bool = False
     inline_below: float = 0
     _file: int | None = field(default=None, repr=False)
+    _last: tuple[_Place, bytes] | None = field(default=None, repr=False)
+    """What was unpacked last: the pages of a file come one after another."""
 
     def listing(self) -> Listing:
         """Check the whole directory of the archive, then list its images.
@@ -101,8 +111,11 @@ class ArchiveSource:
             reason = _unusable(info, path)
             if reason is not None:
                 skipped.append(SkippedFile(names.of_file(path), reason))
-            else:
-                images.append(ImageFile(path, _place(info), info.file_size))
+                continue
+            try:
+                images += self._pages(path, _place(info))
+            except UnreadableImage as error:
+                skipped.append(SkippedFile(names.of_file(path), str(error)))
         if inner and not images and not skipped:
             raise ImportRefused(
                 f"{self.name} holds another archive, {names.of_file(inner[0])}, and no images; "
@@ -122,6 +135,22 @@ class ArchiveSource:
         note = f"{names.of_file(inner[0])} is another archive, into which nobody looked"
         return replace(listing, notes=(*listing.notes, note))
 
+    def _pages(self, path: str, place: _Place) -> list[ImageFile]:
+        """List the pages of an entry, or just itself; raises UnreadableImage for too many."""
+        if not path.lower().endswith((".tif", ".tiff")):
+            return [ImageFile(path, place, place.size)]
+        try:
+            data = self._read(place)
+        except UnreadableImage:  # said when its turn comes
+            return [ImageFile(path, place, place.size)]
+        starts = tiff_pages.pages(_reader(data))
+        if len(starts) < 2:
+            return [ImageFile(path, place, place.size)]
+        return [
+            ImageFile(names.of_page(path, n), _Page(place, at), place.size // len(starts))
+            for n, at in enumerate(starts, 1)
+        ]
+
     def _table(self, tables: list[tuple[str, zipfile.ZipInfo]]) -> Table | None:
         if not tables:
             return None
@@ -138,7 +167,12 @@ class ArchiveSource:
 
     def read(self, entry: Entry) -> bytes:
         """Bytes of one entry, as many as the directory promised and with its checksum."""
-        return self._read(entry.handle)
+        if not isinstance(entry.handle, _Page):
+            return self._read(entry.handle)
+        place = entry.handle.place
+        if self._last is None or self._last[0] != place:
+            self._last = (place, self._read(place))
+        return tiff_pages.page(_reader(self._last[1]), entry.handle.at, MOST_BYTES)
 
     def _read(self, place: _Place) -> bytes:
         try:
@@ -159,7 +193,7 @@ class ArchiveSource:
         return None
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_file": None}
+        return {**self.__dict__, "_file": None, "_last": None}
 
     def __del__(self) -> None:
         if self._file is not None:
@@ -229,6 +263,10 @@ class ArchiveSource:
                 f"{self.name} expands {total / size:,.0f} times, more than the "
                 f"{MOST_RATIO} times allowed"
             )
+
+
+def _reader(data: bytes) -> tiff_pages.Read:
+    return lambda at, length: data[at : at + length]
 
 
 def without_zip(name: str) -> str:

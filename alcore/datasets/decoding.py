@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
@@ -30,6 +31,7 @@ from PIL import (
 
 from alcore.datasets import containers
 from alcore.datasets.depth import Scale, natural_scale, to_8_bits
+from alcore.datasets.extras import library
 from alcore.datasets.kinds import Kind, kind_of, not_read
 from alcore.errors import UnreadableImage
 
@@ -48,6 +50,7 @@ _OPENERS: MappingProxyType[Kind, type[ImageFile.ImageFile]] = MappingProxyType(
         "JPEG": JpegImagePlugin.JpegImageFile,
         "PNG": PngImagePlugin.PngImageFile,
         "WEBP": WebPImagePlugin.WebPImageFile,
+        "AVIF": AvifImagePlugin.AvifImageFile,
         "BMP": BmpImagePlugin.BmpImageFile,
         "GIF": GifImagePlugin.GifImageFile,
         "TIFF": TiffImagePlugin.TiffImageFile,
@@ -73,7 +76,14 @@ _DECODER_ERRORS = (
     Image.DecompressionBombWarning,
 )
 # How Pillow says that a file is sound but of a kind that it does not know.
-_NOT_SUPPORTED = ("unsupported", "not supported", "cannot handle", "unknown ", "not yet supported")
+_NOT_SUPPORTED = (
+    "unsupported",
+    "not supported",
+    "support not installed",
+    "cannot handle",
+    "unknown ",
+    "not yet supported",
+)
 
 _UPRIGHT = MappingProxyType(
     {
@@ -236,7 +246,12 @@ def _decode(data: bytes, at_least: int | None, scale: Scale | None) -> _Picture:
 
 
 def _opened(kind: Kind, data: bytes) -> ImageFile.ImageFile:
-    file = _OPENERS[kind](io.BytesIO(data))
+    opener: type[ImageFile.ImageFile] = (
+        library("pi_heif", "heif", "a HEIC image").HeifImageFile
+        if kind == "HEIC"
+        else _OPENERS[kind]
+    )
+    file = opener(io.BytesIO(data))
     _check_size(*file.size, MOST_JPEG_PIXELS if kind == "JPEG" else MOST_PIXELS)
     return file
 

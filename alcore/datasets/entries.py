@@ -14,15 +14,16 @@ from typing import Any, Literal, Protocol
 
 from alcore import names
 from alcore.datasets import label_table
+from alcore.datasets.kinds import FORMATS
 from alcore.errors import ImportRefused
 from alcore.records import SkippedFile
 
 GivenSplit = Literal["train", "test"]
 
 _IMAGE_NAME = re.compile(
-    r"\.(jpg|jpeg|jpe|jfif|png|webp|bmp|dib|gif|tif|tiff"
+    r"\.(jpg|jpeg|jpe|jfif|png|webp|avif|avifs|heic|heif|hif|bmp|dib|gif|tif|tiff"
     # Not read here, but a person expects to be told so:
-    r"|heic|heif|avif|jp2|j2k|jxl|ico|svg|psd|raw|dng|cr2|cr3|nef|arw|tga|ppm|pgm|pbm|pnm)$",
+    r"|jp2|j2k|jxl|ico|svg|psd|raw|dng|cr2|cr3|nef|arw|tga|ppm|pgm|pbm|pnm)$",
     re.IGNORECASE,
 )
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"})
@@ -133,6 +134,7 @@ def arrange(
     that name; `table` names classes where folders do not. Raises ImportRefused for fewer than
     two files.
     """
+    files = len({names.page_of(file.path)[0] for file in images})
     if not images:
         others = ignored + (table is not None)
         raise ImportRefused(f"{where} has no images{_instead(skipped, others)}")
@@ -140,7 +142,7 @@ def arrange(
         raise ImportRefused(
             f"{where} has one image only; at least 2 are needed{_reasons(skipped, '; ')}"
         )
-    images = sorted(images, key=lambda f: f.path.split("/"))
+    images = sorted(images, key=_place)
     paths = _unwrap([f.path.split("/") for f in images], wrapper)
     tops = {p[0].lower() for p in paths if len(p) > 1}
     kinds = {_SPLITS[t] for t in tops if t in _SPLITS}
@@ -166,7 +168,15 @@ def arrange(
             for entry, file in zip(entries, images, strict=True)
         ]
     notes = _notes(entries, ignored, {"val", "test"} <= kinds and split_layout, labels)
+    if files < len(images):
+        notes += (f"{len(images):,} images in {_count(files, 'file')}: some have several pages",)
     return Listing(entries, _layout(entries, labels), tuple(skipped), notes)
+
+
+def _place(file: ImageFile) -> tuple[list[str], int]:
+    """Order files by their paths, and pages of one file by their numbers."""
+    path, page = names.page_of(file.path)
+    return path.split("/"), page or 0
 
 
 def _instead(skipped: Sequence[SkippedFile], others: int) -> str:
@@ -176,10 +186,7 @@ def _instead(skipped: Sequence[SkippedFile], others: int) -> str:
         remedy = "; put the files themselves there, or name the folder that the links lead to"
         return _reasons(skipped, " that can be read: ") + (remedy if links else "")
     there = f", only {_count(others, 'other file')}" if others else ""
-    return (
-        f"{there}; put at least 2 JPEG, PNG, WEBP, BMP, GIF or TIFF "
-        "files there, in one folder per class or all in one"
-    )
+    return f"{there}; put at least 2 {FORMATS} files there, in one folder per class or all in one"
 
 
 def _reasons(skipped: Sequence[SkippedFile], before: str) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
 
 from alcore import names
-from alcore.datasets import label_table
+from alcore.datasets import label_table, tiff_pages
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
 from alcore.datasets.entries import (
     Entry,
@@ -63,7 +67,7 @@ class FolderSource:
         return self.listing().entries
 
     def read(self, entry: Entry) -> bytes:
-        return read_under(self.root, entry.handle)
+        return read_image(self.root, entry.handle)
 
     def path_of(self, entry: Entry) -> str | None:
         return entry.handle if self.in_place else None
@@ -71,7 +75,7 @@ class FolderSource:
 
 def check_under(root: Path, path: str) -> str | None:
     """Say why a file below a folder cannot be read; None where nothing speaks against it."""
-    full = root / path
+    full = root / names.page_of(path)[0]
     try:
         return None if full.is_file() else _gone(root, full)
     except OSError as error:
@@ -83,6 +87,55 @@ def read_under(root: Path, path: str, most: int = MOST_BYTES) -> bytes:
 
     Raises UnreadableImage when it is missing, outside, not a file, or too large.
     """
+    with _opened_under(root, path) as (file, info):
+        if info.st_size > most:
+            raise UnreadableImage(too_many_bytes(info.st_size))
+        return file.read(info.st_size + 1)  # a buffer of what may be read would be huge
+
+
+def read_image(root: Path, path: str) -> bytes:
+    """Read an image file below a folder, or one page of a file of several.
+
+    Raises UnreadableImage.
+    """
+    name, page = names.page_of(path)
+    if page is None:
+        return read_under(root, path)
+    with _opened_under(root, name) as (file, info):
+        places = _pages(str(root / name), info.st_mtime_ns, info.st_size)
+        if page > len(places):
+            raise UnreadableImage(f"the file has {len(places):,} pages; there is no page {page:,}")
+        return tiff_pages.page(_reader(file), places[page - 1], MOST_BYTES)
+
+
+def pages_under(root: Path, path: str) -> int:
+    """Count the pages of an image file; 1 for every kind that has no pages.
+
+    Raises UnreadableImage where there are too many.
+    """
+    if not path.lower().endswith((".tif", ".tiff")):
+        return 1
+    with _opened_under(root, path) as (_, info):
+        return max(1, len(_pages(str(root / path), info.st_mtime_ns, info.st_size)))
+
+
+@lru_cache(maxsize=64)
+def _pages(full: str, changed: int, size: int) -> list[int]:
+    """List where the pages of a file stand; what it was changed at and its size tell it apart."""
+    with open(full, "rb", opener=_open_without_waiting) as file:
+        return tiff_pages.pages(_reader(file))
+
+
+def _reader(file: BufferedReader) -> tiff_pages.Read:
+    def read(at: int, length: int) -> bytes:
+        file.seek(at)
+        return file.read(length)
+
+    return read
+
+
+@contextmanager
+def _opened_under(root: Path, path: str) -> Iterator[tuple[BufferedReader, os.stat_result]]:
     full = root / path
     try:
         real = full.resolve(strict=True)
@@ -92,9 +145,7 @@ def read_under(root: Path, path: str, most: int = MOST_BYTES) -> bytes:
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise UnreadableImage("not a regular file")
-            if info.st_size > most:
-                raise UnreadableImage(too_many_bytes(info.st_size))
-            return file.read(info.st_size + 1)  # a buffer of what may be read would be huge
+            yield file, info
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UnreadableImage(_gone(root, full)) from error
     except (OSError, RuntimeError, ValueError) as error:
@@ -171,7 +222,20 @@ class _Walk:
                 SkippedFile(names.of_file(path), "its name is not valid Unicode; rename or copy it")
             )
         else:
-            self.images.append(ImageFile(path, path, item.stat().st_size))
+            self._pages(path, item.stat().st_size)
+
+    def _pages(self, path: str, size: int) -> None:
+        try:
+            count = pages_under(self.root, path)
+        except UnreadableImage as error:
+            self.skipped.append(SkippedFile(names.of_file(path), str(error)))
+            return
+        if count == 1:
+            self.images.append(ImageFile(path, path, size))
+            return
+        for number in range(1, count + 1):
+            page = names.of_page(path, number)
+            self.images.append(ImageFile(page, page, size // count))
 
     def _link(self, item: os.DirEntry[str], path: str) -> None:
         try:

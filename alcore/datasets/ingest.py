@@ -19,7 +19,7 @@ from alcore import disk
 from alcore.config import user_path
 from alcore.datasets.depth import Scale
 from alcore.datasets.entries import GivenSplit, Listing, Source
-from alcore.datasets.folders import read_under
+from alcore.datasets.folders import read_image
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source
 from alcore.datasets.workers import Examined, Refused, examine_all
@@ -196,7 +196,7 @@ def read_original(folder: Path, item: Item, source_spec: Mapping[str, Any]) -> b
     if item.path is None or source_spec.get("kind") != "folder":
         raise UnreadableImage(f"the original of {item.name} was not kept")
     root = user_path(source_spec["path"])
-    data = read_under(root, item.path)
+    data = read_image(root, item.path)
     if hashlib.blake2b(data, digest_size=16).hexdigest() != item.content_hash:
         raise UnreadableImage(f"{root / item.path} was changed since it was imported")
     return data

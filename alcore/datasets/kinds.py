@@ -10,8 +10,8 @@ from typing import Literal
 
 from alcore.errors import UnreadableImage
 
-Kind = Literal["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"]
-FORMATS = "JPEG, PNG, WEBP, BMP, GIF or TIFF"
+Kind = Literal["JPEG", "PNG", "WEBP", "AVIF", "HEIC", "BMP", "GIF", "TIFF"]
+FORMATS = "JPEG, PNG, WEBP, AVIF, HEIC, BMP, GIF or TIFF"
 _HEAD = 1024
 """Bytes that are looked at."""
 
@@ -62,10 +62,12 @@ _NOT_READ: tuple[tuple[int, bytes, str], ...] = (
     (0, b"Rar!", "an archive"),
     (0, b"7z\xbc\xaf", "an archive"),
 )
-_BRANDS: tuple[tuple[bytes, str], ...] = (
-    (rb"avi[fs]", "an AVIF image"),
+_MEDIA_READ: tuple[tuple[bytes, Kind], ...] = (
+    (rb"avi[fs]", "AVIF"),
+    (rb"hei[cxms]|hev[cxms]|mif1|msf1", "HEIC"),
+)
+_MEDIA_NOT_READ: tuple[tuple[bytes, str], ...] = (
     (rb"crx ", "a Canon raw photograph"),
-    (rb"hei[cxms]|hev[cxms]|mif1|msf1", "a HEIC image"),
     (rb"jp2 |jpx ", "a JPEG 2000 image"),
 )
 """What an ISO media file ("ftyp") says that it is; any other is a film."""
@@ -83,6 +85,8 @@ def kind_of(data: bytes) -> Kind:
     if not data:
         raise UnreadableImage("the file is empty")
     head = data[:_HEAD]
+    if head[4:8] == b"ftyp":
+        return _media(head)
     name = _not_read(head)
     if name is not None:
         raise UnreadableImage(not_read(name))
@@ -104,19 +108,25 @@ def kind_of(data: bytes) -> Kind:
 def not_read(name: str) -> str:
     """Say that a kind of file is not read, and what would be.
 
-    >>> not_read("an AVIF image")
-    'an AVIF image, which is not read; save it as JPEG or PNG'
+    >>> not_read("a JPEG XL image")
+    'a JPEG XL image, which is not read; save it as JPEG or PNG'
     """
     return f"{name}, which is not read; save it as JPEG or PNG"
 
 
+def _media(head: bytes) -> Kind:
+    """Tell what an ISO media file is; raises UnreadableImage where it is none that is read."""
+    brands = head[8 : min(int.from_bytes(head[:4], "big"), 64)] or head[8:12]
+    for pattern, name in _MEDIA_NOT_READ:
+        if re.search(pattern, brands):
+            raise UnreadableImage(not_read(name))
+    for pattern, kind in _MEDIA_READ:
+        if re.search(pattern, brands):
+            return kind
+    raise UnreadableImage(not_read("a film"))
+
+
 def _not_read(head: bytes) -> str | None:
-    if head[4:8] == b"ftyp":
-        brands = head[8 : min(int.from_bytes(head[:4], "big"), 64)] or head[8:12]
-        for pattern, name in _BRANDS:
-            if re.search(pattern, brands):
-                return name
-        return "a film"
     for at, magic, name in _NOT_READ:
         if head.startswith(magic, at):
             return name

@@ -41,12 +41,16 @@ def is_table(path: str) -> bool:
 
 
 def read(name: str, data: bytes, paths: Sequence[str]) -> Labels:
-    """Read a table of labels for the files at these paths."""
+    """Read a table of labels for the files at these paths.
+
+    A row may name one page of a file, or the file and by it all pages that no row names.
+    """
     try:
         rows = [row for row in _rows(data) if any(cell.strip() for cell in row)]
     except (csv.Error, UnicodeError) as error:
         return Labels({}, f"{name} was not read: {error}")
-    index = _index(paths)
+    several = {path: names.page_of(path)[0] for path in paths if names.page_of(path)[1]}
+    index = _index([*paths, *dict.fromkeys(several.values())])
     columns = _columns(rows, index)
     if columns is None:
         head = ", ".join(cell.strip() for cell in rows[0][:8]) if rows else "nothing"
@@ -63,6 +67,11 @@ def read(name: str, data: bytes, paths: Sequence[str]) -> Labels:
             strangers.append(file)
         elif label:
             classes[path] = names.shown(label)
+    for page, whole in several.items():
+        if whole in classes:
+            classes.setdefault(page, classes[whole])
+    for whole in set(several.values()):
+        classes.pop(whole, None)
     if not classes:
         example = f", such as {strangers[-1]}" if strangers else ""
         return Labels({}, f"{name} was not read: none of its files is here{example}")
@@ -108,7 +117,8 @@ def _index(paths: Sequence[str]) -> dict[str, set[str]]:
         parts = _key(path).split("/")
         for start in range(len(parts)):
             end = "/".join(parts[start:])
-            for key in {end, end.rpartition(".")[0]}:
+            stem = end if names.page_of(end)[1] else end.rpartition(".")[0]
+            for key in {end, stem}:
                 index.setdefault(key, set()).add(path)
     return index
 

@@ -23,7 +23,7 @@ from alcore.datasets.encoding import png
 from alcore.datasets.entries import Entry
 from alcore.datasets.measuring import scale_of, words
 from alcore.datasets.sources import SourceSummary, open_source, summarise
-from alcore.datasets.workers import Examined, examine_all
+from alcore.datasets.workers import Examined, Refused, examine_all
 from alcore.errors import AlcoreError, ImportRefused
 
 SAMPLE = 48
@@ -101,18 +101,26 @@ def _preview(spec: Mapping[str, Any]) -> SourcePreview:
     entries = list(_spread(listing.entries, SAMPLE))
     workers = 0 if len(listing.entries) < source.inline_below else 1
     scale = scale_of(source, listing.entries)
-    examined = [
+    looked_at = [
         result
         for batch in examine_all(source, entries, THUMBNAIL, workers, scale)
         for result in batch
-        if isinstance(result, Examined)
     ]
+    examined = [result for result in looked_at if isinstance(result, Examined)]
+    refused = [result for result in looked_at if isinstance(result, Refused)]
     sides = [max(result.reduced.width, result.reduced.height) for result in examined]
     side = round(statistics.median(sides)) if sides else None
     resolution = suggested_resolution(side)
     shown = list(_spread([result.entry for result in examined], SHOWN))
     finest = resolution if resolution < 64 else THUMBNAIL
     summary = summarise(listing)
+    if refused:
+        first = refused[0]
+        note = (
+            f"{len(refused):,} of {len(looked_at):,} files that were looked at cannot be read, "
+            f"such as {first.entry.name}: {first.reason}"
+        )
+        summary = replace(summary, notes=(*summary.notes, note))
     if scale is not None:
         summary = replace(summary, notes=(*summary.notes, words(scale)))
     return SourcePreview(

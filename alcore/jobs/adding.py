@@ -23,6 +23,7 @@ from alcore.folding import ids_by_name
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap
 from alcore.loop.randomness import rng
+from alcore.names import of_page
 from alcore.records import KnownClasses, NewEvent, Project
 from alcore.store import Connection, additions, items, jobs, labels, projects, webhooks
 from alcore.store.additions import Addition
@@ -40,6 +41,7 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
     source = open_source(addition.source)
     listing = _named(source.listing(), addition.prefix)
     names = set(hashes.values())
+    names |= {of_page(name, 1) for name in names}  # all there was of a file, once
     todo = [entry for entry in listing.entries if entry.name not in names]
     disk.check_room(folder, room(source, todo, project.settings.resolution))
     class_ids = _classes(running, project, listing, known_classes)

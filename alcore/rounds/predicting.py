@@ -19,7 +19,7 @@ from alcore.datasets.archives import ArchiveSource
 from alcore.datasets.decoding import decode_pixels
 from alcore.datasets.depth import Scale
 from alcore.datasets.entries import is_hidden, is_image_name
-from alcore.datasets.folders import read_under
+from alcore.datasets.folders import pages_under, read_image
 from alcore.errors import ImportRefused, UnreadableImage
 from alcore.learner import device
 from alcore.prediction_formats import PredictedBlock
@@ -52,7 +52,7 @@ def pictures_in(path: Path) -> Iterator[PictureFile]:
         for entry in archive.listing().entries:
             yield PictureFile(entry.name, lambda entry=entry: archive.read(entry))  # type: ignore[misc]
     elif path.is_file():
-        yield PictureFile(names.of_file(path.name), lambda: read_under(path.parent, path.name))
+        yield from _pages(path.parent, path.name)
     else:
         raise ImportRefused(f"{path} does not exist; name an image, a folder of them or a .zip")
 
@@ -63,10 +63,18 @@ def _walk(root: Path) -> Iterator[PictureFile]:
         for name in sorted(files):
             if is_image_name(name) and not is_hidden(name):
                 path = Path(folder, name).relative_to(root).as_posix()
-                yield PictureFile(
-                    names.of_file(path),
-                    lambda path=path: read_under(root, path),  # type: ignore[misc]
-                )
+                yield from _pages(root, path)
+
+
+def _pages(root: Path, path: str) -> Iterator[PictureFile]:
+    """Name an image file, or each of its pages."""
+    try:
+        count = pages_under(root, path)
+    except UnreadableImage:
+        count = 1  # reading it says why
+    pages = [path] if count == 1 else [names.of_page(path, n) for n in range(1, count + 1)]
+    for page in pages:
+        yield PictureFile(names.of_file(page), lambda page=page: read_image(root, page))  # type: ignore[misc]
 
 
 def predict_files(

@@ -27,8 +27,10 @@ class Images:
         """Return the id of the image that is meant, or why there is none.
 
         By its content where that is known, else by its whole name, else by as many folders and
-        the name as agree, with the ending or without, if that is one image only.
+        the name as agree, with the ending or without, if that is one image only. A page of a
+        file may have the ending that exports give it.
         """
+        file = names.without_ending(file)
         if content_hash is not None and content_hash in self._by_hash:
             return self._by_hash[content_hash]
         known = self._by_name.get(file)
@@ -63,7 +65,8 @@ class Images:
             self._by_end = {}
             for name, number in self._by_name.items():
                 parts = tuple(_plain(names.path_of(name)).split("/"))
-                for key in dict.fromkeys((parts[-1], _stem(parts[-1]))):
+                whole = names.page_of(parts[-1])[0]
+                for key in dict.fromkeys((parts[-1], whole, _stem(whole))):
                     self._by_end.setdefault(key, []).append((parts, number))
         return self._by_end
 

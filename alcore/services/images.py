@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from alcore import names
 from alcore.config import Workspace, user_path
 from alcore.datasets.decoder import AT_ONCE as AT_ONCE
 from alcore.datasets.decoder import Decoders
@@ -97,7 +98,7 @@ def _is_light(item: Item, spec: dict[str, Any]) -> bool:
     if item.path is None or "path" not in spec:
         return True  # there is nothing to decode
     try:
-        return (user_path(spec["path"]) / item.path).stat().st_size <= LIGHT_BYTES
+        return (user_path(spec["path"]) / names.page_of(item.path)[0]).stat().st_size <= LIGHT_BYTES
     except (OSError, ValueError):
         return True  # reading it says what is wrong
 
