@@ -572,8 +572,15 @@ class PixelRange:
     """The largest value that is black."""
     white: float | None = None
     """The smallest value that is white."""
+    bands: tuple[int, ...] = ()
+    """Which bands of images with many are shown, one or three, counted from 1; none: the first."""
 
     def __post_init__(self) -> None:
+        _check(
+            len(self.bands) in (0, 1, 3) and all(band >= 1 for band in self.bands),
+            f"the bands are {', '.join(map(str, self.bands))}; give one, or three for red, green "
+            "and blue, counted from 1",
+        )
         _check(
             (self.black is None) == (self.white is None),
             f"the range of values is {self.black} to {self.white}; give both ends or none",
@@ -585,11 +592,11 @@ class PixelRange:
         )
 
     @property
-    def scale(self) -> tuple[float, float] | None:
-        """Both ends, or None where nothing is known yet."""
+    def scale(self) -> tuple[float, ...] | None:
+        """Both ends and the bands, or None where nothing is known yet."""
         if self.black is None or self.white is None:
             return None
-        return self.black, self.white
+        return self.black, self.white, *self.bands
 
 
 @dataclass(frozen=True)
@@ -655,5 +662,7 @@ def _from_json(cls: type, raw: Mapping[str, Any]) -> Any:
     values = {}
     for name, value in raw.items():
         default = by_name[name].default
-        values[name] = _from_json(type(default), value) if is_dataclass(default) else value
+        if is_dataclass(default):
+            value = _from_json(type(default), value)
+        values[name] = tuple(value) if isinstance(default, tuple) else value
     return cls(**values)

@@ -66,7 +66,7 @@ class ModelFacts:
     channels: int
     temperature: float
     mirror: bool
-    scale: tuple[float, float] | None
+    scale: tuple[float, ...] | None
     """Of deep images: which values are black and white."""
     check: Check
     features: str = ""
@@ -217,7 +217,7 @@ def _limits(facts: ModelFacts) -> list[str]:
         some = ", ".join(map(_plain, few[:20])) + (" and others" if len(few) > 20 else "")
         limits.append(f"Classes with fewer than {_FEW} labels: {some}.")
     if facts.scale is not None:
-        low, high = facts.scale
+        low, high, *_ = facts.scale
         limits.append(
             f"Images of more than 8 bits were read with {low:g} as black and {high:g} as white; "
             "predict.py reads 8 bits only."

@@ -79,6 +79,13 @@ def projects(store: Store, archived: bool, as_json: bool) -> None:
     help="Values of images of more than 8 bits that are black and white; by default what the "
     "images hold.",
 )
+@click.option(
+    "--bands",
+    callback=lambda context, option, text: _bands(text),
+    metavar="N or N,N,N",
+    help="Bands of images with many that are shown, counted from 1, such as 4,3,2; by default the "
+    "first three.",
+)
 @click.option("--augmentation", type=click.Choice(list(AUGMENTATIONS)))
 @click.option("--strategy", help="Query strategy.")
 @click.option("--network", type=click.Choice(list(NETWORKS)), help="Small CNN by default.")
@@ -165,6 +172,13 @@ def _spec(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _bands(text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in (text or "").split(",") if part.strip())
+    except ValueError:
+        raise AlcoreError(f"--bands is {text!r}; give numbers such as 4,3,2") from None
+
+
 def _settings(options: Mapping[str, Any]) -> ProjectSettings:
     settings = ProjectSettings(seed=options["seed"])
     for key in ("resolution", "augmentation", "strategy"):
@@ -172,6 +186,9 @@ def _settings(options: Mapping[str, Any]) -> ProjectSettings:
             settings = replace(settings, **{key: options[key]})
     if options["pixel_range"] is not None:
         settings = replace(settings, pixel_range=PixelRange(*options["pixel_range"]))
+    if options["bands"]:
+        pixel_range = replace(settings.pixel_range, bands=options["bands"])
+        settings = replace(settings, pixel_range=pixel_range)
     network = options["network"] or settings.learner.network
     learner = replace(settings.learner, network=network, pretrain=options["pretrain"])
     return replace(settings, learner=learner)

@@ -252,9 +252,17 @@ def _range(case: Case, known: PixelRange) -> PixelRange:
             persist_state="session",
             help="The import found what the images hold. The network and the people see the same.",
         )
-        for column, name, end in zip((a, b), ("Black", "White"), known.scale, strict=True)
+        for column, name, end in zip((a, b), ("Black", "White"), known.scale[:2], strict=True)
     )
-    return PixelRange(float(black), float(white))
+    bands = ", ".join(map(str, known.bands))
+    text = st.text_input(
+        "Bands that are shown, of images with many",
+        bands,
+        key=f"{case.prefix}bands-{bands}",
+        placeholder="the first three",
+        help="One number, or three for red, green and blue, counted from 1, such as 4, 3, 2",
+    )
+    return PixelRange(float(black), float(white), setup.bands(text))
 
 
 def _cost(case: Case, learner: LearnerRule, resolution: int) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from made import BY_HAND
 from PIL import Image
 
@@ -174,16 +175,42 @@ def test_a_constant_float_image_is_read():
     assert decode(tiff(np.full((3, 3), -7, np.float32))).size == (3, 3)
 
 
-def test_deep_kinds_that_are_not_read_are_named():
-    values = np.zeros((4, 4, 3), np.uint16)
-    for data in (
-        tiff(values.astype(np.float32), photometric=2),
-        tiff(values, photometric=2, planes=2),
-        tiff(np.zeros((4, 4))),
-        tiff(np.zeros((4, 4, 5), np.uint8)),
-    ):
-        with pytest.raises(UnreadableImage, match=r"a TIFF of this kind \(.*bits\), which is not"):
-            decode(data)
+@pytest.mark.parametrize("kind", ["u1", "u2", "i2", "f4", "f8"])
+def test_bands_are_chosen_and_one_range_serves_them_all(kind: str):
+    values = np.zeros((4, 6, 5), kind)
+    values[...] = np.array([0, 25, 50, 75, 100])
+    data = tiff(values, ">" if kind == "i2" else "<", packed=kind == "f4")
+    assert np.asarray(decode(data, (0, 255)))[0, 0].tolist() == [0, 25, 50]
+    assert np.asarray(decode(data, (0, 255, 5, 4, 1)))[0, 0].tolist() == [100, 75, 0]
+    assert grey(data, (50, 101, 4))[:3] == [125] * 3
+    assert is_deep(data)
+    natural = decode_pixels(data, 8).scale
+    assert natural is not None and natural == (0, 255)
+    with pytest.raises(UnreadableImage, match="it has 5 bands, and band 6 is to be shown"):
+        decode(data, (0, 255, 6))
+
+
+def test_colours_of_floats_and_what_a_map_calls_empty_are_read(tmp_path: Path):
+    values = np.linspace(0, 1, 48, dtype=np.float32).reshape(4, 4, 3)
+    assert np.abs(np.asarray(decode(tiff(values, photometric=2))) - values * 255).max() <= 0.51
+    assert decode(tiff(np.zeros((4, 4)))).size == (4, 4)
+    heights = np.full((8, 8, 2), 300.5, np.float32)
+    heights[:4] = 100.25
+    heights[0] = -9999
+    path = tmp_path / "heights.tif"
+    tag = (42113, "s", 0, "-9999", True)
+    tifffile.imwrite(path, heights, planarconfig="contig", extratags=[tag])
+    assert decode_pixels(path.read_bytes(), 8).scale == (100.25, 300.5)
+    planes = np.moveaxis(heights, 2, 0)
+    tifffile.imwrite(path, planes, planarconfig="separate", photometric="minisblack")
+    assert decode(path.read_bytes(), (100, 300.5, 2)).getpixel((0, 7)) == 255
+
+
+def test_a_packing_that_takes_another_library_is_named_with_the_command_that_adds_it():
+    data = tiff(np.zeros((4, 4, 5), np.uint8), packed=True)
+    other = data.replace(struct.pack("<HHII", 259, 4, 1, 8), struct.pack("<HHII", 259, 4, 1, 5))
+    with pytest.raises(UnreadableImage, match=r"\(5 × 8 bits\), packed .* pip install imagecodecs"):
+        decode(other)
 
 
 def test_what_lies_outside_of_a_scale_is_cut_off():
@@ -193,7 +220,9 @@ def test_what_lies_outside_of_a_scale_is_cut_off():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", ["png", "png colours", "tiff", "tiff signed", "tiff colours"])
+@pytest.mark.parametrize(
+    "kind", ["png", "png colours", "tiff", "tiff signed", "tiff colours", "tiff bands"]
+)
 def test_mutated_deep_images_are_read_or_refused_but_raise_nothing_else(kind: str):
     rng = np.random.default_rng(len(kind))
     values = rng.integers(0, 4096, (12, 11, 3)).astype(np.uint16)
@@ -203,6 +232,7 @@ def test_mutated_deep_images_are_read_or_refused_but_raise_nothing_else(kind: st
         "tiff": tiff(values[..., 0], packed=True),
         "tiff signed": tiff(values[..., 0].astype(np.int32) - 2000, ">", 0),
         "tiff colours": tiff(values, ">", 2, packed=True),
+        "tiff bands": tiff(np.concatenate([values, values], 2), packed=True),
     }[kind]
     read = 0
     for _ in range(500):
@@ -299,6 +329,38 @@ def test_plain_images_have_no_range(store: Store) -> None:
     project_id = bring(store, {"kind": "shapes", "size": 20})
     assert projects.get(store, project_id).settings.pixel_range.scale is None
     assert setup.import_notes(store, project_id) == []
+
+
+def test_bands_are_stored_with_the_project_and_chosen_anew(store: Store, tmp_path: Path) -> None:
+    for number in range(4):
+        values = np.zeros((8, 8, 6), np.uint16)
+        values[..., number] = 1000
+        place = tmp_path / "in" / f"{number}.tif"
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(tiff(values))
+    spec = {"kind": "folder", "path": str(tmp_path / "in")}
+    settings = replace(BY_HAND, pixel_range=PixelRange(bands=(4, 2, 1)))
+    project_id = bring(store, spec, settings)
+    project = projects.get(store, project_id)
+    assert project.settings.pixel_range == PixelRange(0, 1023, (4, 2, 1))
+    assert setup.import_notes(store, project_id)[0].endswith(
+        "of bands 4, 2, 1; the project's settings can change that"
+    )
+
+    def colours() -> list[list[int]]:
+        settings = projects.get(store, project_id).settings
+        pixels = PixelCache.of(store.workspace.project(project_id), settings).array()
+        return [(image[0, 0] > 128).astype(int).tolist() for image in pixels]
+
+    assert colours() == [[0, 0, 1], [0, 1, 0], [0, 0, 0], [1, 0, 0]]
+    changed = replace(project.settings, pixel_range=PixelRange(0, 1023, (3,)))
+    projects.edit(store, project, changed)
+    assert projects.import_now(store, project_id, 0)
+    assert colours() == [[0, 0, 0], [0, 0, 0], [1, 1, 1], [0, 0, 0]]
+    assert ProjectSettings.from_json(changed.to_json()) == changed
+    for wrong in ((1, 2), (0,)):
+        with pytest.raises(InvalidSettings, match="the bands are"):
+            PixelRange(bands=wrong)
 
 
 @pytest.mark.parametrize(

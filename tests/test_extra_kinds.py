@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
+from pydicom.data import get_testdata_file
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from alcore.datasets.decoding import decode, decode_pixels
+from alcore.datasets.decoding import decode, decode_pixels, is_deep
 from alcore.datasets.ingest import ingest
 from alcore.datasets.source_preview import preview_source
 from alcore.errors import UnreadableImage
@@ -57,21 +62,138 @@ def test_photographs_of_telephones_come_in_beside_others(tmp_path: Path) -> None
     assert [(new.width, new.height) for new in chunk.accepted[:2]] == [(64, 48)] * 2
 
 
-def test_what_lacks_its_library_is_told_which_command_adds_it(tmp_path: Path) -> None:
+def scan(values: np.ndarray, **elements: object) -> bytes:
+    """A DICOM file with values (H, W) of 8 or 16 bits; elements stand for what is usual."""
+    made = pydicom.Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    made.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    made.Rows, made.Columns = values.shape
+    made.SamplesPerPixel = 1
+    made.PhotometricInterpretation = "MONOCHROME2"
+    made.BitsAllocated = made.BitsStored = 8 * values.itemsize
+    made.HighBit = made.BitsStored - 1
+    made.PixelRepresentation = int(values.dtype.kind == "i")
+    made.PixelData = values.tobytes()
+    for name, value in elements.items():
+        setattr(made, name, value)
+    out = io.BytesIO()
+    pydicom.dcmwrite(out, made, enforce_file_format=True)
+    return out.getvalue()
+
+
+def test_a_dicom_file_is_read_as_the_values_that_it_means() -> None:
+    stored = np.array([[0, 1024, 1064, 1424]], np.int16)
+    hounsfield = {"RescaleSlope": 1, "RescaleIntercept": -1024}
+    data = scan(stored, **hounsfield, WindowCenter=40, WindowWidth=400)
+    assert decode_pixels(data, 1).scale == (-160, 239)  # by the standard's formula
+    pixels = np.asarray(decode(data))[0].tolist()
+    assert pixels == [0, 102, 128, 255] and is_deep(data)
+    assert np.asarray(decode(data, (-1024, 400)))[0].tolist() == [0, 183, 191, 255]
+    inverted = scan(stored, **hounsfield, PhotometricInterpretation="MONOCHROME1")
+    assert np.asarray(decode(inverted, (-1024, 400)))[0].tolist() == [255, 72, 64, 0]
+    padded = scan(np.array([[-2000, 0, 100]], np.int16), PixelPaddingValue=-2000)
+    assert decode_pixels(padded, 1).scale == (0, 255)
+    plain = scan(np.array([[3, 200]], np.uint8))
+    assert np.asarray(decode(plain))[0].tolist() == [3, 200]
+    assert decode_pixels(plain, 1).scale is None
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "grey"),
+    [
+        ("CT_small.dcm", (128, 128), True),
+        ("MR_small_RLE.dcm", (64, 64), True),
+        ("MR_small_bigendian.dcm", (64, 64), True),
+        ("JPEG2000.dcm", (256, 1024), True),
+        ("examples_palette.dcm", (800, 350), False),
+        ("SC_rgb_jpeg_dcmtk.dcm", (100, 100), False),
+        ("examples_ybr_color.dcm", (320, 240), False),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_dicom_files_of_other_makers_are_read(name: str, size: tuple[int, int], grey: bool) -> None:
+    image = decode(Path(get_testdata_file(name, download=False)).read_bytes())
+    assert image.size == size and (image.mode == "L") == grey
+    low, high = image.convert("L").getextrema()
+    assert high - low > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("MR_truncated.dcm", "truncated: the file ends before the image does"),
+        ("rtplan.dcm", r"a DICOM file without an image \(RTPLAN\)"),
+        ("MR_small_jpeg_ls_lossless.dcm", r"packed as JPEG-LS Lossless .*pip install 'pylibjpeg"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_a_dicom_file_that_cannot_be_read_says_why(name: str, words: str) -> None:
+    data = Path(get_testdata_file(name, download=False)).read_bytes()
+    with pytest.raises(UnreadableImage, match=words):
+        decode(data)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_dicom_file_is_refused_and_raises_nothing_else() -> None:
+    whole = Path(get_testdata_file("MR_small_RLE.dcm", download=False)).read_bytes()
+    rng = np.random.default_rng(0)
+    read = 0
+    for _ in range(300):
+        data = bytearray(whole)
+        reach = len(data) if rng.random() < 0.3 else 1500
+        for at in rng.integers(132, reach, 3):
+            data[at] = rng.choice([0, 1, 255, rng.integers(256)])
+        cut = bytes(data[: rng.integers(132, len(data))] if rng.random() < 0.2 else data)
+        try:
+            read += decode_pixels(cut, 8).pixels.shape == (8, 8, 3)
+        except UnreadableImage as error:
+            assert str(error)
+    assert 0 < read < 300
+    huge = scan(np.zeros((2, 2), np.uint16), Rows=60_000, Columns=60_000)
+    with pytest.raises(UnreadableImage, match="60,000×60,000 pixels, more than"):
+        decode(huge)
+
+
+def test_dicom_files_come_in_with_their_window_whatever_they_are_called(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    root.mkdir()
+    for number, name in enumerate(("IM00001", "1.2.840.7", "a.dcm")):
+        values = np.full((6, 6), 1000 + 10 * number, np.int16)
+        data = scan(values, RescaleIntercept=-1024, RescaleSlope=1, WindowCenter=0, WindowWidth=101)
+        (root / name).write_bytes(data)
+    (root / "README").write_text("not an image")
+    look = preview_source({"kind": "folder", "path": str(root)})
+    assert look.summary.total == 3
+    assert any("values from -50.5 to 49.5" in note for note in look.summary.notes)
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "data"),
+    [
+        ("pi_heif", "heif", HEIC.read_bytes()),
+        ("pydicom", "scientific", b"\0" * 128 + b"DICM" + b"\0" * 20),
+    ],
+)
+def test_what_lacks_its_library_is_told_which_command_adds_it(
+    module: str, extra: str, data: bytes
+) -> None:
     code = (
         "import sys\n"
-        "sys.modules['pi_heif'] = None\n"
+        f"sys.modules[{module!r}] = None\n"
         "from alcore.datasets.decoding import decode\n"
         "from alcore.errors import UnreadableImage\n"
-        f"data = open({str(HEIC)!r}, 'rb').read()\n"
         "try:\n"
-        "    decode(data)\n"
+        "    decode(sys.stdin.buffer.read())\n"
         "except UnreadableImage as error:\n"
         "    print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == (
-        "a HEIC image, for which a library is missing; add it with: pip install 'alcore[heif]'"
+    done = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True)
+    assert (
+        done.stdout.decode()
+        .strip()
+        .endswith(f", for which a library is missing; add it with: pip install 'alcore[{extra}]'")
     )
 
 

@@ -144,7 +144,8 @@ class Tiff:
     samples: int
     sample_format: int
     """1 unsigned, 2 signed, 3 floating."""
-    white_is_zero: bool
+    photometric: int
+    """0 and 1 grey, 2 RGB, 5 inks."""
     planar: bool
     compression: int
     is_raw: bool
@@ -153,8 +154,17 @@ class Tiff:
     """Where the number of a tag stands, and how `struct` reads it."""
 
     @property
+    def white_is_zero(self) -> bool:
+        return self.photometric == 0
+
+    @property
     def is_deep(self) -> bool:
-        return max(self.bits) > 8 or self.sample_format != 1
+        return max(self.bits) > 8 or self.sample_format != 1 or self.has_bands
+
+    @property
+    def has_bands(self) -> bool:
+        """More values a pixel than colours and transparency, or inks and transparency, have."""
+        return self.samples > (5 if self.photometric == 5 else 4)
 
 
 BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, SAMPLE_FORMAT = 258, 259, 262, 277, 284, 339
@@ -194,7 +204,7 @@ def tiff(data: bytes) -> Tiff | None:
         bits=values.get(BITS) or (1,),
         samples=first(SAMPLES, 1),
         sample_format=first(SAMPLE_FORMAT, 1),
-        white_is_zero=first(PHOTOMETRIC, 1) == 0,
+        photometric=first(PHOTOMETRIC, 1),
         planar=first(PLANAR, 1) == 2,
         compression=first(COMPRESSION, 1),
         is_raw=_DNG in values or (first(_SUBFILE, 0) == 1 and _MORE_PICTURES in values),

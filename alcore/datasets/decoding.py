@@ -29,8 +29,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from alcore.datasets import containers
-from alcore.datasets.depth import Scale, natural_scale, to_8_bits
+from alcore.datasets import bands, containers, dicom
+from alcore.datasets.depth import Scale, bands_of, natural_scale, to_8_bits
 from alcore.datasets.extras import library
 from alcore.datasets.kinds import Kind, kind_of, not_read
 from alcore.errors import UnreadableImage
@@ -206,7 +206,7 @@ def is_deep(data: bytes) -> bool:
     if kind == "PNG":
         return containers.png_bits(data) > 8
     about = containers.tiff(data) if kind == "TIFF" else None
-    return about is not None and about.is_deep
+    return kind == "DICOM" or (about is not None and about.is_deep)
 
 
 def too_many_bytes(size: int) -> str:
@@ -238,6 +238,8 @@ def _decode(data: bytes, at_least: int | None, scale: Scale | None) -> _Picture:
             return _png(containers.plain_png(data), scale)
         if kind == "TIFF":
             return _tiff(data, scale)
+        if kind == "DICOM":
+            return _dicom(data, scale)
         if kind == "WEBP":
             data = containers.plain_webp(data)
         return _finished(_loaded(_opened(kind, data)))
@@ -264,18 +266,21 @@ def _loaded(file: ImageFile.ImageFile) -> ImageFile.ImageFile:
 
 
 def _finished(
-    file: ImageFile.ImageFile,
+    file: ImageFile.ImageFile | None,
     image: Image.Image | None = None,
     size: tuple[int, int] | None = None,
     scale: Scale | None = None,
 ) -> _Picture:
     """Turn what was loaded upright, and take everything but pixels away.
 
-    image: its pixels, where they are not just the file's; size: of the original, not turned.
+    file: None for pixels that are upright; image: its pixels, where they are not just the file's;
+    size: of the original, not turned.
     """
-    image = _plain(file) if image is None else image
+    if image is None:
+        assert file is not None
+        image = _plain(file)
     width, height = size or image.size
-    turn = _UPRIGHT.get(_orientation(file))
+    turn = None if file is None else _UPRIGHT.get(_orientation(file))
     if turn is not None:
         image = image.transpose(turn)
         if turn in _TURNED:
@@ -327,11 +332,14 @@ def _tiff(data: bytes, scale: Scale | None) -> _Picture:
     what = f"a TIFF of this kind ({kind or f'{max(about.bits)} bits'})"
     if about.is_raw:
         raise UnreadableImage(not_read("a raw photograph"))
+    if _is_scientific(about, scale):
+        values = bands.read(data, what)
+        _check_size(values.shape[1], values.shape[0], MOST_PIXELS)
+        chosen = bands.shown(values, bands_of(scale))
+        return _deep(None, chosen, scale, natural=natural_scale(values))
     if not about.is_deep:
         return _finished(_loaded(_opened_tiff(data, what)))
     if about.samples > 1:
-        if about.planar or about.sample_format != 1:
-            raise UnreadableImage(not_read(what))
         return _deep_colours(_opened_tiff(data, what), data, "TIFF", scale)
     # Pillow knows few kinds of deep grey; the others are given to it as the nearest of these.
     signed, bits = about.sample_format == 2, max(about.bits)
@@ -352,6 +360,24 @@ def _tiff(data: bytes, scale: Scale | None) -> _Picture:
     return _deep(file, values, scale, inverted=about.white_is_zero)
 
 
+def _is_scientific(about: containers.Tiff, scale: Scale | None) -> bool:
+    """Tell whether Pillow cannot read a TIFF, or not the bands of it that are wanted."""
+    bits = max(about.bits)
+    if about.samples == 1:
+        return bits > 32 or (about.sample_format == 3 and bits != 32)
+    unusual = about.sample_format != 1 or bits > 16 or (about.planar and bits > 8)
+    chosen = bool(bands_of(scale)) and about.photometric in (0, 1, 2)
+    return unusual or about.has_bands or chosen
+
+
+def _dicom(data: bytes, scale: Scale | None) -> _Picture:
+    frame = dicom.read(data, lambda width, height: _check_size(width, height, MOST_PIXELS))
+    if not frame.is_deep:
+        values = 255 - frame.values if frame.inverted else frame.values
+        return _finished(None, Image.fromarray(np.ascontiguousarray(values)))
+    return _deep(None, frame.values, scale, inverted=frame.inverted, natural=frame.window)
+
+
 def _opened_tiff(data: bytes, what: str) -> ImageFile.ImageFile:
     try:
         return _opened("TIFF", data)
@@ -364,14 +390,18 @@ def _opened_tiff(data: bytes, what: str) -> ImageFile.ImageFile:
 
 
 def _deep(
-    file: ImageFile.ImageFile,
+    file: ImageFile.ImageFile | None,
     values: np.ndarray,
     scale: Scale | None,
     alpha: np.ndarray | None = None,
     inverted: bool = False,
+    natural: Scale | None = None,
 ) -> _Picture:
-    """Finish (H, W) or (H, W, 3) values deeper than 8 bits; alpha (H, W) uint8."""
-    natural = natural_scale(values)
+    """Finish (H, W) or (H, W, 3) values deeper than 8 bits; alpha (H, W) uint8.
+
+    natural: the scale that suits the image, where it is not that of just these values.
+    """
+    natural = natural or natural_scale(values)
     image = Image.fromarray(to_8_bits(values, scale or natural, inverted))
     if alpha is not None:
         image.putalpha(Image.fromarray(np.ascontiguousarray(alpha)))

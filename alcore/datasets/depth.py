@@ -1,7 +1,8 @@
 """Owns values deeper than 8 bits: which of them are in use, and how they become 8 bits.
 
-A scale is a pair (black, white): the values that become 0 and 255; what lies outside is cut off.
-One scale serves a whole data set, so that a dark image stays darker than a bright one.
+A scale is (black, white): the values that become 0 and 255; what lies outside is cut off. After
+them may stand the numbers of the bands that are shown, one or three, counted from 1. One scale
+serves a whole data set, so that a dark image stays darker than a bright one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-Scale = tuple[float, float]
+Scale = tuple[float, ...]
 
 USUAL_BITS = (8, 10, 12, 14, 16)
 """Bits that cameras and scanners use of the 16 they write."""
@@ -51,6 +52,15 @@ def natural_scale(values: np.ndarray) -> Scale:
     return low, high if high > low else low + 1
 
 
+def bands_of(scale: Scale | None) -> tuple[int, ...]:
+    """Return the numbers of the bands that are shown; none: the usual ones.
+
+    >>> bands_of((0, 4095, 4, 3, 2)), bands_of((0, 4095)), bands_of(None)
+    ((4, 3, 2), (), ())
+    """
+    return tuple(int(band) for band in scale[2:]) if scale else ()
+
+
 def together(scales: Iterable[Scale]) -> Scale | None:
     """Return the scale that suits several images; None for none.
 
@@ -81,7 +91,7 @@ def to_8_bits(values: np.ndarray, scale: Scale, inverted: bool = False) -> np.nd
 
 
 def _spread(values: np.ndarray, scale: Scale, inverted: bool) -> np.ndarray:
-    black, white = scale
+    black, white = scale[:2]
     spread = (values.astype(np.float64) - black) * (255 / (white - black))
     spread = np.rint(np.clip(np.nan_to_num(spread, nan=0.0), 0, 255))
     return (255 - spread if inverted else spread).astype(np.uint8)

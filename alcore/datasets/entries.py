@@ -21,7 +21,7 @@ from alcore.records import SkippedFile
 GivenSplit = Literal["train", "test"]
 
 _IMAGE_NAME = re.compile(
-    r"\.(jpg|jpeg|jpe|jfif|png|webp|avif|avifs|heic|heif|hif|bmp|dib|gif|tif|tiff"
+    r"\.(jpg|jpeg|jpe|jfif|png|webp|avif|avifs|heic|heif|hif|bmp|dib|gif|tif|tiff|dcm|dicom"
     # Not read here, but a person expects to be told so:
     r"|jp2|j2k|jxl|ico|svg|psd|raw|dng|cr2|cr3|nef|arw|tga|ppm|pgm|pbm|pnm)$",
     re.IGNORECASE,

@@ -23,6 +23,7 @@ from alcore.datasets.entries import (
     is_hidden,
     is_image_name,
 )
+from alcore.datasets.kinds import is_dicom
 from alcore.errors import ImportRefused, UnreadableImage
 from alcore.records import SkippedFile
 
@@ -207,7 +208,7 @@ class _Walk:
                 self._link(item, below)
             elif item.is_dir():
                 self._folders.append(below)
-            elif is_image_name(item.name):
+            elif is_image_name(item.name) or self._is_dicom(item):
                 self._file(item, below)
             elif label_table.is_table(below):
                 self.tables.append(below)
@@ -223,6 +224,17 @@ class _Walk:
             )
         else:
             self._pages(path, item.stat().st_size)
+
+    def _is_dicom(self, item: os.DirEntry[str]) -> bool:
+        """Look into a file whose name has no ending, or a number for one."""
+        ending = item.name.rpartition(".")[2] if "." in item.name else ""
+        if (ending and not ending.isdigit()) or not item.is_file():
+            return False
+        try:
+            with open(item.path, "rb", opener=_open_without_waiting) as file:
+                return is_dicom(file.read(132))
+        except OSError:
+            return False
 
     def _pages(self, path: str, size: int) -> None:
         try:

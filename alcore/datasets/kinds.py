@@ -10,8 +10,8 @@ from typing import Literal
 
 from alcore.errors import UnreadableImage
 
-Kind = Literal["JPEG", "PNG", "WEBP", "AVIF", "HEIC", "BMP", "GIF", "TIFF"]
-FORMATS = "JPEG, PNG, WEBP, AVIF, HEIC, BMP, GIF or TIFF"
+Kind = Literal["JPEG", "PNG", "WEBP", "AVIF", "HEIC", "BMP", "GIF", "TIFF", "DICOM"]
+FORMATS = "JPEG, PNG, WEBP, AVIF, HEIC, BMP, GIF, TIFF or DICOM"
 _HEAD = 1024
 """Bytes that are looked at."""
 
@@ -45,7 +45,6 @@ _NOT_READ: tuple[tuple[int, bytes, str], ...] = (
     (0, b"#?RADIANCE", "a Radiance HDR image"),
     (0, b"v/1\x01", "an OpenEXR image"),
     (0, b"SIMPLE  =", "a FITS file"),
-    (128, b"DICM", "a DICOM file"),
     (0, b"DDS ", "a DirectX texture"),
     (0, b"qoif", "a QOI image"),
     (0, b"BPG\xfb", "a BPG image"),
@@ -87,6 +86,8 @@ def kind_of(data: bytes) -> Kind:
     head = data[:_HEAD]
     if head[4:8] == b"ftyp":
         return _media(head)
+    if is_dicom(head):
+        return "DICOM"
     name = _not_read(head)
     if name is not None:
         raise UnreadableImage(not_read(name))
@@ -103,6 +104,11 @@ def kind_of(data: bytes) -> Kind:
         raise UnreadableImage(f"a web page, not an image; {FORMATS} can be read")
     what = "text, not an image" if _is_text(head) else "not an image"
     raise UnreadableImage(f"{what}; {FORMATS} can be read")
+
+
+def is_dicom(head: bytes) -> bool:
+    """Tell whether a file that begins so is a DICOM file, whose names often have no ending."""
+    return head.startswith(b"DICM", 128)
 
 
 def not_read(name: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from alcore.datasets.decoding import is_deep
-from alcore.datasets.depth import Scale, together
+from alcore.datasets.depth import Scale, bands_of, together
 from alcore.datasets.entries import Entry, Source
 from alcore.datasets.workers import Examined, examine_all
 from alcore.errors import UnreadableImage
@@ -15,15 +16,15 @@ SAMPLE = 200
 SAMPLE_BYTES = 300_000_000
 _FILES = ("folder", "archive")
 """Sources of which somebody else made the images."""
-_ENDINGS = (".png", ".tif", ".tiff")
-"""Names of files that may hold more than 8 bits."""
+_SHALLOW = re.compile(r"\.(jpe?g|jpe|jfif|webp|avifs?|hei[cf]|hif|bmp|dib|gif)$", re.IGNORECASE)
+"""Names of files that hold 8 bits."""
 
 
 def scale_of(source: Source, entries: Sequence[Entry]) -> Scale | None:
     """Return the scale that suits a sample of the images with more than 8 bits; None for none."""
     if source.kind not in _FILES:
         return None
-    candidates = [entry for entry in entries if entry.name.lower().endswith(_ENDINGS)]
+    candidates = [entry for entry in entries if not _SHALLOW.search(entry.name)]
     deep = [entry for entry in _sample(candidates) if _is_deep(source, entry)]
     if not deep:
         return None
@@ -41,9 +42,11 @@ def words(scale: Scale) -> str:
     >>> words((0.0, 4095.0))
     'images of more than 8 bits: values from 0 to 4,095 are shown from black to white'
     """
-    black, white = (f"{end:,.0f}" if end == round(end) else f"{end:,.6g}" for end in scale)
+    black, white = (f"{end:,.0f}" if end == round(end) else f"{end:,.6g}" for end in scale[:2])
+    bands = ", ".join(map(str, bands_of(scale)))
     return (
         f"images of more than 8 bits: values from {black} to {white} are shown from black to white"
+        + (f", of bands {bands}" if bands else "")
     )
 
 

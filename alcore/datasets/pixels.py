@@ -32,7 +32,7 @@ class PixelCache:
         self.scale = scale
         name = f"pixels-{resolution}"
         if scale is not None:
-            name += f"-{scale[0]:.9g}-{scale[1]:.9g}"
+            name += "".join(f"-{number:.9g}" for number in scale)
         self.pixels_path = self.folder / f"{name}.u8"
         self.originals_path = self.folder / "originals.pack"
         self._files: tuple[FileIO, FileIO] | None = None

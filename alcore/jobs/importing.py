@@ -130,7 +130,7 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
 
 def _scale(
     running: Running, project: Project, source: Source, entries: list[Entry]
-) -> tuple[float, float] | None:
+) -> tuple[float, ...] | None:
     """Return the range of values of deep images; where nobody has set one, find and store it."""
     scale = project.settings.pixel_range.scale
     if scale is not None:
@@ -139,9 +139,11 @@ def _scale(
     if scale is not None:
         with running.write() as connection:
             now = projects.get(connection, project.id)
-            settings = replace(now.settings, pixel_range=PixelRange(*scale))
+            bands = now.settings.pixel_range.bands
+            settings = replace(now.settings, pixel_range=PixelRange(scale[0], scale[1], bands))
             projects.save_settings(connection, project.id, settings, now.version)
-    return scale
+        return settings.pixel_range.scale
+    return None
 
 
 def _make_ready(running: Running, folder: Path) -> None:

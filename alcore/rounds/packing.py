@@ -34,7 +34,7 @@ class Material:
     """From the model's own classes to these."""
     summary: RoundSummary
     checkpoint: Path
-    scale: tuple[float, float] | None
+    scale: tuple[float, ...] | None
     weights: ExtractorWeights
     """Of the network whose features it uses, if it does."""
     read: Callable[[np.ndarray, int], np.ndarray]

@@ -32,6 +32,7 @@ LONGEST_WHOLE = 8_192
 LIGHT = 1_000_000
 LIGHT_BYTES = 8_000_000
 """Pixels, and bytes of the original, up to which an image is decoded in this process."""
+_TAKES_A_LIBRARY = (".tif", ".tiff", ".dcm", ".dicom", ".heic", ".heif", ".hif")
 MOST_KEPT = 2_000_000_000
 """Bytes of renditions that a workspace keeps."""
 
@@ -79,9 +80,7 @@ def shown(
     return kept.find(name) or make
 
 
-def encoded_upload(
-    path: Path, largest: int, scale: tuple[float, float] | None
-) -> tuple[bytes, str]:
+def encoded_upload(path: Path, largest: int, scale: tuple[float, ...] | None) -> tuple[bytes, str]:
     """Encode an uploaded picture anew, no side longer than `largest`.
 
     Returns its bytes and their media type. Raises UnreadableImage.
@@ -90,7 +89,9 @@ def encoded_upload(
 
 
 def _is_light(item: Item, spec: dict[str, Any]) -> bool:
-    """Tell whether decoding an item takes next to nothing."""
+    """Tell whether decoding an item takes next to nothing, and no library that is not here yet."""
+    if names.page_of(item.name)[0].lower().endswith(_TAKES_A_LIBRARY):
+        return False
     if item.width * item.height > LIGHT:
         return False
     if item.length is not None:

@@ -96,6 +96,18 @@ def report(store: Store, project_id: int) -> Report:
     return Report(sum(counts.values()), counts["holdout"], left_out)
 
 
+def bands(text: str) -> tuple[int, ...]:
+    """Read the numbers of bands that somebody typed. Raises InvalidSettings.
+
+    >>> bands(" 4, 3,2 "), bands("")
+    ((4, 3, 2), ())
+    """
+    try:
+        return tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise InvalidSettings(f"the bands are {text!r}; give numbers such as 4, 3, 2") from None
+
+
 def import_notes(store: Store, project_id: int, labels_wanted: bool = False) -> list[str]:
     """Say what an import has settled that somebody may want otherwise.
 
