@@ -32,7 +32,7 @@ LONGEST_WHOLE = 8_192
 LIGHT = 1_000_000
 LIGHT_BYTES = 8_000_000
 """Pixels, and bytes of the original, up to which an image is decoded in this process."""
-_TAKES_A_LIBRARY = (".tif", ".tiff", ".dcm", ".dicom", ".heic", ".heif", ".hif")
+_TAKES_A_LIBRARY = (".dcm", ".dicom", ".heic", ".heif", ".hif")
 MOST_KEPT = 2_000_000_000
 """Bytes of renditions that a workspace keeps."""
 
@@ -90,7 +90,7 @@ def encoded_upload(path: Path, largest: int, scale: tuple[float, ...] | None) ->
 
 def _is_light(item: Item, spec: dict[str, Any]) -> bool:
     """Tell whether decoding an item takes next to nothing, and no library that is not here yet."""
-    if names.page_of(item.name)[0].lower().endswith(_TAKES_A_LIBRARY):
+    if item.name.lower().endswith(_TAKES_A_LIBRARY):
         return False
     if item.width * item.height > LIGHT:
         return False
