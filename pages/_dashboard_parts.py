@@ -147,6 +147,7 @@ STYLE = """<style>
   gap:1rem; min-height:1.4rem; overflow-wrap:anywhere}
 .al-line p span {white-space:nowrap; opacity:.72}
 .al-bar {height:6px; border-radius:3px; background:rgba(128,132,150,.22); overflow:hidden}
+.al-bar.al-rest {visibility:hidden}
 .al-bar i {display:block; height:100%; border-radius:3px; background:rgb(110,124,205);
   transition:width .4s}
 .al-bad p {color:#c4442e}

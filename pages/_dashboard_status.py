@@ -156,7 +156,8 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
         wait = f"{missing} more {more} to model {standing.next_model}"
     lines = [_line(wait, "", have / max(1, due.step), "al-count")]
 
-    text, side, share, kind = "No model is training", "", 0.0, ""
+    share: float | None = None
+    text, side, kind = "No model is training", "", ""
     if job is not None and job.state == "running":
         seconds = time.time() - (job.started_at or job.created_at)
         text = (
@@ -177,18 +178,18 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
 
     text, side, share, kind = "Random labeling: up to date", "", 1.0, ""
     if not standing.project.has_key or not standing.project.settings.baseline:
-        text, share = "Random labeling: not simulated", 0.0
+        text, share = "Random labeling: not simulated", None
     elif baseline is None:
-        text, share = "Random labeling: simulated after the next model", 0.0
+        text, share = "Random labeling: simulated after the next model", None
     elif baseline.state == "running":
         text, share = "Random labeling: simulating", baseline.progress
-        side = f"{100 * share:.0f} %"
+        side = f"{100 * baseline.progress:.0f} %"
     elif baseline.state == "waiting":
-        text, share = f"Random labeling: {baseline.error or 'waits for its turn'}", 0.0
+        text, share = f"Random labeling: {baseline.error or 'waits for its turn'}", None
     elif baseline.state == "failed":
-        text, share, kind = f"Random labeling failed: {baseline.error}", 0.0, "al-bad"
+        text, share, kind = f"Random labeling failed: {baseline.error}", None, "al-bad"
     elif baseline.state == "cancelled":
-        text, share = "Random labeling: stopped, goes on after the next model", 0.0
+        text, share = "Random labeling: stopped, goes on after the next model", None
     lines.append(_line(text, side, share, kind))
     return "".join(lines)
 
@@ -199,7 +200,7 @@ def _features_line(job: Job | None) -> str:
     if job.state == "running":
         return _line("Features", f"{100 * job.progress:.0f} %", job.progress, "")
     if job.state == "failed":
-        return _line(f"Features failed: {job.error}", "", 0.0, "al-bad")
+        return _line(f"Features failed: {job.error}", "", None, "al-bad")
     waits = job.state == "waiting"
     text = "Features: wait for their turn" if waits else "Features: stopped"
     return _line(text, "", job.progress, "")
@@ -215,7 +216,7 @@ def _mixture(standing: dashboard.Standing) -> str:
 
 def _pretraining_line(job: Job | None) -> str:
     if job is None:
-        return _line("Pretraining: not done; the Set-up page starts it", "", 0.0, "")
+        return _line("Pretraining: not done; the Set-up page starts it", "", None, "")
     side = f"{100 * job.progress:.0f} %"
     if job.state == "running":
         text = "Pretraining: keeping its work" if job.cancel_requested else "Pretraining"
@@ -223,7 +224,7 @@ def _pretraining_line(job: Job | None) -> str:
     if job.state == "waiting":
         return _line(f"Pretraining: {job.error or 'waits for its turn'}", "", job.progress, "")
     if job.state == "failed":
-        return _line(f"Pretraining failed: {job.error}", "", 0.0, "al-bad")
+        return _line(f"Pretraining failed: {job.error}", "", None, "al-bad")
     if job.state == "cancelled":
         return _line(f"Pretraining: {job.error}", side, job.progress, "")
     return _line("Pretraining: done", "", 1.0, "")
@@ -253,12 +254,14 @@ def _remarks(model: RoundSummary) -> str:
     return f'<p class="al-note"><b>Model {model.number}.</b> {sentences}</p>'
 
 
-def _line(text: str, side: str, share: float, kind: str) -> str:
-    width = 100 * min(1.0, max(0.0, share))
+def _line(text: str, side: str, share: float | None, kind: str) -> str:
+    """Say how far something is; a share of None has no bar, but keeps the room of one."""
+    rest = " al-rest" if share is None else ""
+    width = 100 * min(1.0, max(0.0, share or 0.0))
     return (
         f'<div class="al-line {kind}"><p title="{escape(text)}">{escape(text)}'
         f"<span>{escape(side)}</span></p>"
-        f'<div class="al-bar"><i style="width:{width:.1f}%"></i></div></div>'
+        f'<div class="al-bar{rest}"><i style="width:{width:.1f}%"></i></div></div>'
     )
 
 
