@@ -384,3 +384,37 @@ def test_a_strategy_of_another_package_is_listed_and_a_broken_one_named(tmp_path
     assert "nowhere:X fails to load: ModuleNotFoundError" in broken
     assert "theirs:NUMBER is int, not an alcore.strategies.Strategy" in broken
     assert asked.startswith("strategy 'gone' cannot be used: nowhere:X fails to load")
+
+
+# -- DropQuery ---------------------------------------------------------------------------------
+
+
+def falling(sizes: list[int], changed: list[int], passes: int = 4) -> Signals:
+    """Groups of images, of whose answers (cat) so many passes say deer instead."""
+    embeddings, of = blobs(sizes)
+    dropout = np.zeros((len(of), passes, 3), np.float32)
+    says_deer = np.arange(passes) < np.array(changed)[of][:, None]
+    dropout[..., 0], dropout[..., 1] = ~says_deer, says_deer
+    sure = np.tile(np.float32([0.9, 0.1, 0]), (len(of), 1))
+    return Signals(probabilities=sure, embeddings=embeddings, dropout=dropout)
+
+
+def test_drop_query_takes_one_of_each_group_whose_answers_fall_the_largest_first() -> None:
+    signals = falling([30, 10, 20, 15], changed=[0, 3, 4, 2])
+    chosen = pick("DropQuery", 2, signals)
+    _, of = blobs([30, 10, 20, 15])
+    assert of[chosen.item_ids].tolist() == [2, 1]  # half of the passes are not more than half
+    np.testing.assert_allclose(chosen.scores, [1, 0.75])
+    assert "75% of dropout passes say otherwise; group of 10" in chosen.reasons[1]
+    stricter = pick("DropQuery", 3, signals, share=0.8)
+    assert set(of[stricter.item_ids].tolist()) == {2}
+    wider = pick("DropQuery", 3, signals, share=0.4)
+    assert of[wider.item_ids].tolist() == [2, 3, 1]
+
+
+def test_drop_query_fills_its_batch_with_those_that_most_passes_change() -> None:
+    signals = falling([30, 3], changed=[1, 4])
+    chosen = pick("DropQuery", 8, signals)
+    assert {30, 31, 32} < set(chosen.item_ids.tolist()) and len(set(chosen.item_ids)) == 8
+    equal = signals.but(embeddings=np.zeros_like(signals.embeddings))
+    assert len(set(pick("DropQuery", 8, equal).item_ids.tolist())) == 8
