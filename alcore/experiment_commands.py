@@ -38,7 +38,7 @@ A grid is a small TOML file:
   source = "digits"                   # or "shapes", "cifar10.zip", a folder, "project:NAME"
   long_tail = 10                      # also: items, holdout, duplicates, noise, resolution
   [[learners]]                        # the network, if none is named
-  kind = "estimator"
+  kind = "estimator"                  # also: network, features, auto, head
   estimator = "random forest"         # or a dotted name of scikit-learn's interface
   [[oracles]]                         # perfect, if none is named
   kind = "noise"                      # also: confusion, difficulty, abstaining, annotators

@@ -68,7 +68,11 @@ def _fields(store: Store, project: Project | None) -> str:
         name = st.text_input("Name", f"experiment {number}", max_chars=100, key="grid-name")
         sources = experiments.data_sources(store, who().id, project.name if project else None)
         data = st.selectbox("Images", sources, key=f"grid-data-{sources[0]}")
-        learner = st.selectbox("Learner", ["network", *experiments.ESTIMATORS], key="grid-learner")
+        learners = [*experiments.LEARNERS, *experiments.ESTIMATORS]
+        learner = st.selectbox(
+            "Learner", learners, learners.index("network"), key="grid-learner",
+            help="\n".join(f"- **{k}**: {what}" for k, what in experiments.LEARNERS.items()),
+        )  # fmt: skip
         oracle = st.selectbox("Oracle", experiments.ORACLES, key="grid-oracle")
     with middle:
         strategies = st.multiselect(
@@ -103,8 +107,8 @@ def _fields(store: Store, project: Project | None) -> str:
         "",
         "[[learners]]",
         *(
-            ['kind = "network"']
-            if learner == "network"
+            [f"kind = {quoted(learner)}"]
+            if learner in experiments.LEARNERS
             else ['kind = "estimator"', f"estimator = {quoted(learner)}"]
         ),
         "",

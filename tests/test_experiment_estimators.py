@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +217,49 @@ def test_a_network_begins_with_pretrained_weights_and_a_head_with_a_networks_emb
     assert began > rounds(folder, {"kind": "network"}, n=1)[-1].accuracy + 0.1
     with pytest.raises(CheckpointMismatch, match="are of small CNN with 1 channels"):
         rounds(folder, {**network, "network": "study A"}, n=1)
+
+
+def test_features_are_computed_once_and_learned_from_alone_or_mixed_with_a_network(
+    folder: Path,
+) -> None:
+    alone = rounds(folder, {"kind": "features"}, "DropQuery")
+    assert alone[-1].accuracy > 0.7
+    assert len(list(folder.glob("features-*.npy"))) == 1
+    copies = [{**DIGITS, "duplicates": 0.3}]
+    rounds(folder, {"kind": "features"}, n=1, datasets=copies)
+    sizes = sorted(len(np.load(path)) for path in folder.glob("features-*.npy"))
+    assert sizes == [120, 1797], "only what a trial made is looked at anew"
+
+    mixed = rounds(folder, {"kind": "auto"})
+    assert mixed[-1].accuracy > alone[0].accuracy
+    assert len(list(folder.glob("features-*.npy"))) == 2
+    found_out = [done.arrays["mixing"] for done in mixed if "mixing" in done.arrays]
+    assert found_out and all(m[3:].sum() == pytest.approx(1) for m in found_out)
+
+
+def test_a_mixture_goes_on_with_the_shares_that_earlier_rounds_found(folder: Path) -> None:
+    shared = np.array([1.0, 40.0, 60.0, 0.9, 0.1])
+    before = [done.arrays for done in rounds(folder, {"kind": "features"}, n=2)]
+    kept = [before[0], {**before[1], "mixing": shared}]
+    design = design_of({"kind": "auto"})
+    cell = replace(design.cells[0], batch_size=20)
+    result = chain.next_round(Run(cell, 0, 0, 60), kept, folder)
+    anew = chain.next_round(Run(cell, 0, 0, 60), before, folder)
+    assert result.labels == 60
+    np.testing.assert_array_equal(result.arrays["mixing"], shared)
+    assert anew.arrays["mixing"][3] != 0.9
+    assert result.accuracy != anew.accuracy
+
+
+def test_a_learner_of_features_says_what_it_cannot_do() -> None:
+    with pytest.raises(InvalidSettings, match="needs history, which the learner 'features'"):
+        reading.from_json(
+            {
+                "name": "x", "budget": 40, "datasets": [DIGITS], "initial": [20],
+                "strategies": ["history forest"], "learners": [{"kind": "features"}],
+            }
+        )  # fmt: skip
+    with pytest.raises(
+        InvalidSettings, match="no setting of the learner 'features' called 'network'"
+    ):
+        design_of({"kind": "features", "network": "study A"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -22,10 +22,11 @@ from alcore.errors import PoolExhausted
 from alcore.experiments import data, initial, oracles, trials
 from alcore.experiments.data import DataSpec
 from alcore.experiments.design import Cell
-from alcore.experiments.features import features_of
+from alcore.experiments.features import Extraction, features_of, points_of
 from alcore.experiments.oracles import ABSTAINED, Answers, Oracle
 from alcore.experiments.results import Arrays, Done
 from alcore.experiments.trials import TrialData
+from alcore.records import Calibration
 from alcore.rounds import (
     Holdout,
     Images,
@@ -108,6 +109,7 @@ def next_round(run: Run, before: Sequence[Arrays], folder: Path) -> Done:
             "selected_ids": result.selection.item_ids.astype(np.int64),
             "selected_scores": result.selection.scores.astype(np.float64),
             "stop_predicted": result.stop_predicted.astype(np.int64),
+            **_shares(result),
         },
     )
 
@@ -233,8 +235,9 @@ def _round(
         )
     )
     abstains = cell.oracle.kind == "abstaining"
+    learner = _learner(run, trial, images, folder)
     return run_round(
-        _learner(run, trial, images, folder),
+        learner,
         Lesson(
             images=images,
             labeled_ids=ids,
@@ -244,6 +247,8 @@ def _round(
             round_number=len(before) + 1,
             threads=run.threads,
             precision=run.precision,
+            calibrations=_calibrations(learner, before),
+            calibrates=len(learner.candidates) > 1,
         ),
         Holdout(trial.holdout, trial.truth[trial.holdout]),
         SelectionTask(
@@ -260,11 +265,41 @@ def _round(
     )
 
 
+def _shares(result: RoundResult) -> dict[str, np.ndarray]:
+    """Return what is known of a mixture: its temperature, labels and shares."""
+    one = result.calibration
+    if one is None or not one.shares:
+        return {}
+    return {"mixing": np.array([one.temperature, one.labels, one.of_labels, *one.shares])}
+
+
+def _calibrations(learner: Learner, before: Sequence[Arrays]) -> tuple[Calibration, ...]:
+    """Return the newest that rounds before found out about the mixture, as they are stored."""
+    newest = next((a["mixing"] for a in reversed(before) if "mixing" in a), None)
+    if newest is None:
+        return ()
+    temperature, labels, of_labels, *shares = newest.tolist()
+    return (
+        Calibration(
+            temperature,
+            int(labels),
+            learner.recipe_name,
+            of_labels=int(of_labels),
+            shares=tuple(shares),
+        ),
+    )
+
+
 def _learner(run: Run, trial: TrialData, images: Images, folder: Path) -> Learner:
     spec = run.cell.learner
     options = spec.all_options
-    if spec.kind == "network":
+    if spec.own:
+        rule = spec.rule()
         inputs = TrainingInputs(downloads=folder / "downloads")
-        return learner_of(spec.rule(), options["augmentation"], images, trial.class_names, inputs)
+        if rule.uses_extractor:
+            extraction = Extraction(rule, run.threads, run.precision, folder)
+            inputs = replace(inputs, features=points_of(extraction, run.cell.data, trial))
+        augmentation = options.get("augmentation", "none")
+        return learner_of(rule, augmentation, images, trial.class_names, inputs)
     features = features_of(spec, run.cell.data, trial, images, folder)
     return EstimatorLearner(options["estimator"], features, settings=options["settings"])

@@ -1,11 +1,14 @@
-"""Owns what an experiment's estimators learn from: pixels, an array, or a network's embeddings.
+"""Owns what an experiment's learners see besides pixels: an array, embeddings, or features.
 
-n rows asked for, D features.
+n rows asked for, N images of the data set, D features, K directions.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -13,12 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from alcore.config import LearnerRule, Precision
 from alcore.errors import CheckpointMismatch, InvalidSettings
 from alcore.experiments.data import DataSpec
 from alcore.experiments.learners import LearnerSpec
 from alcore.experiments.trials import TrialData
+from alcore.feature_space import FeaturePoints, FeatureSpace
+from alcore.records import Features as Extracted
 from alcore.rounds.features import Features, of_pixels
 from alcore.rounds.values import Images
+
+_BLOCK = 64
+"""Images that an extractor sees at a time."""
 
 
 def features_of(
@@ -46,6 +55,84 @@ def features_of(
             f"{len(trial.pixels):,} images; it needs a row for each, in their order"
         )
     return lambda rows: np.asarray(embeddings[rows], np.float32)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """How features are computed, and where they are kept."""
+
+    rule: LearnerRule
+    threads: int
+    precision: Precision
+    folder: Path
+
+
+def points_of(extraction: Extraction, data: DataSpec, trial: TrialData) -> FeaturePoints:
+    """Return what learners see of an extractor's features of a trial's images, (N, K).
+
+    The images of the data set are looked at once, those that a trial made once per trial; both
+    are kept in the folder. Raises WeightsUnavailable and CheckpointMismatch.
+    """
+    given = len(trial.pixels) - trial.copies
+    changed = f"{data.noise}-{trial.seed}" if data.noise else ""
+    paths = [_extracted(extraction, data, trial.pixels[:given], changed)]
+    if trial.copies:
+        of_trial = f"{data.duplicates}-{data.items}-{data.long_tail}-{data.holdout}-{trial.seed}"
+        paths.append(_extracted(extraction, data, trial.pixels[given:], f"{of_trial}-{data.noise}"))
+    return _points(trial, tuple(paths))
+
+
+@lru_cache(maxsize=2)
+def _points(trial: TrialData, paths: tuple[Path, ...]) -> FeaturePoints:
+    parts = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+    features = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    about = Extracted(**json.loads(paths[0].with_suffix(".json").read_bytes()))
+    space = FeatureSpace.of(features, trial.pool)
+    return FeaturePoints(about, space.points(features), space)
+
+
+def _extracted(extraction: Extraction, data: DataSpec, pixels: np.ndarray, changed: str) -> Path:
+    """Let the extractor look at images once; return the file (n, D) float16, with a .json beside.
+
+    changed: what made these images different from those of the data set.
+    """
+    rule, precision = extraction.rule, extraction.precision
+    weights = Path(rule.extractor_file).read_bytes() if rule.extractor_file else b""
+    digest = blake2b(weights, digest_size=8).hexdigest()
+    what = "/".join([data.key, rule.extractor, digest, precision, changed])
+    name = blake2b(what.encode(), digest_size=8).hexdigest()
+    path = extraction.folder / f"features-{name}.npy"
+    if path.exists():
+        return path
+    from alcore.learner import device, extractors  # brings torch
+    from alcore.learner.costs import features_side
+
+    started = time.monotonic()
+    downloads = extraction.folder / "downloads"
+    extractor = extractors.build(rule.extractor, rule.extractor_file, downloads)
+    resolution = pixels.shape[1]
+    side = extractor.side or features_side([resolution])
+    with device.computing(0, extraction.threads, precision):
+        blocks = [
+            extractors.extract(extractor, np.array(images), side).astype(np.float16)
+            for images in np.array_split(pixels, -(-len(pixels) // _BLOCK))
+        ]
+        about = Extracted(
+            extractor=extractor.name,
+            source=extractor.source,
+            license=extractor.license,
+            side=side,
+            resolution=resolution,
+            images=len(pixels),
+            seconds=time.monotonic() - started,
+            arithmetic=extractors.arithmetic(),
+            created_at=time.time(),
+        )
+    path.with_suffix(".json").write_text(json.dumps(asdict(about)))
+    part = path.with_suffix(f".{os.getpid()}.part.npy")
+    np.save(part, np.concatenate(blocks), allow_pickle=False)
+    part.replace(path)
+    return path
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""Owns which learners an experiment may use: the network, or what has scikit-learn's interface.
+"""Owns which learners an experiment may use: those of projects, or any of scikit-learn's interface.
 
 Here stands what is declared; what is computed stands in `alcore.rounds`.
 """
@@ -11,10 +11,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from alcore.config import AUGMENTATIONS, NETWORKS, LearnerRule, user_path
+from alcore.config import (
+    AUGMENTATIONS,
+    LEARNERS,
+    NETWORKS,
+    PACKAGED_EXTRACTOR,
+    LearnerRule,
+    user_path,
+)
 from alcore.errors import InvalidSettings
 from alcore.estimators import ESTIMATORS, check_allowed
 from alcore.experiments.options import unknown, with_defaults
+from alcore.rounds import feature_head
 from alcore.rounds.estimators import GIVES
 from alcore.rounds.learners import check_signals
 
@@ -31,19 +39,33 @@ _NETWORK: Mapping[str, Any] = MappingProxyType(
     }
 )
 """Every round begins anew: what a model took over from the one before would not be in the rows."""
+_FEATURES: Mapping[str, Any] = MappingProxyType(
+    {"extractor": PACKAGED_EXTRACTOR, "extractor_file": ""}
+)
+_AUTO: Mapping[str, Any] = MappingProxyType({**_NETWORK, **_FEATURES})
 _ESTIMATOR: Mapping[str, Any] = MappingProxyType(
     {"estimator": "random forest", "features": PIXELS, "settings": {}}
 )
 _HEAD: Mapping[str, Any] = MappingProxyType(
     {"estimator": "logistic regression", "features": "", "settings": {}}
 )
-_KINDS = MappingProxyType({"network": _NETWORK, "estimator": _ESTIMATOR, "head": _HEAD})
+_KINDS = MappingProxyType(
+    {
+        "network": _NETWORK,
+        "features": _FEATURES,
+        "auto": _AUTO,
+        "estimator": _ESTIMATOR,
+        "head": _HEAD,
+    }
+)
 KINDS = tuple(_KINDS)
 
 
 @dataclass(frozen=True)
 class LearnerSpec:
-    """A learner: alcore's network, an estimator, or a head on embeddings that stay as they are.
+    """A learner: one of alcore's own, an estimator, or a head on embeddings that stay as they are.
+
+    alcore's own are the network, a head on an extractor's features, and both mixed ("auto").
 
     A head's `features` are a checkpoint (.safetensors) whose network embeds the images once, or
     an array of embeddings (.npy), a row per image of the data set.
@@ -57,9 +79,9 @@ class LearnerSpec:
         if self.kind not in _KINDS:
             raise unknown("learner", self.kind, KINDS)
         options = self.all_options
-        if self.kind == "network":
+        if self.own:
             for what, known in (("augmentation", AUGMENTATIONS), ("network", NETWORKS)):
-                if options[what] not in known:
+                if what in options and options[what] not in known:
                     raise unknown(what, options[what], known)
             self.rule()
             return
@@ -75,6 +97,11 @@ class LearnerSpec:
             )
 
     @property
+    def own(self) -> bool:
+        """Whether it is one of those that projects choose from, rather than an estimator."""
+        return self.kind in LEARNERS
+
+    @property
     def all_options(self) -> dict[str, Any]:
         """All options, with defaults for those not given."""
         what = f"the learner {self.kind!r}"
@@ -85,22 +112,26 @@ class LearnerSpec:
         """How the learner is called in tables and figures."""
         if self.name:
             return self.name
-        if self.kind == "network":
-            options = {"network": "small CNN", **self.options}
-            rest = [f"{k}={v}" for k, v in sorted(options.items()) if k != "network"]
-            return " ".join([str(options["network"]), *rest])
+        if self.own:
+            of_network = {"network": "small CNN"} if self.kind == "network" else {}
+            options = {**of_network, **self.options}
+            rest = [f"{k}={v}" for k, v in sorted(options.items()) if k not in of_network]
+            return " ".join([*(str(options[k]) for k in of_network or ()), *rest]) or self.kind
         options = self.all_options
         name = str(options["estimator"]).rpartition(".")[2]
         on = "pixels" if options["features"] == PIXELS else Path(options["features"]).stem
         return f"{name} on {on}"
 
     def rule(self) -> LearnerRule:
-        """Return a network's settings as live projects have them; raises InvalidSettings."""
+        """Return the settings of a learner of our own as projects have them.
+
+        Raises InvalidSettings.
+        """
         options = self.all_options
-        del options["augmentation"]
-        if not options["weights"]:
+        options.pop("augmentation", None)
+        if not options.get("weights", "file"):
             options["weights"] = "file" if options["weights_file"] else "pool"
-        return LearnerRule(**options)
+        return LearnerRule(kind=self.kind, **options)
 
     def features_file(self) -> Path | None:
         """Where the features of an estimator are, None for pixels; raises InvalidSettings.
@@ -119,38 +150,40 @@ class LearnerSpec:
     def names_file(self) -> bool:
         """Whether it takes weights or features from a file."""
         options = self.all_options
-        return bool(options.get("weights_file")) or options.get("features", PIXELS) != PIXELS
+        files = (options.get("weights_file"), options.get("extractor_file"))
+        return any(files) or options.get("features", PIXELS) != PIXELS
 
     def check_allowed(self, others: Collection[str]) -> None:
         """Raise InvalidSettings for an estimator outside the catalogue and the `others` allowed."""
-        if self.kind != "network":
+        if not self.own:
             check_allowed(self.all_options["estimator"], others)
 
     def check_files(self) -> None:
         """Raise InvalidSettings for features, or weights to begin with, that are not there."""
         self.features_file()
-        weights = self.all_options.get("weights_file")
-        if weights and not Path(weights).is_file():
-            raise InvalidSettings(f"the learner {self.title!r}: there is no file {weights}")
+        for option in ("weights_file", "extractor_file"):
+            path = self.all_options.get(option)
+            if path and not Path(path).is_file():
+                raise InvalidSettings(f"the learner {self.title!r}: there is no file {path}")
 
     @property
     def tried(self) -> bool:
         """Whether it is known to be usable: from alcore's own choice, as it stands there."""
         options = self.all_options
-        return self.kind == "network" or (
-            options["estimator"] in ESTIMATORS and not options["settings"]
-        )
+        return self.own or (options["estimator"] in ESTIMATORS and not options["settings"])
 
     def check_estimator(self) -> None:
         """Raise InvalidSettings for an estimator that cannot be made or gives no probabilities."""
         from alcore.learner import estimators  # brings scikit-learn
 
-        if self.kind != "network":
+        if not self.own:
             estimators.build(self.all_options["estimator"], self.all_options["settings"], 0)
 
     def check(self, strategy: str, options: Mapping[str, Any]) -> None:
         """Raise InvalidSettings where a strategy needs what this learner cannot tell."""
-        if self.kind != "network":
+        if self.kind == "features":
+            check_signals(self.title, feature_head.GIVES, strategy, options)
+        elif not self.own:
             check_signals(self.title, GIVES, strategy, options)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 Arrays = Mapping[str, np.ndarray]
 """What a round leaves for the next: asked_ids (n,), asked_times (n,), asked_classes,
 asked_annotators and asked_seconds (n, V): what was asked since the round before; selected_ids and
-selected_scores: the order for the next; stop_predicted (S,)."""
+selected_scores: the order for the next; stop_predicted (S,); of a mixture also mixing,
+once it is known: temperature, labels asked, labels there were, and the shares."""
 
 
 @dataclass(frozen=True)

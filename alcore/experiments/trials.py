@@ -18,7 +18,7 @@ _DIFFICULTY_FROM = 2_000
 """Images that the model which tells hard ones learns from."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrialData:
     """What one trial works on; ids are rows of the pixels."""
 
@@ -30,6 +30,8 @@ class TrialData:
     class_names: tuple[str, ...]
     channels: int
     seed: int
+    copies: int = 0
+    """Near-duplicates that the trial made: the last rows."""
     _difficulty: list[np.ndarray] = field(default_factory=list, repr=False)
 
     def difficulty(self) -> np.ndarray:
@@ -73,6 +75,7 @@ def of_trial(spec: DataSpec, table: Table, seed: int) -> TrialData:
         class_names=table.class_names,
         channels=table.channels,
         seed=seed,
+        copies=len(pixels) - len(table.pixels),
     )
 
 

@@ -90,7 +90,7 @@ def replay(
 def _check_arithmetic(name: str, run: Run) -> None:
     """Refuse to call runs of different arithmetic the same, or not the same."""
     asked = precision()
-    if run.cell.learner.kind == "network" and asked not in ("auto", run.precision):
+    if run.cell.learner.own and asked not in ("auto", run.precision):
         raise InvalidSettings(
             f"the runs of {name!r} were computed in {run.precision}, but ALCORE_PRECISION asks for "
             f"{asked}; results of different arithmetic are never the same bit for bit, so there is "

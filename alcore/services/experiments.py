@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alcore.config import Runtime, precision
+from alcore.config import LEARNERS, Runtime, precision
 from alcore.datasets.encoding import png
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import InvalidSettings
@@ -37,7 +37,7 @@ from alcore.workers import launching
 from alcore.workers.claims import LOOK, LOOKS
 from alcore.workers.engines import open_engine
 
-__all__ = ["ESTIMATORS", "ORACLES", "initial_ways"]
+__all__ = ["ESTIMATORS", "LEARNERS", "ORACLES", "initial_ways"]
 
 MOST_AT_ONCE = 2
 """Experiments that pages have running: each takes all processors."""
