@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from alcore.errors import TrainingImpossible
 from alcore.learner import device as devices
+from alcore.learner.adamw import AdamW, OneCycle
 from alcore.learner.training import as_tensor
 
 _STEPS = 200
@@ -43,17 +44,15 @@ def reconstruction_losses(
     side = min(_SIDE, pixels.shape[1])
     torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
     network = _autoencoder(channels, side).to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), _RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=_STEPS)
+    optimizer = AdamW.of(network.parameters(), _RATE)
+    schedule = OneCycle(optimizer.groups, _STEPS, 0.3)
     for step in range(_STEPS):
         draws = torch.randint(len(train_rows), (_MINIBATCH,), generator=generator).numpy()
         images = _small(pixels, np.sort(train_rows[draws]), channels, side).to(device)
         loss = functional.mse_loss(network(images), images)
         if not torch.isfinite(loss):
             raise TrainingImpossible(f"the autoencoder's loss became {loss.item()}")
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        optimizer.descend(loss)
         schedule.step()
         progress(0.8 * (step + 1) / _STEPS)
     result = np.empty(len(rows), np.float32)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch.nn import functional
 
 from alcore.learner import device as devices
 from alcore.learner import files, networks
+from alcore.learner.adamw import AdamW, Group
 from alcore.learner.architecture import Architecture
 from alcore.learner.augmentation import colour, crop, greyed
 from alcore.learner.views import FLIPS
@@ -78,9 +78,11 @@ class Work:
         ]
         decayed = [p for _, p in self.named if p.ndim > 1]
         plain = [p for _, p in self.named if p.ndim <= 1]
-        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(
-            groups, settings.rate, weight_decay=settings.weight_decay
+        self.optimizer = AdamW(
+            [
+                Group(decayed, settings.rate, settings.weight_decay),
+                Group(plain, settings.rate, 0.0),
+            ]
         )
         self.epoch, self.order = -1, np.empty(0, np.int64)
 
@@ -91,15 +93,13 @@ class Work:
         side = view_side(images.shape[2], step / steps)
         views = torch.cat([self._view(images, side, generator) for _ in range(2)])
         views = views.contiguous(memory_format=torch.channels_last)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate * _cycle(step / steps)
+        for group in self.optimizer.groups:
+            group.rate = self.settings.rate * _cycle(step / steps)
         self.network.train()
         maps = devices.feature_maps(self.network, views)
         projected = self.projection(self.network.embedding(maps[-1]))
         loss = contrast(projected, self.settings.temperature)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        self.optimizer.descend(loss)
         return loss.item()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -125,7 +125,7 @@ class Work:
             for key in ("step", "exp_avg", "exp_avg_sq"):
                 if (value := tensors.get(f"optimizer.{key}.{name}")) is not None:
                     place = value if key == "step" else value.to(self.device)
-                    self.optimizer.state[parameter][key] = place.clone()
+                    self.optimizer.state.setdefault(parameter, {})[key] = place.clone()
 
     def _draw(self, step: int) -> np.ndarray:
         per_epoch = len(self.rows) // self.size

@@ -18,6 +18,7 @@ from alcore.config import Balance
 from alcore.errors import TrainingImpossible
 from alcore.learner import device as devices
 from alcore.learner import transfer
+from alcore.learner.adamw import AdamW, Group, OneCycle
 from alcore.learner.architecture import Network
 from alcore.learner.augmentation import AUGMENTATIONS
 from alcore.learner.learning_loss import Joint
@@ -63,11 +64,8 @@ def descend(
     still = transfer.frozen(network, plan.transfer)
     for part in still:
         part.requires_grad_(False)
-    optimizer = torch.optim.AdamW(_groups(network, plan), weight_decay=plan.weight_decay)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, rates, total_steps=plan.steps, pct_start=0.2
-    )
+    optimizer = AdamW(_groups(network, plan))
+    schedule = OneCycle(optimizer.groups, plan.steps, 0.2)
     joint = None if network.loss_module is None else Joint(network.loss_module, plan.steps)
     draw = _Draw(targets, plan.size, plan.balance, generator)
     weights = (
@@ -100,9 +98,7 @@ def descend(
             )
         if joint is not None:
             loss = loss + joint.loss(maps, losses, step)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        optimizer.descend(loss)
         schedule.step()
         if joint is not None:
             joint.step()
@@ -114,7 +110,7 @@ def descend(
     return float(np.mean(last))
 
 
-def _groups(network: Network, plan: Plan) -> list[dict[str, object]]:
+def _groups(network: Network, plan: Plan) -> list[Group]:
     """Return the parameters by rate, and by whether their size is held back."""
     head = set(network.head.parameters())
     beside = set() if network.loss_module is None else set(network.loss_module.parameters())
@@ -122,9 +118,9 @@ def _groups(network: Network, plan: Plan) -> list[dict[str, object]]:
     groups = []
     for parameters, rate in ((body, plan.rate), (network.head.parameters(), plan.head_rate)):
         both = list(parameters)
-        groups.append({"params": [p for p in both if p.ndim > 1], "lr": rate})
-        groups.append({"params": [p for p in both if p.ndim <= 1], "lr": rate, "weight_decay": 0.0})
-    return [group for group in groups if group["params"]]
+        groups.append(Group([p for p in both if p.ndim > 1], rate, plan.weight_decay))
+        groups.append(Group([p for p in both if p.ndim <= 1], rate, 0.0))
+    return [group for group in groups if group.parameters]
 
 
 class _Draw:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alcore.learner import device as devices
+from alcore.learner.adamw import AdamW
 
 PASSES, MEMBERS = 20, 5
 _RATE = 0.5
@@ -44,12 +45,12 @@ def dropout(
     inputs, targets = torch.from_numpy(labeled), torch.from_numpy(labels)
     weight = head.weight.detach().float().cpu().clone().requires_grad_()
     bias = head.bias.detach().float().cpu().clone().requires_grad_()
-    optimizer = torch.optim.AdamW([weight, bias], 3e-3, weight_decay=0.05)
+    optimizer = AdamW.of([weight, bias], 3e-3, weight_decay=0.05)
     for _ in range(_STEPS):
         rows = _draw(len(inputs), generator)
         mask = torch.rand(inputs[rows].shape, generator=generator) >= _RATE
         logits = functional.linear(inputs[rows] * mask / (1 - _RATE), weight, bias)
-        _descend(optimizer, functional.cross_entropy(logits, targets[rows], label_smoothing=0.1))
+        optimizer.descend(functional.cross_entropy(logits, targets[rows], label_smoothing=0.1))
     masks = (torch.rand(passes, weight.shape[1], generator=generator) >= _RATE) / (1 - _RATE)
     with torch.no_grad():
         sampled = (masks[:, None] * weight).reshape(-1, weight.shape[1])  # (K·C, D)
@@ -87,7 +88,7 @@ def committee(
         (torch.randn(s, generator=generator) * (2 / s[1]) ** 0.5).requires_grad_() for s in shapes
     )
     last_bias = torch.zeros(members, 1, classes, requires_grad=True)
-    optimizer = torch.optim.AdamW([first, first_bias, last, last_bias], 3e-3, weight_decay=0.05)
+    optimizer = AdamW.of([first, first_bias, last, last_bias], 3e-3, weight_decay=0.05)
     bags = torch.randint(len(inputs), (members, len(inputs)), generator=generator)
 
     def logits(x: Tensor) -> Tensor:  # (K or 1, n, D) -> (K, n, C)
@@ -96,9 +97,7 @@ def committee(
     for _ in range(_STEPS):
         rows = bags[:, _draw(len(inputs), generator)]
         outputs = logits(inputs[rows])
-        _descend(
-            optimizer, functional.cross_entropy(outputs.flatten(0, 1), targets[rows].flatten())
-        )
+        optimizer.descend(functional.cross_entropy(outputs.flatten(0, 1), targets[rows].flatten()))
     with torch.no_grad():
         return _members(
             embeddings,
@@ -110,12 +109,6 @@ def committee(
 
 def _draw(count: int, generator: torch.Generator) -> Tensor:
     return torch.randperm(count, generator=generator)[:_MINIBATCH]
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
 
 
 def _members(
