@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-release
 
+# The tests start hundreds of processes: each would compile again what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test coverage lint docs bench audit licenses release chromium clean
 
 run: $(VENV)/.installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -33,6 +34,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest; with --no-loadscope-reorder workers take modules in order."""
     items.sort(key=lambda item: (item.path.name not in LONG, "browser" not in item.keywords))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what all modules import out of every later look for garbage: it lives as long as they.
+
+    Streamlit looks after each run of a page.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

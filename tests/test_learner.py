@@ -16,7 +16,12 @@ import torch
 
 from alcore.config import AUGMENTATIONS as OFFERED
 from alcore.config import RESOLUTIONS, Precision
-from alcore.errors import CheckpointMismatch, TrainingImpossible, WorkspaceUnusable
+from alcore.errors import (
+    CheckpointMismatch,
+    JobCancelled,
+    TrainingImpossible,
+    WorkspaceUnusable,
+)
 from alcore.learner import augmentation, checkpoints, device, files, inference, networks, training
 from alcore.learner.architecture import Architecture
 from alcore.learner.backbones import BACKBONES
@@ -210,16 +215,15 @@ def test_auto_is_bfloat16_only_where_processor_and_network_gain_by_it(
 def test_small_images_are_trained_on_one_thread(side: int, threads: int) -> None:
     pixels, labels = halves(20, side)
     seen = set()
+
+    def look(share: float) -> None:
+        seen.add(torch.get_num_threads())
+        if share > 0.02:  # the rest goes on as it began
+            raise JobCancelled("seen")
+
     with device.computing(0, 2):
-        training.fit(
-            pixels,
-            labels,
-            NAMES,
-            3,
-            LearnerSettings(),
-            0,
-            lambda share: seen.add(torch.get_num_threads()),
-        )
+        with pytest.raises(JobCancelled, match="seen"):
+            training.fit(pixels, labels, NAMES, 3, LearnerSettings(), 0, look)
         assert torch.get_num_threads() == 2
     assert seen == {threads}
 

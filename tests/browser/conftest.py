@@ -30,12 +30,15 @@ START = 180.0
 COMMON = {
     "test_board_keys",
     "test_board_pointers",
+    "test_classes",
+    "test_dashboard",
     "test_exchange",
     "test_grid",
     "test_map",
     "test_navigation",
     "test_playground",
     "test_review",
+    "test_setup",
     "test_shield",
     "test_why",
 }
