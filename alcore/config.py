@@ -233,6 +233,11 @@ class Access:
     embedded_by: tuple[str, ...] = ()
     """Origins, such as https://school.example, whose pages may show the app in a frame."""
 
+    @property
+    def door(self) -> str:
+        """What decides who comes in, as a text; empty where nothing is asked."""
+        return " ".join((*sorted(self.sign_in), self.word)).strip()
+
     def __post_init__(self) -> None:
         for origin in self.embedded_by:
             _check(

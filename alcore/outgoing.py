@@ -21,6 +21,8 @@ from alcore.errors import AddressRefused
 LIMIT = 10.0
 """A whole request may take this long."""
 LONGEST_ADDRESS = 500
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"""IPv6 addresses behind which a translator asks an IPv4 one (RFC 6052)."""
 
 
 def check(address: str) -> None:
@@ -66,6 +68,8 @@ def resolve(address: str, hosts: Collection[str] = ()) -> tuple[str, int]:
 def _is_public(place: str) -> bool:
     address = ipaddress.ip_address(place.partition("%")[0])
     inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
+    if address in _TRANSLATED:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.is_global and not address.is_multicast and (inner is None or inner.is_global)
 
 

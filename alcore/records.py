@@ -218,6 +218,8 @@ class Webhook:
     """Signs what is sent there; empty where it is not to be shown."""
     events: tuple[WebhookEvent, ...]
     created_at: float
+    annotator_id: int | None = None
+    """Who added it; None: the command line, or somebody before that was noted."""
     last_state: Literal["waiting", "done", "failed"] | None = None
     """Of the newest delivery that was tried; waiting: it is tried again."""
     last_error: str | None = None

@@ -85,7 +85,7 @@ def summary(project_id: int) -> None:
 
 def _now(project_id: int) -> tuple[dashboard.Activity, dashboard.Standing]:
     """Read where the project stands; draw the page again where its data has changed."""
-    activity = dashboard.activity(state.store(), project_id)
+    activity = dashboard.activity(state.store(), project_id, who().id)
     drawn_id, pulse, at = st.session_state["drawn"]
     if drawn_id == project_id and pulse != activity.pulse:
         same_models = (pulse.round_id, pulse.baseline_points, pulse.classes) == (

@@ -19,7 +19,7 @@ from pages._experiments_results import results
 from pages._jobs import progress_bar
 from pages._setup_text import STYLE, plain, refusal
 from pages._shell import choose_project, empty, keep_in_address
-from pages._who import check_still, open_to, projects_here
+from pages._who import check_still, open_to, projects_here, who
 
 NEW = "+ New experiment"
 WORKERS = os.cpu_count() or 1
@@ -31,7 +31,7 @@ def page() -> None:
     st.html(CHARTS + STYLE)
     store = state.store()
     project = choose_project(projects_here())
-    names = [e.name for e in experiments.list_experiments(store)]
+    names = _names()
     if not names:
         empty("Compare strategies with a simulated oracle: the first experiment starts here.", 90)
         _new(project)
@@ -43,13 +43,18 @@ def page() -> None:
     if choice in choices:
         st.session_state["experiment"] = choice
     name = st.selectbox("Experiment", choices, key="experiment", label_visibility="collapsed")
-    if name == NEW:
+    if name not in names:
         keep_in_address("experiment", None)
         _new(project)
         return
     keep_in_address("experiment", name)
     _follow(name)
     results(store, name)
+
+
+def _names() -> list[str]:
+    """Name the experiments that who is here may see."""
+    return [e.name for e in experiments.list_experiments(state.store(), who().id)]
 
 
 def _new(project: Project | None) -> None:
@@ -64,7 +69,7 @@ def _new(project: Project | None) -> None:
 def _start(name: str, finished: int) -> None:
     """Have a process of its own go on, and remember when; a refusal is shown beside it."""
     try:
-        experiments.start(state.store(), state.runtime(), name, WORKERS)
+        experiments.start(state.store(), state.runtime(), name, WORKERS, who().id)
     except AlcoreError as error:
         st.session_state["experiment-refused"] = error
         return
@@ -75,6 +80,8 @@ def _start(name: str, finished: int) -> None:
 def _follow(name: str) -> None:
     """Draw how far it is; the whole page again when rounds came in or its state changed."""
     check_still("run experiments")
+    if name not in _names():
+        st.rerun()
     now = experiments.progress(state.store(), name)
     progress = (name, now.running, now.finished, now.planned)
     last = st.session_state.setdefault("experiment-drawn", progress)

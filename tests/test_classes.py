@@ -372,13 +372,13 @@ def test_suggestions_and_reasons_of_before_are_not_shown_after(store: Store) -> 
     look(store, project_id)
     with store.read() as connection:
         item_id = connection.execute(select(queue_item.c.item_id)).scalars().first()
-    assert board_status.why(store, project_id, item_id)["suggestion"] is not None
+    assert board_status.why(store, project_id, None, item_id)["suggestion"] is not None
     cat, dog, tiger = ids(store, project_id).values()
     classes.order(store, project_id, [dog, cat, tiger])
-    told = board_status.why(store, project_id, item_id)
+    told = board_status.why(store, project_id, None, item_id)
     assert (told["suggestion"], told["reason"]) == (None, "margin")
     classes.rename(store, project_id, cat, "lion")
-    told = board_status.why(store, project_id, item_id)
+    told = board_status.why(store, project_id, None, item_id)
     assert told["reason"] == "ranked before the classes changed"
 
 

@@ -15,7 +15,7 @@ from made import project as small_project
 from streamlit.testing.v1 import AppTest
 
 from alcore.config import Access, LearnerRule, Workspace
-from alcore.errors import ImportRefused, InvalidSettings, NotAllowed
+from alcore.errors import ImportRefused, InvalidSettings, InvalidTicket, NotAllowed
 from alcore.services import folders, originals, people, projects, rights, setup
 from alcore.services.folders import Folders
 from alcore.store import Store
@@ -150,6 +150,15 @@ def test_a_pass_is_for_one_word_and_one_name(workspace: Workspace) -> None:
     for word, name in (("sesame", "Ben"), ("sesame", ""), ("other", "Ana")):
         assert not office.has_pass(one, word, name)
     assert not office.has_pass("x.y.z", "sesame", "Ana")
+
+
+def test_who_comes_in_by_another_door_than_before_gets_a_new_ticket(workspace: Workspace) -> None:
+    before = Access(word="open sesame")
+    ticket = TicketOffice.of(workspace, before.door).issue(1, 2)
+    assert TicketOffice.of(workspace, replace(before, owners_word="other1").door).read(ticket)
+    for now in (Access(word="shut sesame"), Access(sign_in=("@a.example",)), Access()):
+        with pytest.raises(InvalidTicket):
+            TicketOffice.of(workspace, now.door).read(ticket)
 
 
 # -- pages that others can reach ---------------------------------------------------------------

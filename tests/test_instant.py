@@ -93,8 +93,8 @@ def test_an_image_that_the_queue_has_left_behind_still_has_a_suggestion(
     assert instant.refresh(tab.project_id)
     with store.read() as connection:
         (left, *_) = set(range(31, 301)) - queue.queued(connection, tab.project_id)
-    assert board_status.why(store, tab.project_id, left)["suggestion"] is None
-    (best, *_) = board_status.why(store, tab.project_id, left, instant.prediction_cache)[
+    assert board_status.why(store, tab.project_id, None, left)["suggestion"] is None
+    (best, *_) = board_status.why(store, tab.project_id, None, left, instant.prediction_cache)[
         "suggestion"
     ]
     classes = projects.get(store, tab.project_id).classes
@@ -129,11 +129,13 @@ def test_a_strategy_that_the_head_cannot_follow_is_not_named_as_what_ranked(
             "UPDATE round SET summary = json_set(summary, '$.strategy', 'default policy')"
         )
     lease = tab.next()
-    assert board_status.why(store, tab.project_id, lease.item_id)["strategy"] == "default policy"
+    assert (
+        board_status.why(store, tab.project_id, None, lease.item_id)["strategy"] == "default policy"
+    )
     answer_truly(tab, 2)
     instant.refresh(tab.project_id)
     lease = tab.next()
-    assert board_status.why(store, tab.project_id, lease.item_id)["strategy"] == "margin"
+    assert board_status.why(store, tab.project_id, None, lease.item_id)["strategy"] == "margin"
 
 
 def test_every_label_says_what_had_ranked_it(store: Store, instant: Instant) -> None:
@@ -142,7 +144,7 @@ def test_every_label_says_what_had_ranked_it(store: Store, instant: Instant) -> 
     instant.refresh(tab.project_id)
     lease = tab.next()
     assert (lease.round_number, lease.head_labels) == (1, 2)
-    why = board_status.why(store, tab.project_id, lease.item_id)
+    why = board_status.why(store, tab.project_id, None, lease.item_id)
     assert (why["model"], why["instant"], why["strategy"]) == (1, 2, "margin")
     key = tab.answer(lease)
     rows = label_rows(store, tab.project_id)
@@ -327,7 +329,9 @@ def test_before_there_is_a_model_the_queue_follows_by_features_from_two_classes_
     guesses = suggestions(tab)
     right = np.mean([guess == group(item_id) for item_id, guess in guesses.items()])
     assert right > 0.9
-    why = board_status.why(store, tab.project_id, next(iter(guesses)), instant.prediction_cache)
+    why = board_status.why(
+        store, tab.project_id, None, next(iter(guesses)), instant.prediction_cache
+    )
     assert (why["strategy"], why["model"], why["instant"]) == ("margin", None, 22)
 
 

@@ -339,7 +339,7 @@ def test_a_labeled_image_is_asked_again_once_in_a_ranking(store: Store) -> None:
     ben = Tab(store, ana.project_id, "Ben")
     again = ben.next()
     assert (again.item_id, again.origin) == (image.item_id, "relabel")
-    told = board_status.why(store, ana.project_id, again.item_id)
+    told = board_status.why(store, ana.project_id, None, again.item_id)
     assert told["reason"] == "labeled cat, but the model says dog (0.91)"
     assert told["strategy"] == "margin"
     key = ben.answer(again, 1)
@@ -481,7 +481,7 @@ def test_nothing_tells_a_holdout_question_from_a_random_one(store: Store) -> Non
     seen = {}
     for _ in range(40):
         image = tab.next()
-        why = board_status.why(store, tab.project_id, image.item_id)
+        why = board_status.why(store, tab.project_id, None, image.item_id)
         seen.setdefault(image.origin, []).append(why)
         assert "holdout" not in str(why)
         tab.answer(image)

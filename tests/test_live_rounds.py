@@ -61,7 +61,7 @@ def test_a_suggestion_does_not_give_a_holdout_question_away(store: Store) -> Non
     for row in rows:
         assert len(row["suggestion"]) == 10
         assert sum(row["suggestion"]) == pytest.approx(1, abs=0.01)
-    shown = board_status.why(store, made, asked[0]["item_id"])
+    shown = board_status.why(store, made, None, asked[0]["item_id"])
     assert len(shown["suggestion"]) == 5
     assert shown["origin"] == "random"
 
@@ -163,7 +163,7 @@ def test_labels_that_are_wrong_are_asked_again_and_can_be_mended(store: Store) -
         (lease,) = labeling.claim(store, made, me, "tab", 1).leases
         if lease.origin == "relabel":
             break
-    assert board_status.why(store, made, lease.item_id)["reason"].startswith("labeled ")
+    assert board_status.why(store, made, None, lease.item_id)["reason"].startswith("labeled ")
     mended = next(c for c in true.values() if c != before[lease.item_id])
     key = uuid.uuid4().hex
     labeling.answer(
@@ -205,7 +205,7 @@ def test_every_strategy_fills_the_queue_of_a_live_project(
     assert strategies.get(name).asks_again or not asked_again
     assert all(row["reason"] for row in rows)
     (image, *_) = labeling.claim(store, digits, people.annotator(store, "b").id, name, 1).leases
-    told = board_status.why(store, digits, image.item_id)
+    told = board_status.why(store, digits, None, image.item_id)
     assert told["reason"]
     labeling.release(store, name, [image.token])
     print(f"{name}: " + ", ".join(f"{k} {v:.2f} s" for k, v in summary.seconds.items()))

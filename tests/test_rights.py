@@ -21,8 +21,18 @@ from streamlit.testing.v1 import AppTest
 
 from alcore.config import TeamRule, Workspace
 from alcore.errors import NotAllowed
-from alcore.services import api_tokens, experiments, guidelines, people, projects, rights
+from alcore.experiments import reading
+from alcore.services import (
+    api_tokens,
+    experiments,
+    guidelines,
+    people,
+    projects,
+    rights,
+    whole_projects,
+)
 from alcore.store import Store, members
+from alcore.store import experiments as stored_experiments
 from alcore.store import projects as stored
 from alcore.store.tables import member
 from alcore.web import pictures, routes, state, tickets
@@ -365,6 +375,51 @@ def test_one_person_alone_may_do_everything(workspace: Workspace) -> None:
         rights.check(store, right, me, mine)
     with pytest.raises(NotAllowed, match="invited"):
         rights.check(store, "own", people.annotator(store, "Ben").id, mine)
+
+
+def test_an_experiment_is_shown_to_whom_all_of_its_data_belongs(workspace: Workspace) -> None:
+    store = Store.open(workspace)
+    ana, ben, head = (people.annotator(store, name).id for name in ("Ana", "Ben", "Head"))
+    people.make_administrator(store, head)
+    projects_of = {}
+    for name, owner in (("Ana's", ana), ("Ben's", ben)):
+        made = small_project(store, 5, name=name, known_classes="answer key")
+        people.set_role(store, made, None, owner, "owner")
+        projects_of[owner] = {"kind": "project", "name": name, "project": made, "items": 5}
+    sources = {"digits": {"kind": "digits"}, "Ana's": projects_of[ana], "Ben's": projects_of[ben]}
+    sources |= {"a folder's": {"kind": "folder", "path": PLACE}}
+    grid = {"budget": 4, "strategies": ["random"], "initial": [2]}
+    for name, source in sources.items():
+        design = reading.from_json(grid | {"name": name, "datasets": [{"source": source}]})
+        with store.write() as connection:
+            stored_experiments.add(connection, name, design.to_json(), 1.0)
+    with store.write() as connection:
+        both = [{"source": source} for source in projects_of.values()]
+        design = reading.from_json(grid | {"name": "both", "datasets": both})
+        stored_experiments.add(connection, "both", design.to_json(), 1.0)
+
+    def seen(by: int | None) -> set[str]:
+        return {one.name for one in experiments.list_experiments(store, by)}
+
+    everything = {*sources, "both"}
+    assert seen(None) == seen(head) == everything
+    assert seen(ana) == {"digits", "Ana's", "a folder's"}
+    text = 'name = "Ana\'s"\nbudget = 4\nstrategies = ["random"]\ninitial = [2]\n'
+    text += '[[datasets]]\nsource = "digits"\n'
+    assert experiments.parse(store, text, ana)
+    with pytest.raises(NotAllowed, match="taken"):
+        experiments.parse(store, text, ben)
+    rights.guard(True)
+    try:
+        assert (seen(ana), seen(ben)) == ({"digits", "Ana's"}, {"digits", "Ben's"})
+        assert seen(None) == seen(head) == everything
+        projects.archive(store, int(projects_of[ana]["project"]))
+        assert "Ana's" in seen(ana)
+        whole_projects.delete(store, int(projects_of[ana]["project"]), "Ana's")
+        assert seen(ana) == {"digits"} and seen(head) == everything
+    finally:
+        rights.guard(False)
+    store.close()
 
 
 def test_the_answer_key_of_anothers_project_is_no_experiments_data(workspace: Workspace) -> None:

@@ -135,7 +135,7 @@ def test_a_shared_image_stays_in_the_queue_across_rankings_as_it_was(store: Stor
     claimed = {lease.item_id: lease for lease in ben.claim(3).leases}
     assert set(claimed) == {9, 10, image.item_id}
     assert claimed[image.item_id].origin == image.origin
-    assert board_status.why(store, ana.project_id, image.item_id)["reason"] == "typical"
+    assert board_status.why(store, ana.project_id, None, image.item_id)["reason"] == "typical"
 
 
 def test_an_answer_is_late_once_others_have_given_all_that_was_asked(store: Store) -> None:
@@ -377,7 +377,7 @@ def test_one_question_in_each_block_is_gold_until_each_was_answered_once(
 def test_nothing_marks_gold_and_its_answers_are_not_trained_on(store: Store) -> None:
     tab, known = with_gold(store, every=2)
     image = next(i for i in tab.claim(2).leases if i.item_id in known)
-    told = board_status.why(store, tab.project_id, image.item_id)
+    told = board_status.why(store, tab.project_id, None, image.item_id)
     assert told["origin"] == "random" and told["reason"] == "drawn at random"
     tab.answer(image, 1)
     assert tab.revisit(image.item_id)[1] == tab.classes[1]

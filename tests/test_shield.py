@@ -16,10 +16,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from alcore.config import Access, Workspace
-from alcore.errors import InvalidSettings
+from alcore.errors import AnswerLate, InvalidSettings
 from alcore.services import people
 from alcore.store import Store
-from alcore.web import shield
+from alcore.web import downloads, shield
+from alcore.web.downloads import Download, sending
 from alcore.web.shield import Shield
 from alcore.web.spool import file_of
 from alcore.web.uploads import ALL, AT_ONCE, BUSY, QUOTA, Uploads
@@ -226,6 +227,84 @@ def test_a_body_that_does_not_come_is_given_up(
     assert list(tmp_path.iterdir()) == []
     for _ in range(AT_ONCE):
         assert uploads.begin("session", 1) is None
+
+
+def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shield, "PATIENCE", 0.2)
+    ended: list[bool] = []
+
+    def blocks() -> Iterator[bytes]:
+        try:
+            while True:
+                yield bytes(1000)
+        finally:
+            ended.append(True)
+
+    async def endless(request: Request) -> Response:
+        return sending(Download("labels.csv", "text/csv", blocks()))
+
+    inner = Starlette(routes=[Route("/", endless)])
+    guarded = Shield(inner, ["*"], Uploads(lambda: Path("nowhere")), lambda: ())
+
+    bodies = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        part = next(bodies, None)
+        if part is None:
+            await asyncio.sleep(3600)
+        return part
+
+    async def send(message: dict[str, Any]) -> None:
+        if message.get("body"):
+            await asyncio.sleep(3600)
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/", "raw_path": b"/", "root_path": "",
+        "query_string": b"", "headers": [(b"host", b"localhost")], "http_version": "1.1",
+        "scheme": "http",
+    }  # fmt: skip
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, guarded(scope, receive, send)).result()
+    assert ended == [True]
+
+
+def test_so_many_files_are_downloaded_at_once_and_then_others_wait() -> None:
+    async def crowd() -> None:
+        over = asyncio.Event()
+
+        def file() -> Download:
+            return Download("labels.csv", "text/csv", iter([b"x"]))
+
+        async def receive() -> dict[str, Any]:
+            await over.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message.get("body"):
+                await over.wait()
+
+        scope = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}}
+        tasks = [
+            asyncio.create_task(sending(file())(scope, receive, send))
+            for _ in range(downloads.AT_ONCE)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(AnswerLate, match="downloaded just now"):
+            sending(file())
+        over.set()
+        await asyncio.gather(*tasks)
+        assert sending(file())
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, crowd()).result()
+
+
+@pytest.mark.parametrize("path", ["/_stcore/metrics", "/base/_stcore/metrics"])
+def test_strangers_are_not_told_how_many_are_here(path: str) -> None:
+    inner = Starlette(routes=[Route(path, echo)])
+    assert TestClient(inner).get(path).status_code == 200
+    guarded = Shield(inner, ["*"], Uploads(lambda: Path("nowhere")), lambda: ())
+    assert TestClient(guarded).get(path).status_code == 404
 
 
 def test_nobody_else_reads_the_database(workspace: Workspace) -> None:

@@ -210,6 +210,7 @@ def test_a_reply_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
         "http://[fd00::1]/",
         "http://[::ffff:127.0.0.1]/",
         "http://[2002:7f00:1::]/",
+        "http://[64:ff9b::a00:1]/",
         "http://224.0.0.1/",
         "http://2130706433/",
         "http://0x7f.1/",
@@ -286,6 +287,26 @@ def test_owners_alone_make_and_remove_webhooks_and_the_log_says_so(store: Store)
             webhooks.add(store, made, ana, address, ["import"])
         with pytest.raises(InvalidSettings, match="remove one"):
             webhooks.add(store, made, ana, address, ["import"])
+
+
+def test_who_owns_the_project_no_more_is_told_nothing_by_their_webhooks(store: Store) -> None:
+    made = project(store)
+    ana, ben, cleo = (Tab(store, made, name).annotator.id for name in ("Ana", "Ben", "Cleo"))
+    for person in (ana, ben, cleo):
+        people.set_role(store, made, None, person, "owner")
+    with receiver() as (address, kept):
+        for person in (ana, ben, cleo):
+            webhooks.add(store, made, person, f"{address}&of={person}", ["model"])
+        happen(store, made, model=1)
+        people.set_role(store, made, ana, ben, "removed")
+        people.set_role(store, made, ana, cleo, "annotator")
+        happen(store, made, model=2)
+        while deliver_next(store):
+            pass
+    assert [json.loads(body)["model"] for _, body in kept.got] == [1, 2]
+    assert [hook.annotator_id for hook in webhooks.of_project(store, made, ana)] == [ana]
+    acts = [event.act for event in audit.of_project(store, made, ana, 9)]
+    assert acts.count("remove webhook") == 2
 
 
 def test_of_two_that_deliver_one_gets_it(store: Store) -> None:

@@ -21,6 +21,7 @@ from alcore.errors import (
     UnknownProject,
     WorkspaceBusy,
 )
+from alcore.records import Webhook
 from alcore.services import (
     audit,
     classes,
@@ -35,7 +36,7 @@ from alcore.services import (
     training,
     whole_projects,
 )
-from alcore.store import Store, jobs, removal, soundness
+from alcore.store import Store, jobs, removal, soundness, webhooks
 from alcore.store.experiment_tables import metadata
 
 
@@ -89,6 +90,10 @@ def test_a_deleted_project_leaves_neither_rows_nor_files_and_its_id_is_never_giv
     classes.merge(store, made, [tab.classes[1]], tab.classes[0])
     comments.add(store, made, tab.annotator.id, key="k", item_id=tab.next().item_id, text="x")
     snapshots.make(store, made, "first")
+    with store.write() as connection:
+        hook = Webhook(0, made, "https://hooks.example/", "secret", ("model",), time.time())
+        webhooks.add(connection, hook)
+        webhooks.note(connection, made, "model", {"model": 1}, time.time())
     seen = store.workspace.renditions / str(made) / "x.png"
     seen.parent.mkdir(parents=True)
     seen.write_bytes(bytes(1000))
@@ -108,6 +113,7 @@ def test_a_deleted_project_leaves_neither_rows_nor_files_and_its_id_is_never_giv
     with store.read() as connection:
         assert soundness.problems(connection) == [] and soundness.stale(connection) == []
         assert soundness.miscounted(connection) == []
+        assert webhooks.next_due(connection) is None
     assert digits(store) > made  # the name is free again, the id is not
     with pytest.raises(UnknownProject):
         tab.answer(Tab(store, other).next(), 0)

@@ -25,6 +25,7 @@ from alcore.label_formats import (
     yolo,
 )
 from alcore.label_formats.contract import (
+    DAMAGE,
     Columns,
     ForeignLabel,
     Format,
@@ -34,7 +35,17 @@ from alcore.label_formats.contract import (
     Vote,
 )
 
-__all__ = ["FORMATS", "Columns", "ForeignLabel", "Format", "Header", "LabelRow", "Table", "Vote"]
+__all__ = [
+    "DAMAGE",
+    "FORMATS",
+    "Columns",
+    "ForeignLabel",
+    "Format",
+    "Header",
+    "LabelRow",
+    "Table",
+    "Vote",
+]
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {

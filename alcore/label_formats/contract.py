@@ -6,6 +6,9 @@ C classes; probabilities are 0–1, sizes pixels, durations seconds, times Unix 
 
 from __future__ import annotations
 
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +17,17 @@ from typing import IO, Any, Literal
 from alcore.records import Split
 
 Content = Literal["labels", "images"]
+DAMAGE: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,  # an encrypted entry, an unknown compression, or nesting without end
+    ValueError,
+)
+"""What Python and its libraries raise for files that are not what they say they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from alcore.records import Project
 from alcore.services import keys
 from alcore.services.instant import STAND_IN, follows
 from alcore.services.pool_predictions import PredictionCache
-from alcore.services.rights import is_owner
+from alcore.services.rights import is_owner, shown_job
 from alcore.services.training import coming
 from alcore.store import (
     Connection,
@@ -25,22 +25,26 @@ from alcore.store import (
     items,
     jobs,
     labels,
+    leasing,
     projects,
     queue,
     rounds,
     withdrawals,
 )
 
-FAILED = "The project's owners see why."
-
 
 def why(
-    store: Store, project_id: int, item_id: int, prediction_cache: PredictionCache | None = None
+    store: Store,
+    project_id: int,
+    by: int | None,
+    item_id: int,
+    prediction_cache: PredictionCache | None = None,
 ) -> dict[str, Any]:
     """Say why an image is asked; a holdout question looks like a random one.
 
     In instant mode the queue may have gone on without the image on screen: then the predictions
-    tell what the head thinks of it.
+    tell what the head thinks of it. What a model says of an image is for whoever is asked about it,
+    and for owners.
     """
     with store.read() as connection:
         project = projects.get(connection, project_id)
@@ -48,6 +52,9 @@ def why(
         entry = queue.entry(connection, project_id, item_id)
         latest = rounds.latest(connection, project_id)
         head_labels = projects.head_labels(connection, project_id)
+        asked = is_owner(connection, project_id, by) or (
+            by is not None and leasing.of_person(connection, item_id, by) is not None
+        )
         if gold.is_gold(connection, item_id):
             entry = {"origin": "random", "suggestion": gold.suggestion(connection, item_id)}
     if entry is None or entry["origin"] in ("holdout", "random"):
@@ -58,7 +65,7 @@ def why(
     probabilities, suggestion = entry["suggestion"], None
     if probabilities is None and prediction_cache is not None and project.settings.instant:
         probabilities = prediction_cache.probabilities_of(project_id, item_id)
-    if probabilities is not None:
+    if probabilities is not None and asked:
         ranked = sorted(
             zip(probabilities, project.classes, strict=False),
             key=lambda pair: -pair[0],
@@ -73,7 +80,7 @@ def why(
     return {
         "strategy": strategy,
         "reason": entry["reason"],
-        "score": entry["score"],
+        "score": entry["score"] if asked else None,
         "model": latest.number if latest and entry["origin"] != "cold start" else None,
         "instant": head_labels,
         "origin": entry["origin"],
@@ -137,10 +144,7 @@ def classes_shown(project: Project) -> list[dict[str, Any]]:
 def _job_shown(
     connection: Connection, project_id: int, annotator_id: int, now: float
 ) -> dict[str, Any] | None:
-    """Read the job that a person wants to know of: what works, else a failed training.
-
-    Why one failed is for owners: the sentence may name files of the server.
-    """
+    """Read the job that a person wants to know of: what works, else a failed training."""
     kinds = [kind.name for kind in job_kinds.KINDS if kind.on_board]
     newest = [jobs.newest(connection, project_id, kind) for kind in kinds]
     job = next(
@@ -150,10 +154,10 @@ def _job_shown(
             None,
         ),
     )
+    job = shown_job(connection, project_id, annotator_id, job)
     if job is None:
         return None
     end = job.finished_at or now
-    owns = is_owner(connection, project_id, annotator_id)
     kind, model = job_kinds.named(job.kind), job.args.get("model")
     return {
         "noun": kind.noun,
@@ -162,5 +166,5 @@ def _job_shown(
         "phase": PHASES.get(job.phase, job.phase),
         "progress": job.progress,
         "elapsed": end - job.started_at if job.started_at else 0.0,
-        "error": job.error if job.error is None or owns else FAILED,
+        "error": job.error,
     }

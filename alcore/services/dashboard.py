@@ -24,7 +24,7 @@ from alcore.metrics import macro_f1_interval
 from alcore.records import Evaluation, Job, Project, RoundSummary
 from alcore.retraining import NextTraining
 from alcore.segments import segments
-from alcore.services.rights import is_owner, whose_figures
+from alcore.services.rights import is_owner, shown_job, whose_figures
 from alcore.services.training import coming
 from alcore.stopping import Advice, advise, advised_since
 from alcore.store import Store, items, jobs, labels, projects, reports, rounds, withdrawals
@@ -126,15 +126,15 @@ class OverTime:
     """What tells any two of them apart."""
 
 
-def activity(store: Store, project_id: int) -> Activity:
+def activity(store: Store, project_id: int, by: int | None = None) -> Activity:
     """Read what runs now; a few look-ups in indexes, cheap enough for every second."""
     with store.read() as connection:
         return Activity(
             reports.pulse(connection, project_id),
-            jobs.newest(connection, project_id, "train"),
-            jobs.newest(connection, project_id, "baseline"),
-            jobs.newest(connection, project_id, "pretrain"),
-            jobs.newest(connection, project_id, "features"),
+            *(
+                shown_job(connection, project_id, by, jobs.newest(connection, project_id, kind))
+                for kind in ("train", "baseline", "pretrain", "features")
+            ),
         )
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from alcore.config import LEARNERS, Runtime, precision
 from alcore.datasets.encoding import png
 from alcore.datasets.pixels import PixelCache
-from alcore.errors import InvalidSettings
+from alcore.errors import InvalidSettings, NotAllowed, UnknownProject
 from alcore.estimators import ESTIMATORS, allowed
 from alcore.experiments import data, trials
 from alcore.experiments.chain import Run, pool_of
@@ -123,13 +125,36 @@ def parse(store: Store, text: str, by: int | None = None) -> Design:
     for spec in design.datasets:
         if spec.source["kind"] == PROJECT:
             rights.check(store, "own", by, projects.named(store, spec.source["name"]).id)
+    hidden = {e.name for e in list_experiments(store)} - {
+        e.name for e in list_experiments(store, by)
+    }
+    if design.name in hidden:
+        raise NotAllowed(f"the name {design.name!r} is taken; give the grid another one")
     return design
 
 
-def list_experiments(store: Store) -> list[Experiment]:
-    """List experiments, the newest first."""
+def list_experiments(store: Store, by: int | None = None) -> list[Experiment]:
+    """List the experiments that somebody may see, the newest first; None: the command line."""
     with store.read() as connection:
-        return experiments.every(connection)
+        everything = experiments.every(connection)
+    return [one for one in everything if _may_see(store, one, by)]
+
+
+def _may_see(store: Store, experiment: Experiment, by: int | None) -> bool:
+    """Tell whether all data of an experiment, which it shows with its classes, is somebody's."""
+    if by is None:
+        return True
+    sources = [dataset.source for dataset in design_of(experiment).datasets]
+    return all(_is_theirs(store, source, by) for source in sources)
+
+
+def _is_theirs(store: Store, source: Mapping[str, Any], by: int) -> bool:
+    if source["kind"] in GENERATED:
+        return True
+    if source["kind"] == PROJECT:
+        with suppress(UnknownProject):
+            return rights.owns(store, int(source["project"]), by)
+    return rights.administers(store, by)
 
 
 def named(store: Store, name: str) -> Experiment:
@@ -210,7 +235,7 @@ def create(store: Store, design: Design, workers: int = 0) -> Experiment:
         return experiments.named(connection, design.name)
 
 
-def start(store: Store, runtime: Runtime, name: str, workers: int) -> None:
+def start(store: Store, runtime: Runtime, name: str, workers: int, by: int | None = None) -> None:
     """Go on with an experiment in a process of its own, which outlives this one.
 
     Nothing happens where it is started already. Raises InvalidSettings where as many as may run
@@ -222,9 +247,10 @@ def start(store: Store, runtime: Runtime, name: str, workers: int) -> None:
         if name in running:
             return
         if len(running) >= MOST_AT_ONCE:
+            theirs = running & {e.name for e in list_experiments(store, by)}
             raise InvalidSettings(
-                f"{len(running)} experiments run already, as many as may at once; "
-                f"pause one of them: {', '.join(map(repr, sorted(running)))}"
+                f"{len(running)} experiments run already, as many as may at once; pause one of "
+                f"them: {', '.join(map(repr, sorted(theirs))) or 'they are those of others'}"
             )
         launching.start_experiment(runtime, named(store, name).name, workers)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from alcore import label_formats, names
 from alcore.config import MOST_CLASSES
 from alcore.errors import AlcoreError, InvalidClasses, NotAllowed, UnreadableLabels
 from alcore.folding import ids_by_name
-from alcore.label_formats import FORMATS, Columns, ForeignLabel, Format, Table
+from alcore.label_formats import DAMAGE, FORMATS, Columns, ForeignLabel, Format, Table
 from alcore.loop import incoming_labels
 from alcore.records import Project
 from alcore.services import audit
@@ -55,7 +56,9 @@ class LabelFile:
     @property
     def form(self) -> Format:
         """Raises UnknownFormat, UnreadableLabels."""
-        form = label_formats.get(self.format) if self.format else label_formats.detect(self.path)
+        with self._in_words():
+            known = bool(self.format)
+            form = label_formats.get(self.format) if known else label_formats.detect(self.path)
         if form.read is None:
             raise UnreadableLabels(f"{form.title} is written, but not read")
         return form
@@ -63,17 +66,26 @@ class LabelFile:
     def table(self) -> Table | None:
         """Name the columns of a table; None where the file is none. Raises UnreadableLabels."""
         columns = self.form.columns
-        return None if columns is None else columns(self.path)
+        with self._in_words():
+            return None if columns is None else columns(self.path)
 
     def labels(self) -> Iterator[ForeignLabel]:
         """Read the labels. Raises UnreadableLabels, which names the file as people know it."""
         read = self.form.read
         assert read is not None
-        try:
+        with self._in_words():
             yield from read(self.path, self.columns)
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Say what keeps the file from being read, whatever a library calls that."""
+        name = self.name or self.path.name
+        try:
+            yield
         except (UnreadableLabels, OSError) as error:
-            reason = str(error).replace(self.path.name, self.name or self.path.name)
-            raise UnreadableLabels(reason) from error
+            raise UnreadableLabels(str(error).replace(self.path.name, name)) from error
+        except DAMAGE as error:
+            raise UnreadableLabels(f"{name} is damaged: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from alcore.errors import UnknownJob
 from alcore.records import Item, Job
-from alcore.services.board_status import FAILED
-from alcore.services.rights import check_owner, is_owner
+from alcore.services.rights import check_owner, shown_job
 from alcore.store import Store, items, jobs
 
 
@@ -26,8 +23,9 @@ def all_jobs(
 ) -> list[Job]:
     """Read up to n jobs whose ids are above `after`; why one failed is for owners."""
     with store.read() as connection:
-        owns = is_owner(connection, project_id, by)
-        return [_shown(job, owns) for job in jobs.page(connection, project_id, after, n, kind)]
+        page = jobs.page(connection, project_id, after, n, kind)
+        shown = [shown_job(connection, project_id, by, job) for job in page]
+        return [job for job in shown if job is not None]
 
 
 def job(store: Store, project_id: int, by: int | None, job_id: int) -> Job:
@@ -36,7 +34,3 @@ def job(store: Store, project_id: int, by: int | None, job_id: int) -> Job:
     if not page or page[0].id != job_id:
         raise UnknownJob(f"project {project_id} has no job {job_id}")
     return page[0]
-
-
-def _shown(job: Job, owns: bool) -> Job:
-    return job if owns or job.error is None else replace(job, error=FAILED)

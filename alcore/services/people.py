@@ -9,7 +9,7 @@ from alcore.errors import NotAllowed
 from alcore.records import Annotator, Member, MemberRole
 from alcore.services import audit, rights
 from alcore.services.rights import check_owner
-from alcore.store import Store, labels, leasing, members, projects
+from alcore.store import Connection, Store, labels, leasing, members, projects, webhooks
 
 LONGEST_NAME = 60
 
@@ -104,7 +104,8 @@ def set_role(
 ) -> None:
     """Give somebody a role; who is removed loses what they hold, and their answers stay.
 
-    Raises NotAllowed for who is no owner, and where no owner would be left.
+    The webhooks of who owns the project no more end. Raises NotAllowed for who is no owner, and
+    where no owner would be left.
     """
     with store.write() as connection:
         projects.get(connection, project_id)
@@ -113,6 +114,8 @@ def set_role(
         if old == "owner" != role and members.owners(connection, project_id) == 1:
             raise NotAllowed("a project keeps at least one owner; make somebody else owner first")
         members.set_role(connection, project_id, annotator_id, role, time.time())
+        if role != "owner":
+            _end_webhooks(connection, project_id, by, annotator_id)
         person = labels.annotator_by_id(connection, annotator_id)
         name = person.name if person else ""
         if role == "removed":
@@ -121,3 +124,15 @@ def set_role(
             audit.note(connection, project_id, by, "role", person=name, role=role)
         if role == "removed":
             leasing.free(connection, project_id, annotator_id)
+
+
+def _end_webhooks(
+    connection: Connection, project_id: int, by: int | None, annotator_id: int
+) -> None:
+    """Tell addresses nothing more that somebody has added who is no owner any more."""
+    if members.is_administrator(connection, annotator_id):
+        return
+    for hook in webhooks.of_project(connection, project_id):
+        if hook.annotator_id == annotator_id:
+            webhooks.remove(connection, hook.id, time.time())
+            audit.note(connection, project_id, by, "remove webhook", address=hook.address)

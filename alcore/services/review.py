@@ -117,7 +117,12 @@ def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
             checked_labels=last[1] if last else 0,
             decides=decides,
             names=rights.sees_names(connection, project_id, annotator_id),
-            job=jobs.newest(connection, project_id, "label_check"),
+            job=rights.shown_job(
+                connection,
+                project_id,
+                annotator_id,
+                jobs.newest(connection, project_id, "label_check"),
+            ),
         )
 
 

@@ -10,11 +10,12 @@ everything: it asks as None.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
 from alcore.errors import NotAllowed, ProjectArchived
-from alcore.records import Project, Standing
+from alcore.records import Job, Project, Standing
 from alcore.store import Connection, Store, labels, members, projects
 
 Right = Literal["open", "come in", "take part", "own", "make projects", "run experiments"]
@@ -33,6 +34,7 @@ RIGHTS: Mapping[Right, str] = MappingProxyType(
     }
 )
 """Who has each right. That to a project is asked for with its id."""
+WHY_IS_FOR_OWNERS = "The project's owners see why."
 IN_A_PROJECT: frozenset[Right] = frozenset({"take part", "own"})
 _guarded = False
 
@@ -137,11 +139,28 @@ def whose_figures(connection: Connection, project_id: int, by: int | None) -> st
     return person.name if person else ""
 
 
+def shown_job(
+    connection: Connection, project_id: int, by: int | None, job: Job | None
+) -> Job | None:
+    """Return a job as somebody may see it: why it failed may name files, and is for owners."""
+    if job is None or job.error is None or is_owner(connection, project_id, by):
+        return job
+    return replace(job, error=WHY_IS_FOR_OWNERS)
+
+
 def sees_names(connection: Connection, project_id: int, by: int | None) -> bool:
     """Tell whether somebody may read file names, which tell the answers where classes are known."""
     return projects.source(connection, project_id)[1] == "none" or is_owner(
         connection, project_id, by
     )
+
+
+def administers(store: Store, annotator_id: int | None) -> bool:
+    """Tell whether somebody may be shown what the command line has done with the server's files."""
+    if annotator_id is None or not _guarded:
+        return True
+    with store.read() as connection:
+        return members.is_administrator(connection, annotator_id)
 
 
 def owns(store: Store, project_id: int, annotator_id: int | None) -> bool:

@@ -44,6 +44,7 @@ def add(
         secret=secrets.token_urlsafe(32),
         events=wanted,
         created_at=time.time(),
+        annotator_id=by,
     )
     with store.write() as connection:
         check_owner(connection, project_id, by)

@@ -14,10 +14,17 @@ from alcore.store.tables import project
 _AT_ONCE = 10_000
 """Rows of a transaction, so that nobody who labels elsewhere waits for long."""
 _KEPT = {"project", "audit_event"}
-_STAGED = text(
-    "DELETE FROM staged_label WHERE import_id IN "
-    "(SELECT id FROM label_import WHERE project_id = :project)"
+_OF_ROWS = (
+    text(
+        "DELETE FROM staged_label WHERE import_id IN "
+        "(SELECT id FROM label_import WHERE project_id = :project)"
+    ),
+    text(
+        "DELETE FROM delivery WHERE webhook_id IN "
+        "(SELECT id FROM webhook WHERE project_id = :project)"
+    ),
 )
+"""What belongs to a project's rows without naming the project."""
 
 
 def mark(connection: Connection, project_id: int, now: float) -> None:
@@ -47,7 +54,8 @@ def sweep(connection: Connection, project_id: int) -> bool:
     all that refers to a project's rows is the project's own.
     """
     which = {"project": project_id}
-    connection.execute(_STAGED, which)
+    for of_rows in _OF_ROWS:
+        connection.execute(of_rows, which)
     for table in _tables():
         some = f'SELECT rowid FROM "{table}" WHERE project_id = :project LIMIT {_AT_ONCE}'
         gone = connection.execute(text(f'DELETE FROM "{table}" WHERE rowid IN ({some})'), which)

@@ -560,6 +560,7 @@ webhook = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id")),
     Column("address", String, nullable=False),
     Column("secret", String, nullable=False),
     Column("events", JSON, nullable=False),

@@ -30,6 +30,7 @@ def add(connection: Connection, new: Webhook) -> int:
     """Add a webhook whose `id` is not known yet; return the id."""
     row = insert(webhook).values(
         project_id=new.project_id,
+        annotator_id=new.annotator_id,
         address=new.address,
         secret=new.secret,
         events=list(new.events),
@@ -54,6 +55,7 @@ def of_project(connection: Connection, project_id: int) -> list[Webhook]:
             secret=row.secret,
             events=tuple(row.events),
             created_at=row.created_at,
+            annotator_id=row.annotator_id,
             last_state=row.state,
             last_error=row.error,
         )

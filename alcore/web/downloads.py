@@ -11,13 +11,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from alcore.errors import AlcoreError
+from alcore.errors import AlcoreError, AnswerLate
 from alcore.services import exporting, model_export, predicting, rights
 from alcore.services.exporting import Wish
 from alcore.services.rights import Right
 from alcore.web import state
 from alcore.web.requests import declared, refusal
+
+AT_ONCE = 8
+"""Files on their way: each reads the database as of one moment, from its first byte to its last."""
+_under_way = 0
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,30 @@ def download_route(what: str, make: Callable[[Request, int, int], Download]) -> 
     @functools.wraps(make)
     async def respond(request: Request) -> Response:
         try:
-            file = await run_in_threadpool(allowed, request)
+            return sending(await run_in_threadpool(allowed, request))
         except AlcoreError as error:
             return refusal(error, request)
-        return sending(file)
 
     return declared(f"/board/{{project_id:id}}/files/{what}", respond, right)
 
 
+class Sending(StreamingResponse):
+    """A file on its way, which is counted."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        global _under_way
+        _under_way += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            _under_way -= 1
+
+
 def sending(file: Download) -> StreamingResponse:
-    """Answer with a file that is made meanwhile."""
-    return StreamingResponse(
+    """Answer with a file that is made meanwhile. Raises AnswerLate while many are on their way."""
+    if _under_way >= AT_ONCE:
+        raise AnswerLate("many files are being downloaded just now; try again in a moment")
+    return Sending(
         file.blocks,
         media_type=file.mime,
         headers={

@@ -158,7 +158,8 @@ def history(request: Request, ticket: Ticket, body: Body) -> Body:
 def why(request: Request, ticket: Ticket, body: Body) -> Body:
     """Say why an image was asked about, and what the model thinks of it."""
     item_id = request.path_params["item_id"]
-    return board_status.why(state.store(), ticket.project_id, item_id, state.prediction_cache())
+    who = (state.store(), ticket.project_id, ticket.annotator_id)
+    return board_status.why(*who, item_id, state.prediction_cache())
 
 
 def add_class(request: Request, ticket: Ticket, body: Body) -> Body:

@@ -1,7 +1,7 @@
 """Owns what is looked at in every request to the server, Streamlit's own routes included.
 
 The name under which the server is asked, who uploads and where that goes, how long a body takes to
-come; and what every answer says about framing. Times in seconds.
+come and an answer to be taken; and what every answer says about framing. Times in seconds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from alcore.web.uploads import BUSY, SLOWEST, Uploads
 
 PATIENCE = 20.0
 """A body of which no part comes for this long is given up, and a small one that is not whole."""
+CLOSED = re.compile(r"/_stcore/metrics$")
+"""Streamlit tells every stranger how many people are here, and what they upload."""
 TURN = 0.05
 """Between two looks whether an upload that waits may begin."""
 BLOCK = 500_000
@@ -61,6 +63,9 @@ class Shield:
         if not ANY_HOST.search(path) and not self._knows(headers.get("host", "")):
             say = "the server is not known under this name; add it to server.allowedHosts"
             await _refuse(421, say, scope, receive, send)
+            return
+        if CLOSED.search(path):
+            await _refuse(404, "there is nothing here", scope, receive, send)
             return
         if upload is None:
             await self._answer(scope, _Body(receive, whole=True), send)
@@ -117,20 +122,27 @@ class Shield:
 
     async def _answer(self, scope: Scope, body: _Body | _Form, send: Send) -> None:
         policy = " ".join(("frame-ancestors", "'self'", *self._embedded_by()))
+        taken = True
 
         async def framed(message: Message) -> None:
+            nonlocal taken
             if body.late:  # what the app says of a body that broke off
                 return
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.append("Content-Security-Policy", policy)
                 headers.setdefault("Referrer-Policy", "same-origin")
-            await send(message)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await send(message)
+            except TimeoutError:  # nobody reads; what makes the answer shall end
+                taken = False
+                raise ConnectionAbortedError("the answer was not taken in time") from None
 
         try:
             await self._app(scope, body.receive, framed)
         except Exception:
-            if not body.late:
+            if taken and not body.late:
                 raise
         if body.late:
             await _refuse(408, LATE, scope, body.receive, send)

@@ -38,7 +38,7 @@ def store() -> Store:
 @functools.cache
 def tickets() -> TicketOffice:
     """Open the ticket office with the workspace's own secret."""
-    return TicketOffice.of(runtime().workspace)
+    return TicketOffice.of(runtime().workspace, runtime().access.door)
 
 
 def origins() -> tuple[str, ...]:

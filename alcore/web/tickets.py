@@ -41,16 +41,17 @@ class Ticket:
 class TicketOffice:
     """Issues and reads tickets; the secret lies in the workspace, readable by its owner only."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, door: str = "") -> None:
+        """door: what lets people in now; tickets from before it was changed open nothing."""
         self._secret = secret
         self._passes = Signer(secret, salt="word")
         self._handed = Signer(secret, salt="handed")
-        self._boards = URLSafeTimedSerializer(secret, salt="board")
+        self._boards = URLSafeTimedSerializer(secret, salt=f"board {door}".strip())
         self._pictures = Signer(secret, salt="picture")
         self._invitations = Signer(secret, salt="numbered invitation")
 
     @classmethod
-    def of(cls, workspace: Workspace) -> Self:
+    def of(cls, workspace: Workspace, door: str = "") -> Self:
         """Open the office of a workspace, making its secret on first use."""
         path = workspace.root / "secret"
         try:
@@ -64,7 +65,7 @@ class TicketOffice:
             ) from error
         if len(secret) < SECRET_BYTES:
             raise WorkspaceUnusable(f"{path} is damaged; delete it and start again")
-        return cls(secret)
+        return cls(secret, door)
 
     def issue(self, project_id: int, annotator_id: int) -> str:
         """Sign a ticket for one annotator at one project."""
