@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
 
 from alcore import strategies
 from alcore.config import ProjectSettings, Workspace
@@ -21,7 +20,7 @@ from alcore.store import Store
 from alcore.store import experiments as stored
 
 NEW = ProjectSettings()
-TRIALS, FIRST, BUDGET = 7, 20, 100
+TRIALS, FIRST, BUDGET = 10, 20, 100
 
 
 @pytest.fixture
@@ -69,9 +68,9 @@ def test_the_demo_rises_above_random_labeling_within_the_first_hundred_labels(
     begins = {"size": FIRST, "how": "cold start"}
     ours = areas(store, begins, {"name": NEW.strategy, **NEW.strategy_options})
     random = areas(store, FIRST, {"name": "random"})
-    test = ttest_rel(ours, random, alternative="greater")
+    ahead = int((ours > random).sum())
     print(
         f"digits, {FIRST} to {BUDGET} labels: area {ours.mean():.3f}, random {random.mean():.3f}; "
-        f"{TRIALS} paired trials, p = {test.pvalue:.1g}; differences {(ours - random).round(3)}"
+        f"ahead in {ahead} of {TRIALS} trials, needs 9"
     )
-    assert test.pvalue < 0.01
+    assert ahead >= 9
