@@ -220,6 +220,8 @@ class Access:
 
     folders: tuple[Path, ...] | None = None
     """None: any while only this computer reaches the app, else none."""
+    remote: tuple[str, ...] | None = None
+    """Addresses of buckets and servers that a page may name; None: as with folders."""
     sign_in: tuple[str, ...] = ()
     """Addresses, or domains with their @, whose accounts may sign in; * for all."""
     administrators: tuple[str, ...] = ()
@@ -252,13 +254,15 @@ class Access:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_FOLDERS, _SIGN_IN, _ADMINISTRATORS, _WORD, _OWNERS_WORD, _ANYBODY and
-        _EMBEDDED_BY.
+        """Read ALCORE_FOLDERS, _REMOTE, _SIGN_IN, _ADMINISTRATORS, _WORD, _OWNERS_WORD, _ANYBODY
+        and _EMBEDDED_BY.
 
         Raises InvalidSettings for a word that is too short and for what is no origin.
         """
         folders = os.environ.get("ALCORE_FOLDERS")
+        remote = os.environ.get("ALCORE_REMOTE")
         return cls(
+            remote=None if remote is None else tuple(remote.replace(",", " ").split()),
             folders=None
             if folders is None
             else tuple(user_path(f).resolve() for f in folders.split(os.pathsep) if f.strip()),

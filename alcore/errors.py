@@ -20,6 +20,10 @@ class ImportRefused(AlcoreError):
     """A folder or archive cannot be imported at all."""
 
 
+class SourceUnreachable(AlcoreError):
+    """What images come from does not answer; what is in stays, and it can be gone on with."""
+
+
 class DatasetUnavailable(AlcoreError):
     """A named data set is neither on disk nor can be downloaded."""
 

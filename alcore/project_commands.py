@@ -21,6 +21,7 @@ from alcore.config import (
     Runtime,
     user_path,
 )
+from alcore.datasets.remote import is_remote
 from alcore.errors import AlcoreError
 from alcore.records import MemberRole
 from alcore.services import features as computed_features
@@ -124,7 +125,7 @@ def bring(store: Store, **options: Any) -> None:
 @click.option("--option", multiple=True, metavar="NAME=VALUE", help="Such as limit_mb=20000.")
 @with_store
 def add_images(store: Store, project: str, source: str, option: tuple[str, ...]) -> None:
-    """Bring what is new of a folder or a .zip into a project that is there.
+    """Bring what is new of a folder, a .zip or a bucket into a project that is there.
 
     The same SOURCE again brings only what is new. Images of the project's own folder stay where
     they are if the others do; all others are copied.
@@ -159,6 +160,8 @@ def _spec(options: Mapping[str, Any]) -> dict[str, Any]:
             ) from None
     if source in GENERATED:
         return {"kind": source, **knobs}
+    if is_remote(source):
+        return {"kind": "remote", "path": source}
     path = user_path(source)
     if path.is_dir():
         return {"kind": "folder", "path": str(path.resolve()), "copy": options["copy"]}

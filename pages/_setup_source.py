@@ -24,12 +24,14 @@ KINDS = {
     "shapes": ("Generated shapes", "made to measure, to try things out"),
     "folder": ("A folder on this computer", "one folder per class, train and test, or all in one"),
     "archive": ("A zip archive", "uploaded here, or a file on this computer"),
+    "remote": ("A bucket or a server", "s3://, gs://, https:// and others, copied from there"),
     "torchvision": ("torchvision data set", "MNIST, CIFAR-10 and others, from a local copy"),
 }
 ON_THE_SERVER = ("folder", "torchvision")
 BEFORE = {
     "folder": "Type the folder's path. What is in it appears here before anything is imported.",
     "archive": "Choose an archive. What is in it appears here before anything is imported.",
+    "remote": "Type the address. What is there appears here before anything is imported.",
     "torchvision": "Press the button. What is there appears here before anything is imported.",
 }
 
@@ -41,7 +43,10 @@ def choose_source(
 
     may_stay: ask whether the images of a folder stay in it; else they are copied.
     """
-    kinds = [k for k in among if k not in ON_THE_SERVER or not state.folders().closed]
+    folders = state.folders()
+    kinds = [k for k in among if k not in ON_THE_SERVER or not folders.closed]
+    if folders.closed_remotely:
+        kinds = [k for k in kinds if k != "remote"]
     kind = st.radio(
         "Where the images are",
         kinds,
@@ -55,6 +60,7 @@ def choose_source(
         "shapes": _shapes,
         "folder": lambda store, prefix: _folder(store, prefix, may_stay),
         "archive": _archive,
+        "remote": _remote,
         "torchvision": _torchvision,
     }
     with st.container(key=f"{prefix}source-{kind}"):
@@ -81,7 +87,7 @@ def look_at(store: Store, prefix: str, spec: Spec | None) -> SourcePreview | Non
         refusal(look)
     else:
         colours = class_colours(len(look.summary.classes))
-        preview(look, colours, layout=spec["kind"] in ("folder", "archive"))
+        preview(look, colours, layout=spec["kind"] in ("folder", "archive", "remote"))
     if spec["kind"] not in ("digits", "shapes"):
         st.button(
             "Look again",
@@ -183,6 +189,19 @@ def _folder(store: Store, prefix: str, may_stay: bool) -> Spec | None:
         persist_state="session",
     )
     return {"kind": "folder", "path": path, "copy": copy} if path else None
+
+
+def _remote(store: Store, prefix: str) -> Spec | None:
+    address = st.text_input(
+        "Address",
+        key=f"{prefix}remote",
+        persist_state="session",
+        placeholder="s3://bucket/folder",
+        help="Credentials come from the environment of the app or its usual files, never from here",
+    ).strip()
+    if state.folders().remote:
+        note(f"What may be named lies below {', '.join(state.folders().remote or ())}")
+    return {"kind": "remote", "path": address} if address else None
 
 
 def _archive(store: Store, prefix: str) -> Spec | None:

@@ -228,7 +228,7 @@ def test_what_cannot_come_in_is_said_and_stands_in_nobodys_way(
     assert projects.get(store, project_id).state == "ready"
     add(store, project_id, fill(tmp_path / "more", range(20, 24)))
     assert len(rows_of(store, project_id)) == 24
-    with pytest.raises(ImportRefused, match="folder or a zip"):
+    with pytest.raises(ImportRefused, match="a folder, a zip archive or a bucket"):
         more_images.add(store, project_id, {"kind": "digits"})
     with pytest.raises(NotAllowed):
         spec = {"kind": "folder", "path": str(root)}

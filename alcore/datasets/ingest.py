@@ -23,7 +23,7 @@ from alcore.datasets.folders import read_image
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source
 from alcore.datasets.workers import Examined, Refused, examine_all
-from alcore.errors import ImportRefused, UnreadableImage
+from alcore.errors import ImportRefused, SourceUnreachable, UnreadableImage
 from alcore.records import Item, SkippedFile
 
 CHUNK_SECONDS = 2.0
@@ -81,7 +81,8 @@ def ingest(
     hash to name of committed items; next_position, next_offset: committed rows and bytes of
     originals. `workers`: decoding processes, None for one per processor, 0 for none.
     Files with the same content as an earlier one are skipped.
-    Raises ImportRefused when the source cannot be used, or fewer than two images in it can.
+    Raises ImportRefused when the source cannot be used, or fewer than two images in it can, and
+    SourceUnreachable, once what came before is yielded.
     """
     if isinstance(source, Mapping):
         source = open_source(source)
@@ -98,13 +99,16 @@ def ingest(
         cache.truncate(next_position, next_offset)
         for results in examine_all(source, todo, resolution, workers, scale):
             disk.check_room(folder)
-            good = progress.admit(results)
+            lost = _unreachable(results)
+            good = progress.admit(results[: results.index(lost)] if lost else results)
             places = cache.append([r.reduced.pixels for r in good], [r.data for r in good])
             for result, place in zip(good, places, strict=True):
                 progress.accept(result, place)
-            if progress.full(chunk):
+            if progress.full(0 if lost else chunk):
                 cache.flush()
                 yield progress.take()
+            if lost:
+                raise SourceUnreachable(lost.reason)
         if progress.full(0):
             cache.flush()
             yield progress.take()
@@ -114,6 +118,11 @@ def ingest(
             f"only {progress.position} of {total:,} files can be used as an image, "
             f"at least 2 different ones are needed{why}"
         )
+
+
+def _unreachable(results: Sequence[Examined | Refused]) -> Refused | None:
+    """Return the first result for want of a source that answers."""
+    return next((r for r in results if isinstance(r, Refused) and r.unreachable), None)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from alcore.errors import UnreadableImage
 SAMPLE = 200
 """Files that are looked at."""
 SAMPLE_BYTES = 300_000_000
-_FILES = ("folder", "archive")
+_FILES = ("folder", "archive", "remote")
 """Sources of which somebody else made the images."""
 _SHALLOW = re.compile(r"\.(jpe?g|jpe|jfif|webp|avifs?|hei[cf]|hif|bmp|dib|gif)$", re.IGNORECASE)
 """Names of files that hold 8 bits."""

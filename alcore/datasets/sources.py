@@ -17,6 +17,7 @@ from alcore.datasets.archives import DEFAULT_LIMIT_MB, ArchiveSource
 from alcore.datasets.digits import DigitsSource
 from alcore.datasets.entries import Entry, Listing, Source
 from alcore.datasets.folders import FolderSource
+from alcore.datasets.remote import RemoteSource, check
 from alcore.datasets.shapes import ShapesSource
 from alcore.datasets.torchsets import KNOWN, TorchvisionSource
 from alcore.errors import DatasetUnavailable, InvalidSettings
@@ -114,6 +115,10 @@ def _torchvision(name: str = "", root: str = "", download: bool = False) -> Torc
     return TorchvisionSource(name, _path(root, "torchvision"), download)
 
 
+def _remote(path: str = "") -> RemoteSource:
+    return RemoteSource(check(path))
+
+
 def _path(text: str, kind: str) -> Path:
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise InvalidSettings(f"{kind}: the path is {text!r}; name a folder or file")
@@ -138,6 +143,7 @@ _KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingPro
         ),
         "folder": (_folder, ("path", "copy")),
         "archive": (_archive, ("path", "limit_mb", "name")),
+        "remote": (_remote, ("path",)),
         "torchvision": (_torchvision, ("name", "root", "download")),
     }
 )

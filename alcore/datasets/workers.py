@@ -14,14 +14,14 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection
 
 from alcore.datasets.decoder import MEMORY_BYTES, limit_memory
 from alcore.datasets.decoding import Reduced, decode_pixels
 from alcore.datasets.depth import Scale
 from alcore.datasets.entries import Entry, Source
-from alcore.errors import ImportRefused, UnreadableImage
+from alcore.errors import ImportRefused, SourceUnreachable, UnreadableImage
 from alcore.processes import end_with_parent
 
 BATCH_ENTRIES = 64
@@ -45,6 +45,8 @@ class Examined:
 class Refused:
     entry: Entry
     reason: str
+    unreachable: bool = False
+    """Not the file's fault: its source does not answer."""
 
 
 Result = Examined | Refused
@@ -57,10 +59,26 @@ def examine(source: Source, entry: Entry, resolution: int, scale: Scale | None =
         reduced = decode_pixels(data, resolution, scale)
     except UnreadableImage as error:
         return Refused(entry, str(error))
+    except SourceUnreachable as error:
+        return Refused(entry, str(error), unreachable=True)
     except MemoryError:
         return Refused(entry, "reading it takes more memory than allowed")
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
     return Examined(entry, digest, reduced, None if source.in_place else data)
+
+
+def _examine_batch(
+    source: Source, entries: Sequence[Entry], resolution: int, scale: Scale | None
+) -> list[Result]:
+    """Examine entries; once their source does not answer, the others are not asked for."""
+    results: list[Result] = []
+    lost: Refused | None = None
+    for entry in entries:
+        result = examine(source, entry, resolution, scale) if lost is None else lost
+        if isinstance(result, Refused) and result.unreachable:
+            lost = result = replace(result, entry=entry)
+        results.append(result)
+    return results
 
 
 def examine_all(
@@ -77,7 +95,7 @@ def examine_all(
     batches = _batches(entries)
     if workers == 0:
         for batch in batches:
-            yield [examine(source, entry, resolution, scale) for entry in batch]
+            yield _examine_batch(source, batch, resolution, scale)
         return
     pool = _Pool(functools.partial(_Worker, source, resolution, scale), workers, batches)
     try:
@@ -225,4 +243,4 @@ def _serve(
         pipe.send(None)
         while True:
             batch = pipe.recv()
-            pipe.send([examine(source, entry, resolution, scale) for entry in batch])
+            pipe.send(_examine_batch(source, batch, resolution, scale))

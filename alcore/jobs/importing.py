@@ -16,7 +16,7 @@ from alcore.datasets.ingest import ingest, read_original
 from alcore.datasets.measuring import scale_of
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
-from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom
+from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom, SourceUnreachable
 from alcore.folding import ids_by_name
 from alcore.jobs.adding import add_images
 from alcore.loop import incoming_labels
@@ -59,7 +59,7 @@ def run_import(running: Running) -> None:
         for addition in waiting:
             try:
                 add_images(running, folder, addition)
-            except (JobCancelled, NoRoom):
+            except (JobCancelled, NoRoom, SourceUnreachable):
                 raise  # it is gone on with
             except AlcoreError:
                 with running.write() as connection:  # what is in stays; the rest is not waited for
@@ -72,7 +72,7 @@ def run_import(running: Running) -> None:
     try:
         _read_files(running, project, folder)
         _make_ready(running, folder)
-    except (JobCancelled, NoRoom):
+    except (JobCancelled, NoRoom, SourceUnreachable):
         raise  # what is in stays, and it can be gone on with
     except AlcoreError:
         with running.write() as connection:

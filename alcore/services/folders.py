@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alcore.config import ProjectSettings, Workspace, user_path
+from alcore.datasets import remote
 from alcore.errors import InvalidSettings, NotAllowed
 
 
@@ -21,6 +22,8 @@ class Folders:
 
     listed: tuple[Path, ...] | None = None
     """Folders, resolved, below which all may be named; None: everything."""
+    remote: tuple[str, ...] | None = None
+    """Addresses, such as s3://bucket/folder, below which all may be named; None: everything."""
 
     @property
     def closed(self) -> bool:
@@ -38,6 +41,23 @@ class Folders:
         if place is None or not any(place.is_relative_to(folder) for folder in self.listed):
             raise NotAllowed(self._instead())
 
+    @property
+    def closed_remotely(self) -> bool:
+        """No bucket or server can be named."""
+        return self.remote == ()
+
+    def check_remote(self, address: str) -> None:
+        """Raise NotAllowed for an address that may not be named, InvalidSettings for none."""
+        if self.remote is None:
+            return
+        place = remote.check(address) + "/"
+        if not any(place.startswith(f"{remote.check(known)}/") for known in self.remote):
+            where = ", ".join(self.remote) or "nothing"
+            raise NotAllowed(
+                "pages of this app name no such address; whoever runs it lists what may be named "
+                f"in ALCORE_REMOTE, which has {where}"
+            )
+
     def _instead(self) -> str:
         if self.closed:
             return (
@@ -51,6 +71,8 @@ class Folders:
 def check_source(folders: Folders, spec: Mapping[str, Any], workspace: Workspace) -> None:
     """Raise NotAllowed for a source in a place that may not be named; uploads may be."""
     place = spec.get("path", spec.get("root"))
+    if spec.get("kind") == "remote":
+        return folders.check_remote(str(place))
     if place is None or _is_upload(str(place), workspace):
         return
     folders.check(str(place))

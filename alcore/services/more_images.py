@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alcore.config import user_path
+from alcore.datasets import remote
 from alcore.datasets.sources import open_source
 from alcore.errors import ImportRefused
 from alcore.services import audit, setup
@@ -14,7 +15,7 @@ from alcore.services.folders import Folders, check_source
 from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, additions, jobs, projects
 
-KINDS = ("folder", "archive")
+KINDS = ("folder", "archive", "remote")
 ANYWHERE = Folders()
 
 
@@ -25,13 +26,13 @@ def add(
     by: int | None = None,
     folders: Folders = ANYWHERE,
 ) -> None:
-    """Ask for what is new of a folder or an archive.
+    """Ask for what is new of a folder, an archive or a bucket.
 
     Images of the project's own folder stay where they are if the others do; all others are copied.
     Raises NotAllowed, ImportRefused, InvalidSettings.
     """
     if spec.get("kind") not in KINDS:
-        raise ImportRefused("more images come from a folder or a zip archive")
+        raise ImportRefused("more images come from a folder, a zip archive or a bucket")
     check_source(folders, spec, store.workspace)
     with store.write() as connection:
         check_owner(connection, project_id, by)
@@ -81,4 +82,6 @@ def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Tell whether two descriptions name the same place."""
     if one.get("kind") != other.get("kind"):
         return False
+    if one["kind"] == "remote":
+        return remote.check(str(one["path"])) == remote.check(str(other["path"]))
     return user_path(str(one.get("path"))).resolve() == user_path(str(other.get("path"))).resolve()

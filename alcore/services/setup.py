@@ -243,6 +243,8 @@ def describe(spec: Mapping[str, Any], full: bool = False) -> str:
         if not full:
             return f"folder {path.name}"
         return f"folder {path}, " + ("copied" if spec.get("copy", True) else "left in place")
+    if kind == "remote":
+        return str(spec["path"])
     if kind == "archive":
         return f"zip archive {spec.get('name') or Path(str(spec['path'])).name}"
     return f"torchvision, {TORCHVISION_NAMES.get(str(spec.get('name')), spec.get('name'))}"
@@ -302,6 +304,8 @@ def source_name(spec: Mapping[str, Any]) -> str:
     kind = spec.get("kind")
     if kind == "folder":
         name = user_path(str(spec["path"])).resolve().name
+    elif kind == "remote":
+        name = str(spec["path"]).rstrip("/").rpartition("/")[2]
     elif kind == "archive":
         name = without_zip(Path(spec.get("name") or str(spec["path"])).name)
     else:

@@ -71,8 +71,12 @@ def owners_word() -> str:
 
 def folders() -> Folders:
     """Name the folders of the server that pages may name."""
-    listed = runtime().access.folders
-    return Folders(() if listed is None and is_beyond() else listed)
+    access = runtime().access
+    closed: tuple[()] | None = () if is_beyond() else None
+    return Folders(
+        closed if access.folders is None else access.folders,
+        closed if access.remote is None else access.remote,
+    )
 
 
 @functools.cache
