@@ -17,6 +17,7 @@ from alcore import (
     class_commands,
     exchange_commands,
     logs,
+    metadata_commands,
     project_commands,
     workspace_commands,
 )
@@ -34,6 +35,7 @@ examples:
   alcore add-images birds more-pictures/
   alcore import CIFAR10 --name cifar --root ~/datasets
   alcore import-labels birds labels.json --preview
+  alcore metadata import birds cameras.csv --preview
   alcore features birds
   alcore pretrain birds
   alcore role birds "Ana" owner
@@ -139,6 +141,7 @@ for command in (
     exchange_commands.export_model,
     exchange_commands.predict,
     exchange_commands.snapshot,
+    metadata_commands.metadata,
     project_commands.features,
     project_commands.pretrain,
     project_commands.projects,

@@ -58,6 +58,13 @@ KINDS: tuple[JobKind, ...] = (
         on_board=True,
     ),
     JobKind(
+        name="metadata",
+        function="alcore.jobs.metadata:run_metadata",
+        lane=IMPORTS,
+        noun="reading of metadata",
+        doing="Metadata of the images is read",
+    ),
+    JobKind(
         name="train",
         function="alcore.jobs.training:run_training",
         lane=MODELS,

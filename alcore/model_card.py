@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from alcore.records import Evaluation, RoundSummary
+from alcore.records import Evaluation, RoundSummary, Slicing
 
 SCRIPT = '''\
 """Says what pictures show: python predict.py picture.jpg … (onnxruntime, numpy and pillow)."""
@@ -52,6 +52,8 @@ class Check:
     """That the exported model took for them, on one thread."""
     original_seconds: float
     """The same of the original."""
+    slicings: tuple[Slicing, ...] = ()
+    """By what is known of the holdout's images."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ def _measured(facts: ModelFacts) -> str:
     )
     if measured.precision:
         lines.append(_per_class(facts))
+    lines += [_sliced(one) for one in check.slicings]
     return "\n\n".join(lines)
 
 
@@ -180,6 +183,17 @@ def _per_class(facts: ModelFacts) -> str:
     rest = [f"\nand {more:,} more classes"] if more > 0 else []
     head = ["| class | labels | in the holdout | precision | recall |", "|---|---|---|---|---|"]
     return "\n".join([*head, *rows, *rest])
+
+
+def _sliced(slicing: Slicing) -> str:
+    """Tabulate the accuracy by the values of a column."""
+    rows = [
+        f"| {_plain(one.name)} | {one.images:,}{' (few)' if one.small else ''} | "
+        f"{one.accuracy:.1%} | {one.low:.1%} to {one.high:.1%} |"
+        for one in slicing.slices
+    ]
+    head = [f"| {_plain(slicing.column)} | in the holdout | accuracy | 95 % |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows])
 
 
 def _learned(facts: ModelFacts) -> str:

@@ -83,6 +83,28 @@ class Project:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """How good a model is on the holdout's images of one value."""
+
+    name: str
+    images: int
+    accuracy: float
+    low: float
+    high: float
+    """95 % interval."""
+    small: bool
+    """Of so few images that the accuracy says little."""
+
+
+@dataclass(frozen=True)
+class Slicing:
+    """All slices of one column."""
+
+    column: str
+    slices: tuple[Slice, ...]
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A name for a label set that gives back the same files later."""
 

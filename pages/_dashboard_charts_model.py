@@ -73,6 +73,47 @@ def per_class(
     return chart(rows, layers, rows_height(len(names)))
 
 
+def slices(
+    rows: Sequence[Row], colours: Colours, names: Sequence[str], overall: float | None
+) -> Spec:
+    """Draw rows with name, images, accuracy, low, high, small; one line per slice."""
+    y = class_axis(names) | {"field": "name"}
+    low = min([row["low"] for row in rows])
+    share = {
+        "type": "quantitative",
+        "scale": {"domain": [min(0.9, int(10 * low) / 10), 1.0]},
+        "axis": {"title": None, "format": PER_CENT, "tickCount": 5, "orient": "top"},
+    }
+    tooltip = [
+        {"field": "name", "type": "nominal", "title": "value"},
+        {"field": "accuracy", "type": "quantitative", "format": FINE_PER_CENT},
+        {"field": "low", "type": "quantitative", "format": FINE_PER_CENT, "title": "from"},
+        {"field": "high", "type": "quantitative", "format": FINE_PER_CENT, "title": "to"},
+        {"field": "images", "type": "quantitative", "title": "holdout images"},
+    ]
+    ends = {"y": y, "x": share | {"field": "low"}, "x2": {"field": "high"}}
+    fill = {
+        "condition": {"test": "datum.small", "value": colours.page},
+        "value": colours.accent,
+    }
+    layers = [
+        layer("rule", ends, color=colours.accent, opacity=0.5, strokeWidth=3),
+        layer(
+            "point",
+            {"y": y, "x": share | {"field": "accuracy"}, "fill": fill, "tooltip": tooltip},
+            filled=True,
+            stroke=colours.accent,
+            strokeWidth=2,
+            size=90,
+            opacity=1,
+        ),
+    ]
+    if overall is not None:
+        whole = {"x": share | {"datum": overall}}
+        layers.insert(0, layer("rule", whole, color=colours.quiet, strokeDash=[4, 3]))
+    return chart(rows, layers, rows_height(len(names)))
+
+
 def confusion(rows: Sequence[Row], colours: Colours, names: Sequence[str], height: int) -> Spec:
     """Draw rows with true, predicted, count, share, t, p; a click selects a cell as `cell`."""
     order = list(names)

@@ -31,11 +31,12 @@ from pages._dashboard_parts import (
     percent,
     remember,
 )
+from pages._dashboard_slices import slices
 from pages._dashboard_status import status, summary
 from pages._shell import choose_ready, empty
 from pages._who import open_to, projects_here
 
-SECTIONS = ("curve", "classes", "calibration", "people", "rounds")
+SECTIONS = ("curve", "classes", "slices", "calibration", "people", "rounds")
 METRICS: tuple[dashboard.Metric, ...] = get_args(dashboard.Metric)
 AXES = {"labels": "labels", "minutes": "minutes of labeling"}
 CHANGES = 3
@@ -77,6 +78,8 @@ def page() -> None:
     if section == "classes":
         classes(project, history, colours)
         labels_per_class(project, colours)
+    elif section == "slices":
+        slices(project, history, colours)
     elif section == "calibration":
         calibrated(project, history, colours)
     elif section == "people":

@@ -6,6 +6,7 @@ import streamlit as st
 
 from alcore.web import state
 from pages._exchange_in import labels_in
+from pages._exchange_metadata import metadata_in
 from pages._exchange_model import model_out
 from pages._exchange_out import labels_out
 from pages._exchange_parts import STYLE
@@ -17,6 +18,7 @@ from pages._who import open_to, owns, projects_here
 SECTIONS = {
     "labels out": labels_out,
     "labels in": labels_in,
+    "metadata": metadata_in,
     "predictions": predictions_out,
     "model": model_out,
 }

@@ -90,7 +90,7 @@ def test_the_store_refuses_a_kind_that_there_is_not(
 ) -> None:
     project_id = project(store)
     with (
-        pytest.raises(UnknownJobKind, match="called 'trian'; there are import, train, "),
+        pytest.raises(UnknownJobKind, match="called 'trian'; there are import, metadata, train, "),
         store.write() as connection,
     ):
         act(connection, project_id)

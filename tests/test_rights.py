@@ -106,7 +106,7 @@ def ask(there: House, route: Route, visitor: str) -> Any:
     """Ask a route as a visitor whose ticket and addresses are from better days."""
     who = there.ids.get(visitor)
     path = route.path
-    for part in ("project_id", "item_id", "example_id"):
+    for part in ("project_id", "item_id", "example_id", "column_id"):
         number = there.project_id if part == "project_id" else 1
         path = path.replace(f"{{{part}:id}}", str(number))
     headers, query = {}, {}

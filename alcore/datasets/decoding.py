@@ -58,7 +58,7 @@ _OPENERS: MappingProxyType[Kind, type[ImageFile.ImageFile]] = MappingProxyType(
 )
 
 # What Pillow's decoders raise on damaged data (collected by mutating files).
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -243,7 +243,7 @@ def _decode(data: bytes, at_least: int | None, scale: Scale | None) -> _Picture:
         if kind == "WEBP":
             data = containers.plain_webp(data)
         return _finished(_loaded(_opened(kind, data)))
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise UnreadableImage(_reason(kind, error)) from error
 
 
@@ -508,7 +508,7 @@ def _orientation(file: ImageFile.ImageFile) -> int:
     """EXIF orientation 1–8; unreadable metadata counts as none, the pixels are still good."""
     try:
         value = file.getexif().get(_ORIENTATION, 1)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return 1
     return value if isinstance(value, int) else 1
 

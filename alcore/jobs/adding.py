@@ -25,7 +25,16 @@ from alcore.loop.queueing import choose_overlap
 from alcore.loop.randomness import rng
 from alcore.names import of_page
 from alcore.records import KnownClasses, NewEvent, Project
-from alcore.store import Connection, additions, items, jobs, labels, projects, webhooks
+from alcore.store import (
+    Connection,
+    additions,
+    items,
+    jobs,
+    labels,
+    metadata_values,
+    projects,
+    webhooks,
+)
 from alcore.store.additions import Addition
 from alcore.workers.attempts import Running
 
@@ -67,6 +76,8 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
         about = {"images": len(items.ids(connection, project_id))}
         webhooks.note(connection, project_id, "import", about, time.time())
         choose_overlap(connection, projects.get(connection, project_id))
+        if any(c.origin != "table" for c in metadata_values.columns(connection, project_id)):
+            jobs.request(connection, project_id, "metadata", time.time())
         if project.settings.learner.uses_extractor and computes_features():
             jobs.request(connection, project_id, "features", time.time())
 

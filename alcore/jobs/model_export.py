@@ -15,14 +15,18 @@ from alcore.loop.image_reading import image_reader
 from alcore.loop.model_files import package
 from alcore.loop.randomness import rng
 from alcore.loop.round_files import pixels_of, round_arrays
+from alcore.loop.slicing import divisions
 from alcore.records import Project, RoundSummary
 from alcore.rounds.packing import Material, pack
 from alcore.rounds.stored_models import ExtractorWeights
-from alcore.store import items, projects, rounds
+from alcore.slices import FEW
+from alcore.store import items, metadata_values, projects, rounds
 from alcore.workers.attempts import Running
 
 CHECKED = 500
 """Images besides the holdout that the exported model is checked on."""
+MOST_SLICED = 8
+"""Columns of metadata by which the card tells the accuracy."""
 MOST_HELD = 10_000
 """Images of the holdout that it is measured on."""
 
@@ -99,9 +103,25 @@ def _material(
         read=_reader(running, folder, project, ids),
         holdout_rows=rows[there],
         holdout_true=true[there],
+        divisions=_divisions(running, project.id, held[there]),
         other_rows=np.sort(some),
         threads=running.threads,
     )
+
+
+def _divisions(
+    running: Running, project_id: int, held: np.ndarray
+) -> tuple[tuple[str, np.ndarray, tuple[str, ...]], ...]:
+    """Divide the holdout (H,) by columns of which a slice is large enough to say something."""
+    with running.store.read() as connection:
+        columns = metadata_values.columns(connection, project_id)
+        every = divisions(connection, project_id, held, columns)
+    telling = [
+        (one.column, one.places, one.names)
+        for one in every
+        if len(one.names) > 1 and np.bincount(one.places).max(initial=0) >= FEW
+    ]
+    return tuple(telling[:MOST_SLICED])
 
 
 def _reader(

@@ -72,6 +72,8 @@ class Header:
     """All votes are asked for, besides the label that counts."""
     revision: str
     """Names the label set: equal for equal labels on equal images."""
+    numbers: frozenset[str]
+    """Those of the columns that hold numbers by the project's own account."""
     read: Callable[[LabelRow], bytes | None]
     """Returns the bytes of an original; None where they are gone, which is counted."""
 

@@ -58,11 +58,11 @@ def _cell(value: Any) -> Any:
 
 def columns(path: Path) -> Table:
     """Name the columns of a CSV. Raises UnreadableLabels."""
-    rows = _rows(path)
-    names = tuple(cell.strip() for cell in next(rows, (1, []))[1])
+    lines = rows(path)
+    names = tuple(cell.strip() for cell in next(lines, (1, []))[1])
     if not names:
         raise UnreadableLabels(f"{path.name} is empty; its first line must name the columns")
-    examples = tuple(dict(zip(names, row, strict=False)) for _, row in islice(rows, _EXAMPLES))
+    examples = tuple(dict(zip(names, row, strict=False)) for _, row in islice(lines, _EXAMPLES))
     return Table(names, guess(names), examples)
 
 
@@ -76,14 +76,14 @@ def read(path: Path, chosen: Columns | None) -> Iterator[ForeignLabel]:
             "which its class"
         )
     file, label = names.index(chosen.file), names.index(chosen.label)
-    for number, row in islice(_rows(path), 1, None):
+    for number, row in islice(rows(path), 1, None):
         if len(row) > max(file, label):
             yield ForeignLabel(number, without_guard(row[file]), without_guard(row[label]))
         elif any(cell.strip() for cell in row):
             yield ForeignLabel(number, "", "")
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield each row's cells, and the number of its last line."""
     with path.open("rb") as file:
         sample = file.read(_SAMPLE)

@@ -61,7 +61,8 @@ def _schema(header: Header) -> Any:
         if name == "probabilities":
             fields.append(pa.field(name, pa.list_(pa.float32())))
         else:
-            fields.append(pa.field(name, pa.type_for_alias(_KINDS.get(name, "string"))))
+            usual = "float64" if name in header.numbers else "string"
+            fields.append(pa.field(name, pa.type_for_alias(_KINDS.get(name, usual))))
     if header.votes:
         vote = {"annotator": text, "class": text, "time": pa.float64(), "seconds": pa.float64()}
         fields.append(pa.field("votes", pa.list_(pa.struct(vote))))

@@ -21,6 +21,7 @@ from alcore.learner.progress import OnProgress
 from alcore.model_card import Check, ModelFacts
 from alcore.records import RoundSummary
 from alcore.rounds.stored_models import ExtractorWeights, ModelOfFile
+from alcore.slices import accuracy_by
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Material:
     """(H,) int64, of the round's holdout."""
     holdout_true: np.ndarray
     """(H,) int64 positions of the true classes."""
+    divisions: tuple[tuple[str, np.ndarray, tuple[str, ...]], ...]
+    """Columns that divide the holdout: a name, the slice (H,) of each image, and their names."""
     other_rows: np.ndarray
     """Further images to check the exported model on."""
     threads: int
@@ -96,6 +99,7 @@ def _check(model: ModelOfFile, material: Material, graph: Path) -> Check:
     probabilities, _ = onnx_export.predict(graph, pixels)
     end = time.perf_counter()
     held = len(material.holdout_rows)
+    correct = probabilities[:held].argmax(axis=1) == material.holdout_true
     return Check(
         images=len(rows),
         difference=float(
@@ -106,4 +110,8 @@ def _check(model: ModelOfFile, material: Material, graph: Path) -> Check:
         ),
         seconds=end - middle,
         original_seconds=middle - start,
+        slicings=tuple(
+            accuracy_by(column, places, names, correct)
+            for column, places, names in material.divisions
+        ),
     )

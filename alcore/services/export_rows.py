@@ -5,7 +5,7 @@ N images, C classes, D embedding width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +22,9 @@ from alcore.label_formats import Header, LabelRow, Vote
 from alcore.loop import embeddings
 from alcore.loop.label_sets import revision
 from alcore.loop.round_files import head_of
+from alcore.metadata import PREFIX, Value, written
 from alcore.records import Item, Label, Project
-from alcore.store import Connection, Store, exports, items, projects, rounds
+from alcore.store import Connection, Store, exports, items, metadata_values, projects, rounds
 
 PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "provenance": (
@@ -42,7 +43,7 @@ PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("predicted class", "probability", "probabilities"),
     ),
     "metadata": (
-        "size in pixels, whether it is of the holdout, and a hash of the file",
+        "what is known of an image, its size in pixels, whether it is of the holdout, and a hash",
         ("width", "height", "split", "hash"),
     ),
     "revision": ("a name of this label set, equal for equal labels", ("revision",)),
@@ -98,6 +99,8 @@ class Rows:
         stays = self._source.get("kind") == "folder" and not self._source.get("copy", True)
         self._root = user_path(str(self._source["path"])) if in_place and stays else None
         self._comments = exports.has_comments(connection, project.id)
+        wants_known = "metadata" in self._parts
+        self._known = metadata_values.columns(connection, project.id) if wants_known else []
         self._columns: dict[str, Callable[[Label, Item], tuple[Any, ...]]] = {
             "provenance": self._provenance,
             "seconds": lambda label, item: (_rounded(label.seconds),),
@@ -110,11 +113,17 @@ class Rows:
         return Header(
             project=self._project.name,
             classes=tuple(c.name for c in self._project.classes),
-            columns=tuple(column for part in self._parts for column in PARTS[part][1]),
+            columns=tuple(column for part in self._parts for column in self._names_of(part)),
             votes="votes" in self._parts,
             revision=self._revision,
+            numbers=frozenset(PREFIX + c.name for c in self._known if c.kind == "number"),
             read=self._read,
         )
+
+    def _names_of(self, part: str) -> tuple[str, ...]:
+        """Name the columns of a part; what is known of images stands behind their sizes."""
+        more = self._known if part == "metadata" else ()
+        return (*PARTS[part][1], *(PREFIX + column.name for column in more))
 
     def __iter__(self) -> Iterator[LabelRow]:
         for block in exports.labels(self._connection, self._project.id):
@@ -126,6 +135,9 @@ class Rows:
         votes = exports.votes(self._connection, ids) if "votes" in self._parts else {}
         remarked = self._comments and "remarks" in self._parts
         comments = exports.comments(self._connection, ids) if remarked else {}
+        known = {}
+        if self._known:
+            known = metadata_values.of_items(self._connection, self._project.id, ids)
         if "probabilities" in self._parts:
             said = self._model.says([item.position for _, item in block])
         for number, (label, item) in enumerate(block):
@@ -137,6 +149,8 @@ class Rows:
                     more += self._prediction(said[number])
                 elif part in self._columns:
                     more += self._columns[part](label, item)
+                if part == "metadata":
+                    more += self._values(known.get(item.id, {}))
             yield LabelRow(
                 item.id,
                 self._place(item),
@@ -148,6 +162,9 @@ class Rows:
                 tuple(more),
                 tuple(self._vote(*vote) for vote in votes.get(item.id, ())),
             )
+
+    def _values(self, known: Mapping[int, Value]) -> list[Value | None]:
+        return [written(c.kind, known[c.id]) if c.id in known else None for c in self._known]
 
     def _provenance(self, label: Label, item: Item) -> tuple[Any, ...]:
         return (

@@ -18,10 +18,21 @@ import numpy as np
 from alcore.errors import LeaseExpired, NothingToUndo
 from alcore.loop.due import request_if_due
 from alcore.records import Holder, LabelEvent, Lease, NewEvent, NewLot, NewUndo, Project, Provenance
-from alcore.services import lease_rules
+from alcore.services import lease_rules, rights
 from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
 from alcore.services.rights import check_not_archived
-from alcore.store import Connection, Store, bulk, items, labels, leasing, projects, selections
+from alcore.store import (
+    Connection,
+    Store,
+    bulk,
+    items,
+    labels,
+    leasing,
+    metadata_values,
+    projects,
+    selections,
+)
+from alcore.store.metadata_values import Condition
 
 FEWEST, MOST = 12, 50
 """Tiles that a grid may have."""
@@ -76,6 +87,7 @@ def tiles(
     class_id: int | None = None,
     first: First = "sure",
     like: int | None = None,
+    condition: Condition | None = None,
     aside: Sequence[int] = (),
     release: Sequence[str] = (),
     hold: Sequence[str] = (),
@@ -83,7 +95,8 @@ def tiles(
     """Lease up to n open images of one predicted class, or those nearest to the item `like`.
 
     Without a class it is the one with the fewest labels among those that the model predicts.
-    Items in `aside` are left out; leases in `release` are given back, those in `hold` renewed.
+    condition: what must be known of them. Items in `aside` are left out; leases in `release` are
+    given back, those in `hold` renewed.
     """
     predictions = prediction_cache.get(project_id)
     if predictions is None:
@@ -103,10 +116,14 @@ def tiles(
         held = leasing.renew(connection, holder, hold)
         n = min(n, lease_rules.room(connection, project_id, annotator_id, now))
         output = predictions.output
-        counts = _counts(predictions, output, [c.id for c in project.classes])
+        meets = np.ones(len(predictions.item_ids), bool)
+        if condition is not None and rights.sees_names(connection, project_id, annotator_id):
+            ids = metadata_values.meeting(connection, project_id, condition)
+            meets = np.isin(predictions.item_ids, ids)
+        counts = _counts(predictions, output, [c.id for c in project.classes], meets)
         if like is not None:
             class_id = lease_rules.shown_to(connection, project_id, like, annotator_id)
-            order = predictions.nearest(like, _LOOKED_THROUGH)
+            order, _ = predictions.nearest_among(like, predictions.open & meets, _LOOKED_THROUGH)
         else:
             class_id = lease_rules.still_there(project, class_id)
             if class_id is None:
@@ -115,7 +132,7 @@ def tiles(
                 class_id = min(predicted, key=lambda i: label_counts.get(i, 0), default=None)
             positions = {c.id: c.position for c in project.classes}
             place = None if class_id is None else positions[class_id]
-            order = _predicted(predictions, output, place, first)
+            order = _predicted(predictions, output, place, first, meets)
         order = order[~np.isin(order, np.array(aside, np.int64))]
         leases: list[Lease] = []
         if n > 0 and project.state == "ready" and project.archived_at is None:
@@ -326,20 +343,24 @@ def _counts_now(connection: Connection, event: LabelEvent) -> bool:
 
 
 def _counts(
-    predictions: PoolPredictions, output: HeadOutput, class_ids: Sequence[int]
+    predictions: PoolPredictions, output: HeadOutput, class_ids: Sequence[int], meets: np.ndarray
 ) -> dict[int, int]:
-    """Count open images by predicted class id."""
-    counts = np.bincount(output.predicted[predictions.open], minlength=len(class_ids))
+    """Count open images by predicted class id; meets: (N,) bool, those that are wanted."""
+    counts = np.bincount(output.predicted[predictions.open & meets], minlength=len(class_ids))
     return dict(zip(class_ids, counts.tolist(), strict=False))
 
 
 def _predicted(
-    predictions: PoolPredictions, output: HeadOutput, place: int | None, first: First
+    predictions: PoolPredictions,
+    output: HeadOutput,
+    place: int | None,
+    first: First,
+    meets: np.ndarray,
 ) -> np.ndarray:
     """Return ids of open items that the model takes for one class, surest or least sure first."""
     if place is None:
         return np.zeros(0, np.int64)
-    rows = np.flatnonzero(predictions.open & (output.predicted == place))
+    rows = np.flatnonzero(predictions.open & meets & (output.predicted == place))
     sureness = output.probabilities[rows, place]
     order = np.argsort(-sureness if first == "sure" else sureness, kind="stable")
     return predictions.item_ids[rows[order[:_LOOKED_THROUGH]]]

@@ -19,10 +19,10 @@ from alcore.errors import AlcoreError, InvalidClasses, NotAllowed, UnreadableLab
 from alcore.folding import ids_by_name
 from alcore.label_formats import DAMAGE, FORMATS, Columns, ForeignLabel, Format, Table
 from alcore.loop import incoming_labels
+from alcore.loop.image_matching import Images
 from alcore.records import Project
 from alcore.services import audit
 from alcore.services.classes import add_within, clean_classes
-from alcore.services.image_matching import Images
 from alcore.services.rights import check_owner
 from alcore.store import Store, label_imports, projects
 from alcore.store.label_imports import Standing

@@ -20,8 +20,9 @@ from alcore.errors import ExportFailed, InvalidSettings, TrainingImpossible, Unk
 from alcore.folding import fold_of
 from alcore.loop import maps
 from alcore.loop.maps import Layout
+from alcore.metadata import written
 from alcore.records import Job, Project
-from alcore.services import audit, rights
+from alcore.services import audit, metadata, rights
 from alcore.store import (
     Connection,
     Store,
@@ -29,6 +30,7 @@ from alcore.store import (
     jobs,
     labels,
     map_points,
+    metadata_values,
     projects,
     reports,
     rounds,
@@ -123,6 +125,7 @@ def columns(store: Store, project_id: int, by: int) -> Columns:
         ranking, _ = projects.ranking(connection, project_id)
         queue = map_points.queued(connection, project_id, ranking)
         events = labels.last_event(connection, project_id)
+        columns_known = metadata.visible(connection, project_id, by)
         sees_names = rights.sees_names(connection, project_id, by)
         names = map_points.names(connection, project_id) if sees_names else []
         whose = map_points.people(connection, np.unique(answers.annotators).tolist())
@@ -148,12 +151,47 @@ def columns(store: Store, project_id: int, by: int) -> Columns:
         "people": people,
         "batch": project.settings.batch_size,
     }
+    about["metadata"] = [{"id": c.id, "name": c.name} for c in columns_known]
     if owns:
         arrays["holdout"] = images.holdout.astype(np.uint8)
     folder_of, folders = _folders(names)
     if len(folders) > 1:
         arrays["folder"], about["folders"] = folder_of, folders
     return Columns(about, arrays)
+
+
+def known(store: Store, project_id: int, by: int, column_id: int) -> Columns:
+    """Read what is known of every image in one column of metadata: `value` (N,) uint8.
+
+    Of a text column the place in the list of texts, of others 0 to 254 from the lowest to the
+    highest; NOBODY without a value. Raises UnknownItem for a column that one may not read.
+    """
+    with store.read() as connection:
+        columns = {c.id: c for c in metadata.visible(connection, project_id, by)}
+        if column_id not in columns:
+            raise UnknownItem("there is no such column of metadata; reload the page")
+        column = columns[column_id]
+        ids = items.ids(connection, project_id)
+        item_ids, values = metadata_values.values(connection, column_id)
+        texts: dict[int, str] = {}
+        if column.kind == "text":
+            numbers, counts = np.unique(values, return_counts=True)
+            top = numbers[np.argsort(-counts, kind="stable")[:MOST_FOLDERS]].astype(np.int64)
+            texts = metadata_values.texts(connection, top.tolist())
+    value = np.full(len(ids), NOBODY, np.uint8)
+    about: dict[str, Any] = {}
+    if column.kind == "text":
+        place = {number: i for i, number in enumerate(top.tolist())}
+        shown = [place.get(int(number), MOST_FOLDERS) for number in values]
+        about["names"] = [texts[number] for number in top.tolist()]
+        if len(numbers) > MOST_FOLDERS:
+            about["names"].append("others")
+    else:
+        low, high = (values.min(), values.max()) if len(values) else (0.0, 0.0)
+        shown = np.round(254 * (values - low) / max(high - low, 1e-12)).astype(np.int64).tolist()
+        about["ramp"] = [str(written(column.kind, float(end))) for end in (low, high)]
+    value[_Places(ids).of(item_ids)] = shown
+    return Columns(about, {"value": value})
 
 
 def layout(store: Store, project_id: int, by: int, basis: str, method: str) -> Columns:

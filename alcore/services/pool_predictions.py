@@ -107,19 +107,13 @@ class PoolPredictions:
                 self.open[row] = change.in_pool and not change.answered
         return bool(changes)
 
-    def nearest(self, item_id: int, n: int) -> np.ndarray:
-        """Return the ids of the n open items nearest to an item, nearest first.
-
-        By the cosine of embeddings around their mean: without that all images look alike.
-        """
-        return self.nearest_among(item_id, self.open, n)[0]
-
     def nearest_among(
         self, item_id: int, candidates: np.ndarray, n: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the ids (m,) of the nearest of some rows, (N,) bool, and their cosines (m,).
 
-        m is n, or fewer where there are fewer; nearest first, the item itself left out.
+        By the cosine of embeddings around their mean: without that all images look alike. m is
+        n, or fewer where there are fewer; nearest first, the item itself left out.
         """
         row = self.row(item_id)
         if row is None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed
 from alcore.loop.due import request_if_due
+from alcore.metadata import Value
 from alcore.records import Job, NewEvent, NewUndo, Origin
-from alcore.services import rights
+from alcore.services import metadata, rights
 from alcore.services.lease_rules import check_class
 from alcore.services.rights import check_active, check_not_archived, is_owner
 from alcore.store import (
@@ -76,7 +77,9 @@ def page(
     with store.read() as connection:
         decides = is_owner(connection, project_id, annotator_id)
         sees_names = rights.sees_names(connection, project_id, annotator_id)
-        wanted = replace(wanted, open_too=decides, name=wanted.name if sees_names else "")
+        wanted = replace(wanted, open_too=decides)
+        if not sees_names:
+            wanted = replace(wanted, name="", condition=None, sort=None)
         rows = review.page(connection, project_id, annotator_id, wanted, offset, min(n, MOST))
         total = review.count(connection, project_id, annotator_id, wanted)
         return Page(tuple(named(row, sees_names) for row in rows), total)
@@ -124,6 +127,13 @@ def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
                 jobs.newest(connection, project_id, "label_check"),
             ),
         )
+
+
+def known(store: Store, project_id: int, annotator_id: int, item_id: int) -> dict[str, Value]:
+    """Read what somebody may know of an image, by column. Raises UnknownItem."""
+    with store.read() as connection:
+        items.get(connection, project_id, item_id)
+        return metadata.of_images(connection, project_id, annotator_id, [item_id]).get(item_id, {})
 
 
 def log(store: Store, project_id: int, annotator_id: int, item_id: int) -> list[Entry]:

@@ -16,6 +16,7 @@ from typing import Any
 from alcore import names
 from alcore.errors import InvalidSettings, UnknownFormat, UnknownItem
 from alcore.label_formats import Header, LabelRow, Vote
+from alcore.metadata import PREFIX
 from alcore.records import Project, Snapshot
 from alcore.services import audit
 from alcore.services.export_rows import PARTS, Missing, Rows
@@ -115,7 +116,11 @@ class SnapshotRows:
         self._about: dict[str, Any] = json.loads(about)
         self._parts = [part for part in KEPT if part in parts]
         wanted = {column for part in self._parts for column in PARTS[part][1]}
-        self._places = [i for i, c in enumerate(self._about["columns"]) if c in wanted]
+        self._places = [
+            i
+            for i, column in enumerate(self._about["columns"])
+            if column in wanted or ("metadata" in parts and column.startswith(PREFIX))
+        ]
         self._originals = Rows(store, connection, project, (), False, missing)
 
     def header(self) -> Header:
@@ -126,6 +131,7 @@ class SnapshotRows:
             columns=tuple(self._about["columns"][i] for i in self._places),
             votes="votes" in self._parts,
             revision=self._about["revision"],
+            numbers=frozenset(self._about.get("numbers", ())),
             read=read,
         )
 
@@ -143,6 +149,7 @@ def _about(header: Header) -> dict[str, Any]:
         "classes": header.classes,
         "columns": header.columns,
         "revision": header.revision,
+        "numbers": sorted(header.numbers),
     }
 
 

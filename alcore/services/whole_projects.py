@@ -116,6 +116,7 @@ def copy(
             settings = projects.get(connection, project_id).settings
             copy_id = projects.add(connection, clean, settings, spec, known_classes, now)
             copies.images(connection, project_id, copy_id)
+            copies.metadata(connection, project_id, copy_id)
             copies.examples(connection, project_id, copy_id)
             if with_labels:
                 copies.labels(connection, project_id, copy_id)

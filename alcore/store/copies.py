@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal, or_, select, text
 
 from alcore.store.tables import (
     answer,
@@ -16,6 +16,23 @@ from alcore.store.tables import (
     skipped_file,
     today,
     vote,
+)
+
+_METADATA = (
+    "INSERT INTO metadata_text (project_id, text) SELECT :copy, text FROM metadata_text "
+    "WHERE project_id = :project ORDER BY id",
+    "INSERT INTO metadata_column (project_id, name, kind, origin, pattern, last_item, accepted, "
+    "grouping, created_at) SELECT :copy, c.name, c.kind, c.origin, c.pattern, "
+    "coalesce((SELECT there.id FROM item JOIN item there ON there.position = item.position "
+    "AND there.project_id = :copy WHERE item.id = c.last_item), 0), 1, c.grouping, c.created_at "
+    "FROM metadata_column c WHERE c.project_id = :project AND c.accepted ORDER BY c.id",
+    "INSERT INTO metadata_value (column_id, item_id, value) SELECT new.id, there.id, "
+    "CASE c.kind WHEN 'text' THEN (SELECT t.id FROM metadata_text t JOIN metadata_text old "
+    "ON old.text = t.text WHERE t.project_id = :copy AND old.id = v.value) ELSE v.value END "
+    "FROM metadata_column c JOIN metadata_column new ON new.project_id = :copy "
+    "AND new.name = c.name JOIN metadata_value v ON v.column_id = c.id "
+    "JOIN item ON item.id = v.item_id JOIN item there ON there.project_id = :copy "
+    "AND there.position = item.position WHERE c.project_id = :project AND c.accepted",
 )
 
 _there = item.alias("there")
@@ -53,6 +70,12 @@ def images(connection: Connection, project_id: int, copy_id: int) -> None:
     connection.execute(
         project.update().where(project.c.id == copy_id).values(channels=channels, state=state)
     )
+
+
+def metadata(connection: Connection, project_id: int, copy_id: int) -> None:
+    """Copy what is known of images."""
+    for statement in _METADATA:
+        connection.execute(text(statement), {"project": project_id, "copy": copy_id})
 
 
 def examples(connection: Connection, project_id: int, copy_id: int) -> None:

@@ -25,6 +25,11 @@ _OF_ROWS = (
     ),
 )
 """What belongs to a project's rows without naming the project."""
+_VALUES = text(
+    "DELETE FROM metadata_value WHERE (column_id, item_id) IN (SELECT column_id, item_id "
+    "FROM metadata_value WHERE column_id IN (SELECT id FROM metadata_column "
+    f"WHERE project_id = :project) LIMIT {_AT_ONCE})"
+)
 
 
 def mark(connection: Connection, project_id: int, now: float) -> None:
@@ -56,6 +61,8 @@ def sweep(connection: Connection, project_id: int) -> bool:
     which = {"project": project_id}
     for of_rows in _OF_ROWS:
         connection.execute(of_rows, which)
+    if connection.execute(_VALUES, which).rowcount > 0:
+        return True
     for table in _tables():
         some = f'SELECT rowid FROM "{table}" WHERE project_id = :project LIMIT {_AT_ONCE}'
         gone = connection.execute(text(f'DELETE FROM "{table}" WHERE rowid IN ({some})'), which)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 from unicodedata import normalize
 
-from sqlalchemy import Connection, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from alcore.records import Kind, Origin
-from alcore.store import assignment, selections, votes
+from alcore.store import assignment, metadata_values, selections, votes
+from alcore.store.metadata_values import Condition
 from alcore.store.tables import (
     annotator,
     answer,
@@ -22,6 +23,8 @@ from alcore.store.tables import (
     item,
     label_check,
     label_event,
+    metadata_text,
+    metadata_value,
     today,
     vote,
 )
@@ -50,6 +53,11 @@ class Filter:
     """The model names another class."""
     name: str = ""
     """Part of the file name."""
+    condition: Condition | None = None
+    """What must be known of the image."""
+    sort: int | None = None
+    """Id of a column of metadata by which items are sorted, those without a value last."""
+    falling: bool = False
     selection: int | None = None
     """Id of items that were selected on the map."""
     open_too: bool = True
@@ -101,14 +109,15 @@ def page(
     connection: Connection, project_id: int, me: int, wanted: Filter, offset: int, n: int
 ) -> list[Reviewed]:
     """Read n items of a view from `offset` on, in the order of the view."""
-    query = _query_of(project_id, me, wanted).limit(n).offset(offset)
+    query = _sorted(_query_of(connection, project_id, me, wanted), connection, project_id, wanted)
+    query = query.limit(n).offset(offset)
     ids = connection.execute(query, {"annotator": me})
     return rows(connection, [row[0] for row in ids])
 
 
 def count(connection: Connection, project_id: int, me: int, wanted: Filter) -> int:
     """Count the items of a view."""
-    items_of_view = _query_of(project_id, me, wanted).order_by(None).subquery()
+    items_of_view = _query_of(connection, project_id, me, wanted).order_by(None).subquery()
     query = select(func.count()).select_from(items_of_view)
     return connection.execute(query, {"annotator": me}).scalar_one()
 
@@ -218,7 +227,28 @@ def origins(connection: Connection, project_id: int) -> list[str]:
     return sorted(rows.scalars())
 
 
-def _query_of(project_id: int, me: int, wanted: Filter) -> Select[Any]:
+def _sorted(
+    query: Select[Any], connection: Connection, project_id: int, wanted: Filter
+) -> Select[Any]:
+    """Sort a view by a column of metadata; items of one value stay in the view's order."""
+    if wanted.sort is None:
+        return query
+    column = metadata_values.column(connection, project_id, wanted.sort)
+    item_id = query.selected_columns[0]
+    key: ColumnElement[Any] = metadata_value.c.value
+    query = query.outerjoin(
+        metadata_value,
+        and_(metadata_value.c.item_id == item_id, metadata_value.c.column_id == column.id),
+    )
+    if column.kind == "text":
+        query = query.outerjoin(metadata_text, metadata_text.c.id == metadata_value.c.value)
+        key = metadata_text.c.text
+    order = query._order_by_clauses
+    first = (key.desc() if wanted.falling else key.asc()).nulls_last()
+    return query.order_by(None).order_by(first, *order)
+
+
+def _query_of(connection: Connection, project_id: int, me: int, wanted: Filter) -> Select[Any]:
     """Select the ids of a view's items in its order, through the filters."""
     query = VIEWS[wanted.view](project_id, me)
     of_answer = query.selected_columns[0] is not answer.c.item_id
@@ -241,6 +271,10 @@ def _query_of(project_id: int, me: int, wanted: Filter) -> Select[Any]:
         query = query.join(
             check, and_(check.c.item_id == answer.c.item_id, check.c.event_id == answer.c.event_id)
         ).where(check.c.class_id != answer.c.class_id)
+    if wanted.condition is not None:
+        query = query.where(
+            metadata_values.having(connection, project_id, wanted.condition, item_id)
+        )
     if wanted.selection is not None:
         query = query.where(item_id.in_(selections.items(project_id, wanted.selection)))
     if not wanted.open_too:

@@ -612,6 +612,54 @@ selection = Table(
 )
 """Items that somebody has selected on the map; each person's newest few are kept."""
 
+metadata_column = Table(
+    "metadata_column",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("pattern", String, nullable=False, server_default=""),
+    Column("last_item", Integer, nullable=False, server_default="0"),
+    Column("accepted", Boolean, nullable=False, server_default="0"),
+    Column("grouping", Boolean, nullable=False, server_default="0"),
+    Column("created_at", Float, nullable=False),
+    CheckConstraint("kind in ('text', 'number', 'date')", name="ck_metadata_column_kind"),
+    CheckConstraint("origin in ('table', 'path', 'exif')", name="ck_metadata_column_origin"),
+    Index(
+        "uq_metadata_column_name",
+        "project_id",
+        "name",
+        unique=True,
+        sqlite_where=text("accepted"),
+    ),
+    Index("ix_metadata_column_project", "project_id", "id"),
+)
+"""What is known of images: a column each. One that is not accepted is being written, or was given
+up. Of a column from paths or EXIF `last_item` is the newest item that was looked at."""
+
+metadata_text = Table(
+    "metadata_text",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("text", String, nullable=False),
+    UniqueConstraint("project_id", "text"),
+)
+"""Each text that is a value, once."""
+
+metadata_value = Table(
+    "metadata_value",
+    metadata,
+    Column("column_id", ForeignKey("metadata_column.id"), primary_key=True),
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("value", Float, nullable=False),
+    Index("ix_metadata_value_value", "column_id", "value"),
+    sqlite_with_rowid=False,
+)
+"""What is known of an image: a number, a date as Unix seconds, or the id of a text."""
+
 class_today = Table(
     "class_today",
     MetaData(),

@@ -11,6 +11,7 @@ from alcore.errors import InvalidSettings
 from alcore.records import Holder, NewLot
 from alcore.services import grid
 from alcore.web import state
+from alcore.web.knowing import condition
 from alcore.web.pictures import leased
 from alcore.web.requests import (
     Body,
@@ -44,6 +45,7 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         class_id=maybe(id_in, body, "class"),
         first="sure" if order == "sure" else "doubtful",
         like=maybe(id_in, body, "like"),
+        condition=condition(body),
         aside=_aside(body),
         release=texts_in(body, "release"),
         hold=texts_in(body, "hold"),

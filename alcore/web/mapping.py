@@ -62,6 +62,12 @@ def columns(request: Request, ticket: Ticket, body: Body) -> Response:
     return _bytes(maps.columns(state.store(), ticket.project_id, ticket.annotator_id))
 
 
+def known(request: Request, ticket: Ticket, body: Body) -> Response:
+    """Send what is known of every image in one column of metadata."""
+    who = (ticket.project_id, ticket.annotator_id)
+    return _bytes(maps.known(state.store(), *who, request.path_params["column_id"]))
+
+
 def layout(request: Request, ticket: Ticket, body: Body) -> Response:
     """Send where every image lies."""
     query = request.query_params
@@ -148,6 +154,7 @@ def routes() -> list[Route]:
     return [
         board_route(f"{base}/status", status, "take part"),
         board_route(f"{base}/columns", columns, "take part", threads=few),
+        board_route(f"{base}/known/{{column_id:id}}", known, "take part", threads=few),
         board_route(f"{base}/layout", layout, "take part", threads=few),
         board_route(f"{base}/selection", select, "take part", "POST", most=MOST_BITS),
         board_route(f"{base}/pictures", pictures, "take part", "POST"),

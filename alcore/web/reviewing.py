@@ -12,6 +12,7 @@ from alcore.records import NewEvent
 from alcore.services import comments, guidelines, review
 from alcore.services.review import Filter, Reviewed
 from alcore.web import remarks, state
+from alcore.web.knowing import condition
 from alcore.web.pictures import src
 from alcore.web.requests import Body, board_route, id_in, maybe, number_in, text_in, wish
 from alcore.web.tickets import Ticket
@@ -34,6 +35,9 @@ def items(request: Request, ticket: Ticket, body: Body) -> Body:
             disagrees=query.get("disagrees") == "1",
             name=query.get("name", "")[:200],
             selection=_whole(query.get("selection")),
+            condition=condition(query),
+            sort=_whole(query.get("sort", "").removeprefix("-")),
+            falling=query.get("sort", "").startswith("-"),
         ),
         _whole(query.get("offset")) or 0,
         _whole(query.get("n")) or PAGE,
@@ -83,6 +87,7 @@ def item(request: Request, ticket: Ticket, body: Body) -> Body:
             }
             for e in entries
         ],
+        "known": review.known(store, ticket.project_id, ticket.annotator_id, item_id),
         "comments": remarks.drawn(comments.of_item(store, ticket.project_id, item_id)),
     }
 

@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, expect
 from seen import look
 
 from alcore.records import Project
+from alcore.services import metadata
 
 from .conftest import START, Server
 
@@ -73,3 +74,43 @@ def test_a_file_is_looked_at_before_its_labels_come_in(
     expect(page.get_by_text("2 labels came in")).to_be_visible()
     assert [row["class"] for row in label_rows(store, project.id)] == ["owl", "owl"]
     store.close()
+
+
+def test_metadata_comes_in_by_a_table_and_is_filtered_sorted_and_coloured_by(
+    server: Server, context: BrowserContext, tmp_path: Path
+) -> None:
+    project = labeled(server, "known")
+    store = server.store()
+    names = sorted(row["file"] for row in label_rows(store, project.id))
+    file = tmp_path / "known.csv"
+    rows = [f"{name},{site},{i}" for i, (name, site) in enumerate(zip(names, "NSN", strict=True))]
+    file.write_text("\n".join(["file,site,dose", *rows, "nowhere.png,N,9"]))
+    page = context.new_page()
+    page.goto(f"{server.url}/exchange?project={project.id}&annotator=Ana&exchange-section=metadata")
+    expect(page.get_by_text("Nothing yet besides names")).to_be_visible(timeout=1000 * START)
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_text("no image is called so").first).to_be_visible()
+    assert metadata.known(store, project.id).columns == ()
+    page.get_by_role("button", name="Bring in 6 values").click()
+    expect(page.get_by_text("6 values of 3 images came in")).to_be_visible()
+    dose = next(c.id for c in metadata.columns(store, project.id) if c.name == "dose")
+    store.close()
+
+    page.goto(f"{server.url}/review?project={project.id}&annotator=Ana&sort=-{dose}")
+    tiles = page.locator(".review .tile")
+    expect(tiles).to_have_count(3)
+    expect(page.get_by_text("sorted by dose")).to_be_visible()
+    assert [tile.get_attribute("title") for tile in tiles.all()] == names[::-1]
+    page.get_by_label("Metadata").select_option(label="site")
+    page.get_by_label("is", exact=True).fill("S")
+    expect(tiles).to_have_count(1)
+    expect(tiles).to_have_attribute("title", names[1])
+    expect(page.get_by_text("site: S · dose: 1")).to_be_visible()
+
+    page.goto(f"{server.url}/map?project={project.id}&annotator=Ana")
+    expect(page.locator(".map[data-ready]")).to_be_visible()
+    page.locator("select[data-part=way]").select_option(label="site")
+    expect(page.get_by_role("button", name="N, 2 images, shown")).to_be_visible()
+
+    page.goto(f"{server.url}/dashboard?project={project.id}&annotator=Ana&section=slices")
+    expect(page.get_by_text("Slices appear with the first model that was measured")).to_be_visible()

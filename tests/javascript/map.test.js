@@ -44,7 +44,7 @@ function sceneOf(points, columns = {}, layout = {}) {
   const n = points.length;
   const scene = new Scene({ classes: ["cat", "dog"], palette: ["#E69F00", "#56B4E9", "#009E73", "#F0E442",
     "#0072B2", "#D55E00"], people: [], models: [[1, 2], [2, 4]] });
-  scene.setColumns({ about: { people: ["Ana"], batch: 2 }, arrays: {
+  scene.setColumns({ about: { people: ["Ana"], metadata: [], batch: 2 }, arrays: {
     ids: Uint32Array.from({ length: n }, (_, i) => 10 + i), class: new Int16Array(n).fill(-1),
     since: new Uint16Array(n), who: new Uint8Array(n).fill(255), agreement: new Uint8Array(n),
     rank: new Uint16Array(n), longest: new Uint16Array(n).fill(32), ...columns } });

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alcore import records
-from alcore.services import classes, dashboard, listings, projects, rights
+from alcore.services import classes, dashboard, listings, metadata, projects, rights
 from alcore.web import pictures, state
 from alcore.web.api.operations import Caller, operation, router
 from alcore.web.api.values import (
@@ -11,6 +11,7 @@ from alcore.web.api.values import (
     Class,
     Image,
     Limit,
+    MetadataColumn,
     NewClasses,
     Part,
     Project,
@@ -86,8 +87,26 @@ def list_images(
     For owners: others are shown the images that they are given.
     """
     found = listings.images(state.store(), project_id, caller.annotator_id, after, limit)
-    rows = [_image(one, caller) for one in found]
+    known = metadata.of(state.store(), project_id, [one.id for one in found], caller.annotator_id)
+    rows = [_image(one, caller, known.get(one.id, {})) for one in found]
     return Part(rows=rows, next=rows[-1].id if len(rows) == limit else None)
+
+
+@operation(group, "GET /projects/{project_id}/metadata", "own", "read")
+def list_metadata(project_id: ProjectId, caller: Caller) -> Part[MetadataColumn]:
+    """List what is known of the images besides their classes."""
+    known = metadata.known(state.store(), project_id, caller.annotator_id)
+    rows = [
+        MetadataColumn(
+            name=one.column.name,
+            kind=one.column.kind,
+            origin=one.column.origin,
+            images=one.extent.images,
+            values=one.extent.distinct,
+        )
+        for one in known.columns
+    ]
+    return Part(rows=rows, next=None)
 
 
 def _project(caller: records.ApiToken) -> Project:
@@ -108,7 +127,7 @@ def _project(caller: records.ApiToken) -> Project:
     )
 
 
-def _image(item: records.Item, caller: records.ApiToken) -> Image:
+def _image(item: records.Item, caller: records.ApiToken, known: dict[str, str | float]) -> Image:
     return Image(
         id=item.id,
         name=item.name,
@@ -116,4 +135,5 @@ def _image(item: records.Item, caller: records.ApiToken) -> Image:
         height=item.height,
         split=item.split,
         picture=pictures.src(caller.project_id, item.id, item.content_hash, caller.annotator_id),
+        metadata=known,
     )

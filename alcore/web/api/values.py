@@ -119,6 +119,19 @@ class Image(BaseModel):
     height: int = Field(description="Pixels")
     split: Literal["pool", "holdout"]
     picture: str = Field(description="Address of its pixels, below that of the app, for two days")
+    metadata: dict[str, str | float] = Field(
+        description="What is known of it, by column; dates as ISO 8601"
+    )
+
+
+class MetadataColumn(BaseModel):
+    """One thing that is known of images."""
+
+    name: str
+    kind: Literal["text", "number", "date"]
+    origin: Literal["table", "path", "exif"] = Field(description="Where it was read")
+    images: int = Field(description="Of which it is known")
+    values: int = Field(description="How many different ones there are")
 
 
 # -- labels ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // What stands around the tiles of the grid: which images are wanted, and what to do with them.
 
 import { drawOptions, element, picture, say } from "../shared/dom.js";
+import { MetadataFilter } from "../shared/metadata.js";
 import { number } from "../shared/text.js";
 
 const SIZES = [12, 20, 30, 40, 50]; // tiles
@@ -8,7 +9,7 @@ const FIRST_SIZE = 30;
 
 export class Bar {
   // order: {class, first, count, like}, which the fields write; wanted(): it has changed.
-  constructor(wanted, signal) {
+  constructor(link, wanted, signal) {
     this.order = { class: null, first: "sure", count: FIRST_SIZE, like: null };
     const [pickField, pick] = field("Predicted class");
     const [firstField, first] = field("First");
@@ -17,7 +18,9 @@ export class Bar {
     drawOptions(size, SIZES.map((n) => [n, String(n)]), String(FIRST_SIZE));
     Object.assign(this, { pick, first });
     this.like = picture({ className: "like", alt: "The image that these are like", hidden: true });
-    this.head = element("div", { className: "gridbar" }, this.like, pickField, firstField, sizeField);
+    this.known = new MetadataFilter(link, {}, wanted, signal);
+    this.head = element("div", { className: "gridbar" }, this.like, pickField, firstField, sizeField,
+      ...this.known.nodes);
     this.note = element("p", { className: "note gridnote" });
     this.note.setAttribute("role", "status");
     this.go = button("Label", "Label all that are not excluded", { grid: "label" }, "⏎");

@@ -18,7 +18,7 @@ export class Grid {
   constructor(board, signal) {
     this.board = board;
     this.tiles = new Tiles(board.keyboard, () => this.#draw(), signal);
-    this.bar = new Bar(() => this.load(), signal);
+    this.bar = new Bar(board.link, () => this.load(), signal);
     this.lots = []; // {key, tiles, class}: what undo takes back, oldest first
     this.aside = []; // items that were excluded
     this.pending = null; // key of the lot that is being saved
@@ -48,6 +48,7 @@ export class Grid {
       this.board.root.dataset.mode = "grid";
       this.root.append(this.board.part.toast);
       this.board.stage.pause();
+      this.bar.known.load();
       // The button that opened it may lie far below on a phone.
       if (this.board.stage.narrow) this.root.scrollIntoView({ block: "start" });
     }
@@ -93,7 +94,7 @@ export class Grid {
     const body = {
       client: link.client, count: order.count, first: order.first, release,
       class: order.like ? null : order.class, like: order.like?.item ?? null, aside: this.aside,
-      selection: order.like ? null : this.selection,
+      selection: order.like ? null : this.selection, ...this.bar.known.query(),
     };
     let answer;
     try {

@@ -41,6 +41,13 @@ export const WAYS = {
     ramp: [`${s.sizes[0]} pixels`, `${s.sizes[1]} pixels`], none: "unknown" }],
 };
 
+// A column of metadata as it came: {about: {names} or {ramp}, arrays: {value}}.
+export function ofMetadata({ about, arrays }, palette) {
+  const none = "not known";
+  if (about.ramp) return { of: (i) => arrays.value[i], ramp: about.ramp, none };
+  return listed(about.names, palette, (i) => (arrays.value[i] === PALE ? -1 : arrays.value[i]), none);
+}
+
 function agreement(s, i) {
   const label = s.label(i);
   if (label === -1) return -1;

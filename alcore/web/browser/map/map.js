@@ -84,6 +84,7 @@ class Atlas {
       this.#setStatus(status);
       this.scene.setColumns(columns);
       this.scene.at = this.#end;
+      await this.#know();
       this.#place(layout);
       this.view.fit(this.scene.layout);
       this.#placeSlider(this.wish.at);
@@ -109,6 +110,21 @@ class Atlas {
     throw new Error(reason.message ?? `the server answered ${response.status}`);
   }
 
+  // Ask for the column of metadata by which points are coloured, if they are by one.
+  async #know() {
+    const { scene } = this;
+    const { way } = scene;
+    const id = /^meta-(\d{1,15})$/.exec(way)?.[1];
+    if (!id || scene.values.has(way)) return;
+    try {
+      scene.values.set(way, await this.#bytes(`/map/known/${id}`));
+    } catch (error) {
+      if (this.stop.signal.aborted) return;
+      scene.way = "class";
+      this.toast.show(sentence(error.message));
+    }
+  }
+
   #layout(basis, method) {
     return this.#bytes(`/map/layout?${new URLSearchParams({ basis, method })}`);
   }
@@ -130,7 +146,10 @@ class Atlas {
     this.#setStatus(status);
     const more = status.images !== this.scene.n || status.events !== before.events
       || status.models.length !== before.models.length;
-    if (more) this.scene.setColumns(await this.#bytes("/map/columns"));
+    if (more) {
+      this.scene.setColumns(await this.#bytes("/map/columns"));
+      await this.#know();
+    }
     const { method } = this.wish;
     const newest = status.stored[method]?.join() !== before.stored[method]?.join()
       || status.basis !== before.basis
@@ -301,7 +320,13 @@ class Atlas {
   #listen(signal) {
     const { part, root } = this;
     const on = (node, name, work) => node.addEventListener(name, work, { signal });
-    on(part.way, "change", () => { this.scene.way = part.way.value; this.scene.off.clear(); this.#keep(); this.#again(); });
+    on(part.way, "change", async () => {
+      this.scene.way = part.way.value;
+      this.scene.off.clear();
+      await this.#know();
+      this.#keep();
+      this.#again();
+    });
     on(part.method, "change", () => this.#choose(part.method.value));
     on(part.next, "change", () => { this.scene.larger = part.next.checked; this.#again(); });
     on(part.at, "input", () => { this.#pause(); this.#goTo(Number(part.at.value)); });

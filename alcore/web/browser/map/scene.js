@@ -1,6 +1,6 @@
 // What is on the map: columns, layouts, who is shown, who is selected. No page is touched.
 
-import { PALE, WAYS, paint } from "./colours.js";
+import { PALE, WAYS, ofMetadata, paint } from "./colours.js";
 import { Cells } from "./near.js";
 import { place } from "./view.js";
 
@@ -17,6 +17,7 @@ export class Scene {
     this.way = "class";
     this.at = 0; // up to which model labels are shown; more than there are: all
     this.larger = false;
+    this.values = new Map(); // columns of metadata that were asked for, by way
     this.dark = false;
   }
 
@@ -24,8 +25,10 @@ export class Scene {
   setColumns({ about, arrays }) {
     this.columns = arrays;
     this.batch = about.batch;
-    Object.assign(this.known, { people: about.people, folders: about.folders });
+    Object.assign(this.known, { people: about.people, folders: about.folders,
+      metadata: about.metadata });
     const { ids } = arrays;
+    if (this.n !== ids.length) this.values.clear();
     const old = this.picked;
     this.n = ids.length;
     this.picked = new Uint8Array(this.n);
@@ -65,13 +68,15 @@ export class Scene {
 
   // The ways of colouring that there is something for: [[name, title], …].
   ways() {
-    return Object.entries(WAYS).filter(([, [, make]]) => make(this)).map(([name, [title]]) => [name, title]);
+    return [...Object.entries(WAYS).filter(([, [, make]]) => make(this)).map(([name, [title]]) => [name, title]),
+      ...this.known.metadata.map(({ id, name }) => [`meta-${id}`, name])];
   }
 
   // Work colours, sizes and who is shown out anew.
   look() {
+    const values = this.values.get(this.way);
     const make = (WAYS[this.way] ?? WAYS.class)[1];
-    this.legend = make(this) || WAYS.class[1](this);
+    this.legend = values ? ofMetadata(values, this.known.palette) : make(this) || WAYS.class[1](this);
     this.counts = paint(this.legend, this.category, this.colour, { dark: this.dark });
     const { columns, category, picked, only, layout } = this;
     const picking = this.count > 0;

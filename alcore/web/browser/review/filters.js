@@ -2,6 +2,7 @@
 // restores them.
 
 import { drawOptions } from "../shared/dom.js";
+import { MetadataFilter, filterOf } from "../shared/metadata.js";
 import { VIEWS, originName } from "./view.js";
 
 export const PAGE = 48;
@@ -10,7 +11,8 @@ const SHRINKING = new Set(["doubts", "unsure", "disagreements"]); // what is res
 
 export class Filters {
   // changed: the list must be loaded anew.
-  constructor(part, changed, signal) {
+  // loaded: it is known what there is to filter by.
+  constructor(part, link, { changed, loaded }, signal) {
     Object.assign(this, { part, changed });
     const query = new URLSearchParams(location.search);
     this.view = VIEWS.some(([id]) => id === query.get("view")) ? query.get("view") : "all";
@@ -18,6 +20,17 @@ export class Filters {
     this.values = { class: query.get("class") ?? "", by: query.get("by") ?? "",
       origin: query.get("origin") ?? "" };
     this.selection = /^\d{1,15}$/.test(query.get("selection") ?? "") ? query.get("selection") : "";
+    this.sort = /^-?\d{1,15}$/.test(query.get("sort") ?? "") ? query.get("sort") : "";
+    this.known = new MetadataFilter(link, filterOf(query), () => this.#again(), signal);
+    part.sortfield.before(...this.known.nodes);
+    part.sort.addEventListener("change", () => {
+      this.sort = part.sort.value;
+      this.#again();
+    }, { signal });
+    this.known.load().then((columns) => {
+      this.#drawSort(columns);
+      loaded();
+    });
     part.name.value = query.get("name") ?? "";
     part.disagrees.checked = query.get("disagrees") === "1";
     part.selected.parentElement.hidden = !this.selection;
@@ -45,8 +58,14 @@ export class Filters {
   }
 
   get narrowed() {
-    return Object.values(this.values).some(Boolean) || this.selection !== "" || this.part.name.value.trim() !== ""
+    return Object.values(this.values).some(Boolean) || this.selection !== "" || this.known.active || this.part.name.value.trim() !== ""
       || this.part.disagrees.checked;
+  }
+
+  // The name of the column of metadata by which items are sorted, if they are.
+  get sorted() {
+    const id = this.sort.replace("-", "");
+    return this.known.columns.find((column) => String(column.id) === id)?.name ?? "";
   }
 
   show(view) {
@@ -67,6 +86,7 @@ export class Filters {
       view, offset, n: PAGE, class: this.values.class, annotator: this.values.by,
       origin: this.values.origin, name: this.part.name.value.trim(),
       disagrees: this.part.disagrees.checked ? "1" : "", selection: this.selection,
+      sort: this.sort, ...this.known.query(),
     });
   }
 
@@ -82,6 +102,12 @@ export class Filters {
       values.origin);
   }
 
+  #drawSort(columns) {
+    this.part.sortfield.hidden = !columns.length;
+    drawOptions(this.part.sort, [["", "the order of the view"], ...columns.flatMap(({ id, name }) => (
+      [[id, `${name}, rising`], [-id, `${name}, falling`]]))], this.sort);
+  }
+
   #again() {
     this.offset = 0;
     this.#keep();
@@ -92,7 +118,7 @@ export class Filters {
     const address = new URL(location.href);
     const kept = { view: this.view === "all" ? "" : this.view, from: this.offset || "",
       ...this.values, selection: this.selection, name: this.part.name.value.trim(),
-      disagrees: this.part.disagrees.checked ? "1" : "" };
+      disagrees: this.part.disagrees.checked ? "1" : "", sort: this.sort, ...this.known.query() };
     for (const [name, value] of Object.entries(kept)) {
       if (value === "") address.searchParams.delete(name);
       else address.searchParams.set(name, String(value));

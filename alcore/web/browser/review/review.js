@@ -41,7 +41,8 @@ class Review {
     this.keyboard = new Keyboard();
     this.buttons = new ClassButtons(this.part.classes);
     this.pixels = new Pixels(root, data.project);
-    this.filters = new Filters(this.part, () => this.load(), signal);
+    this.filters = new Filters(this.part, this.link,
+      { changed: () => this.load(), loaded: () => this.overview && this.#drawHead() }, signal);
     this.rows = new Rows(this, (loaded) => (loaded ? this.#loaded() : this.#chosen()));
     this.changes = new Changes(this);
     this.talk = new Talk(this);
@@ -163,7 +164,7 @@ class Review {
     const { answer } = this.overview;
     drawViews(part.views, filters.view, answer?.counts, (view) => filters.show(view));
     filters.draw(this.classes, answer);
-    say(part.lead, leadText(filters.view, answer));
+    say(part.lead, leadText(filters.view, answer, filters.sorted));
     part.look.hidden = filters.view !== "doubts" || !answer?.decides;
     part.look.disabled = this.overview.isActive;
     const from = filters.offset;

@@ -54,7 +54,7 @@ export class Talk {
       this.written += 1;
       review.outbox.push("comment", { key: uuid(), item: row.item, text });
       const mine = { who: review.data.annotator, text, at: Date.now() / 1000 };
-      this.entries = { log: this.entries?.log ?? [],
+      this.entries = { ...this.entries, log: this.entries?.log ?? [],
         comments: [...(this.entries?.comments ?? []), mine] };
       row.comments = this.entries.comments.length;
       review.redraw(row);

@@ -10,11 +10,11 @@ export const VIEWS = [
 ];
 
 const LEADS = {
-  all: "Every answer, newest first. Press a class, or its key, to change a label.",
-  mine: "What you answered, newest first.",
+  all: "Every answer, {order}. Press a class, or its key, to change a label.",
+  mine: "What you answered, {order}.",
   unsure: "Images that somebody was unsure of. A label here resolves them.",
   disagreements: "Images that people labeled differently. A label here has the last word.",
-  comments: "Images that people commented on, the newest comment first.",
+  comments: "Images that people commented on, {order}.",
 };
 
 export const NOTHING = {
@@ -116,7 +116,15 @@ export function drawDetail(part, row, names) {
   say(part.note, row.note ?? "");
 }
 
+// known: {column: value} of the chosen image.
+export function drawKnown(node, known = {}) {
+  const text = Object.entries(known).map(([name, value]) => `${name}: ${value}`).join(" · ");
+  node.hidden = !text;
+  say(node, text);
+}
+
 export function drawLog(part, entries, names) {
+  drawKnown(part.known, entries?.known);
   part.talk.replaceChildren(...(entries?.comments ?? []).map((c) => element("li", {},
     element("b", { textContent: c.who }), ` ${c.text} `,
     element("span", { className: "soft", textContent: ago(c.at) }))));
@@ -136,8 +144,11 @@ export function drawLog(part, entries, names) {
 }
 
 // Why these, and when models looked at the labels last.
-export function leadText(view, overview) {
-  if (view !== "doubts") return LEADS[view];
+// sorted: the column of metadata by which they are, empty for the view's own order.
+export function leadText(view, overview, sorted = "") {
+  if (view !== "doubts") {
+    return LEADS[view].replace("{order}", () => (sorted ? `sorted by ${sorted}` : "newest first"));
+  }
   if (!overview) return "";
   const { job } = overview;
   const active = job && (job.state === "running" || job.state === "waiting");

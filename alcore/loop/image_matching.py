@@ -1,10 +1,12 @@
-"""Owns the search for the image that a file of labels means, whatever tool wrote it."""
+"""Owns the search for the image that a file means, whatever tool wrote it."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Mapping
+
+import numpy as np
 
 from alcore import names
 from alcore.store.label_imports import Standing
@@ -19,6 +21,8 @@ class Images:
     """A project's images, by content and by name."""
 
     def __init__(self, standings: Mapping[int, Standing]) -> None:
+        self.ids = np.sort(np.fromiter(standings, np.int64, len(standings)))
+        """Of all of them, (N,) int64, ascending."""
         self._by_hash = {one.content_hash: number for number, one in standings.items()}
         self._by_name = {one.name: number for number, one in standings.items()}
         self._by_end: dict[str, list[tuple[tuple[str, ...], int]]] | None = None
