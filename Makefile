@@ -10,14 +10,17 @@ TOOLS := .venv-release
 # The tests start hundreds of processes: each would compile again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test coverage lint docs bench audit licenses release chromium clean
+.PHONY: run test suite coverage lint docs bench audit licenses release chromium clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
 
 PYTEST := -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-test: lint chromium
+# With --jobs 2 the linters, which keep one core busy, run beside the tests, which often wait.
+test: lint suite
+
+suite: chromium
 	$(BIN)/python $(PYTEST)
 
 # Which lines the tests run, in all processes that they start; the least covered files come first.
