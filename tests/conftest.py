@@ -22,8 +22,17 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 """Commands, the one that costs least first: a window that nobody sees takes as much as the page."""
 
 
-LONG = ("test_loop.py", "test_default_policy.py", "test_jobs.py", "test_experiment_reports.py")
-"""Modules with few tests that take minutes: begun last, they would keep one core alone."""
+LONG = (
+    "test_default_policy.py",
+    "test_jobs.py",
+    "test_loop.py",
+    "test_odd_surroundings.py",
+    "test_pretraining.py",
+    "test_rights.py",
+    "test_rounds.py",
+    "test_signals.py",
+)
+"""Modules that take a minute or more: begun last, they would keep one core alone."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
