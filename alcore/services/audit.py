@@ -67,6 +67,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "token": "made the API token {name} of {person} with the scope {scope}",
         "webhook": "made a webhook to {address}",
         "remove webhook": "removed the webhook to {address}",
+        "session": "opened session {number} for a class: {groups}",
+        "session act": "session {number}: {what}",
         "revoke token": "revoked the API token {name} of {person}",
     }
 )

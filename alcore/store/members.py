@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownProject
 from alcore.records import Annotator, Member, MemberRole, Standing
-from alcore.store.tables import annotator, member, project
+from alcore.store.tables import annotator, member, project, session, student
 
 # What every label does is put together once: that takes longer than to run it.
 _ROLE = select(member.c.role).where(
@@ -27,6 +27,10 @@ _STANDINGS = (
         .where(_other.c.project_id == project.c.id, _other.c.role == "owner")
         .exists()
         .label("has_owner"),
+        student.c.annotator_id.is_not(None).label("student"),
+        student.c.project_id.label("class_room"),
+        session.c.starts_at,
+        session.c.ends_at,
     )
     .select_from(project)
     .outerjoin(annotator, annotator.c.id == bindparam("annotator"))
@@ -34,6 +38,8 @@ _STANDINGS = (
         member,
         (member.c.project_id == project.c.id) & (member.c.annotator_id == annotator.c.id),
     )
+    .outerjoin(student, student.c.annotator_id == annotator.c.id)
+    .outerjoin(session, session.c.id == student.c.session_id)
     .where(project.c.deleted_at.is_(None))
 )
 _STANDING = _STANDINGS.where(project.c.id == bindparam("project"))
@@ -97,6 +103,9 @@ def _standing(row: Row[Any]) -> Standing:
         administrator=bool(row.administrator),
         invited_only=bool(row.invited_only),
         has_owner=row.has_owner,
+        student=bool(row.student),
+        labels_from=row.starts_at if row.class_room == row.id else None,
+        labels_until=row.ends_at if row.class_room == row.id else None,
     )
 
 

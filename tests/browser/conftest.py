@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
-SECTIONS = {"More": ("Map", "In and out", "Experiments", "Playground", "Glossary")}
+SECTIONS = {"More": ("Map", "In and out", "Experiments", "Playground", "Session", "Glossary")}
 """Of the menu, with the pages behind each; the others stand in it themselves."""
 
 

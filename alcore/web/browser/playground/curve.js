@@ -9,7 +9,7 @@ const NARROW = 520; // pixels, below which curves end in figures alone
 const TOP = 12;
 const BOTTOM = 34;
 
-function node(name, properties, text) {
+export function node(name, properties, text) {
   const made = document.createElementNS(NAME, name);
   for (const [key, value] of Object.entries(properties)) made.setAttribute(key, String(value));
   if (text !== undefined) made.textContent = text;
