@@ -72,12 +72,20 @@ def show(
             for group in sessions.groups(connection, session_id)
         }
     bars = {
-        str(group_id): cache.probabilities_of(group_id, items_there[one.position][0])
+        str(group_id): _probabilities(cache, group_id, items_there[one.position][0])
         for group_id, items_there in rows.items()
         if one.position in items_there
     }
     with store.write() as connection:
         sessions.show(connection, one.id, bars, time.time())
+
+
+def _probabilities(cache: PredictionCache, project_id: int, item_id: int) -> list[float] | None:
+    """Return what a group's model says of an item; None where the group has no model yet."""
+    predictions = cache.get(project_id)
+    if predictions is None or predictions.round_id is None:
+        return None
+    return cache.probabilities_of(project_id, item_id)
 
 
 def close(store: Store, project_id: int, session_id: int, by: int | None) -> None:

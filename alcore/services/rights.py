@@ -23,7 +23,7 @@ Right = Literal["open", "come in", "label", "take part", "own", "make projects",
 RIGHTS: Mapping[Right, str] = MappingProxyType(
     {
         "open": "everybody, also strangers",
-        "come in": "who was let in at the door, whatever their projects",
+        "come in": "who was let in at the door, whatever their projects; not students",
         "label": "who takes part, and in their group's project, while their session runs, students",
         "take part": "who is not removed from the project and, where it is for invited people, "
         "was invited",
@@ -41,6 +41,7 @@ IN_A_PROJECT: frozenset[Right] = frozenset({"label", "take part", "own"})
 AFTER_THE_END = 20.0
 """Seconds in which a student's answers still arrive that were given before the end."""
 SHUT_OUT = "you may not label here any more; ask the project's owner"
+ONLY_LABELS = "who came by a session labels in it, and sees nothing else"
 _guarded = False
 
 
@@ -57,9 +58,13 @@ def check(
 
     project_id: where the right is one in a project.
     """
-    if right in ("open", "come in") or annotator_id is None:
+    if right == "open" or annotator_id is None:
         return
     with store.read() as connection:
+        if right != "label" and members.is_student(connection, annotator_id):
+            raise NotAllowed(ONLY_LABELS)
+        if right == "come in":
+            return
         if right in IN_A_PROJECT:
             assert project_id is not None, f"the right to {right} is one in a project"
             if right == "label":
@@ -126,7 +131,7 @@ def _why_not(standing: Standing) -> str | None:
     if not standing.active or standing.role == "removed":
         return SHUT_OUT
     if standing.student:
-        return "who came by a session labels in it, and sees nothing else"
+        return ONLY_LABELS
     if standing.role is None and standing.invited_only and not standing.administrator:
         return "this project is for invited people; ask its owner for the link"
     return None

@@ -15,6 +15,7 @@ from alcore.store.tables import annotator, member, project, session, student
 _ROLE = select(member.c.role).where(
     member.c.project_id == bindparam("project"), member.c.annotator_id == bindparam("annotator")
 )
+_STUDENT = select(student.c.session_id).where(student.c.annotator_id == bindparam("annotator"))
 _other = member.alias()
 _STANDINGS = (
     select(
@@ -66,6 +67,11 @@ def seen(connection: Connection, project_id: int, annotator_id: int, now: float)
 def role(connection: Connection, project_id: int, annotator_id: int) -> MemberRole | None:
     """Read somebody's role in a project, None for who never was there."""
     return connection.execute(_ROLE, {"project": project_id, "annotator": annotator_id}).scalar()
+
+
+def is_student(connection: Connection, annotator_id: int) -> bool:
+    """Tell whether somebody came by a session."""
+    return connection.execute(_STUDENT, {"annotator": annotator_id}).first() is not None
 
 
 def any_owner(connection: Connection) -> bool:

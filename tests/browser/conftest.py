@@ -38,6 +38,7 @@ COMMON = {
     "test_navigation",
     "test_playground",
     "test_review",
+    "test_session",
     "test_setup",
     "test_shield",
     "test_why",

@@ -1,8 +1,8 @@
 // The learning curves on the wall: the groups' as they grow, and what strategies would reach with
 // as many answers of the key.
 
+import { floorOf, node, ticks } from "../shared/axes.js";
 import { percent, wholePercent } from "../shared/text.js";
-import { floorOf, node, ticks } from "../playground/curve.js";
 
 const GAP = 1.25; // of the type's size, between two names
 

@@ -2,8 +2,8 @@
 // most is disputed about; and the guess.
 
 import { element, say } from "../shared/dom.js";
+import { shownPlaces } from "../shared/shares.js";
 import { percent, plural, wholePercent } from "../shared/text.js";
-import { shownPlaces } from "../room/guess.js";
 import { accuracyAt } from "./record.js";
 
 export const COLOURS = ["#3f4fbf", "#c2410c", "#0f766e", "#a21caf"];
@@ -122,7 +122,7 @@ function barsTable(told, { votes, bars, true: truth }) {
   const all = Math.max(1, votes.reduce((a, b) => a + b, 0));
   const best = bars.find(Boolean)
     ?.map((_, place) => Math.max(...bars.map((one) => one?.[place] ?? 0)));
-  const models = told.groups.map((g) => (told.groups.length > 1 ? `Model of ${g.name}` : "Model"));
+  const models = told.groups.map((g) => (told.groups.length > 1 ? g.name : "Model"));
   const head = element("tr", {}, ...["", "Class", ...models].map(
     (textContent) => element("th", { textContent, scope: "col" })));
   const rows = shownPlaces(best, votes, 8).map((place) => element("tr", {},
@@ -136,7 +136,7 @@ function barsTable(told, { votes, bars, true: truth }) {
 
 function cell(share, colour) {
   const bar = element("i");
-  bar.style.width = `${60 * share}%`;
+  bar.style.width = `${50 * share}%`;
   bar.style.background = colour;
   return element("td", {}, bar, wholePercent(share));
 }

@@ -1,9 +1,8 @@
 // The guess on a student's screen: an image, what they think, and then what the model says.
 
 import { element, say } from "../shared/dom.js";
+import { shownPlaces } from "../shared/shares.js";
 import { wholePercent } from "../shared/text.js";
-
-const MOST = 6; // bars; the likeliest
 
 export class GuessSheet {
   // part: the page's nodes by name; onChoose(guess id, place of the class).
@@ -27,7 +26,7 @@ export class GuessSheet {
     if (picture.getAttribute("src") !== guess.src) picture.src = guess.src;
     say(asked, heading(guess, classes));
     choices.hidden = guess.shown;
-    bars.hidden = !guess.shown;
+    bars.hidden = this.part.legend.hidden = !guess.shown;
     if (guess.shown) bars.replaceChildren(...rows(guess, classes));
     else choices.replaceChildren(...classes.map((name, place) => this.#choice(guess, name, place)));
   }
@@ -49,14 +48,6 @@ export function heading(guess, classes) {
   const says = `The model says ${classes[best]}`;
   if (guess.mine === null) return `${says}.`;
   return guess.mine === best ? `${says}, as you do.` : `${says}; you say ${classes[guess.mine]}.`;
-}
-
-// The classes worth a bar: those of the model and of the class, the likeliest first. Pure.
-export function shownPlaces(bars, votes, most = MOST) {
-  const sum = Math.max(1, votes.reduce((a, b) => a + b, 0));
-  const weight = (place) => Math.max(bars?.[place] ?? 0, votes[place] / sum);
-  return votes.map((_, place) => place).filter((place) => weight(place) >= 0.01)
-    .sort((a, b) => weight(b) - weight(a)).slice(0, most);
 }
 
 function rows({ bars, votes, mine }, classes) {

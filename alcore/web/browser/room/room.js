@@ -164,6 +164,7 @@ part.join.addEventListener("submit", async (event) => {
     knowName(name.value.trim());
     part.trouble.hidden = true;
     follow(told);
+    poll(); // from now on again and again
   } catch (error) {
     if (error.kind === "UnknownSession") refuse(error.message);
     else say(part.refusal, error.kind ? sentence(error.message) : "No connection. Try again.");
