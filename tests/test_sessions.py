@@ -17,7 +17,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from alcore.errors import InvalidSettings, NotAllowed, UnknownSession, WorkspaceBusy
-from alcore.records import Session
+from alcore.jobs import simulating
+from alcore.records import Session, SimulatedPoint
 from alcore.services import (
     guessing,
     nicknames,
@@ -29,10 +30,11 @@ from alcore.services import (
     whole_projects,
 )
 from alcore.services.pool_predictions import PredictionCache
-from alcore.store import Store, items, jobs, queue
+from alcore.store import Connection, Store, items, jobs, queue, simulated
 from alcore.store import sessions as rows
 from alcore.store.tables import annotator, lease
 from alcore.web import routes, state
+from alcore.workers.foreground import run_here
 
 AGAINST = ("random", "margin")
 
@@ -489,3 +491,44 @@ def test_settings_of_a_copy_ask_several_students_about_some_images() -> None:
     told = sessions._settings(replace(BY_HAND, strategy="entropy"), "")
     assert told.strategy == "entropy" and not told.baseline
     assert (told.team.overlap_share, told.team.answers) == (0.2, 3)
+
+
+# -- strategies beside the class ---------------------------------------------------------------
+
+
+def test_strategies_are_simulated_from_one_start_and_gone_on_with_where_they_stopped(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulating, "STEPS", (20, 30, 40))
+    settings = replace(BY_HAND, resolution=8)
+    spec = {"kind": "shapes", "size": 120}
+    made = projects.create(store, uuid.uuid4().hex, spec, "answer key", settings)
+    projects.import_now(store, made, 1)
+
+    def simulate(*strategies: str) -> dict[str, list[SimulatedPoint]]:
+        def ask(connection: Connection) -> None:
+            args = {"strategies": strategies}
+            jobs.request(connection, made, "simulation", time.time(), args=args)
+
+        run_here(store, made, "simulation", 1, ask, "it runs")
+        with store.read() as connection:
+            points = simulated.of_project(connection, made)
+        return {name: [p for p in points if p.strategy == name] for name in strategies}
+
+    first = simulate("random")["random"]
+    both = simulate("random", "margin")
+    assert both["random"] == first
+    for points in both.values():
+        assert [p.labels for p in points] == [20, 30, 40]
+        assert all(p.accuracy is not None and 0 < p.accuracy <= 1 for p in points)
+        assert [len(p.batch) for p in points] == [10, 10, 0]
+        assert len({*points[0].batch, *points[1].batch}) == 20
+    assert both["margin"][0].accuracy == both["random"][0].accuracy  # the same start
+    assert set(both["margin"][0].batch) != set(both["random"][0].batch)
+
+    teacher = people.annotator(store, "teacher of shapes").id
+    people.set_role(store, made, None, teacher, "owner")
+    number = sessions.open_session(store, made, teacher, 5)
+    told = session_record.record(store, made, number, teacher)["simulated"]
+    assert told["curves"]["random"] == [[p.labels, p.accuracy] for p in first]
+    assert told["progress"] == 0.0 and told["key"]
