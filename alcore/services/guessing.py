@@ -10,10 +10,11 @@ import numpy as np
 from alcore import acquisition
 from alcore.errors import InvalidSettings
 from alcore.records import Group, Guess, Session
+from alcore.services import audit
 from alcore.services.pool_predictions import PredictionCache
 from alcore.services.rights import check_owner
 from alcore.services.sessions import Place
-from alcore.store import Store, projects, session_events, sessions
+from alcore.store import Connection, Store, projects, session_events, sessions
 
 
 def ask(
@@ -36,6 +37,7 @@ def ask(
     with store.write() as connection:
         sessions.close(connection, session_id, now)
         sessions.ask(connection, project_id, session_id, position, now)
+        _note(connection, project_id, session_id, by, "asked the class for a guess")
 
 
 def _least_sure(cache: PredictionCache, groups: list[Group], asked: set[int]) -> int:
@@ -78,6 +80,7 @@ def show(
     }
     with store.write() as connection:
         sessions.show(connection, one.id, bars, time.time())
+        _note(connection, project_id, session_id, by, "showed what the model says")
 
 
 def _probabilities(cache: PredictionCache, project_id: int, item_id: int) -> list[float] | None:
@@ -94,6 +97,13 @@ def close(store: Store, project_id: int, session_id: int, by: int | None) -> Non
         check_owner(connection, project_id, by)
         sessions.get(connection, session_id, project_id)
         sessions.close(connection, session_id, time.time())
+        _note(connection, project_id, session_id, by, "ended the guess")
+
+
+def _note(
+    connection: Connection, project_id: int, session_id: int, by: int | None, what: str
+) -> None:
+    audit.note(connection, project_id, by, "session act", number=session_id, what=what)
 
 
 def current(guesses: list[Guess]) -> Guess | None:
