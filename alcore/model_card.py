@@ -45,7 +45,9 @@ class Check:
     images: int
     """Real images that it and the original were asked about."""
     difference: float
-    """Largest difference of a probability."""
+    """Largest difference of a probability, as ONNX."""
+    program_difference: float
+    """The same as PyTorch's exported program."""
     evaluation: Evaluation
     """Of the exported model on the round's holdout, each image asked about once."""
     seconds: float
@@ -115,7 +117,9 @@ def card(facts: ModelFacts) -> str:
         "embeddings (N, D), float32: colours, normalisation, temperature and softmax are in it; "
         "making an image R pixels a side is not, and `predict.py` shows how. `model.json` has R, "
         "the classes in order, and all settings; `model.safetensors` the weights, for alcore. "
-        "TorchScript is deprecated and is not here.",
+        "`model.pt2` is the same graph for PyTorch: what `torch.export.load` reads takes and gives "
+        "what the ONNX does; load one from people whom you trust only. TorchScript is deprecated "
+        "and is not here.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -163,17 +167,21 @@ def _measured(facts: ModelFacts) -> str:
         )
     lines.append(
         f"Checked against the original on {check.images:,} real images: the largest difference of "
-        f"a probability is {check.difference:.1e}. On one thread of the processor that made it "
+        f"a probability is {check.difference:.1e} as ONNX and {check.program_difference:.1e} as "
+        f"PyTorch's exported program. On one thread of the processor that made it "
         f"ONNX took {check.seconds:.2f} s for them, PyTorch {check.original_seconds:.2f} s."
     )
-    if measured.precision:
-        lines.append(_per_class(facts))
+    lines.append(_per_class(facts))
     lines += [_sliced(one) for one in check.slicings]
     return "\n\n".join(lines)
 
 
 def _per_class(facts: ModelFacts) -> str:
     measured, labels = facts.check.evaluation, facts.summary.labels_per_class
+    if not measured.precision:
+        counts = zip(facts.classes[:_SHOWN], labels, strict=False)
+        rows = [f"| {_plain(name)} | {n:,} |" for name, n in counts]
+        return "\n".join(["| class | labels |", "|---|---|", *rows])
     rows = [
         f"| {_plain(name)} | {labels[i]:,} | {measured.support[i]:,} | "
         f"{measured.precision[i]:.2f} | {measured.recall[i]:.2f} |"

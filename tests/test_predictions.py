@@ -211,6 +211,7 @@ def package(taught: Taught) -> Path:
     assert state.path is not None and state.job is not None
     assert "largest difference of a probability" in model_export.words(state)
     assert state.job.args["images"] == 120 and state.job.args["difference"] < 1e-4
+    assert 0 <= state.job.args["program_difference"] < 1e-4
     folder = taught.folder.parent / "package"
     with zipfile.ZipFile(state.path) as archive:
         archive.extractall(folder)
@@ -272,9 +273,37 @@ def test_the_card_says_how_good_the_model_is_and_what_it_learned(
         "README.md",
         "model.json",
         "model.onnx",
+        "model.pt2",
         "model.safetensors",
         "predict.py",
     }
+
+
+def test_pytorch_runs_the_exported_program_without_anything_of_ours(
+    taught: Taught, package: Path, tmp_path: Path
+) -> None:
+    with taught.store.read() as connection:
+        project = rows_of_projects.get(connection, taught.project_id)
+        n = len(items.ids(connection, taught.project_id))
+    pixels = pixels_of(taught.store.workspace.project(project.id), project.settings, n)
+    np.save(tmp_path / "pixels.npy", np.asarray(pixels[:7]))
+    code = (
+        "import sys, numpy, torch\n"
+        "ask = torch.export.load(sys.argv[1]).module()\n"
+        "for n in (7, 1):\n"
+        "    p, _ = ask(torch.from_numpy(numpy.load(sys.argv[2])[:n]))\n"
+        "numpy.save(sys.argv[3], ask(torch.from_numpy(numpy.load(sys.argv[2])))[0].numpy())\n"
+        "assert 'alcore' not in sys.modules and p.shape[0] == 1\n"
+    )
+    files = [package / "model.pt2", tmp_path / "pixels.npy", tmp_path / "said.npy"]
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", code, *map(str, files)], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    expected, _ = onnx_export.predict(package / "model.onnx", np.asarray(pixels[:7]))
+    np.testing.assert_allclose(np.load(tmp_path / "said.npy"), expected, atol=1e-5)
+    card = (package / "README.md").read_text("utf-8")
+    assert "exported program" in card and "torch.export.load" in card
 
 
 def test_a_model_is_packed_for_owners_and_what_is_missing_is_said(

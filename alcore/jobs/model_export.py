@@ -57,6 +57,7 @@ def run_model_export(running: Running) -> None:
             "number": latest.number,
             "images": check.images,
             "difference": check.difference,
+            "program_difference": check.program_difference,
             "accuracy": check.evaluation.accuracy,
         }
     )

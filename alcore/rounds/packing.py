@@ -16,7 +16,7 @@ import numpy as np
 
 from alcore import disk, metrics, model_card
 from alcore.folding import Folding
-from alcore.learner import device, onnx_export
+from alcore.learner import device, onnx_export, program_export
 from alcore.learner.progress import OnProgress
 from alcore.model_card import Check, ModelFacts
 from alcore.records import RoundSummary
@@ -65,8 +65,10 @@ def pack(material: Material, to: Path, on_progress: OnProgress) -> Check:
         if not material.fold.is_same:
             whole = onnx_export.Folded(whole, material.fold)
         onnx_export.write(whole, model.resolution, graph)
+        on_progress(0.4)
+        program = program_export.write(whole, model.resolution)
         on_progress(0.5)
-        check = _check(model, material, graph)
+        check = _check(model, material, graph, program)
         on_progress(0.95)
         facts = ModelFacts(
             project=material.project,
@@ -83,14 +85,15 @@ def pack(material: Material, to: Path, on_progress: OnProgress) -> Check:
         with disk.whole_file(to) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(material.checkpoint, "model.safetensors")
             archive.write(graph, "model.onnx")
+            archive.writestr("model.pt2", program)
             archive.writestr("model.json", model_card.configuration(facts))
             archive.writestr("README.md", model_card.card(facts))
             archive.writestr("predict.py", model_card.SCRIPT)
     return check
 
 
-def _check(model: ModelOfFile, material: Material, graph: Path) -> Check:
-    """Ask both models about real images, and measure the exported one on the holdout."""
+def _check(model: ModelOfFile, material: Material, graph: Path, program: bytes) -> Check:
+    """Ask the models about real images, and measure the exported one on the holdout."""
     rows = np.concatenate([material.holdout_rows, material.other_rows])
     pixels = material.read(rows, model.resolution)
     start = time.perf_counter()
@@ -100,11 +103,12 @@ def _check(model: ModelOfFile, material: Material, graph: Path) -> Check:
     end = time.perf_counter()
     held = len(material.holdout_rows)
     correct = probabilities[:held].argmax(axis=1) == material.holdout_true
+    expected = material.fold.fold(original.probabilities)
+    of_program = program_export.predict(program, pixels) if len(rows) else probabilities
     return Check(
         images=len(rows),
-        difference=float(
-            np.abs(probabilities - material.fold.fold(original.probabilities)).max(initial=0.0)
-        ),
+        difference=float(np.abs(probabilities - expected).max(initial=0.0)),
+        program_difference=float(np.abs(of_program - expected).max(initial=0.0)),
         evaluation=metrics.evaluate(
             probabilities[:held], material.holdout_true, len(material.classes)
         ),

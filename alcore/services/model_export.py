@@ -90,13 +90,14 @@ def blocks(store: Store, project_id: int, by: int | None = None) -> tuple[str, I
 def words(state: ModelExport) -> str:
     """Say what the export has found of a model that is packed."""
     known = state.job.args if state.job else {}
-    if state.path is None or "difference" not in known:
+    if state.path is None or "program_difference" not in known:
         return ""
     accuracy = known["accuracy"]
     measured = "" if accuracy is None else f"; accuracy {accuracy:.1%}"
     return (
         f"checked against the original on {known['images']:,} real images: largest difference of a "
-        f"probability {known['difference']:.1e}{measured}"
+        f"probability {known['difference']:.1e} as ONNX, {known['program_difference']:.1e} as "
+        f"PyTorch's exported program{measured}"
     )
 
 
