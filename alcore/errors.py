@@ -100,10 +100,6 @@ class AddressRefused(AlcoreError):
     """The server must not, or cannot, send anything to an address."""
 
 
-class UnknownSession(AlcoreError):
-    """There is no session of this id, or of this code."""
-
-
 class UnknownWebhook(AlcoreError):
     """The project has no webhook with this id."""
 
@@ -133,6 +129,10 @@ class ClassDeleted(AlcoreError):
 
 class NothingToUndo(AlcoreError):
     """The label event does not exist, is somebody else's, or was undone before."""
+
+
+class CompletionUnready(AlcoreError):
+    """A completion cannot be drawn or written as things stand; the message says what is missing."""
 
 
 # -- loop --------------------------------------------------------------------------------------

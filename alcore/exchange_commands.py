@@ -166,9 +166,10 @@ def snapshot(store: Store, project: str, name: str | None, remove: bool, as_json
 @click.option("--class-column", help="Of a table: the column that names its class.")
 @click.option(
     "--use",
-    type=click.Choice(["labels", "answer-key"]),
+    type=click.Choice(["labels", "answer-key", "predictions"]),
     default="labels",
-    help="What they are: existing labels (default), or an answer key, hidden from annotators.",
+    help="What they are: existing labels (default); an answer key, hidden from annotators; or "
+    "somebody's predictions, of which people check a sample before any counts.",
 )
 @click.option(
     "--new-classes",
@@ -193,7 +194,7 @@ def import_labels(store: Store, project: str, file: str, **options: Any) -> None
             raise click.UsageError("name both columns: --image-column and --class-column")
         columns = Columns(options["image_column"], options["class_column"])
     source = LabelFile(user_path(file), options["form"] or "", columns)
-    use: label_import.Use = "labels" if options["use"] == "labels" else "answer key"
+    use: label_import.Use = options["use"].replace("-", " ")
     if options["preview"]:
         plan = label_import.preview(store, project_id, source, use)
     else:

@@ -30,9 +30,14 @@ Origin = Literal[
     "adjudicated",
     "grid",
     "similar",
+    "check",
+    "model",
+    "contribution",
 ]
 """Where a question came from; "grid": among others of one predicted class, "similar": found as
-a neighbour of another image, so not a random sample."""
+a neighbour of another image, so not a random sample; "check": drawn at random among those that a
+model is sure of; "model": nobody was asked, the label is a model's; "contribution": somebody
+brought the image along."""
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
@@ -203,87 +208,6 @@ class Invitation:
     """How many people came by it."""
 
 
-SessionPhase = Literal["lobby", "countdown", "running", "over"]
-
-
-@dataclass(frozen=True)
-class Session:
-    """An hour in which a class labels copies of a project. Times in Unix seconds.
-
-    Where it stands follows from its times alone, so that it goes on whatever is started anew.
-    """
-
-    id: int
-    project_id: int
-    code: str
-    """What lets students in."""
-    minutes: int
-    locked: bool
-    """Nobody else joins."""
-    created_at: float
-    starts_at: float | None = None
-    """None in the lobby; in the future while a countdown runs."""
-    ends_at: float | None = None
-
-    def phase(self, now: float) -> SessionPhase:
-        """Say where the session stands."""
-        if self.ends_at is not None and now >= self.ends_at:
-            return "over"
-        if self.starts_at is None:
-            return "lobby"
-        return "countdown" if now < self.starts_at else "running"
-
-
-@dataclass(frozen=True)
-class Group:
-    """A part of a class, with a project of its own that is a copy of the session's."""
-
-    id: int
-    session_id: int
-    project_id: int
-    name: str
-    strategy: str
-
-
-@dataclass(frozen=True)
-class Student:
-    """Who joined a session, under a name that nobody else has there."""
-
-    annotator_id: int
-    session_id: int
-    project_id: int
-    """Of their group."""
-    name: str
-    joined_at: float
-    removed_at: float | None = None
-
-
-@dataclass(frozen=True)
-class Guess:
-    """An image that a class is asked about before it sees the model's answer."""
-
-    id: int
-    session_id: int
-    position: int
-    """Of the item, the same in the projects of all groups."""
-    asked_at: float
-    shown_at: float | None = None
-    closed_at: float | None = None
-    bars: Mapping[str, list[float] | None] = field(default_factory=dict)
-    """Probabilities of the classes by the id of the group's project, once they were shown."""
-
-
-@dataclass(frozen=True)
-class SimulatedPoint:
-    """What a strategy reached with so many answers of the key, and which items it asks next."""
-
-    strategy: str
-    labels: int
-    accuracy: float | None
-    """None where so few labels cannot train a model."""
-    batch: tuple[int, ...]
-
-
 Scope = Literal["read", "label", "own"]
 """What programs may do with an API token; each holds those before it."""
 
@@ -335,11 +259,27 @@ class Delivery:
     id: int
     address: str
     secret: str
-    event: WebhookEvent
+    event: str
+    """A webhook's, or "test"."""
     body: Mapping[str, Any]
     created_at: float
     tries: int
     """This one included."""
+
+
+@dataclass(frozen=True)
+class PastDelivery:
+    """How one event was delivered to a webhook, or not. Times in Unix seconds."""
+
+    id: int
+    webhook_id: int
+    event: str
+    state: Literal["waiting", "done", "failed"]
+    tries: int
+    error: str | None
+    created_at: float
+    due_at: float
+    """Of one that waits: when it is tried again."""
 
 
 @dataclass(frozen=True)
@@ -367,11 +307,6 @@ class Standing:
     invited_only: bool
     """The project is for invited people."""
     has_owner: bool
-    student: bool = False
-    """They joined a session, and may label in it while it runs, no more."""
-    labels_from: float | None = None
-    """A student: when that session starts, None before anybody has said so."""
-    labels_until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -524,6 +459,60 @@ class Suggestion:
     class_id: int
     model: int | None
     """Number of the round whose model said so."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Images that a model is sure of, to be labeled by it once a sample of them was checked.
+
+    The model is one of the project's, or somebody's whose predictions came in a file.
+    """
+
+    id: int
+    author: str
+    """Whose labels they are: "model 7", or the name of the file."""
+    round_id: int | None
+    """None for a file's."""
+    model: int | None
+    """Number of the round; None for a file's."""
+    precision: float | None
+    """That was asked for; None for a file's."""
+    threshold: float | None
+    """The least confidence of its images; None for a file's."""
+    expected: float | None
+    """Their mean confidence: the precision that the model expects of itself; None for a file's."""
+    images: int
+    """The sample included."""
+    who: str | None
+    """None: the command line."""
+    created_at: float
+    written_at: float | None = None
+    """None while it is checked."""
+    right: int | None = None
+    """Images of the sample where the model was right, when it was written."""
+
+
+@dataclass(frozen=True)
+class NewModelLabel:
+    """What a model says of an image, on its way into a completion."""
+
+    item_id: int
+    class_id: int
+    probability: float | None
+    """None where a file does not say."""
+    draw: int | None
+    """Its place among those that people check, None for the rest."""
+
+
+@dataclass(frozen=True)
+class CheckCounts:
+    """How far the check of a completion is."""
+
+    sample: int
+    answered: int
+    right: int
+    rest: int
+    """Images that would be labeled by the model as things stand."""
 
 
 @dataclass(frozen=True)

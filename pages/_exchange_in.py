@@ -34,6 +34,10 @@ USES: dict[Use, tuple[str, str]] = {
         "an answer key",
         "Hidden from annotators: it measures the model and simulates random labeling.",
     ),
+    "predictions": (
+        "somebody's predictions",
+        "People check some, drawn at random and unseen, before any counts: finish the job.",
+    ),
 }
 AUTO = "told from the file"
 
@@ -43,10 +47,7 @@ def labels_in(store: Store, project: Project) -> None:
     slot = f"labels-in-{project.id}"
     done: Plan | None = st.session_state.get(f"{slot}-done")
     if done is not None:
-        st.success(
-            plain(f"{len(done.class_of):,} labels came in. {done.unchanged:,} were there already."),
-            icon=":material/check:",
-        )
+        st.success(plain(st.session_state[f"{slot}-said"]), icon=":material/check:")
         _said(done)
         st.button("Bring in another file", key=f"{slot}-more", on_click=_forget, args=(slot,))
         return
@@ -141,12 +142,24 @@ def _look(store: Store, project: Project, file: LabelFile, slot: str) -> None:
     count = len(entry[1].class_of)
     if new == "leave out":
         count -= sum(name in entry[1].new_classes for name in entry[1].class_of.values())
-    if count and st.button(f"Bring in {count:,} labels", type="primary", key=f"{slot}-bring"):
+    what = "predictions" if use == "predictions" else "labels"
+    if count and st.button(f"Bring in {count:,} {what}", type="primary", key=f"{slot}-bring"):
         with st.spinner("Bringing them in"):
             plan = label_import.bring(store, project.id, file, use, who().id, new)
         _forget(slot)
         st.session_state[f"{slot}-done"] = plan
+        st.session_state[f"{slot}-said"] = _outcome(plan, use)
         st.rerun()
+
+
+def _outcome(plan: Plan, use: Use) -> str:
+    """Say what came in."""
+    n = len(plan.class_of)
+    if use == "predictions":
+        return (
+            f"{n:,} predictions are there. Some are checked now; finish the job says how it goes."
+        )
+    return f"{n:,} labels came in. {plan.unchanged:,} were there already."
 
 
 def _new_classes(plan: Plan, slot: str) -> NewClasses | None:

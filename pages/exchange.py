@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from alcore.web import state
+from pages._exchange_finish import finish
 from pages._exchange_in import labels_in
 from pages._exchange_metadata import metadata_in
 from pages._exchange_model import model_out
@@ -21,6 +22,7 @@ SECTIONS = {
     "metadata": metadata_in,
     "predictions": predictions_out,
     "model": model_out,
+    "finish": finish,
 }
 
 
@@ -40,6 +42,7 @@ def page() -> None:
     section = st.segmented_control(
         "Section",
         list(SECTIONS),
+        format_func=lambda name: "finish the job" if name == "finish" else name,
         default="labels out",
         required=True,
         key="exchange-section",

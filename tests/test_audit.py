@@ -20,7 +20,7 @@ from alcore.store import Store
 from alcore.store.tables import audit_event
 
 ROOT = Path(__file__).parent.parent
-IN_THE_LOG_OF_LABELS = {"adjudicate"}
+IN_THE_LOG_OF_LABELS = {"adjudicate", "label"}
 LOOKS = {"agreement", "gold list", "gold choice"}
 
 

@@ -81,6 +81,8 @@ class ArchiveSource:
     name: str
     """File name as the user had it; an upload may lie under another."""
     limit_mb: float = DEFAULT_LIMIT_MB
+    least: int = 2
+    """Images that it must hold."""
     kind: str = "archive"
     in_place: bool = False
     inline_below: float = 0
@@ -129,6 +131,7 @@ class ArchiveSource:
             ignored=ignored,
             wrapper=names.shown(without_zip(self.name)),
             table=self._table(tables),
+            least=self.least,
         )
         if not inner:
             return listing

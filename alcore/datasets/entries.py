@@ -127,20 +127,21 @@ def arrange(
     ignored: int = 0,
     wrapper: str | None = None,
     table: Table | None = None,
+    least: int = 2,
 ) -> Listing:
     """Turn files into entries by recognising the layout of their folders.
 
     `wrapper` is a folder name that holds everything and is not a class, if there is one by
-    that name; `table` names classes where folders do not. Raises ImportRefused for fewer than
-    two files.
+    that name; `table` names classes where folders do not. Raises ImportRefused for fewer
+    than `least` files.
     """
     files = len({names.page_of(file.path)[0] for file in images})
     if not images:
         others = ignored + (table is not None)
         raise ImportRefused(f"{where} has no images{_instead(skipped, others)}")
-    if len(images) == 1:
+    if len(images) < least:
         raise ImportRefused(
-            f"{where} has one image only; at least 2 are needed{_reasons(skipped, '; ')}"
+            f"{where} has one image only; at least {least} are needed{_reasons(skipped, '; ')}"
         )
     images = sorted(images, key=_place)
     paths = _unwrap([f.path.split("/") for f in images], wrapper)

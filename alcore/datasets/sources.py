@@ -104,11 +104,13 @@ def _folder(path: str = "", copy: bool = True) -> FolderSource:
     return FolderSource(_path(path, "folder"), in_place=not copy)
 
 
-def _archive(path: str = "", limit_mb: float = DEFAULT_LIMIT_MB, name: str = "") -> ArchiveSource:
+def _archive(
+    path: str = "", limit_mb: float = DEFAULT_LIMIT_MB, name: str = "", least: int = 2
+) -> ArchiveSource:
     if not isinstance(limit_mb, int | float) or not limit_mb > 0:
         raise InvalidSettings(f"archive: limit_mb is {limit_mb!r}; must be a number above 0")
     where = _path(path, "archive")
-    return ArchiveSource(where, name or where.name, limit_mb)
+    return ArchiveSource(where, name or where.name, limit_mb, least)
 
 
 def _torchvision(name: str = "", root: str = "", download: bool = False) -> TorchvisionSource:
@@ -142,7 +144,7 @@ _KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingPro
             ),
         ),
         "folder": (_folder, ("path", "copy")),
-        "archive": (_archive, ("path", "limit_mb", "name")),
+        "archive": (_archive, ("path", "limit_mb", "name", "least")),
         "remote": (_remote, ("path",)),
         "torchvision": (_torchvision, ("name", "root", "download")),
     }

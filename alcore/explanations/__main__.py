@@ -27,7 +27,7 @@ def _answer(desk: Desk, question: dict[str, Any]) -> dict[str, Any]:
     try:
         return desk.answer(question)
     except AlcoreError as error:
-        return {"error": str(error)}
+        return {"error": str(error), "kind": type(error).__name__}
 
 
 if __name__ == "__main__":

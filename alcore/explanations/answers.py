@@ -5,8 +5,10 @@ Classes are named by their ids.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -37,10 +39,12 @@ class Desk:
     def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Answer about one image of a project.
 
-        question: "what", one of ANSWERS, "project" and "item", and what that asks for besides.
-        Raises ExplanationImpossible where there is no answer, with the reason.
+        question: "what", one of ANSWERS, "project" and "item", or the path of a "picture" that is
+        none of the project's, and what that asks for besides. Raises ExplanationImpossible where
+        there is no answer, with the reason, and UnreadableImage.
         """
-        subject = Subject.read(self.store, question["project"], question["item"])
+        image = Path(question["picture"]) if "picture" in question else question["item"]
+        subject = Subject.read(self.store, question["project"], image)
         with device.computing(0, self.threads):
             return ANSWERS[question["what"]](self, subject, question)
 
@@ -63,6 +67,28 @@ def heat_map(desk: Desk, subject: Subject, question: Mapping[str, Any]) -> dict[
     image = subject.pixels(model.side)
     with device.on_threads(desk.threads if model.is_slow else 1):
         return _heat_map(model, image, subject, question)
+
+
+def prediction(desk: Desk, subject: Subject, question: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what the newest model takes an image for, and how it sees it.
+
+    "embedding" is the vector before the last layer, as base64 of float32, None where the model has
+    none.
+    """
+    loaded = desk.model(subject)
+    image = subject.pixels(loaded.explainable.side)
+    with device.on_threads(desk.threads if loaded.explainable.is_slow else 1):
+        probabilities = attribution.probabilities(loaded.explainable, image)
+        embedding = None
+        if loaded.from_file is not None:
+            embedding = loaded.from_file.predict(image[None]).embeddings
+    vector = None if embedding is None else np.asarray(embedding[0], np.float32).tobytes()
+    return {
+        "probabilities": {subject.columns[i]: float(p) for i, p in enumerate(probabilities)},
+        "embedding": None if vector is None else base64.b64encode(vector).decode(),
+        "model": subject.newest.number,
+        "network": subject.newest.recipe.network,
+    }
 
 
 def _heat_map(
@@ -109,6 +135,7 @@ def _target(subject: Subject, probabilities: np.ndarray, about: str | int) -> Ta
 
 ANSWERS: Mapping[str, Callable[[Desk, Subject, Mapping[str, Any]], dict[str, Any]]] = {
     "heat map": heat_map,
+    "prediction": prediction,
     "history": lambda desk, subject, question: history.of(subject),
     "influence": lambda desk, subject, question: influence.of(
         subject, desk.model(subject), desk.threads

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from alcore.datasets.decoding import decode_pixels
 from alcore.errors import ExplanationImpossible
 from alcore.folding import fold_of, names_then
 from alcore.jobs.training_inputs import images_of, inputs_of
@@ -26,11 +27,12 @@ from alcore.store import Store, items, projects, rounds
 
 @dataclass(frozen=True)
 class Subject:
-    """One image of a project, and the models that were made there."""
+    """One image of a project, or a picture of none, and the models that were made there."""
 
     store: Store
     project: Project
-    item: Item
+    image: Item | Path
+    """The image, or the file of a picture that is none of the project's."""
     item_ids: np.ndarray
     """(N,) int64 by position."""
     rounds: tuple[RoundSummary, ...]
@@ -38,11 +40,14 @@ class Subject:
     spec: dict[str, Any]
 
     @classmethod
-    def read(cls, store: Store, project_id: int, item_id: int) -> Self:
-        """Read it. Raises UnknownItem, UnknownProject; ExplanationImpossible without a model."""
+    def read(cls, store: Store, project_id: int, image: int | Path) -> Self:
+        """Read it: an image by its id, or a file. Raises UnknownItem, UnknownProject.
+
+        Raises ExplanationImpossible without a model.
+        """
         with store.read() as connection:
             project = projects.get(connection, project_id)
-            item = items.get(connection, project_id, item_id)
+            item = image if isinstance(image, Path) else items.get(connection, project_id, image)
             item_ids = items.ids(connection, project_id)
             history = rounds.all_rounds(connection, project_id)
             spec, _ = projects.source(connection, project_id)
@@ -51,6 +56,13 @@ class Subject:
                 "there is no model yet that could be asked why; one comes after the first labels"
             )
         return cls(store, project, item, item_ids, tuple(history), spec)
+
+    @property
+    def item(self) -> Item:
+        """The image of the project. Raises ExplanationImpossible for a picture of none."""
+        if isinstance(self.image, Path):
+            raise ExplanationImpossible("this can be said of the project's own images only")
+        return self.image
 
     @property
     def newest(self) -> RoundSummary:
@@ -77,8 +89,11 @@ class Subject:
     def pixels(self, side: int) -> np.ndarray:
         """Return the image (side, side, 3) uint8; its small copy serves where the original is gone.
 
-        Raises UnreadableImage where neither is there.
+        Raises UnreadableImage where neither is there, or the file of a picture is no image.
         """
+        if isinstance(self.image, Path):
+            scale = self.project.settings.pixel_range.scale
+            return decode_pixels(self.image.read_bytes(), side, scale).pixels
         read = image_reader(self.folder, self.project.settings, self.spec, side)
         return np.array(read(self.item))
 

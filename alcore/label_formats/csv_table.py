@@ -43,6 +43,8 @@ def _lines(header: Header, row: LabelRow) -> Iterator[list[Any]]:
     one += map(_cell, header.all(row).values())
     if not header.votes:
         yield one
+    elif not row.votes:  # the model's, or an owner's word alone
+        yield [*one, *[""] * len(_VOTES)]
     for vote in row.votes:
         seconds = "" if vote.seconds is None else vote.seconds
         yield [*one, safe(vote.class_name or ""), safe(vote.annotator), vote.created_at, seconds]

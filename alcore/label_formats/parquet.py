@@ -29,6 +29,8 @@ _KINDS = {
     "suggestion shown": "bool",
     "explanation shown": "bool",
     "probability": "float32",
+    "model label": "bool",
+    "model label probability": "float32",
     "width": "int32",
     "height": "int32",
 }

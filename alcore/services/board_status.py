@@ -12,7 +12,7 @@ from typing import Any
 from alcore import job_kinds
 from alcore.loop.due import next_due
 from alcore.phrases import PHASES
-from alcore.records import Project
+from alcore.records import Project, RoundSummary
 from alcore.services import keys
 from alcore.services.instant import STAND_IN, follows
 from alcore.services.pool_predictions import PredictionCache
@@ -21,6 +21,7 @@ from alcore.services.training import coming
 from alcore.store import (
     Connection,
     Store,
+    completions,
     gold,
     items,
     jobs,
@@ -57,6 +58,8 @@ def why(
         )
         if gold.is_gold(connection, item_id):
             entry = {"origin": "random", "suggestion": gold.suggestion(connection, item_id)}
+        if completions.is_check(connection, item_id):
+            return _of_check(latest)
     if entry is None or entry["origin"] in ("holdout", "random"):
         entry = {"origin": "random", "reason": "drawn at random", "score": None} | {
             "suggestion": entry and entry["suggestion"]
@@ -85,6 +88,19 @@ def why(
         "instant": head_labels,
         "origin": entry["origin"],
         "suggestion": suggestion,
+    }
+
+
+def _of_check(latest: RoundSummary | None) -> dict[str, Any]:
+    """Say why an image is asked that checks the model; what the model says of it is not shown."""
+    return {
+        "strategy": "check",
+        "reason": "drawn at random, to check the model",
+        "score": None,
+        "model": latest.number if latest else None,
+        "instant": None,
+        "origin": "check",
+        "suggestion": None,
     }
 
 

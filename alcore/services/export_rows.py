@@ -6,7 +6,7 @@ N images, C classes, D embedding width.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,16 @@ from alcore.loop.label_sets import revision
 from alcore.loop.round_files import head_of
 from alcore.metadata import PREFIX, Value, written
 from alcore.records import Item, Label, Project
-from alcore.store import Connection, Store, exports, items, metadata_values, projects, rounds
+from alcore.store import (
+    Connection,
+    Store,
+    completions,
+    exports,
+    items,
+    metadata_values,
+    projects,
+    rounds,
+)
 
 PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "provenance": (
@@ -45,6 +54,10 @@ PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "metadata": (
         "what is known of an image, its size in pixels, whether it is of the holdout, and a hash",
         ("width", "height", "split", "hash"),
+    ),
+    "model labels": (
+        "the classes that the model gave in a completion, marked as its own, after people's",
+        ("model label", "model label probability"),
     ),
     "revision": ("a name of this label set, equal for equal labels", ("revision",)),
 }
@@ -106,6 +119,7 @@ class Rows:
             "seconds": lambda label, item: (_rounded(label.seconds),),
             "suggestions": self._suggestions,
             "metadata": lambda label, i: (i.width, i.height, i.split, i.content_hash),
+            "model labels": lambda label, item: (False, None),
             "revision": lambda label, item: (self._revision,),
         }
 
@@ -129,6 +143,19 @@ class Rows:
         for block in exports.labels(self._connection, self._project.id):
             self._items = {item.id: item for _, item in block}
             yield from self._block(block)
+        if "model labels" in self._parts:
+            yield from self._of_model()
+
+    def _of_model(self) -> Iterator[LabelRow]:
+        """Yield what the model labeled, which nobody answered."""
+        place = self.header().columns.index("model label")
+        for block in completions.labels(self._connection, self._project.id):
+            self._items = {item.id: item for _, item, _ in block}
+            rows = self._block([(label, item) for label, item, _ in block])
+            for row, (_, _, p) in zip(rows, block, strict=True):
+                probability = None if p is None else round(p, 6)
+                more = (*row.more[:place], True, probability, *row.more[place + 2 :])
+                yield replace(row, more=more)
 
     def _block(self, block: Sequence[tuple[Label, Item]]) -> Iterator[LabelRow]:
         ids = [item.id for _, item in block]

@@ -19,7 +19,7 @@ from alcore.records import Project
 from alcore.services.export_rows import PARTS, Missing, Rows
 from alcore.services.rights import check_owner
 from alcore.services.snapshots import SnapshotRows
-from alcore.store import Connection, Store, exports, projects, snapshots
+from alcore.store import Connection, Store, completions, exports, projects, snapshots
 
 __all__ = ["FORMATS", "PARTS"]
 
@@ -129,14 +129,27 @@ def prepare(store: Store, project_id: int, wish: Wish, by: int | None = None) ->
     with store.read() as connection:
         project = projects.get(connection, project_id)
         total = exports.count(connection, project_id)
+        if "model labels" in wish.parts:
+            total += _count_model_labels(connection, project_id, form)
         if wish.snapshot is not None:
             total = _check_snapshot(connection, project_id, wish)
     return Export(store, project, wish, form, total)
 
 
+def _count_model_labels(connection: Connection, project_id: int, form: Format) -> int:
+    """Count the model's labels. Raises InvalidSettings where a file cannot say which they are."""
+    n = completions.count(connection, project_id)
+    if n and not form.holds_more:
+        raise InvalidSettings(
+            f"{form.title} cannot say which labels are the model's; leave the model labels out, or "
+            "choose another format"
+        )
+    return n
+
+
 def _check_snapshot(connection: Connection, project_id: int, wish: Wish) -> int:
     """Return how many labels a snapshot has. Raises InvalidSettings for what it does not keep."""
-    if "probabilities" in wish.parts or wish.on_disk:
+    if not {"probabilities", "model labels"}.isdisjoint(wish.parts) or wish.on_disk:
         raise InvalidSettings(
             "a snapshot keeps neither what a model says nor where images lie on disk; leave that "
             "out, or export the labels of now"

@@ -21,15 +21,16 @@ from alcore.label_formats import DAMAGE, FORMATS, Columns, ForeignLabel, Format,
 from alcore.loop import incoming_labels
 from alcore.loop.image_matching import Images
 from alcore.records import Project
-from alcore.services import audit
+from alcore.services import audit, completing
 from alcore.services.classes import add_within, clean_classes
 from alcore.services.rights import check_owner
-from alcore.store import Store, label_imports, projects
+from alcore.store import Connection, Store, label_imports, projects
 from alcore.store.label_imports import Standing
 
 __all__ = ["FORMATS", "Columns", "Table"]
 
-Use = Literal["labels", "answer key"]
+Use = Literal["labels", "answer key", "predictions"]
+"""What labels of a file are; predictions are somebody's, which people check before any counts."""
 NewClasses = Literal["refuse", "add", "leave out"]
 """What becomes of lines whose class the project does not have."""
 MOST_PROBLEMS = 1_000
@@ -37,6 +38,8 @@ MOST_PROBLEMS = 1_000
 LONGEST_CLASS = 255
 """Characters, as class folders may have."""
 NO_CLASS = "the line names no class"
+LONGEST_SOURCE = 80
+"""Characters of a file's name, where its predictions are called by it."""
 STAGED_AT_ONCE = 2_000
 """Labels that are staged in one transaction, in which others wait."""
 
@@ -111,6 +114,10 @@ class Plan:
     """Images that have just this already."""
     kept: int = 0
     """Images that people labeled otherwise; theirs stays."""
+    agreed: int = 0
+    """Of predictions: labeled images of which they say the same."""
+    disagreed: int = 0
+    """Of predictions: labeled images of which they say something else."""
     new_classes: list[str] = field(default_factory=list)
     same_but_case: dict[str, str] = field(default_factory=dict)
     """Classes that differ from one that is there in upper and lower case only, and that one."""
@@ -176,18 +183,15 @@ def bring(
         _check_ready(projects.get(connection, project_id))
     if not plan.class_of:
         return plan
+    if use == "predictions":
+        _draw(store, project_id, plan, file, by)
+        return plan
     import_id, class_names = _stage(store, project_id, plan, use)
     now = time.time()
     try:
         with store.write() as connection:
             check_owner(connection, project_id, by)
-            project = projects.get(connection, project_id)
-            _check_ready(project)
-            missing = [name for name in plan.new_classes if name not in _names(project)]
-            if missing:
-                add_within(connection, project_id, missing, by)
-                audit.note(connection, project_id, by, "classes", names=missing)
-            ids = ids_by_name(projects.get(connection, project_id))
+            ids = _with_new(connection, project_id, plan, by)
             gone = [name for name in class_names if name not in ids]
             if gone:
                 raise InvalidClasses(
@@ -209,6 +213,33 @@ def bring(
     plan.kept += len(kept)
     plan.class_of = {i: name for i, name in plan.class_of.items() if i not in kept}
     return plan
+
+
+def _with_new(
+    connection: Connection, project_id: int, plan: Plan, by: int | None
+) -> dict[str, int]:
+    """Add the classes that a plan brings; return all ids by name."""
+    project = projects.get(connection, project_id)
+    _check_ready(project)
+    missing = [name for name in plan.new_classes if name not in _names(project)]
+    if missing:
+        add_within(connection, project_id, missing, by)
+        audit.note(connection, project_id, by, "classes", names=missing)
+    return ids_by_name(projects.get(connection, project_id))
+
+
+def _draw(store: Store, project_id: int, plan: Plan, file: LabelFile, by: int | None) -> None:
+    """Let people check a sample of somebody's predictions. Raises as `draw_predictions`."""
+    completing.check_free(store, project_id)
+    with store.write() as connection:
+        check_owner(connection, project_id, by)
+        ids = _with_new(connection, project_id, plan, by)
+        details = {"labels": len(plan.class_of), "file": file.name or file.path.name}
+        audit.note(connection, project_id, by, "labels", use="predictions", **details)
+    class_of = {item_id: ids[name] for item_id, name in plan.class_of.items() if name in ids}
+    sample = max(1, min(completing.USUAL[1], len(class_of) // 2))
+    source = names.shown(file.name or file.path.name)[:LONGEST_SOURCE]
+    completing.draw_predictions(store, project_id, source, class_of, sample, by)
 
 
 def _check_ready(project: Project) -> None:
@@ -265,10 +296,15 @@ def _plan(project: Project, standings: Mapping[int, Standing], file: LabelFile, 
 def _settle(plan: Plan, project: Project, standings: Mapping[int, Standing], use: Use) -> None:
     """Note what would be new, and what is there already or is kept as people have it."""
     ids = {c.name: c.id for c in project.classes}
-    plan.class_of, plan.unchanged, plan.kept = {}, 0, 0
+    plan.class_of, plan.unchanged, plan.kept, plan.agreed, plan.disagreed = {}, 0, 0, 0, 0
     for item_id, name in plan.wanted.items():
         standing, class_id = standings[item_id], ids.get(name)
-        if use == "answer key":
+        if use == "predictions":
+            kept, new = False, standing.is_open
+            if standing.class_id is not None:
+                plan.agreed += standing.class_id == class_id
+                plan.disagreed += standing.class_id != class_id
+        elif use == "answer key":
             kept, new = False, class_id is None or standing.true_class != class_id
         else:
             kept, new = standing.is_kept_from(class_id), standing.has_not(class_id)
@@ -338,6 +374,12 @@ def words(plan: Plan) -> list[str]:
         notes.append(f"{count:,} of {plan.lines:,} lines bring nothing ({reasons})")
     if plan.kept:
         notes.append(f"{plan.kept:,} images have another label that people gave, which stays")
+    if plan.agreed or plan.disagreed:
+        total = plan.agreed + plan.disagreed
+        notes.append(
+            f"of {total:,} images that have a label, {plan.agreed:,} are predicted so "
+            f"({plan.agreed / total:.1%})"
+        )
     if plan.new_classes:
         notes.append(f"new classes: {_some(plan.new_classes)}")
     for name, into in list(plan.merged.items())[:10]:
@@ -361,6 +403,8 @@ def summary(plan: Plan) -> dict[str, object]:
         "new": len(plan.class_of),
         "unchanged": plan.unchanged,
         "kept": plan.kept,
+        "agreed": plan.agreed,
+        "disagreed": plan.disagreed,
         "new classes": plan.new_classes,
         "taken for": {**plan.same_but_case, **plan.merged},
         "lines left out": dict(plan.reasons),

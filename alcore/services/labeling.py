@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from alcore.errors import ClassDeleted, InvalidSettings, LeaseExpired
 from alcore.loop.due import request_if_due
 from alcore.records import LabelEvent, Lease, NewEvent, NewUndo, Origin, Project, Provenance
-from alcore.services import gold_questions, lease_rules
+from alcore.services import check_questions, gold_questions, lease_rules
 from alcore.services.queue_refill import refill, why_nothing
 from alcore.services.rights import check_not_archived
 from alcore.store import (
     Connection,
     Store,
+    completions,
     gold,
     items,
     labels,
@@ -71,7 +72,8 @@ def _lease(
         missing = 0
         if n > 0 and project.state == "ready" and project.archived_at is None:
             known = gold_questions.claim(connection, project, holder, n, ranked_by)
-            leases = leasing.claim(connection, holder, n - len(known))
+            leases = check_questions.claim(connection, holder, n - len(known), ranked_by)
+            leases += leasing.claim(connection, holder, n - len(known) - len(leases))
             missing = n - len(known) - len(leases)
             for place, lease in sorted(known.items()):
                 leases.insert(place, lease)
@@ -213,5 +215,7 @@ def _origin_in_queue(connection: Connection, project_id: int, item_id: int) -> O
     """Say where a question came from whose lease is gone."""
     if gold.is_gold(connection, item_id):
         return "gold"
+    if completions.is_check(connection, item_id):
+        return "check"
     entry = queue.entry(connection, project_id, item_id)
     return entry["origin"] if entry else "random"

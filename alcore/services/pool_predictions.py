@@ -118,15 +118,26 @@ class PoolPredictions:
         row = self.row(item_id)
         if row is None:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        others = candidates.copy()
+        others[row] = False
+        return self.nearest_to(self.embeddings[row], others, n)
+
+    def nearest_to(
+        self, embedding: np.ndarray, candidates: np.ndarray, n: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ids (m,) of some rows, (N,) bool, nearest to an embedding (D,); cosines (m,).
+
+        As `nearest_among`, of an image that may be none of the project's.
+        """
         mean, norms = self._centred()
-        towards = self.embeddings[row] - mean
+        towards = embedding - mean
         likeness = (self.embeddings @ towards - mean @ towards) / norms
         likeness[~candidates] = -np.inf
-        likeness[row] = -np.inf
         n = min(n, int(np.isfinite(likeness).sum()))
         best = np.argpartition(-likeness, max(0, n - 1))[:n] if n else np.zeros(0, np.int64)
         best = best[np.argsort(-likeness[best], kind="stable")]
-        return self.item_ids[best], likeness[best] / norms[row]
+        length = max(float(np.linalg.norm(towards)), 1e-6)
+        return self.item_ids[best], likeness[best] / length
 
     def _centred(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean embedding (D,) and the distance (N,) of each from it."""

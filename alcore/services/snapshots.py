@@ -26,7 +26,7 @@ from alcore.store import Connection, Store, labels, projects, snapshots
 FORMAT = 1
 """Counts up when rows are written otherwise; older ones stay readable."""
 LONGEST_NAME = 100
-KEPT = tuple(part for part in PARTS if part != "probabilities")
+KEPT = tuple(part for part in PARTS if part not in ("probabilities", "model labels"))
 """The parts of an export that a snapshot keeps."""
 
 

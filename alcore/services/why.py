@@ -245,8 +245,13 @@ def _kept(workspace: Workspace) -> Renditions:
 
 
 def _visible(connection: Connection, asking: Asking, item_ids: Sequence[int]) -> list[Reviewed]:
+    return visible(connection, asking.project_id, asking.annotator_id, item_ids)
+
+
+def visible(
+    connection: Connection, project_id: int, who: int, item_ids: Sequence[int]
+) -> list[Reviewed]:
     """Read the labels of items, without those that this person shall answer unbiased."""
-    project_id, who = asking.project_id, asking.annotator_id
     owns = rights.is_owner(connection, project_id, who)
     may = [i for i in item_ids if owns or not review.is_open(connection, project_id, who, i)]
     sees_names = rights.sees_names(connection, project_id, who)

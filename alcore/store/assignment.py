@@ -14,7 +14,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Table, bindparam, func, select
 
-from alcore.store.tables import answer, gold, item, label_event, lease, vote
+from alcore.store.tables import (
+    answer,
+    completion,
+    gold,
+    item,
+    label_event,
+    lease,
+    model_label,
+    vote,
+)
 
 SKIPS_TO_OTHERS = 2
 """After this many skips an image goes to others only."""
@@ -41,6 +50,21 @@ def _count(of: Table, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 is_gold = _exists(gold, gold.c.item_id == item.c.id)
+is_check = (
+    select(model_label.c.item_id)
+    .join(completion, completion.c.id == model_label.c.completion_id)
+    .where(
+        model_label.c.item_id == item.c.id,
+        model_label.c.project_id == item.c.project_id,
+        model_label.c.draw.is_not(None),
+        completion.c.drawn_at.is_not(None),
+        completion.c.written_at.is_(None),
+        completion.c.withdrawn_at.is_(None),
+    )
+    .correlate(item)
+    .exists()
+)
+"""The image is in a sample by which people check a model: to be asked without its answer."""
 _final = _exists(answer, answer.c.item_id == item.c.id, answer.c.final)
 _answered_by_me = _exists(vote, _voted, vote.c.annotator_id == _me)
 _held_by_me = _exists(lease, _leased, lease.c.annotator_id == _me)

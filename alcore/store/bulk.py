@@ -46,7 +46,7 @@ def claim(
     """Lease the first n of the given items that are free, in their order.
 
     Free: in the pool, without an answer, held by nobody, this client included, and not skipped
-    twice by this annotator. Holdout items and gold are never leased here.
+    twice by this annotator. Holdout items, gold and what checks a model are never leased here.
     """
     free_items: list[int] = []
     for start in range(0, len(item_ids), _AT_ONCE):
@@ -135,6 +135,7 @@ def _free(connection: Connection, holder: Holder, item_ids: list[int]) -> set[in
                 item.c.split == "pool",
                 assignment.anew(answers=1),
                 ~assignment.is_gold,
+                ~assignment.is_check,
                 assignment.skips < assignment.SKIPS_TO_OTHERS,
             ),
             {"annotator": holder.annotator_id, "now": holder.now},

@@ -104,6 +104,14 @@ def imported(connection: Connection, project_id: int) -> tuple[set[str], dict[st
     return names, hashes, (rows[-1].position + 1 if rows else 0), end
 
 
+def with_content(connection: Connection, project_id: int, content_hash: str) -> int | None:
+    """Read the id of the project's item with this content, None where there is none."""
+    query = select(item.c.id).where(
+        item.c.project_id == project_id, item.c.content_hash == content_hash
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
 def ids(connection: Connection, project_id: int) -> np.ndarray:
     """Read all item ids of a project by position; (N,) int64."""
     query = select(item.c.id).where(item.c.project_id == project_id)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
+from alcore.records import Split
 from alcore.store import labels
 from alcore.store.tables import (
     annotator,
@@ -42,6 +43,12 @@ class Standing:
     """What imports said of it last."""
     by_people: bool
     """Somebody has answered it."""
+    split: Split
+
+    @property
+    def is_open(self) -> bool:
+        """Nobody has answered it, and the model may learn from it."""
+        return self.class_id is None and not self.by_people and self.split == "pool"
 
     def is_kept_from(self, class_id: int | None) -> bool:
         """Tell whether people labeled it, otherwise than a file does: then theirs stays."""
@@ -180,6 +187,7 @@ def standings(
             today(item.c.true_class),
             answer.c.class_id,
             label_event.c.kind,
+            item.c.split,
         )
         .outerjoin(answer, answer.c.item_id == item.c.id)
         .outerjoin(label_event, label_event.c.id == answer.c.event_id)
@@ -193,9 +201,9 @@ def standings(
     imported = dict(connection.execute(votes).all())
     return {
         number: Standing(
-            name, digest, true, counting, imported.get(number), kind not in (None, "import")
+            name, digest, true, counting, imported.get(number), kind not in (None, "import"), split
         )
-        for number, name, digest, true, counting, kind in connection.execute(known)
+        for number, name, digest, true, counting, kind, split in connection.execute(known)
     }
 
 

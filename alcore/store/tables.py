@@ -659,88 +659,60 @@ metadata_value = Table(
     sqlite_with_rowid=False,
 )
 """What is known of an image: a number, a date as Unix seconds, or the id of a text."""
-
-session = Table(
-    "session",
+completion = Table(
+    "completion",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("round_id", ForeignKey("round.id")),
+    Column("source", String, nullable=False, server_default=""),
+    Column("precision", Float),
+    Column("threshold", Float),
+    Column("expected", Float),
+    Column("images", Integer, nullable=False),
     Column("annotator_id", ForeignKey("annotator.id")),
-    Column("code", String, nullable=False, unique=True),
-    Column("minutes", Integer, nullable=False),
-    Column("locked", Boolean, nullable=False, server_default="0"),
     Column("created_at", Float, nullable=False),
-    Column("starts_at", Float),
-    Column("ends_at", Float),
-    Index("ix_session_project", "project_id", "id"),
+    Column("drawn_at", Float),
+    Column("written_at", Float),
+    Column("withdrawn_at", Float),
+    Column("right", Integer),
+    Index("ix_completion_project", "project_id", "id"),
+    Index(
+        "uq_completion_open",
+        "project_id",
+        unique=True,
+        sqlite_where=text("written_at IS NULL AND withdrawn_at IS NULL"),
+    ),
 )
-"""An hour in which a class labels copies of a project; `code` is what lets students in."""
+"""Images that a model is sure of, to be labeled by it once a sample of them was checked.
 
-session_group = Table(
-    "session_group",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("session_id", ForeignKey("session.id"), nullable=False),
-    Column("project_id", ForeignKey("project.id"), nullable=False, unique=True),
-    Column("name", String, nullable=False),
-    Column("strategy", String, nullable=False),
-    Index("ix_session_group_session", "session_id", "id"),
-)
-"""A part of a class with a project of its own, which is a copy of the session's."""
+Of predictions that came in a file there is no round: `source` is what they are called.
+`right`: of those that were checked, as it stood when the labels were written.
+"""
 
-student = Table(
-    "student",
+model_label = Table(
+    "model_label",
     metadata,
-    Column("annotator_id", ForeignKey("annotator.id"), primary_key=True),
-    Column("session_id", ForeignKey("session.id"), nullable=False),
+    Column("completion_id", ForeignKey("completion.id"), primary_key=True),
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
     Column("project_id", ForeignKey("project.id"), nullable=False),
-    Column("name", String, nullable=False),
-    Column("joined_at", Float, nullable=False),
-    Column("removed_at", Float),
-    Index("ix_student_session", "session_id", "joined_at"),
-    Index("ix_student_project", "project_id"),
+    Column("class_id", ForeignKey("project_class.id"), nullable=False),
+    Column("probability", Float),
+    Column("draw", Integer),
+    Index("ix_model_label_project", "project_id", "item_id"),
+    Index(
+        "ix_model_label_check",
+        "project_id",
+        "completion_id",
+        "draw",
+        sqlite_where=text("draw IS NOT NULL"),
+    ),
 )
-"""Who joined a session; they may label in their group's project while it runs, and nothing else."""
+"""What a completion's model says of its images; `draw`: the place of one that people check.
 
-guess = Table(
-    "guess",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", ForeignKey("project.id"), nullable=False),
-    Column("session_id", ForeignKey("session.id"), nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("asked_at", Float, nullable=False),
-    Column("shown_at", Float),
-    Column("closed_at", Float),
-    Column("bars", JSON, nullable=False, server_default="{}"),
-    Index("ix_guess_session", "session_id", "id"),
-)
-"""An image that a class is asked about before it sees the model's answer; `bars` has that answer,
-by the id of the group's project, from the moment that it was shown."""
-
-guess_answer = Table(
-    "guess_answer",
-    metadata,
-    Column("guess_id", ForeignKey("guess.id"), primary_key=True),
-    Column("annotator_id", ForeignKey("annotator.id"), primary_key=True),
-    Column("project_id", ForeignKey("project.id"), nullable=False),
-    Column("class_place", Integer, nullable=False),
-    Column("created_at", Float, nullable=False),
-    Index("ix_guess_answer_project", "project_id"),
-)
-
-simulated_point = Table(
-    "simulated_point",
-    metadata,
-    Column("project_id", ForeignKey("project.id"), primary_key=True),
-    Column("learner", String, primary_key=True),
-    Column("strategy", String, primary_key=True),
-    Column("labels", Integer, primary_key=True),
-    Column("accuracy", Float),
-    Column("batch", JSON, nullable=False),
-    Column("created_at", Float, nullable=False),
-)
-"""What a strategy reaches with so many answers of the key; `batch` has what it asks next."""
+It counts once the completion is written, while no person has answered the image. No label event:
+nothing is trained on it, and no measure knows of it.
+"""
 
 class_today = Table(
     "class_today",

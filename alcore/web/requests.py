@@ -26,6 +26,8 @@ from alcore.errors import (
     AlcoreError,
     AnswerLate,
     ClassDeleted,
+    CompletionUnready,
+    DuplicateProject,
     ExplanationImpossible,
     InvalidClasses,
     InvalidSettings,
@@ -41,7 +43,6 @@ from alcore.errors import (
     UnknownJob,
     UnknownJobKind,
     UnknownProject,
-    UnknownSession,
     UnknownWebhook,
     UnreadableImage,
     WorkspaceBusy,
@@ -61,10 +62,11 @@ STATUS: dict[type[AlcoreError], int] = {
     UnknownItem: 404,
     UnknownJob: 404,
     UnknownProject: 404,
-    UnknownSession: 404,
     UnreadableImage: 404,
     LeaseExpired: 409,
     ClassDeleted: 409,
+    CompletionUnready: 409,
+    DuplicateProject: 409,
     ExplanationImpossible: 409,
     NothingToUndo: 409,
     TrainingImpossible: 409,
@@ -134,20 +136,6 @@ def board_route(
             return refusal(error, request)
 
     return declared(path, respond, right, method)
-
-
-def open_route(path: str, work: Callable[[Request, Body], Any]) -> Route:
-    """Make a route of work for strangers, who bring no ticket: the work itself looks who asks."""
-
-    @functools.wraps(work)
-    async def respond(request: Request) -> Response:
-        try:
-            body = await _body(request, MOST_BODY)
-            return JSONResponse(await unless_held(to_thread.run_sync(work, request, body)))
-        except AlcoreError as error:
-            return refusal(error, request)
-
-    return declared(path, respond, "open", "POST")
 
 
 async def unless_held(doing: Coroutine[Any, Any, Value]) -> Value:

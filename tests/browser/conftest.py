@@ -38,7 +38,6 @@ COMMON = {
     "test_navigation",
     "test_playground",
     "test_review",
-    "test_session",
     "test_setup",
     "test_shield",
     "test_why",
@@ -58,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
-SECTIONS = {"More": ("Map", "In and out", "Experiments", "Playground", "Session", "Glossary")}
+SECTIONS = {"More": ("Map", "Try it", "In and out", "Experiments", "Playground", "Glossary")}
 """Of the menu, with the pages behind each; the others stand in it themselves."""
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 from made import Tab, label_rows
 from playwright.sync_api import BrowserContext, expect
 from seen import look
 
+from alcore.loop.round_files import round_arrays
 from alcore.records import Project
-from alcore.services import metadata
+from alcore.services import completing, metadata
 
-from .conftest import START, Server
+from .conftest import START, Board, Server
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -114,3 +116,49 @@ def test_metadata_comes_in_by_a_table_and_is_filtered_sorted_and_coloured_by(
 
     page.goto(f"{server.url}/dashboard?project={project.id}&annotator=Ana&section=slices")
     expect(page.get_by_text("Slices appear with the first model that was measured")).to_be_visible()
+
+
+def test_the_model_labels_what_people_have_checked(
+    server: Server, context: BrowserContext, tmp_path: Path
+) -> None:
+    project = server.project("finish", CLASSES, 120)
+    store = server.store()
+    tab = Tab(store, project.id)
+    tab.answer(tab.next())
+    look(store, project.id)
+    path = round_arrays(store.workspace.project(project.id), 1)
+    with np.load(path) as arrays:
+        np.savez(path, head=12 * arrays["head"])  # surer of itself
+    page = context.new_page()
+    page.goto(
+        f"{server.url}/exchange?project={project.id}&annotator=Ana&exchange-section=finish+the+job"
+    )
+    page.get_by_role("button", name="Draw and check").click(timeout=1000 * START)
+    expect(page.get_by_text("0 of 50")).to_be_visible()
+    for lease in tab.claim(49).leases:
+        assert lease.origin == "check"
+        tab.answer(lease)
+    page.get_by_role("link", name="Check them").click()
+    board = Board(page).opened()
+    board.press("1")
+    board.expect_saved(1)
+    assert completing.newest(store, project.id).is_checked
+    page.goto(
+        f"{server.url}/exchange?project={project.id}&annotator=Ana&exchange-section=finish+the+job"
+    )
+    page.get_by_role("button", name="Write").click()
+    expect(page.get_by_text("Model 1 labeled")).to_be_visible()
+    rest = completing.newest(store, project.id).counts.rest
+    page.get_by_role("radio", name="labels out").click()
+    with page.expect_download() as download:
+        page.get_by_text("Model labels:").click()
+        link = page.locator('a.ex-file[href*="model+labels"]')
+        expect(link).to_have_count(1)
+        link.click()
+    lines = Path(download.value.path()).read_text("utf-8").splitlines()
+    assert sum(",model 1," in line for line in lines) == rest > 0
+    page.get_by_role("radio", name="finish the job").click()
+    page.get_by_role("button", name="Take them back").click()
+    expect(page.get_by_text("Model 1 labeled")).to_have_count(0)
+    expect(page.get_by_text("images without a label")).to_be_visible()
+    store.close()

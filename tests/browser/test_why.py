@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from alcore.config import LearnerRule, ProjectSettings, RetrainRule
@@ -127,3 +131,38 @@ def test_an_image_behind_a_cell_of_the_confusion_matrix_is_explained(
     expect(button).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Escape")
     expect(panel).to_be_hidden()
+
+
+def test_a_picture_of_no_project_is_told_explained_and_taken_in(
+    server: Server, page: Page, explained: Project, tmp_path: Path
+) -> None:
+    photo, broken = tmp_path / "my photo.png", tmp_path / "broken.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    Image.fromarray(pixels).resize((120, 90)).save(photo)
+    broken.write_bytes(b"no picture")
+    page.goto(f"{server.url}/predict?project={explained.id}&annotator=Teacher")
+    field = page.locator(".st-key-try-field input[type=file]")
+    expect(field).to_have_count(1)
+    field.set_input_files(broken)
+    expect(page.get_by_text("not an image")).to_be_visible(timeout=90_000)
+    expect(field).to_have_count(1)
+    data = base64.b64encode(photo.read_bytes()).decode()
+    page.evaluate(  # as a browser does where somebody pastes a picture
+        """(data) => {
+          const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([bytes], "my photo.png", { type: "image/png" }));
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
+        }""",
+        data,
+    )
+    expect(page.get_by_text("Nearest labeled images")).to_be_visible(timeout=90_000)
+    expect(page.locator("ul.tr-bars li")).to_have_count(3)
+    expect(page.locator("ul.tr-near img")).to_have_count(6)
+    page.get_by_role("radio", name="Grad-CAM").click()
+    expect(page.locator("img.over")).to_have_attribute("alt", re.compile("speaks for|changes"))
+    assert faults(page) == []
+    button = page.get_by_role("button", name="Add", exact=True)
+    expect(button).to_have_count(1)
+    button.click()
+    expect(page.get_by_text("In the project as number")).to_be_visible(timeout=90_000)

@@ -29,7 +29,8 @@ export const NOTHING = {
 const ORIGINS = {
   query: "asked by the model", random: "random question", "cold start": "before the first model",
   relabel: "changed", import: "imported", adjudicated: "last word", grid: "grid",
-  similar: "more like this",
+  similar: "more like this", check: "check of the model",
+  contribution: "brought along",
 };
 
 export const originName = (origin) => ORIGINS[origin] ?? origin;
