@@ -14,6 +14,7 @@ is sent again with the same key, so that an answer counts once. Times in seconds
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 import uuid
@@ -35,6 +36,8 @@ LONGEST_PAUSE = 10.0
 POLL = 0.5
 _LATER = (429, 502, 503, 504)
 _BLOCK = 1_000_000
+MOST_CORRECTIONS = 200
+"""Labels that one request brings."""
 Values = dict[str, Any]
 
 
@@ -212,6 +215,32 @@ class Client:
         """Read the labels that count, those newer than the event `after`."""
         return _table(self._rows("labels", after))
 
+    def correct(self, labels: Mapping[int, str | int]) -> dict[int, str]:
+        """Label images that have no answer, by their ids; return what was refused, and why.
+
+        Of images whose label is to be changed, see the Review page.
+        """
+        refused: dict[int, str] = {}
+        wanted = [
+            {"image": image, "class_id": self._class_id(label), "key": uuid.uuid4().hex}
+            for image, label in labels.items()
+        ]
+        for start in range(0, len(wanted), MOST_CORRECTIONS):
+            part = {"labels": wanted[start : start + MOST_CORRECTIONS]}
+            for row in self._call("POST", self._path("labels/bulk"), part)["rows"]:
+                if row["problem"] is not None:
+                    refused[row["image"]] = row["problem"]
+        return refused
+
+    def copy(self, name: str, labels: bool = False) -> int:
+        """Copy the project, as an owner; return the id of the copy, which needs its own token."""
+        body = {"name": name, "labels": labels}
+        return int(self._call("POST", self._path("copies"), body)["project_id"])
+
+    def archive(self, archived: bool = True) -> None:
+        """Put the project away, as an owner, or take it back."""
+        self._call("POST", self._path("archive"), {"archived": archived})
+
     def rounds(self) -> pd.DataFrame:
         """Read the models with their measures, a row each."""
         rows = [one | one["measures"] for one in self._rows("rounds")]
@@ -246,6 +275,15 @@ class Client:
     def stop(self) -> None:
         """Stop the training, as an owner."""
         self._call("DELETE", self._path("trainings"))
+
+    def predict(self, picture: Path | str | bytes, neighbours: bool = False) -> Values:
+        """Ask the newest model about a picture: a file, or its bytes, in no project.
+
+        Raises Refused for what is no picture, and where there is no model yet.
+        """
+        data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+        body = {"picture": base64.b64encode(data).decode(), "neighbours": neighbours}
+        return self._call("POST", self._path("predict"), body)
 
     # -- files ---------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from pages._team_invite import invite
 from pages._team_log import audit_log
 from pages._team_parts import STYLE, agreement_table, note, people_table
 from pages._team_tokens import tokens
+from pages._team_webhooks import hooks
 from pages._who import check_still, open_to, projects_here, who
 
 
@@ -42,6 +43,8 @@ def page() -> None:
         if owner:
             invite(project, me)
         tokens(project, me, owner)
+        if owner:
+            hooks(project, me)
     if owner:
         with left:
             _agreement(project, me)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import unescape
@@ -34,7 +35,7 @@ from alcore.errors import InvalidSettings, NotAllowed, TooManyRequests
 from alcore.records import Scope
 from alcore.services import api_tokens, audit, exporting, people, projects
 from alcore.services.exporting import Wish
-from alcore.store import Store
+from alcore.store import Store, items
 from alcore.web import routes, state
 from alcore.web.api import application, operations
 from alcore.web.api.pace import Pace
@@ -559,6 +560,69 @@ def test_while_another_program_holds_the_database_programs_are_told_to_come_agai
     assert house.ask("POST", "queue/answers", text, json=body).status_code == 200
 
 
+# -- pictures, many labels, the whole project ----------------------------------------------------
+
+
+def test_many_labels_come_in_at_once_and_each_that_is_refused_is_said(house: House) -> None:
+    with house.store.read() as connection:
+        ids = items.ids(connection, house.project_id).tolist()
+    client = house.client(scope="label")
+    assert client.correct({ids[0]: "cat", ids[1]: "dog"}) == {}
+    key = uuid.uuid4().hex
+    cat, dog = client.classes().values()
+    wanted = [
+        {"image": ids[2], "class_id": dog, "key": key},
+        {"image": ids[0], "class_id": dog, "key": uuid.uuid4().hex},
+        {"image": 10**9, "class_id": dog, "key": uuid.uuid4().hex},
+        {"image": ids[3], "class_id": 10**9, "key": uuid.uuid4().hex},
+    ]
+    text = house.text(scope="label")
+    for _ in range(2):  # sent again it counts once
+        rows = house.ask("POST", "labels/bulk", text, json={"labels": wanted}).json()["rows"]
+        assert [row["image"] for row in rows] == [one["image"] for one in wanted]
+        assert rows[0]["label"]["class_id"] == dog and rows[0]["problem"] is None
+        assert all(row["label"] is None and row["problem"] for row in rows[1:])
+    assert "meanwhile" in rows[1]["problem"] and "no class" in rows[3]["problem"]
+    assert labels_of(house.store, house.project_id) == {ids[0]: cat, ids[1]: dog, ids[2]: dog}
+    many = [wanted[0]] * 501
+    assert house.ask("POST", "labels/bulk", text, json={"labels": many}).status_code == 422
+    long = [wanted[0] | {"key": "k" * 100_000}] * 3
+    assert house.ask("POST", "labels/bulk", text, json={"labels": long}).status_code == 413
+
+
+def test_a_project_is_copied_put_away_and_taken_back(house: House) -> None:
+    client = house.client()
+    client.correct({next(iter(client.claim(1))).id: "cat"})
+    copy_id = client.copy("the second try", labels=True)
+    assert projects.get(house.store, copy_id).name == "the second try"
+    assert len(labels_of(house.store, copy_id)) == 1
+    with pytest.raises(Refused, match="second try"):
+        client.copy("the second try")
+    client.archive()
+    assert client.project()["archived"] is True
+    with pytest.raises(NothingToLabel, match="put away"):
+        client.claim()
+    client.archive()  # once more changes nothing
+    client.archive(False)
+    assert client.project()["archived"] is False
+    for call in (lambda c: c.copy("x"), lambda c: c.archive()):
+        with pytest.raises(Refused):
+            call(house.client("Ben", "label"))
+
+
+def test_what_cannot_be_predicted_is_refused_in_words(house: House) -> None:
+    client = house.client(scope="read")
+    with pytest.raises(Refused, match="there is no model yet") as none:
+        client.predict(b"no picture")
+    assert none.value.status == 409
+    text = house.text(scope="read")
+    reply = house.ask("POST", "predict", text, json={"picture": "not base64!"})
+    assert reply.status_code == 422 and "base64" in reply.json()["detail"]
+    assert not list(house.store.workspace.uploads.glob("*.picture"))
+    huge = {"picture": "A" * 16_002_000}
+    assert house.ask("POST", "predict", text, json=huge).status_code in (413, 422)
+
+
 # -- the document ------------------------------------------------------------------------------
 
 
@@ -584,8 +648,9 @@ def takes_input(one: Any) -> bool:
 
 
 SLOW = [*HealthCheck]
-BEYOND = tuple(f"/projects/{{project_id}}/{w}" for w in ("classes", "queue/answers", "webhooks"))
-"""What they ask goes beyond a schema: new names, a class where it is a label, a real address."""
+NEW = ("classes", "queue/answers", "webhooks", "copies", "predict", "labels/bulk")
+BEYOND = tuple(f"/projects/{{project_id}}/{w}" for w in NEW)
+"""What they ask goes beyond a schema: new names, a class of a label, a real address or picture."""
 CALLS = [
     (method, one.path, mode)
     for one in application.operations()
@@ -620,6 +685,8 @@ def test_every_operation_does_what_the_document_says(
         case.call_and_validate(headers=headers, excluded_checks=beyond)
 
     ask()
+    if path.endswith("/archive"):
+        projects.archive(asked.store, asked.project_id, False)
 
 
 def test_the_page_shows_every_operation_and_loads_nothing(server: House) -> None:
@@ -652,7 +719,7 @@ def test_examples_of_the_page_are_what_the_operations_take(house: House) -> None
     text = house.text()
     examples = re.findall(r"<pre[^>]*><code>(curl .*?)</code></pre>", page, re.DOTALL)
     posts = [one for one in examples if "-d '" in one]
-    assert len(examples) == len({(method, path) for method, path, _ in CALLS}) and len(posts) == 7
+    assert len(examples) == len({(method, path) for method, path, _ in CALLS}) and len(posts) == 11
     for example in posts:
         (path,) = re.findall(r"\$ALCORE/api/v1(\S+)", example)
         (body,) = re.findall(r"-d '(.*)'", example)

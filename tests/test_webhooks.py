@@ -336,3 +336,34 @@ def test_an_import_that_is_finished_and_a_new_model_are_told(store: Store) -> No
     assert (first["event"], first["images"]) == ("import", 40)
     assert (second["event"], second["model"], second["labels"]) == ("model", 1, summary.labels)
     assert second["accuracy"] == summary.evaluation.accuracy
+
+
+def test_owners_test_a_webhook_and_read_what_was_delivered(store: Store) -> None:
+    made = project(store)
+    ana, ben = (people.annotator(store, name).id for name in ("Ana", "Ben"))
+    people.set_role(store, made, None, ana, "owner")
+    with receiver(500) as (address, kept):
+        hook = webhooks.add(store, made, ana, address, ["import"])
+        assert webhooks.deliveries(store, made, ana) == []
+        webhooks.test(store, made, ana, hook.id)
+        assert deliver_next(store)
+        (waits,) = webhooks.deliveries(store, made, ana)
+        assert (waits.state, waits.tries, waits.error) == ("waiting", 1, "the reply was 500")
+        assert waits.due_at > time.time()
+        hurry(store)
+        assert deliver_next(store)
+    (_, _), (headers, body) = kept.got
+    assert headers["X-Alcore-Event"] == "test" and json.loads(body)["event"] == "test"
+    (told,) = webhooks.deliveries(store, made, ana)
+    assert (told.state, told.tries, told.error, told.event) == ("done", 2, None, "test")
+    assert audit.of_project(store, made, None, 1)[0].act == "test webhook"
+    with pytest.raises(UnknownWebhook):
+        webhooks.test(store, made, ana, 10**6)
+    for ask in (
+        lambda: webhooks.test(store, made, ben, hook.id),
+        lambda: webhooks.deliveries(store, made, ben),
+    ):
+        with pytest.raises(NotAllowed):
+            ask()
+    webhooks.remove(store, made, ana, hook.id)
+    assert webhooks.deliveries(store, made, ana) == []

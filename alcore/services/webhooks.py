@@ -11,10 +11,10 @@ from types import MappingProxyType
 from alcore import outgoing
 from alcore.config import webhook_hosts
 from alcore.errors import InvalidSettings, UnknownWebhook
-from alcore.records import Webhook, WebhookEvent
+from alcore.records import PastDelivery, Webhook, WebhookEvent
 from alcore.services import audit
 from alcore.services.rights import check_owner
-from alcore.store import Store, webhooks
+from alcore.store import Connection, Store, webhooks
 
 EVENTS: Mapping[WebhookEvent, str] = MappingProxyType(
     {"model": "a model is there", "import": "an import is finished"}
@@ -62,12 +62,33 @@ def of_project(store: Store, project_id: int, by: int | None) -> list[Webhook]:
         return [replace(one, secret="") for one in webhooks.of_project(connection, project_id)]
 
 
+def test(store: Store, project_id: int, by: int | None, webhook_id: int) -> None:
+    """Send an event of the kind "test". Raises NotAllowed, UnknownWebhook."""
+    with store.write() as connection:
+        check_owner(connection, project_id, by)
+        hook = _known(connection, project_id, webhook_id)
+        webhooks.note_test(connection, hook, time.time())
+        audit.note(connection, project_id, by, "test webhook", address=hook.address)
+
+
+def deliveries(store: Store, project_id: int, by: int | None, n: int = 20) -> list[PastDelivery]:
+    """List the newest deliveries of all webhooks. Raises NotAllowed for who is no owner."""
+    with store.read() as connection:
+        check_owner(connection, project_id, by)
+        return webhooks.deliveries(connection, project_id, n)
+
+
 def remove(store: Store, project_id: int, by: int | None, webhook_id: int) -> None:
     """Tell an address of nothing more. Raises NotAllowed, UnknownWebhook."""
     with store.write() as connection:
         check_owner(connection, project_id, by)
-        known = {one.id: one for one in webhooks.of_project(connection, project_id)}
-        if webhook_id not in known:
-            raise UnknownWebhook(f"project {project_id} has no webhook {webhook_id}")
+        hook = _known(connection, project_id, webhook_id)
         webhooks.remove(connection, webhook_id, time.time())
-        audit.note(connection, project_id, by, "remove webhook", address=known[webhook_id].address)
+        audit.note(connection, project_id, by, "remove webhook", address=hook.address)
+
+
+def _known(connection: Connection, project_id: int, webhook_id: int) -> Webhook:
+    for one in webhooks.of_project(connection, project_id):
+        if one.id == webhook_id:
+            return one
+    raise UnknownWebhook(f"project {project_id} has no webhook {webhook_id}")

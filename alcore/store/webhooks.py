@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from alcore.records import Delivery, Webhook, WebhookEvent
+from alcore.records import Delivery, PastDelivery, Webhook, WebhookEvent
 from alcore.store.tables import delivery, project, webhook
 
 LONGEST = 86_400.0
@@ -91,6 +91,34 @@ def note(
                     webhook_id=hook.id, event=event, body=body, created_at=now, due_at=now
                 )
             )
+
+
+def note_test(connection: Connection, hook: Webhook, now: float) -> None:
+    """Let a webhook be told of nothing, to see whether it answers."""
+    name = select(project.c.name).where(project.c.id == hook.project_id)
+    said = {"id": hook.project_id, "name": connection.execute(name).scalar()}
+    connection.execute(
+        insert(delivery).values(
+            webhook_id=hook.id,
+            event="test",
+            body={"event": "test", "project": said},
+            created_at=now,
+            due_at=now,
+        )
+    )
+
+
+def deliveries(connection: Connection, project_id: int, n: int) -> list[PastDelivery]:
+    """Read the newest n deliveries of a project's webhooks, newest first."""
+    rows = connection.execute(
+        select(delivery)
+        .join(webhook, webhook.c.id == delivery.c.webhook_id)
+        .where(webhook.c.project_id == project_id, webhook.c.removed_at.is_(None))
+        .order_by(delivery.c.id.desc())
+        .limit(n)
+    )
+    names = ("id", "webhook_id", "event", "state", "tries", "error", "created_at", "due_at")
+    return [PastDelivery(*(getattr(row, name) for name in names)) for row in rows]
 
 
 def next_due(connection: Connection) -> float | None:

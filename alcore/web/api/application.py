@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from alcore import __version__
-from alcore.web.api import files, labels, models, page, projects, queue, webhooks
+from alcore.web.api import files, labels, models, page, predict, projects, queue, webhooks
 from alcore.web.api.operations import Operation, operation, router
 from alcore.web.api.problems import Problem, answer_with_problems
 
@@ -35,6 +35,7 @@ GROUPS = (
     queue.group,
     labels.group,
     models.group,
+    predict.group,
     files.group,
     webhooks.group,
     about,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 
-from alcore.records import NewEvent
+from alcore.errors import AlcoreError, WorkspaceUnusable
+from alcore.records import ApiToken, NewEvent
 from alcore.services import review
 from alcore.services.review import Reviewed
 from alcore.web import state
 from alcore.web.api.operations import Caller, operation, router
 from alcore.web.api.values import (
     After,
+    Corrected,
     Correction,
+    Corrections,
     Entry,
     Label,
     Limit,
@@ -24,6 +27,8 @@ from alcore.web.api.values import (
 )
 
 group = router("Labels")
+MOST_BULK = 250_000
+"""Bytes of many labels."""
 
 
 @operation(group, "GET /projects/{project_id}/labels", "take part", "read")
@@ -46,19 +51,32 @@ def correct_label(project_id: ProjectId, correction: Correction, caller: Caller)
 
     An owner has the last word on what others have answered.
     """
-    event = NewEvent(
-        project_id=project_id,
-        item_id=correction.image,
-        annotator_id=caller.annotator_id,
-        kind="label",
-        class_id=correction.class_id,
-        key=correction.key,
-        created_at=time.time(),
-        seconds=correction.seconds,
-    )
-    row = review.mend(state.store(), event, correction.seen)
+    row = review.mend(state.store(), _event(correction, caller), correction.seen)
     state.instant().notify(project_id)
     return _label(row)
+
+
+@operation(group, "POST /projects/{project_id}/labels/bulk", "take part", "label", most=MOST_BULK)
+def correct_labels(
+    project_id: ProjectId, corrections: Corrections, caller: Caller
+) -> Part[Corrected]:
+    """Label up to 500 images anew, or confirm their labels; the body may have 250,000 bytes.
+
+    Each is on its own: what is refused is said, and the others count. Sent again with the same
+    keys they count once.
+    """
+    rows = []
+    for one in corrections.labels:
+        label, problem = None, None
+        try:
+            label = _label(review.mend(state.store(), _event(one, caller), one.seen))
+        except WorkspaceUnusable:
+            raise  # no fault of this label: all may be sent again
+        except AlcoreError as error:
+            problem = str(error)
+        rows.append(Corrected(image=one.image, label=label, problem=problem))
+    state.instant().notify(project_id)
+    return Part(rows=rows, next=None)
 
 
 @operation(group, "GET /projects/{project_id}/images/{item_id}/log", "take part", "read")
@@ -79,6 +97,19 @@ def list_log(project_id: ProjectId, item_id: PathId, caller: Caller) -> Part[Ent
         for e in entries
     ]
     return Part(rows=rows, next=None)
+
+
+def _event(correction: Correction, caller: ApiToken) -> NewEvent:
+    return NewEvent(
+        project_id=caller.project_id,
+        item_id=correction.image,
+        annotator_id=caller.annotator_id,
+        kind="label",
+        class_id=correction.class_id,
+        key=correction.key,
+        created_at=time.time(),
+        seconds=correction.seconds,
+    )
 
 
 def _label(row: Reviewed) -> Label:

@@ -49,6 +49,11 @@ class Operation(APIRoute):
         """Which scope of a token it asks for; None for what is open to everybody."""
         return vars(self.endpoint)["scope"]
 
+    @property
+    def most(self) -> int:
+        """Bytes that a body may have."""
+        return vars(self.endpoint)["most"]
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         respond = super().get_route_handler()
         right, scope = self.right, self.scope
@@ -60,7 +65,7 @@ class Operation(APIRoute):
                 request.state.token = await unless_held(admission)
             if self.body_field is not None:
                 _check_mime(request)
-            limited = Request(request.scope, _limited(request.receive))
+            limited = Request(request.scope, _limited(request.receive, self.most))
             return await unless_held(respond(limited))
 
         return admit_and_respond
@@ -77,7 +82,7 @@ def _check_mime(request: Request) -> None:
         raise HTTPException(415)
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, most: int) -> Receive:
     """Receive a body up to its limit, whatever its head says of its length."""
     length = 0
 
@@ -85,7 +90,7 @@ def _limited(receive: Receive) -> Receive:
         nonlocal length
         message = await receive()
         length += len(message.get("body", b""))
-        if length > MOST_BODY:
+        if length > most:
             raise HTTPException(413)
         return message
 
@@ -129,12 +134,17 @@ def router(tag: str) -> APIRouter:
 
 
 def operation(
-    group: APIRouter, call: str, right: Right, scope: Scope | None, **more: Any
+    group: APIRouter,
+    call: str,
+    right: Right,
+    scope: Scope | None,
+    most: int = MOST_BODY,
+    **more: Any,
 ) -> Callable[[Work], Work]:
     """Declare an operation: what is called, by which right of a person and scope of a token.
 
     call: method and path, such as "GET /projects". The work runs in a thread, and may raise
-    alcore's errors. scope: None for what is open to everybody.
+    alcore's errors. scope: None for what is open to everybody. most: bytes of a body.
     """
     method, path = call.split(" ")
     codes = [422, 503] if scope is None else [401, 403, 422, 429, 503]
@@ -152,6 +162,7 @@ def operation(
         respond.__doc__ = None  # FastAPI would take it where there is no more than a summary
         respond.right = right  # type: ignore[attr-defined]  # the test of rights reads it
         respond.scope = scope  # type: ignore[attr-defined]
+        respond.most = most  # type: ignore[attr-defined]
         extra = {"x-alcore-right": right, "x-alcore-scope": scope}
         group.add_api_route(
             path,

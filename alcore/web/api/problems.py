@@ -31,7 +31,8 @@ SAID = {
     400: "the body is not JSON that can be read",
     404: "there is nothing at this address; /api/v1/docs lists all that there is",
     405: "this address does not take this method; /api/v1/docs lists those that it takes",
-    413: f"the body must be a JSON object of at most {MOST_BODY} bytes",
+    413: f"the body must be a JSON object of at most {MOST_BODY} bytes, or of as many as the "
+    "operation's description allows",
     415: "send the body as JSON, with the header Content-Type: application/json",
 }
 SAID_OF_FIELDS = {

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from alcore import records
-from alcore.services import classes, dashboard, listings, metadata, projects, rights
+from alcore.services import (
+    classes,
+    dashboard,
+    listings,
+    metadata,
+    projects,
+    rights,
+    whole_projects,
+)
 from alcore.web import pictures, state
 from alcore.web.api.operations import Caller, operation, router
 from alcore.web.api.values import (
     After,
+    Archive,
     Class,
+    Copied,
     Image,
     Limit,
     MetadataColumn,
     NewClasses,
+    NewCopy,
     Part,
     Project,
     ProjectId,
@@ -55,6 +66,24 @@ def get_project(project_id: ProjectId, caller: Caller) -> Project:
 def add_classes(project_id: ProjectId, new: NewClasses, caller: Caller) -> Project:
     """Add classes."""
     classes.add(state.store(), project_id, new.names, caller.annotator_id)
+    return _project(caller)
+
+
+@operation(group, "POST /projects/{project_id}/copies", "own", "own", status_code=201)
+def copy_project(project_id: ProjectId, new: NewCopy, caller: Caller) -> Copied:
+    """Copy the project: images, classes, settings, maybe its labels.
+
+    Its person must be one who may make projects.
+    """
+    store, who = state.store(), caller.annotator_id
+    return Copied(project_id=whole_projects.copy(store, project_id, new.name, new.labels, who))
+
+
+@operation(group, "POST /projects/{project_id}/archive", "own", "own")
+def archive_project(project_id: ProjectId, wish: Archive, caller: Caller) -> Project:
+    """Put the project away, or take it back. What is put away is read only, and nothing runs."""
+    if wish.archived != (projects.get(state.store(), project_id).archived_at is not None):
+        projects.archive(state.store(), project_id, wish.archived, caller.annotator_id)
     return _project(caller)
 
 

@@ -14,6 +14,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from alcore.web.requests import MOST_IMAGES
 
 MOST_LISTED = 1_000
+MOST_CORRECTIONS = 500
+MOST_PICTURE = 16_000_000
+"""Characters of a picture in base64: 12 MB."""
+EXAMPLE_PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR4nGOsiLJhwAaYsIoOWgkA2BgBHss4Ue0AAAAA"
+    "SUVORK5CYII="
+)
+"""Eight by eight pixels, as PNG."""
 LARGEST_ID = 2**53 - 1
 Value = TypeVar("Value")
 
@@ -102,6 +110,25 @@ class Project(BaseModel):
     archived: bool
 
 
+class NewCopy(Asked):
+    """How a copy of the project is called, and what it holds."""
+
+    name: str = Field(min_length=1, max_length=200, examples=["second try"])
+    labels: bool = Field(False, description="Copy what people answered, too")
+
+
+class Copied(BaseModel):
+    """A copy of the project, which the token does not open: make one for it on the Team page."""
+
+    project_id: int
+
+
+class Archive(Asked):
+    """Whether a project is put away, read only, or taken back."""
+
+    archived: bool
+
+
 class NewClasses(Asked):
     """Classes to add."""
 
@@ -170,6 +197,20 @@ class Correction(Asked):
         None, description="The event that you saw as its label; null where it had none"
     )
     seconds: Annotated[float, Field(ge=0, le=3600)] | None = None
+
+
+class Corrections(Asked):
+    """Labels for many images that you have seen."""
+
+    labels: list[Correction] = Field(min_length=1, max_length=MOST_CORRECTIONS)
+
+
+class Corrected(BaseModel):
+    """What became of one of many labels."""
+
+    image: int
+    label: Label | None = Field(description="What counts of the image now; null: it was refused")
+    problem: str | None = Field(description="Why it was refused")
 
 
 class Entry(BaseModel):
@@ -379,6 +420,44 @@ class JobAsked(BaseModel):
     job: Job | None
 
 
+class PictureAsked(Asked):
+    """A picture that need be in no project."""
+
+    picture: str = Field(
+        min_length=1,
+        max_length=MOST_PICTURE,
+        description="A file such as JPEG or PNG, in base64",
+        examples=[EXAMPLE_PICTURE],
+    )
+    neighbours: bool = Field(False, description="Name the nearest labeled images too")
+
+
+class ClassProbability(BaseModel):
+    """How probable a class is."""
+
+    class_id: int
+    name: str
+    probability: float
+
+
+class Neighbour(BaseModel):
+    """A labeled image that the model finds like a picture."""
+
+    image: int
+    class_id: int | None
+    likeness: float = Field(description="Cosine of the embeddings around their mean, −1 to 1")
+
+
+class Prediction(BaseModel):
+    """What the newest model says of a picture."""
+
+    model: int
+    classes: list[ClassProbability] = Field(description="The likeliest first")
+    calibrated_by: int = Field(description="Labels that calibrated the probabilities; 0: none")
+    image: int | None = Field(description="The image of the project that is this very picture")
+    neighbours: list[Neighbour]
+
+
 # -- webhooks ----------------------------------------------------------------------------------
 
 
@@ -406,3 +485,15 @@ class Webhook(BaseModel):
         description="How the last one that was tried went; waiting: it is tried again"
     )
     last_error: str | None
+
+
+class Delivery(BaseModel):
+    """How an event was delivered to a webhook, or not."""
+
+    id: int
+    webhook_id: int
+    event: str = Field(description="model, import or test")
+    state: Literal["waiting", "done", "failed"]
+    tries: int
+    error: str | None
+    created_at: datetime

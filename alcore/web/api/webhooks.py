@@ -6,7 +6,17 @@ from alcore import records
 from alcore.services import webhooks
 from alcore.web import state
 from alcore.web.api.operations import Caller, operation, router
-from alcore.web.api.values import Done, NewWebhook, Part, PathId, ProjectId, Webhook, at
+from alcore.web.api.values import (
+    Delivery,
+    Done,
+    Limit,
+    NewWebhook,
+    Part,
+    PathId,
+    ProjectId,
+    Webhook,
+    at,
+)
 
 group = router("Webhooks")
 
@@ -35,6 +45,34 @@ def remove_webhook(project_id: ProjectId, webhook_id: PathId, caller: Caller) ->
     """Remove a webhook, and what was still to be delivered to it."""
     webhooks.remove(state.store(), project_id, caller.annotator_id, webhook_id)
     return Done()
+
+
+@operation(
+    group, "POST /projects/{project_id}/webhooks/{webhook_id}/tests", "own", "own", status_code=202
+)
+def test_webhook(project_id: ProjectId, webhook_id: PathId, caller: Caller) -> Done:
+    """Send an event "test" to a webhook; the list of deliveries says how it went."""
+    webhooks.test(state.store(), project_id, caller.annotator_id, webhook_id)
+    return Done()
+
+
+@operation(group, "GET /projects/{project_id}/deliveries", "own", "read")
+def list_deliveries(project_id: ProjectId, caller: Caller, limit: Limit = 20) -> Part[Delivery]:
+    """List what the webhooks were told last, newest first."""
+    rows = webhooks.deliveries(state.store(), project_id, caller.annotator_id, limit)
+    return Part(rows=[_delivery(one) for one in rows], next=None)
+
+
+def _delivery(one: records.PastDelivery) -> Delivery:
+    return Delivery(
+        id=one.id,
+        webhook_id=one.webhook_id,
+        event=one.event,
+        state=one.state,
+        tries=one.tries,
+        error=one.error,
+        created_at=at(one.created_at),
+    )
 
 
 def _webhook(one: records.Webhook) -> Webhook:
