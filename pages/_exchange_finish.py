@@ -172,10 +172,11 @@ def _precision(one: Standing, so_far: bool = False) -> None:
 def _written(store: Store, project: Project, one: Standing) -> None:
     """Say what a model has labeled, and offer to take it back."""
     completion = one.completion
+    author = completion.author[:1].upper() + completion.author[1:]
     written_at = time.strftime("%d %b %Y %H:%M", time.localtime(completion.written_at)).lstrip("0")
     with st.container(border=True, key=f"finish-written-{completion.id}"):
         st.markdown(
-            f"**{plain(sentence(completion.author))} labeled {one.counts.rest:,} images**, "
+            f"**{plain(author)} labeled {one.counts.rest:,} images**, "
             + plain(written_at)
             + (f", written by {plain(completion.who)}" if completion.who else "")
         )
