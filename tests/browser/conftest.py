@@ -71,6 +71,17 @@ def go_to(page: Page, name: str) -> None:
     page.get_by_role("link", name=name, exact=True).first.click()
 
 
+def at_rest(page: Page) -> None:
+    """Wait until Streamlit has drawn the page whole.
+
+    Before that a click on a tab is lost, and what stood on the page before may be there twice.
+    """
+    expect(page.locator(".stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning", timeout=1000 * START
+    )
+    expect(page.locator("[data-stale=true]")).to_have_count(0)  # drawn faded until it comes again
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

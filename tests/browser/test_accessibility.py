@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from alcore.services import comments, guidelines, people, projects
 from alcore.store import rounds
 
-from .conftest import Board, Server
+from .conftest import Board, Server, at_rest
 from .test_navigation import PAGES
 
 pytestmark = pytest.mark.browser
@@ -22,8 +22,6 @@ RULES = {
     "resultTypes": ["violations"],
 }
 LINKS = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"
-STALE = "[data-stale=true]"
-"""What Streamlit draws faded until it is drawn again."""
 UNDRAWN = "[data-testid=stVegaLiteChart]:not(:has(svg))"
 STILL = "document.getAnimations().every((a) => a.playState !== 'running')"
 SECTIONS = ("classes", "calibration", "people", "rounds")
@@ -61,12 +59,11 @@ def modelled(server: Server, browser: Browser) -> int:
         time.sleep(0.5)
 
 
-def at_rest(page: Page) -> None:
-    """Wait until the page is drawn whole."""
+def drawn(page: Page) -> None:
+    """Wait until the page is there with its menu and its charts."""
     page.wait_for_load_state("networkidle")
     expect(page.locator(LINKS).first).to_be_visible()
-    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    expect(page.locator(STALE)).to_have_count(0)
+    at_rest(page)
     expect(page.locator(UNDRAWN)).to_have_count(0)  # whichever charts there are by then
 
 
@@ -84,12 +81,12 @@ def test_every_page_and_the_grid_are_accessible(
     wrong = {}
     for path in ("", *PAGES):
         page.goto(f"{server.url}/{path}?project={modelled}")
-        at_rest(page)
+        drawn(page)
         for section in ("", *SECTIONS) if path == "dashboard" else ("",):
             if section:
                 page.get_by_role("radio", name=section, exact=True).click()
                 page.wait_for_url(f"**section={section}**")
-                at_rest(page)
+                drawn(page)
             page.wait_for_function(STILL)
             if found := faults(page):
                 wrong[f"{path} {section}"] = found

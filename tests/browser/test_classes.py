@@ -13,7 +13,7 @@ from sqlalchemy import text
 from alcore.services import classes, projects
 from alcore.store import Store
 
-from .conftest import START, OpenBoard, Server
+from .conftest import START, OpenBoard, Server, at_rest
 
 pytestmark = pytest.mark.browser
 
@@ -24,8 +24,7 @@ def open_tab(server: Server, context: BrowserContext, project_id: int, tab: str)
     page = context.new_page()
     page.goto(f"{server.url}/setup?project={project_id}&annotator=Ana")
     expect(page.get_by_role("tab", name=tab)).to_be_visible(timeout=1000 * START)
-    # A click that comes while the page is drawn is lost.
-    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(page)
     page.get_by_role("tab", name=tab).click()
     return page
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, at_rest
 
 pytestmark = pytest.mark.browser
 
@@ -42,6 +42,11 @@ def button(page: Page, name: str) -> Locator:
     return page.get_by_role("button", name=name, exact=True)
 
 
+def said(page: Page, text: str) -> Locator:
+    """What the page says; what it said before may stand beside it for a moment."""
+    return page.get_by_test_id("stAlert").filter(has_text=text)
+
+
 def test_a_grid_is_mended_started_paused_resumed_and_its_results_downloaded(
     server: Server, context: BrowserContext, tmp_path: Path
 ) -> None:
@@ -52,10 +57,12 @@ def test_a_grid_is_mended_started_paused_resumed_and_its_results_downloaded(
     page.get_by_text("Edit the grid as text").click(timeout=LONG)
     write(page, GRID.format(strategy="margn", until=go))
     button(page, "Check").click()
-    expect(page.get_by_test_id("stAlert")).to_contain_text("did you mean 'margin'", timeout=LONG)
+    expect(said(page, "did you mean 'margin'")).to_be_visible(timeout=LONG)
+    at_rest(page)
     write(page, GRID.format(strategy="margin", until=go))
     button(page, "Check").click()
-    expect(page.get_by_test_id("stAlert")).to_contain_text("2 cells × 2 trials: 8", timeout=LONG)
+    expect(said(page, "2 cells × 2 trials: 8")).to_be_visible(timeout=LONG)
+    at_rest(page)
     button(page, "Start").click()
 
     # While it is drawn anew the old one may stand before it.

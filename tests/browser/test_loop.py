@@ -17,7 +17,7 @@ from alcore.records import Project
 from alcore.services import board_status, projects, training
 from alcore.store import items
 
-from .conftest import ROOT, Board, Server
+from .conftest import ROOT, Board, Server, at_rest
 
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 PACE = 400
@@ -73,7 +73,7 @@ def keep_pictures(browser: Browser, server: Server, project: Project) -> None:
             path = "" if page_name == "label" else page_name
             page.goto(f"{server.url}/{path}?project={project.id}&annotator=me")
             app = page.locator(".stApp")
-            expect(app).to_have_attribute("data-test-script-state", "notRunning")
+            at_rest(page)
             if page_name == "label":
                 board = Board(page)
                 board.item()

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 
 from alcore.services import projects, setup
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, at_rest
 
 pytestmark = pytest.mark.browser
 
@@ -76,10 +76,7 @@ def test_pictures_become_examples_of_a_class_and_can_be_taken_away(
     page.goto(f"{server.url}/setup?project={project.id}")
     tab = page.get_by_role("tab", name="Examples")
     expect(tab).to_be_visible(timeout=180_000)
-    # A click that comes while the page is drawn is lost.
-    expect(page.locator(".stApp")).to_have_attribute(
-        "data-test-script-state", "notRunning", timeout=180_000
-    )
+    at_rest(page)
     tab.click()
     expect(tab).to_have_attribute("aria-selected", "true")
     field = page.get_by_test_id("stFileUploader").locator("input")
@@ -126,6 +123,7 @@ def test_photographs_of_mixed_sizes_come_in_and_the_broken_one_is_listed(
     report = setup.report(server.store(), made)
     assert report.images == 12
     assert [Path(f.name).name for f in report.left_out] == ["broken.jpg"]
+    at_rest(page)
     page.get_by_role("tab", name="Images").click()
     with page.expect_download() as download:
         page.get_by_test_id("stBaseButton-tertiary").filter(has_text="CSV").click()
@@ -145,6 +143,7 @@ def test_names_that_are_markup_are_text_everywhere(server: Server, page: Page) -
     assert projects.get(server.store(), made).name == NASTY
     expect(page.locator(".su-title h2")).to_have_text(NASTY)
     expect(page.get_by_role("combobox", name="Project", exact=True)).to_have_value(NASTY)
+    at_rest(page)
     page.get_by_role("tab", name="Classes").click()
     expect(page.locator(".su-chips")).to_contain_text("<img src=x onerror=alert(1)>")
     assert page.locator(".su-chips img, .su-chips strong").count() == 0
