@@ -124,6 +124,7 @@ def main() -> None:
                 st.Page("pages/exchange.py", title="In and out", icon=":material/swap_horiz:"),
                 st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
                 st.Page("pages/playground.py", title="Playground", icon=":material/scatter_plot:"),
+                st.Page("pages/session.py", title="Session", icon=":material/school:"),
                 st.Page("pages/glossary.py", title="Glossary", icon=":material/menu_book:"),
             ],
         },
@@ -137,6 +138,9 @@ if __name__ == "__main__":
 else:
     state.let_ask(
         st.get_option("server.corsAllowedOrigins") if st.get_option("server.enableCORS") else "*"
+    )
+    state.let_listen(
+        st.get_option("server.address") or "", st.get_option("server.allowedHosts") or []
     )
     state.let_reach(
         doors.reaches_beyond(

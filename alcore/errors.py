@@ -100,6 +100,10 @@ class AddressRefused(AlcoreError):
     """The server must not, or cannot, send anything to an address."""
 
 
+class UnknownSession(AlcoreError):
+    """There is no session of this id, or of this code."""
+
+
 class UnknownWebhook(AlcoreError):
     """The project has no webhook with this id."""
 

@@ -111,6 +111,13 @@ KINDS: tuple[JobKind, ...] = (
         doing="The map is laid out",
     ),
     JobKind(
+        name="simulation",
+        function="alcore.jobs.simulating:run_simulation",
+        lane=PRETRAINING,
+        noun="simulation of strategies",
+        doing="Strategies are simulated",
+    ),
+    JobKind(
         name="pretrain",
         function="alcore.jobs.pretraining:run_pretraining",
         lane=PRETRAINING,

@@ -208,6 +208,87 @@ class Invitation:
     """How many people came by it."""
 
 
+SessionPhase = Literal["lobby", "countdown", "running", "over"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """An hour in which a class labels copies of a project. Times in Unix seconds.
+
+    Where it stands follows from its times alone, so that it goes on whatever is started anew.
+    """
+
+    id: int
+    project_id: int
+    code: str
+    """What lets students in."""
+    minutes: int
+    locked: bool
+    """Nobody else joins."""
+    created_at: float
+    starts_at: float | None = None
+    """None in the lobby; in the future while a countdown runs."""
+    ends_at: float | None = None
+
+    def phase(self, now: float) -> SessionPhase:
+        """Say where the session stands."""
+        if self.ends_at is not None and now >= self.ends_at:
+            return "over"
+        if self.starts_at is None:
+            return "lobby"
+        return "countdown" if now < self.starts_at else "running"
+
+
+@dataclass(frozen=True)
+class Group:
+    """A part of a class, with a project of its own that is a copy of the session's."""
+
+    id: int
+    session_id: int
+    project_id: int
+    name: str
+    strategy: str
+
+
+@dataclass(frozen=True)
+class Student:
+    """Who joined a session, under a name that nobody else has there."""
+
+    annotator_id: int
+    session_id: int
+    project_id: int
+    """Of their group."""
+    name: str
+    joined_at: float
+    removed_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Guess:
+    """An image that a class is asked about before it sees the model's answer."""
+
+    id: int
+    session_id: int
+    position: int
+    """Of the item, the same in the projects of all groups."""
+    asked_at: float
+    shown_at: float | None = None
+    closed_at: float | None = None
+    bars: Mapping[str, list[float] | None] = field(default_factory=dict)
+    """Probabilities of the classes by the id of the group's project, once they were shown."""
+
+
+@dataclass(frozen=True)
+class SimulatedPoint:
+    """What a strategy reached with so many answers of the key, and which items it asks next."""
+
+    strategy: str
+    labels: int
+    accuracy: float | None
+    """None where so few labels cannot train a model."""
+    batch: tuple[int, ...]
+
+
 Scope = Literal["read", "label", "own"]
 """What programs may do with an API token; each holds those before it."""
 
@@ -307,6 +388,11 @@ class Standing:
     invited_only: bool
     """The project is for invited people."""
     has_owner: bool
+    student: bool = False
+    """They joined a session, and may label in it while it runs, no more."""
+    labels_from: float | None = None
+    """A student: when that session starts, None before anybody has said so."""
+    labels_until: float | None = None
 
 
 @dataclass(frozen=True)

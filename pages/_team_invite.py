@@ -115,7 +115,7 @@ def _day(at: float) -> str:
 def _link(one: Invitation) -> None:
     link = links.link(
         st.context.url or "",
-        state.tickets().invite(one.id),
+        links.joining(state.tickets().invite(one.id)),
         st.get_option("server.address") or "",
         st.get_option("server.allowedHosts") or [],
         links.own_address(),

@@ -14,7 +14,7 @@ from alcore.config import TeamRule, Workspace
 from alcore.errors import InvalidSettings, InvalidTicket, NotAllowed
 from alcore.services import invitations, people, rights
 from alcore.store import Store
-from alcore.web.invitations import link, own_address, qr
+from alcore.web.invitations import joining, link, own_address, qr
 from alcore.web.tickets import TicketOffice
 
 LOCAL = "http://localhost:8501/team?project=1"
@@ -22,7 +22,7 @@ BLOCKED = ["localhost", "127.0.0.1"]
 
 
 def test_an_app_that_listens_to_itself_warns_and_says_how_to_let_others_in() -> None:
-    found = link(LOCAL, "t.o", "127.0.0.1", BLOCKED, "10.0.0.5")
+    found = link(LOCAL, joining("t.o"), "127.0.0.1", BLOCKED, "10.0.0.5")
     assert found.address == "http://localhost:8501/?join=t.o"
     assert "this computer only" in found.warning
     assert found.remedy.endswith(
@@ -33,17 +33,17 @@ def test_an_app_that_listens_to_itself_warns_and_says_how_to_let_others_in() -> 
 
 @pytest.mark.parametrize("allowed", [[], ["*"], [*BLOCKED, "10.0.0.5"]])
 def test_an_app_that_listens_to_the_network_is_linked_under_its_address(allowed: list) -> None:
-    found = link("http://127.0.0.1:8501/team", "t", "0.0.0.0", allowed, "10.0.0.5")
+    found = link("http://127.0.0.1:8501/team", joining("t"), "0.0.0.0", allowed, "10.0.0.5")
     assert (found.address, found.warning) == ("http://10.0.0.5:8501/?join=t", None)
 
 
 def test_an_app_that_would_refuse_the_address_says_so() -> None:
-    found = link(LOCAL, "t", "0.0.0.0", BLOCKED, "10.0.0.5")
+    found = link(LOCAL, joining("t"), "0.0.0.0", BLOCKED, "10.0.0.5")
     assert "refuses visitors who come to 10.0.0.5" in found.warning and found.remedy
 
 
 def test_without_a_network_the_link_is_for_this_computer() -> None:
-    found = link(LOCAL, "t", "", [], None)
+    found = link(LOCAL, joining("t"), "", [], None)
     assert "no address in a network" in found.warning and found.remedy is None
 
 
@@ -57,7 +57,7 @@ def test_without_a_network_the_link_is_for_this_computer() -> None:
     ],
 )
 def test_an_address_that_others_reach_is_taken_as_it_is(opened: str, address: str) -> None:
-    assert link(opened, "t", "127.0.0.1", BLOCKED, None).address == address
+    assert link(opened, joining("t"), "127.0.0.1", BLOCKED, None).address == address
 
 
 def test_the_picture_of_a_link_is_one() -> None:
@@ -141,5 +141,5 @@ def test_only_owners_invite_list_and_revoke_in_their_own_project(store: Store) -
 
 
 def test_an_app_below_a_path_is_linked_below_it() -> None:
-    found = link("https://lab.org/label/al/team", "t", "0.0.0.0", [], None)
+    found = link("https://lab.org/label/al/team", joining("t"), "0.0.0.0", [], None)
     assert found.address == "https://lab.org/label/al/?join=t"

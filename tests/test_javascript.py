@@ -25,6 +25,8 @@ LAYERS = {
     "playground": {"shared", "playground"},
     "map": {"shared", "map"},
     "page": {"shared", "page"},
+    "room": {"shared", "grid", "why", "board", "room"},
+    "projector": {"shared", "projector"},
 }
 """What the modules of a folder may import from."""
 ENTRIES = (

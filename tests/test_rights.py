@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,25 +30,38 @@ from alcore.services import (
     people,
     projects,
     rights,
+    sessions,
     whole_projects,
 )
 from alcore.store import Store, members
 from alcore.store import experiments as stored_experiments
 from alcore.store import projects as stored
+from alcore.store import sessions as class_sessions
 from alcore.store.tables import member
 from alcore.web import pictures, routes, state, tickets
 from alcore.web.api import application, mounting
 
 ROOT = Path(__file__).parent.parent
 APP = str(ROOT / "app.py")
-VISITORS = ("stranger", "uninvited", "removed", "annotator", "owner", "administrator")
+VISITORS = (
+    "stranger",
+    "uninvited",
+    "removed",
+    "annotator",
+    "owner",
+    "administrator",
+    "student",
+)
+STUDENT = "Zoë (session 1)"
+"""What a student's annotator is called, which nobody may type."""
 SCOPES = list(api_tokens.SCOPES)
 MAY: dict[rights.Right, set[str]] = {
     "open": set(VISITORS),
-    "come in": set(VISITORS) - {"stranger"},
+    "come in": set(VISITORS) - {"stranger", "student"},
+    "label": {"annotator", "owner", "administrator", "student"},
     "take part": {"annotator", "owner", "administrator"},
     "own": {"owner", "administrator"},
-    "make projects": set(VISITORS) - {"stranger"},
+    "make projects": set(VISITORS) - {"stranger", "student"},
     "run experiments": {"owner", "administrator"},
 }
 PAGES: dict[str, rights.Right] = {
@@ -61,6 +75,7 @@ PAGES: dict[str, rights.Right] = {
     "experiments": "run experiments",
     "setup": "make projects",
     "playground": "come in",
+    "session": "own",
     "glossary": "come in",
 }
 PLACE = "/srv/hidden-folder/birds"
@@ -85,12 +100,25 @@ def house(store: Store) -> House:
     with store.write() as connection:
         stored.set_source(connection, project_id, {"kind": "folder", "path": PLACE, "copy": False})
         classes = stored.classes(connection, project_id)
-    ids = {who: people.annotator(store, who).id for who in VISITORS[1:]}
+    ids = {who: people.annotator(store, who).id for who in VISITORS[1:-1]}
     for who in ("removed", "annotator", "owner"):
         people.set_role(store, project_id, None, ids[who], who)
     people.make_administrator(store, ids["administrator"])
+    ids["student"] = student(store, project_id)
     guidelines.choose(store, project_id, ids["owner"], 1, classes[0].id)
     return House(store, project_id, ids)
+
+
+def student(store: Store, project_id: int) -> int:
+    """Let a student join a session that runs, in which the project is a group's."""
+    now = time.time()
+    with store.write() as connection:
+        session = class_sessions.add(connection, project_id, None, "ABCDEFGH", 10, now)
+        class_sessions.add_groups(connection, session, [(project_id, "The class", "margin")])
+        class_sessions.set_times(connection, session, now, now + 3600)
+    place = sessions.join(store, "ABCD EFGH", "k" * 32, "Zoë")
+    assert place.student is not None
+    return place.student.annotator_id
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +176,10 @@ def texts(there: House) -> dict[str, dict[str, str]]:
         role = {who: members.role(connection, there.project_id, i) for who, i in there.ids.items()}
     made: dict[str, dict[str, str]] = {}
     for who, annotator_id in there.ids.items():
+        if who == "student":
+            with pytest.raises(NotAllowed):  # on no day
+                api_tokens.create(there.store, there.project_id, annotator_id, who, "label")
+            continue
         here = (there.store, there.project_id)
         people.set_role(*here, None, annotator_id, "owner")
         made[who] = {s: api_tokens.create(*here, annotator_id, who, s)[1] for s in SCOPES}
@@ -241,7 +273,7 @@ def open_page(name: str, visitor: str, project_id: int | None) -> AppTest:
     if visitor == "stranger":
         test.secrets["auth"] = {"client_id": "alcore"}
     else:
-        test.session_state["annotator"] = visitor
+        test.session_state["annotator"] = STUDENT if visitor == "student" else visitor
     test.run().switch_page(f"pages/{name}.py")
     test.query_params.clear()
     if project_id is not None:
@@ -354,7 +386,7 @@ def test_rights_hold_by_who_somebody_is_and_whether_others_reach_the_app(
                 with pytest.raises(NotAllowed):
                     rights.check(*who, there.project_id)
         owns = rights.owns(there.store, without_owner, there.ids[visitor])
-        assert owns == (not beyond or visitor == "administrator")
+        assert owns == (visitor != "student" and (not beyond or visitor == "administrator"))
     finally:
         rights.guard(False)
         projects.archive(there.store, without_owner)

@@ -72,6 +72,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "webhook": "made a webhook to {address}",
         "test webhook": "sent a test to the webhook {address}",
         "remove webhook": "removed the webhook to {address}",
+        "session": "opened session {number} for a class: {groups}",
+        "session act": "session {number}: {what}",
         "revoke token": "revoked the API token {name} of {person}",
     }
 )

@@ -9,7 +9,7 @@ import statistics
 
 from alcore.errors import ClassDeleted, LeaseExpired, NotAllowed, UnknownItem
 from alcore.records import Holder, LabelEvent, Lease, Project
-from alcore.services.rights import check_active, is_owner
+from alcore.services.rights import check_may_label, is_owner
 from alcore.store import (
     Connection,
     assignment,
@@ -29,7 +29,7 @@ MOST_HELD = 120
 
 def at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
     """Note that somebody is here. Raises NotAllowed for who was shut out."""
-    check_active(connection, project_id, annotator_id)
+    check_may_label(connection, project_id, annotator_id)
     members.seen(connection, project_id, annotator_id, now)
 
 

@@ -9,6 +9,7 @@ everything: it asks as None.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -18,11 +19,12 @@ from alcore.errors import NotAllowed, ProjectArchived
 from alcore.records import Job, Project, Standing
 from alcore.store import Connection, Store, labels, members, projects
 
-Right = Literal["open", "come in", "take part", "own", "make projects", "run experiments"]
+Right = Literal["open", "come in", "label", "take part", "own", "make projects", "run experiments"]
 RIGHTS: Mapping[Right, str] = MappingProxyType(
     {
         "open": "everybody, also strangers",
-        "come in": "who was let in at the door, whatever their projects",
+        "come in": "who was let in at the door, whatever their projects; not students",
+        "label": "who takes part, and in their group's project, while their session runs, students",
         "take part": "who is not removed from the project and, where it is for invited people, "
         "was invited",
         "own": "owners of the project and administrators; where it has no owner and only this "
@@ -35,7 +37,11 @@ RIGHTS: Mapping[Right, str] = MappingProxyType(
 )
 """Who has each right. That to a project is asked for with its id."""
 WHY_IS_FOR_OWNERS = "The project's owners see why."
-IN_A_PROJECT: frozenset[Right] = frozenset({"take part", "own"})
+IN_A_PROJECT: frozenset[Right] = frozenset({"label", "take part", "own"})
+AFTER_THE_END = 20.0
+"""Seconds in which a student's answers still arrive that were given before the end."""
+SHUT_OUT = "you may not label here any more; ask the project's owner"
+ONLY_LABELS = "who came by a session labels in it, and sees nothing else"
 _guarded = False
 
 
@@ -52,11 +58,18 @@ def check(
 
     project_id: where the right is one in a project.
     """
-    if right in ("open", "come in") or annotator_id is None:
+    if right == "open" or annotator_id is None:
         return
     with store.read() as connection:
+        if right != "label" and members.is_student(connection, annotator_id):
+            raise NotAllowed(ONLY_LABELS)
+        if right == "come in":
+            return
         if right in IN_A_PROJECT:
             assert project_id is not None, f"the right to {right} is one in a project"
+            if right == "label":
+                check_may_label(connection, project_id, annotator_id)
+                return
             check_active(connection, project_id, annotator_id)
             if right == "own":
                 check_owner(connection, project_id, annotator_id)
@@ -94,10 +107,31 @@ def check_active(connection: Connection, project_id: int, annotator_id: int) -> 
         raise NotAllowed(why)
 
 
+def check_may_label(connection: Connection, project_id: int, annotator_id: int) -> None:
+    """Raise NotAllowed for who may not label now: who takes no part, unless a session lets them."""
+    standing = members.standing(connection, project_id, annotator_id)
+    why = _why_no_labels(standing, time.time()) if standing.student else _why_not(standing)
+    if why is not None:
+        raise NotAllowed(why)
+
+
+def _why_no_labels(standing: Standing, now: float) -> str | None:
+    """Say why a student may not label in a project now; None for who may."""
+    if not standing.active or standing.role == "removed":
+        return SHUT_OUT
+    if standing.labels_from is None or now < standing.labels_from:
+        return "the session has not started, or is not this project's; wait for your teacher"
+    if standing.labels_until is not None and now >= standing.labels_until + AFTER_THE_END:
+        return "the session is over"
+    return None
+
+
 def _why_not(standing: Standing) -> str | None:
     """Say why somebody may not take part; None for who may."""
     if not standing.active or standing.role == "removed":
-        return "you may not label here any more; ask the project's owner"
+        return SHUT_OUT
+    if standing.student:
+        return ONLY_LABELS
     if standing.role is None and standing.invited_only and not standing.administrator:
         return "this project is for invited people; ask its owner for the link"
     return None

@@ -9,12 +9,13 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownProject
 from alcore.records import Annotator, Member, MemberRole, Standing
-from alcore.store.tables import annotator, member, project
+from alcore.store.tables import annotator, member, project, session, student
 
 # What every label does is put together once: that takes longer than to run it.
 _ROLE = select(member.c.role).where(
     member.c.project_id == bindparam("project"), member.c.annotator_id == bindparam("annotator")
 )
+_STUDENT = select(student.c.session_id).where(student.c.annotator_id == bindparam("annotator"))
 _other = member.alias()
 _STANDINGS = (
     select(
@@ -27,6 +28,10 @@ _STANDINGS = (
         .where(_other.c.project_id == project.c.id, _other.c.role == "owner")
         .exists()
         .label("has_owner"),
+        student.c.annotator_id.is_not(None).label("student"),
+        student.c.project_id.label("class_room"),
+        session.c.starts_at,
+        session.c.ends_at,
     )
     .select_from(project)
     .outerjoin(annotator, annotator.c.id == bindparam("annotator"))
@@ -34,6 +39,8 @@ _STANDINGS = (
         member,
         (member.c.project_id == project.c.id) & (member.c.annotator_id == annotator.c.id),
     )
+    .outerjoin(student, student.c.annotator_id == annotator.c.id)
+    .outerjoin(session, session.c.id == student.c.session_id)
     .where(project.c.deleted_at.is_(None))
 )
 _STANDING = _STANDINGS.where(project.c.id == bindparam("project"))
@@ -60,6 +67,11 @@ def seen(connection: Connection, project_id: int, annotator_id: int, now: float)
 def role(connection: Connection, project_id: int, annotator_id: int) -> MemberRole | None:
     """Read somebody's role in a project, None for who never was there."""
     return connection.execute(_ROLE, {"project": project_id, "annotator": annotator_id}).scalar()
+
+
+def is_student(connection: Connection, annotator_id: int) -> bool:
+    """Tell whether somebody came by a session."""
+    return connection.execute(_STUDENT, {"annotator": annotator_id}).first() is not None
 
 
 def any_owner(connection: Connection) -> bool:
@@ -97,6 +109,9 @@ def _standing(row: Row[Any]) -> Standing:
         administrator=bool(row.administrator),
         invited_only=bool(row.invited_only),
         has_owner=row.has_owner,
+        student=bool(row.student),
+        labels_from=row.starts_at if row.class_room == row.id else None,
+        labels_until=row.ends_at if row.class_room == row.id else None,
     )
 
 

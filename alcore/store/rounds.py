@@ -97,7 +97,7 @@ def add_baseline(
         insert_or(baseline_point)
         .values(
             project_id=project_id,
-            learner=_fingerprint(point.learner),
+            learner=fingerprint(point.learner),
             trial=point.trial,
             labels=point.labels,
             evaluation=asdict(point.evaluation),
@@ -123,7 +123,7 @@ def baseline(connection: Connection, project_id: int) -> list[BaselinePoint]:
     ]
 
 
-def _fingerprint(learner: Learner) -> str:
+def fingerprint(learner: Learner) -> str:
     """Return what is the same for equal learners, and can be read."""
     fields = asdict(learner)
     if not fields["classes"]:

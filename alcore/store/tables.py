@@ -714,6 +714,88 @@ It counts once the completion is written, while no person has answered the image
 nothing is trained on it, and no measure knows of it.
 """
 
+session = Table(
+    "session",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id")),
+    Column("code", String, nullable=False, unique=True),
+    Column("minutes", Integer, nullable=False),
+    Column("locked", Boolean, nullable=False, server_default="0"),
+    Column("created_at", Float, nullable=False),
+    Column("starts_at", Float),
+    Column("ends_at", Float),
+    Index("ix_session_project", "project_id", "id"),
+)
+"""An hour in which a class labels copies of a project; `code` is what lets students in."""
+
+session_group = Table(
+    "session_group",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session_id", ForeignKey("session.id"), nullable=False),
+    Column("project_id", ForeignKey("project.id"), nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("strategy", String, nullable=False),
+    Index("ix_session_group_session", "session_id", "id"),
+)
+"""A part of a class with a project of its own, which is a copy of the session's."""
+
+student = Table(
+    "student",
+    metadata,
+    Column("annotator_id", ForeignKey("annotator.id"), primary_key=True),
+    Column("session_id", ForeignKey("session.id"), nullable=False),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("joined_at", Float, nullable=False),
+    Column("removed_at", Float),
+    Index("ix_student_session", "session_id", "joined_at"),
+    Index("ix_student_project", "project_id"),
+)
+"""Who joined a session; they may label in their group's project while it runs, and nothing else."""
+
+guess = Table(
+    "guess",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("session_id", ForeignKey("session.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("asked_at", Float, nullable=False),
+    Column("shown_at", Float),
+    Column("closed_at", Float),
+    Column("bars", JSON, nullable=False, server_default="{}"),
+    Index("ix_guess_session", "session_id", "id"),
+)
+"""An image that a class is asked about before it sees the model's answer; `bars` has that answer,
+by the id of the group's project, from the moment that it was shown."""
+
+guess_answer = Table(
+    "guess_answer",
+    metadata,
+    Column("guess_id", ForeignKey("guess.id"), primary_key=True),
+    Column("annotator_id", ForeignKey("annotator.id"), primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("class_place", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("ix_guess_answer_project", "project_id"),
+)
+
+simulated_point = Table(
+    "simulated_point",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("learner", String, primary_key=True),
+    Column("strategy", String, primary_key=True),
+    Column("labels", Integer, primary_key=True),
+    Column("accuracy", Float),
+    Column("batch", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+"""What a strategy reaches with so many answers of the key; `batch` has what it asks next."""
+
 class_today = Table(
     "class_today",
     MetaData(),

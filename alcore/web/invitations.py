@@ -36,10 +36,11 @@ def own_address() -> str | None:
     return None if is_local(address) or address == "0.0.0.0" else address
 
 
-def link(opened: str, token: str, listens_on: str, allowed: Sequence[str], own: str | None) -> Link:
+def link(opened: str, page: str, listens_on: str, allowed: Sequence[str], own: str | None) -> Link:
     """Write the link with which others come in.
 
-    opened: the address under which this page was opened; listens_on and allowed: the server's
+    opened: the address under which this page was opened; page: what the link leads to, below the
+    app's own path, such as `joining` writes it; listens_on and allowed: the server's
     settings; own: this computer's address in its network. An address that is not this computer's
     own loopback is taken as it is: whoever opened the page came that way. So is the path above the
     page's own, below which the app may be served.
@@ -58,7 +59,16 @@ def link(opened: str, token: str, listens_on: str, allowed: Sequence[str], own: 
                 warning = f"The app refuses visitors who come to {own}."
     remedy = _how(own) if warning and own else None
     folder = parts.path.rpartition("/")[0]
-    return Link(_address(parts.scheme, host, port, folder, token), warning, remedy)
+    return Link(_address(parts.scheme, host, port, folder, page), warning, remedy)
+
+
+def joining(token: str) -> str:
+    """Name the page on which an invitation is taken up.
+
+    >>> joining("7.ab")
+    '?join=7.ab'
+    """
+    return f"?join={quote(token, safe='')}"
 
 
 def _how(own: str) -> str:
@@ -66,10 +76,10 @@ def _how(own: str) -> str:
     return f"ALCORE_WORD=a-word-of-yours {start_command()} --server.address 0.0.0.0 {hosts}"
 
 
-def _address(scheme: str, host: str, port: int | None, folder: str, token: str) -> str:
+def _address(scheme: str, host: str, port: int | None, folder: str, page: str) -> str:
     place = f"[{host}]" if ":" in host else host
     place += f":{port}" if port else ""
-    return f"{scheme or 'http'}://{place}{folder}/?join={quote(token, safe='')}"
+    return f"{scheme or 'http'}://{place}{folder}/{page}"
 
 
 def qr(address: str) -> str:

@@ -13,17 +13,20 @@ entry's last statement.
 from __future__ import annotations
 
 import functools
+import json
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 FOLDER = Path(__file__).parent / "browser"
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+_COMMENT = re.compile(r"<!-- (\w+) -->")
+_FILE = re.compile(r"[a-z]+/[a-z]+\.html")
 _OTHER = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 
 
@@ -53,6 +56,32 @@ def script() -> str:
     """Give what every page runs, as HTML."""
     source = joined(FOLDER, "page/page.js")
     return f'<script type="module">\n{source}</script>'
+
+
+def page(html: str, styles: Sequence[str], entry: str, parts: Mapping[str, str]) -> str:
+    """Write a page that stands alone: its styles, its script and what else it is made of.
+
+    html: a file of FOLDER with a comment for each of styles, script and parts, such as
+    `<!-- script -->`; parts: files of FOLDER, or HTML, by the names of their comments.
+    """
+    text = (FOLDER / html).read_text("utf-8")
+    css = "\n".join((FOLDER / name).read_text("utf-8") for name in styles)
+    script = joined(FOLDER, entry).replace("</script", "<\\/script")
+    pieces = {
+        "styles": f"<style>\n{css}</style>",
+        "script": f'<script type="module">\n{script}</script>',
+        **parts,
+    }
+    return _COMMENT.sub(lambda match: _piece(pieces[match[1]]), text)
+
+
+def _piece(part: str) -> str:
+    return (FOLDER / part).read_text("utf-8") if _FILE.fullmatch(part) else part
+
+
+def as_json(value: Any) -> str:
+    """Write a value as JSON that may stand within HTML."""
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 def joined(folder: Path, entry: str) -> str:

@@ -75,11 +75,11 @@ def leased(lease: Lease, ticket: Ticket) -> Body:
 def picture_route(path: str, read: Callable[[Request], Work]) -> Route:
     """Make a route that shows a picture to whom its address was signed for.
 
-    They must still take part in the project: an address outlives a removal by nothing. Where
+    They must still be let label in the project: an address outlives a removal by nothing. Where
     making the picture takes long, `read` returns what does it: few are made at once, and those
     that wait keep no thread from the labels.
     """
-    right: Right = "take part"
+    right: Right = "label"
 
     def allowed(request: Request) -> Work:
         project_id = request.path_params["project_id"]
@@ -179,5 +179,5 @@ def routes() -> list[Route]:
     return [
         picture_route("/board/{project_id:id}/pixels/{item_id:id}", pixels),
         picture_route("/board/{project_id:id}/examples/{example_id:id}", example),
-        board_route("/board/{project_id:id}/pictures", sign_again, "take part", "POST"),
+        board_route("/board/{project_id:id}/pictures", sign_again, "label", "POST"),
     ]

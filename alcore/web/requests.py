@@ -43,6 +43,7 @@ from alcore.errors import (
     UnknownJob,
     UnknownJobKind,
     UnknownProject,
+    UnknownSession,
     UnknownWebhook,
     UnreadableImage,
     WorkspaceBusy,
@@ -62,6 +63,7 @@ STATUS: dict[type[AlcoreError], int] = {
     UnknownItem: 404,
     UnknownJob: 404,
     UnknownProject: 404,
+    UnknownSession: 404,
     UnreadableImage: 404,
     LeaseExpired: 409,
     ClassDeleted: 409,
@@ -136,6 +138,20 @@ def board_route(
             return refusal(error, request)
 
     return declared(path, respond, right, method)
+
+
+def open_route(path: str, work: Callable[[Request, Body], Any]) -> Route:
+    """Make a route of work for strangers, who bring no ticket: the work itself looks who asks."""
+
+    @functools.wraps(work)
+    async def respond(request: Request) -> Response:
+        try:
+            body = await _body(request, MOST_BODY)
+            return JSONResponse(await unless_held(to_thread.run_sync(work, request, body)))
+        except AlcoreError as error:
+            return refusal(error, request)
+
+    return declared(path, respond, "open", "POST")
 
 
 async def unless_held(doing: Coroutine[Any, Any, Value]) -> Value:

@@ -17,6 +17,7 @@ from alcore.errors import AlcoreError
 from alcore.records import NewEvent
 from alcore.services import board_status, classes, keys, labeling, projects
 from alcore.web import (
+    classroom,
     downloads,
     explaining,
     grids,
@@ -206,15 +207,15 @@ def routes(base: str = "") -> list[Route]:
     register_url_convertor("id", _IdConvertor())
     own = [
         declared("/alcore/health", health, "open"),
-        board_route("/board/{project_id:id}/claim", claim, "take part", "POST"),
-        board_route("/board/{project_id:id}/answer", answer, "take part", "POST"),
-        board_route("/board/{project_id:id}/undo", undo, "take part", "POST"),
-        board_route("/board/{project_id:id}/revisit", revisit, "take part", "POST"),
-        board_route("/board/{project_id:id}/release", release, "take part", "POST"),
+        board_route("/board/{project_id:id}/claim", claim, "label", "POST"),
+        board_route("/board/{project_id:id}/answer", answer, "label", "POST"),
+        board_route("/board/{project_id:id}/undo", undo, "label", "POST"),
+        board_route("/board/{project_id:id}/revisit", revisit, "label", "POST"),
+        board_route("/board/{project_id:id}/release", release, "label", "POST"),
         board_route("/board/{project_id:id}/class", add_class, "own", "POST"),
-        board_route("/board/{project_id:id}/status", status, "take part"),
-        board_route("/board/{project_id:id}/history", history, "take part"),
-        board_route("/board/{project_id:id}/why/{item_id:id}", why, "take part"),
+        board_route("/board/{project_id:id}/status", status, "label"),
+        board_route("/board/{project_id:id}/history", history, "label"),
+        board_route("/board/{project_id:id}/why/{item_id:id}", why, "label"),
         *pictures.routes(),
         *remarks.routes(),
         *reviewing.routes(),
@@ -222,6 +223,7 @@ def routes(base: str = "") -> list[Route]:
         *grids.routes(),
         *downloads.routes(),
         *playing.routes(),
+        *classroom.routes(),
         *mapping.routes(),
         *explaining.routes(),
     ]

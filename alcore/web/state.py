@@ -12,6 +12,7 @@ from alcore.services.folders import Folders
 from alcore.services.instant import Instant
 from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store as Store  # pages may name it, but import no store
+from alcore.web.presences import Presences
 from alcore.web.spool import file_of
 from alcore.web.tickets import TicketOffice
 from alcore.web.uploads import Uploads
@@ -21,6 +22,8 @@ from alcore.workers.presence import Presence
 
 _origins: tuple[str, ...] = ()
 _beyond = False
+_listens_on: tuple[str, tuple[str, ...]] = ("", ())
+_presences = Presences()
 
 
 @functools.cache
@@ -62,6 +65,22 @@ def let_reach(beyond: bool) -> None:
     global _beyond
     _beyond = beyond
     rights.guard(beyond)
+
+
+def listens_on() -> tuple[str, tuple[str, ...]]:
+    """Return the address that the server listens on, and the names that it answers under."""
+    return _listens_on
+
+
+def let_listen(address: str, hosts: Iterable[str]) -> None:
+    """Note the address that the server listens on, and the names that it answers under."""
+    global _listens_on
+    _listens_on = (address, tuple(hosts))
+
+
+def present() -> Presences:
+    """Keep which students' browsers have asked lately."""
+    return _presences
 
 
 def owners_word() -> str:

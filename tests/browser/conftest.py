@@ -38,6 +38,7 @@ COMMON = {
     "test_navigation",
     "test_playground",
     "test_review",
+    "test_session",
     "test_setup",
     "test_shield",
     "test_why",
@@ -57,7 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
-SECTIONS = {"More": ("Map", "Try it", "In and out", "Experiments", "Playground", "Glossary")}
+SECTIONS = {
+    "More": (
+        "Map",
+        "Try it",
+        "In and out",
+        "Experiments",
+        "Playground",
+        "Session",
+        "Glossary",
+    )
+}
 """Of the menu, with the pages behind each; the others stand in it themselves."""
 
 

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { floorOf, ticks } from "../../alcore/web/browser/playground/curve.js";
 import { readLink, writeLink } from "../../alcore/web/browser/playground/link.js";
 import { decodePoints, encodePoints, readTable } from "../../alcore/web/browser/playground/own.js";
 import { Person } from "../../alcore/web/browser/playground/person.js";
@@ -11,6 +10,7 @@ import { labelsAt } from "../../alcore/web/browser/playground/plot.js";
 import { likeliest, paintRegions, planesOf } from "../../alcore/web/browser/playground/regions.js";
 import { lastStep, nextStepOf, PHASES, stepAt, stepOfModel } from "../../alcore/web/browser/playground/steps.js";
 import { meanCurve } from "../../alcore/web/browser/playground/trials.js";
+import { floorOf, ticks } from "../../alcore/web/browser/shared/axes.js";
 import { comparison } from "../../alcore/web/browser/playground/words.js";
 
 const defaults = { data: "moons", points: 300, noise: 0, oracle: "simulated", answers: "", own: "" };

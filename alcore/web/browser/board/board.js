@@ -35,7 +35,10 @@ const FAST = 1000; // milliseconds between status requests while a job runs
 const CALM = 2500;
 const FOLLOWING = 250; // until the queue has followed an answer, in instant mode
 
-class Board {
+// What a student's board leaves out: it needs more than the right to label.
+const PLAIN = new Set(["grid", "similar", "explain", "comment", "doubt", "class", "help"]);
+
+export class Board {
   // trigger("choose", wish) tells the page that a person wants another name.
   constructor(root, data, trigger) {
     this.root = root;
@@ -228,6 +231,7 @@ class Board {
 
   // Do what a key or button asks for; pressed: when, in milliseconds of the page.
   act(action, pressed) {
+    if (this.data.plain && PLAIN.has(action.do)) return undefined;
     if (this.grid.isOpen && !this.overlaid && this.grid.act(action)) return undefined;
     switch (action.do) {
       case "label": return this.answers.give("label", action.class, pressed);

@@ -8,7 +8,7 @@ export function rankedBy(image, status) {
   if (image.round == null && image.instant != null) {
     return `Ranked by ${modelName(null, image.instant)}.`;
   }
-  if (image.round == null) return "Chosen for variety; there is no model yet that could rank.";
+  if (image.round == null) return "There is no model yet that could rank: chosen for variety, or by chance.";
   const labels = status?.model === image.round && status.model_labels != null
     ? `, trained on ${plural(status.model_labels, "label")}` : "";
   return image.instant == null ? `Ranked by model ${image.round}${labels}.`

@@ -1,0 +1,134 @@
+"""Owns the session page: a teacher opens a session for a class, and finds those there were."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from alcore.errors import AlcoreError
+from alcore.phrases import sentence
+from alcore.records import Annotator, Project, Session
+from alcore.services import experiments, sessions
+from alcore.web import state
+from pages._setup_text import plain, refusal
+from pages._shell import choose_ready
+from pages._who import open_to, projects_here, who
+
+ONE_CLASS, AGAINST = "One class", "Groups against each other"
+USUAL_GROUPS = ("random", "margin")
+
+
+def page() -> None:
+    project = choose_ready(projects_here(), "A session", 420)
+    if project is None:
+        return
+    me = who()
+    try:
+        listed = sessions.of_project(state.store(), project.id, me.id)
+    except AlcoreError as error:
+        refusal(error)
+        return
+    now = time.time()
+    st.markdown("### A session with your class")
+    st.write(
+        "Students join from their phones by a QR code: no account, nothing to install. They label "
+        "in a copy of this project, so that yours stays as it is, and everybody sees on the wall "
+        "what each label buys."
+    )
+    current = next((one for one in listed if one.phase(now) != "over"), None)
+    if current is None:
+        _open(project, me)
+    else:
+        _go_on(project, me, current)
+    over = [one for one in listed if one.phase(now) == "over"]
+    if over:
+        st.markdown("### Earlier sessions")
+        for one in over:
+            _earlier(project, me, one)
+
+
+def _open(project: Project, me: Annotator) -> None:
+    """Ask how the session shall be, and open it."""
+    with st.container(border=True):
+        left, right = st.columns(2)
+        minutes = left.selectbox(
+            "Labeling takes",
+            sessions.MINUTES,
+            sessions.MINUTES.index(sessions.USUAL_MINUTES),
+            format_func=lambda minutes: f"{minutes} minutes",
+            key=f"session-minutes-{project.id}",
+        )
+        how = right.radio(
+            "How they label", [ONE_CLASS, AGAINST], key=f"session-how-{project.id}", horizontal=True
+        )
+        groups: list[str] = []
+        if how == AGAINST:
+            groups = st.multiselect(
+                "A group for each of these strategies",
+                experiments.strategy_names(),
+                list(USUAL_GROUPS),
+                max_selections=sessions.MOST_GROUPS,
+                key=f"session-groups-{project.id}",
+                help="All begin with the same images; each group has a model of its own",
+            )
+        if not project.has_key:
+            st.caption(
+                "This project has no answer key: the wall shows no curves of strategies beside "
+                "the class's, and accuracy only once images were labeled to measure it."
+            )
+        if st.button("Open a session", type="primary", key="session-open"):
+            _do(sessions.open_session, state.store(), project.id, me.id, minutes, groups)
+
+
+def _go_on(project: Project, me: Annotator, session: Session) -> None:
+    """Lead to the projector of the session that is open."""
+    words = {"lobby": "students can join", "countdown": "it begins", "running": "it runs"}
+    with st.container(border=True):
+        groups = ", ".join(group.name for group in sessions.groups(state.store(), session.id))
+        st.markdown(
+            f"**Session {session.id} is open**: {words[session.phase(time.time())]}. "
+            f"{session.minutes} minutes; {plain(groups)}."
+        )
+        st.html(_projector(project, me, session, "Open the projector"))
+        st.caption(
+            "Put it on the wall. It has the QR code, the start and the end, and all else that you "
+            "do during the session."
+        )
+        if st.button("End the session", key="danger-session-end"):
+            _do(sessions.end, state.store(), project.id, session.id, me.id)
+
+
+def _earlier(project: Project, me: Annotator, session: Session) -> None:
+    day = time.strftime("%d %B, %H:%M", time.localtime(session.created_at)).lstrip("0")
+    row = st.container(horizontal=True, vertical_alignment="center", key=f"session-{session.id}")
+    row.markdown(f"Session {session.id}, {day}", width="content")
+    row.html(_projector(project, me, session, "See it, replay it, save it"), width="content")
+
+
+def _projector(project: Project, me: Annotator, session: Session, text: str) -> str:
+    """Write the link to the projector; who asks stands where no server is sent it."""
+    ticket = state.tickets().issue(project.id, me.id)
+    known = urlencode({"project": project.id, "session": session.id, "ticket": ticket})
+    return (
+        f'<a class="to-projector" href="projector#{escape(known)}" target="_blank" '
+        f'rel="noopener">{escape(text)}</a><style>.to-projector {{ display: inline-block; '
+        "padding: 0.5rem 0.9rem; border: 1px solid var(--st-primary-color, #3f4fbf); "
+        "border-radius: 6px; font-weight: 600; text-decoration: none !important }</style>"
+    )
+
+
+def _do(action: object, *arguments: object) -> None:
+    assert callable(action)
+    try:
+        with st.spinner("Copying the project for the class"):
+            action(*arguments)
+    except AlcoreError as error:
+        st.error(plain(sentence(str(error))), icon=":material/error:")
+        return
+    st.rerun()
+
+
+open_to("own", page)
