@@ -21,6 +21,7 @@ from alcore import logs
 from alcore.errors import AlcoreError, WorkspaceBusy
 from alcore.services import projects, whole_projects
 from alcore.web import ASSETS, doors, modules, routes, state
+from alcore.web.monitoring import Counting
 from alcore.web.shield import Shield
 from alcore.workers import presence
 from alcore.workers.launching import Dispatcher
@@ -157,7 +158,8 @@ else:
                 hosts=st.get_option("server.allowedHosts") or [],
                 uploads=state.uploads(),
                 embedded_by=lambda: state.runtime().access.embedded_by,
-            )
+            ),
+            Middleware(Counting),
         ],
         on_script_error=on_script_error,
     )

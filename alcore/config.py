@@ -119,6 +119,7 @@ CONSENSUS: Mapping[str, str] = MappingProxyType(
 )
 
 
+SHORTEST_TOKEN = 16
 SHORTEST_WORD = 6
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
@@ -333,15 +334,17 @@ class Runtime:
     """Seconds after which processes that have nothing to do are let go."""
     api_rate: float = 100.0
     """Requests a second that programs may make with one API token."""
+    metrics_token: str = ""
+    """With it the server's numbers are read; empty: by nobody."""
 
     @classmethod
     def from_environment(cls) -> Self:
         """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION, ALCORE_IDLE_MINUTES,
-        ALCORE_LOG_…, ALCORE_API_RATE, `Access`'s and `Backups`'.
+        ALCORE_LOG_…, ALCORE_API_RATE, ALCORE_METRICS, `Access`'s and `Backups`'.
 
         Raises InvalidSettings for a workspace in nobody's home, a thread count or rate that is not
-        a positive number, minutes that are no number, and a precision, a level or a format of the
-        log that there is not.
+        a positive number, minutes that are no number, a token that is guessed, and a precision, a
+        level or a format of the log that there is not.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
@@ -370,6 +373,11 @@ class Runtime:
             re.fullmatch(r"\d+(\.\d+)?", idle) is not None,
             f"ALCORE_IDLE_MINUTES is {idle!r}; it is a number of minutes, such as 10",
         )
+        token = os.environ.get("ALCORE_METRICS") or ""
+        _check(
+            not token or len(token) >= SHORTEST_TOKEN,
+            f"the token in ALCORE_METRICS has at least {SHORTEST_TOKEN} characters",
+        )
         access, backups = Access.from_environment(), Backups.from_environment()
         return cls(
             workspace,
@@ -381,6 +389,7 @@ class Runtime:
             backups,
             60 * float(idle),
             float(rate),
+            token,
         )
 
     def to_environment(self) -> dict[str, str]:

@@ -65,7 +65,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.jobs", ("umap",)),
     ("alcore.explanations", ()),
     ("alcore.services", ("itsdangerous", "altair", "vl_convert")),
-    ("alcore.web", ("starlette", "itsdangerous", "fastapi", "pydantic")),
+    ("alcore.web", ("starlette", "itsdangerous", "fastapi", "pydantic", "prometheus_client")),
     ("pages", ("streamlit", "altair")),
     ("alcore.terminal", ("click",)),
     ("alcore.experiment_commands", ("click",)),

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import time
 
-from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from alcore.errors import AlcoreError
 from alcore.records import NewEvent
-from alcore.services import board_status, classes, keys, labeling, projects
+from alcore.services import board_status, classes, keys, labeling
 from alcore.web import (
     classroom,
     downloads,
@@ -23,6 +20,7 @@ from alcore.web import (
     grids,
     knowing,
     mapping,
+    monitoring,
     pictures,
     playing,
     remarks,
@@ -34,11 +32,9 @@ from alcore.web.requests import (
     MOST_IMAGES,
     Body,
     board_route,
-    declared,
     id_in,
     maybe,
     number_in,
-    refusal,
     text_in,
     texts_in,
     wish,
@@ -172,21 +168,6 @@ def add_class(request: Request, ticket: Ticket, body: Body) -> Body:
     return {"classes": board_status.classes_shown(project), "keys": keys.layout(project)}
 
 
-async def health(request: Request) -> Response:
-    """Say that the server answers and that its database and secret can be used; else what not."""
-
-    def look() -> None:
-        state.store().check_files()
-        projects.list_projects(state.store())
-        state.tickets()
-
-    try:
-        await run_in_threadpool(look)
-    except AlcoreError as error:
-        return refusal(error, request)
-    return JSONResponse({"ok": True})
-
-
 class _IdConvertor(IntegerConvertor):
     """An id in an address: no more digits than a column holds."""
 
@@ -206,7 +187,7 @@ def routes(base: str = "") -> list[Route]:
     """
     register_url_convertor("id", _IdConvertor())
     own = [
-        declared("/alcore/health", health, "open"),
+        *monitoring.routes(),
         board_route("/board/{project_id:id}/claim", claim, "label", "POST"),
         board_route("/board/{project_id:id}/answer", answer, "label", "POST"),
         board_route("/board/{project_id:id}/undo", undo, "label", "POST"),

@@ -31,7 +31,7 @@ TURN = 0.05
 BLOCK = 500_000
 """Bytes of an upload that are written at once."""
 LATE = "the request did not come whole in time"
-ANY_HOST = re.compile(r"/(alcore|_stcore)/health$")
+ANY_HOST = re.compile(r"/(alcore/(health|live|ready|metrics)|_stcore/health)$")
 """Whoever watches the server asks by its address."""
 _UPLOAD = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+$")
 
