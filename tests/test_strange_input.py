@@ -75,7 +75,7 @@ class Visitor:
         self.sound: dict[str, Any] = {"client": "c", "key": "k", "kind": "label", "item": 1}
         with there.store.read() as connection:
             self.sound["class"] = projects.classes(connection, there.project_id)[0].id
-        if name in MAY["take part"]:
+        if name in MAY["label"]:
             who = (there.store, there.project_id, self.who, "c")
             (lease,) = labeling.claim(*who, 1).leases  # type: ignore[arg-type]
             self.sound |= {"item": lease.item_id, "token": lease.token, "tokens": [lease.token]}
@@ -119,7 +119,7 @@ class Visitor:
         assert str(self.there.store.workspace.root) not in text and "Traceback" not in text
         if self.name not in MAY["own"]:
             assert PLACE not in text, place
-        if self.name not in MAY["take part"]:
+        if self.name not in MAY["label"]:
             assert not [secret for secret in SECRETS if secret in text], place
 
 
