@@ -30,6 +30,7 @@ from alcore.web.api.pace import Pace
 
 SCALE = int(os.environ.get("ALCORE_TEST_SCALE", "1"))
 READ = [name for name, form in FORMATS.items() if form.read]
+LABELING = {who for right in ("label", "take part") for who in MAY.get(right, ())}
 KNOWN = {"AnswerLate", "WorkspaceBusy", "ExportFailed"}
 """What a request may be told with 503: to try again."""
 
@@ -75,7 +76,7 @@ class Visitor:
         self.sound: dict[str, Any] = {"client": "c", "key": "k", "kind": "label", "item": 1}
         with there.store.read() as connection:
             self.sound["class"] = projects.classes(connection, there.project_id)[0].id
-        if name in MAY["label"]:
+        if name in LABELING:
             who = (there.store, there.project_id, self.who, "c")
             (lease,) = labeling.claim(*who, 1).leases  # type: ignore[arg-type]
             self.sound |= {"item": lease.item_id, "token": lease.token, "tokens": [lease.token]}
@@ -119,7 +120,7 @@ class Visitor:
         assert str(self.there.store.workspace.root) not in text and "Traceback" not in text
         if self.name not in MAY["own"]:
             assert PLACE not in text, place
-        if self.name not in MAY["label"]:
+        if self.name not in LABELING:
             assert not [secret for secret in SECRETS if secret in text], place
 
 
