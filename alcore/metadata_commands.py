@@ -10,6 +10,7 @@ import click
 
 from alcore.config import Runtime, user_path
 from alcore.metadata import KINDS, ValueKind
+from alcore.services import groups
 from alcore.services import metadata as known_metadata
 from alcore.services import projects as known_projects
 from alcore.services.metadata import MetadataFile
@@ -119,6 +120,30 @@ def exif(store: Store, project: str) -> None:
     for one in known_metadata.known(store, project_id).columns:
         if one.column.origin == "exif":
             print(f"{one.column.name}: known of {one.extent.images:,} images")
+
+
+@metadata.command("group")
+@project_argument
+@click.argument("column")
+@click.option("--preview", is_flag=True, help="Say what would move, and change nothing.")
+@with_store
+def group(store: Store, project: str, column: str, preview: bool) -> None:
+    """Keep images of one value together, all in the holdout or all in the pool.
+
+    Such as the images of one patient, site or video. Nothing that has a label moves.
+    """
+    project_id = known_projects.named(store, project).id
+    act = groups.preview if preview else groups.group
+    for text in groups.words(act(store, project_id, column)):
+        print(text)
+
+
+@metadata.command("ungroup")
+@project_argument
+@with_store
+def ungroup(store: Store, project: str) -> None:
+    """Keep no images together from now on; none moves."""
+    groups.ungroup(store, known_projects.named(store, project).id)
 
 
 @metadata.command("remove")

@@ -73,6 +73,8 @@ class ModelFacts:
     scale: tuple[float, ...] | None
     """Of deep images: which values are black and white."""
     check: Check
+    grouping: str = ""
+    """How groups of images lie in holdout and pool; empty where there are none."""
     features: str = ""
     """Whose features a head in it learned from, with the licence of the weights; empty: none."""
 
@@ -235,6 +237,8 @@ def _limits(facts: ModelFacts) -> list[str]:
     ]
     if measured.n and measured.n < _SMALL:
         limits.append(f"The holdout has {measured.n} images only; the interval is wide.")
+    if facts.grouping:
+        limits.append(_plain(facts.grouping))
     if few:
         some = ", ".join(map(_plain, few[:20])) + (" and others" if len(few) > 20 else "")
         limits.append(f"Classes with fewer than {_FEW} labels: {some}.")

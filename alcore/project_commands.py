@@ -25,7 +25,15 @@ from alcore.datasets.remote import is_remote
 from alcore.errors import AlcoreError
 from alcore.records import MemberRole
 from alcore.services import features as computed_features
-from alcore.services import more_images, people, pretraining, setup, training, whole_projects
+from alcore.services import (
+    metadata,
+    more_images,
+    people,
+    pretraining,
+    setup,
+    training,
+    whole_projects,
+)
 from alcore.services import projects as known_projects
 from alcore.store import Store
 from alcore.terminal import json_option, print_rows, project_argument, with_progress, with_store
@@ -95,6 +103,13 @@ def projects(store: Store, archived: bool, as_json: bool) -> None:
 @click.option("--root", default="~/datasets", help="Folder of a torchvision data set.")
 @click.option("--download", is_flag=True, help="Download a torchvision data set.")
 @click.option("--option", multiple=True, metavar="NAME=VALUE", help="A knob of shapes.")
+@click.option(
+    "--path-pattern", default="", help="Parts of the path as metadata: '{site}/{patient}/*'."
+)
+@click.option(
+    "--group", default="", help="The part of the path whose images stay together: patient."
+)
+@click.option("--exif", is_flag=True, help="Date taken and camera as metadata.")
 @with_store
 def bring(store: Store, **options: Any) -> None:
     """Make a project from images, or go on with an interrupted import.
@@ -109,6 +124,7 @@ def bring(store: Store, **options: Any) -> None:
         known_projects.resume_import(store, project.id)
         project_id = project.id
     else:
+        wanted = metadata.import_columns(options["path_pattern"], options["group"], options["exif"])
         for note in known_projects.look_at(spec).notes:
             print(f"note: {note}", file=sys.stderr)
         known_classes = options["role"].replace("-", " ")
@@ -116,6 +132,8 @@ def bring(store: Store, **options: Any) -> None:
         project_id = known_projects.create(
             store, name, spec, known_classes, _settings(options), classes
         )
+        if wanted:
+            metadata.before_import(store, project_id, wanted)
     _import(store, project_id, name, options["role"] == "labels")
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.phrases import sentence
 from alcore.records import Project, RoundSummary
-from alcore.services import slicing
+from alcore.services import groups, slicing
 from alcore.web import state
 from pages import _dashboard_charts_model as charts
 from pages import _dashboard_drawing as drawing
@@ -59,6 +59,9 @@ def slices(project: Project, history: Sequence[RoundSummary], colours: drawing.C
         "one is expected to miss."
         + (f" Hollow: {small} of fewer than 30 images, which say little." if small else "")
     )
+    grouping = groups.of_project(state.store(), project.id)
+    if grouping is not None:
+        note(groups.words(grouping)[0])
     shown = [
         {
             "name": row["name"],

@@ -11,7 +11,7 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.phrases import sentence
 from alcore.records import Project
-from alcore.services import metadata, setup
+from alcore.services import groups, metadata, setup
 from alcore.services.metadata import Known, MetadataFile, MetadataPlan, PathPlan, usual_columns
 from alcore.spreadsheets import write_csv
 from alcore.web import state
@@ -27,6 +27,8 @@ def metadata_in(store: Store, project: Project) -> None:
     """Show what is known; ask where more shall come from."""
     known = metadata.known(store, project.id, who().id)
     _there(store, project, known)
+    if known.columns:
+        _together(store, project, known)
     st.markdown("#### Bring in more")
     source = st.segmented_control(
         "From",
@@ -76,6 +78,47 @@ def _there(store: Store, project: Project, known: Known) -> None:
                 refusal(error)
             else:
                 st.rerun()
+
+
+def _together(store: Store, project: Project, known: Known) -> None:
+    """Ask by which column images stay together; show what that moves, and move it."""
+    st.markdown("#### Images that stay together")
+    now = groups.of_project(store, project.id)
+    if now is not None:
+        for text in groups.words(now):
+            note(text)
+        with st.container(horizontal=True):
+            moves = now.to_holdout + now.to_pool
+            if moves and st.button(f"Move {moves:,} images", key="group-again"):
+                groups.group(store, project.id, now.column, who().id)
+                st.rerun()
+            if st.button(f"Group by {plain(now.column)} no more", key="group-end"):
+                groups.ungroup(store, project.id, who().id)
+                st.rerun()
+        return
+    note(
+        "Images of one patient, site or video are so alike that a model knows one from another. "
+        "Kept together, they lie all in the holdout or all in the pool; nothing that has a label "
+        "moves."
+    )
+    column = st.selectbox(
+        "Together by",
+        [one.column.name for one in known.columns],
+        index=None,
+        placeholder="a column such as patient",
+        format_func=plain,
+        key=f"group-column-{project.id}",
+    )
+    if column is None:
+        return
+    try:
+        for text in groups.words(groups.preview(store, project.id, column, who().id)):
+            note(text)
+        if st.button("Keep them together", type="primary", key="group-begin"):
+            groups.group(store, project.id, column, who().id)
+            st.rerun()
+    except AlcoreError as error:
+        refusal(error)
 
 
 @st.fragment(run_every=2.0)

@@ -47,6 +47,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.class_changes", ()),
     ("alcore.folding", ()),
     ("alcore.metadata", ()),
+    ("alcore.grouping", ()),
     ("alcore.slices", ()),
     ("alcore.completion", ()),
     ("alcore.strategies", ("sklearn",)),

@@ -20,6 +20,7 @@ from alcore.datasets.ingest import Chunk, ingest
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import ImportRefused
 from alcore.folding import ids_by_name
+from alcore.loop import groups
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap
 from alcore.loop.randomness import rng
@@ -122,6 +123,7 @@ def _take_over(
     if not has_test:
         _draw(connection, project, rows, known_classes != "none")
     items.add(connection, rows)
+    groups.note_new(connection, project.id, rows)
     items.add_skipped(connection, project.id, chunk.skipped)
     additions.forget_skipped(connection, project.id, [new.name for new in chunk.accepted])
     if known_classes == "labels":
@@ -142,6 +144,8 @@ def _draw(
     if not could or not total:
         return
     new = max(0, round(held / total * (total + len(could))) - held)
+    if groups.split_new(connection, project, rows, known, new):
+        return
     first = str(rows[0]["position"])
     chosen = rng(project.settings, "more images", first).permutation(len(could))[:new]
     for place in np.sort(chosen).tolist():

@@ -10,7 +10,7 @@ import numpy as np
 import structlog
 
 from alcore import disk, pool
-from alcore.config import MOST_CLASSES, PixelRange, ProjectSettings, computes_features
+from alcore.config import MOST_CLASSES, PixelRange, computes_features
 from alcore.datasets.entries import Entry, Source
 from alcore.datasets.ingest import ingest, read_original
 from alcore.datasets.measuring import scale_of
@@ -19,13 +19,14 @@ from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom, SourceUnreachable
 from alcore.folding import ids_by_name
 from alcore.jobs.adding import add_images
-from alcore.loop import incoming_labels
+from alcore.jobs.metadata import read_known
+from alcore.loop import groups, incoming_labels
 from alcore.loop.due import request_if_due
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap, cold_start_rows, swap_queue
 from alcore.loop.randomness import rng
 from alcore.records import NewEvent, Project
-from alcore.store import additions, items, jobs, labels, projects, webhooks
+from alcore.store import Connection, additions, items, jobs, labels, projects, webhooks
 from alcore.strategies.cold_start import cold_start
 from alcore.workers.attempts import Running, fields
 
@@ -167,7 +168,11 @@ def _make_ready(running: Running, folder: Path) -> None:
     has_class = classes > 0
     if not has_class.any():
         known_classes = "none"  # a key without classes would have a holdout that nobody can check
-    holdout = all_ids[:0] if in_test.any() else _draw_holdout(settings, all_ids, has_class)
+    read_known(running)
+    holdout = all_ids[:0]
+    if not in_test.any():
+        with store.read() as connection:
+            holdout = _draw_holdout(connection, project, all_ids, has_class)
     apart = in_test | np.isin(all_ids, holdout)
     if known_classes == "labels":
         apart |= has_class
@@ -205,15 +210,22 @@ def _make_ready(running: Running, folder: Path) -> None:
 
 
 def _draw_holdout(
-    settings: ProjectSettings, all_ids: np.ndarray, has_class: np.ndarray
+    connection: Connection, project: Project, all_ids: np.ndarray, has_class: np.ndarray
 ) -> np.ndarray:
-    """Draw the holdout of images (N,); of those whose class is known, has_class (N,), if any is."""
-    rule = settings.holdout
+    """Draw the holdout of images (N,); of those whose class is known, has_class (N,), if any is.
+
+    By whole groups where images stay together.
+    """
+    rule = project.settings.holdout
     where, size = all_ids, min(rule.questions, round(rule.share * len(all_ids)))
     if has_class.any():
         where = all_ids[has_class]
         size = min(rule.most, max(1, round(rule.share * len(where))))
-    return pool.draw_holdout(where, size, rng(settings, "holdout"))
+    could = has_class if has_class.any() else np.ones(len(all_ids), bool)
+    grouped = groups.drawn_at_import(connection, project, all_ids, could, size)
+    if grouped is not None:
+        return grouped
+    return pool.draw_holdout(where, size, rng(project.settings, "holdout"))
 
 
 def _import_labels(running: Running, item_ids: np.ndarray, class_ids: np.ndarray) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from alcore import disk
 from alcore.errors import TrainingImpossible
 from alcore.folding import fold_of
+from alcore.loop import groups
 from alcore.loop.image_reading import image_reader
 from alcore.loop.model_files import package
 from alcore.loop.randomness import rng
@@ -105,6 +106,7 @@ def _material(
         holdout_rows=rows[there],
         holdout_true=true[there],
         divisions=_divisions(running, project.id, held[there]),
+        grouping=_grouping(running, project),
         other_rows=np.sort(some),
         threads=running.threads,
     )
@@ -123,6 +125,12 @@ def _divisions(
         if len(one.names) > 1 and np.bincount(one.places).max(initial=0) >= FEW
     ]
     return tuple(telling[:MOST_SLICED])
+
+
+def _grouping(running: Running, project: Project) -> str:
+    """Say how groups of images lie in holdout and pool."""
+    with running.store.read() as connection:
+        return groups.sentence(groups.summary(connection, project))
 
 
 def _reader(

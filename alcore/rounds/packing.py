@@ -46,6 +46,8 @@ class Material:
     """(H,) int64 positions of the true classes."""
     divisions: tuple[tuple[str, np.ndarray, tuple[str, ...]], ...]
     """Columns that divide the holdout: a name, the slice (H,) of each image, and their names."""
+    grouping: str
+    """How groups of images lie in holdout and pool; empty where there are none."""
     other_rows: np.ndarray
     """Further images to check the exported model on."""
     threads: int
@@ -80,6 +82,7 @@ def pack(material: Material, to: Path, on_progress: OnProgress) -> Check:
             mirror=model.mirror,
             scale=material.scale,
             check=check,
+            grouping=material.grouping,
             features=model.features,
         )
         with disk.whole_file(to) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -56,6 +56,9 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "labels": "brought in {labels} labels of {file} as {use}",
         "metadata": "brought in {values} values of {names} from {source}",
         "stop metadata": "stopped the reading of metadata",
+        "group": "kept images of one {name} together; {to_holdout} moved to the holdout and "
+        "{to_pool} to the pool",
+        "ungroup": "kept images together no more",
         "remove metadata": "removed the metadata {name}",
         "originals": "named {place} as the place of the originals",
         "example": "added {name} as an example of {class_name}",

@@ -184,10 +184,13 @@ def _swap(
         for item_id, row in zip(questions, rows, strict=True)
         if row >= 0
     }
+    rows_ranked = selection_rows(ranked.selection, ranked.suggestions)
+    # Groups may have moved to the holdout since the predictions were read.
+    in_pool = items.in_pool(connection, [int(row["item_id"]) for row in rows_ranked])
     swap_queue(
         connection,
         project,
-        selection_rows(ranked.selection, ranked.suggestions),
+        [row for row in rows_ranked if row["item_id"] in in_pool],
         predictions.round_id,
         2**32 * predictions.number + predictions.seen,
         probabilities,

@@ -6,7 +6,7 @@ Who may read file names may read metadata: both may tell an answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alcore.errors import InvalidSettings, NotAllowed, UnknownItem
@@ -291,11 +291,43 @@ def add_path(
     return _add(store, project_id, new, f"the path {plan.pattern.text}", by)
 
 
+def import_columns(pattern: str, group: str, exif: bool) -> list[MetadataColumn]:
+    """Settle what an import reads of paths and images besides pixels.
+
+    group: the part of the path by which images stay together, in holdout or pool. Raises
+    InvalidSettings.
+    """
+    fields = PathPattern.of(pattern.strip()).fields if pattern.strip() else ()
+    if group and group not in fields:
+        raise InvalidSettings(
+            f"images can be kept together by a part of the path; {group!r} is none of: "
+            f"{', '.join(fields) or 'none, as no pattern was said'}"
+        )
+    wanted = [
+        MetadataColumn(0, name, "text", "path", pattern.strip(), 0, name == group)
+        for name in fields
+    ]
+    return wanted + (_exif_columns() if exif else [])
+
+
+def before_import(store: Store, project_id: int, wanted: Sequence[MetadataColumn]) -> None:
+    """Let a project that is being imported read these columns. Raises InvalidSettings."""
+    with store.write() as connection:
+        if projects.get(connection, project_id).state != "importing":
+            raise InvalidSettings("the images are in already; bring metadata in by its own command")
+        for column in wanted:
+            number = metadata_values.begin(connection, project_id, column, time.time())
+            metadata_values.accept(connection, number, None)
+
+
+def _exif_columns() -> list[MetadataColumn]:
+    kinds: dict[str, ValueKind] = {"date taken": "date", "camera": "text"}
+    return [MetadataColumn(0, name, kinds[name], "exif", name, 0, False) for name in EXIF]
+
+
 def read_exif(store: Store, project_id: int, by: int | None = None) -> list[str]:
     """Let date taken and camera be metadata, of images that come later too."""
-    kinds: dict[str, ValueKind] = {"date taken": "date", "camera": "text"}
-    new = [MetadataColumn(0, name, kinds[name], "exif", name, 0, False) for name in EXIF]
-    return _add(store, project_id, new, "EXIF", by)
+    return _add(store, project_id, _exif_columns(), "EXIF", by)
 
 
 def _add(

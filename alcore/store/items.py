@@ -32,6 +32,7 @@ _OPEN_AT = select(item.c.position, item.c.id).where(
     item.c.split == "pool",
     ~_answered,
 )
+_AT_ONCE = 500
 _RARE = 0.05
 """Where a smaller share is open, to draw by position would mostly draw in vain."""
 
@@ -142,6 +143,18 @@ def pool_rows(connection: Connection, project_id: int) -> np.ndarray:
     """Read the positions of all pool items, labeled or not; (P,) int64, ascending."""
     query = select(item.c.position).where(item.c.project_id == project_id, item.c.split == "pool")
     return _numbers(connection, query.order_by(item.c.position))
+
+
+def in_pool(connection: Connection, item_ids: Sequence[int]) -> set[int]:
+    """Return those of some items that are in the pool."""
+    there: set[int] = set()
+    for start in range(0, len(item_ids), _AT_ONCE):
+        part = item_ids[start : start + _AT_ONCE]
+        rows = connection.execute(
+            select(item.c.id).where(item.c.id.in_(part), item.c.split == "pool")
+        )
+        there |= set(rows.scalars())
+    return there
 
 
 def move_to_holdout(connection: Connection, item_ids: Sequence[int]) -> None:
