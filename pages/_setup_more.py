@@ -12,7 +12,35 @@ from alcore.web import state
 from alcore.web.state import Store
 from pages._setup_source import choose_source, look_at
 from pages._setup_text import note, refusal
+from pages._shell import let_upload, uploaded
 from pages._who import who
+
+_KINDS = ["jpg", "jpeg", "png", "webp", "avif", "heic", "gif", "bmp", "tif", "tiff", "dcm"]
+
+
+def _photographs(store: Store, project: Project, prefix: str) -> None:
+    """Take single photographs, which come in at once."""
+    # A new key empties the field once its photographs are in.
+    times = st.session_state.setdefault(f"{prefix}times", 0)
+    let_upload()
+    files = st.file_uploader(
+        "Photographs",
+        _KINDS,
+        accept_multiple_files=True,
+        key=f"{prefix}photographs-{times}",
+    )
+    if not files:
+        return
+    st.session_state[f"{prefix}times"] += 1
+    try:
+        for file in files:
+            with uploaded(file) as path:
+                more_images.keep_photograph(store, project.id, path, file.name, who().id)
+        more_images.add_photographs(store, project.id, who().id)
+    except AlcoreError as error:
+        refusal(error)
+        return
+    st.rerun()
 
 
 def more_of(store: Store, project: Project) -> None:
@@ -30,6 +58,7 @@ def more_of(store: Store, project: Project) -> None:
             "others do; all others are copied."
         )
         prefix = f"more{project.id}-"
+        _photographs(store, project, prefix)
         spec = choose_source(store, prefix, more_images.KINDS, may_stay=False)
         look = look_at(store, prefix, spec)
         if look is None or spec is None:

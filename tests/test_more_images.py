@@ -23,7 +23,7 @@ from alcore.loop.round_files import pixels_of
 from alcore.records import KnownClasses
 from alcore.services import audit, more_images, people, projects, training
 from alcore.services.folders import Folders
-from alcore.store import Store, items
+from alcore.store import Store, additions, items
 from alcore.store import projects as stored
 
 SMALL = replace(BY_HAND, resolution=8)
@@ -216,6 +216,69 @@ def test_models_know_the_new_images_and_a_refit_has_them(store: Store, tmp_path:
     projects.import_now(store, project_id, 1)
     settings = projects.get(store, project_id).settings
     assert len(pixels_of(store.workspace.project(project_id), settings, 41)) == 41
+
+
+def drop(store: Store, project_id: int, folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        path = folder / "upload"
+        path.write_bytes(data)
+        more_images.keep_photograph(store, project_id, path, name)
+        assert not path.exists()
+    more_images.add_photographs(store, project_id)
+
+
+def test_single_photographs_come_in_as_they_are_dropped(
+    store: Store, tmp_path: Path
+) -> None:
+    project_id = made(store, fill(tmp_path / "in", range(20)))
+    drop(store, project_id, tmp_path, {"image.png": picture(50)})
+    projects.import_now(store, project_id, 0)
+    web_page = b"<!doctype html><title>Sign in</title>"
+    hostile = {"image.png": picture(51), "..\\..\\x/<b>.png": picture(52), "3.jpg": web_page}
+    drop(store, project_id, tmp_path, hostile)
+    projects.import_now(store, project_id, 0)
+    rows = rows_of(store, project_id)
+    new = sorted(name for name in rows if name.startswith("photographs/"))
+    assert len(rows) == 23 and len(new) == 3
+    assert sum(name.startswith("photographs/image-") for name in new) == 2
+    assert sum(name.startswith("photographs/_b_-") for name in new) == 1
+    (left,) = projects.skipped_files(store, project_id)
+    assert "3-" in left.name and left.reason.startswith("a web page, not an image")
+    folder = store.workspace.project(project_id)
+    assert list((folder / "photographs").iterdir()) == []
+    with store.read() as connection:
+        spec, _ = stored.source(connection, project_id)
+    originals = {read_original(folder, rows[name], spec) for name in new}
+    assert originals == {picture(50), picture(51), picture(52)}
+    people.set_role(store, project_id, None, people.annotator(store, "Ana").id, "owner")
+    with pytest.raises(NotAllowed):
+        more_images.add_photographs(store, project_id, people.annotator(store, "Ben").id)
+
+
+def test_a_photograph_that_comes_while_others_come_in_is_not_forgotten(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_id = made(store, fill(tmp_path / "in", range(20)))
+    take_over = adding._take_over
+
+    def meanwhile(*about) -> None:
+        take_over(*about)
+        (store.workspace.project(project_id) / "photographs" / "late.png").write_bytes(picture(61))
+
+    monkeypatch.setattr(adding, "_take_over", meanwhile)
+    drop(store, project_id, tmp_path, {"one.png": picture(60)})
+    projects.import_now(store, project_id, 0)
+    monkeypatch.setattr(adding, "_take_over", take_over)
+    more_images.add_photographs(store, project_id)
+    projects.import_now(store, project_id, 0)
+    assert "photographs/late.png" in rows_of(store, project_id)
+    with store.write() as connection:
+        spec = {"kind": "photographs", "path": "x"}
+        additions.request(connection, project_id, spec, "photographs", 10.0)
+        (running,) = additions.waiting(connection, project_id)
+        additions.request(connection, project_id, spec, "photographs", 11.0)
+        additions.finish(connection, running, 12.0)
+        assert [waits.created_at for waits in additions.waiting(connection, project_id)] == [11.0]
 
 
 def test_what_cannot_come_in_is_said_and_stands_in_nobodys_way(

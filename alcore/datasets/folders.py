@@ -74,6 +74,13 @@ class FolderSource:
         return entry.handle if self.in_place else None
 
 
+def images_below(root: Path) -> tuple[list[ImageFile], list[SkippedFile]]:
+    """List the image files of a folder, in order of their paths, and what cannot be one."""
+    walk = _Walk(root.resolve(), in_place=False)
+    walk.run()
+    return sorted(walk.images, key=lambda file: file.path), walk.skipped
+
+
 def check_under(root: Path, path: str) -> str | None:
     """Say why a file below a folder cannot be read; None where nothing speaks against it."""
     full = root / names.page_of(path)[0]

@@ -17,6 +17,7 @@ from alcore.datasets.archives import DEFAULT_LIMIT_MB, ArchiveSource
 from alcore.datasets.digits import DigitsSource
 from alcore.datasets.entries import Entry, Listing, Source
 from alcore.datasets.folders import FolderSource
+from alcore.datasets.photographs import PhotographSource
 from alcore.datasets.remote import RemoteSource, check
 from alcore.datasets.shapes import ShapesSource
 from alcore.datasets.torchsets import KNOWN, TorchvisionSource
@@ -117,6 +118,10 @@ def _torchvision(name: str = "", root: str = "", download: bool = False) -> Torc
     return TorchvisionSource(name, _path(root, "torchvision"), download)
 
 
+def _photographs(path: str = "") -> PhotographSource:
+    return PhotographSource(_path(path, "photographs"))
+
+
 def _remote(path: str = "") -> RemoteSource:
     return RemoteSource(check(path))
 
@@ -145,6 +150,7 @@ _KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingPro
         ),
         "folder": (_folder, ("path", "copy")),
         "archive": (_archive, ("path", "limit_mb", "name", "least")),
+        "photographs": (_photographs, ("path",)),
         "remote": (_remote, ("path",)),
         "torchvision": (_torchvision, ("name", "root", "download")),
     }

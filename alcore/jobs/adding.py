@@ -17,6 +17,7 @@ from alcore import disk
 from alcore.config import MOST_CLASSES, computes_features
 from alcore.datasets.entries import Listing
 from alcore.datasets.ingest import Chunk, ingest
+from alcore.datasets.photographs import PhotographSource
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import ImportRefused
 from alcore.folding import ids_by_name
@@ -49,7 +50,8 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
         _, known_classes = projects.source(connection, project_id)
         _, hashes, position, offset = items.imported(connection, project_id)
     source = open_source(addition.source)
-    listing = _named(source.listing(), addition.prefix)
+    original = source.listing()
+    listing = _named(original, addition.prefix)
     names = set(hashes.values())
     names |= {of_page(name, 1) for name in names}  # all there was of a file, once
     todo = [entry for entry in listing.entries if entry.name not in names]
@@ -73,7 +75,7 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
             running.advance(connection)
         running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
     with running.write() as connection:
-        additions.finish(connection, addition.id, time.time())
+        additions.finish(connection, addition, time.time())
         about = {"images": len(items.ids(connection, project_id))}
         webhooks.note(connection, project_id, "import", about, time.time())
         choose_overlap(connection, projects.get(connection, project_id))
@@ -81,6 +83,8 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
             jobs.request(connection, project_id, "metadata", time.time())
         if project.settings.learner.uses_extractor and computes_features():
             jobs.request(connection, project_id, "features", time.time())
+    if isinstance(source, PhotographSource):
+        source.forget(original)
 
 
 def _named(listing: Listing, prefix: str) -> Listing:

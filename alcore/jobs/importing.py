@@ -64,7 +64,7 @@ def run_import(running: Running) -> None:
                 raise  # it is gone on with
             except AlcoreError:
                 with running.write() as connection:  # what is in stays; the rest is not waited for
-                    additions.finish(connection, addition.id, time.time())
+                    additions.finish(connection, addition, time.time())
                 raise
         with running.publish():
             pass

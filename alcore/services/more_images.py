@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
+from alcore import disk
 from alcore.config import user_path
 from alcore.datasets import remote
 from alcore.datasets.sources import open_source
@@ -35,14 +39,65 @@ def add(
         raise ImportRefused("more images come from a folder, a zip archive or a bucket")
     check_source(folders, spec, store.workspace)
     with store.write() as connection:
-        check_owner(connection, project_id, by)
-        if projects.get(connection, project_id).state != "ready":
-            raise ImportRefused("the first import is not finished; more images can come after it")
-        place, prefix = _place(connection, project_id, spec)
-        open_source(place)
-        additions.request(connection, project_id, place, prefix, time.time())
-        audit.note(connection, project_id, by, "more images", source=setup.describe(spec))
-        jobs.request(connection, project_id, "import", time.time())
+        _check_ready(connection, project_id, by)
+        _request(connection, project_id, spec, by)
+
+
+def keep_photograph(
+    store: Store, project_id: int, path: Path, name: str, by: int | None = None
+) -> None:
+    """Let a photograph wait in the project until `add_photographs` brings it in.
+
+    path: a file on the workspace's disk, which is moved; name: what it was called. Raises
+    NotAllowed, ImportRefused, NoRoom, WorkspaceUnusable.
+    """
+    with store.read() as connection:
+        _check_ready(connection, project_id, by)
+    folder = _waiting(store, project_id)
+    disk.check_room(store.workspace.root, path.stat().st_size)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.replace(folder / _file_name(path, name))
+        disk.sync_names(folder)
+    except OSError as error:
+        raise disk.unusable(folder, error) from error
+
+
+def add_photographs(store: Store, project_id: int, by: int | None = None) -> None:
+    """Ask for the photographs that wait. Raises NotAllowed, ImportRefused."""
+    spec = {"kind": "photographs", "path": str(_waiting(store, project_id))}
+    with store.write() as connection:
+        _check_ready(connection, project_id, by)
+        _request(connection, project_id, spec, by)
+
+
+def _waiting(store: Store, project_id: int) -> Path:
+    return store.workspace.project(project_id) / "photographs"
+
+
+def _check_ready(connection: Connection, project_id: int, by: int | None) -> None:
+    check_owner(connection, project_id, by)
+    if projects.get(connection, project_id).state != "ready":
+        raise ImportRefused("the first import is not finished; more images can come after it")
+
+
+def _request(
+    connection: Connection, project_id: int, spec: Mapping[str, Any], by: int | None
+) -> None:
+    place, prefix = _place(connection, project_id, spec)
+    open_source(place)
+    additions.request(connection, project_id, place, prefix, time.time())
+    audit.note(connection, project_id, by, "more images", source=setup.describe(spec))
+    jobs.request(connection, project_id, "import", time.time())
+
+
+def _file_name(path: Path, name: str) -> str:
+    """Name a photograph by what it was called and holds: all that are pasted are called alike."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=4)).hexdigest()
+    stem, dot, ending = PurePath(name.replace("\\", "/")).name.rpartition(".")
+    plain = re.sub(r"[^\w. -]", "_", stem or ending).strip(". ")[:60] or "photograph"
+    return f"{plain}-{digest}{dot}{ending[:5]}"
 
 
 def last(store: Store, project_id: int) -> str:

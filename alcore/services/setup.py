@@ -243,6 +243,8 @@ def describe(spec: Mapping[str, Any], full: bool = False) -> str:
         if not full:
             return f"folder {path.name}"
         return f"folder {path}, " + ("copied" if spec.get("copy", True) else "left in place")
+    if kind == "photographs":
+        return "photographs"
     if kind == "remote":
         return str(spec["path"])
     if kind == "archive":

@@ -22,6 +22,8 @@ class Addition:
     source: Mapping[str, Any]
     prefix: str
     """Stands before the names of its images; empty for the project's first source."""
+    created_at: float
+    """When it was asked for, the last time."""
 
 
 def request(
@@ -34,7 +36,12 @@ def request(
     connection.execute(
         new.on_conflict_do_update(
             index_elements=["project_id", "prefix"],
-            set_={"source": new.excluded.source, "finished_at": None, "images": 0},
+            set_={
+                "source": new.excluded.source,
+                "created_at": new.excluded.created_at,
+                "finished_at": None,
+                "images": 0,
+            },
         )
     )
 
@@ -42,7 +49,7 @@ def request(
 def waiting(connection: Connection, project_id: int) -> list[Addition]:
     """List the sources that are not through, in the order in which they were asked for."""
     rows = connection.execute(
-        select(addition.c.id, addition.c.source, addition.c.prefix)
+        select(addition.c.id, addition.c.source, addition.c.prefix, addition.c.created_at)
         .where(addition.c.project_id == project_id, addition.c.finished_at.is_(None))
         .order_by(addition.c.id)
     )
@@ -66,9 +73,13 @@ def count(connection: Connection, addition_id: int, images: int) -> None:
     )
 
 
-def finish(connection: Connection, addition_id: int, now: float) -> None:
-    """Note that a source is through."""
-    connection.execute(update(addition).where(addition.c.id == addition_id).values(finished_at=now))
+def finish(connection: Connection, done: Addition, now: float) -> None:
+    """Note that a source is through, unless it was asked for again meanwhile."""
+    connection.execute(
+        update(addition)
+        .where(addition.c.id == done.id, addition.c.created_at == done.created_at)
+        .values(finished_at=now)
+    )
 
 
 def last(connection: Connection, project_id: int) -> tuple[str, int, bool] | None:
