@@ -227,9 +227,7 @@ def drop(store: Store, project_id: int, folder: Path, files: dict[str, bytes]) -
     more_images.add_photographs(store, project_id)
 
 
-def test_single_photographs_come_in_as_they_are_dropped(
-    store: Store, tmp_path: Path
-) -> None:
+def test_single_photographs_come_in_as_they_are_dropped(store: Store, tmp_path: Path) -> None:
     project_id = made(store, fill(tmp_path / "in", range(20)))
     drop(store, project_id, tmp_path, {"image.png": picture(50)})
     projects.import_now(store, project_id, 0)
