@@ -110,7 +110,8 @@ def last(store: Store, project_id: int) -> str:
     where = f"from {prefix}" if prefix else "from the project's own source"
     if not through:
         return f"more images {where} are still to come in; {images:,} are"
-    return f"{images:,} more images came in {where}" if images else f"there was nothing new {where}"
+    what = "1 more image" if images == 1 else f"{images:,} more images"
+    return f"{what} came in {where}" if images else f"there was nothing new {where}"
 
 
 def _place(
