@@ -122,6 +122,7 @@ def main() -> None:
             "More": [
                 st.Page("pages/map.py", title="Map", icon=":material/bubble_chart:"),
                 st.Page("pages/predict.py", title="Try it", icon=":material/photo_camera:"),
+                st.Page("pages/network.py", title="Network", icon=":material/visibility:"),
                 st.Page("pages/exchange.py", title="In and out", icon=":material/swap_horiz:"),
                 st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
                 st.Page("pages/playground.py", title="Playground", icon=":material/scatter_plot:"),

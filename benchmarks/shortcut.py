@@ -2,6 +2,7 @@
 
     python benchmarks/shortcut.py                       3 trials, half an hour on two busy cores
     python benchmarks/shortcut.py --trials 1 --json figures.json
+    python benchmarks/shortcut.py --first 3 --settings honest,shortcut --methods LayerCAM
     python benchmarks/shortcut.py --pictures docs/explanations    figures of the worked example too
 
 Generated shapes of four classes, 32 pixels, 600 training images. *Honest*: any backgrounds.
@@ -26,6 +27,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +53,7 @@ SETTINGS: dict[str, tuple[float, str]] = {
     "shortcut": (1.0, "shift"),
     "a tenth counter-examples": (0.9, "shift"),
     "a quarter counter-examples": (0.75, "shift"),
-    "shortcut, colour augmented": (1.0, "crop and colour"),
+    "shortcut and colour augmented": (1.0, "crop and colour"),
 }
 """Share of backgrounds with the class's colour, and augmentation."""
 
@@ -95,11 +97,11 @@ def accuracy(model: Explainable, test: Data) -> float:
     return float((predicted(model, test.pixels) == test.labels).mean())
 
 
-def looked_at(model: Explainable, test: Data) -> dict[str, float]:
+def looked_at(model: Explainable, test: Data, methods: Sequence[str]) -> dict[str, float]:
     """Play the pointing game by each method, and measure what lies outside the shape."""
     figures: dict[str, float] = {"image outside": float(1 - test.masks[:MAPS].mean())}
     answers = predicted(model, test.pixels[:MAPS])
-    for method in heat_maps.METHODS:
+    for method in methods:
         maps = [
             attribution.explain(model, image, method, Target(int(answer)))
             for image, answer in zip(test.pixels[:MAPS], answers, strict=True)
@@ -111,7 +113,9 @@ def looked_at(model: Explainable, test: Data) -> dict[str, float]:
     return figures
 
 
-def randomised(model: Explainable, network: NetworkGraph, test: Data) -> dict[str, float]:
+def randomised(
+    model: Explainable, network: NetworkGraph, test: Data, methods: Sequence[str]
+) -> dict[str, float]:
     """Compare maps of a network with those of one whose weights were drawn anew."""
     other = NetworkGraph.__new__(NetworkGraph)
     other.__dict__.update(network.__dict__)
@@ -119,7 +123,7 @@ def randomised(model: Explainable, network: NetworkGraph, test: Data) -> dict[st
     other.network = attribution.randomised(network.network, 0)
     drawn = attribution.of_network(other, SIDE, is_slow=False)
     figures = {}
-    for method in heat_maps.METHODS:
+    for method in methods:
         alike = []
         for image, label in zip(test.pixels[:RANDOMISED], test.labels, strict=False):
             pair = [
@@ -131,7 +135,7 @@ def randomised(model: Explainable, network: NetworkGraph, test: Data) -> dict[st
     return figures
 
 
-def trial(name: str, seed: int) -> dict[str, float]:
+def trial(name: str, seed: int, methods: Sequence[str]) -> dict[str, float]:
     shortcut, augmentation = SETTINGS[name]
     training = data(TRAINING, 10 * seed, shortcut)
     begin = time.perf_counter()
@@ -142,10 +146,10 @@ def trial(name: str, seed: int) -> dict[str, float]:
         "own kind": accuracy(model, own),
         "any backgrounds": accuracy(model, data(TEST, 10 * seed + 2)),
         "swapped": accuracy(model, data(TEST, 10 * seed + 3, swapped=True)),
-        **looked_at(model, own),
+        **looked_at(model, own, methods),
     }
     if name in ("honest", "shortcut"):
-        figures |= randomised(model, _graph(model), own)
+        figures |= randomised(model, _graph(model), own, methods)
     return figures
 
 
@@ -157,14 +161,14 @@ def _graph(model: Explainable) -> NetworkGraph:
 
 
 def pictures(folder: Path) -> None:
-    """Draw the worked example: images, and where both networks look, by Grad-CAM and occlusion."""
+    """Draw the worked example: images, and where both networks look, by LayerCAM and occlusion."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = data(TEST, 1, 1.0)
     rows = [shown.pixels[:8]]
     for name in ("honest", "shortcut"):
         shortcut, augmentation = SETTINGS[name]
         model = taught(data(TRAINING, 0, shortcut), augmentation, 0)
-        for method in ("Grad-CAM", "occlusion"):
+        for method in ("LayerCAM", "occlusion"):
             answers = predicted(model, shown.pixels[:8])
             rows.append(
                 np.stack(
@@ -189,16 +193,20 @@ def over(image: np.ndarray, values: np.ndarray) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first trial")
+    parser.add_argument("--settings", default=",".join(SETTINGS))
+    parser.add_argument("--methods", default=",".join(heat_maps.METHODS))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--pictures", type=Path)
     arguments = parser.parse_args()
     with device.computing(0, 1):
         if arguments.pictures:
             pictures(arguments.pictures)
-        results: dict[str, list[dict[str, float]]] = {name: [] for name in SETTINGS}
-        for seed in range(arguments.trials):
+        names, methods = arguments.settings.split(","), arguments.methods.split(",")
+        results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+        for seed in range(arguments.first, arguments.first + arguments.trials):
             for name, trials in results.items():
-                trials.append(trial(name, seed))
+                trials.append(trial(name, seed, methods))
                 if arguments.json:
                     arguments.json.write_text(json.dumps(results, indent=1))
     for name, trials in results.items():

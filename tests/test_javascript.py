@@ -24,6 +24,7 @@ LAYERS = {
     "review": {"shared", "why", "review"},
     "playground": {"shared", "playground"},
     "map": {"shared", "map"},
+    "network": {"shared", "network"},
     "page": {"shared", "page"},
     "room": {"shared", "grid", "why", "board", "room"},
     "projector": {"shared", "projector"},
@@ -34,6 +35,7 @@ ENTRIES = (
     "review/review.js",
     "playground/playground.js",
     "map/map.js",
+    "network/network.js",
     "why/cell.js",
 )
 

@@ -68,6 +68,7 @@ PAGES: dict[str, rights.Right] = {
     "label": "take part",
     "review": "take part",
     "map": "take part",
+    "network": "take part",
     "dashboard": "take part",
     "team": "take part",
     "exchange": "own",

@@ -22,7 +22,12 @@ from alcore.errors import NoRoom
 
 ENCODING = 1
 """Counts up when pictures are encoded otherwise, so that old ones are made anew."""
-_KINDS = {"image/png": "png", "image/jpeg": "jpg", "application/json": "json"}
+_KINDS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "application/json": "json",
+    "application/octet-stream": "npz",
+}
 _LOOK = 20
 """The folder is measured again after so many new parts of its limit: several may write there."""
 

@@ -16,7 +16,8 @@ import numpy as np
 from alcore import heat_maps
 from alcore.config import Runtime
 from alcore.errors import ExplanationImpossible
-from alcore.explanations import history, influence
+from alcore.explanations import history, influence, looking
+from alcore.explanations.looking import Gallery
 from alcore.explanations.models import Loaded, Subject, load
 from alcore.learner import attribution, device
 from alcore.learner.attribution import Explainable, Target
@@ -30,6 +31,7 @@ class Desk:
     store: Store
     threads: int
     _loaded: tuple[object, Loaded] | None = field(default=None, init=False)
+    _gallery: Gallery | None = field(default=None, init=False)
 
     @classmethod
     def open(cls, runtime: Runtime) -> Self:
@@ -37,12 +39,15 @@ class Desk:
         return cls(Store.open(runtime.workspace), runtime.threads)
 
     def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer about one image of a project.
+        """Answer about one image of a project, or about a network of it.
 
         question: "what", one of ANSWERS, "project" and "item", or the path of a "picture" that is
-        none of the project's, and what that asks for besides. Raises ExplanationImpossible where
-        there is no answer, with the reason, and UnreadableImage.
+        none of the project's, and what that asks for besides; or what `Gallery.answer` takes.
+        Raises ExplanationImpossible where there is no answer, with the reason, and UnreadableImage.
         """
+        if question["what"].startswith(looking.FAMILY):
+            self._gallery = self._gallery or Gallery(self.store)
+            return self._gallery.answer(dict(question))
         image = Path(question["picture"]) if "picture" in question else question["item"]
         subject = Subject.read(self.store, question["project"], image)
         with device.computing(0, self.threads):
@@ -58,14 +63,15 @@ class Desk:
 
 
 def heat_map(desk: Desk, subject: Subject, question: Mapping[str, Any]) -> dict[str, Any]:
-    """Compute a map of an image by a "method".
+    """Compute a map of an image by a "method"; where it is empty, by the one that suits the model.
 
     "about": the id of a class, "answer" for the model's own, "difference" for its best guess
     against its second.
     """
     model = desk.model(subject).explainable
     image = subject.pixels(model.side)
-    with device.on_threads(desk.threads if model.is_slow else 1):
+    # Two threads wait for each other longer than they compute where other programs run too.
+    with device.on_threads(1):
         return _heat_map(model, image, subject, question)
 
 
@@ -96,7 +102,8 @@ def _heat_map(
 ) -> dict[str, Any]:
     probabilities = attribution.probabilities(model, image)
     target = _target(subject, probabilities, question["about"])
-    values = attribution.explain(model, image, question["method"], target)
+    method = question["method"] or attribution.suitable(model)
+    values = attribution.explain(model, image, method, target)
     columns = subject.columns
     names = {c.id: c.name for c in subject.project.classes}
     wanted = columns[target.wanted]
@@ -104,6 +111,7 @@ def _heat_map(
     return {
         "map": heat_maps.pack(values),
         "side": len(values),
+        "method": method,
         "wanted": wanted,
         "against": against,
         "words": heat_maps.words(

@@ -6,22 +6,16 @@ process that has torch; what it said is kept on disk, up to a number of bytes.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from alcore import heat_maps
-from alcore.config import Workspace
-from alcore.datasets.renditions import Renditions
 from alcore.errors import ExplanationImpossible, InvalidSettings, NotAllowed
 from alcore.records import Project
-from alcore.services import lease_rules, rights
+from alcore.services import kept_answers, lease_rules, rights
 from alcore.services.pool_predictions import PredictionCache
 from alcore.services.review import named
 from alcore.store import Connection, Store, items, labels, leasing, projects, review, rounds
@@ -29,8 +23,6 @@ from alcore.store.review import Reviewed
 from alcore.workers.answering import Answering
 
 METHODS = heat_maps.METHODS
-MOST_KEPT = 200_000_000
-"""Bytes of explanations that a workspace keeps."""
 NEIGHBOURS = 6
 _MORE = 4
 """Times as many neighbours are looked at, since some may not be shown."""
@@ -84,11 +76,12 @@ class Carriers:
 def heat_map(asking: Asking, answering: Answering, method: str, about: str) -> dict[str, Any]:
     """Return a map of the newest model's answer, as the explaining process says it, with class ids.
 
-    method: one of METHODS; about: "answer", "difference" or the id of a class. Raises NotAllowed,
-    InvalidSettings, and ExplanationImpossible with a sentence that says what would work.
+    method: one of METHODS, empty for the one that suits the model; about: "answer", "difference"
+    or the id of a class. Raises NotAllowed, InvalidSettings, and ExplanationImpossible with a
+    sentence that says what would work.
     """
     project = _checked(asking)
-    if method not in METHODS:
+    if method and method not in METHODS:
         raise InvalidSettings(f"no method called {method!r}; choose from {', '.join(METHODS)}")
     known = {str(c.id): c.id for c in project.classes}
     if about not in ("answer", "difference", *known):
@@ -209,7 +202,7 @@ def _checked(asking: Asking) -> Project:
 
 def _ask(asking: Asking, answering: Answering, question: Mapping[str, Any]) -> dict[str, Any]:
     """Ask the process that has torch, unless its answer is on disk."""
-    store, kept = asking.store, _kept(asking.store.workspace)
+    store = asking.store
     with store.read() as connection:
         project = projects.get(connection, asking.project_id)
         item = items.get(connection, asking.project_id, asking.item_id)
@@ -219,29 +212,9 @@ def _ask(asking: Asking, answering: Answering, question: Mapping[str, Any]) -> d
             "there is no model yet that could be asked why; one comes after the first labels"
         )
     classes = [[c.id, c.name] for c in project.classes]
-    made_of = [newest.id, newest.created_at, item.id, item.content_hash, classes, question]
-    name = _name(kept, asking.project_id, json.dumps(made_of, sort_keys=True))
-    known = kept.find(name)
-    if known is not None:
-        stored: dict[str, Any] = json.loads(known.read())
-        return stored
-    reply: dict[str, Any] = answering.ask(
-        {**question, "project": asking.project_id, "item": asking.item_id}
-    )
-    if "error" in reply:
-        raise ExplanationImpossible(reply["error"])
-    kept.keep(name, json.dumps(reply).encode(), "application/json")
-    return reply
-
-
-def _name(kept: Renditions, project_id: int, made_of: str) -> Path:
-    digest = hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
-    return kept.folder / str(project_id) / digest
-
-
-@cache
-def _kept(workspace: Workspace) -> Renditions:
-    return Renditions(workspace.explanations, MOST_KEPT)
+    made_of = [newest.id, newest.created_at, item.content_hash, classes]
+    about_item = {**question, "item": asking.item_id}
+    return kept_answers.ask(store, answering, asking.project_id, about_item, made_of)
 
 
 def _visible(connection: Connection, asking: Asking, item_ids: Sequence[int]) -> list[Reviewed]:

@@ -19,6 +19,7 @@ from alcore.web import (
     explaining,
     grids,
     knowing,
+    looking,
     mapping,
     monitoring,
     pictures,
@@ -207,6 +208,7 @@ def routes(base: str = "") -> list[Route]:
         *classroom.routes(),
         *mapping.routes(),
         *explaining.routes(),
+        *looking.routes(),
     ]
     path = base.strip("/")
     if not path:

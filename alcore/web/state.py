@@ -134,6 +134,17 @@ def explaining() -> Answering:
     )
 
 
+@functools.cache
+def looking() -> Answering:
+    """Keep the process that looks into networks, apart so that no heat map waits for it."""
+    return Answering(
+        "alcore.explanations",
+        runtime(),
+        patience=180,
+        remedy="the computer is busy; try again in a while",
+    )
+
+
 def prediction_cache() -> PredictionCache:
     """Keep what the models of the open store say."""
     return _prediction_cache(store())

@@ -36,6 +36,7 @@ COMMON = {
     "test_grid",
     "test_map",
     "test_navigation",
+    "test_network",
     "test_playground",
     "test_review",
     "test_session",
@@ -61,6 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 SECTIONS = {
     "More": (
         "Map",
+        "Network",
         "Try it",
         "In and out",
         "Experiments",

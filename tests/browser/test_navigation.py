@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "review": "Review",
     "map": "Map",
+    "network": "Network",
     "dashboard": "Dashboard",
     "team": "Team",
     "experiments": "Experiments",
@@ -40,7 +41,7 @@ def test_back_leads_back_in_one_press_from_every_page(
         expect(page).to_have_url(re.compile(rf"/{path}"))
         # The page is there, and has written into the address what it writes.
         expect(page.get_by_test_id("stStatusWidget")).to_be_hidden()
-        expect(page.locator(".board:not(.review, .playground, .map)")).to_have_count(0)
+        expect(page.locator(".board:not(.review, .playground, .map, .network)")).to_have_count(0)
         page.wait_for_timeout(1500)
         page.go_back()
         expect(page).to_have_url(re.compile(r"/\?project=\d+$"))

@@ -15,11 +15,11 @@ const HELP = {
   accept: "accept the suggestion while it is shown",
   grid: "grid: many images of one predicted class, labeled at once; arrows and Space exclude",
   similar: "more like this: the nearest unlabeled images, in the grid",
-  why: "why this image",
+  why: "why this image is asked about",
   zoom: "zoom; the mouse wheel does too",
   light: "brightness and contrast",
   pixels: "smooth images, or their pixels",
-  explain: "why the model says what it says: heat map, nearest labels, its past",
+  explain: "explain the model's answer: heat map, nearest labels, its past",
   comment: "comment on this image",
   help: "this list",
 };

@@ -8,8 +8,9 @@ import { plural, sentence } from "../shared/text.js";
 import { drawn } from "./heat.js";
 import { carriersText, changeText, choices, entryText, historyText, likeness } from "./words.js";
 
-// The first is for every model, and tells a background from the thing best (docs/explanations.md).
-export const METHODS = ["occlusion", "integrated gradients", "Grad-CAM"];
+// Until somebody chooses, the server takes the one that suits the model: the first where it can
+// look into it, else the second, which is for every model (docs/explanations.md).
+export const METHODS = ["LayerCAM", "occlusion", "integrated gradients", "Grad-CAM"];
 const REST = 120; // milliseconds on an image before anything is asked
 const PATIENCE = 70; // seconds; the first question of a day loads what computes it
 
@@ -22,7 +23,7 @@ export class WhyPanel {
     this.nameOf = (id) => names.nameOf(id) ?? "?";
     this.item = null;
     this.turn = 0; // counts images, so that a late answer to another one is not drawn
-    this.method = METHODS[0];
+    this.method = "";
     this.about = "answer";
     this.#build();
   }
@@ -142,6 +143,7 @@ export class WhyPanel {
       about);
     const shape = this.frame.querySelector("img");
     this.frame.append(drawn(told, shape?.naturalWidth || 1, shape?.naturalHeight || 1, told.words));
+    this.methods.value = told.method;
     say(this.words, told.words);
     say(this.by, `, says model ${told.model}`);
     this.host.dataset.item = String(this.item);
