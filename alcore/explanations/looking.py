@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 
 from alcore.datasets.encoding import png
 from alcore.datasets.renditions import Renditions
@@ -167,7 +166,6 @@ def pictures(gallery: Gallery, room: Room, question: Mapping[str, Any]) -> dict[
     pixels, _ = opened.pixels(room.sample()[:100])
     canvas = min(opened.sight.side, _CANVAS)
     steps = visualisation.STEPS if canvas < _CANVAS else _FEW_STEPS
-    torch.manual_seed(0)
     made = visualisation.excite(
         opened.sight, layer.key, question["units"], Colours.of(pixels), canvas, steps
     )
@@ -194,20 +192,17 @@ def maps(gallery: Gallery, room: Room, question: Mapping[str, Any]) -> dict[str,
     opened, seen = gallery.opened(room), gallery.seen(room)
     pixels, _ = opened.pixels(np.array([question["item"]]))
     drawn = []
-    with torch.inference_mode():
-        for key, values in opened.sight.all_maps(units.as_images(pixels)).items():
-            if key == CLASSES:
-                continue
-            own, others = values[0].float().numpy(), seen.responses[key].values
-            unusual = (own.max(axis=(1, 2)) - others.mean(axis=0)) / (others.std(axis=0) + 1e-6)
-            chosen = np.argsort(-unusual, kind="stable")[:_MAPS]
-            drawn.append(
-                {
-                    "key": key,
-                    "units": chosen.tolist(),
-                    "maps": [_text(_grey(own[unit])) for unit in chosen],
-                }
-            )
+    for key, own in units.maps_of(opened.sight, pixels[0]).items():
+        others = seen.responses[key].values
+        unusual = (own.max(axis=(1, 2)) - others.mean(axis=0)) / (others.std(axis=0) + 1e-6)
+        chosen = np.argsort(-unusual, kind="stable")[:_MAPS]
+        drawn.append(
+            {
+                "key": key,
+                "units": chosen.tolist(),
+                "maps": [_text(_grey(own[unit])) for unit in chosen],
+            }
+        )
     return {"layers": drawn, "item": question["item"]}
 
 

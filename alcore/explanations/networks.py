@@ -6,28 +6,23 @@ R pixels a side, C classes, N images of a project, n of them a sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from alcore.config import BACKBONES
 from alcore.errors import ExplanationImpossible, UnknownItem, UnreadableImage
 from alcore.folding import fold_of
-from alcore.learner import extractors, inference, mixtures, networks, transfer
+from alcore.learner import extractors, mixtures, sights, transfer
 from alcore.learner.checkpoints import Model
-from alcore.learner.extractors import ExtractorPasses, Resize
 from alcore.learner.mixtures import Stored
 from alcore.learner.transfer import Pretrained
 from alcore.learner.units import Sight
 from alcore.loop import features as feature_files
 from alcore.loop.image_reading import image_reader
-from alcore.records import Features, Item, Project, RoundSummary
-from alcore.rounds.stored_models import ExtractorWeights
+from alcore.records import Item, Project, RoundSummary
 from alcore.store import Store, items, pretrained, projects, rounds
 
 STATES = ("trained", "start", "random")
@@ -36,7 +31,6 @@ PARTS = ("network", "features")
 """The project's own network, and the one that was taught elsewhere."""
 SAMPLE, SMALL_SAMPLE = 600, 150
 """Most images that are shown to a small network, and to one that takes long."""
-_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -130,15 +124,7 @@ class Opened:
             kept.append(item_id)
         if not images:
             raise ExplanationImpossible("none of the images can be read now, so none can be shown")
-        pixels = np.stack(images)
-        if side != self.resolution:
-            resize = Resize(self.resolution, side)
-            grown = [
-                resize(torch.from_numpy(image[None]).permute(0, 3, 1, 2).float())
-                for image in pixels
-            ]
-            pixels = torch.cat(grown).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-        return pixels, np.array(kept, np.int64)
+        return sights.resized(np.stack(images), side), np.array(kept, np.int64)
 
 
 def open_network(room: Room) -> Opened:
@@ -148,25 +134,18 @@ def open_network(room: Room) -> Opened:
         return _extractor(room)
     stored = _stored(room)
     model = stored if isinstance(stored, Model) else stored.network
-    number = _number(room)
     if model is None:
         raise ExplanationImpossible(
-            f"model {number} is a head on features and has no network of its own; look at the "
-            "network that the features come from"
+            f"model {_number(room)} is a head on features and has no network of its own; look at "
+            "the network that the features come from"
         )
-    about = model.architecture
-    network = {"trained": lambda: model.network, "start": lambda: _start(room, model)}.get(
-        room.state, lambda: _random(room, model)
-    )()
-    has_classes = room.state == "trained"
-    sight = Sight.of(
-        inference.fused(network).float(),
-        lambda images: images[:, : about.channels],
-        about.resolution,
-        (lambda output: output) if has_classes else None,
-        about.classes,
-    )
-    return Opened(sight, about.resolution, about.network, room)
+    if room.state == "trained":
+        sight = sights.of_model(model)
+    elif room.state == "start":
+        sight = sights.of_start(model, _start(room, model))
+    else:
+        sight = sights.of_random(model)
+    return Opened(sight, model.architecture.resolution, model.architecture.network, room)
 
 
 def _stored(room: Room) -> Stored | Model:
@@ -188,49 +167,32 @@ def _stored(room: Room) -> Stored | Model:
             f"the file of model {room.summary.number} is gone ({name}); choose another model, or "
             "look at the next one"
         )
-    return mixtures.load(path, _CPU)
+    return mixtures.load(path)
 
 
-def _start(room: Room, model: Model) -> nn.Module:
-    """Return the network as its training began, from pretrained weights."""
+def _start(room: Room, model: Model) -> Pretrained:
+    """Return the weights that a training began with."""
     assert room.summary is not None
-    weights = room.summary.learner.weights
+    weights, number = room.summary.learner.weights, room.summary.number
     if not model.pretrained:
         raise ExplanationImpossible(
-            f"model {room.summary.number} did not begin with pretrained weights "
-            f"({room.summary.mode} from random ones); set random weights beside it"
+            f"model {number} did not begin with pretrained weights ({room.summary.mode} from "
+            "random ones); set random weights beside it"
         )
-    start = _pretrained(room, model, weights)
-    network = networks.build(model.architecture)
-    transfer.put(start, network, model.architecture)
-    return network
-
-
-def _pretrained(room: Room, model: Model, weights: str) -> Pretrained:
     if weights == "torchvision":
         return transfer.backbone(model.architecture, room.store.workspace.downloads)
     if weights.startswith("file "):
         return transfer.backbone_from_file(model.architecture, Path(weights.removeprefix("file ")))
     with room.store.read() as connection:
-        number = int(weights.removeprefix("pretraining "))
-        stored = pretrained.numbered(connection, room.project.id, number)
+        made = int(weights.removeprefix("pretraining "))
+        stored = pretrained.numbered(connection, room.project.id, made)
     path = None if stored is None else room.folder / stored.checkpoint
     if path is None or not path.is_file():
         raise ExplanationImpossible(
-            f"the pretrained weights that model {_number(room)} began with ({weights}) are gone; "
-            "set random weights or another model beside it"
+            f"the pretrained weights that model {number} began with ({weights}) are gone; set "
+            "random weights or another model beside it"
         )
     return transfer.load(path)
-
-
-def _random(room: Room, model: Model) -> nn.Module:
-    """Return the network with weights drawn by chance; what no training changes is the model's."""
-    network = networks.build(model.architecture)
-    learned = {name for name, weight in network.named_parameters() if weight.requires_grad}
-    kept = model.network.state_dict()
-    fixed = {"mean", "deviation", *(n for n, _ in network.named_parameters() if n not in learned)}
-    network.load_state_dict({n: kept[n] for n in fixed if n in kept}, strict=False)
-    return network
 
 
 def _extractor(room: Room) -> Opened:
@@ -246,54 +208,10 @@ def _extractor(room: Room) -> Opened:
             "no features of this project's images have been computed, so there is no extractor to "
             "look into; the learners “auto” and “features” have one"
         )
-    weights = ExtractorWeights(
-        room.project.settings.learner.extractor_file, room.store.workspace.downloads
-    )
-    extractor = extractors.build(about.extractor, weights.file, weights.downloads)
-    passes = ExtractorPasses(extractor)
-    network = extractor.network.to(_CPU)
-    if room.state != "trained":
-        network = _untaught(about)
-    head = None if stored is None or room.state != "trained" else stored
-    return Opened(
-        Sight.of(
-            network,
-            lambda images: (images - passes.mean) / passes.deviation,
-            about.side,
-            None if head is None else _head_of(head),
-            0 if head is None else len(head.class_names),
-        ),
-        about.resolution,
-        about.extractor,
-        room,
-    )
-
-
-def _untaught(about: Features) -> nn.Module:
-    import timm
-
-    network: nn.Module = timm.create_model(about.extractor, pretrained=False, num_classes=0)
-    return inference.fused(network)
-
-
-def _head_of(stored: Stored) -> Callable[[Tensor], Tensor]:
-    """Return what gives logits (n, C) of features (n, D)."""
-    mean, deviation, directions, head = (
-        torch.from_numpy(np.ascontiguousarray(array, np.float32))
-        for array in (
-            stored.space.mean,
-            stored.space.deviation,
-            stored.space.directions,
-            stored.head,
-        )
-    )
-
-    def logits(features: Tensor) -> Tensor:
-        scaled = (features - mean) / deviation
-        points = scaled / scaled.norm(dim=1, keepdim=True).clamp_min(1e-12) @ directions
-        return points @ head[:-1] + head[-1]
-
-    return logits
+    file_name = room.project.settings.learner.extractor_file
+    extractor = extractors.build(about.extractor, file_name, room.store.workspace.downloads)
+    sight = sights.of_extractor(extractor, about.side, stored, room.state == "trained")
+    return Opened(sight, about.resolution, about.extractor, room)
 
 
 def _number(room: Room) -> int:

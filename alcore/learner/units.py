@@ -154,6 +154,13 @@ def respond(
     }
 
 
+@torch.inference_mode()
+def maps_of(sight: Sight, image: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the maps (U, s, s) float32 of an image (R, R, 3) uint8 by layer, without classes."""
+    everything = sight.all_maps(as_images(image[None]))
+    return {key: m[0].float().numpy() for key, m in everything.items() if key != CLASSES}
+
+
 def alike(ours: Responses, theirs: Responses) -> np.ndarray:
     """Return Pearson's correlations (U, V) of units of two networks over the same n images.
 

@@ -20,6 +20,7 @@ from alcore.learner.units import Sight
 
 STEPS = 64
 _RATE = 0.05
+_SEED = 0
 _TOTAL_VARIATION = 1.0
 _SPREAD = 0.15
 """Deviation of the starting noise, in units of the colours' own."""
@@ -57,9 +58,10 @@ def excite(
 ) -> np.ndarray:
     """Make an image (n, side, side, 3) uint8 for each of n units of a layer, from one noise.
 
-    What is raised is the mean over the places of the unit's map, less the penalty. Call within
-    `device.computing`: the same seed makes the same images.
+    What is raised is the mean over the places of the unit's map, less the penalty. The same
+    question makes the same images.
     """
+    torch.manual_seed(_SEED)
     units = torch.as_tensor(list(chosen))
     half = side // 2 + 1
     noise = torch.randn(1, 3, side, half, 2)
