@@ -14,7 +14,7 @@ import numpy as np
 
 METHODS: Mapping[str, str] = MappingProxyType(
     {
-        "LayerCAM": "Where the layer halfway sees what speaks for the class. Quick, fairly fine.",
+        "fine Grad-CAM": "Where the layer halfway sees what decides. Quick, and fairly fine.",
         "Grad-CAM": "Where the last convolutions see what decides. Quick and coarse.",
         "integrated gradients": "How far each pixel moves the answer, on the way from a plain "
         "image to this one.",

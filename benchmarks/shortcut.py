@@ -2,7 +2,7 @@
 
     python benchmarks/shortcut.py                       3 trials, half an hour on two busy cores
     python benchmarks/shortcut.py --trials 1 --json figures.json
-    python benchmarks/shortcut.py --first 3 --settings honest,shortcut --methods LayerCAM
+    python benchmarks/shortcut.py --first 3 --settings honest,shortcut --methods "fine Grad-CAM"
     python benchmarks/shortcut.py --pictures docs/explanations    figures of the worked example too
 
 Generated shapes of four classes, 32 pixels, 600 training images. *Honest*: any backgrounds.
@@ -161,14 +161,14 @@ def _graph(model: Explainable) -> NetworkGraph:
 
 
 def pictures(folder: Path) -> None:
-    """Draw the worked example: images, and where both networks look, by LayerCAM and occlusion."""
+    """Draw the worked example: images, and where both networks look by two methods."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = data(TEST, 1, 1.0)
     rows = [shown.pixels[:8]]
     for name in ("honest", "shortcut"):
         shortcut, augmentation = SETTINGS[name]
         model = taught(data(TRAINING, 0, shortcut), augmentation, 0)
-        for method in ("LayerCAM", "occlusion"):
+        for method in ("fine Grad-CAM", "occlusion"):
             answers = predicted(model, shown.pixels[:8])
             rows.append(
                 np.stack(

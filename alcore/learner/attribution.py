@@ -95,9 +95,9 @@ def explain(model: Explainable, image: np.ndarray, method: str, target: Target) 
 def suitable(model: Explainable) -> str:
     """Name the method that tells most about a model: what was measured is in docs/explanations.md.
 
-    Occlusion is for every model; LayerCAM is truer and quicker where there are convolutions.
+    Occlusion is for every model; fine Grad-CAM is truer and quicker where there are convolutions.
     """
-    return "LayerCAM" if model.layers and model.has_gradients else "occlusion"
+    return "fine Grad-CAM" if model.layers and model.has_gradients else "occlusion"
 
 
 def probabilities(model: Explainable, image: np.ndarray) -> np.ndarray:
@@ -227,17 +227,17 @@ def _grad_cam(model: Explainable, x: Tensor, target: Target) -> Tensor:
     return total
 
 
-def _layer_cam(model: Explainable, x: Tensor, target: Target) -> Tensor:
-    """Weigh the maps of the layer halfway by what of their gradients speaks for the class.
+def _fine_grad_cam(model: Explainable, x: Tensor, target: Target) -> Tensor:
+    """Weigh the maps of the layer halfway by their gradients, place by place, as `_grad_cam` does.
 
-    LayerCAM (Jiang et al. 2021): places whose gradient speaks against it count nothing, so that
-    what is the same in all images goes out. Added up over copies of the image that are moved a
-    little, and moved back, since pooling makes one map jump between places.
+    The last layer has few places, each of which sees about the whole image. Added up over copies of
+    the image that are moved a little, and moved back, since pooling makes one map jump between
+    places.
     """
     layers = model.inner or model.layers
     if not layers:
         raise ExplanationImpossible(
-            f"LayerCAM looks at convolutions, and {model.name} has none that it could; choose "
+            f"fine Grad-CAM looks at convolutions, and {model.name} ends in none; choose "
             + ("integrated gradients or occlusion" if model.has_gradients else "occlusion")
         )
     down, along = _FEW_SHIFTS if model.is_slow else _SHIFTS
@@ -256,7 +256,7 @@ def _layer_cam(model: Explainable, x: Tensor, target: Target) -> Tensor:
     total = torch.zeros(model.side, model.side)
     size = (model.side, model.side)
     for maps, gradients in zip(seen, torch.autograd.grad(value, seen), strict=True):
-        weighed = (maps * gradients.clamp_min(0)).detach().sum(dim=1, keepdim=True).clamp_min(0)
+        weighed = (maps * gradients).detach().sum(dim=1, keepdim=True)
         grown = functional.interpolate(weighed, size, mode="bilinear", align_corners=False)
         share = maps.shape[2] * maps.shape[3] / model.side**2
         for one, (back, left) in zip(grown[:, 0], shifts, strict=True):
@@ -306,5 +306,5 @@ def _plain(x: Tensor) -> Tensor:
 
 
 _METHODS: Mapping[str, Method] = dict(
-    zip(METHODS, (_layer_cam, _grad_cam, _integrated_gradients, _occlusion), strict=True)
+    zip(METHODS, (_fine_grad_cam, _grad_cam, _integrated_gradients, _occlusion), strict=True)
 )

@@ -10,7 +10,7 @@ import { carriersText, changeText, choices, entryText, historyText, likeness } f
 
 // Until somebody chooses, the server takes the one that suits the model: the first where it can
 // look into it, else the second, which is for every model (docs/explanations.md).
-export const METHODS = ["LayerCAM", "occlusion", "integrated gradients", "Grad-CAM"];
+export const METHODS = ["fine Grad-CAM", "occlusion", "integrated gradients", "Grad-CAM"];
 const REST = 120; // milliseconds on an image before anything is asked
 const PATIENCE = 70; // seconds; the first question of a day loads what computes it
 
