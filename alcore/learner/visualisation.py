@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alcore.learner.adamw import AdamW
 from alcore.learner.units import Sight
 
 STEPS = 64
@@ -67,19 +68,17 @@ def excite(
     noise = torch.randn(1, 3, side, half, 2)
     spectrum = (_SPREAD * noise).repeat(len(units), 1, 1, 1, 1).requires_grad_()
     scale = _scale(side)
-    optimiser = torch.optim.Adam([spectrum], lr=_RATE)
+    optimiser = AdamW.of([spectrum], _RATE, weight_decay=0.0)
     jitter = max(1, round(side / 16))
     rows = torch.arange(len(units))
     for _ in range(steps):
-        optimiser.zero_grad()
         image = _image(spectrum, scale, colours)
         shift = torch.randint(-jitter, jitter + 1, (2,)).tolist()
         maps = sight.maps(255 * torch.roll(image, shift, (2, 3)), key)
         excitement = maps[rows, units].mean(dim=(1, 2))
         size = excitement.detach().abs().clamp_min(1e-6)
         loss = -(excitement / size).sum() + _TOTAL_VARIATION * _variation(image)
-        loss.backward()
-        optimiser.step()
+        optimiser.descend(loss)
     with torch.no_grad():
         pixels = (255 * _image(spectrum, scale, colours)).round().to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).contiguous().numpy()
