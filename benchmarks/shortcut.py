@@ -168,7 +168,7 @@ def pictures(folder: Path) -> None:
     for name in ("honest", "shortcut"):
         shortcut, augmentation = SETTINGS[name]
         model = taught(data(TRAINING, 0, shortcut), augmentation, 0)
-        for method in ("fine Grad-CAM", "occlusion"):
+        for method in ("Grad-CAM", "occlusion"):
             answers = predicted(model, shown.pixels[:8])
             rows.append(
                 np.stack(
