@@ -319,7 +319,10 @@ def test_nobody_else_reads_the_database(workspace: Workspace) -> None:
 
 def test_every_upload_field_is_let_upload_and_read_as_a_file() -> None:
     pages = Path(__file__).parent.parent / "pages"
-    fields = [path for path in pages.glob("*.py") if "file_uploader(" in path.read_text("utf-8")]
+    kinds = ("file_uploader(", "camera_input(")
+    fields = [
+        path for path in pages.glob("*.py") if any(k in path.read_text("utf-8") for k in kinds)
+    ]
     assert len(fields) >= 2
     for path in fields:
         source = path.read_text("utf-8")
@@ -327,4 +330,4 @@ def test_every_upload_field_is_let_upload_and_read_as_a_file() -> None:
         assert "with uploaded(" in source or ", uploaded(" in source, (
             f"{path.name}: what the field holds is the name of a file, not the file"
         )
-        assert "camera_input(" not in source and "audio_input(" not in source
+        assert "audio_input(" not in source
