@@ -205,7 +205,10 @@ def test_a_file_is_no_folder_and_a_folder_no_archive(tmp_path: Path):
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"kind": "web"}, "choose from digits, shapes, folder, archive, torchvision"),
+        (
+            {"kind": "web"},
+            "choose from digits, shapes, folder, archive, photographs, remote, torchvision",
+        ),
         ({"kind": "digits", "size": 3}, "unknown setting size"),
         ({"kind": "folder", "path": " "}, "name a folder"),
         ({"kind": "shapes", "classes": 13}, "classes is 13; must be a whole number from 2 to 12"),

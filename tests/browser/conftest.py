@@ -94,6 +94,19 @@ def at_rest(page: Page) -> None:
     expect(page.locator("[data-stale=true]")).to_have_count(0)  # drawn faded until it comes again
 
 
+def choose_tab(page: Page, name: str) -> None:
+    """Choose a tab; press again where a press was lost, as one that comes while a page is drawn."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    expect(tab).to_be_visible(timeout=1000 * START)
+    at_rest(page)
+    until = time.monotonic() + START
+    while tab.get_attribute("aria-selected") != "true":
+        assert time.monotonic() < until, f"the tab {name} is not to be chosen"
+        tab.click()
+        page.wait_for_timeout(500)
+        at_rest(page)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -166,9 +179,14 @@ class Server:
         return Store.open(self.workspace)
 
     def project(self, name: str, class_names: list[str], images: int = 150) -> Project:
-        """Make a project of generated shapes with these classes that never trains by itself."""
+        """Make a project of generated shapes with these classes that never trains by itself.
+
+        A second try of a test has a project of its own.
+        """
         settings = replace(ProjectSettings(), retrain=RetrainRule(automatic=False))
         store = self.store()
+        if any(one.name == name for one in projects.list_projects(store)):
+            name = f"{name}, again"
         made = projects.create(
             store, name, {"kind": "shapes", "size": images}, "none", settings, class_names
         )

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from alcore.services import classes, projects
 from alcore.store import Store
 
-from .conftest import START, OpenBoard, Server, at_rest
+from .conftest import START, OpenBoard, Server, choose_tab
 
 pytestmark = pytest.mark.browser
 
@@ -23,9 +23,7 @@ ANSWERS = "**/board/*/answer"
 def open_tab(server: Server, context: BrowserContext, project_id: int, tab: str) -> Page:
     page = context.new_page()
     page.goto(f"{server.url}/setup?project={project_id}&annotator=Ana")
-    expect(page.get_by_role("tab", name=tab)).to_be_visible(timeout=1000 * START)
-    at_rest(page)
-    page.get_by_role("tab", name=tab).click()
+    choose_tab(page, tab)
     return page
 
 

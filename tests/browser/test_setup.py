@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 
 from alcore.services import projects, setup
-from tests.browser.conftest import Server, at_rest
+from tests.browser.conftest import Server, choose_tab
 
 pytestmark = pytest.mark.browser
 
@@ -74,19 +74,16 @@ def test_pictures_become_examples_of_a_class_and_can_be_taken_away(
     broken.write_bytes(b"\xff\xd8\xff\xe0 nothing")
     page = context.new_page()
     page.goto(f"{server.url}/setup?project={project.id}")
-    tab = page.get_by_role("tab", name="Examples")
-    expect(tab).to_be_visible(timeout=180_000)
-    at_rest(page)
-    tab.click()
-    expect(tab).to_have_attribute("aria-selected", "true")
-    field = page.get_by_test_id("stFileUploader").locator("input")
+    choose_tab(page, "Examples")
+    examples = page.get_by_role("tabpanel", name="Examples")
+    field = examples.get_by_test_id("stFileUploaderDropzoneInput")
     field.set_input_files(good)
     picture = page.get_by_role("img", name="a cat.png")
     expect(picture).to_have_js_property("naturalWidth", 40)
     expect(field).to_have_count(1)  # the one before stays while the page is drawn
     field.set_input_files(broken)
     expect(page.get_by_role("alert")).to_contain_text("its image data cannot be decoded")
-    page.get_by_role("button", name="Remove", exact=True).click()
+    examples.get_by_role("button", name="Remove", exact=True).click()
     expect(picture).to_have_count(0)
 
 
@@ -123,8 +120,7 @@ def test_photographs_of_mixed_sizes_come_in_and_the_broken_one_is_listed(
     report = setup.report(server.store(), made)
     assert report.images == 12
     assert [Path(f.name).name for f in report.left_out] == ["broken.jpg"]
-    at_rest(page)
-    page.get_by_role("tab", name="Images").click()
+    choose_tab(page, "Images")
     with page.expect_download() as download:
         page.get_by_test_id("stBaseButton-tertiary").filter(has_text="CSV").click()
     assert "broken.jpg" in Path(download.value.path()).read_text()
@@ -143,8 +139,7 @@ def test_names_that_are_markup_are_text_everywhere(server: Server, page: Page) -
     assert projects.get(server.store(), made).name == NASTY
     expect(page.locator(".su-title h2")).to_have_text(NASTY)
     expect(page.get_by_role("combobox", name="Project", exact=True)).to_have_value(NASTY)
-    at_rest(page)
-    page.get_by_role("tab", name="Classes").click()
+    choose_tab(page, "Classes")
     expect(page.locator(".su-chips")).to_contain_text("<img src=x onerror=alert(1)>")
     assert page.locator(".su-chips img, .su-chips strong").count() == 0
     assert asked == []

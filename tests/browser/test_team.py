@@ -157,9 +157,9 @@ def test_a_token_is_shown_once_opens_the_project_to_a_notebook_and_is_revoked(
 
 
 def run_notebook(url: str, text: str) -> Client:
-    """Run the example of the documentation on a project; return its client."""
+    """Run the first example of the documentation on a project; return its client."""
     said = (ROOT / "docs" / "api.md").read_text("utf-8")
-    (code,) = re.findall(r"^```py\n(.*?)^```$", said, re.MULTILINE | re.DOTALL)
+    code, *_ = re.findall(r"^```py\n(.*?)^```$", said, re.MULTILINE | re.DOTALL)
     code = code.replace("http://127.0.0.1:8501", url).replace("alcore_…", text)
     answers = itertools.cycle(("cat", "dog"))
 

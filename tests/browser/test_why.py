@@ -159,7 +159,7 @@ def test_a_picture_of_no_project_is_told_explained_and_taken_in(
     expect(page.get_by_text("Nearest labeled images")).to_be_visible(timeout=90_000)
     expect(page.locator("ul.tr-bars li")).to_have_count(3)
     expect(page.locator("ul.tr-near img")).to_have_count(6)
-    page.get_by_role("radio", name="Grad-CAM").click()
+    page.get_by_role("radio", name="Grad-CAM", exact=True).click()
     expect(page.locator("img.over")).to_have_attribute("alt", re.compile("speaks for|changes"))
     assert faults(page) == []
     button = page.get_by_role("button", name="Add", exact=True)
