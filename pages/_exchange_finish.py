@@ -174,12 +174,9 @@ def _written(store: Store, project: Project, one: Standing) -> None:
     completion = one.completion
     author = completion.author[:1].upper() + completion.author[1:]
     written_at = time.strftime("%d %b %Y %H:%M", time.localtime(completion.written_at)).lstrip("0")
+    when = f"{written_at}, written by {completion.who}" if completion.who else written_at
     with st.container(border=True, key=f"finish-written-{completion.id}"):
-        st.markdown(
-            f"**{plain(author)} labeled {one.counts.rest:,} images**, "
-            + plain(written_at)
-            + (f", written by {plain(completion.who)}" if completion.who else "")
-        )
+        st.markdown(f"**{plain(author)} labeled {one.counts.rest:,} images**, {plain(when)}")
         _precision(one)
         note(
             "An answer of a person replaces the model's. They are in an export where “Model "

@@ -22,6 +22,7 @@ OWN_WORDS = {
     "len(over)",
     "len(rows)",
     "page",
+    "store",
     "text",
     "type(error).__name__",
     "words",
