@@ -142,8 +142,8 @@ def _look(store: Store, project: Project, file: LabelFile, slot: str) -> None:
     count = len(entry[1].class_of)
     if new == "leave out":
         count -= sum(name in entry[1].new_classes for name in entry[1].class_of.values())
-    what = "predictions" if use == "predictions" else "labels"
-    if count and st.button(f"Bring in {count:,} {what}", type="primary", key=f"{slot}-bring"):
+    words = "predictions" if use == "predictions" else "labels"
+    if count and st.button(f"Bring in {count:,} {words}", type="primary", key=f"{slot}-bring"):
         with st.spinner("Bringing them in"):
             plan = label_import.bring(store, project.id, file, use, who().id, new)
         _forget(slot)

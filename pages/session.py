@@ -85,12 +85,13 @@ def _open(project: Project, me: Annotator) -> None:
 
 def _go_on(project: Project, me: Annotator, session: Session) -> None:
     """Lead to the projector of the session that is open."""
-    words = {"lobby": "students can join", "countdown": "it begins", "running": "it runs"}
+    phases = {"lobby": "students can join", "countdown": "it begins", "running": "it runs"}
+    words = phases[session.phase(time.time())]
     with st.container(border=True):
         groups = ", ".join(group.name for group in sessions.groups(state.store(), session.id))
         st.markdown(
-            f"**Session {session.id} is open**: {words[session.phase(time.time())]}. "
-            f"{session.minutes} minutes; {plain(groups)}."
+            f"**Session {session.id:d} is open**: {words}. "
+            f"{session.minutes:d} minutes; {plain(groups)}."
         )
         st.html(_projector(project, me, session, "Open the projector"))
         st.caption(
@@ -104,7 +105,7 @@ def _go_on(project: Project, me: Annotator, session: Session) -> None:
 def _earlier(project: Project, me: Annotator, session: Session) -> None:
     day = time.strftime("%d %B, %H:%M", time.localtime(session.created_at)).lstrip("0")
     row = st.container(horizontal=True, vertical_alignment="center", key=f"session-{session.id}")
-    row.markdown(f"Session {session.id}, {day}", width="content")
+    row.markdown(f"Session {session.id:d}, {plain(day)}", width="content")
     row.html(_projector(project, me, session, "See it, replay it, save it"), width="content")
 
 
