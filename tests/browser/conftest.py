@@ -36,6 +36,7 @@ COMMON = {
     "test_grid",
     "test_map",
     "test_navigation",
+    "test_network",
     "test_playground",
     "test_review",
     "test_session",

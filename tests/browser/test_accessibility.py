@@ -25,7 +25,7 @@ LINKS = "[data-testid=stTopNavLink], [data-testid=stSidebarNavLink]"
 UNDRAWN = "[data-testid=stVegaLiteChart]:not(:has(svg))"
 STILL = "document.getAnimations().every((a) => a.playState !== 'running')"
 COMPUTED = ("network",)
-"""Pages that compute for long after they are drawn."""
+"""Pages that compute for long; their own tests wait for it and ask axe."""
 SECTIONS = ("classes", "calibration", "people", "rounds")
 """Of the dashboard, besides the one that it opens with."""
 
