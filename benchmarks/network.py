@@ -3,7 +3,7 @@
     python benchmarks/network.py                     some minutes on two cores
     python benchmarks/network.py --parts network --json figures.json
 
-A project of generated shapes (32 pixels; features at 160), 150 images, 40 labels, the learner
+A project of generated shapes (32 pixels; features at 160), 190 images, 40 labels, the learner
 `auto`: its own network, and the extractor. Each request goes through the route that the page asks,
 with its ticket, rights and the process that has torch. *Layers* starts that process and opens the
 network; *units* is the first question for units, which shows all images to the network; *overview*
