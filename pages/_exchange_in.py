@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -11,7 +10,7 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.phrases import sentence
 from alcore.records import Project
-from alcore.services import label_import, setup
+from alcore.services import label_import
 from alcore.services.label_import import (
     FORMATS,
     Columns,
@@ -22,10 +21,9 @@ from alcore.services.label_import import (
     Use,
 )
 from alcore.spreadsheets import write_csv
-from alcore.web import state
 from alcore.web.state import Store
+from pages._exchange_parts import ask_for_file, forget
 from pages._setup_text import figures, note, plain, refusal
-from pages._shell import let_upload, uploaded
 from pages._who import who
 
 USES: dict[Use, tuple[str, str]] = {
@@ -49,58 +47,20 @@ def labels_in(store: Store, project: Project) -> None:
     if done is not None:
         st.success(plain(st.session_state[f"{slot}-said"]), icon=":material/check:")
         _said(done)
-        st.button("Bring in another file", key=f"{slot}-more", on_click=_forget, args=(slot,))
+        st.button("Bring in another file", key=f"{slot}-more", on_click=forget, args=(slot,))
         return
     note(
         "From CSV, JSON Lines, Parquet, COCO, Label Studio, CVAT, Datumaro, data sets of Hugging "
         "Face, or a zip with a folder per class. Nothing changes before you have seen what would."
     )
-    file = _file(store, slot)
-    if file is None:
-        return
     try:
-        _look(store, project, file, slot)
+        place = ask_for_file(
+            store, slot, "A file of labels", "Or a file or folder on this computer", "~/labels.csv"
+        )
+        if place is not None:
+            _look(store, project, LabelFile(place[0], name=place[1]), slot)
     except AlcoreError as error:
         refusal(error)
-
-
-def _forget(slot: str) -> None:
-    for key in [k for k in st.session_state if str(k).startswith(slot)]:
-        del st.session_state[key]
-
-
-def _file(store: Store, slot: str) -> LabelFile | None:
-    """Take an upload into the workspace, or the name of a file on this computer."""
-    kept: tuple[str, str] | None = st.session_state.get(f"{slot}-file")
-    if kept is not None:
-        row = st.container(horizontal=True, vertical_alignment="center")
-        row.markdown(f"**{plain(kept[1])}**")
-        row.button("Choose another", key=f"{slot}-another", on_click=_forget, args=(slot,))
-        return LabelFile(Path(kept[0]), name=kept[1])
-    let_upload()
-    upload = st.file_uploader("A file of labels", key=f"{slot}-uploader")
-    if upload is not None:
-        try:
-            with st.spinner("Storing the file"), uploaded(upload) as sent:
-                path = setup.keep_file(store, sent, Path(upload.name).suffix[:12])
-        except AlcoreError as error:
-            refusal(error)
-            return None
-        st.session_state[f"{slot}-file"] = (str(path), upload.name)
-        st.rerun()
-    if not state.folders().closed:
-        typed = st.text_input(
-            "Or a file or folder on this computer", key=f"{slot}-path", placeholder="~/labels.csv"
-        )
-        place = setup.local_path(typed)
-        if place:
-            try:
-                state.folders().check(place)
-            except AlcoreError as error:
-                refusal(error)
-                return None
-            return LabelFile(Path(place), name=Path(place).name)
-    return None
 
 
 def _look(store: Store, project: Project, file: LabelFile, slot: str) -> None:
@@ -146,7 +106,7 @@ def _look(store: Store, project: Project, file: LabelFile, slot: str) -> None:
     if count and st.button(f"Bring in {count:,} {words}", type="primary", key=f"{slot}-bring"):
         with st.spinner("Bringing them in"):
             plan = label_import.bring(store, project.id, file, use, who().id, new)
-        _forget(slot)
+        forget(slot)
         st.session_state[f"{slot}-done"] = plan
         st.session_state[f"{slot}-said"] = _outcome(plan, use)
         st.rerun()

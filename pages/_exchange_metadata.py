@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -11,13 +10,12 @@ import streamlit as st
 from alcore.errors import AlcoreError
 from alcore.phrases import sentence
 from alcore.records import Project
-from alcore.services import groups, metadata, setup
+from alcore.services import groups, metadata
 from alcore.services.metadata import Known, MetadataFile, MetadataPlan, PathPlan, usual_columns
 from alcore.spreadsheets import write_csv
-from alcore.web import state
 from alcore.web.state import Store
+from pages._exchange_parts import ask_for_file, forget
 from pages._setup_text import figures, note, plain, refusal
-from pages._shell import let_upload, uploaded
 from pages._who import check_still, who
 
 SOURCES = ("a table", "parts of the path", "EXIF")
@@ -146,47 +144,15 @@ def _from_table(store: Store, project: Project) -> None:
             ),
             icon=":material/check:",
         )
-        st.button("Bring in another table", key=f"{slot}-more", on_click=_forget, args=(slot,))
+        st.button("Bring in another table", key=f"{slot}-more", on_click=forget, args=(slot,))
         return
     note(
         "CSV, JSON Lines or Parquet with a row per image; images are found as in a file of "
         "labels. Nothing changes before you have seen what would."
     )
-    file = _file(store, slot)
-    if file is not None:
-        _look(store, project, file, slot)
-
-
-def _forget(slot: str) -> None:
-    for key in [k for k in st.session_state if str(k).startswith(slot)]:
-        del st.session_state[key]
-
-
-def _file(store: Store, slot: str) -> MetadataFile | None:
-    """Take an upload into the workspace, or the name of a file on this computer."""
-    kept: tuple[str, str] | None = st.session_state.get(f"{slot}-file")
-    if kept is not None:
-        row = st.container(horizontal=True, vertical_alignment="center")
-        row.markdown(f"**{plain(kept[1])}**")
-        row.button("Choose another", key=f"{slot}-another", on_click=_forget, args=(slot,))
-        return MetadataFile(Path(kept[0]), name=kept[1])
-    let_upload()
-    upload = st.file_uploader("A table", key=f"{slot}-uploader")
-    if upload is not None:
-        with st.spinner("Storing the file"), uploaded(upload) as sent:
-            path = setup.keep_file(store, sent, Path(upload.name).suffix[:12])
-        st.session_state[f"{slot}-file"] = (str(path), upload.name)
-        st.rerun()
-    if state.folders().closed:
-        return None
-    typed = st.text_input(
-        "Or a file on this computer", key=f"{slot}-path", placeholder="~/patients.csv"
-    )
-    place = setup.local_path(typed)
-    if not place:
-        return None
-    state.folders().check(place)
-    return MetadataFile(Path(place), name=Path(place).name)
+    place = ask_for_file(store, slot, "A table", "Or a file on this computer", "~/patients.csv")
+    if place is not None:
+        _look(store, project, MetadataFile(place[0], name=place[1]), slot)
 
 
 def _look(store: Store, project: Project, file: MetadataFile, slot: str) -> None:
@@ -227,7 +193,7 @@ def _look(store: Store, project: Project, file: MetadataFile, slot: str) -> None
     if values and st.button(f"Bring in {values:,} values", type="primary", key=f"{slot}-bring"):
         with st.spinner("Bringing them in"):
             plan = metadata.bring(store, project.id, wanted, who().id)
-        _forget(slot)
+        forget(slot)
         st.session_state[f"{slot}-done"] = plan
         st.rerun()
 
