@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -27,6 +28,7 @@ from alcore.store import Store
 ROOT = Path(__file__).parent.parent.parent
 START = 180.0
 """Seconds that a start may take on a busy machine."""
+T = TypeVar("T")
 COMMON = {
     "test_board_keys",
     "test_board_pointers",
@@ -46,17 +48,6 @@ COMMON = {
 }
 """Modules whose tests make projects of their own and leave the server as it is."""
 expect.set_options(timeout=45_000)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each browser test a second try, which the summary names as RERUN.
-
-    A browser, an app and a trainer share two busy cores here, so a test can lose a race that no
-    person would. Whoever sees RERUN mends the test, or the app.
-    """
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 SECTIONS = {
@@ -93,6 +84,14 @@ def at_rest(page: Page) -> None:
         "data-test-script-state", "notRunning", timeout=1000 * START
     )
     expect(page.locator("[data-stale=true]")).to_have_count(0)  # drawn faded until it comes again
+
+
+def expect_soon(read: Callable[[], T], value: T) -> None:
+    """Check what Playwright cannot wait for itself, such as a place: it is so once all is drawn."""
+    until = time.monotonic() + START
+    while read() != value and time.monotonic() < until:
+        time.sleep(0.1)
+    assert read() == value
 
 
 def choose_tab(page: Page, name: str) -> None:
@@ -180,14 +179,9 @@ class Server:
         return Store.open(self.workspace)
 
     def project(self, name: str, class_names: list[str], images: int = 150) -> Project:
-        """Make a project of generated shapes with these classes that never trains by itself.
-
-        A second try of a test has a project of its own.
-        """
+        """Make a project of generated shapes with these classes that never trains by itself."""
         settings = replace(ProjectSettings(), retrain=RetrainRule(automatic=False))
         store = self.store()
-        if any(one.name == name for one in projects.list_projects(store)):
-            name = f"{name}, again"
         made = projects.create(
             store, name, {"kind": "shapes", "size": images}, "none", settings, class_names
         )

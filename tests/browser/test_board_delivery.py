@@ -18,7 +18,7 @@ from alcore.records import Project
 from alcore.services import classes as class_list
 from alcore.services import people, projects
 
-from .conftest import Board, OpenBoard, Server
+from .conftest import Board, OpenBoard, Server, expect_soon
 
 pytestmark = pytest.mark.browser
 
@@ -232,10 +232,15 @@ def test_images_come_back_when_a_page_is_left(
 def test_a_class_that_is_added_midway_is_appended(server: Server, open_board: OpenBoard) -> None:
     project = server.project("growing", ["left", "right"])
     board = open_board(project, "grower")
-    places = [board.root.locator(".class").nth(i).bounding_box() for i in range(2)]
+    classes = board.root.locator(".class")
+
+    def first_two() -> list[object]:
+        return [classes.nth(i).bounding_box() for i in range(2)]
+
+    places = first_two()
     class_list.add(server.store(), project.id, ["ahead"])
-    expect(board.root.locator(".class")).to_have_count(3)
-    assert [board.root.locator(".class").nth(i).bounding_box() for i in range(2)] == places
+    expect(classes).to_have_count(3)
+    expect_soon(first_two, places)
     item = board.press("3")
     board.expect_saved(1)
     added = projects.get(server.store(), project.id).classes[2]
@@ -287,7 +292,7 @@ def test_the_board_fits_the_window_and_a_phone(
     board.root.locator("[data-do=hint]").tap()
     board.root.locator(".class").nth(3).tap()
     expect(board.root).to_have_attribute("data-saved", "1")
-    assert board.root.evaluate(places) == before
+    expect_soon(lambda: board.root.evaluate(places), before)
     assert board.item() != item
     phone.close()
 

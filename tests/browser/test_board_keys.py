@@ -16,7 +16,7 @@ from alcore.config import ProjectSettings, RetrainRule
 from alcore.records import Project
 from alcore.services import comments, keys, people, projects
 
-from .conftest import Board, OpenBoard, Server
+from .conftest import Board, OpenBoard, Server, expect_soon
 
 pytestmark = pytest.mark.browser
 
@@ -340,7 +340,7 @@ def test_a_zoom_shows_the_pixels_of_the_original(
       canvas.drawImage(image, 0, 0);
       return [...canvas.getImageData(800, 450, 2, 1).data].filter((_, i) => i % 4 === 0);
     }"""
-    assert picture.evaluate(shades) == [255, 0]
+    expect_soon(lambda: picture.evaluate(shades), [255, 0])
     # The next image starts with its copy again.
     board.press("1")
     expect(picture).to_have_js_property("naturalWidth", 1024)
@@ -404,7 +404,7 @@ def test_two_hundred_classes_stay_where_they_are(server: Server, open_board: Ope
     board.expect_saved(4)
     board.root.locator(".class").first.scroll_into_view_if_needed()
     assert answers(server, project, "crowd") == given
-    assert board.page.evaluate(places) == before
+    expect_soon(lambda: board.page.evaluate(places), before)
 
 
 def test_a_held_key_counts_once(server: Server, fruits: Project, open_board: OpenBoard) -> None:

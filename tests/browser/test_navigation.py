@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from alcore.services import people
 
-from .conftest import SECTIONS, Board, Server, go_to
+from .conftest import SECTIONS, Board, Server, expect_soon, go_to
 
 pytestmark = pytest.mark.browser
 
@@ -115,7 +115,7 @@ def test_the_project_is_chosen_at_the_same_place_on_every_page(
             continue
         expect(choice).to_have_count(1)
         expect(choice).to_have_value("somewhere else")
-        assert choice.bounding_box() == place
+        expect_soon(choice.bounding_box, place)
 
 
 def test_keys_belong_to_the_board_again_once_a_project_is_chosen(
