@@ -10,7 +10,7 @@ TOOLS := .venv-release
 # The tests start hundreds of processes: each would compile again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test suite coverage lint docs bench audit licenses release chromium clean
+.PHONY: run test suite coverage lint docs bench audit texts licenses release chromium clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -48,6 +48,10 @@ docs: $(VENV)/.installed-dev
 # for. It asks PyPI.
 audit: $(VENV)/.installed $(TOOLS)/.installed
 	$(BIN)/python release/supply.py audit $(TOOLS)/bin/pip-audit
+
+# After a text of a page has changed: the languages' files get it, to be written in each.
+texts: $(VENV)/.installed
+	$(BIN)/python release/texts.py
 
 licenses: $(VENV)/.installed
 	$(BIN)/python release/supply.py licenses > docs/licenses.md

@@ -17,7 +17,7 @@ import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
-from alcore import logs
+from alcore import languages, logs
 from alcore.errors import AlcoreError, WorkspaceBusy
 from alcore.services import projects, whole_projects
 from alcore.web import ASSETS, doors, modules, routes, state
@@ -25,6 +25,7 @@ from alcore.web.monitoring import Counting
 from alcore.web.shield import Shield
 from alcore.workers import presence
 from alcore.workers.launching import Dispatcher
+from pages._language import gettext, language
 from pages._who import has_accounts
 
 TURN = 0.001
@@ -48,6 +49,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         os._exit(1)
     if state.is_beyond() and not has_accounts():
         await run_in_threadpool(_say_owners_word)
+    await run_in_threadpool(languages.names)
     _navigate_before_the_first_visit()
     for neighbour in state.neighbours():
         print(f"Somebody else works in this workspace: {neighbour}", file=sys.stderr, flush=True)
@@ -109,25 +111,41 @@ def main() -> None:
     # Without an icon of our own Streamlit fetches that of the page from the network.
     st.set_page_config(page_title="alcore", page_icon=ASSETS / "icon.svg", layout="wide")
     st.html(ASSETS / "page.css")
-    st.html(modules.script(), unsafe_allow_javascript=True)
+    st.html(modules.script(language()), unsafe_allow_javascript=True)
     page = st.navigation(
         {
             "": [
-                st.Page("pages/label.py", title="Label", icon=":material/label:", default=True),
-                st.Page("pages/review.py", title="Review", icon=":material/fact_check:"),
-                st.Page("pages/dashboard.py", title="Dashboard", icon=":material/show_chart:"),
-                st.Page("pages/team.py", title="Team", icon=":material/group:"),
-                st.Page("pages/setup.py", title="Set-up", icon=":material/tune:"),
+                st.Page(
+                    "pages/label.py", title=gettext("Label"), icon=":material/label:", default=True
+                ),
+                st.Page("pages/review.py", title=gettext("Review"), icon=":material/fact_check:"),
+                st.Page(
+                    "pages/dashboard.py", title=gettext("Dashboard"), icon=":material/show_chart:"
+                ),
+                st.Page("pages/team.py", title=gettext("Team"), icon=":material/group:"),
+                st.Page("pages/setup.py", title=gettext("Set-up"), icon=":material/tune:"),
             ],
-            "More": [
-                st.Page("pages/map.py", title="Map", icon=":material/bubble_chart:"),
-                st.Page("pages/predict.py", title="Try it", icon=":material/photo_camera:"),
-                st.Page("pages/network.py", title="Network", icon=":material/visibility:"),
-                st.Page("pages/exchange.py", title="In and out", icon=":material/swap_horiz:"),
-                st.Page("pages/experiments.py", title="Experiments", icon=":material/science:"),
-                st.Page("pages/playground.py", title="Playground", icon=":material/scatter_plot:"),
-                st.Page("pages/session.py", title="Session", icon=":material/school:"),
-                st.Page("pages/glossary.py", title="Glossary", icon=":material/menu_book:"),
+            gettext("More"): [
+                st.Page("pages/map.py", title=gettext("Map"), icon=":material/bubble_chart:"),
+                st.Page(
+                    "pages/predict.py", title=gettext("Try it"), icon=":material/photo_camera:"
+                ),
+                st.Page("pages/network.py", title=gettext("Network"), icon=":material/visibility:"),
+                st.Page(
+                    "pages/exchange.py", title=gettext("In and out"), icon=":material/swap_horiz:"
+                ),
+                st.Page(
+                    "pages/experiments.py", title=gettext("Experiments"), icon=":material/science:"
+                ),
+                st.Page(
+                    "pages/playground.py",
+                    title=gettext("Playground"),
+                    icon=":material/scatter_plot:",
+                ),
+                st.Page("pages/session.py", title=gettext("Session"), icon=":material/school:"),
+                st.Page(
+                    "pages/glossary.py", title=gettext("Glossary"), icon=":material/menu_book:"
+                ),
             ],
         },
         position="top",

@@ -15,6 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from alcore.records import Project
 from alcore.web import state
+from pages._language import gettext
 
 NEWCOMER = "me"
 CHOOSER = "project-choice"
@@ -44,7 +45,7 @@ def choose_project(offered: Sequence[Project], more: str = "") -> Project | None
     st.session_state[CHOOSER] = address if address in by_id else None
     with st.container(key="project-chooser", width=220):
         st.selectbox(
-            "Project",
+            gettext("Project"),
             list(by_id),
             format_func=lambda number: _named(by_id[number]),
             key=CHOOSER,
@@ -60,14 +61,24 @@ def choose_ready(offered: Sequence[Project], what: str, height: int) -> Project 
     """Ask which project; None, having said when `what` appears, while it has no images."""
     there = [project for project in offered if project.state != "failed"]
     if not there:
-        empty(f"{what} appears here with the first project. Make one on the Set-up page.", height)
+        empty(
+            gettext(
+                "{what} appears here with the first project. Make one on the Set-up page.",
+                what=what,
+            ),
+            height,
+        )
         return None
     project = choose_project(there)
     if project is None or project.state == "ready":
         return project
     empty(
-        f"{what} of “{project.name}” appears here once its images are in. The Set-up page says "
-        "how far they are.",
+        gettext(
+            "{what} of “{name}” appears here once its images are in. The Set-up page says how far "
+            "they are.",
+            what=what,
+            name=project.name,
+        ),
         height,
     )
     return None
@@ -105,9 +116,12 @@ def _chosen() -> None:
 
 def _named(project: Project) -> str:
     if project.archived_at is not None:
-        return f"{project.name} · archived"
-    words = {"ready": "", "importing": " · importing", "failed": " · import failed"}
-    return project.name + words[project.state]
+        return " · ".join((project.name, gettext("archived")))
+    if project.state == "importing":
+        return " · ".join((project.name, gettext("importing")))
+    if project.state == "failed":
+        return " · ".join((project.name, gettext("import failed")))
+    return project.name
 
 
 _KEEP = """<script>

@@ -10,6 +10,7 @@ from alcore.records import Project
 from alcore.services import board_status, keys
 from alcore.web import modules, remarks, state
 from alcore.web.palette import class_colours
+from pages._language import gettext, language
 from pages._shell import NEWCOMER, choose_project, empty
 from pages._who import has_accounts, open_to, owns, projects_here, who
 
@@ -41,8 +42,8 @@ def _data(project: Project) -> dict[str, Any]:
 
 
 def _board(data: dict[str, Any]) -> None:
-    parts = modules.element("board/board.html", STYLES, "board/board.js")
-    draw = st.components.v2.component("alcore_board", **parts)
+    parts = modules.element("board/board.html", STYLES, "board/board.js", language())
+    draw = st.components.v2.component(f"alcore_board_{language()}", **parts)
     wish = draw(key=f"board-{data['project']}", data=data, on_choose_change=lambda: None).choose
     if wish and "annotator" in wish:
         st.session_state["annotator"] = str(wish["annotator"])
@@ -52,7 +53,12 @@ def _board(data: dict[str, Any]) -> None:
 def page() -> None:
     project = choose_project([p for p in projects_here() if p.state != "failed"])
     if project is None:
-        empty("There is no project yet. Make one on the Set-up page; its images appear here.", 420)
+        empty(
+            gettext(
+                "There is no project yet. Make one on the Set-up page; its images appear here."
+            ),
+            420,
+        )
         return
     _board(_data(project))
 

@@ -8,6 +8,7 @@ from alcore.services import playground
 from alcore.web import modules, state
 from alcore.web.palette import class_colours
 from alcore.web.tickets import OUTSIDE
+from pages._language import language
 from pages._who import open_to, who
 
 STYLES = ("board/board.css", "playground/playground.css")
@@ -24,8 +25,10 @@ def page() -> None:
         "ticket": state.tickets().issue(OUTSIDE, me.id),
         "colours": class_colours(choices["classes"]),
     }
-    parts = modules.element("playground/playground.html", STYLES, "playground/playground.js")
-    draw = st.components.v2.component("alcore_playground", **parts)
+    parts = modules.element(
+        "playground/playground.html", STYLES, "playground/playground.js", language()
+    )
+    draw = st.components.v2.component(f"alcore_playground_{language()}", **parts)
     draw(key="playground", data=data)
 
 

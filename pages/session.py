@@ -8,21 +8,22 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from alcore import languages
 from alcore.errors import AlcoreError
 from alcore.phrases import sentence
 from alcore.records import Annotator, Project, Session
 from alcore.services import experiments, sessions
 from alcore.web import state
+from pages._language import gettext, language, ngettext, said
 from pages._setup_text import plain, refusal
 from pages._shell import choose_ready
 from pages._who import open_to, projects_here, who
 
-ONE_CLASS, AGAINST = "One class", "Groups against each other"
 USUAL_GROUPS = ("random", "margin")
 
 
 def page() -> None:
-    project = choose_ready(projects_here(), "A session", 420)
+    project = choose_ready(projects_here(), gettext("A session"), 420)
     if project is None:
         return
     me = who()
@@ -32,11 +33,13 @@ def page() -> None:
         refusal(error)
         return
     now = time.time()
-    st.markdown("### A session with your class")
+    st.markdown("### " + gettext("A session with your class"))
     st.write(
-        "Students join from their phones by a QR code: no account, nothing to install. They label "
-        "in a copy of this project, so that yours stays as it is, and everybody sees on the wall "
-        "what each label buys."
+        gettext(
+            "Students join from their phones by a QR code: no account, nothing to install. They "
+            "label in a copy of this project, so that yours stays as it is, and everybody sees on "
+            "the wall what each label buys."
+        )
     )
     current = next((one for one in listed if one.phase(now) != "over"), None)
     if current is None:
@@ -45,7 +48,7 @@ def page() -> None:
         _go_on(project, me, current)
     over = [one for one in listed if one.phase(now) == "over"]
     if over:
-        st.markdown("### Earlier sessions")
+        st.markdown("### " + gettext("Earlier sessions"))
         for one in over:
             _earlier(project, me, one)
 
@@ -55,58 +58,76 @@ def _open(project: Project, me: Annotator) -> None:
     with st.container(border=True):
         left, right = st.columns(2)
         minutes = left.selectbox(
-            "Labeling takes",
+            gettext("Labeling takes"),
             sessions.MINUTES,
             sessions.MINUTES.index(sessions.USUAL_MINUTES),
-            format_func=lambda minutes: f"{minutes} minutes",
+            format_func=lambda n: ngettext("{n} minute", "{n} minutes", n),
             key=f"session-minutes-{project.id}",
         )
-        how = right.radio(
-            "How they label", [ONE_CLASS, AGAINST], key=f"session-how-{project.id}", horizontal=True
+        as_groups = right.radio(
+            gettext("How they label"),
+            [False, True],
+            format_func=lambda groups: (
+                gettext("Groups against each other") if groups else gettext("One class")
+            ),
+            key=f"session-how-{project.id}",
+            horizontal=True,
         )
         groups: list[str] = []
-        if how == AGAINST:
+        if as_groups:
             groups = st.multiselect(
-                "A group for each of these strategies",
+                gettext("A group for each of these strategies"),
                 experiments.strategy_names(),
                 list(USUAL_GROUPS),
+                format_func=said,
                 max_selections=sessions.MOST_GROUPS,
                 key=f"session-groups-{project.id}",
-                help="All begin with the same images; each group has a model of its own",
+                help=gettext("All begin with the same images; each group has a model of its own"),
             )
         if not project.has_key:
             st.caption(
-                "This project has no answer key: the wall shows no curves of strategies beside "
-                "the class's, and accuracy only once images were labeled to measure it."
+                gettext(
+                    "This project has no answer key: the wall shows no curves of strategies beside "
+                    "the class's, and accuracy only once images were labeled to measure it."
+                )
             )
-        if st.button("Open a session", type="primary", key="session-open"):
+        if st.button(gettext("Open a session"), type="primary", key="session-open"):
             _do(sessions.open_session, state.store(), project.id, me.id, minutes, groups)
 
 
 def _go_on(project: Project, me: Annotator, session: Session) -> None:
     """Lead to the projector of the session that is open."""
-    phases = {"lobby": "students can join", "countdown": "it begins", "running": "it runs"}
+    phases = {
+        "lobby": gettext("students can join"),
+        "countdown": gettext("it begins"),
+        "running": gettext("it runs"),
+    }
     words = phases[session.phase(time.time())]
     with st.container(border=True):
-        groups = ", ".join(group.name for group in sessions.groups(state.store(), session.id))
-        st.markdown(
-            f"**Session {session.id:d} is open**: {words}. "
-            f"{session.minutes:d} minutes; {plain(groups)}."
-        )
-        st.html(_projector(project, me, session, "Open the projector"))
+        groups = ", ".join(said(one.name) for one in sessions.groups(state.store(), session.id))
+        minutes = ngettext("{n} minute", "{n} minutes", session.minutes)
+        head = gettext("Session {number} is open", number=session.id)
+        st.markdown(f"**{head}**: {words}. {minutes}; {plain(groups)}.")
+        st.html(_projector(project, me, session, gettext("Open the projector")))
         st.caption(
-            "Put it on the wall. It has the QR code, the start and the end, and all else that you "
-            "do during the session."
+            gettext(
+                "Put it on the wall. It has the QR code, the start and the end, and all else that "
+                "you do during the session."
+            )
         )
-        if st.button("End the session", key="danger-session-end"):
+        if st.button(gettext("End the session"), key="danger-session-end"):
             _do(sessions.end, state.store(), project.id, session.id, me.id)
 
 
 def _earlier(project: Project, me: Annotator, session: Session) -> None:
-    day = time.strftime("%d %B, %H:%M", time.localtime(session.created_at)).lstrip("0")
+    day = languages.written(session.created_at, gettext("d MMMM, HH:mm"), language())
     row = st.container(horizontal=True, vertical_alignment="center", key=f"session-{session.id}")
-    row.markdown(f"Session {session.id:d}, {plain(day)}", width="content")
-    row.html(_projector(project, me, session, "See it, replay it, save it"), width="content")
+    row.markdown(
+        gettext("Session {number}, {day}", number=session.id, day=plain(day)), width="content"
+    )
+    row.html(
+        _projector(project, me, session, gettext("See it, replay it, save it")), width="content"
+    )
 
 
 def _projector(project: Project, me: Annotator, session: Session, text: str) -> str:
@@ -124,10 +145,10 @@ def _projector(project: Project, me: Annotator, session: Session, text: str) -> 
 def _do(action: object, *arguments: object) -> None:
     assert callable(action)
     try:
-        with st.spinner("Copying the project for the class"):
+        with st.spinner(gettext("Copying the project for the class")):
             action(*arguments)
     except AlcoreError as error:
-        st.error(plain(sentence(str(error))), icon=":material/error:")
+        st.error(plain(sentence(said(str(error)))), icon=":material/error:")
         return
     st.rerun()
 

@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.logs", ()),
     ("alcore.names", ()),
     ("alcore.phrases", ()),
+    ("alcore.languages", ("babel",)),
     ("alcore.processes", ()),
     ("alcore.disk", ()),
     ("alcore.spreadsheets", ()),
@@ -84,6 +85,7 @@ RESERVED = {library for _, libraries in LAYERS for library in libraries}
 
 # Pages hold widgets: they ask services, and take colours and addresses from the web layer.
 PAGES_MAY_IMPORT = {
+    "alcore.languages",
     "alcore.errors",
     "alcore.config",
     "alcore.records",

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from alcore import languages
 from alcore.errors import InvalidSettings, NotAllowed
 from alcore.services import board_status, guessing, images, keys, projects, session_record, sessions
 from alcore.services.sessions import Place
@@ -39,16 +40,22 @@ HEADERS = {
 
 async def room(request: Request) -> Response:
     """Show the page by which students join and label."""
-    return HTMLResponse(_room(), headers=HEADERS)
+    return HTMLResponse(_room(_language(request)), headers=HEADERS)
+
+
+def _language(request: Request) -> str:
+    choice = request.cookies.get(languages.COOKIE, "")
+    return languages.preferred(choice, request.headers.get("accept-language", ""))
 
 
 @functools.cache
-def _room() -> str:
+def _room(language: str) -> str:
     return modules.page(
         "room/room.html",
         ("room/theme.css", "board/board.css", "grid/grid.css", "why/why.css", "room/room.css"),
         "room/room.js",
         {"board": "board/board.html"},
+        language,
     )
 
 
@@ -144,16 +151,17 @@ def _board(place: Place) -> Body:
 
 async def projector(request: Request) -> Response:
     """Show the page that a class sees on the wall."""
-    return HTMLResponse(_projector(), headers=HEADERS)
+    return HTMLResponse(_projector(_language(request)), headers=HEADERS)
 
 
 @functools.cache
-def _projector(record: str = "null") -> str:
+def _projector(language: str) -> str:
     return modules.page(
         "projector/projector.html",
         ("room/theme.css", "projector/projector.css"),
         "projector/projector.js",
-        {"record": record},
+        {"record": "null"},
+        language,
     )
 
 
@@ -245,6 +253,7 @@ def exported(request: Request, ticket: Ticket, body: Body) -> Response:
         ("room/theme.css", "projector/projector.css"),
         "projector/projector.js",
         {"record": modules.as_json(told)},
+        _language(request),
     )
     name = f"session-{session_id}.html"
     return HTMLResponse(html, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -20,7 +20,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from alcore import languages
+
 FOLDER = Path(__file__).parent / "browser"
+CATALOGUE = "shared/catalogue.js"
+"""The module in whose place the words of a language are put."""
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
@@ -39,44 +43,56 @@ class Element(TypedDict):
 
 
 @functools.cache
-def element(html: str, styles: Sequence[str], entry: str) -> Element:
+def element(
+    html: str, styles: Sequence[str], entry: str, language: str = languages.ENGLISH
+) -> Element:
     """Give Streamlit what an element is made of.
 
     html, styles: files of FOLDER; entry: the module whose default export Streamlit calls.
     """
+    text = languages.in_html((FOLDER / html).read_text("utf-8"), language)
     return {
-        "html": (FOLDER / html).read_text("utf-8"),
+        "html": text.replace("<div ", f'<div lang="{language}" ', 1),
         "css": "\n".join((FOLDER / name).read_text("utf-8") for name in styles),
-        "js": joined(FOLDER, entry),
+        "js": joined(FOLDER, entry, language),
     }
 
 
 @functools.cache
-def script() -> str:
+def script(language: str = languages.ENGLISH) -> str:
     """Give what every page runs, as HTML."""
-    source = joined(FOLDER, "page/page.js")
+    source = joined(FOLDER, "page/page.js", language)
     return f'<script type="module">\n{source}</script>'
 
 
-def page(html: str, styles: Sequence[str], entry: str, parts: Mapping[str, str]) -> str:
+def page(
+    html: str,
+    styles: Sequence[str],
+    entry: str,
+    parts: Mapping[str, str],
+    language: str = languages.ENGLISH,
+) -> str:
     """Write a page that stands alone: its styles, its script and what else it is made of.
 
     html: a file of FOLDER with a comment for each of styles, script and parts, such as
     `<!-- script -->`; parts: files of FOLDER, or HTML, by the names of their comments.
     """
-    text = (FOLDER / html).read_text("utf-8")
+    text = languages.in_html((FOLDER / html).read_text("utf-8"), language)
+    text = text.replace('<html lang="en"', f'<html lang="{language}"')
     css = "\n".join((FOLDER / name).read_text("utf-8") for name in styles)
-    script = joined(FOLDER, entry).replace("</script", "<\\/script")
+    script = joined(FOLDER, entry, language).replace("</script", "<\\/script")
     pieces = {
         "styles": f"<style>\n{css}</style>",
         "script": f'<script type="module">\n{script}</script>',
         **parts,
     }
-    return _COMMENT.sub(lambda match: _piece(pieces[match[1]]), text)
+    return _COMMENT.sub(lambda match: _piece(pieces[match[1]], language), text)
 
 
-def _piece(part: str) -> str:
-    return (FOLDER / part).read_text("utf-8") if _FILE.fullmatch(part) else part
+def _piece(part: str, language: str) -> str:
+    if not _FILE.fullmatch(part):
+        return part
+    return languages.in_html((FOLDER / part).read_text("utf-8"), language)
 
 
 def as_json(value: Any) -> str:
@@ -84,8 +100,8 @@ def as_json(value: Any) -> str:
     return json.dumps(value).replace("<", "\\u003c")
 
 
-def joined(folder: Path, entry: str) -> str:
-    """Join a module of a folder and all that it imports into one module.
+def joined(folder: Path, entry: str, language: str = languages.ENGLISH) -> str:
+    """Join a module of a folder and all that it imports into one module, in a language.
 
     It has the entry's default export, if there is one.
 
@@ -93,7 +109,7 @@ def joined(folder: Path, entry: str) -> str:
     """
     order: list[str] = []
     _visit(folder, entry, order, ())
-    parts = [_wrapped(folder, name, order.index(name), order) for name in order]
+    parts = [_wrapped(_source(folder, name, language), name, order) for name in order]
     exported = f"export default module{order.index(entry)}.default;\n"
     return "\n".join([*parts, exported if "default: main" in parts[-1] else ""])
 
@@ -119,14 +135,18 @@ def _visit(folder: Path, name: str, order: list[str], above: tuple[str, ...]) ->
     order.append(name)
 
 
-def _wrapped(folder: Path, name: str, place: int, order: list[str]) -> str:
+def _source(folder: Path, name: str, language: str) -> str:
+    return languages.module(language) if name == CATALOGUE else (folder / name).read_text("utf-8")
+
+
+def _wrapped(source: str, name: str, order: list[str]) -> str:
     """Write a module as a constant that holds what it exports."""
 
     def taken(match: re.Match[str]) -> str:
         names = match[1].replace(" as ", ": ")
         return f"const {{{names}}} = module{order.index(_beside(name, match[2]))};"
 
-    source = _IMPORT.sub(taken, (folder / name).read_text("utf-8"))
+    source = _IMPORT.sub(taken, source)
     exports = _EXPORT.findall(source)
     source = _EXPORT.sub("", source)
     if _DEFAULT.search(source):
@@ -136,6 +156,6 @@ def _wrapped(folder: Path, name: str, place: int, order: list[str]) -> str:
     if other:
         raise ValueError(f"{name}: {other[0]!r} is written in a form that is not read here")
     return (
-        f"const module{place} = (() => {{ // {name}\n{source}return {{ {', '.join(exports)} }};\n"
-        "})();\n"
+        f"const module{order.index(name)} = (() => {{ // {name}\n{source}"
+        f"return {{ {', '.join(exports)} }};\n}})();\n"
     )

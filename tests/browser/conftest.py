@@ -36,6 +36,7 @@ COMMON = {
     "test_dashboard",
     "test_exchange",
     "test_grid",
+    "test_languages",
     "test_map",
     "test_navigation",
     "test_network",

@@ -37,8 +37,8 @@ test("it is said how many labels were tried, what was held and what is hidden", 
     + "fitted again without it. These change husky (90 %) most.");
   assert.equal(carriersText({ ...told, tried: 24, of: 900, held: "the network is left as it is", hidden: 1 }, nameOf),
     "Of 900 labels, the 24 that promised most were left out, one at a time, and the model was fitted "
-    + "again without it; the network is left as it is. These change husky (90 %) most. 1 label among "
-    + "them you may still be asked about.");
+    + "again without it. The network is left as it is. These change husky (90 %) most. You may still "
+    + "be asked about 1 label among them.");
 });
 
 test("the past says who was right first, and why nothing can be said", () => {

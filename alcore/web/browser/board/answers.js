@@ -2,8 +2,10 @@
 
 import { say } from "../shared/dom.js";
 import { uuid } from "../shared/ids.js";
+import { gettext } from "../shared/language.js";
 import { record } from "../shared/probe.js";
 import { lotOf } from "./history.js";
+import { kindText } from "./reasons.js";
 
 export class Answers {
   constructor(board) {
@@ -40,7 +42,8 @@ export class Answers {
     // Others are claimed once this answer is on disk, which so never waits for them.
     if (board.feed.images.length < 2) board.feed.fill();
     if (chosen) board.buttons.flash(chosen.id);
-    say(board.part.live, `${chosen ? chosen.name : kind}. Next image.`);
+    say(board.part.live, gettext("{what}. Next image.",
+      { what: chosen ? chosen.name : kindText(kind) }));
     board.drawCounts();
   }
 
@@ -63,7 +66,7 @@ export class Answers {
     }
     const entry = board.history.pop();
     if (!entry) {
-      board.toast.show("There is nothing to undo.");
+      board.toast.show(gettext("There is nothing to undo."));
       return;
     }
     const token = uuid();
@@ -72,12 +75,12 @@ export class Answers {
       ? { ...entry.image, ...again, visited: false }
       : board.feed.prepare({ item: entry.item, src: entry.src, round: null }, again);
     image.visited = true;
-    image.answered = `Undone: it was ${board.answerOf(entry)}.`;
+    image.answered = gettext("Undone: it was {answer}.", { answer: board.answerOf(entry) });
     board.feed.putFirst(image);
     board.paint(performance.now());
     board.delivery.push("undo",
       { key: uuid(), client: board.link.client, undoes: entry.key, token }, { kind: entry.kind });
-    say(board.part.live, `Undone: ${board.answerOf(entry)}.`);
+    say(board.part.live, gettext("Undone: {answer}.", { answer: board.answerOf(entry) }));
     board.drawCounts();
   }
 }

@@ -6,6 +6,7 @@ import { ClassButtons, byPosition, drawActionKeys } from "../shared/classes.js";
 import { partsOf, say } from "../shared/dom.js";
 import { clientId, scopeOf } from "../shared/ids.js";
 import { Keyboard, bindKeys } from "../shared/keys.js";
+import { gettext, said } from "../shared/language.js";
 import { mounting } from "../shared/mount.js";
 import { Pixels } from "../shared/pixels.js";
 import { request } from "../shared/requests.js";
@@ -24,6 +25,7 @@ import { History } from "./history.js";
 import { listen, listenToWho } from "./input.js";
 import { Light } from "./light.js";
 import { NewClass } from "./newclass.js";
+import { kindText } from "./reasons.js";
 import { Remarks } from "./remarks.js";
 import { drawStatus, drawWho } from "./side.js";
 import { Stage } from "./stage.js";
@@ -148,10 +150,8 @@ export class Board {
       // Others of our images may be gone too.
       this.feed.fill(true);
       const name = this.byId.get(op.body.class)?.name;
-      this.toast.show(error.kind === "LeaseExpired"
-        ? `Your answer${name ? ` “${name}”` : ""} came too late and was not counted: `
-          + "the image went to somebody else."
-        : `An answer was not counted. ${sentence(error.message)}`);
+      this.toast.show(error.kind === "LeaseExpired" ? tooLate(name)
+        : gettext("An answer was not counted. {reason}", { reason: sentence(error.message) }));
     } else {
       this.toast.show(sentence(error.message));
     }
@@ -168,7 +168,7 @@ export class Board {
   #fed(event, detail) {
     if (event === "failed" && detail.status === 401) this.delivery.lock(detail);
     if (event === "lost" && detail === this.stage.image) {
-      this.toast.show("This image went to somebody else meanwhile. Here is another one.");
+      this.toast.show(gettext("This image went to somebody else meanwhile. Here is another one."));
     }
     if (event === "mended") this.stage.mended(detail);
     this.paint();
@@ -310,10 +310,11 @@ export class Board {
   }
 
   #emptyText() {
-    if (this.feed.waiting) return this.feed.waiting.reason;
-    if (!this.feed.failures) return "Loading images.";
-    return this.feed.reason ? `${sentence(this.feed.reason)} Trying again.`
-      : "The server does not answer. Trying again.";
+    if (this.feed.waiting) return said(this.feed.waiting.reason);
+    if (!this.feed.failures) return gettext("Loading images.");
+    return this.feed.reason
+      ? gettext("{reason} Trying again.", { reason: sentence(this.feed.reason) })
+      : gettext("The server does not answer. Trying again.");
   }
 
   // Old buttons stay where they are; new classes are appended.
@@ -342,7 +343,7 @@ export class Board {
   // Somebody here has added a class.
   added({ classes, keys }) {
     this.#setClasses(classes, keys);
-    say(this.part.live, `${this.classes.at(-1).name} is a class now.`);
+    say(this.part.live, gettext("{name} is a class now.", { name: this.classes.at(-1).name }));
   }
 
   // The colour of a class, or of the class of an id.
@@ -354,7 +355,7 @@ export class Board {
 
   // What a history entry says.
   answerOf(entry) {
-    return entry.kind === "label" ? this.nameOf(entry.class) ?? "?" : entry.kind;
+    return entry.kind === "label" ? this.nameOf(entry.class) ?? "?" : kindText(entry.kind);
   }
 
   nameOf(id) {
@@ -381,5 +382,10 @@ export class Board {
     return this.root.querySelector(`.actions [data-do=${what}]`);
   }
 }
+
+const tooLate = (name) => (name
+  ? gettext("Your answer “{name}” came too late and was not counted: the image went to somebody else.",
+    { name })
+  : gettext("Your answer came too late and was not counted: the image went to somebody else."));
 
 export default mounting(".board", (root, data, trigger) => new Board(root, data, trigger));

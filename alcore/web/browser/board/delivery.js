@@ -3,6 +3,7 @@
 
 import { openChannel } from "../shared/channel.js";
 import { element } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
 import { record } from "../shared/probe.js";
 import { sentence } from "../shared/text.js";
 import { drawSaving } from "./side.js";
@@ -54,7 +55,8 @@ export class Delivery {
     if (busy === this.told) return;
     this.told = busy;
     if (busy) {
-      this.board.toast.show(`${sentence(this.outbox.cause)} Trying again; your answers are kept.`, 0);
+      this.board.toast.show(gettext("{reason} Trying again; your answers are kept.",
+        { reason: sentence(this.outbox.cause) }), 0);
     } else this.board.toast.hide();
   }
 
@@ -78,9 +80,10 @@ export class Delivery {
   lock(error) {
     if (this.locked) return;
     this.locked = true;
-    const reload = element("button", { type: "button", textContent: "Reload" });
+    const reload = element("button", { type: "button", textContent: gettext("Reload") });
     reload.addEventListener("click", () => location.reload());
-    this.board.toast.show(`${sentence(error.message)} Your answers are kept.`, 0, reload);
+    this.board.toast.show(gettext("{reason} Your answers are kept.",
+      { reason: sentence(error.message) }), 0, reload);
     this.board.root.dataset.locked = "true";
   }
 

@@ -2,6 +2,7 @@
 // they wait, given back when they are not needed.
 
 import { signAgain } from "../shared/addresses.js";
+import { gettext } from "../shared/language.js";
 import { request, sendLast } from "../shared/requests.js";
 
 const AHEAD = 5; // images beyond the current one
@@ -170,7 +171,7 @@ async function load(image, link) {
     // The swap and its pixels come in the same frame.
     element.decoding = "sync";
     element.draggable = false;
-    element.alt = `Image ${image.item}`;
+    element.alt = gettext("Image {number}", { number: image.item });
     element.src = image.src;
     try {
       await element.decode();

@@ -1,6 +1,7 @@
 // What belongs to which class: the project's text, each class's own, and examples of it.
 
 import { element, picture, say } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
 
 // examples: {class id: [{id, name, src}]}; colours: class -> colour.
 export function drawGuidelines(part, { text, examples }, classes, colours) {
@@ -22,6 +23,6 @@ export function drawGuidelines(part, { text, examples }, classes, colours) {
 
 function exampleImage(example, c) {
   return picture({
-    src: example.src, alt: `Example of ${c.name}`, title: example.name, loading: "lazy",
+    src: example.src, alt: gettext("Example of {name}", { name: c.name }), title: example.name, loading: "lazy",
   });
 }

@@ -1,27 +1,28 @@
 // The list of keys, and the hint of the first visit.
 
 import { element } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
 import { printed } from "../shared/keys.js";
 
 const HELP = {
-  search: "find a class by its name",
-  skip: "skip: it comes back later",
-  unsure: "unsure: goes to review, is not trained on",
-  doubt: "unsure, with a note why",
-  undo: "undo the last answer and show its image again; repeatable; Ctrl+Z too",
-  older: "back through the last answers; press a class to change one",
-  newer: "forward again",
-  suggestion: "show or hide what the model suggests",
-  accept: "accept the suggestion while it is shown",
-  grid: "grid: many images of one predicted class, labeled at once; arrows and Space exclude",
-  similar: "more like this: the nearest unlabeled images, in the grid",
-  why: "why this image is asked about",
-  zoom: "zoom; the mouse wheel does too",
-  light: "brightness and contrast",
-  pixels: "smooth images, or their pixels",
-  explain: "explain the model's answer: heat map, nearest labels, its past",
-  comment: "comment on this image",
-  help: "this list",
+  search: gettext("find a class by its name"),
+  skip: gettext("skip: it comes back later"),
+  unsure: gettext("unsure: goes to review, is not trained on"),
+  doubt: gettext("unsure, with a note why"),
+  undo: gettext("undo the last answer and show its image again; repeatable; Ctrl+Z too"),
+  older: gettext("back through the last answers; press a class to change one"),
+  newer: gettext("forward again"),
+  suggestion: gettext("show or hide what the model suggests"),
+  accept: gettext("accept the suggestion while it is shown"),
+  grid: gettext("grid: many images of one predicted class, labeled at once; arrows and Space exclude"),
+  similar: gettext("more like this: the nearest unlabeled images, in the grid"),
+  why: gettext("why this image is asked about"),
+  zoom: gettext("zoom; the mouse wheel does too"),
+  light: gettext("brightness and contrast"),
+  pixels: gettext("smooth images, or their pixels"),
+  explain: gettext("explain the model's answer: heat map, nearest labels, its past"),
+  comment: gettext("comment on this image"),
+  help: gettext("this list"),
 };
 
 const row = (keys, text) => element("tr", {},
@@ -35,7 +36,7 @@ export function drawKeys(table, classes, layout) {
   const labels = classes.filter((c) => layout.classes[c.id]?.length)
     .map((c) => element("span", {},
       ...layout.classes[c.id].map((k) => element("kbd", { textContent: printed(k) })), ` ${c.name}`));
-  table.replaceChildren(element("tbody", {}, ...actions, row(["Escape"], "close, or go back"),
+  table.replaceChildren(element("tbody", {}, ...actions, row(["Escape"], gettext("close, or go back")),
     element("tr", {}, element("td", { colSpan: 2, className: "classkeys" }, ...labels))));
 }
 

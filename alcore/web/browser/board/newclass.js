@@ -1,11 +1,14 @@
 // Adding classes by typing them, for who may: at the start, and as they turn up.
 
 import { element } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
 import { Refused, request } from "../shared/requests.js";
 import { sentence } from "../shared/text.js";
 
-const HOW = "Type the first one, press Enter, and go on with the next.";
-const WHO = "Its owner adds them on the Set-up page, under Classes.";
+const HOW = gettext("This project has no classes yet. Type the first one, press Enter, and go on with the "
+  + "next.");
+const WHO = gettext("This project has no classes yet. Its owner adds them on the Set-up page, under "
+  + "Classes.");
 
 export class NewClass {
   constructor(board, signal) {
@@ -31,7 +34,7 @@ export class NewClass {
     if (none) {
       this.form.hidden = !may;
       this.board.part.classes.append(element("p", { className: "none",
-        textContent: `This project has no classes yet. ${may ? HOW : WHO}` }));
+        textContent: may ? HOW : WHO }));
     }
     this.done.hidden = none;
   }
@@ -63,7 +66,7 @@ export class NewClass {
       board.added(answer);
     } catch (error) {
       board.toast.show(error instanceof Refused ? sentence(error.message)
-        : "No connection: the class was not added. Try again.");
+        : gettext("No connection: the class was not added. Try again."));
     }
     this.field.focus();
   }

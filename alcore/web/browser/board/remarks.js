@@ -3,6 +3,7 @@
 
 import { element, say } from "../shared/dom.js";
 import { uuid } from "../shared/ids.js";
+import { gettext } from "../shared/language.js";
 import { request } from "../shared/requests.js";
 import { number } from "../shared/text.js";
 
@@ -37,7 +38,8 @@ export class Remarks {
     this.image = image;
     this.panel.hidden = false;
     this.panel.dataset.mode = mode;
-    this.field.placeholder = mode === "doubt" ? "Why is it unsure?" : "A remark for everybody";
+    this.field.placeholder = mode === "doubt" ? gettext("Why is it unsure?")
+      : gettext("A remark for everybody");
     this.#draw([]);
     this.field.focus();
     if (image.comments !== 0) this.#load(image);
@@ -58,7 +60,7 @@ export class Remarks {
 
   count(n) {
     const [sign] = this.board.doButton("comment").children;
-    say(sign, n ? `Comments ${number(n)}` : "Comment");
+    say(sign, n ? gettext("Comments {n}", { n: number(n) }) : gettext("Comment"));
   }
 
   #send(mode, pressed) {

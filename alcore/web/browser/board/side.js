@@ -1,7 +1,8 @@
 // The column beside the image: who labels what, how much there is, what the model can, what runs.
 
 import { fillBar, say } from "../shared/dom.js";
-import { number, percent, plural } from "../shared/text.js";
+import { gettext, ngettext, said } from "../shared/language.js";
+import { labels, number, percent, sentence } from "../shared/text.js";
 
 export function drawWho(part, { name, annotator, guidelines }) {
   say(part.projectname, name);
@@ -12,7 +13,7 @@ export function drawWho(part, { name, annotator, guidelines }) {
 // The question that the guidelines begin with, else the one that every project asks. Pure.
 export function questionIn(guidelines) {
   const [, question] = /^\s*([^?\n]{3,140}\?)/.exec(guidelines) ?? [];
-  return question ?? "Which class is this?";
+  return question ?? gettext("Which class is this?");
 }
 
 // fresh: labels given here that the status does not count yet.
@@ -34,87 +35,96 @@ const follows = ({ job, model, next_model: next }) => job?.state === "running" &
 
 function drawUntil(part, status, fresh) {
   if (status.until_next == null) {
-    say(part.until, "Automatic training is off");
+    say(part.until, gettext("Automatic training is off"));
     fillBar(part.untilbar, 0);
   } else {
     const left = Math.max(0, status.until_next - fresh);
-    say(part.until, left > 0
-      ? `${number(left)} more ${left === 1 ? "label" : "labels"} to model ${status.next_model}`
-      : `Enough labels for model ${status.next_model}${follows(status) ? ", which follows" : ""}`);
+    say(part.until, untilText(left, status));
     fillBar(part.untilbar, status.next_total ? 1 - left / status.next_total : 0);
   }
-  say(part.blocked, status.blocked ?? "");
+  say(part.blocked, said(status.blocked ?? ""));
+}
+
+function untilText(left, status) {
+  const values = { model: status.next_model };
+  if (left > 0) {
+    return ngettext("{n} more label to model {model}", "{n} more labels to model {model}", left, values);
+  }
+  return follows(status) ? gettext("Enough labels for model {model}, which follows", values)
+    : gettext("Enough labels for model {model}", values);
 }
 
 // What the model learned and nobody says any more.
 function withdrawnText(status) {
   if (!status.withdrawn) return "";
-  const back = status.withdrawn === 1 ? "1 of them was taken back"
-    : `${number(status.withdrawn)} of them were taken back`;
-  return status.until_next == null
-    ? `${back} since. The next model learns without.`
-    : `${back} since. Model ${status.next_model} learns without.`;
+  const model = status.until_next == null ? gettext("The next model")
+    : gettext("Model {number}", { number: status.next_model });
+  return ngettext("{n} of them was taken back since. {model} learns without.",
+    "{n} of them were taken back since. {model} learns without.", status.withdrawn, { model });
 }
 
 function drawModel(part, status) {
   say(part.withdrawn, withdrawnText(status));
   if (status.model == null) {
-    say(part.model, "No model yet");
+    say(part.model, gettext("No model yet"));
     say(part.accuracy, "–");
     say(part.interval, "");
-    say(part.holdout, "The first one trains by itself.");
+    say(part.holdout, gettext("The first one trains by itself."));
     return;
   }
-  say(part.model, `Model ${status.model} · ${plural(status.model_labels, "label")}`);
+  say(part.model, gettext("Model {number} · {labels}",
+    { number: status.model, labels: labels(status.model_labels) }));
   if (status.accuracy == null) {
     say(part.accuracy, "–");
     say(part.interval, "");
-    say(part.holdout, "Accuracy is not measured yet.");
+    say(part.holdout, gettext("Accuracy is not measured yet."));
     return;
   }
   say(part.accuracy, percent(status.accuracy));
   say(part.interval, status.interval
     ? `(${status.interval.map((v) => Math.round(100 * v)).join("–")})` : "");
-  say(part.holdout, `right on ${plural(status.holdout_n, "image")} kept aside`);
+  say(part.holdout, ngettext("right on {n} image kept aside", "right on {n} images kept aside",
+    status.holdout_n));
 }
 
 function drawJob(part, job) {
   part.job.dataset.state = job?.state ?? "none";
   if (!job) {
-    say(part.jobname, "Nothing runs now");
+    say(part.jobname, gettext("Nothing runs now"));
     say(part.jobphase, "");
     fillBar(part.jobbar, 0);
     return;
   }
   if (job.state === "failed") {
-    say(part.jobname, `The ${job.noun} failed`);
-    say(part.jobphase, `${job.error ?? "No reason is known."} Labeling goes on.`);
+    say(part.jobname, gettext("The {what} failed", { what: said(job.noun) }));
+    const reason = job.error ?? gettext("No reason is known.");
+    say(part.jobphase, gettext("{reason} Labeling goes on.", { reason: sentence(reason) }));
     fillBar(part.jobbar, 0);
     return;
   }
   if (job.state === "waiting") {
-    say(part.jobname, `${job.doing} soon`);
-    say(part.jobphase, "Waiting to start");
+    say(part.jobname, gettext("{what} soon", { what: said(job.doing) }));
+    say(part.jobphase, gettext("Waiting to start"));
     fillBar(part.jobbar, 0);
     return;
   }
-  say(part.jobname, job.doing);
-  const elapsed = `${Math.round(job.elapsed ?? 0)} s so far`;
+  say(part.jobname, said(job.doing));
+  const elapsed = gettext("{n} s so far", { n: Math.round(job.elapsed ?? 0) });
   say(part.jobphase,
-    [job.phase, `${Math.round(100 * (job.progress ?? 0))} %`, elapsed].filter(Boolean).join(" · "));
+    [said(job.phase), `${Math.round(100 * (job.progress ?? 0))} %`, elapsed].filter(Boolean).join(" · "));
   fillBar(part.jobbar, job.progress ?? 0);
 }
 
-// outbox: {ops, trouble, cause, locked, kept}; labels: how many were acknowledged on this page.
-export function drawSaving(part, outbox, labels) {
+// outbox: {ops, trouble, cause, locked, kept}; saved: how many labels were acknowledged on this page.
+export function drawSaving(part, outbox, saved) {
   const pending = outbox.ops.length;
-  say(part.saved, labels > 0 ? `${plural(labels, "label")} saved` : "Ready");
+  say(part.saved, saved > 0 ? ngettext("{n} label saved", "{n} labels saved", saved) : gettext("Ready"));
   say(part.tick, outbox.trouble || outbox.locked ? "!" : "✓");
   part.tick.dataset.state = outbox.trouble || outbox.locked ? "trouble" : pending ? "busy" : "done";
   if (!pending || !(outbox.trouble || outbox.locked)) say(part.sending, "");
   else {
-    const why = outbox.locked ? "reload this page" : outbox.cause;
-    const kept = outbox.kept ? "kept in this browser" : "do not close this page";
-    say(part.sending, `${number(pending)} to send: ${why}, ${kept}`);
+    const why = outbox.locked ? gettext("reload this page") : outbox.cause;
+    const kept = outbox.kept ? gettext("kept in this browser") : gettext("do not close this page");
+    say(part.sending, gettext("{n} to send: {why}, {kept}", { n: number(pending), why, kept }));
   }
 }

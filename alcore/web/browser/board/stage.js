@@ -1,6 +1,7 @@
 // The image on screen: when it was painted, how long it was looked at, how large it may be.
 
 import { picture, say } from "../shared/dom.js";
+import { gettext, said } from "../shared/language.js";
 import { record } from "../shared/probe.js";
 
 const LARGEST_COPY = 1024; // pixels a side: what is smaller is no copy
@@ -132,8 +133,12 @@ export class Stage {
 
 // What is said in place of an image that cannot be shown; reason: what the server says. Pure.
 export function unshownText(reason) {
-  const why = reason ? `: ${reason.replace(/\.?$/, ".")}` : ".";
-  const remedy = /no longer there/.test(reason ?? "")
-    ? " An owner of the project can put it back, or name its new place on the Set-up page." : "";
-  return `This picture cannot be shown${why}${remedy} Press Space to go on with the next one.`;
+  const parts = [reason
+    ? gettext("This picture cannot be shown: {reason}", { reason: said(reason).replace(/\.?$/, ".") })
+    : gettext("This picture cannot be shown.")];
+  if (/no longer there/.test(reason ?? "")) {
+    parts.push(gettext("An owner of the project can put it back, or name its new place on the Set-up "
+      + "page."));
+  }
+  return [...parts, gettext("Press Space to go on with the next one.")].join(" ");
 }

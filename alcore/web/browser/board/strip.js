@@ -1,6 +1,8 @@
 // The last answers as thumbnails; pressing one shows its image again.
 
 import { element, picture } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
+import { kindText } from "./reasons.js";
 
 const STRIP = 10; // thumbnails
 
@@ -16,14 +18,15 @@ export function drawStrip(strip, entries, here, classes, colours, choose) {
 
 function thumb(entry, here, classes, colours, choose) {
   const known = classes.get(entry.class);
-  const what = entry.kind === "label" ? known?.name ?? "?" : entry.kind;
+  const what = entry.kind === "label" ? known?.name ?? "?" : kindText(entry.kind);
   // Kept, since a new element would be blank until it is decoded.
   const image = (entry.thumb ??= picture({ src: entry.src }));
   const mark = entry.saved ? "✓" : "…";
-  const button = element("button", { type: "button", title: `${what}: change` }, image,
+  const button = element("button", { type: "button", title: gettext("{what}: change", { what }) }, image,
     element("span", { className: "what" }, what),
     element("b", { textContent: mark, className: "mark" }));
-  button.setAttribute("aria-label", `${what}, ${entry.saved ? "saved" : "being saved"}; change`);
+  button.setAttribute("aria-label", entry.saved ? gettext("{what}, saved; change", { what })
+    : gettext("{what}, being saved; change", { what }));
   if (here) button.setAttribute("aria-current", "true");
   button.style.setProperty("--swatch", known ? colours(known) : "transparent");
   button.disabled = !entry.saved;

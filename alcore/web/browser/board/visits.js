@@ -1,5 +1,6 @@
 // Going back: an answered image on screen again, leased once one rests on it.
 
+import { gettext } from "../shared/language.js";
 import { Refused, request } from "../shared/requests.js";
 import { sentence } from "../shared/text.js";
 
@@ -30,7 +31,8 @@ export class Visits {
     const image = this.board.feed.prepare({
       item: entry.item, src: entry.src, token: null, round: null,
     }, {
-      visited: true, entry, answered: `Answered: ${this.board.answerOf(entry)}. Esc goes back.`,
+      visited: true, entry, answered: gettext("Answered: {answer}. Esc goes back.",
+        { answer: this.board.answerOf(entry) }),
     });
     this.image = image;
     this.board.paint(performance.now());
@@ -48,7 +50,7 @@ export class Visits {
       if (this.image !== image) return;
       this.end();
       this.board.toast.show(error instanceof Refused ? sentence(error.message)
-        : "No connection: this answer cannot be changed now.");
+        : gettext("No connection: this answer cannot be changed now."));
       return;
     }
     if (this.image !== image) {

@@ -1,6 +1,7 @@
 // What stands around the tiles of the grid: which images are wanted, and what to do with them.
 
 import { drawOptions, element, picture, say } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
 import { MetadataFilter } from "../shared/metadata.js";
 import { number } from "../shared/text.js";
 
@@ -11,27 +12,27 @@ export class Bar {
   // order: {class, first, count, like}, which the fields write; wanted(): it has changed.
   constructor(link, wanted, signal) {
     this.order = { class: null, first: "sure", count: FIRST_SIZE, like: null };
-    const [pickField, pick] = field("Predicted class");
-    const [firstField, first] = field("First");
-    const [sizeField, size] = field("Images");
-    drawOptions(first, [["sure", "most certain"], ["doubtful", "most doubtful"]], "sure");
+    const [pickField, pick] = field(gettext("Predicted class"));
+    const [firstField, first] = field(gettext("First"));
+    const [sizeField, size] = field(gettext("Images"));
+    drawOptions(first, [["sure", gettext("most certain")], ["doubtful", gettext("most doubtful")]], "sure");
     drawOptions(size, SIZES.map((n) => [n, String(n)]), String(FIRST_SIZE));
     Object.assign(this, { pick, first });
-    this.like = picture({ className: "like", alt: "The image that these are like", hidden: true });
+    this.like = picture({ className: "like", alt: gettext("The image that these are like"), hidden: true });
     this.known = new MetadataFilter(link, {}, wanted, signal);
     this.head = element("div", { className: "gridbar" }, this.like, pickField, firstField, sizeField,
       ...this.known.nodes);
     this.note = element("p", { className: "note gridnote" });
     this.note.setAttribute("role", "status");
-    this.go = button("Label", "Label all that are not excluded", { grid: "label" }, "⏎");
+    this.go = button(gettext("Label"), gettext("Label all that are not excluded"), { grid: "label" }, "⏎");
     this.go.classList.add("go");
-    this.flipper = button("Exclude all", "Ctrl+A", { grid: "all" });
-    this.back = button("Undo lot", "Take back the last lot", { do: "undo" }, "⌫");
+    this.flipper = button(gettext("Exclude all"), "Ctrl+A", { grid: "all" });
+    this.back = button(gettext("Undo lot"), gettext("Take back the last lot"), { do: "undo" }, "⌫");
     this.foot = element("div", { className: "gridacts", role: "group" }, this.go, this.flipper,
-      button("Others", "Give these back and show others", { grid: "others" }),
-      button("Like this", "More images like the one in hand", { do: "similar" }, "L"),
-      this.back, button("Back", "Back to single images", { do: "grid" }, "G"));
-    this.foot.setAttribute("aria-label", "What to do with the lot");
+      button(gettext("Others"), gettext("Give these back and show others"), { grid: "others" }),
+      button(gettext("Like this"), gettext("More images like the one in hand"), { do: "similar" }, "L"),
+      this.back, button(gettext("Back"), gettext("Back to single images"), { do: "grid" }, "G"));
+    this.foot.setAttribute("aria-label", gettext("What to do with the lot"));
     const listen = (select, write) => select.addEventListener("change", () => {
       write(select.value);
       wanted();
@@ -49,7 +50,7 @@ export class Bar {
   drawChoices(classes, counts) {
     const { order } = this;
     const open = new Map(counts.map((c) => [c.class, c.open]));
-    drawOptions(this.pick, [["", "Fewest labels first"], ...classes.map((c) => (
+    drawOptions(this.pick, [["", gettext("Fewest labels first")], ...classes.map((c) => (
       [c.id, `${c.name} (${number(open.get(c.id) ?? 0)})`]))], String(order.class ?? ""));
     this.pick.disabled = this.first.disabled = Boolean(order.like);
     this.like.hidden = !order.like;
@@ -59,9 +60,10 @@ export class Bar {
   // choice: the class that the images are taken for; inside: how many are not excluded.
   drawActions(choice, inside, all, undoable) {
     say(this.go.firstElementChild, choice && inside
-      ? `Label ${inside} as ${choice.name}` : `${inside} chosen`);
+      ? gettext("Label {n} as {name}", { n: inside, name: choice.name })
+      : gettext("{n} chosen", { n: inside }));
     this.go.disabled = !choice || !inside;
-    say(this.flipper, all && !inside ? "Include all" : "Exclude all");
+    say(this.flipper, all && !inside ? gettext("Include all") : gettext("Exclude all"));
     this.flipper.disabled = !all;
     this.back.disabled = !undoable;
   }

@@ -3,8 +3,9 @@
 
 import { element, say } from "../shared/dom.js";
 import { uuid } from "../shared/ids.js";
+import { gettext, ngettext, said } from "../shared/language.js";
 import { Refused, request, sendLast } from "../shared/requests.js";
-import { modelName, plural, sentence } from "../shared/text.js";
+import { modelName, sentence } from "../shared/text.js";
 import { Bar } from "./bar.js";
 import { Tiles } from "./tiles.js";
 
@@ -27,7 +28,7 @@ export class Grid {
     const { head, note, foot } = this.bar;
     this.root = element("section", { className: "grid", hidden: true },
       head, note, this.tiles.list, foot);
-    this.root.setAttribute("aria-label", "Grid");
+    this.root.setAttribute("aria-label", gettext("Grid"));
     this.root.addEventListener("click", (event) => this.#click(event), { signal });
     board.part.classes.before(this.root);
     const renewing = setInterval(() => this.#renew(), 1000 * HOLD_ON);
@@ -88,7 +89,7 @@ export class Grid {
   async load() {
     const turn = (this.turn += 1);
     const release = this.tiles.clear();
-    this.bar.say("Looking for images.");
+    this.bar.say(gettext("Looking for images."));
     const { link, delivery, feed } = this.board;
     const { order } = this.bar;
     const body = {
@@ -102,7 +103,8 @@ export class Grid {
     } catch (error) {
       if (error.status === 401) delivery.lock(error);
       const final = error instanceof Refused;
-      this.bar.say(final ? sentence(error.message) : "The server does not answer. Trying again.");
+      this.bar.say(final ? sentence(error.message)
+        : gettext("The server does not answer. Trying again."));
       if (!final) setTimeout(() => turn === this.turn && this.load(), 1000 * TRY_AGAIN);
       return;
     }
@@ -128,7 +130,8 @@ export class Grid {
     const gone = this.tiles.all.filter((t) => tokens.includes(t.token) && !held.has(t.token));
     if (!gone.length) return;
     this.tiles.drop(gone);
-    this.board.toast.show(`${plural(gone.length, "image")} went to somebody else meanwhile.`);
+    this.board.toast.show(ngettext("{n} image went to somebody else meanwhile.",
+      "{n} images went to somebody else meanwhile.", gone.length));
     this.#draw();
   }
 
@@ -139,8 +142,8 @@ export class Grid {
       for (const item of answer.items) history.saved(`${op.body.key}/${item}`);
       for (const item of answer.refused) history.drop(`${op.body.key}/${item}`);
       if (answer.refused.length) {
-        toast.show(`${plural(answer.refused.length, "image")} of the lot went to somebody `
-          + "else and did not count.");
+        toast.show(ngettext("{n} image of the lot went to somebody else and did not count.",
+          "{n} images of the lot went to somebody else and did not count.", answer.refused.length));
       }
     } else {
       const back = this.tiles.all.filter((t) => t.token.startsWith(`${op.body.key}/`));
@@ -203,7 +206,8 @@ export class Grid {
     if (board.delivery.locked || !this.tiles.all.length) return;
     if (performance.now() - this.since < TOO_SOON) return;
     if (!choice || !inside.length) {
-      board.toast.show(inside.length ? "Press the key of a class." : "All images are excluded.");
+      board.toast.show(inside.length ? gettext("Press the key of a class.")
+        : gettext("All images are excluded."));
       return;
     }
     const key = uuid();
@@ -224,8 +228,9 @@ export class Grid {
     }
     this.tiles.clear();
     this.pending = key;
-    const message = `${plural(inside.length, "image")} labeled ${choice.name}.`;
-    this.bar.say(`${message} Saving.`);
+    const message = ngettext("{n} image labeled {name}.", "{n} images labeled {name}.",
+      inside.length, { name: choice.name });
+    this.bar.say(`${message} ${gettext("Saving.")}`);
     say(board.part.live, message);
     board.delivery.push("lot", body, { kind: "label", count: inside.length });
     board.buttons.flash(choice.id);
@@ -236,7 +241,7 @@ export class Grid {
   undo(key = this.lots.at(-1)?.key) {
     const { board } = this;
     if (!key) {
-      board.toast.show("There is no lot to undo.");
+      board.toast.show(gettext("There is no lot to undo."));
       return;
     }
     const lot = this.lots.find((one) => one.key === key);
@@ -256,7 +261,7 @@ export class Grid {
     this.aside = this.aside.filter((item) => !back.some((t) => t.item === item));
     board.delivery.push("unlot", { key: again, client: board.link.client, undoes: key },
       { kind: "label", count: back.length });
-    say(board.part.live, `${plural(back.length, "label")} taken back.`);
+    say(board.part.live, ngettext("{n} label taken back.", "{n} labels taken back.", back.length));
     board.drawCounts();
   }
 
@@ -284,20 +289,22 @@ export class Grid {
     this.board.root.dataset.tiles = String(all);
     bar.pick.disabled = bar.first.disabled = Boolean(bar.order.like ?? this.selection);
     if (!all) {
-      if (!this.pending) bar.say(prediction?.reason ?? "There are no images here.");
+      if (!this.pending) bar.say(said(prediction?.reason) ?? gettext("There are no images here."));
       return;
     }
     if (this.selection && !bar.order.like) {
-      bar.say(`${plural(all, "image")} of the selection from the map. Press those that do not `
-        + "belong, then a class.");
+      bar.say(ngettext("{n} image of the selection from the map. Press those that do not belong, then "
+        + "a class.", "{n} images of the selection from the map. Press those that do not belong, then "
+        + "a class.", all));
       return;
     }
-    const by = sentence(modelName(prediction?.model, prediction?.instant)).slice(0, -1);
+    const name = choice?.name ?? gettext("one class");
+    const model = sentence(modelName(prediction?.model, prediction?.instant)).slice(0, -1);
     bar.say(bar.order.like
-      ? `${plural(all, "image")} most like this one. Press those that do not belong, `
-        + "then a class."
-      : `${by} takes these for ${choice?.name ?? "one class"}. Press those that are not; `
-        + "Shift or a long press for a range.");
+      ? ngettext("{n} image most like this one. Press those that do not belong, then a class.",
+        "{n} images most like this one. Press those that do not belong, then a class.", all)
+      : gettext("{model} takes these for {name}. Press those that are not; Shift or a long press for "
+        + "a range.", { model, name }));
   }
 
   fit() {

@@ -2,6 +2,7 @@
 // clicks and long presses move among them.
 
 import { element, picture } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
 import { wholePercent } from "../shared/text.js";
 
 const LONG_PRESS = 450; // milliseconds of a finger that means Shift
@@ -22,7 +23,7 @@ export class Tiles {
     this.list = element("div", { className: "tiles" });
     this.list.setAttribute("role", "listbox");
     this.list.setAttribute("aria-multiselectable", "true");
-    this.list.setAttribute("aria-label", "Images of this lot; the selected ones are labeled");
+    this.list.setAttribute("aria-label", gettext("Images of this lot; the selected ones are labeled"));
     this.#listen(signal);
   }
 
@@ -198,6 +199,7 @@ function tileNode(tile, i, withShare) {
     element("span", { className: "sure", textContent: withShare ? share : "" }));
   node.setAttribute("role", "option");
   node.setAttribute("aria-selected", "true");
-  node.setAttribute("aria-label", `Image ${tile.item}${share && `, ${share}`}`);
+  node.setAttribute("aria-label", [gettext("Image {number}", { number: tile.item }), share]
+    .filter(Boolean).join(", "));
   return node;
 }

@@ -2,6 +2,7 @@
 // which takes the keyboard from people whose answers are safe.
 
 import { element } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
 
 const TRY_AGAIN = 2000; // milliseconds
 const TITLE = "Connection error"; // of Streamlit's dialog
@@ -9,7 +10,7 @@ const TITLE = "Connection error"; // of Streamlit's dialog
 // Close Streamlit's dialog as soon as it comes; it then stays away until the outage is over.
 export function watchOutages() {
   const bar = element("div", { className: "alcore-outage", hidden: true,
-    textContent: "The server does not answer. Trying again; nothing that was saved is lost." });
+    textContent: gettext("The server does not answer. Trying again; nothing that was saved is lost.") });
   bar.setAttribute("role", "status");
   document.body.append(bar);
   new MutationObserver(() => {

@@ -2,6 +2,7 @@
 
 import { freeKeys } from "./chooser.js";
 import { mendMenu } from "./menu.js";
+import { languageField } from "../shared/reader.js";
 import { watchOutages } from "./outage.js";
 
 const page = (window.alcore ??= {});
@@ -11,4 +12,5 @@ if (!page.watched) {
   watchOutages();
   freeKeys();
   mendMenu();
+  document.body.append(languageField());
 }

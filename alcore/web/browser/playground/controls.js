@@ -1,20 +1,26 @@
 // The settings: what can be set, as fields; a change is told at once.
 
 import { drawOptions, element, say } from "../shared/dom.js";
+import { gettext, said } from "../shared/language.js";
 import { wholePercent } from "../shared/text.js";
 
-const times = (value) => (value === 1 ? "even" : `${value} : 1`);
+const times = (value) => (value === 1 ? gettext("even") : `${value} : 1`);
 const FIELDS = [
-  ["data", "Data"], ["model", "Model"],
-  ["points", "Points", 20, String], ["spread", "Overlap of classes", 0.05, wholePercent],
-  ["outliers", "Outliers", 0.01, wholePercent], ["balance", "Class balance", 1, times],
-  ["noise", "Noise of the oracle", 0.05, wholePercent], ["batch", "Batch size", 1, String],
-  ["initial", "Labels to begin with", 1, String], ["rounds", "Batches to ask", 1, String],
-  ["oracle", "Oracle"], ["seed", "Seed", 1],
+  ["data", gettext("Data")], ["model", gettext("Model")],
+  ["points", gettext("Points"), 20, String],
+  ["spread", gettext("Overlap of classes"), 0.05, wholePercent],
+  ["outliers", gettext("Outliers"), 0.01, wholePercent],
+  ["balance", gettext("Class balance"), 1, times],
+  ["noise", gettext("Noise of the oracle"), 0.05, wholePercent],
+  ["batch", gettext("Batch size"), 1, String],
+  ["initial", gettext("Labels to begin with"), 1, String],
+  ["rounds", gettext("Batches to ask"), 1, String],
+  ["oracle", gettext("Oracle")], ["seed", gettext("Seed"), 1],
 ];
-const ORACLES = [["simulated", "simulated: knows the classes"], ["me", "me: I answer on the left"]];
+const ORACLES = [["simulated", gettext("simulated: knows the classes")],
+  ["me", gettext("me: I answer on the left")]];
 const NOT_OWN = new Set(["points", "spread", "outliers", "balance"]);
-const titles = (texts) => Object.entries(texts).map(([name, text]) => [name, `${name}: ${text}`]);
+const titles = (texts) => Object.entries(texts).map(([name, text]) => [name, `${said(name)}: ${said(text)}`]);
 
 export class Controls {
   // choices: what the server offers; onChange(name, value)
@@ -22,7 +28,7 @@ export class Controls {
     this.form = form;
     this.choices = choices;
     this.fields = new Map(FIELDS.map((field) => [field[0], this.#field(...field)]));
-    const other = element("button", { type: "button", textContent: "Other points, other start" });
+    const other = element("button", { type: "button", textContent: gettext("Other points, other start") });
     other.dataset.do = "reseed";
     form.append(other);
     form.addEventListener("input", ({ target }) => {
@@ -70,9 +76,9 @@ export class Controls {
 export function drawStrategies(select, strategies, name) {
   if (!select.options.length) {
     for (const family of new Set(strategies.map((s) => s.family))) {
-      select.append(element("optgroup", { label: family }, ...strategies
+      select.append(element("optgroup", { label: said(family) }, ...strategies
         .filter((s) => s.family === family)
-        .map((s) => element("option", { value: s.name, textContent: s.name }))));
+        .map((s) => element("option", { value: s.name, textContent: said(s.name) }))));
     }
   }
   select.value = name;

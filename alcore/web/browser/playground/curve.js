@@ -1,7 +1,8 @@
 // The learning curves of both sides, growing: accuracy on the holdout over labels.
 
 import { floorOf, node, ticks } from "../shared/axes.js";
-import { percent } from "../shared/text.js";
+import { gettext } from "../shared/language.js";
+import { labels as labelsOf, percent } from "../shared/text.js";
 
 const HEIGHT = 190;
 const LEFT = 46;
@@ -23,7 +24,7 @@ export function drawCurve(svg, curves, range, stop, onChoose) {
   const parts = axes(width - right, low, from, to, x, y);
   if (stop !== null) {
     parts.push(node("line", { x1: x(stop), x2: x(stop), y1: TOP, y2: HEIGHT - BOTTOM, class: "stop" }),
-      node("text", { x: x(stop) + 4, y: HEIGHT - BOTTOM - 6, class: "note" }, "stop criterion met"));
+      node("text", { x: x(stop) + 4, y: HEIGHT - BOTTOM - 6, class: "note" }, gettext("stop criterion met")));
   }
   for (const curve of curves) parts.push(...lines(curve, x, y, onChoose));
   parts.push(...names(curves, x, y, width < NARROW));
@@ -34,8 +35,10 @@ export function drawCurve(svg, curves, range, stop, onChoose) {
 // The same for who does not see it.
 function spoken(curves) {
   const ends = curves.filter((c) => c.labels.length).map((c) => (
-    `${c.name} ${percent(c.accuracies.at(-1))} after ${c.labels.at(-1)} labels`));
-  return `Learning curves: ${ends.join(", ") || "no model yet"}`;
+    gettext("{name} {share} after {labels}",
+      { name: c.name, share: percent(c.accuracies.at(-1)), labels: labelsOf(c.labels.at(-1)) })));
+  const none = gettext("no model yet");
+  return gettext("Learning curves: {curves}", { curves: ends.join(", ") || none });
 }
 
 function axes(end, low, from, to, x, y) {
@@ -48,7 +51,7 @@ function axes(end, low, from, to, x, y) {
     if (value !== Math.round(value)) continue;
     parts.push(node("text", { x: x(value), y: HEIGHT - BOTTOM + 16, class: "middle" }, value));
   }
-  parts.push(node("text", { x: end, y: HEIGHT - 3, class: "right" }, "labels"));
+  parts.push(node("text", { x: end, y: HEIGHT - 3, class: "right" }, gettext("labels")));
   return parts;
 }
 
@@ -65,7 +68,7 @@ function lines({ side, labels, accuracies, mean }, x, y, onChoose) {
     const last = i === labels.length - 1;
     const dot = node("circle", { cx: x(n), cy: y(accuracies[i]), r: last ? 4.5 : 2, class: side });
     const reach = node("circle", { cx: x(n), cy: y(accuracies[i]), r: 9, class: "reach" });
-    reach.append(node("title", {}, `${n} labels: ${percent(accuracies[i])}`));
+    reach.append(node("title", {}, `${labelsOf(n)}: ${percent(accuracies[i])}`));
     reach.addEventListener("click", () => onChoose(i));
     parts.push(dot, reach);
   });

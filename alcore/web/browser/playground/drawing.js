@@ -1,6 +1,7 @@
 // One's own points: drawn on the left plane, or pasted as a table.
 
 import { element, say } from "../shared/dom.js";
+import { gettext, ngettext } from "../shared/language.js";
 import { decodePoints, encodePoints, readTable } from "./own.js";
 
 const SPREAD = 0.035; // how far points of one stroke lie around the pointer
@@ -33,7 +34,7 @@ export class Drawing {
       this.text = settings.own;
       this.points = decodePoints(settings.own);
     }
-    say(this.part.count, this.missing || `${this.points.length} points`);
+    say(this.part.count, this.missing || ngettext("{n} point", "{n} points", this.points.length));
   }
 
   // What is still missing before the loop can begin; empty where nothing is.
@@ -42,9 +43,9 @@ export class Drawing {
     const { classes, gap } = this.#classes();
     const { fewest } = this.choices;
     if (n >= fewest && classes >= 2 && !gap) return "";
-    if (gap) return `Class ${gap} has no points yet; use classes in order.`;
-    return `${n} of at least ${fewest} points, ${classes} of at least 2 classes: press or drag on the `
-      + "left plane.";
+    if (gap) return gettext("Class {name} has no points yet; use classes in order.", { name: gap });
+    return gettext("{n} of at least {fewest} points, {classes} of at least 2 classes: press or drag on "
+      + "the left plane.", { n, fewest, classes });
   }
 
   #classes() {

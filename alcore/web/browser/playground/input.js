@@ -1,5 +1,7 @@
 // Presses, keys and pointers of the Playground.
 
+import { gettext } from "../shared/language.js";
+
 const KEYS = { ArrowLeft: "back", ArrowRight: "on", " ": "play", Home: "start", End: "end" };
 // What a key means where the focus is, it keeps meaning.
 const OWN_KEYS = [
@@ -32,9 +34,9 @@ async function copyLink(ground) {
   const address = origin + pathname + ground.address();
   try {
     await navigator.clipboard.writeText(address);
-    ground.toast.show("The link is copied. It opens this step with all settings.");
+    ground.toast.show(gettext("The link is copied. It opens this step with all settings."));
   } catch {
-    ground.toast.show(`Copy this link: ${address}`, 0); // where a page may not, as without HTTPS
+    ground.toast.show(gettext("Copy this link: {address}", { address }), 0); // where a page may not, as without HTTPS
   }
 }
 

@@ -1,6 +1,8 @@
 // One's own points: read from a table, written into the address. Pure. A point is {x, y, c} in
 // −1 … 1 with the position of its class. The server reads the same text.
 
+import { gettext } from "../shared/language.js";
+
 const SCALE = 4095;
 
 export function encodePoints(points) {
@@ -47,7 +49,7 @@ function cellsOf(line, separator) {
 // axes on the same scale. Throws an Error that says what is wrong where.
 export function readTable(text, mostPoints, mostClasses, fewest) {
   const lines = text.split(/\r?\n/).map((line, i) => [line, i + 1]).filter(([l]) => l.trim());
-  if (!lines.length) throw new Error("Paste lines with x, y and a class, such as 0.5, 1.2, cat.");
+  if (!lines.length) throw new Error(gettext("Paste lines with x, y and a class, such as 0.5, 1.2, cat."));
   const separator = separatorOf(lines[0][0]);
   const rows = [];
   lines.forEach(([line, place], i) => {
@@ -55,22 +57,23 @@ export function readTable(text, mostPoints, mostClasses, fewest) {
     const [x, y] = cells.slice(0, 2).map(number);
     if (i === 0 && Number.isNaN(x) && Number.isNaN(y)) return; // a heading
     if (cells.length < 3 || cells[2] === "" || !Number.isFinite(x) || !Number.isFinite(y)) {
-      throw new Error(`Line ${place} is “${line.trim().slice(0, 40)}”; it needs two numbers and a `
-        + "class, such as 0.5, 1.2, cat.");
+      throw new Error(gettext("Line {place} is “{line}”; it needs two numbers and a class, such as "
+        + "0.5, 1.2, cat.", { place, line: line.trim().slice(0, 40) }));
     }
     rows.push({ x, y, name: cells[2] });
   });
   const names = [...new Set(rows.map(({ name }) => name))].sort();
   if (rows.length > mostPoints) {
-    throw new Error(`${rows.length} points; at most ${mostPoints} can be used.`);
+    throw new Error(gettext("{n} points; at most {most} can be used.",
+      { n: rows.length, most: mostPoints }));
   }
   if (rows.length < fewest || names.length < 2) {
-    throw new Error(`${rows.length} points of ${names.length} classes; at least ${fewest} points of `
-      + "two classes are needed.");
+    throw new Error(gettext("{n} points of {classes} classes; at least {fewest} points of two classes are "
+      + "needed.", { n: rows.length, classes: names.length, fewest }));
   }
   if (names.length > mostClasses) {
-    throw new Error(`${names.length} classes; at most ${mostClasses} can be used. The third column `
-      + "holds the class.");
+    throw new Error(gettext("{n} classes; at most {most} can be used. The third column holds the class.",
+      { n: names.length, most: mostClasses }));
   }
   return fitted(rows).map(({ x, y, name }) => ({ x, y, c: names.indexOf(name) }));
 }

@@ -1,7 +1,8 @@
 // Both sides of the picture: strategy, plane, figures, and why a point was chosen.
 
 import { say } from "../shared/dom.js";
-import { percent, plural, sentence } from "../shared/text.js";
+import { gettext, ngettext, said } from "../shared/language.js";
+import { labels as labelsOf, percent, sentence } from "../shared/text.js";
 import { drawStrategies } from "./controls.js";
 import { labelsAt, Plot } from "./plot.js";
 
@@ -34,9 +35,10 @@ export class Panes {
     this.plots[side].draw({ scene, round, step, labels, colours, truth, open });
     const count = labels.filter(Boolean).length;
     const accuracy = round ? ` · ${percent(round.accuracy)}` : "";
-    say(this.part[`${side}-figures`], `${plural(count, "label")}${accuracy}`);
+    say(this.part[`${side}-figures`], `${labelsOf(count)}${accuracy}`);
     this.part[`${side}-canvas`].setAttribute("aria-label",
-      `${settings[side]}: ${plural(count, "label")} of ${scene.places.length} points${accuracy}`);
+      gettext("{name}: {labels} of {n} points",
+      { name: said(settings[side]), labels: labelsOf(count), n: scene.places.length }) + accuracy);
     const shows = step.query !== null && round?.reasons.length;
     say(this.part[`${side}-reason`], shows ? sentence(round.reasons[0]) : " ");
   }
@@ -47,13 +49,13 @@ export class Panes {
     text.dataset.name = name;
     const { sentence: what, formula, paper } = this.strategies.find((s) => s.name === name)
       ?? { sentence: "", formula: "", paper: "" };
-    const [head, said, code, source] = ["h3", "p", "code", "p"].map((n) => document.createElement(n));
-    head.textContent = name;
-    said.textContent = what;
-    code.textContent = formula;
+    const [head, words, code, source] = ["h3", "p", "code", "p"].map((n) => document.createElement(n));
+    head.textContent = said(name);
+    words.textContent = said(what);
+    code.textContent = said(formula);
     source.textContent = paper;
     source.className = "soft";
-    text.replaceChildren(head, said, code, source);
+    text.replaceChildren(head, words, code, source);
   }
 
   #drawOwn(points) {
@@ -61,6 +63,6 @@ export class Panes {
       truth: points.map(({ c }) => c) };
     this.plots.first.draw({ scene, round: null, step: { query: null }, truth: true,
       labels: points.map(() => null), colours: this.colours });
-    say(this.part["first-figures"], `${plural(points.length, "point")}`);
+    say(this.part["first-figures"], ngettext("{n} point", "{n} points", points.length));
   }
 }

@@ -1,6 +1,7 @@
 // The oracle is the person: the question about one point, and the classes to press.
 
 import { element, say } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
 import { bytesOf } from "./regions.js";
 
 const SIDE = 8; // pixels of a picture
@@ -27,10 +28,15 @@ export class Person {
     const round = rounds.first[step.model];
     const place = settings.answers.length - step.query * settings.batch;
     const open = place < round.query.length ? place : round.query.length - 1;
-    const many = round.query.length > 1 ? ` (${open + 1} of ${round.query.length})` : "";
-    say(this.part.question, place < round.query.length
-      ? `Which class has the point in the bold ring${many}? Press it, or its key.`
-      : "You have answered. Another answer changes everything after it.");
+    const values = { place: open + 1, n: round.query.length };
+    let text = gettext("You have answered. Another answer changes everything after it.");
+    if (place < round.query.length) {
+      text = round.query.length > 1
+        ? gettext("Which class has the point in the bold ring ({place} of {n})? Press it, or its key.",
+          values)
+        : gettext("Which class has the point in the bold ring? Press it, or its key.");
+    }
+    say(this.part.question, text);
     this.#drawChoices(scene.classes);
     this.#drawPicture(scene, round.query[open]);
   }

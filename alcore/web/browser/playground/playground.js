@@ -3,6 +3,7 @@
 
 import { drawOptions, element, partsOf, say } from "../shared/dom.js";
 import { scopeOf } from "../shared/ids.js";
+import { gettext, said } from "../shared/language.js";
 import { mounting } from "../shared/mount.js";
 import { Toast } from "../shared/toast.js";
 import { Controls } from "./controls.js";
@@ -21,8 +22,9 @@ import { comparison, sentenceOf } from "./words.js";
 const SPEEDS = [[0.5, "½×"], [1, "1×"], [3, "3×"], [10, "10×"], [30, "30×"]];
 const TICK = 900; // milliseconds between two steps at speed 1
 const SOON = 350; // milliseconds until the address follows, or a drawing is computed
-const OWN = "Your own settings";
-const ABOUT = "Choose an example: some show what active learning is good at, some where it loses.";
+const OWN = gettext("Your own settings");
+const ABOUT = gettext("Choose an example: some show what active learning is good at, some where it "
+  + "loses.");
 
 class Playground {
   constructor(root, data) {
@@ -173,17 +175,17 @@ class Playground {
     }
     const wait = setTimeout(() => {
       this.root.dataset.busy = "";
-      this.#say("Computing the models up to this step.");
+      this.#say(gettext("Computing the models up to this step."));
     }, SOON);
     try {
-      if (!await this.rounds.load(this.#model(), ({ message }) => this.#say(message))) return;
+      if (!await this.rounds.load(this.#model(), ({ message }) => this.#say(said(message)))) return;
       if (settings !== this.settings) return;
       this.step = Math.min(this.step, this.last);
       if (await this.rounds.load(this.#model())) this.draw();
     } catch (error) {
       if (this.stop.signal.aborted) return;
       this.pause();
-      this.#say(error.message, true);
+      this.#say(said(error.message), true);
     } finally {
       clearTimeout(wait);
       delete this.root.dataset.busy;
@@ -248,9 +250,9 @@ class Playground {
     this.drawing.draw(settings);
     const same = data.examples.findIndex((example) => Object.entries(data.defaults).every(
       ([name, usual]) => name === "answers" || settings[name] === (example.settings[name] ?? usual)));
-    const options = data.examples.map(({ title }, i) => [i, title]);
+    const options = data.examples.map(({ title }, i) => [i, said(title)]);
     drawOptions(part.example, same < 0 ? [["", OWN], ...options] : options, same < 0 ? "" : String(same));
-    say(part.why, data.examples[same]?.why ?? ABOUT);
+    say(part.why, said(data.examples[same]?.why) ?? ABOUT);
     part.speed.value = String(this.speed);
     part["first-canvas"].toggleAttribute("data-drawing", settings.data === "own" && this.step === 0);
   }
@@ -262,17 +264,17 @@ class Playground {
       if (pill.dataset.phase === phase) pill.setAttribute("aria-current", "step");
       else pill.removeAttribute("aria-current");
     }
-    say(part.play, this.playing ? "Pause" : "Play");
+    say(part.play, this.playing ? gettext("Pause") : gettext("Play"));
     part.position.max = String(this.last);
     part.position.value = String(step);
-    say(part.place, `step ${step} of ${this.last}`);
+    say(part.place, gettext("step {step} of {last}", { step, last: this.last }));
   }
 
   #drawCurve({ step, settings, rounds, scene }) {
     const until = step.model === null ? 0 : step.model + 1;
     const curves = ["second", "first"].map((side) => {
       const shown = rounds[side].slice(0, until);
-      return { side, name: settings[side], labels: shown.map((r) => r.labels),
+      return { side, name: said(settings[side]), labels: shown.map((r) => r.labels),
         accuracies: shown.map((r) => r.accuracy), mean: this.trials.mean(side) };
     });
     const stop = rounds.first.slice(0, until).find((round) => round.stop);
@@ -291,7 +293,7 @@ class Playground {
     try {
       await this.trials.run(this.settings, () => this.draw());
     } catch (error) {
-      if (!this.stop.signal.aborted) this.#say(error.message, true);
+      if (!this.stop.signal.aborted) this.#say(said(error.message), true);
     } finally {
       this.part.trials.disabled = false;
     }
@@ -311,7 +313,7 @@ class Playground {
 
   #drawOwn() {
     this.panes.draw({ ...this.view, scene: null, own: this.drawing.points });
-    this.#say(this.drawing.missing || "Computing the first model of these points.");
+    this.#say(this.drawing.missing || gettext("Computing the first model of these points."));
     clearTimeout(this.soon);
     this.soon = setTimeout(() => this.#keep(), SOON);
   }

@@ -1,5 +1,6 @@
 // Rounds as the server computes them, kept by their settings; a little ahead of what is shown.
 
+import { gettext } from "../shared/language.js";
 import { request, Refused } from "../shared/requests.js";
 
 const AHEAD = 2; // rounds that are asked for before they are shown
@@ -94,7 +95,7 @@ export class Rounds {
     const count = Math.min(MOST, Math.max(1, model + 1 + AHEAD - from));
     const answer = await ask(this.link, { settings, from, count }, this.signal, onWait);
     if (key !== this.key || settings.answers !== this.settings.answers) return;
-    if (!answer.first.length) throw new Error("The server has no such round; choose the settings again.");
+    if (!answer.first.length) throw new Error(gettext("The server has no such round; choose the settings again."));
     this.#take(answer, from);
   }
 

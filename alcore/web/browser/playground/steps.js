@@ -1,11 +1,13 @@
 // The steps of the loop, as textbooks name them. Pure. A step has a number: 0 is the start, 1 the
 // first training, then five for each batch: apply, find, ask, retrain, stop?
 
+import { gettext } from "../shared/language.js";
+
 export const PHASES = ["train", "apply", "find", "ask", "retrain", "stop"];
 export const TITLES = {
-  train: "Train on the labeled points", apply: "Apply to the unlabeled",
-  find: "Find the least confident", ask: "Ask the oracle", retrain: "Retrain",
-  stop: "Repeat until the stop criterion",
+  train: gettext("Train on the labeled points"), apply: gettext("Apply to the unlabeled"),
+  find: gettext("Find the least confident"), ask: gettext("Ask the oracle"),
+  retrain: gettext("Retrain"), stop: gettext("Repeat until the stop criterion"),
 };
 const CYCLE = ["apply", "find", "ask", "retrain", "stop"];
 

@@ -2,7 +2,8 @@
 // as many answers of the key.
 
 import { floorOf, node, ticks } from "../shared/axes.js";
-import { percent, wholePercent } from "../shared/text.js";
+import { gettext } from "../shared/language.js";
+import { labels, percent, wholePercent } from "../shared/text.js";
 
 const GAP = 1.25; // of the type's size, between two names
 
@@ -39,8 +40,8 @@ export function drawCurves(svg, curves, beside) {
   parts.push(...names(ends, frame, size));
   svg.replaceChildren(...parts);
   svg.setAttribute("aria-label", curves.filter((c) => c.points.length).map((c) => (
-    `${c.name}: ${percent(c.points.at(-1)[1])} at ${c.points.at(-1)[0]} labels`)).join("; ")
-    || "no model yet");
+    gettext("{name}: {share} at {labels}", { name: c.name, share: percent(c.points.at(-1)[1]),
+      labels: labels(c.points.at(-1)[0]) }))).join("; ") || gettext("no model yet"));
 }
 
 const path = (points, x, y) => points.map(([n, a], i) => `${i ? "L" : "M"}${x(n)} ${y(a)}`).join("");

@@ -2,8 +2,9 @@
 // most is disputed about; and the guess.
 
 import { element, say } from "../shared/dom.js";
+import { gettext, ngettext, said } from "../shared/language.js";
 import { shownPlaces } from "../shared/shares.js";
-import { percent, plural, wholePercent } from "../shared/text.js";
+import { labels, percent, wholePercent } from "../shared/text.js";
 import { accuracyAt } from "./record.js";
 
 export const COLOURS = ["#3f4fbf", "#c2410c", "#0f766e", "#a21caf"];
@@ -12,19 +13,21 @@ const MOST_PEOPLE = 36;
 // shown: as Record.at; told: the record.
 export function drawFigures(part, told, shown) {
   const last = told.groups.map((_, i) => shown.models.filter((m) => m[1] === i).at(-1) ?? null);
-  const lines = told.groups.map((group, i) => figure(group.name, last[i], COLOURS[i]));
+  const lines = told.groups.map((group, i) => figure(said(group.name), last[i], COLOURS[i]));
   const reference = last.reduce((most, m) => (m && (!most || m[3] > most[3]) ? m : most), null);
-  say(part.figuresword, reference ? `At ${plural(reference[3], "label")}` : "No model yet");
+  say(part.figuresword, reference
+    ? gettext("At {labels}", { labels: labels(reference[3]) }) : gettext("No model yet"));
   for (const [name, curve] of Object.entries(told.simulated.curves)) {
     const accuracy = reference && accuracyAt(curve, reference[3]);
-    lines.push(simulatedLine(name, reference, accuracy));
+    lines.push(simulatedLine(said(name), reference, accuracy));
   }
   if (told.simulated.progress !== null) {
     lines.push(element("li", { className: "soft",
-      textContent: `Simulating others: ${wholePercent(told.simulated.progress)}` }));
+      textContent: gettext("Simulating others: {share}",
+        { share: wholePercent(told.simulated.progress) }) }));
   } else if (!told.simulated.key) {
     lines.push(element("li", { className: "soft",
-      textContent: "No answer key, so nothing to compare with." }));
+      textContent: gettext("No answer key, so nothing to compare with.") }));
   }
   part.figures.replaceChildren(...lines);
 }
@@ -32,15 +35,16 @@ export function drawFigures(part, told, shown) {
 function figure(name, model, colour) {
   const value = element("b", { textContent: model?.[4] == null ? "–" : percent(model[4]) });
   value.style.color = colour;
-  const range = model?.[5] == null ? "the first model comes soon"
-    : `model ${model[2]}, ${plural(model[3], "label")}; ${wholePercent(model[5])} to ${wholePercent(model[6])}`;
+  const range = model?.[5] == null ? gettext("the first model comes soon")
+    : gettext("model {number}, {labels}; {low} to {high}", { number: model[2], labels: labels(model[3]),
+      low: wholePercent(model[5]), high: wholePercent(model[6]) });
   return element("li", {}, element("span", { textContent: name },
   ), value, element("small", { textContent: range }));
 }
 
 function simulatedLine(name, reference, accuracy) {
   return element("li", { className: "soft" },
-    element("span", { textContent: `${name}, simulated` }),
+    element("span", { textContent: gettext("{name}, simulated", { name }) }),
     element("b", { textContent: reference && accuracy !== null ? percent(accuracy) : "–" }));
 }
 
@@ -49,7 +53,8 @@ export function drawPeople(part, told, shown, onRemove) {
   const sorted = there.map((one) => ({ ...one, labels: shown.counts.get(one.id) ?? 0 }))
     .sort((a, b) => b.labels - a.labels || a.name.localeCompare(b.name));
   const most = Math.max(1, ...sorted.map((one) => one.labels));
-  say(part.peopleword, `${plural(shown.labels, "label")} by ${plural(there.length, "student")}`);
+  const students = ngettext("{n} student", "{n} students", there.length);
+  say(part.peopleword, gettext("{labels} by {students}", { labels: labels(shown.labels), students }));
   part.people.replaceChildren(...sorted.slice(0, MOST_PEOPLE).map((one) => {
     const bar = element("i");
     bar.style.width = `${(100 * one.labels) / most}%`;
@@ -64,13 +69,14 @@ export function drawPeople(part, told, shown, onRemove) {
 
 export function drawNames(part, told, onRemove) {
   const there = told.students.filter((one) => !one.removed);
-  say(part.joined, there.length ? `${there.length} in the room` : "Nobody is here yet");
+  say(part.joined, there.length ? gettext("{n} in the room", { n: there.length })
+    : gettext("Nobody is here yet"));
   const version = JSON.stringify(there.map((one) => [one.id, one.here, one.group]));
   if (part.names.version === version) return;
   part.names.version = version;
   part.names.replaceChildren(...there.map((one) => {
     const button = element("button", { type: "button", textContent: one.name,
-      title: "Remove from the session", className: one.here === false ? "away" : "" });
+      title: gettext("Remove from the session"), className: one.here === false ? "away" : "" });
     button.style.setProperty("--group", COLOURS[one.group]);
     button.addEventListener("click", () => onRemove(one));
     return element("li", {}, button);
@@ -85,10 +91,10 @@ export function drawDisputed(part, told, shown, colours) {
   part.disputed.version = version;
   if (!first) {
     part.disputed.replaceChildren(element("p", { className: "empty",
-      textContent: "Nothing yet. One image in five is shown to three students of a group." }));
+      textContent: gettext("Nothing yet. One image in five is shown to three students of a group.") }));
     return;
   }
-  const picture = element("img", { alt: "The image that students most disagree about" });
+  const picture = element("img", { alt: gettext("The image that students most disagree about") });
   if (src) picture.src = src;
   else picture.style.visibility = "hidden"; // its address comes with the next answer
   const all = first.votes.reduce((sum, [, n]) => sum + n, 0);
@@ -108,11 +114,12 @@ export function drawGuess(part, told, guess, now) {
   const isShown = guess.shown_at !== null && guess.shown_at <= now;
   const src = told.pictures[guess.position];
   if (src && part.picture.getAttribute("src") !== src) part.picture.src = src;
-  say(part.asked, isShown ? "What the class says, and the model" : "Guess: what is this?");
+  say(part.asked, isShown ? gettext("What the class says, and the model")
+    : gettext("Guess: what is this?"));
   if (!isShown) {
     const there = told.students.filter((one) => !one.removed).length;
     part.bars.replaceChildren(element("p", { className: "count",
-      textContent: `${guess.answers} of ${there} have guessed.` }));
+      textContent: gettext("{n} of {students} have guessed.", { n: guess.answers, students: there }) }));
     return;
   }
   part.bars.replaceChildren(barsTable(told, guess));
@@ -122,8 +129,8 @@ function barsTable(told, { votes, bars, true: truth }) {
   const all = Math.max(1, votes.reduce((a, b) => a + b, 0));
   const best = bars.find(Boolean)
     ?.map((_, place) => Math.max(...bars.map((one) => one?.[place] ?? 0)));
-  const models = told.groups.map((g) => (told.groups.length > 1 ? g.name : "Model"));
-  const head = element("tr", {}, ...["", "Class", ...models].map(
+  const models = told.groups.map((g) => (told.groups.length > 1 ? said(g.name) : gettext("Model")));
+  const head = element("tr", {}, ...["", gettext("Class"), ...models].map(
     (textContent) => element("th", { textContent, scope: "col" })));
   const rows = shownPlaces(best, votes, 8).map((place) => element("tr", {},
     element("th", { scope: "row", className: place === truth ? "true" : "",

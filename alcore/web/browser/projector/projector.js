@@ -2,6 +2,7 @@
 // instant; live the instant is now, in a replay wherever the slider stands.
 
 import { element, say } from "../shared/dom.js";
+import { gettext, said } from "../shared/language.js";
 import { request } from "../shared/requests.js";
 import { sentence } from "../shared/text.js";
 import { drawCurves } from "./chart.js";
@@ -57,7 +58,8 @@ async function follow() {
     draw();
   } catch (error) {
     part.trouble.hidden = false;
-    say(part.trouble, error.kind ? sentence(error.message) : "No connection. Trying again.");
+    say(part.trouble, error.kind ? sentence(error.message)
+      : gettext("No connection. Trying again."));
   }
 }
 
@@ -86,7 +88,8 @@ async function act(what, more = {}) {
     await request(link, "POST", "/act", { session, do: what, ...more }, 120);
   } catch (error) {
     part.trouble.hidden = false;
-    say(part.trouble, error.kind ? sentence(error.message) : "No connection. Press once more.");
+    say(part.trouble, error.kind ? sentence(error.message)
+      : gettext("No connection. Press once more."));
     busy = false;
     drawActs();
     return;
@@ -97,14 +100,14 @@ async function act(what, more = {}) {
 }
 
 function remove(one) {
-  if (confirm(`Remove ${one.name} from the session? Their labels stay.`)) {
+  if (confirm(gettext("Remove {name} from the session? Their labels stay.", { name: one.name }))) {
     act("remove", { student: one.id });
   }
 }
 
 function reset() {
-  if (confirm("Begin anew? All names, labels and models of this session are deleted; "
-    + "its code stays.")) act("reset");
+  if (confirm(gettext("Begin anew? All names, labels and models of this session are deleted; its code "
+    + "stays."))) act("reset");
 }
 
 async function save() {
@@ -123,22 +126,22 @@ function acts() {
   const { phase, locked } = record.told.session;
   const guess = record.at(clock()).guess;
   const live = {
-    lobby: [["Start", () => act("start"), "main"]],
-    countdown: [["End", () => act("end"), ""]],
+    lobby: [[gettext("Start"), () => act("start"), "main"]],
+    countdown: [[gettext("End"), () => act("end"), ""]],
     running: [
-      guess === null ? ["Ask the class to guess", () => act("ask"), "main"]
-        : guess.shown_at === null ? ["Show what the model says", () => act("show"), "main"]
-          : ["Go on labeling", () => act("close"), "main"],
-      ["2 minutes more", () => act("longer"), ""],
-      ["End", () => act("end"), ""],
+      guess === null ? [gettext("Ask the class to guess"), () => act("ask"), "main"]
+        : guess.shown_at === null ? [gettext("Show what the model says"), () => act("show"), "main"]
+          : [gettext("Go on labeling"), () => act("close"), "main"],
+      [gettext("2 minutes more"), () => act("longer"), ""],
+      [gettext("End"), () => act("end"), ""],
     ],
     over: [
-      instant === null ? ["Replay", () => replay(), "main"] : ["Leave the replay", () => leaveReplay(), ""],
-      ["Save as a page", save, ""],
+      instant === null ? [gettext("Replay"), () => replay(), "main"] : [gettext("Leave the replay"), () => leaveReplay(), ""],
+      [gettext("Save as a page"), save, ""],
     ],
   }[phase];
-  if (phase !== "over") live.push([locked ? "Let others join" : "Let nobody else join", () => act(locked ? "unlock" : "lock"), ""]);
-  return [...live, ["Reset", reset, "danger"]];
+  if (phase !== "over") live.push([locked ? gettext("Let others join") : gettext("Let nobody else join"), () => act(locked ? "unlock" : "lock"), ""]);
+  return [...live, [gettext("Reset"), reset, "danger"]];
 }
 
 function drawActs() {
@@ -174,7 +177,7 @@ function play(on) {
   const [from, until] = record.span();
   if (on && instant >= until) instant = from;
   playing = on ? performance.now() : null;
-  say(part.play, on ? "Pause" : "Play");
+  say(part.play, on ? gettext("Pause") : gettext("Play"));
 }
 
 function step() {
@@ -227,13 +230,14 @@ function drawHead(told, now) {
   const { phase, code, project, starts_at: start, ends_at: end } = told.session;
   say(part.title, project);
   const open = !isFile && instant === null && phase !== "over" && phase !== "lobby" && !told.session.locked;
-  part.how.replaceChildren(...(open ? ["Join with ", element("b", { textContent: spaced(code) }),
-    ` at ${(told.link?.address ?? "").replace(/^https?:\/\//, "").replace(/\?.*$/, "")}`] : []));
+  part.how.replaceChildren(...(open ? [`${gettext("Join with")} `,
+    element("b", { textContent: spaced(code) }), ` ${gettext("at")} ${plainly(told.link?.address)}`] : []));
   if (instant !== null) say(part.clock, written(now - start));
   else if (phase === "running") say(part.clock, written(end - now));
-  else say(part.clock, phase === "over" ? "The end" : "");
+  else say(part.clock, phase === "over" ? gettext("The end") : "");
 }
 
+const plainly = (address = "") => address.replace(/^https?:\/\//, "").replace(/\?.*$/, "");
 const spaced = (code) => `${code.slice(0, 4)} ${code.slice(4)}`;
 
 function drawLobby(told) {
@@ -241,13 +245,13 @@ function drawLobby(told) {
   const way = told.link;
   if (!way) return;
   if (part.qr.src !== way.qr) part.qr.src = way.qr;
-  say(part.address, way.address.replace(/^https?:\/\//, "").replace(/\?.*$/, ""));
+  say(part.address, plainly(way.address));
   say(part.code, spaced(told.session.code));
   part.warning.hidden = !way.warning;
   if (!way.warning || part.warning.version === way.warning) return;
   part.warning.version = way.warning;
-  part.warning.replaceChildren(way.warning, ...(way.remedy
-    ? [" To let phones in, stop the app and start it with", element("code", { textContent: way.remedy })] : []));
+  part.warning.replaceChildren(said(way.warning), ...(way.remedy
+    ? [` ${gettext("To let phones in, stop the app and start it with")} `, element("code", { textContent: way.remedy })] : []));
 }
 
 function drawCountdown() {
@@ -260,12 +264,14 @@ function drawLive(told, now, visible) {
   drawGuess(part, told, shown.guess, now);
   if (visible !== "live") return;
   const curves = told.groups.map((group, i) => ({
-    name: group.name,
+    name: said(group.name),
     colour: COLOURS[i],
     points: shown.models.filter((m) => m[1] === i && m[4] !== null).map((m) => m.slice(3)),
   }));
-  const beside = Object.entries(told.simulated.curves).map(([name, points]) => ({ name, points }));
-  say(part.curveword, beside.length ? "over labels; broken: simulated" : "over labels");
+  const beside = Object.entries(told.simulated.curves).map(([name, points]) => (
+    { name: said(name), points }));
+  say(part.curveword, beside.length ? gettext("over labels; broken: simulated")
+    : gettext("over labels"));
   drawCurves(part.curve, curves, beside);
   drawFigures(part, told, shown);
   drawPeople(part, told, shown, isFile ? null : remove);
@@ -276,7 +282,8 @@ function drawReplay(now) {
   if (part.replay.hidden) return;
   const [from, until] = record.span();
   part.instant.value = String(Math.round((1000 * (now - from)) / Math.max(1e-6, until - from)));
-  say(part.moment, `${written(now - from)} of ${written(until - from)}`);
+  say(part.moment, gettext("{now} of {end}",
+    { now: written(now - from), end: written(until - from) }));
 }
 
 // -- the start ---------------------------------------------------------------------------------
@@ -296,5 +303,6 @@ if (isFile) {
   setInterval(() => instant === null && record.told && draw(), 500);
 } else {
   part.trouble.hidden = false;
-  say(part.trouble, "Open the projector from the Session page: this address alone shows nothing.");
+  say(part.trouble, gettext("Open the projector from the Session page: this address alone shows "
+    + "nothing."));
 }

@@ -1,6 +1,7 @@
 // The guess on a student's screen: an image, what they think, and then what the model says.
 
 import { element, say } from "../shared/dom.js";
+import { gettext } from "../shared/language.js";
 import { shownPlaces } from "../shared/shares.js";
 import { wholePercent } from "../shared/text.js";
 
@@ -41,21 +42,24 @@ export class GuessSheet {
 
 // What stands above the image. Pure.
 export function heading(guess, classes) {
-  if (!guess.shown && guess.mine === null) return "Guess: what is this?";
-  if (!guess.shown) return `You say ${classes[guess.mine]}. Now wait for the model.`;
-  if (!guess.bars) return "Your group has no model yet.";
+  if (!guess.shown && guess.mine === null) return gettext("Guess: what is this?");
+  if (!guess.shown) {
+    return gettext("You say {name}. Now wait for the model.", { name: classes[guess.mine] });
+  }
+  if (!guess.bars) return gettext("Your group has no model yet.");
   const best = guess.bars.indexOf(Math.max(...guess.bars));
-  const says = `The model says ${classes[best]}`;
-  if (guess.mine === null) return `${says}.`;
-  return guess.mine === best ? `${says}, as you do.` : `${says}; you say ${classes[guess.mine]}.`;
+  const name = classes[best];
+  if (guess.mine === null) return gettext("The model says {name}.", { name });
+  return guess.mine === best ? gettext("The model says {name}, as you do.", { name })
+    : gettext("The model says {name}; you say {mine}.", { name, mine: classes[guess.mine] });
 }
 
 function rows({ bars, votes, mine }, classes) {
   const all = Math.max(1, votes.reduce((a, b) => a + b, 0));
   return shownPlaces(bars, votes).map((place) => {
     const share = bars?.[place] ?? 0;
-    const model = element("i", { title: "the model" });
-    const people = element("i", { title: "the class" });
+    const model = element("i", { title: gettext("the model") });
+    const people = element("i", { title: gettext("the class") });
     model.style.width = `${100 * share}%`;
     people.style.width = `${(100 * votes[place]) / all}%`;
     return element("li", { className: place === mine ? "mine" : "" },

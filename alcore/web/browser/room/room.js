@@ -3,7 +3,9 @@
 
 import { Board } from "../board/board.js";
 import { say } from "../shared/dom.js";
-import { plural, sentence } from "../shared/text.js";
+import { gettext, ngettext, said } from "../shared/language.js";
+import { languageField } from "../shared/reader.js";
+import { sentence } from "../shared/text.js";
 import { ask, knowName, knownName } from "./asking.js";
 import { GuessSheet } from "./guess.js";
 
@@ -46,7 +48,7 @@ function show(section) {
 function complain(error) {
   part.trouble.hidden = false;
   say(part.trouble, error.kind ? sentence(error.message)
-    : "No connection. What you have answered is kept; trying again.");
+    : gettext("No connection. What you have answered is kept; trying again."));
 }
 
 async function poll() {
@@ -76,10 +78,13 @@ function refuse(reason) {
 function follow(told) {
   state = told;
   offset = told.now - Date.now() / 1000;
-  if (told.phase === "removed") end("You were removed", "Ask your teacher, if you do not know why.");
+  if (told.phase === "removed") {
+    end(gettext("You were removed"), gettext("Ask your teacher, if you do not know why."));
+  }
   else if (told.phase === "over") {
-    end("The session is over", told.name ? "Look at the wall: what did your labels buy?"
-      : "Ask your teacher for the next one.");
+    end(gettext("The session is over"), told.name
+      ? gettext("Look at the wall: what did your labels buy?")
+      : gettext("Ask your teacher for the next one."));
   } else if (told.name === null) offerToJoin();
   else attend(told);
 }
@@ -96,12 +101,12 @@ function offerToJoin() {
 
 function attend(told) {
   say(part.name, told.name);
-  say(part.group, told.group ?? "");
+  say(part.group, said(told.group ?? ""));
   if (told.phase === "lobby") {
     leaveBoard();
     say(part.greeting, told.name);
     say(part.count, String(told.students));
-    say(part.countword, told.students === 1 ? "is here" : "are here");
+    say(part.countword, ngettext("is here", "are here", told.students));
     show("lobby");
   } else if (told.phase === "countdown") show("countdown");
   else label(told);
@@ -130,7 +135,8 @@ function end(word, thanks) {
   leaveBoard();
   say(part.overword, word);
   if (root.dataset.phase !== "over") {
-    say(part.thanks, mine ? `You gave ${plural(mine, "answer")}. ${thanks}` : thanks);
+    say(part.thanks, mine
+      ? [ngettext("You gave {n} answer.", "You gave {n} answers.", mine), thanks].join(" ") : thanks);
   }
   show("over");
 }
@@ -156,8 +162,8 @@ part.join.addEventListener("submit", async (event) => {
   const button = part.join.querySelector("[type=submit]");
   code = typed.value.trim() || code;
   say(part.refusal, "");
-  if (!code) return say(part.refusal, "Type the code that stands on the wall.");
-  if (!name.value.trim()) return say(part.refusal, "Type a name.");
+  if (!code) return say(part.refusal, gettext("Type the code that stands on the wall."));
+  if (!name.value.trim()) return say(part.refusal, gettext("Type a name."));
   button.disabled = true;
   try {
     const told = await ask("join", code, { name: name.value, board: true });
@@ -167,7 +173,7 @@ part.join.addEventListener("submit", async (event) => {
     poll(); // from now on again and again
   } catch (error) {
     if (error.kind === "UnknownSession") refuse(error.message);
-    else say(part.refusal, error.kind ? sentence(error.message) : "No connection. Try again.");
+    else say(part.refusal, error.kind ? sentence(error.message) : gettext("No connection. Try again."));
   }
   button.disabled = false;
   return undefined;
@@ -175,6 +181,7 @@ part.join.addEventListener("submit", async (event) => {
 
 document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
 window.addEventListener("pageshow", (event) => { if (event.persisted) poll(); });
+part.join.append(languageField());
 setInterval(tick, 250);
 if (code) poll();
 else offerToJoin();

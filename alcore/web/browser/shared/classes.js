@@ -2,6 +2,7 @@
 
 import { printed, spoken } from "./keys.js";
 import { element, flash, say } from "./dom.js";
+import { gettext } from "./language.js";
 import { wholePercent } from "./text.js";
 
 const SHORT = 3; // letters; five classes of such names fit beside each other on a phone
@@ -70,8 +71,9 @@ function classButton(choice, colour, keys) {
     element("kbd", { textContent: keys.length ? printed(keys[0]) : "·" }), name,
     element("span", { className: "share" }), element("i", { className: "guess" }));
   const names = keys.map(spoken);
+  const all = names.join(` ${gettext("or")} `);
   button.setAttribute("aria-label",
-    names.length ? `${choice.name}, key ${names.join(" or ")}` : choice.name);
+    names.length ? gettext("{name}, key {keys}", { name: choice.name, keys: all }) : choice.name);
   if (names.length) button.setAttribute("aria-keyshortcuts", names.join(" "));
   return button;
 }

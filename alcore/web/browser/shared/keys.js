@@ -2,11 +2,13 @@
 // {classes: {"12": ["3", "s"]}, actions: {skip: ["Space"]}}. A key is "3", "q", "⇧3" and "⇧u" with
 // Shift, or a name. Actions are {do: "label", class} or {do: "skip" | "undo" | …}.
 
+import { gettext } from "./language.js";
+
 const NAMES = { " ": "Space" };
 const NAMED = new Set(["Space", "Backspace", "Delete", "Enter", "Escape", "ArrowLeft",
   "ArrowRight", "ArrowUp", "ArrowDown"]);
 const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Backspace: "⌫",
-  Enter: "⏎", Delete: "Del", Escape: "Esc" };
+  Enter: "⏎", Delete: gettext("Del"), Escape: "Esc", Space: gettext("Space") };
 
 const SIGN_PLACES = { Comma: ",", Period: ".", Slash: "/", Semicolon: ";", Quote: "'",
   BracketLeft: "[", BracketRight: "]", Backslash: "\\", Backquote: "`", Minus: "-", Equal: "=" };

@@ -1,6 +1,7 @@
 // The filter by what is known of images: a column, and a value or two ends of it.
 
 import { drawOptions, element } from "./dom.js";
+import { gettext } from "./language.js";
 import { request } from "./requests.js";
 import { number } from "./text.js";
 
@@ -28,11 +29,11 @@ export class MetadataFilter {
     this.low = element("input", { type: "text", maxLength: 40, autocomplete: "off" });
     this.high = element("input", { type: "text", maxLength: 40, autocomplete: "off" });
     this.absent = element("input", { type: "checkbox" });
-    this.texts = field("is", this.is);
-    this.lower = field("from", this.low);
-    this.upper = field("to", this.high);
-    this.without = element("label", { className: "check" }, this.absent, element("span", { textContent: "not known" }));
-    this.nodes = [field("Metadata", this.column), this.texts, this.list, this.lower, this.upper, this.without];
+    this.texts = field(gettext("is"), this.is);
+    this.lower = field(gettext("from"), this.low);
+    this.upper = field(gettext("to"), this.high);
+    this.without = element("label", { className: "check" }, this.absent, element("span", { textContent: gettext("not known") }));
+    this.nodes = [field(gettext("Metadata"), this.column), this.texts, this.list, this.lower, this.upper, this.without];
     this.#listen(signal);
     this.#draw();
   }
@@ -92,7 +93,7 @@ export class MetadataFilter {
   async #values() {
     const { chosen } = this;
     this.list.replaceChildren();
-    this.is.placeholder = "any";
+    this.is.placeholder = gettext("any");
     if (!chosen) return;
     const answer = await request(this.link, "GET", `/metadata/${chosen.id}`).catch(() => null);
     if (!answer || this.chosen !== chosen) return;
@@ -104,7 +105,7 @@ export class MetadataFilter {
 
   #draw() {
     const { chosen } = this;
-    drawOptions(this.column, [["", "Anything"], ...this.columns.map((c) => [c.id, c.name])],
+    drawOptions(this.column, [["", gettext("Anything")], ...this.columns.map((c) => [c.id, c.name])],
       this.values.meta);
     const absent = this.values.absent === "1";
     this.nodes[0].hidden = !this.columns.length;

@@ -6,6 +6,7 @@
 // the time.
 
 import { uuid } from "./ids.js";
+import { gettext } from "./language.js";
 import { Refused, request } from "./requests.js";
 
 const FIRST_WAIT = 0.3; // seconds
@@ -49,7 +50,8 @@ export class Outbox {
 
   // Why answers wait.
   get cause() {
-    return this.busy ? "the database is in use by another program" : "no connection";
+    return this.busy ? gettext("the database is in use by another program")
+      : gettext("no connection");
   }
 
   // Try again at once: the network is back, or the ticket is new.

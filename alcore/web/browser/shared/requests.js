@@ -1,5 +1,7 @@
 // Asking the server. A link is {base, ticket}: the board's address, and who asks for what.
 
+import { gettext } from "./language.js";
+
 const PATIENCE = 10; // seconds until a request counts as lost
 
 // An answer that is final: the same request would be refused again.
@@ -25,7 +27,8 @@ export async function request(link, method, path, body, seconds = PATIENCE) {
   });
   if (response.ok) return response.json();
   const reason = await response.json().catch(() => ({}));
-  const message = reason.message || `The server answered ${response.status}.`;
+  const message = reason.message
+    || gettext("The server answered {status}.", { status: response.status });
   // Final is what alcore itself refuses: a proxy between may say anything. 421: the proxy is set
   // up wrongly, for which nobody's answer is dropped.
   if (!reason.error || response.status >= 500 || [408, 421, 429].includes(response.status)) {

@@ -1,6 +1,7 @@
 // The search for a class: a list that typing narrows.
 
 import { element } from "./dom.js";
+import { gettext } from "./language.js";
 
 const MOST = 50; // classes listed
 
@@ -47,7 +48,7 @@ export class ClassSearch {
       return row;
     }));
     if (!this.found.length) {
-      this.list.append(element("li", { textContent: "No class has such a name." }));
+      this.list.append(element("li", { textContent: gettext("No class has such a name.") }));
     }
     this.query.setAttribute("aria-activedescendant", `found-${this.at}`);
     this.list.children[this.at]?.scrollIntoView({ block: "nearest" });

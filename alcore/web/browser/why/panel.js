@@ -3,8 +3,9 @@
 // the confusion matrix have it.
 
 import { drawOptions, element, picture, say } from "../shared/dom.js";
+import { gettext, ngettext, said } from "../shared/language.js";
 import { request } from "../shared/requests.js";
-import { plural, sentence } from "../shared/text.js";
+import { sentence } from "../shared/text.js";
 import { drawn } from "./heat.js";
 import { carriersText, changeText, choices, entryText, historyText, likeness } from "./words.js";
 
@@ -47,7 +48,7 @@ export class WhyPanel {
   #build() {
     const { host } = this;
     host.classList.add("why");
-    host.setAttribute("aria-label", "Why?");
+    host.setAttribute("aria-label", gettext("Why?"));
     const select = (label, options, act) => {
       const node = element("select");
       node.setAttribute("aria-label", label);
@@ -55,11 +56,11 @@ export class WhyPanel {
       node.addEventListener("change", () => act(node.value), { signal: this.signal });
       return node;
     };
-    this.choice = select("What speaks for", choices(null, [], this.nameOf), (value) => {
+    this.choice = select(gettext("What speaks for"), choices(null, [], this.nameOf), (value) => {
       this.about = value;
       this.#map();
     });
-    this.methods = select("Method", METHODS.map((m) => [m, m]), (value) => {
+    this.methods = select(gettext("Method"), METHODS.map((m) => [m, said(m)]), (value) => {
       this.method = value;
       this.#map();
     });
@@ -71,23 +72,23 @@ export class WhyPanel {
     this.nearWords = element("p", { className: "soft" });
     this.carry = element("ul", { className: "whyrows" });
     this.carryWords = element("p", { className: "soft" });
-    this.find = element("button", { type: "button", textContent: "Find them" });
+    this.find = element("button", { type: "button", textContent: gettext("Find them") });
     this.find.addEventListener("click", () => this.#carriers(), { signal: this.signal });
     this.past = element("ol", { className: "whypast" });
     this.pastWords = element("p", { className: "soft" });
     host.replaceChildren(
-      element("h3", { textContent: "Why?" }),
+      element("h3", { textContent: gettext("Why?") }),
       element("div", { className: "whychoice" },
-        element("label", {}, element("span", { textContent: "What speaks for" }), this.choice),
-        element("label", {}, element("span", { textContent: "By" }), this.methods)),
+        element("label", {}, element("span", { textContent: gettext("What speaks for") }), this.choice),
+        element("label", {}, element("span", { textContent: gettext("By") }), this.methods)),
       element("p", { className: "soft legend" },
-        element("i", { className: "for" }), " speaks for it ",
-        element("i", { className: "against" }), " against it", this.by),
+        element("i", { className: "for" }), ` ${gettext("speaks for it")} `,
+        element("i", { className: "against" }), ` ${gettext("against it")}`, this.by),
       this.words,
-      element("h4", { textContent: "Nearest labeled images" }), this.nearWords, this.near,
-      element("h4", { textContent: "Labels that carry the answer" }),
+      element("h4", { textContent: gettext("Nearest labeled images") }), this.nearWords, this.near,
+      element("h4", { textContent: gettext("Labels that carry the answer") }),
       this.carryWords, this.find, this.carry,
-      element("h4", { textContent: "From model to model" }), this.pastWords, this.past);
+      element("h4", { textContent: gettext("From model to model") }), this.pastWords, this.past);
   }
 
   // Ask anew about the image that is on screen now.
@@ -96,7 +97,7 @@ export class WhyPanel {
     this.turn += 1;
     this.#clear();
     if (!this.isOpen || !this.item) return;
-    say(this.words, "Asking the model. The first time it takes some seconds.");
+    say(this.words, gettext("Asking the model. The first time it takes some seconds."));
     this.timer = setTimeout(async () => {
       await this.#map();
       this.#neighbours();
@@ -106,7 +107,7 @@ export class WhyPanel {
 
   #clear() {
     this.#unmap();
-    say(this.words, this.item ? "" : "Choose an image.");
+    say(this.words, this.item ? "" : gettext("Choose an image."));
     for (const list of [this.near, this.carry, this.past]) list.replaceChildren();
     for (const text of [this.by, this.nearWords, this.carryWords, this.pastWords]) say(text, "");
     this.find.hidden = false;
@@ -144,8 +145,8 @@ export class WhyPanel {
     const shape = this.frame.querySelector("img");
     this.frame.append(drawn(told, shape?.naturalWidth || 1, shape?.naturalHeight || 1, told.words));
     this.methods.value = told.method;
-    say(this.words, told.words);
-    say(this.by, `, says model ${told.model}`);
+    say(this.words, said(told.words));
+    say(this.by, gettext(", says model {number}", { number: told.model }));
     this.host.dataset.item = String(this.item);
     this.seen(this.item);
   }
@@ -153,13 +154,13 @@ export class WhyPanel {
   async #neighbours() {
     const told = await this.#ask("/neighbours", this.nearWords);
     if (!told) return;
-    say(this.nearWords, told.why_none);
+    say(this.nearWords, said(told.why_none));
     this.near.replaceChildren(...told.rows.map((row) => this.#row(row, likeness(row.value))));
   }
 
   async #carriers() {
     this.find.disabled = true;
-    say(this.carryWords, "Fitting again without each of the labels. It takes some seconds.");
+    say(this.carryWords, gettext("Fitting again without each of the labels. It takes some seconds."));
     const told = await this.#ask("/labels", this.carryWords);
     if (!told) return;
     const { nameOf } = this;
@@ -181,11 +182,12 @@ export class WhyPanel {
       line.style.setProperty("--swatch", one.class === undefined ? "transparent"
         : names.colour(one.class));
       if (one.right !== undefined) {
-        line.append(element("b", { textContent: one.right ? " ✓ right" : "" }));
+        line.append(element("b", { textContent: one.right ? ` ✓ ${gettext("right")}` : "" }));
       }
       return line;
     }));
-    this.past.setAttribute("aria-label", `What ${plural(told.models.length, "model")} said`);
+    this.past.setAttribute("aria-label", ngettext("What {n} model said", "What {n} models said",
+      told.models.length));
   }
 
   // A labeled image in a list.
