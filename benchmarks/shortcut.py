@@ -3,12 +3,13 @@
     python benchmarks/shortcut.py                       3 trials, half an hour on two busy cores
     python benchmarks/shortcut.py --trials 1 --json figures.json
     python benchmarks/shortcut.py --first 3 --settings honest,shortcut --methods "fine Grad-CAM"
+    python benchmarks/shortcut.py --training 2000 --settings honest,shortcut
     python benchmarks/shortcut.py --pictures docs/explanations    figures of the worked example too
 
-Generated shapes of four classes, 32 pixels, 600 training images. *Honest*: any backgrounds.
-*Shortcut*: each background has the colour of its class. *Counter-examples*: of the same 600 images,
-a tenth or a quarter have backgrounds of any colour. *Colour*: all have the shortcut, and the
-training changes light, contrast and saturation by chance ("crop and colour").
+Generated shapes of four classes, 32 pixels, 600 training images unless said. *Honest*: any
+backgrounds. *Shortcut*: each background has the colour of its class. *Counter-examples*: of the
+same images, a tenth or a quarter have backgrounds of any colour. *Colour*: all have the shortcut,
+and the training changes light, contrast and saturation by chance ("crop and colour").
 
 Of each network: accuracy on 400 new images made like its own kind of training, on 400 with any
 backgrounds, and on 400 whose backgrounds are those of other classes; the pointing game on 60
@@ -47,7 +48,7 @@ from alcore.learner.attribution import Explainable, Target  # noqa: E402
 from alcore.learner.onnx_export import NetworkGraph  # noqa: E402
 from alcore.rounds import Images, Lesson, learner_of  # noqa: E402
 
-CLASSES, TRAINING, TEST, MAPS, RANDOMISED = 4, 600, 400, 60, 20
+CLASSES, TEST, MAPS, RANDOMISED = 4, 400, 60, 20
 SETTINGS: dict[str, tuple[float, str]] = {
     "honest": (0.0, "shift"),
     "shortcut": (1.0, "shift"),
@@ -135,9 +136,9 @@ def randomised(
     return figures
 
 
-def trial(name: str, seed: int, methods: Sequence[str]) -> dict[str, float]:
+def trial(name: str, seed: int, n: int, methods: Sequence[str]) -> dict[str, float]:
     shortcut, augmentation = SETTINGS[name]
-    training = data(TRAINING, 10 * seed, shortcut)
+    training = data(n, 10 * seed, shortcut)
     begin = time.perf_counter()
     model = taught(training, augmentation, seed)
     own = data(TEST, 10 * seed + 1, 1.0 if shortcut else 0.0)
@@ -160,14 +161,14 @@ def _graph(model: Explainable) -> NetworkGraph:
     return graph
 
 
-def pictures(folder: Path) -> None:
+def pictures(folder: Path, n: int) -> None:
     """Draw the worked example: images, and where both networks look by two methods."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = data(TEST, 1, 1.0)
     rows = [shown.pixels[:8]]
     for name in ("honest", "shortcut"):
         shortcut, augmentation = SETTINGS[name]
-        model = taught(data(TRAINING, 0, shortcut), augmentation, 0)
+        model = taught(data(n, 0, shortcut), augmentation, 0)
         for method in ("Grad-CAM", "occlusion"):
             answers = predicted(model, shown.pixels[:8])
             rows.append(
@@ -194,6 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="seed of the first trial")
+    parser.add_argument("--training", type=int, default=600, help="images to learn from")
     parser.add_argument("--settings", default=",".join(SETTINGS))
     parser.add_argument("--methods", default=",".join(heat_maps.METHODS))
     parser.add_argument("--json", type=Path)
@@ -201,12 +203,12 @@ def main() -> None:
     arguments = parser.parse_args()
     with device.computing(0, 1):
         if arguments.pictures:
-            pictures(arguments.pictures)
+            pictures(arguments.pictures, arguments.training)
         names, methods = arguments.settings.split(","), arguments.methods.split(",")
         results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
         for seed in range(arguments.first, arguments.first + arguments.trials):
             for name, trials in results.items():
-                trials.append(trial(name, seed, methods))
+                trials.append(trial(name, seed, arguments.training, methods))
                 if arguments.json:
                     arguments.json.write_text(json.dumps(results, indent=1))
     for name, trials in results.items():

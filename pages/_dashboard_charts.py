@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pages._dashboard_drawing import (
     FINE_PER_CENT,
@@ -16,6 +17,8 @@ from pages._dashboard_drawing import (
     end_label,
     layer,
     mark,
+    name,
+    number,
     room_for_marks,
     rows_height,
 )
@@ -59,35 +62,17 @@ def learning_curve(
         "axis": {"title": f"{metric} on the holdout", "format": PER_CENT, "tickCount": 6},
     }
     tooltip = [
-        {"field": "what", "type": "nominal", "title": "curve"},
-        {"field": "labels", "type": "quantitative", "title": "labels"},
-        {"field": "minutes", "type": "quantitative", "title": "minutes", "format": ".1f"},
-        {"field": "value", "type": "quantitative", "title": metric, "format": FINE_PER_CENT},
-        {"field": "low", "type": "quantitative", "title": "from", "format": FINE_PER_CENT},
-        {"field": "high", "type": "quantitative", "title": "to", "format": FINE_PER_CENT},
-        {"field": "trials", "type": "quantitative", "title": "trainings"},
+        name("what", "curve"),
+        number("labels", "labels"),
+        number("minutes", "minutes", form=".1f"),
+        number("value", metric, form=FINE_PER_CENT),
+        number("low", "from", form=FINE_PER_CENT),
+        number("high", "to", form=FINE_PER_CENT),
+        number("trials", "trainings"),
     ]
-    layers: list[Spec] = []
-    for series, colour, dash, width in (
-        ("random", colours.random, [5, 4], 1.75),
-        ("live", colours.accent, [1, 0], 2.5),
-    ):
-        mine = [{"filter": f"datum.series === '{series}'"}]
-        part = {"detail": {"field": "segment", "type": "nominal"}}
-        band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
-        line = {"x": x, "y": y} | part
-        layers += [
-            layer("area", band | part, mine, color=colour, opacity=0.14),
-            layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour),
-            layer("line", line, mine, color=colour, strokeDash=dash, strokeWidth=width),
-            layer("point", {"x": x, "y": y}, mine, color=colour, filled=True, size=22, opacity=1),
-        ]
-        for above in (True, False):
-            end = [*mine, {"filter": f"datum.end !== null && datum.above === {str(above).lower()}"}]
-            below = "min(24, height - 6 - scale('y', datum.value))"  # never on the axis
-            dy = f"{PHONE} ? {-16 if above else below} : {-7 if above else 8}"
-            layers.append(end_label(x, y, end, colour, dy))
-    layers += [
+    layers = [
+        *_series(x, y, "random", colours.random, strokeDash=[5, 4], strokeWidth=1.75),
+        *_series(x, y, "live", colours.accent, strokeDash=[1, 0], strokeWidth=2.5),
         *mark(x, "series", "stop", colours.quiet, [2, 3], "right"),
         *mark(x, "series", "change", colours.quiet, [1, 0], "left"),
         # Invisible, but wide enough to be met by a pointer or a thumb.
@@ -103,6 +88,26 @@ def learning_curve(
     spec = chart(rows, layers, height)
     sides = f"{{left: 4, top: {room_for_marks(rows)}, bottom: 4, right: {PHONE} ? 12 : 112}}"
     return spec | {"padding": {"expr": sides}}
+
+
+def _series(x: Spec, y: Spec, series: str, colour: str, **style: Any) -> list[Spec]:
+    """Return the layers of one curve: band, line of that style, points, and its name at the end."""
+    mine = [{"filter": f"datum.series === '{series}'"}]
+    part = {"detail": name("segment")}
+    band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
+    line = {"x": x, "y": y} | part
+    layers = [
+        layer("area", band | part, mine, color=colour, opacity=0.14),
+        layer("rule", band, [*mine, {"filter": "datum.alone"}], color=colour),
+        layer("line", line, mine, color=colour, **style),
+        layer("point", {"x": x, "y": y}, mine, color=colour, filled=True, size=22, opacity=1),
+    ]
+    for above in (True, False):
+        end = [*mine, {"filter": f"datum.end !== null && datum.above === {str(above).lower()}"}]
+        below = "min(24, height - 6 - scale('y', datum.value))"  # never on the axis
+        dy = f"{PHONE} ? {-16 if above else below} : {-7 if above else 8}"
+        layers.append(end_label(x, y, end, colour, dy))
+    return layers
 
 
 def uncertainty(rows: Sequence[Row], colours: Colours, height: int) -> Spec:
@@ -142,11 +147,11 @@ def uncertainty(rows: Sequence[Row], colours: Colours, height: int) -> Spec:
             },
             "tooltip": [
                 {"field": "model", "type": "ordinal"},
-                {"field": "labels", "type": "quantitative"},
-                {"field": "from", "type": "quantitative", "title": "uncertainty from"},
-                {"field": "to", "type": "quantitative"},
-                {"field": "images", "type": "quantitative"},
-                {"field": "share", "type": "quantitative", "format": FINE_PER_CENT},
+                number("labels"),
+                number("from", "uncertainty from"),
+                number("to"),
+                number("images"),
+                number("share", form=FINE_PER_CENT),
             ],
         },
     )
@@ -175,9 +180,9 @@ def labels_per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]
                     "value": 1,
                 },
                 "tooltip": [
-                    {"field": "class", "type": "nominal"},
-                    {"field": "kind", "type": "nominal", "title": "for"},
-                    {"field": "labels", "type": "quantitative"},
+                    name("class"),
+                    name("kind", "for"),
+                    number("labels"),
                 ],
             },
             height={"band": 0.62},
@@ -186,8 +191,8 @@ def labels_per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]
             "text",
             {
                 "y": y,
-                "x": {"field": "total", "type": "quantitative"},
-                "text": {"field": "total", "type": "quantitative"},
+                "x": number("total"),
+                "text": number("total"),
             },
             [{"filter": "datum.total !== null"}],
             align="left",
@@ -247,8 +252,8 @@ def labels_over_time(
             },
             "tooltip": [
                 {"field": "from", "type": "temporal", "format": "%d %b %H:%M", "title": "from"},
-                {"field": "annotator", "type": "nominal"},
-                {"field": "labels", "type": "quantitative"},
+                name("annotator"),
+                number("labels"),
             ],
         },
         binSpacing=1,

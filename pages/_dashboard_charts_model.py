@@ -19,6 +19,8 @@ from pages._dashboard_drawing import (
     end_label,
     layer,
     mark,
+    name,
+    number,
     room_for_marks,
     rows_height,
 )
@@ -38,11 +40,11 @@ def per_class(
         "axis": {"title": None, "format": PER_CENT, "tickCount": 5, "orient": "top"},
     }
     tooltip = [
-        {"field": "class", "type": "nominal"},
-        {"field": "recall", "type": "quantitative", "format": FINE_PER_CENT},
-        {"field": "precision", "type": "quantitative", "format": FINE_PER_CENT},
-        {"field": "holdout", "type": "quantitative", "title": "holdout images"},
-        {"field": "labels", "type": "quantitative", "title": "training labels"},
+        name("class"),
+        number("recall", form=FINE_PER_CENT),
+        number("precision", form=FINE_PER_CENT),
+        number("holdout", "holdout images"),
+        number("labels", "training labels"),
     ]
     colour = {"field": "colour", "type": "nominal", "scale": None, "legend": None}
     recall, precision = share | {"field": "recall"}, share | {"field": "precision"}
@@ -85,11 +87,11 @@ def slices(
         "axis": {"title": None, "format": PER_CENT, "tickCount": 5, "orient": "top"},
     }
     tooltip = [
-        {"field": "name", "type": "nominal", "title": "value"},
-        {"field": "accuracy", "type": "quantitative", "format": FINE_PER_CENT},
-        {"field": "low", "type": "quantitative", "format": FINE_PER_CENT, "title": "from"},
-        {"field": "high", "type": "quantitative", "format": FINE_PER_CENT, "title": "to"},
-        {"field": "images", "type": "quantitative", "title": "holdout images"},
+        name("name", "value"),
+        number("accuracy", form=FINE_PER_CENT),
+        number("low", "from", form=FINE_PER_CENT),
+        number("high", "to", form=FINE_PER_CENT),
+        number("images", "holdout images"),
     ]
     ends = {"y": y, "x": share | {"field": "low"}, "x2": {"field": "high"}}
     fill = {
@@ -116,95 +118,65 @@ def slices(
 
 def confusion(rows: Sequence[Row], colours: Colours, names: Sequence[str], height: int) -> Spec:
     """Draw rows with true, predicted, count, share, t, p; a click selects a cell as `cell`."""
-    order = list(names)
-    small = len(order) > 12
-    short = max(map(len, order)) <= 3
-    labels = {"labelFontSize": 11 if small else 12, "labelLimit": 90, "ticks": False}
-    x = {
-        "field": "predicted",
-        "type": "nominal",
-        "sort": order,
-        "axis": {"title": "predicted", "labelAngle": 0 if short else -90 if small else -35}
-        | labels,
-        "scale": {"padding": 0},
-    }
-    y = {
-        "field": "true",
-        "type": "nominal",
-        "sort": order,
-        "axis": {"title": "true"} | labels,
-        "scale": {"padding": 0},
-    }
-    right, wrong = "datum.t === datum.p", "datum.t !== datum.p"
-    tooltip = [
-        {"field": "true", "type": "nominal"},
-        {"field": "predicted", "type": "nominal"},
-        {"field": "count", "type": "quantitative", "title": "images"},
-        {
-            "field": "share",
-            "type": "quantitative",
-            "title": "of this class",
-            "format": FINE_PER_CENT,
-        },
-    ]
-
-    def shade(domain: list[float], colours_of: Sequence[str], power: float) -> Spec:
-        scale = {"type": "pow", "exponent": power, "domain": domain, "range": list(colours_of)}
-        return {
-            "field": "share",
-            "type": "quantitative",
-            "scale": scale | {"clamp": True},
-            "legend": None,
-        }
-
-    cell = {"x": x, "y": y}
+    cell = _cell_axes(names)
+    right, wrong = [{"filter": "datum.t === datum.p"}], [{"filter": "datum.t !== datum.p"}]
+    greys = cell | {"color": _shade([0, 1], colours.greys, 1)}
+    ends = (colours.sequence[0], colours.sequence[-1])
+    strong = {"test": "datum.t !== datum.p && datum.share > 0.2", "value": colours.page}
     text = cell | {
-        "text": {"field": "count", "type": "quantitative"},
-        "color": {
-            "condition": {
-                "test": "datum.t !== datum.p && datum.share > 0.2",
-                "value": colours.page,
-            },
-            "value": colours.text,
-        },
+        "text": number("count"),
+        "color": {"condition": strong, "value": colours.text},
     }
+    tooltip = [
+        name("true"),
+        name("predicted"),
+        number("count", "images"),
+        number("share", "of this class", form=FINE_PER_CENT),
+    ]
     chosen = {"condition": {"param": "cell", "empty": False, "value": 2.5}, "value": 0}
+    target = layer(
+        "rect",
+        cell | {"strokeWidth": chosen, "tooltip": tooltip},
+        fill="transparent",
+        stroke=colours.text,
+        cursor="pointer",
+        aria=True,  # each can be chosen
+    )
+    shades = cell | {"color": _shade([0, 0.5], ends, 0.5)}
+    size = 10 if _is_small(names) else 12
     layers = [
-        layer(
-            "rect",
-            cell | {"color": shade([0, 1], colours.greys, 1)},
-            [{"filter": right}],
-            stroke=colours.page,
-        ),
-        layer(
-            "rect",
-            cell | {"color": shade([0, 0.5], (colours.sequence[0], colours.sequence[-1]), 0.5)},
-            [{"filter": wrong}],
-            stroke=colours.page,
-        ),
-        layer("text", text, [{"filter": "datum.count > 0"}], fontSize=10 if small else 12),
-        {
-            "name": "cells",
-            **layer(
-                "rect",
-                cell | {"strokeWidth": chosen, "tooltip": tooltip},
-                fill="transparent",
-                stroke=colours.text,
-                cursor="pointer",
-                aria=True,  # each can be chosen
-            ),
-        },
+        layer("rect", greys, right, stroke=colours.page),
+        layer("rect", shades, wrong, stroke=colours.page),
+        layer("text", text, [{"filter": "datum.count > 0"}], fontSize=size),
+        {"name": "cells", **target},
     ]
-    spec = chart(rows, layers, height)
-    spec["params"] = [
-        {
-            "name": "cell",
-            "select": {"type": "point", "fields": ["t", "p"], "toggle": False},
-            "views": ["cells"],
-        }
-    ]
-    spec["resolve"] = {"scale": {"color": "independent"}}
-    return spec
+    select = {"type": "point", "fields": ["t", "p"], "toggle": False}
+    return chart(rows, layers, height) | {
+        "params": [{"name": "cell", "select": select, "views": ["cells"]}],
+        "resolve": {"scale": {"color": "independent"}},
+    }
+
+
+def _is_small(names: Sequence[str]) -> bool:
+    """Tell whether the cells of a confusion matrix of these classes are."""
+    return len(names) > 12
+
+
+def _cell_axes(names: Sequence[str]) -> Spec:
+    """Return where a cell lies: what the model said along, what is true down."""
+    small = _is_small(names)
+    labels = {"labelFontSize": 11 if small else 12, "labelLimit": 90, "ticks": False}
+    angle = 0 if max(map(len, names)) <= 3 else -90 if small else -35
+    place: Spec = {"sort": list(names), "scale": {"padding": 0}}
+    along = {"axis": {"title": "predicted", "labelAngle": angle} | labels}
+    down = {"axis": {"title": "true"} | labels}
+    return {"x": name("predicted") | place | along, "y": name("true") | place | down}
+
+
+def _shade(domain: list[float], colours: Sequence[str], power: float) -> Spec:
+    """Return the colour of a cell by its share of the class."""
+    scale = {"type": "pow", "exponent": power, "domain": domain, "range": list(colours)}
+    return number("share") | {"scale": scale | {"clamp": True}, "legend": None}
 
 
 def reliability(rows: Sequence[Row], colours: Colours, height: int) -> Spec:
@@ -220,9 +192,9 @@ def reliability(rows: Sequence[Row], colours: Colours, height: int) -> Spec:
 
     x, y = share("confidence", "what the model says"), share("accuracy", "how often it is right")
     tooltip = [
-        {"field": "images", "type": "quantitative"},
-        {"field": "confidence", "type": "quantitative", "format": FINE_PER_CENT},
-        {"field": "accuracy", "type": "quantitative", "format": FINE_PER_CENT},
+        number("images"),
+        number("confidence", form=FINE_PER_CENT),
+        number("accuracy", form=FINE_PER_CENT),
     ]
     size = {
         "field": "images",
@@ -279,17 +251,13 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
         "axis": {"title": "labels", "tickMinStep": 1, "grid": False, "tickCount": 6},
     }
     tooltip = [
-        {"field": "model", "type": "quantitative"},
-        {"field": "labels", "type": "quantitative"},
-        {"field": "kind", "type": "nominal", "title": "probabilities"},
-        {
-            "field": "value",
-            "type": "quantitative",
-            "title": measure,
-            "format": FINE_PER_CENT if error else ".3f",
-        },
+        number("model"),
+        number("labels"),
+        name("kind", "probabilities"),
+        number("value", measure, form=FINE_PER_CENT if error else ".3f"),
     ]
-    line = {"x": x, "y": y, "detail": {"field": "segment", "type": "nominal"}}
+    line = {"x": x, "y": y, "detail": name("segment")}
+    point = {"x": x, "y": y, "tooltip": tooltip}
     layers = mark(x, "kind", "change", colours.quiet, [1, 0], "left")
     for kind, colour, dash in (
         ("before", colours.random, [5, 4]),
@@ -299,15 +267,7 @@ def calibration(rows: Sequence[Row], colours: Colours, *, measure: str, height: 
         end = [*mine, {"filter": "datum.end !== null"}]
         layers += [
             layer("line", line, mine, color=colour, strokeDash=dash, strokeWidth=2),
-            layer(
-                "point",
-                {"x": x, "y": y, "tooltip": tooltip},
-                mine,
-                color=colour,
-                filled=True,
-                size=36,
-                opacity=1,
-            ),
+            layer("point", point, mine, color=colour, filled=True, size=36, opacity=1),
             end_label(x, y, end, colour, f"{PHONE} ? -12 : 0"),
         ]
     spec = chart(rows, layers, height)

@@ -71,6 +71,17 @@ def class_axis(names: Sequence[str]) -> Spec:
     }
 
 
+def number(field: str, title: str | None = None, form: str | None = None) -> Spec:
+    """Return what a field of numbers is called and how each is written, as an axis or a tooltip."""
+    said = {"title": title, "format": form}
+    return {"field": field, "type": "quantitative", **{k: v for k, v in said.items() if v}}
+
+
+def name(field: str, title: str | None = None) -> Spec:
+    """Return what a field of names is called."""
+    return {"field": field, "type": "nominal", **({"title": title} if title else {})}
+
+
 def layer(mark: str, encoding: Spec, transform: list[Spec] | None = None, **style: Any) -> Spec:
     """Return one layer of marks. Screen readers hear the chart's name, not each mark."""
     drawn: Spec = {"mark": {"type": mark, "aria": False, **style}, "encoding": encoding}
@@ -100,7 +111,7 @@ def mark(x: Spec, field: str, value: str, colour: str, dash: list[int], side: st
     it stands in, from 0 upwards, and `what` it means.
     """
     mine = [{"filter": f"datum.{field} === '{value}'"}]
-    tooltip = {"tooltip": {"field": "what", "type": "nominal"}}
+    tooltip = {"tooltip": name("what")}
     return [
         layer("rule", {"x": x} | tooltip, mine, color=colour, strokeDash=dash, opacity=0.7),
         layer(

@@ -95,25 +95,7 @@ def people(project_id: int, colours: drawing.Colours) -> None:
         if not rows:
             empty("Labels over time appear with the first label.", 240)
         else:
-            total = Counter[str]()
-            for row in rows:
-                total[row["annotator"]] += row["labels"]
-            names = [name for name, _ in total.most_common()]
-            bars = [row | {"from": 1000 * row["from"], "to": 1000 * row["to"]} for row in rows]
-            st.vega_lite_chart(
-                charts.labels_over_time(
-                    bars,
-                    colours,
-                    names,
-                    stretch=over_time.stretch,
-                    span=(1000 * over_time.start, 1000 * over_time.end),
-                    marks=[1000 * at for at in over_time.marks],
-                    said=over_time.said,
-                    height=240,
-                ),
-                key="over-time",
-                alt="Labels over time",
-            )
+            _over_time(over_time, colours)
     with right:
         with heading("Annotators"):
             download("annotators", team)
@@ -137,6 +119,28 @@ def people(project_id: int, colours: drawing.Colours) -> None:
     note(
         f"{everybody}Labels are all that were given: those to learn from, those kept aside for the "
         "holdout, second answers, and images whose class was known."
+    )
+
+
+def _over_time(over_time: dashboard.OverTime, colours: drawing.Colours) -> None:
+    total = Counter[str]()
+    for row in over_time.rows:
+        total[row["annotator"]] += row["labels"]
+    names = [name for name, _ in total.most_common()]
+    bars = [row | {"from": 1000 * row["from"], "to": 1000 * row["to"]} for row in over_time.rows]
+    st.vega_lite_chart(
+        charts.labels_over_time(
+            bars,
+            colours,
+            names,
+            stretch=over_time.stretch,
+            span=(1000 * over_time.start, 1000 * over_time.end),
+            marks=[1000 * at for at in over_time.marks],
+            said=over_time.said,
+            height=240,
+        ),
+        key="over-time",
+        alt="Labels over time",
     )
 
 

@@ -44,7 +44,7 @@ def slices(project: Project, history: Sequence[RoundSummary], colours: drawing.C
                 return
             rows = [asdict(one) for one in answer.slices]
         download("slices", rows)
-    if not rows or model is None:
+    if not rows or model is None or column is None:
         empty(_why_none(columns, model), TALL)
         return
     st.vega_lite_chart(
@@ -62,6 +62,10 @@ def slices(project: Project, history: Sequence[RoundSummary], colours: drawing.C
     grouping = groups.of_project(state.store(), project.id)
     if grouping is not None:
         note(groups.words(grouping)[0])
+    _table(rows, column)
+
+
+def _table(rows: Sequence[drawing.Row], column: str) -> None:
     shown = [
         {
             "name": row["name"],

@@ -170,3 +170,19 @@ STYLE = """<style>
 .te-log span {flex:1 1 14rem; overflow-wrap:anywhere}
 .te-qr {display:block; width:min(100%, 15rem); height:auto; border-radius:6px}
 </style>"""
+
+
+def show_once(slot: str, words: str) -> None:
+    """Show a secret that was just made and put into this slot of the session, until it was copied.
+
+    words: what it is for, and that it is not shown again.
+    """
+    secret = st.session_state.get(slot)
+    if secret is None:
+        return
+    with st.container(key=f"once-{slot}", border=True, gap="small"):
+        note(words)
+        st.code(secret, language=None, wrap_lines=True)
+        if st.button("I have copied it", key=f"copied-{slot}", width="stretch"):
+            del st.session_state[slot]
+            st.rerun()

@@ -12,7 +12,7 @@ from alcore.records import Annotator, ApiToken, Project
 from alcore.services import api_tokens
 from alcore.web import state
 from pages._setup_text import refusal
-from pages._team_parts import note
+from pages._team_parts import show_once
 
 MOST_OVER = 10
 """Revoked tokens that are listed."""
@@ -27,7 +27,10 @@ def tokens(project: Project, me: Annotator, owner: bool) -> None:
         f'your name. <a href="{REFERENCE}" target="_blank" rel="noopener">API reference</a></p>'
     )
     _make(project, me, owner)
-    _say_once(project)
+    show_once(
+        f"token-text-{project.id}",
+        "Copy it now: it is kept nowhere, and cannot be shown again.",
+    )
     made = api_tokens.of_project(state.store(), project.id, me.id)
     for one in made:
         if one.revoked_at is None:
@@ -75,20 +78,6 @@ def _make(project: Project, me: Annotator, owner: bool) -> None:
     st.session_state["tokens-made"] += 1
     st.session_state[f"token-text-{project.id}"] = text
     st.rerun()
-
-
-def _say_once(project: Project) -> None:
-    """Show the text of the token that was just made, until it was copied."""
-    slot = f"token-text-{project.id}"
-    text = st.session_state.get(slot)
-    if text is None:
-        return
-    with st.container(key="token-text", border=True, gap="small"):
-        note("Copy it now: it is kept nowhere, and cannot be shown again.")
-        st.code(text, language=None, wrap_lines=True)
-        if st.button("I have copied it", key="token-copied", width="stretch"):
-            del st.session_state[slot]
-            st.rerun()
 
 
 def _revoke(project: Project, me: Annotator, one: ApiToken) -> None:

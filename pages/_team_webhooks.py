@@ -14,7 +14,7 @@ from alcore.records import Annotator, PastDelivery, Project, Webhook
 from alcore.services import webhooks
 from alcore.web import state
 from pages._setup_text import refusal
-from pages._team_parts import note
+from pages._team_parts import note, show_once
 from pages._who import check_still
 
 SHOWN = 10
@@ -29,7 +29,10 @@ def hooks(project: Project, me: Annotator) -> None:
         "with a secret.</p>"
     )
     _add(project, me)
-    _say_once(project)
+    show_once(
+        f"webhook-secret-{project.id}",
+        "Copy its secret now: it proves that an event is from here, and is not shown again.",
+    )
     known = webhooks.of_project(state.store(), project.id, me.id)
     for one in known:
         with st.container(key=f"webhook-{one.id}", gap="small"):
@@ -75,20 +78,6 @@ def _add(project: Project, me: Annotator) -> None:
     st.session_state["webhooks-made"] += 1
     st.session_state[f"webhook-secret-{project.id}"] = new.secret
     st.rerun()
-
-
-def _say_once(project: Project) -> None:
-    """Show the secret of the webhook that was just made, until it was copied."""
-    slot = f"webhook-secret-{project.id}"
-    secret = st.session_state.get(slot)
-    if secret is None:
-        return
-    with st.container(key="webhook-secret", border=True, gap="small"):
-        note("Copy its secret now: it proves that an event is from here, and is not shown again.")
-        st.code(secret, language=None, wrap_lines=True)
-        if st.button("I have copied it", key="webhook-copied", width="stretch"):
-            del st.session_state[slot]
-            st.rerun()
 
 
 def _do(action: Callable[[], None]) -> None:

@@ -128,16 +128,18 @@ def _curve(project: Project, pulse: Any, colours: drawing.Colours) -> None:
         key=f"curve-{metric}-{axis}",
         alt=f"Learning curve: {metric} against {axis}",
     )
-    spread = "the range of its trainings" if any(r["low"] is not None for r in curve.random) else ""
     note(
-        "Band: 95 % interval on the holdout. "
-        + (
-            "Dashed: as many labels drawn at random, simulated from the answer key"
-            + (f", with {spread}." if spread else ".")
-            if curve.random
-            else "No curve of random labeling: " + _why_no_random(project)
-        )
-        + _what_changed(curve)
+        "Band: 95 % interval on the holdout. " + _what_random(project, curve) + _what_changed(curve)
+    )
+
+
+def _what_random(project: Project, curve: dashboard.Curve) -> str:
+    """Say what the dashed curve is, or why there is none."""
+    if not curve.random:
+        return "No curve of random labeling: " + _why_no_random(project)
+    several = any(row["low"] is not None for row in curve.random)
+    return "Dashed: as many labels drawn at random, simulated from the answer key" + (
+        ", with the range of its trainings." if several else "."
     )
 
 

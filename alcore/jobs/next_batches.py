@@ -17,7 +17,7 @@ import numpy as np
 from alcore import linear_head, strategies
 from alcore.config import Workspace
 from alcore.errors import AlcoreError, TrainingImpossible
-from alcore.folding import fold_of
+from alcore.folding import Folding, fold_of
 from alcore.loop import embeddings
 from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
@@ -52,11 +52,7 @@ def answer(store: Store, question: Mapping[str, Any]) -> dict[str, Any]:
     rows = [place[int(i)] for i in candidates]
     of_labels = [place[int(i)] for i in labeled_ids[seen]]
     points = np.asarray(values[rows], np.float32)
-    logits = points @ head[:-1] + head[-1]
-    today = fold_of(project, latest)
-    probabilities = today.fold(linear_head.softmax(logits.copy()))
-    if not today.is_same:
-        logits = np.log(probabilities + 1e-12)
+    probabilities, logits = _scores(points @ head[:-1] + head[-1], fold_of(project, latest))
     classes = np.array([c.id for c in project.classes])
     count = min(int(question["count"]), len(candidates))
     selection = strategies.select(
@@ -103,3 +99,9 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def _scores(logits: np.ndarray, today: Folding) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities and logits (N, C) for the classes of today, from those of the model."""
+    probabilities = today.fold(linear_head.softmax(logits.copy()))
+    return probabilities, logits if today.is_same else np.log(probabilities + 1e-12)

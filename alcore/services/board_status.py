@@ -6,6 +6,7 @@ Times are Unix seconds, durations seconds.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,15 +66,9 @@ def why(
             "suggestion": entry and entry["suggestion"]
         }
     by_model = entry["origin"] in ("query", "relabel")
-    probabilities, suggestion = entry["suggestion"], None
+    probabilities = entry["suggestion"]
     if probabilities is None and prediction_cache is not None and project.settings.instant:
         probabilities = prediction_cache.probabilities_of(project_id, item_id)
-    if probabilities is not None and asked:
-        ranked = sorted(
-            zip(probabilities, project.classes, strict=False),
-            key=lambda pair: -pair[0],
-        )
-        suggestion = [{"class": c.id, "p": p} for p, c in ranked[:5]]
     strategy = entry["origin"]
     if latest and by_model:
         follows_it = follows(latest.strategy, latest.strategy_options)
@@ -87,8 +82,16 @@ def why(
         "model": latest.number if latest and entry["origin"] != "cold start" else None,
         "instant": head_labels,
         "origin": entry["origin"],
-        "suggestion": suggestion,
+        "suggestion": _likeliest(probabilities, project) if asked else None,
     }
+
+
+def _likeliest(probabilities: Sequence[float] | None, project: Project) -> list[Any] | None:
+    """Name the five classes that a model thinks likeliest; probabilities (C,), by position."""
+    if probabilities is None:
+        return None
+    ranked = sorted(zip(probabilities, project.classes, strict=False), key=lambda pair: -pair[0])
+    return [{"class": c.id, "p": p} for p, c in ranked[:5]]
 
 
 def _of_check(latest: RoundSummary | None) -> dict[str, Any]:

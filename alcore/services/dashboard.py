@@ -21,9 +21,9 @@ from alcore.folding import class_ids_of, names_then, since_the_start
 from alcore.loop.due import next_due
 from alcore.loop.round_files import round_arrays
 from alcore.metrics import macro_f1_interval
-from alcore.records import Evaluation, Job, Project, RoundSummary
+from alcore.records import Evaluation, Job, Learner, Project, RoundSummary
 from alcore.retraining import NextTraining
-from alcore.segments import segments
+from alcore.segments import Segment, segments
 from alcore.services.rights import is_owner, shown_job, whose_figures
 from alcore.services.training import coming
 from alcore.stopping import Advice, advise, advised_since
@@ -194,8 +194,29 @@ def curve(store: Store, project_id: int, metric: Metric) -> Curve:
     for point in simulated:
         if point.evaluation.accuracy is not None:
             values[point.learner, point.labels].append(_measured(point.evaluation, metric)["value"])
+    random = _random_rows(parts, values, history)
+    changes = [
+        {
+            "labels": part.rounds[0].labels,
+            "minutes": part.rounds[0].label_minutes,
+            "model": part.rounds[0].number,
+            "change": part.change,
+            "sign": part.sign,
+        }
+        for _, part in parts[1:]
+    ]
+    stop = _stop_mark(history, budget, labeled)
+    return Curve(tuple(live), tuple(random), stop, tuple(changes))
+
+
+def _random_rows(
+    parts: Sequence[tuple[int, Segment]],
+    values: Mapping[tuple[Learner, int], Sequence[float]],
+    history: Sequence[RoundSummary],
+) -> list[dict[str, Any]]:
+    """Return the points of random labeling beside the rounds, from values by learner and labels."""
     counts, minutes = [0, *(r.labels for r in history)], [0.0, *(r.label_minutes for r in history)]
-    random = [
+    return [
         {
             "series": "random",
             "segment": number,
@@ -212,18 +233,6 @@ def curve(store: Store, project_id: int, metric: Metric) -> Curve:
         for n in sorted({r.labels for r in part.rounds})
         if (trials := values[part.learner, n])
     ]
-    changes = [
-        {
-            "labels": part.rounds[0].labels,
-            "minutes": part.rounds[0].label_minutes,
-            "model": part.rounds[0].number,
-            "change": part.change,
-            "sign": part.sign,
-        }
-        for _, part in parts[1:]
-    ]
-    stop = _stop_mark(history, budget, labeled)
-    return Curve(tuple(live), tuple(random), stop, tuple(changes))
 
 
 def reach(values: Iterable[float | None]) -> tuple[float, float]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from alcore.config import precision
 from alcore.errors import InvalidSettings
 from alcore.experiments.chain import Run, compute
+from alcore.experiments.design import Cell
 from alcore.experiments.options import unknown
 from alcore.experiments.replaying import differences, other_versions
+from alcore.experiments.results import StoredRun
 from alcore.services.experiments import design_of
 from alcore.store import Store, experiments
-from alcore.workers.engines import open_engine
+from alcore.workers.engines import Engine, open_engine
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,22 @@ def replay(
         experiment = experiments.named(connection, name)
         stored = experiments.runs(connection, experiment.id)
     cells = {cell.key: cell for cell in design_of(experiment).cells}
+    fitting = _fitting(name, stored, cells, strategy, trial)
+    for run in fitting:
+        _check_arithmetic(name, Run.from_json(run.spec))
+    folder = str(store.workspace.experiments)
+    engine = open_engine("process", 1)
+    try:
+        for run in fitting if every else fitting[:1]:
+            yield _replayed(store, engine, run, cells[run.cell], folder)
+    finally:
+        engine.close()
+
+
+def _fitting(
+    name: str, stored: Sequence[StoredRun], cells: Mapping[str, Cell], strategy: str, trial: int
+) -> list[StoredRun]:
+    """Choose the runs with finished rounds, of a strategy or trial where these are named."""
     titles = {cell.strategy.title for cell in cells.values()}
     if strategy and strategy not in titles:
         raise unknown("strategy in this experiment", strategy, sorted(titles))
@@ -60,31 +78,27 @@ def replay(
             f"the experiment {name!r} has no finished round of such a run; run it first, or ask "
             "for another strategy or trial"
         )
-    for run in fitting:
-        _check_arithmetic(name, Run.from_json(run.spec))
-    folder = str(store.workspace.experiments)
-    engine = open_engine("process", 1)
-    try:
-        for run in fitting if every else fitting[:1]:
-            with store.read() as connection:
-                records = experiments.rounds(connection, run.id)
-            before: list[Any] = []
-            different: list[str] = []
-            versions: list[str] = []
-            for record in records:
-                again = engine.submit(compute, run.spec, before, folder).result()
-                before.append(again.arrays)
-                versions = other_versions(record, again)
-                different = [f"round {record.number}: {d}" for d in differences(record, again)]
-                if different:
-                    break
-            cell = cells[run.cell]
-            yield Replayed(
-                cell.strategy.title, cell.setting, run.trial + 1, len(before),
-                tuple(different), tuple(versions),
-            )  # fmt: skip
-    finally:
-        engine.close()
+    return fitting
+
+
+def _replayed(store: Store, engine: Engine, run: StoredRun, cell: Cell, folder: str) -> Replayed:
+    """Compute one run again, up to the first round that differs."""
+    with store.read() as connection:
+        records = experiments.rounds(connection, run.id)
+    before: list[Any] = []
+    different: list[str] = []
+    versions: list[str] = []
+    for record in records:
+        again = engine.submit(compute, run.spec, before, folder).result()
+        before.append(again.arrays)
+        versions = other_versions(record, again)
+        different = [f"round {record.number}: {d}" for d in differences(record, again)]
+        if different:
+            break
+    return Replayed(
+        cell.strategy.title, cell.setting, run.trial + 1, len(before),
+        tuple(different), tuple(versions),
+    )  # fmt: skip
 
 
 def _check_arithmetic(name: str, run: Run) -> None:

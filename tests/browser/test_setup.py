@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 
 from alcore.services import projects, setup
-from tests.browser.conftest import Server, choose_tab
+from tests.browser.conftest import Server, choose_tab, expect_soon
 
 pytestmark = pytest.mark.browser
 
@@ -105,7 +105,7 @@ def test_a_double_click_on_create_makes_one_project(server: Server, page: Page) 
     assert len(found) == before + 1
     # Other modules on the same server may have made one of that name before.
     assert re.fullmatch(r"shapes( \d+)?", projects.get(server.store(), made).name)
-    expect(page.locator("[data-testid=stAlert]")).to_have_count(0)
+    expect_soon(page.get_by_test_id("stAlert").all_inner_texts, [])
 
 
 def test_photographs_of_mixed_sizes_come_in_and_the_broken_one_is_listed(
