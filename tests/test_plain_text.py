@@ -18,15 +18,17 @@ READ_AS_MARKDOWN = {
     *("success", "tabs", "toast", "warning", "write"),
 }
 OWN_WORDS = {
+    "head",
     "label",
     "len(over)",
     "len(rows)",
+    "minutes",
     "page",
     "store",
     "text",
     "type(error).__name__",
     "words",
-    "state.owners_word() + '\\n'",
+    "state.owners_word()",
 }
 """What stands in such a place and is never anybody else's words."""
 HOSTILE = (
@@ -64,8 +66,12 @@ def _parts(node: ast.expr) -> list[str]:
         return [part for one in node.elts for part in _parts(one)]
     if isinstance(node, ast.IfExp):
         return _parts(node.body) + _parts(node.orelse)
+    if isinstance(node, ast.BinOp):
+        return _parts(node.left) + _parts(node.right)
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("plain", "escape", "duration"):
         return []
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("gettext", "ngettext"):
+        return [part for value in node.keywords for part in _parts(value.value)]
     return [ast.unparse(node)]
 
 
@@ -73,6 +79,7 @@ def test_every_text_of_others_on_a_page_is_made_plain() -> None:
     for path in (ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))):
         assert unsafe(path.read_text()) == [], path.name
     assert unsafe("st.error(f'no {error}')") == ["error"]
+    assert unsafe("st.write('# ' + gettext('no {why}', why=error))") == ["error"]
     assert unsafe("row.markdown(project.name)") == ["project.name"]
 
 
