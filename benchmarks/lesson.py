@@ -1,8 +1,10 @@
-"""Takes the pictures of the lesson from a running app, in Chromium.
+"""Takes the pictures of both lessons from a running app, in Chromium.
 
-    python benchmarks/lesson.py http://127.0.0.1:8501 [--out docs/lesson]
+    python benchmarks/lesson.py http://127.0.0.1:8501 [--out docs/lesson] [--only experiment]
 
-Each is an address of the Playground: settings and a step, always the same picture.
+Those of the first are addresses of the Playground: settings and a step, always the same picture.
+Those of the second are of an experiment on the digits, which it runs in a workspace that has none:
+180 trainings, a minute or two.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,34 +32,90 @@ PICTURES = {
 }
 
 
-def main() -> None:
-    """Open each address and keep what stands between the steps and the curves."""
-    from playwright.sync_api import expect, sync_playwright
+EXPERIMENT = "margin or chance?"
+WHILE = 600_000  # milliseconds that an experiment may take
 
+
+def main() -> None:
+    """Take the pictures of one lesson or both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("address")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "lesson")
-    chosen = parser.parse_args()
+    parser.add_argument("--only", choices=["playground", "experiment"])
+    options = parser.parse_args()
     with sync_playwright() as playwright:
         program = os.environ.get("CHROMIUM")
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1180, "height": 1100})
+        page = browser.new_page(viewport={"width": 1180, "height": 1100}, locale="en-US")
         page.add_init_script("localStorage.setItem('alcore:playground-tour', 'seen')")
-        for name, query in PICTURES.items():
-            page.goto(f"{chosen.address}/playground?{query}")
-            step = re.search(r"step=(\d+)", query)
-            assert step is not None
-            ground = page.locator(".playground")
-            expect(ground).to_have_attribute("data-step", step[1], timeout=60_000)
-            page.evaluate("document.fonts.ready")
-            part = page.locator(".playground .main")
-            part.evaluate("n => n.querySelectorAll('.trials, .texts').forEach((m) => m.remove())")
-            taken = Image.open(io.BytesIO(part.screenshot())).convert("RGB")
-            taken.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-                chosen.out / f"{name}.png", optimize=True
-            )
-            print(chosen.out / f"{name}.png", file=sys.stderr)
+        if options.only != "experiment":
+            take_playground(page, options.address, options.out)
+        if options.only != "playground":
+            take_experiment(page, options.address, options.out)
         browser.close()
+
+
+def take_playground(page: Page, address: str, out: Path) -> None:
+    """Open each address and keep what stands between the steps and the curves."""
+    for name, query in PICTURES.items():
+        page.goto(f"{address}/playground?{query}")
+        step = re.search(r"step=(\d+)", query)
+        assert step is not None
+        ground = page.locator(".playground")
+        expect(ground).to_have_attribute("data-step", step[1], timeout=60_000)
+        page.evaluate("document.fonts.ready")
+        part = page.locator(".playground .main")
+        part.evaluate("n => n.querySelectorAll('.trials, .texts').forEach((m) => m.remove())")
+        keep(part.screenshot(), out / f"{name}.png")
+
+
+def take_experiment(page: Page, address: str, out: Path) -> None:
+    """Fill the form in, run it to its end, and keep form, curves and interval."""
+    page.goto(f"{address}/experiments")
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_role("button", name="Check")).to_be_visible(timeout=60_000)
+    main.get_by_role("textbox", name="Name").fill(EXPERIMENT)
+    page.keyboard.press("Tab")
+    choose(page, main.get_by_role("combobox", name="Learner"), "logistic regression")
+    main.get_by_role("button", name="Check").click()
+    expect(main.get_by_text("180 trainings")).to_be_visible(timeout=60_000)
+    page.mouse.move(0, 0)
+    keep(clipped(page, main.get_by_text("New experiment").first, main.get_by_text("180 trainings")),
+         out / "question.png")  # fmt: skip
+    main.get_by_role("button", name="Start").click()
+    expect(main.get_by_text("Done · ")).to_be_visible(timeout=WHILE)
+    main.get_by_text("Differences and penalties").click()
+    page.set_viewport_size({"width": 1180, "height": 2200})
+    page.wait_for_timeout(4000)  # charts are drawn after the page is
+    first = main.get_by_text("Accuracy", exact=True).first
+    keep(clipped(page, first, main.get_by_text("Mean over trials")), out / "curves.png")
+    first = main.get_by_text("Strategies compared")
+    keep(clipped(page, first, main.get_by_text("Where stop criteria")), out / "interval.png")
+
+
+def choose(page: Page, field: Locator, option: str) -> None:
+    """Choose from one of Streamlit's lists."""
+    field.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def clipped(page: Page, first: Locator, last: Locator) -> bytes:
+    """Photograph the page from one thing down to another."""
+    expect(last.first).to_be_visible()
+    above, below = first.bounding_box(), last.first.bounding_box()
+    assert above is not None and below is not None
+    top = above["y"] - 12
+    height = below["y"] + below["height"] + 12 - top
+    return page.screenshot(clip={"x": 0, "y": top, "width": 1180, "height": height})
+
+
+def keep(picture: bytes, path: Path) -> None:
+    """Write a picture small: with at most 256 colours."""
+    taken = Image.open(io.BytesIO(picture)).convert("RGB")
+    taken.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
+    print(path, file=sys.stderr)
 
 
 if __name__ == "__main__":
