@@ -75,6 +75,7 @@ def test_a_class_joins_labels_guesses_and_is_replayed(
     expect(ben.locator("[data-room=count]")).to_have_text("2")
     expect(wall.locator("[data-wall=names] button")).to_have_text(["Ana", "Ben"])
 
+    ben.context.set_offline(True)  # Ben's phone falls asleep
     wall.get_by_role("button", name="Start").click()
     expect(wall.locator("[data-wall=countdown]")).to_be_visible()
     board = ana.locator(".board")
@@ -91,6 +92,9 @@ def test_a_class_joins_labels_guesses_and_is_replayed(
     expect(ana.locator(".class").first).to_be_visible()
     expect(wall.locator("[data-wall=peopleword]")).to_have_text("2 labels by 2 students")
     expect(wall.locator("[data-wall=people] li").first).to_contain_text("Ana")
+    expect(ben.locator(".board")).not_to_have_attribute("data-item", re.compile(r"\d+"))
+    ben.context.set_offline(False)  # and wakes in the midst of it
+    expect(ben.locator(".board")).to_have_attribute("data-item", re.compile(r"\d+"))
 
     _guess(server, project.id, wall, ana)
 
