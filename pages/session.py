@@ -123,7 +123,7 @@ def _earlier(project: Project, me: Annotator, session: Session) -> None:
     day = languages.written(session.created_at, gettext("d MMMM, HH:mm"), language())
     row = st.container(horizontal=True, vertical_alignment="center", key=f"session-{session.id}")
     row.markdown(
-        gettext("Session {number}, {day}", number=f"{session.id:d}", day=plain(day)),
+        gettext("Session {number}, {day}", number=session.id, day=plain(day)),
         width="content",
     )
     row.html(

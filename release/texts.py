@@ -44,6 +44,7 @@ SAID_IN = (
 )
 """What these say reaches the pages that are translated."""
 RAISED_IN = (
+    "alcore/playground/settings.py",
     "alcore/services/guessing.py",
     "alcore/services/labeling.py",
     "alcore/services/lease_rules.py",
@@ -172,6 +173,11 @@ def _of_data() -> Iterator[tuple[str, str]]:
     yield "alcore/services/sessions.py", "The class"
     yield "alcore/services/board_status.py", "drawn at random"
     yield "alcore/services/board_status.py", "drawn at random, to check the model"
+    yield "alcore/services/board_status.py", "Model {number}"
+    for row in ("top", "middle", "bottom"):
+        for column in ("left", "centre", "right"):
+            place = f"{row} {column}" if (row, column) != ("middle", "centre") else column
+            yield "alcore/heat_maps.py", place
     yield "alcore/strategies/__init__.py", "after the batch: {reason}"
     for family, group in strategies.families().items():
         shown = [one.name for one in group if one.name in FORMULAS]

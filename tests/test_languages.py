@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from babel.messages import Catalog, Message
+from playwright._impl._driver import compute_driver_executable
 
 from alcore import languages
 from alcore.web import modules
@@ -82,6 +86,41 @@ def test_numbers_choose_the_form_and_sentences_from_below_the_pages_are_understo
     assert "cat" in languages.said(sentence, code) and languages.said(sentence, code) != sentence
     assert languages.said("nobody has ever said this", code) == "nobody has ever said this"
     assert languages.said("margin", languages.ENGLISH) == "margin"
+
+
+UNDERSTOOD = {
+    "margin 0.03 between cat and dog; unlike the others":
+        "Abstand 0,03 zwischen cat und dog; anders als die übrigen",
+    "Model 4 is training": "Modell 4 trainiert",
+    "Stability 0.987 over the last 30 labels, needs 0.99. Accuracy changed by +1.2 points over the "
+    "last 1,050 labels, so labels still help.":
+        "Stabilität 0,987 über die letzten 30 Labels, nötig sind 0,99. Die Genauigkeit änderte "
+        "sich um +1,2 Punkte in den letzten 1.050 Labels, Labels helfen also noch.",
+    "Nothing in this image speaks for cat rather than dog.":
+        "Nichts in diesem Bild spricht für cat statt dog.",
+    "your teacher lets nobody else join; ask them":
+        "deine Lehrkraft lässt niemanden mehr herein; frag nach",
+    "nobody has ever said this": "nobody has ever said this",
+}  # fmt: skip
+"""What the server says, and what a German reads."""
+
+
+def test_sentences_of_the_server_are_understood_in_the_browser(tmp_path: Path) -> None:
+    shutil.copy(modules.FOLDER / "shared" / "language.js", tmp_path)
+    (tmp_path / "catalogue.js").write_text(languages.module("de"), "utf-8")
+    program, _ = compute_driver_executable()
+    source = f"""
+        import {{ ngettext, said }} from {str(tmp_path / "language.js")!r};
+        const texts = {json.dumps(list(UNDERSTOOD))};
+        const many = [1, 2].map((n) => ngettext("{{n}} point", "{{n}} points", n));
+        console.log(JSON.stringify([texts.map(said), many]));
+    """
+    quiet = "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"
+    done = subprocess.run(
+        [program, quiet, "--input-type=module"], input=source, capture_output=True, text=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == [list(UNDERSTOOD.values()), ["1 Punkt", "2 Punkte"]]
 
 
 def calls(path: Path) -> Iterator[str]:

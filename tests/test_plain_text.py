@@ -24,6 +24,7 @@ OWN_WORDS = {
     "len(rows)",
     "minutes",
     "page",
+    "session.id",
     "store",
     "text",
     "type(error).__name__",

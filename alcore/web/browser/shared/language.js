@@ -16,17 +16,24 @@ export function ngettext(one, many, n, values = {}) {
   return filled(forms[form(n)], { n: n.toLocaleString(LANGUAGE), ...values });
 }
 
+const PLACES = /\{\w+\}/g;
+const INNER = /^(model|reason|start|strongest|what|who)/; // places of sentences, or of parts of them
+const sentences = (text) => text.split(/(?<=[.?]) (?=[A-Z\d])/);
+const length = (id) => id.replace(PLACES, "").length;
+const isComposed = (id) => INNER.test(PLACE.exec(id)[1]) && id.startsWith("{");
 let patterns = null;
-const length = (id) => id.replace(/\{\w+\}/g, "").length;
 
-// [pattern, names of places, text] of what the server says with values, those that say most first.
+// {pattern, names of places, text, size in sentences} of what the server says with values: what is
+// made of another sentence first, then what says most.
 function compiled() {
-  return SAID.filter((id) => PLACE.test(id)).sort((a, b) => length(b) - length(a))
+  return SAID.filter((id) => PLACE.test(id))
+    .sort((a, b) => isComposed(b) - isComposed(a) || length(b) - length(a))
     .map((id) => {
       const pieces = id.split(PLACE);
       const names = pieces.filter((_, i) => i % 2);
       const source = pieces.map((p, i) => (i % 2 ? "(.+?)" : p.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
-      return [new RegExp(`^${source.join("")}$`, "s"), names, WORDS.get(id)];
+      const size = sentences(id.replace(PLACES, "1")).length;
+      return { pattern: new RegExp(`^${source.join("")}$`, "s"), names, text: WORDS.get(id), size };
     });
 }
 
@@ -36,19 +43,19 @@ const figure = (text) => (/^[+-]?\d[\d,]*\.\d+ ?%?$|^[+-]?\d{1,3}(,\d{3})+$/.tes
     minimumFractionDigits: (digits.split(".")[1] ?? "").length, maximumFractionDigits: 6,
   })) : text);
 
-// English sentences of the server's, by the messages that they were made of; what stands at
-// {reason}, {what} or {start} is such a sentence itself. What no message says stays as it is.
+// English sentences of the server's, by the messages that they were made of. What no message says
+// stays as it is.
 export function said(text) {
   if (!WORDS.size || !text) return text;
   const known = WORDS.get(text);
   if (typeof known === "string") return known;
+  const parts = sentences(text);
   patterns ??= compiled();
-  for (const [pattern, names, translation] of patterns) {
-    const match = pattern.exec(text);
+  for (const { pattern, names, text: translation, size } of patterns) {
+    const match = size === parts.length && pattern.exec(text);
     if (!match) continue;
     return filled(translation, Object.fromEntries(names.map((name, i) => (
-      [name, /^(reason|what|start)/.test(name) ? said(match[i + 1]) : figure(match[i + 1])]))));
+      [name, INNER.test(name) ? said(match[i + 1]) : figure(match[i + 1])]))));
   }
-  const sentences = text.split(/(?<=[.?]) (?=[A-Z])/);
-  return sentences.length > 1 ? sentences.map(said).join(" ") : text;
+  return parts.length > 1 ? parts.map(said).join(" ") : text;
 }
