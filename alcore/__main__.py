@@ -20,6 +20,7 @@ from alcore import (
     logs,
     metadata_commands,
     project_commands,
+    watch_command,
     workspace_commands,
 )
 from alcore.config import LOG_FORMATS, LOG_LEVELS, Runtime, app_file
@@ -34,6 +35,8 @@ examples:
   alcore import scans.zip --name scans --role none --classes "crack,no crack"
   alcore import shapes --name shapes --option classes=8 --option imbalance=10
   alcore add-images birds more-pictures/
+  alcore add-images birds addresses.txt --addresses
+  alcore watch birds ~/pictures/camera --minutes 10
   alcore import CIFAR10 --name cifar --root ~/datasets
   alcore import-labels birds labels.json --preview
   alcore metadata import birds cameras.csv --preview
@@ -141,6 +144,7 @@ for command in (
     exchange_commands.import_labels,
     exchange_commands.export_model,
     finish_command.finish,
+    watch_command.watch,
     exchange_commands.predict,
     exchange_commands.snapshot,
     metadata_commands.metadata,

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self, cast
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -418,6 +419,13 @@ def reserve() -> int:
 def webhook_hosts() -> tuple[str, ...]:
     """Read ALCORE_WEBHOOK_HOSTS, servers in private networks that webhooks may lead to."""
     return _listed(os.environ.get("ALCORE_WEBHOOK_HOSTS"))
+
+
+def remote_hosts() -> tuple[str, ...]:
+    """Read the servers that ALCORE_REMOTE names, which may be asked wherever they are."""
+    places = _listed(os.environ.get("ALCORE_REMOTE"))
+    hosts = (urlsplit(place).hostname for place in places if place.startswith("http"))
+    return tuple(host for host in hosts if host)
 
 
 def computes_features() -> bool:

@@ -100,6 +100,10 @@ class AddressRefused(AlcoreError):
     """The server must not, or cannot, send anything to an address."""
 
 
+class ReplyTooLong(AlcoreError):
+    """A server would send more than may come."""
+
+
 class UnknownSession(AlcoreError):
     """There is no session of this id, or of this code."""
 

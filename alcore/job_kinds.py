@@ -125,6 +125,13 @@ KINDS: tuple[JobKind, ...] = (
         doing="A network learns from the images",
         grace=20.0,  # it has hours of work to keep
     ),
+    JobKind(
+        name="watch",
+        function="alcore.jobs.watching:run_watch",
+        lane=IMPORTS,
+        noun="look at the watched folder",
+        doing="The watched folder is looked at",
+    ),
 )
 """The most urgent first."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, get_args
 
@@ -23,7 +23,7 @@ from alcore.config import (
 )
 from alcore.datasets.remote import is_remote
 from alcore.errors import AlcoreError
-from alcore.records import MemberRole
+from alcore.records import MemberRole, SkippedFile
 from alcore.services import features as computed_features
 from alcore.services import (
     metadata,
@@ -141,17 +141,30 @@ def bring(store: Store, **options: Any) -> None:
 @project_argument
 @click.argument("source")
 @click.option("--option", multiple=True, metavar="NAME=VALUE", help="Such as limit_mb=20000.")
+@click.option(
+    "--addresses",
+    "is_list",
+    is_flag=True,
+    help="SOURCE is a list: a text with an address on each line, or a CSV file with a column "
+    "“address”; - for standard input.",
+)
 @with_store
-def add_images(store: Store, project: str, source: str, option: tuple[str, ...]) -> None:
+def add_images(
+    store: Store, project: str, source: str, option: tuple[str, ...], is_list: bool
+) -> None:
     """Bring what is new of a folder, a .zip or a bucket into a project that is there.
 
     The same SOURCE again brings only what is new. Images of the project's own folder stay where
     they are if the others do; all others are copied.
     """
     there = known_projects.named(store, project)
-    spec = _spec({"source": source, "option": option, "copy": True, "root": "", "download": False})
     before = sum(known_projects.item_counts(store, there.id).values())
-    more_images.add(store, there.id, spec)
+    if is_list:
+        wanted = more_images.add_addresses(store, there.id, _read(source))
+        _print_left_out(wanted.problems)
+    else:
+        knobs = {"source": source, "option": option, "copy": True, "root": "", "download": False}
+        more_images.add(store, there.id, _spec(knobs))
     threads = Runtime.from_environment().threads
     with_progress(
         lambda: known_projects.import_now(store, there.id, threads),
@@ -164,6 +177,16 @@ def add_images(store: Store, project: str, source: str, option: tuple[str, ...])
         f"{there.name}: {total - before} new images, {total} in all, {counts['holdout']} of them "
         "in the holdout"
     )
+
+
+def _read(source: str) -> bytes:
+    """Read a file, or standard input for -. Raises AlcoreError."""
+    if source == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return user_path(source).read_bytes()
+    except OSError as error:
+        raise AlcoreError(f"{source} cannot be read: {error.strerror}") from error
 
 
 def _spec(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,10 +251,7 @@ def _import(store: Store, project_id: int, name: str, labels: bool) -> None:
     for note in setup.import_notes(store, project_id, labels):
         print(f"note: {note}", file=sys.stderr)
     left_out = known_projects.skipped_files(store, project_id)
-    for file in left_out[:LEFT_OUT_SHOWN]:
-        print(f"left out: {file.name}: {file.reason}", file=sys.stderr)
-    if len(left_out) > LEFT_OUT_SHOWN:
-        print(f"left out: {len(left_out) - LEFT_OUT_SHOWN} more", file=sys.stderr)
+    _print_left_out(left_out)
     seconds = time.monotonic() - start
     counts = known_projects.item_counts(store, project_id)
     total = sum(counts.values())
@@ -239,6 +259,13 @@ def _import(store: Store, project_id: int, name: str, labels: bool) -> None:
         f"{name}: {total} images in {seconds:.1f} s ({total / seconds:.0f} per second), "
         f"{counts['holdout']} of them in the holdout, {len(left_out)} left out"
     )
+
+
+def _print_left_out(files: Sequence[SkippedFile]) -> None:
+    for file in files[:LEFT_OUT_SHOWN]:
+        print(f"left out: {file.name}: {file.reason}", file=sys.stderr)
+    if len(files) > LEFT_OUT_SHOWN:
+        print(f"left out: {len(files) - LEFT_OUT_SHOWN} more", file=sys.stderr)
 
 
 @click.command()

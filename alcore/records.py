@@ -166,6 +166,31 @@ class Item:
 
 
 @dataclass(frozen=True)
+class WatchedFolder:
+    """A folder that a project looks at again and again, and how the last look went."""
+
+    source: Mapping[str, Any]
+    prefix: str
+    """Stands before the names of its images; empty for the project's own folder."""
+    minutes: float
+    """Between two looks."""
+    looked_at: float | None
+    """Unix seconds; None before the first look."""
+    problem: str
+    """Why it could not be looked at; empty where it could."""
+    new: int
+    """Files that were new at the last look."""
+    images: int
+    """How many images came in from it, when something came the last time."""
+    brought_at: float | None
+    """When that was, in Unix seconds; None for never, and while they are coming in."""
+
+    @property
+    def path(self) -> str:
+        return str(self.source["path"])
+
+
+@dataclass(frozen=True)
 class SkippedFile:
     name: str
     reason: str

@@ -12,7 +12,7 @@ from alcore.web import state
 from alcore.web.state import Store
 from pages._setup_source import choose_source, look_at
 from pages._setup_text import note, refusal
-from pages._shell import let_upload, uploaded
+from pages._shell import let_upload, takes_paste, uploaded
 from pages._who import who
 
 _KINDS = ["jpg", "jpeg", "png", "webp", "avif", "heic", "gif", "bmp", "tif", "tiff", "dcm"]
@@ -23,12 +23,13 @@ def _photographs(store: Store, project: Project, prefix: str) -> None:
     # A new key empties the field once its photographs are in.
     times = st.session_state.setdefault(f"{prefix}times", 0)
     let_upload()
-    files = st.file_uploader(
-        "Photographs",
-        _KINDS,
-        accept_multiple_files=True,
-        key=f"{prefix}photographs-{times}",
-    )
+    with takes_paste("photographs"):
+        files = st.file_uploader(
+            "Photographs, dropped, pasted or chosen",
+            _KINDS,
+            accept_multiple_files=True,
+            key=f"{prefix}photographs-{times}",
+        )
     if not files:
         return
     st.session_state[f"{prefix}times"] += 1

@@ -19,6 +19,7 @@ from alcore.services.setup import ProjectLine
 from alcore.spreadsheets import write_csv
 from alcore.web import state
 from alcore.web.state import Store
+from pages._setup_addresses import addresses_of
 from pages._setup_classes import classes_tab
 from pages._setup_end import archived, end_tab
 from pages._setup_examples import examples_tab
@@ -30,6 +31,7 @@ from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
 from pages._setup_settings import Case, settings_fields
 from pages._setup_text import figures, left_out, note, refusal, title
+from pages._setup_watch import watch_of
 from pages._who import owns, who
 
 KNOWN_CLASSES_WORDS: dict[KnownClasses, str] = {
@@ -276,6 +278,8 @@ def _images(store: Store, line: ProjectLine) -> None:
     if project.state == "ready":
         originals_of(store, project.id)
         more_of(store, project)
+        addresses_of(store, project)
+        watch_of(store, project)
     if report.left_out:
         out = io.StringIO()
         write_csv(out, ["file", "reason"], setup.shown_rows(report.left_out))

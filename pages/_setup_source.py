@@ -179,7 +179,7 @@ def _folder(store: Store, prefix: str, may_stay: bool) -> Spec | None:
         )
     )
     if not may_stay:
-        return {"kind": "folder", "path": path, "copy": True} if path else None
+        return {"kind": "folder", "path": path, "copy": True, "least": 1} if path else None
     copy = st.radio(
         "The originals",
         [False, True],

@@ -166,6 +166,41 @@ def uploaded(file: IO[bytes]) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
+_PASTE = """<script>
+(() => {
+  if (window.alcorePaste) return;
+  window.alcorePaste = true;
+  document.addEventListener("paste", (event) => {
+    const pictures = [...(event.clipboardData?.files ?? [])].filter((file) =>
+      file.type.startsWith("image/"),
+    );
+    const places = [...document.querySelectorAll("[class*='st-key-takes-paste-']")];
+    const field = places
+      .filter((place) => place.checkVisibility())
+      .map((place) => place.querySelector("input[type=file]"))
+      .find((input) => input && !input.disabled);
+    if (!field || !pictures.length) return;
+    const transfer = new DataTransfer();
+    for (const file of field.multiple ? pictures : pictures.slice(0, 1)) transfer.items.add(file);
+    field.files = transfer.files;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+    event.preventDefault();
+  });
+})();
+</script>"""
+
+
+@contextmanager
+def takes_paste(name: str) -> Iterator[None]:
+    """Let pasted pictures go the way of those that are dropped on the upload field in here.
+
+    name: tells the fields of a page apart. Of several that are seen the first gets them.
+    """
+    st.html(_PASTE, unsafe_allow_javascript=True)
+    with st.container(key=f"takes-paste-{name}"):
+        yield
+
+
 def keep_in_address(name: str, value: str | None) -> None:
     """Put what is shown into the page's address, so that a link to it shows the same; None: out.
 

@@ -15,29 +15,11 @@ from alcore.web import state
 from alcore.web.state import Store
 from pages import _predict_answer
 from pages._setup_text import STYLE, note, refusal
-from pages._shell import choose_ready, empty, let_upload, uploaded
+from pages._shell import choose_ready, empty, let_upload, takes_paste, uploaded
 from pages._who import open_to, projects_here, who
 
 KINDS = ["png", "jpg", "jpeg", "webp", "avif", "heic", "gif", "bmp", "tif", "tiff"]
 UPLOAD, CAMERA = "A picture", "The camera"
-PASTE = """<script>
-(() => {
-  if (window.alcorePaste) return;
-  window.alcorePaste = true;
-  document.addEventListener("paste", (event) => {
-    const field = document.querySelector(".st-key-try-field input[type=file]");
-    const pasted = [...(event.clipboardData?.files ?? [])];
-    const picture = pasted.find((file) => file.type.startsWith("image/"));
-    if (!field || !picture) return;
-    const transfer = new DataTransfer();
-    transfer.items.add(picture);
-    field.files = transfer.files;
-    field.dispatchEvent(new Event("change", { bubbles: true }));
-    event.preventDefault();
-  });
-})();
-</script>"""
-"""A pasted picture goes the way of one that is dropped."""
 
 
 def page() -> None:
@@ -78,8 +60,7 @@ def _picture(store: Store, project: Project, slot: str) -> Picture | None:
         sent = st.camera_input("A photo", key=f"{slot}-camera-{times}")
         note("The browser asks whether it may use the camera, here or over HTTPS alone.")
     else:
-        st.html(PASTE, unsafe_allow_javascript=True)
-        with st.container(key="try-field"):
+        with takes_paste("try"):
             sent = st.file_uploader(
                 "Drop, paste or choose a picture",
                 KINDS,

@@ -76,6 +76,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.class_commands", ("click",)),
     ("alcore.metadata_commands", ("click",)),
     ("alcore.finish_command", ("click",)),
+    ("alcore.watch_command", ("click",)),
     ("alcore.workspace_commands", ("click",)),
     ("alcore.__main__", ("click",)),
     ("app", ("streamlit", "starlette")),

@@ -34,6 +34,8 @@ class FolderSource:
 
     root: Path
     in_place: bool
+    least: int = 2
+    """Images that it must hold."""
     kind: str = "folder"
     inline_below: float = 0
 
@@ -53,6 +55,7 @@ class FolderSource:
             skipped=walk.skipped,
             ignored=walk.ignored,
             table=self._table(walk.tables),
+            least=self.least,
         )
 
     def _table(self, paths: list[str]) -> Table | None:

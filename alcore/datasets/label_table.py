@@ -46,19 +46,19 @@ def read(name: str, data: bytes, paths: Sequence[str]) -> Labels:
     A row may name one page of a file, or the file and by it all pages that no row names.
     """
     try:
-        rows = [row for row in _rows(data) if any(cell.strip() for cell in row)]
+        lines = [row for row in rows(data) if any(cell.strip() for cell in row)]
     except (csv.Error, UnicodeError) as error:
         return Labels({}, f"{name} was not read: {error}")
     several = {path: names.page_of(path)[0] for path in paths if names.page_of(path)[1]}
     index = _index([*paths, *dict.fromkeys(several.values())])
-    columns = _columns(rows, index)
+    columns = _columns(lines, index)
     if columns is None:
-        head = ", ".join(cell.strip() for cell in rows[0][:8]) if rows else "nothing"
+        head = ", ".join(cell.strip() for cell in lines[0][:8]) if lines else "nothing"
         return Labels(
             {}, f"{name} was not read: it begins with {head!r}; call two columns file and class"
         )
     classes, strangers = {}, []
-    for row in rows:
+    for row in lines:
         if max(columns) >= len(row):
             continue
         file, label = (without_guard(row[column]).strip() for column in columns)
@@ -78,16 +78,21 @@ def read(name: str, data: bytes, paths: Sequence[str]) -> Labels:
     return Labels(classes, f"{name} gives the classes of {len(classes):,} of {len(paths):,} images")
 
 
-def _rows(data: bytes) -> Iterator[list[str]]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16")
-    elif b"\0" in data[:2]:
-        text = data.decode("utf-16-be" if data[0] == 0 else "utf-16-le")
-    else:
-        text = data.decode(encoding_of(data.splitlines())).removeprefix("\ufeff")
+def rows(data: bytes) -> Iterator[list[str]]:
+    """Read the rows of a table, whatever its separator and its encoding. Raises csv.Error."""
+    text = decoded(data)
     first = text.split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+
+def decoded(data: bytes) -> str:
+    """Read a text that is UTF-8, UTF-16 or of a Windows code page. Raises UnicodeError."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    if b"\0" in data[:2]:
+        return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le")
+    return data.decode(encoding_of(data.splitlines())).removeprefix("\ufeff")
 
 
 def _columns(rows: list[list[str]], index: dict[str, set[str]]) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from alcore.config import user_path
+from alcore.datasets.addresses import AddressSource
 from alcore.datasets.archives import DEFAULT_LIMIT_MB, ArchiveSource
 from alcore.datasets.digits import DigitsSource
 from alcore.datasets.entries import Entry, Listing, Source
@@ -101,8 +102,8 @@ def summarise(listing: Listing) -> SourceSummary:
     )
 
 
-def _folder(path: str = "", copy: bool = True) -> FolderSource:
-    return FolderSource(_path(path, "folder"), in_place=not copy)
+def _folder(path: str = "", copy: bool = True, least: int = 2) -> FolderSource:
+    return FolderSource(_path(path, "folder"), not copy, least)
 
 
 def _archive(
@@ -120,6 +121,10 @@ def _torchvision(name: str = "", root: str = "", download: bool = False) -> Torc
 
 def _photographs(path: str = "") -> PhotographSource:
     return PhotographSource(_path(path, "photographs"))
+
+
+def _addresses(path: str = "") -> AddressSource:
+    return AddressSource(_path(path, "addresses"))
 
 
 def _remote(path: str = "") -> RemoteSource:
@@ -148,11 +153,12 @@ _KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingPro
                 "seed",
             ),
         ),
-        "folder": (_folder, ("path", "copy")),
+        "folder": (_folder, ("path", "copy", "least")),
         "archive": (_archive, ("path", "limit_mb", "name", "least")),
         "photographs": (_photographs, ("path",)),
         "remote": (_remote, ("path",)),
         "torchvision": (_torchvision, ("name", "root", "download")),
+        "addresses": (_addresses, ("path",)),
     }
 )
 KINDS = tuple(_KINDS)

@@ -15,12 +15,14 @@ import numpy as np
 
 from alcore import disk
 from alcore.config import MOST_CLASSES, computes_features
-from alcore.datasets.entries import Listing
+from alcore.datasets.addresses import AddressSource
+from alcore.datasets.entries import Listing, Source
 from alcore.datasets.ingest import Chunk, ingest
 from alcore.datasets.photographs import PhotographSource
 from alcore.datasets.sources import open_source, summarise
 from alcore.errors import ImportRefused
 from alcore.folding import ids_by_name
+from alcore.jobs.fetching import fetch_new
 from alcore.loop import groups
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap
@@ -42,14 +44,46 @@ from alcore.workers.attempts import Running
 
 
 def add_images(running: Running, folder: Path, addition: Addition) -> None:
-    """Bring what is new of a source into a project that is ready. Raises ImportRefused."""
-    store, project_id = running.store, running.job.project_id
+    """Bring what is new of a source into a project that is ready.
+
+    Raises ImportRefused, SourceUnreachable.
+    """
+    project_id = running.job.project_id
     running.report("looking at the files", 0.0)
+    source = open_source(addition.source)
+    if isinstance(source, AddressSource):
+        lists = source.lists()
+        for done in fetch_new(running, source, lists, addition.prefix):
+            _bring(running, folder, addition, source, done)
+        for path in lists:
+            path.unlink(missing_ok=True)
+    else:
+        _bring(running, folder, addition, source, (0.0, 0.95))
+    with running.write() as connection:
+        additions.finish(connection, addition, time.time())
+        about = {"images": len(items.ids(connection, project_id))}
+        webhooks.note(connection, project_id, "import", about, time.time())
+        project = projects.get(connection, project_id)
+        choose_overlap(connection, project)
+        if any(c.origin != "table" for c in metadata_values.columns(connection, project_id)):
+            jobs.request(connection, project_id, "metadata", time.time())
+        if project.settings.learner.uses_extractor and computes_features():
+            jobs.request(connection, project_id, "features", time.time())
+
+
+def _bring(
+    running: Running,
+    folder: Path,
+    addition: Addition,
+    source: Source,
+    shares: tuple[float, float],
+) -> None:
+    """Take over what is new of a source; shares: of the whole work, before and after it."""
+    store, project_id = running.store, running.job.project_id
     with store.read() as connection:
         project = projects.get(connection, project_id)
         _, known_classes = projects.source(connection, project_id)
         _, hashes, position, offset = items.imported(connection, project_id)
-    source = open_source(addition.source)
     original = source.listing()
     listing = _named(original, addition.prefix)
     names = set(hashes.values())
@@ -73,17 +107,11 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
             _take_over(connection, project, chunk, class_ids, known_classes, has_test)
             additions.count(connection, addition.id, len(chunk.accepted))
             running.advance(connection)
-        running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
-    with running.write() as connection:
-        additions.finish(connection, addition, time.time())
-        about = {"images": len(items.ids(connection, project_id))}
-        webhooks.note(connection, project_id, "import", about, time.time())
-        choose_overlap(connection, projects.get(connection, project_id))
-        if any(c.origin != "table" for c in metadata_values.columns(connection, project_id)):
-            jobs.request(connection, project_id, "metadata", time.time())
-        if project.settings.learner.uses_extractor and computes_features():
-            jobs.request(connection, project_id, "features", time.time())
-    if isinstance(source, PhotographSource):
+        before, after = shares
+        running.report(
+            "reading images", before + (after - before) * chunk.done / max(chunk.total, 1)
+        )
+    if isinstance(source, PhotographSource | AddressSource):
         source.forget(original)
 
 

@@ -20,6 +20,7 @@ from alcore.errors import JobCancelled, WorkspaceBusy
 from alcore.job_kinds import KINDS, Lane, function_of, in_lane, named
 from alcore.jobs.backup_schedule import Schedule
 from alcore.jobs.deliveries import Deliveries
+from alcore.jobs.watch_schedule import WatchSchedule
 from alcore.loop import incoming_labels
 from alcore.records import Job
 from alcore.store import Store, jobs
@@ -116,11 +117,12 @@ def _dispatch(runtime: Runtime, over: threading.Event) -> None:
     for worker in workers:
         worker.warm_up(runtime.threads, PAGE_FIRST)
     schedule, rest = Schedule(runtime), Rest(store, runtime.idle)
-    deliveries = Deliveries(store)
+    deliveries, watching = Deliveries(store), WatchSchedule(store)
     try:
         while not over.wait(AT_REST if rest.is_long else POLL):
             try:
                 schedule.turn()
+                watching.turn()
                 if any(worker.job for worker in workers) or rest.is_over():
                     _turn(store, workers, name, watch, runtime)
                     rest.begin()

@@ -53,6 +53,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "model export": "asked for the model as files",
         "stop model export": "stopped the model export",
         "more images": "asked for more images from {source}",
+        "watch": "let the folder {place} be watched, every {minutes} minutes",
+        "stop watch": "let the folder {place} be watched no more",
         "labels": "brought in {labels} labels of {file} as {use}",
         "metadata": "brought in {values} values of {names} from {source}",
         "stop metadata": "stopped the reading of metadata",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from alcore.config import ProjectSettings, Workspace, user_path
 from alcore.datasets import remote
@@ -56,6 +57,19 @@ class Folders:
             raise NotAllowed(
                 "pages of this app name no such address; whoever runs it lists what may be named "
                 f"in ALCORE_REMOTE, which has {where}"
+            )
+
+    def check_address(self, address: str) -> None:
+        """Raise NotAllowed for the address of an image that may not be named."""
+        if self.remote is None:
+            return
+        parts = urlsplit(address)
+        place = f"{parts.scheme}://{parts.netloc}{parts.path}/"
+        if not any(place.startswith(f"{remote.check(known)}/") for known in self.remote):
+            where = ", ".join(self.remote) or "nothing"
+            raise NotAllowed(
+                f"{parts.hostname} is no server that pages of this app name; whoever runs it lists "
+                f"them in ALCORE_REMOTE, which has {where}"
             )
 
     def _instead(self) -> str:

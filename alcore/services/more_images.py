@@ -11,7 +11,8 @@ from typing import Any
 
 from alcore import disk
 from alcore.config import user_path
-from alcore.datasets import remote
+from alcore.datasets import addresses, remote
+from alcore.datasets.addresses import AddressList
 from alcore.datasets.sources import open_source
 from alcore.errors import ImportRefused
 from alcore.services import audit, setup
@@ -39,7 +40,7 @@ def add(
         raise ImportRefused("more images come from a folder, a zip archive or a bucket")
     check_source(folders, spec, store.workspace)
     with store.write() as connection:
-        _check_ready(connection, project_id, by)
+        check_ready(connection, project_id, by)
         _request(connection, project_id, spec, by)
 
 
@@ -52,7 +53,7 @@ def keep_photograph(
     NotAllowed, ImportRefused, NoRoom, WorkspaceUnusable.
     """
     with store.read() as connection:
-        _check_ready(connection, project_id, by)
+        check_ready(connection, project_id, by)
     folder = _waiting(store, project_id)
     disk.check_room(store.workspace.root, path.stat().st_size)
     try:
@@ -67,15 +68,50 @@ def add_photographs(store: Store, project_id: int, by: int | None = None) -> Non
     """Ask for the photographs that wait. Raises NotAllowed, ImportRefused."""
     spec = {"kind": "photographs", "path": str(_waiting(store, project_id))}
     with store.write() as connection:
-        _check_ready(connection, project_id, by)
+        check_ready(connection, project_id, by)
         _request(connection, project_id, spec, by)
+
+
+def add_addresses(
+    store: Store,
+    project_id: int,
+    data: bytes,
+    by: int | None = None,
+    folders: Folders = ANYWHERE,
+) -> AddressList:
+    """Ask for the images that a list of addresses names; return what it names.
+
+    data: addresses, one a line, or a table with a column of them. The list waits in the project
+    until all of it was asked for. Raises NotAllowed, ImportRefused, NoRoom, WorkspaceUnusable.
+    """
+    wanted = addresses.read(data)
+    for address in wanted.addresses:
+        folders.check_address(address.text)
+    folder = store.workspace.project(project_id) / "addresses"
+    with store.read() as connection:
+        check_ready(connection, project_id, by)
+    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    path = folder / f"{digest}{addresses.LIST}"
+    disk.check_room(store.workspace.root, len(data))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with disk.whole_file(path) as file:
+            file.write(data)
+        disk.sync_names(folder)
+    except OSError as error:
+        raise disk.unusable(folder, error) from error
+    with store.write() as connection:
+        check_ready(connection, project_id, by)
+        _request(connection, project_id, {"kind": "addresses", "path": str(folder)}, by)
+    return wanted
 
 
 def _waiting(store: Store, project_id: int) -> Path:
     return store.workspace.project(project_id) / "photographs"
 
 
-def _check_ready(connection: Connection, project_id: int, by: int | None) -> None:
+def check_ready(connection: Connection, project_id: int, by: int | None) -> None:
+    """Raise NotAllowed for who is no owner, ImportRefused before the first import is through."""
     check_owner(connection, project_id, by)
     if projects.get(connection, project_id).state != "ready":
         raise ImportRefused("the first import is not finished; more images can come after it")
@@ -84,7 +120,7 @@ def _check_ready(connection: Connection, project_id: int, by: int | None) -> Non
 def _request(
     connection: Connection, project_id: int, spec: Mapping[str, Any], by: int | None
 ) -> None:
-    place, prefix = _place(connection, project_id, spec)
+    place, prefix = place_of(connection, project_id, spec)
     open_source(place)
     additions.request(connection, project_id, place, prefix, time.time())
     audit.note(connection, project_id, by, "more images", source=setup.describe(spec))
@@ -114,7 +150,7 @@ def last(store: Store, project_id: int) -> str:
     return f"{what} came in {where}" if images else f"there was nothing new {where}"
 
 
-def _place(
+def place_of(
     connection: Connection, project_id: int, spec: Mapping[str, Any]
 ) -> tuple[dict[str, Any], str]:
     """Return how a source is read, and what stands before the names of its images.
@@ -125,7 +161,10 @@ def _place(
     first, _ = projects.source(connection, project_id)
     if _same(first, spec):
         return dict(first), ""
-    place = {**spec, "copy": True} if spec["kind"] == "folder" else dict(spec)
+    if spec["kind"] == "addresses":
+        return dict(spec), "addresses"
+    is_folder = spec["kind"] == "folder"
+    place = {**spec, "copy": True, "least": 1} if is_folder else dict(spec)
     known = additions.prefixes(connection, project_id)
     base = setup.source_name(spec).replace("/", "-")
     prefix, n = base, 2

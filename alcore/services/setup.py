@@ -245,6 +245,8 @@ def describe(spec: Mapping[str, Any], full: bool = False) -> str:
         return f"folder {path}, " + ("copied" if spec.get("copy", True) else "left in place")
     if kind == "photographs":
         return "photographs"
+    if kind == "addresses":
+        return "a list of addresses"
     if kind == "remote":
         return str(spec["path"])
     if kind == "archive":

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from alcore.errors import WorkspaceUnusable
 
-HEAD = "0026"
+HEAD = "0027"
 """The newest revision; a database that is there already starts without importing Alembic."""
 
 

@@ -145,6 +145,19 @@ skipped_file = Table(
     UniqueConstraint("project_id", "name"),
 )
 
+watched_folder = Table(
+    "watched_folder",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("source", JSON, nullable=False),
+    Column("prefix", String, nullable=False),
+    Column("minutes", Float, nullable=False),
+    Column("asked_at", Float),
+    Column("looked_at", Float),
+    Column("problem", String, nullable=False, server_default=""),
+    Column("new", Integer, nullable=False, server_default="0"),
+)
+
 addition = Table(
     "addition",
     metadata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import signal
@@ -106,6 +107,22 @@ def choose_tab(page: Page, name: str) -> None:
         tab.click()
         page.wait_for_timeout(500)
         at_rest(page)
+
+
+def paste(page: Page, *pictures: Path) -> None:
+    """Paste PNG files, as a browser does."""
+    data = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in pictures]
+    page.evaluate(
+        """(pictures) => {
+          const clipboardData = new DataTransfer();
+          for (const [name, data] of pictures) {
+            const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+            clipboardData.items.add(new File([bytes], name, { type: "image/png" }));
+          }
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
+        }""",
+        data,
+    )
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 
 from alcore.services import projects, setup
-from tests.browser.conftest import Server, choose_tab, expect_soon
+from tests.browser.conftest import Server, choose_tab, expect_soon, paste
 
 pytestmark = pytest.mark.browser
 
@@ -181,3 +181,39 @@ def test_cifar10_is_uploaded_stopped_and_resumed(
     expect(page.get_by_role("link", name="Label these images")).to_be_visible(timeout=300_000)
     report = setup.report(server.store(), expect_imported(page))
     assert (report.images, report.holdout, report.left_out) == (60_000, 10_000, ())
+
+
+def test_more_images_are_pasted_fetched_from_addresses_and_found_in_a_watched_folder(
+    server: Server, context: BrowserContext, tmp_path: Path
+) -> None:
+    project = server.project("more to come", ["cat", "dog"], images=20)
+    pictures = [tmp_path / f"{n}.png" for n in range(2)]
+    for number, path in enumerate(pictures):
+        Image.new("RGB", (40, 30), (200, 90 * number, 40)).save(path)
+    page = context.new_page()
+    page.goto(f"{server.url}/setup?project={project.id}")
+    choose_tab(page, "Images")
+    images = page.get_by_role("tabpanel", name="Images")
+    images.get_by_text("More images", exact=True).click()
+    expect(images.locator(".st-key-takes-paste-photographs input[type=file]")).to_have_count(1)
+    paste(page, *pictures)
+    expect(images.get_by_text("2 more images came in from photographs")).to_be_visible()
+    images.get_by_text("Images from a list of addresses", exact=True).click()
+    field = images.get_by_label("Addresses, one a line", exact=True)
+    expect(field).to_be_visible()
+    field.fill("http://127.0.0.1:9/private.png\nno address")
+    images.get_by_role("button", name="Fetch the images", exact=True).click()
+    expect(images.get_by_text("'no address' is no address")).to_be_visible()
+    expect(images.get_by_text("1 left out", exact=True)).to_be_visible()
+    (left,) = projects.skipped_files(server.store(), project.id)
+    assert "leads into a private network" in left.reason
+    inbox = tmp_path / "camera"
+    inbox.mkdir()
+    Image.new("RGB", (40, 30), (20, 90, 240)).save(inbox / "1.png")
+    images.get_by_text("A watched folder", exact=True).click()
+    type_in(page, "Path of the folder to watch", str(inbox))
+    images.get_by_role("button", name="Watch it", exact=True).click()
+    expect(images.get_by_text(re.compile("1 new file; 1 image came in"))).to_be_visible()
+    images.get_by_role("button", name="Stop watching", exact=True).click()
+    expect(page.get_by_label("Path of the folder to watch", exact=True)).to_have_value("")
+    assert sum(projects.item_counts(server.store(), project.id).values()) == 23

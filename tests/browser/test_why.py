@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from alcore.records import NewEvent, Project
 from alcore.services import labeling, people, projects, training
 from alcore.store import items
 
-from .conftest import Server
+from .conftest import Server, paste
 from .test_accessibility import faults
 
 pytestmark = pytest.mark.browser
@@ -141,21 +140,12 @@ def test_a_picture_of_no_project_is_told_explained_and_taken_in(
     Image.fromarray(pixels).resize((120, 90)).save(photo)
     broken.write_bytes(b"no picture")
     page.goto(f"{server.url}/predict?project={explained.id}&annotator=Teacher")
-    field = page.locator(".st-key-try-field input[type=file]")
+    field = page.locator(".st-key-takes-paste-try input[type=file]")
     expect(field).to_have_count(1)
     field.set_input_files(broken)
     expect(page.get_by_text("not an image")).to_be_visible(timeout=90_000)
     expect(field).to_have_count(1)
-    data = base64.b64encode(photo.read_bytes()).decode()
-    page.evaluate(  # as a browser does where somebody pastes a picture
-        """(data) => {
-          const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-          const clipboardData = new DataTransfer();
-          clipboardData.items.add(new File([bytes], "my photo.png", { type: "image/png" }));
-          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
-        }""",
-        data,
-    )
+    paste(page, photo)
     expect(page.get_by_text("Nearest labeled images")).to_be_visible(timeout=90_000)
     expect(page.locator("ul.tr-bars li")).to_have_count(3)
     expect(page.locator("ul.tr-near img")).to_have_count(6)
