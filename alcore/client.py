@@ -18,7 +18,7 @@ import base64
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 TRIES = 6
 PATIENCE = 30.0
 """Seconds until a reply is given up and the request is sent again."""
+UPLOAD_PATIENCE = 300.0
+"""The same once a file was sent, which is stored then."""
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 10.0
 POLL = 0.5
@@ -102,6 +104,7 @@ class Client:
         text = (token or os.environ.get("ALCORE_TOKEN", "")).strip()
         if not (text.isascii() and text.isprintable()):
             raise Refused(401, "invalid-ticket", "this is no API token; copy it from the Team page")
+        self.token = text
         self._session.headers["Authorization"] = f"Bearer {text}"
         self.project_id = int(self._call("GET", "token")["project_id"])
         self._class_ids: dict[str, int] = {}
@@ -135,6 +138,57 @@ class Client:
         """Add classes, as an owner; return the ids of all."""
         self._call("POST", self._path("classes"), {"names": list(names)})
         return self.classes()
+
+    # -- images in -----------------------------------------------------------------------------
+
+    def create(
+        self,
+        name: str,
+        source: Path | str,
+        known_classes: Literal["answer key", "labels", "none"] = "answer key",
+        classes: Sequence[str] = (),
+    ) -> Client:
+        """Make another project, whose images come in by a job; return a client of it.
+
+        source: a zip archive, which is sent, or an address such as s3://bucket/folder. Keep the
+        new client's `token`: it is said nowhere else.
+        """
+        body = {"name": name, "known_classes": known_classes, "classes": list(classes)}
+        made = self._call("POST", "projects", body | self._source(source))
+        return Client(self._app, made["token"], self._name)
+
+    def add_images(
+        self, source: Path | str | Sequence[str], wait: bool = False, patience: float = 3600.0
+    ) -> Values | None:
+        """Bring what is new of an archive, an address or a list of addresses of single images.
+
+        Returns the job, where `wait` once it has ended. Raises Refused, Unreachable.
+        """
+        is_list = not isinstance(source, str | Path)
+        body = {"addresses": list(source)} if is_list else self._source(source)
+        job = self._call("POST", self._path("additions"), body)["job"]
+        return self._ended(job, patience) if wait else job
+
+    def add_metadata(
+        self, rows: pd.DataFrame | Sequence[Values] | Path | str, preview: bool = False
+    ) -> Values:
+        """Bring what is known of images: a table, rows, or a CSV file; return what it brought.
+
+        One column names the image, such as “file”. preview: change nothing.
+        """
+        body: Values = {"preview": preview}
+        if isinstance(rows, str | Path):
+            body["csv"] = Path(rows).read_text(encoding="utf-8-sig")
+        elif isinstance(rows, Sequence):
+            body["rows"] = list(rows)
+        else:
+            body["csv"] = rows.to_csv(index=False)
+        return self._call("POST", self._path("metadata"), body)
+
+    def _source(self, source: Path | str) -> Values:
+        if "://" in str(source):
+            return {"address": str(source)}
+        return {"upload": self._call("POST", "uploads", file=Path(source))["upload"]}
 
     # -- labeling ------------------------------------------------------------------------------
 
@@ -262,15 +316,15 @@ class Client:
         Unreachable after `patience`.
         """
         job: Values | None = self._call("POST", self._path("trainings"))["job"]
-        until = time.monotonic() + patience
-        while wait and job is not None and job["state"] in ("waiting", "running"):
-            if time.monotonic() > until:
-                raise Unreachable(f"the training has not ended in {patience:g} s; it goes on")
-            time.sleep(POLL)
-            job = self._call("GET", self._path(f"jobs/{job['id']}"))
-        if wait and job is not None and job["state"] == "failed":
-            raise Refused(409, "training-failed", str(job["error"]))
-        return job
+        return self._ended(job, patience) if wait else job
+
+    def wait(self, kind: str = "import", patience: float = 3600.0) -> Values | None:
+        """Wait until the newest job of a kind has ended, and return it.
+
+        Raises Refused where it failed, Unreachable after `patience`.
+        """
+        jobs = self.jobs(kind)
+        return self._ended(max(jobs, key=lambda job: job["id"]) if jobs else None, patience)
 
     def stop(self) -> None:
         """Stop the training, as an owner."""
@@ -284,6 +338,29 @@ class Client:
         data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
         body = {"picture": base64.b64encode(data).decode(), "neighbours": neighbours}
         return self._call("POST", self._path("predict"), body)
+
+    # -- finish the job ------------------------------------------------------------------------
+
+    def outlook(self, precision: float = 0.99) -> Values:
+        """Say how many unlabeled images the newest model could label at a precision."""
+        return self._call("GET", self._path("outlook"), query={"precision": precision})
+
+    def draw(self, precision: float = 0.99, sample: int = 100) -> Values:
+        """Fix the images that the model would label; a sample of them is asked first."""
+        body = {"precision": precision, "sample": sample}
+        return self._call("POST", self._path("completions"), body)
+
+    def completions(self) -> list[Values]:
+        """List what is being checked and what was written, newest first."""
+        return list(self._call("GET", self._path("completions"))["rows"])
+
+    def write(self, completion: int) -> Values:
+        """Write the model's labels, once all of the sample is answered."""
+        return self._call("POST", self._path(f"completions/{completion}/labels"))
+
+    def withdraw(self, completion: int) -> None:
+        """Take the labels of one writing back, or discard what was not written."""
+        self._call("DELETE", self._path(f"completions/{completion}"))
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -311,6 +388,18 @@ class Client:
         }
         reply = self._call("POST", self._path("queue/answers"), body)
         return Answer(body["key"], reply["event"])
+
+    def _ended(self, job: Values | None, patience: float) -> Values | None:
+        """Wait until a job has ended, and return it as it is then."""
+        until = time.monotonic() + patience
+        while job is not None and job["state"] in ("waiting", "running"):
+            if time.monotonic() > until:
+                raise Unreachable(f"the {job['kind']} has not ended in {patience:g} s; it goes on")
+            time.sleep(POLL)
+            job = self._call("GET", self._path(f"jobs/{job['id']}"))
+        if job is not None and job["state"] == "failed":
+            raise Refused(409, f"{job['kind']}-failed", str(job["error"]))
+        return job
 
     def _class_id(self, label: str | int) -> int:
         if isinstance(label, int):
@@ -353,10 +442,19 @@ class Client:
         return path
 
     def _call(
-        self, method: str, path: str, body: Values | None = None, query: Values | None = None
+        self,
+        method: str,
+        path: str,
+        body: Values | None = None,
+        query: Values | None = None,
+        file: Path | None = None,
     ) -> Values:
-        reply: Values = self._send(method, self._address(path), body, query).json()
-        return reply
+        address = self._address(path)
+        if file is None:
+            reply: Values = self._send(method, address, body, query).json()
+            return reply
+        sent: Values = self._send_file(method, address, file).json()
+        return sent
 
     def _address(self, path: str) -> str:
         return f"{self._app}/api/v1/{path}"
@@ -370,15 +468,35 @@ class Client:
         stream: bool = False,
     ) -> requests.Response:
         """Send a request until a reply comes. Raises Refused, Unreachable."""
+
+        def ask() -> requests.Response:
+            return self._session.request(
+                method, address, json=body, params=query, timeout=PATIENCE, stream=stream
+            )
+
+        return self._until_reply(ask)
+
+    def _send_file(self, method: str, address: str, path: Path) -> requests.Response:
+        """Send a file, which is read while it goes. Raises Refused, Unreachable."""
+
+        def ask() -> requests.Response:
+            with path.open("rb") as file:
+                headers = {"Content-Type": "application/octet-stream"}
+                return self._session.request(
+                    method, address, data=file, headers=headers, timeout=UPLOAD_PATIENCE
+                )
+
+        return self._until_reply(ask)
+
+    def _until_reply(self, ask: Callable[[], requests.Response]) -> requests.Response:
+        """Ask until a reply comes. Raises Refused, Unreachable."""
         pause, reason = FIRST_PAUSE, ""
         for attempt in range(TRIES):
             if attempt:
                 time.sleep(min(pause, LONGEST_PAUSE))
                 pause *= 2
             try:
-                reply = self._session.request(
-                    method, address, json=body, params=query, timeout=PATIENCE, stream=stream
-                )
+                reply = ask()
             except (requests.ConnectionError, requests.Timeout) as error:
                 reason = f"no reply from {self._app} ({type(error).__name__})"
                 continue

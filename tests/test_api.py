@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import socket
@@ -10,12 +11,14 @@ import sys
 import threading
 import time
 import uuid
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 import schemathesis
@@ -24,17 +27,20 @@ from hypothesis import HealthCheck, given, settings
 from locks import locked
 from made import BY_HAND, Tab, label_rows, labels_of, web_store
 from made import project as small_project
+from PIL import Image
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+from seen import look
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from alcore.client import Answer, Client, NothingToLabel, Refused, Unreachable
 from alcore.config import TeamRule
-from alcore.errors import InvalidSettings, NotAllowed, TooManyRequests
+from alcore.errors import ImportRefused, InvalidSettings, NotAllowed, TooManyRequests
 from alcore.records import Scope
 from alcore.services import api_tokens, audit, exporting, people, projects
 from alcore.services.exporting import Wish
+from alcore.services.folders import Folders
 from alcore.store import Store, items
 from alcore.web import routes, state
 from alcore.web.api import application, operations
@@ -610,6 +616,115 @@ def test_a_project_is_copied_put_away_and_taken_back(house: House) -> None:
             call(house.client("Ben", "label"))
 
 
+# -- images, metadata and labels of the model ---------------------------------------------------
+
+
+def zipped(path: Path, numbers: range) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in numbers:
+            pixels = np.random.default_rng(number).integers(0, 256, (9, 7), np.uint8)
+            out = io.BytesIO()
+            Image.fromarray(pixels).save(out, "PNG")
+            archive.writestr(f"{'ab'[number % 2]}/{number}.png", out.getvalue())
+    return path
+
+
+def test_a_project_is_made_of_an_archive_and_gets_more_images_and_what_is_known_of_them(
+    house: House, tmp_path: Path
+) -> None:
+    client = house.client()
+    made = client.create("by a program", zipped(tmp_path / "in.zip", range(12)), "labels", ["c"])
+    assert made.project_id != house.project_id and made.project()["owner"]
+    projects.import_now(house.store, made.project_id, 0)
+    assert made.wait()["state"] == "done"
+    about = made.project()
+    assert about["images"] == 12 and [c["name"] for c in about["classes"]] == ["c", "a", "b"]
+    with pytest.raises(Refused, match="by a program"):
+        client.create("by a program", zipped(tmp_path / "in.zip", range(12)))
+    job = made.add_images(zipped(tmp_path / "more.zip", range(8, 16)))
+    assert job is not None and job["kind"] == "import"
+    projects.import_now(house.store, made.project_id, 0)
+    assert made.project()["images"] == 16
+    rows = [{"file": "upload/a/12.png", "site": "Bonn", "age": 7}, {"file": "none.png", "site": 1}]
+    seen = made.add_metadata(rows, preview=True)
+    assert (seen["lines"], seen["images"]) == (2, 1) and seen["notes"]
+    assert made.add_metadata(rows)["columns"] == seen["columns"]
+    table = tmp_path / "table.csv"
+    table.write_text("file,site\na/0.png,Köln\n", encoding="utf-8")
+    assert [(c["name"], c["new"]) for c in made.add_metadata(table)["columns"]] == [("site", 1)]
+    known = {i["name"]: i["metadata"] for i in made._rows("images") if i["metadata"]}
+    assert known == {"upload/a/12.png": {"site": "Bonn", "age": 7.0}, "a/0.png": {"site": "Köln"}}
+    left = [p for p in house.store.workspace.uploads.iterdir() if p.suffix != ".zip"]
+    assert left == []
+
+
+def test_what_is_no_archive_and_who_may_not_send_one_are_refused_in_words(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, label = house.text(), house.text(scope="label")
+
+    def send(data: Any, token: str = text, **headers: str) -> Any:
+        mime = {"Content-Type": "application/zip"}
+        return house.ask("POST", "/uploads", token, data=data, headers=mime | headers)
+
+    assert send(b"x", label).status_code == 403
+    assert send(b"x", house.text("Ben", "label")).status_code == 403
+    assert send(b"x", **{"Content-Type": "text/plain"}).status_code == 415
+    assert send(iter([b"x", b"y"])).status_code == 411  # it does not say its length
+    monkeypatch.setattr("alcore.web.uploads.QUOTA", 1_000)
+    refused = send(b"x" * 2_000)
+    assert refused.status_code == 413 and "as much as it may" in refused.json()["detail"]
+    reply = send(b"no archive").json()
+    assert reply["size"] == 10
+    broken = {"name": "broken", "upload": reply["upload"]}
+    made = house.ask("POST", "/projects", text, json=broken).json()
+    with pytest.raises(ImportRefused, match="not a zip archive"):
+        projects.import_now(house.store, made["project_id"], 0)
+    for body, words in (
+        ({"name": "x"}, "name one of them"),
+        ({"name": "x", "upload": "../alcore.db"}, "send the archive again"),
+        ({"name": "x", "address": "file:///etc"}, "leads to this computer"),
+        ({"name": "x", "address": "https://me:word@birds.example"}, "no name, password"),
+    ):
+        reply = house.ask("POST", "/projects", text, json=body)
+        assert reply.status_code == 422 and words in reply.json()["detail"]
+    monkeypatch.setattr(state, "folders", lambda: Folders(listed=(), remote=("s3://birds",)))
+    other = {"name": "x", "address": "s3://other/x"}
+    refused = house.ask("POST", "/projects", text, json=other)
+    assert refused.status_code == 403 and "ALCORE_REMOTE" in refused.json()["detail"]
+    some = {"addresses": ["https://birds.example/1.png"]}
+    assert house.ask("POST", "additions", text, json=some).status_code == 403
+    assert house.ask("POST", "additions", text, json={"addresses": ["x"]}).status_code == 422
+
+
+def test_a_program_lets_the_model_finish_the_job_once_people_have_checked(
+    server: House, request: pytest.FixtureRequest
+) -> None:
+    house = owned(server, 60, name=request.node.name, classes=("cat", "dog", "owl"))
+    client = house.client()
+    with pytest.raises(Refused, match="model"):
+        client.outlook()
+    tab = Tab(house.store, house.project_id)
+    for place, lease in enumerate(tab.claim(3).leases):
+        tab.answer(lease, place)
+    look(house.store, house.project_id)
+    known = client.outlook(0.5)
+    assert known["images"] > 5 and known["precision"] == 0.5
+    drawn = client.draw(0.5, sample=2)
+    assert drawn["sample"] == 2 and drawn["written_at"] is None
+    with pytest.raises(Refused, match="to check have no answer"):
+        client.write(drawn["id"])
+    for image in client.images(most=2):
+        client.answer(image, "cat")
+    written = client.write(drawn["id"])
+    assert written["answered"] == 2 and written["written_at"] is not None
+    assert client.completions() == [written]
+    client.withdraw(drawn["id"])
+    assert client.completions() == []
+    with pytest.raises(Refused):
+        house.client("Ben", "label").draw()
+
+
 def test_what_cannot_be_predicted_is_refused_in_words(house: House) -> None:
     client = house.client(scope="read")
     with pytest.raises(Refused, match="there is no model yet") as none:
@@ -648,8 +763,9 @@ def takes_input(one: Any) -> bool:
 
 
 SLOW = [*HealthCheck]
-NEW = ("classes", "queue/answers", "webhooks", "copies", "predict", "labels/bulk")
-BEYOND = tuple(f"/projects/{{project_id}}/{w}" for w in NEW)
+NEW = ("classes", "queue/answers", "webhooks", "copies", "predict", "labels/bulk", "additions")
+NEW += ("metadata", "completions", "outlook")
+BEYOND = ("/projects", *(f"/projects/{{project_id}}/{w}" for w in NEW))
 """What they ask goes beyond a schema: new names, a class of a label, a real address or picture."""
 CALLS = [
     (method, one.path, mode)
@@ -719,7 +835,7 @@ def test_examples_of_the_page_are_what_the_operations_take(house: House) -> None
     text = house.text()
     examples = re.findall(r"<pre[^>]*><code>(curl .*?)</code></pre>", page, re.DOTALL)
     posts = [one for one in examples if "-d '" in one]
-    assert len(examples) == len({(method, path) for method, path, _ in CALLS}) and len(posts) == 11
+    assert len(examples) == len({(method, path) for method, path, _ in CALLS}) and len(posts) == 15
     for example in posts:
         (path,) = re.findall(r"\$ALCORE/api/v1(\S+)", example)
         (body,) = re.findall(r"-d '(.*)'", example)

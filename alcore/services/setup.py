@@ -20,7 +20,7 @@ from alcore.datasets.archives import without_zip
 from alcore.datasets.measuring import words
 from alcore.datasets.shapes import SHAPES
 from alcore.datasets.source_preview import SourcePreview, preview_source
-from alcore.datasets.sources import TORCHVISION_NAMES
+from alcore.datasets.sources import TORCHVISION_NAMES, open_source
 from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
@@ -74,6 +74,15 @@ def look_at(spec: Mapping[str, Any], folders: Folders, workspace: Workspace) -> 
     """
     check_source(folders, spec, workspace)
     return preview_source(spec)
+
+
+def check(spec: Mapping[str, Any], folders: Folders, workspace: Workspace) -> None:
+    """Raise NotAllowed or InvalidSettings for a source that pages and programs may not name.
+
+    Nothing is read yet.
+    """
+    check_source(folders, spec, workspace)
+    open_source(spec)
 
 
 def line(store: Store, project_id: int) -> ProjectLine:

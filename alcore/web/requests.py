@@ -29,6 +29,7 @@ from alcore.errors import (
     CompletionUnready,
     DuplicateProject,
     ExplanationImpossible,
+    ImportRefused,
     InvalidClasses,
     InvalidSettings,
     InvalidTicket,
@@ -46,6 +47,7 @@ from alcore.errors import (
     UnknownSession,
     UnknownWebhook,
     UnreadableImage,
+    UnreadableLabels,
     WorkspaceBusy,
     WrongAddress,
 )
@@ -75,10 +77,12 @@ STATUS: dict[type[AlcoreError], int] = {
     WrongAddress: 421,
     UnknownWebhook: 404,
     AddressRefused: 422,
+    ImportRefused: 422,
     InvalidClasses: 422,
     InvalidSettings: 422,
     UnknownFormat: 422,
     UnknownJobKind: 422,
+    UnreadableLabels: 422,
     TooManyRequests: 429,
 }
 MOST_IMAGES = 60

@@ -35,6 +35,9 @@ ANY_HOST = re.compile(r"/(alcore/(health|live|ready|metrics)|_stcore/health)$")
 """Whoever watches the server asks by its address."""
 _UPLOAD = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+$")
 
+_FILE = re.compile(r"/api/v1/uploads$")
+"""Where programs send files, which come as slowly as those of pages."""
+
 
 class Shield:
     """A middleware around the whole app."""
@@ -68,7 +71,10 @@ class Shield:
             await _refuse(404, "there is nothing here", scope, receive, send)
             return
         if upload is None:
-            await self._answer(scope, _Body(receive, whole=True), send)
+            length = headers.get("content-length", "")
+            size = int(length) if length.isdecimal() and len(length) < 16 else 0
+            file = _FILE.search(path) is not None
+            await self._answer(scope, _Body(receive, not file, size if file else 0), send)
             return
         await self._upload(upload["session"], headers, scope, receive, send)
 

@@ -10,7 +10,18 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from alcore import __version__
-from alcore.web.api import files, labels, models, page, predict, projects, queue, webhooks
+from alcore.web.api import (
+    completions,
+    files,
+    imports,
+    labels,
+    models,
+    page,
+    predict,
+    projects,
+    queue,
+    webhooks,
+)
 from alcore.web.api.operations import Operation, operation, router
 from alcore.web.api.problems import Problem, answer_with_problems
 
@@ -32,11 +43,13 @@ def get_page() -> HTMLResponse:
 
 GROUPS = (
     projects.group,
+    imports.group,
     queue.group,
     labels.group,
     models.group,
     predict.group,
     files.group,
+    completions.group,
     webhooks.group,
     about,
 )

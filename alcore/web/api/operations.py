@@ -25,6 +25,7 @@ from alcore.services.rights import Right
 from alcore.web import state
 from alcore.web.api.pace import Pace
 from alcore.web.api.problems import responses
+from alcore.web.api.receiving import MIMES, receive_file
 from alcore.web.requests import MOST_BODY, MOST_WAITING, unless_held
 
 AT_ONCE = 8
@@ -54,6 +55,11 @@ class Operation(APIRoute):
         """Bytes that a body may have."""
         return vars(self.endpoint)["most"]
 
+    @property
+    def takes_file(self) -> bool:
+        """Whether its body is a file, of any size that an upload may have."""
+        return vars(self.endpoint)["takes_file"]
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         respond = super().get_route_handler()
         right, scope = self.right, self.scope
@@ -63,8 +69,10 @@ class Operation(APIRoute):
                 _check_crowd()
                 admission = to_thread.run_sync(_admit, request, right, scope, limiter=_threads)
                 request.state.token = await unless_held(admission)
+            if self.takes_file:
+                return await unless_held(_with_file(request, respond))
             if self.body_field is not None:
-                _check_mime(request)
+                _check_mime(request, "application/json")
             limited = Request(request.scope, _limited(request.receive, self.most))
             return await unless_held(respond(limited))
 
@@ -76,10 +84,19 @@ def _check_crowd() -> None:
         raise AnswerLate("many programs are asking just now; try again in a moment")
 
 
-def _check_mime(request: Request) -> None:
+def _check_mime(request: Request, *mimes: str) -> None:
     mime = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
-    if mime != "application/json":
+    if mime not in mimes:
         raise HTTPException(415)
+
+
+async def _with_file(
+    request: Request, respond: Callable[[Request], Coroutine[Any, Any, Response]]
+) -> Response:
+    """Receive the file of a request, and let its operation have it."""
+    _check_mime(request, *MIMES)
+    request.state.file = await receive_file(request, request.state.token)
+    return await respond(request)
 
 
 def _limited(receive: Receive, most: int) -> Receive:
@@ -144,14 +161,18 @@ def operation(
     """Declare an operation: what is called, by which right of a person and scope of a token.
 
     call: method and path, such as "GET /projects". The work runs in a thread, and may raise
-    alcore's errors. scope: None for what is open to everybody. most: bytes of a body.
+    alcore's errors. scope: None for what is open to everybody. most: bytes of a body. takes_file:
+    the body is a file, which lies in `request.state.file`; what it does with it is its own affair.
     """
     method, path = call.split(" ")
+    takes_file = bool(more.pop("takes_file", False))
     codes = [422, 503] if scope is None else [401, 403, 422, 429, 503]
     if "{" in path:
         codes.append(404)
     if method == "POST":
         codes += [400, 409, 413, 415]
+    if takes_file:
+        codes += [411]
 
     def declare(work: Work) -> Work:
         @functools.wraps(work)
@@ -163,7 +184,11 @@ def operation(
         respond.right = right  # type: ignore[attr-defined]  # the test of rights reads it
         respond.scope = scope  # type: ignore[attr-defined]
         respond.most = most  # type: ignore[attr-defined]
-        extra = {"x-alcore-right": right, "x-alcore-scope": scope}
+        respond.takes_file = takes_file  # type: ignore[attr-defined]
+        extra: dict[str, Any] = {"x-alcore-right": right, "x-alcore-scope": scope}
+        if takes_file:
+            file = {"schema": {"type": "string", "format": "binary"}}
+            extra["requestBody"] = {"required": True, "content": {MIMES[0]: file}}
         group.add_api_route(
             path,
             respond,

@@ -186,7 +186,12 @@ def _values(document: Document) -> str:
 
 def _curl(document: Document, method: str, path: str, about: Document) -> str:
     address = path.replace("{project_id}", "1").replace("{item_id}", "1")
-    address = address.replace("{number}", "1").replace("{job_id}", "1").replace("{webhook_id}", "1")
+    address = (
+        address.replace("{completion_id}", "1")
+        .replace("{number}", "1")
+        .replace("{job_id}", "1")
+        .replace("{webhook_id}", "1")
+    )
     parts = ["curl"]
     if method != "GET":
         parts.append(f"-X {method}")
@@ -195,6 +200,9 @@ def _curl(document: Document, method: str, path: str, about: Document) -> str:
     if body is not None:
         example = json.dumps(_example(document, body, 0), ensure_ascii=False)
         parts += ["-H 'Content-Type: application/json'", f"-d '{example}'"]
+    elif "requestBody" in about:
+        (mime,) = about["requestBody"]["content"]
+        parts += [f"-H 'Content-Type: {mime}'", "--data-binary @pictures.zip"]
     elif _is_file(about):
         parts.append("-OJ")
     return " \\\n  ".join(parts)

@@ -133,8 +133,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     kind = phrase.title().replace(" ", "").replace("-", "")
-    detail = SAID.get(error.status_code, phrase)
-    return _problem(kind, error.status_code, detail, dict(error.headers or {}))
+    said = error.detail if error.detail != phrase else SAID.get(error.status_code, phrase)
+    return _problem(kind, error.status_code, said, dict(error.headers or {}))
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from alcore import records
+import json
+import uuid
+
+from alcore import disk, records
+from alcore.errors import InvalidSettings
 from alcore.services import (
     classes,
     dashboard,
@@ -12,6 +16,7 @@ from alcore.services import (
     rights,
     whole_projects,
 )
+from alcore.services.metadata import MetadataFile
 from alcore.web import pictures, state
 from alcore.web.api.operations import Caller, operation, router
 from alcore.web.api.values import (
@@ -21,7 +26,10 @@ from alcore.web.api.values import (
     Copied,
     Image,
     Limit,
+    MetadataBrought,
     MetadataColumn,
+    MetadataPart,
+    MetadataTable,
     NewClasses,
     NewCopy,
     Part,
@@ -33,6 +41,8 @@ from alcore.web.api.values import (
 )
 
 group = router("Projects")
+MOST_TABLE = 10_000_000
+"""Bytes of a table of metadata."""
 
 
 @operation(group, "GET /token", "take part", "read")
@@ -136,6 +146,43 @@ def list_metadata(project_id: ProjectId, caller: Caller) -> Part[MetadataColumn]
         for one in known.columns
     ]
     return Part(rows=rows, next=None)
+
+
+@operation(
+    group, "POST /projects/{project_id}/metadata", "own", "own", most=MOST_TABLE, status_code=200
+)
+def add_metadata(project_id: ProjectId, table: MetadataTable, caller: Caller) -> MetadataBrought:
+    """Bring what is known of images, all of it or nothing; the body may have 10 MB.
+
+    Values that are there and that it does not name stay; sent again, it changes nothing.
+    """
+    if bool(table.rows) == bool(table.csv):
+        raise InvalidSettings("metadata comes as rows or as csv; send one of them")
+    store, work = state.store(), metadata.preview if table.preview else metadata.bring
+    folder = store.workspace.uploads
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{uuid.uuid4().hex}.table"
+    text = table.csv or "\n".join(json.dumps(row, ensure_ascii=False) for row in table.rows)
+    try:
+        path.write_bytes(text.encode("utf-8", "replace"))
+        file = MetadataFile(path, table.image_column, name=f"API, {caller.name}")
+        plan = work(store, project_id, file, caller.annotator_id)
+    except OSError as error:
+        raise disk.unusable(path, error) from error
+    finally:
+        path.unlink(missing_ok=True)
+    columns = [
+        MetadataPart(
+            name=one.name,
+            kind=one.kind,
+            new=one.new,
+            changed=one.changed,
+            unchanged=one.unchanged,
+        )
+        for one in plan.columns
+    ]
+    notes = metadata.words(plan)
+    return MetadataBrought(lines=plan.lines, images=plan.images, columns=columns, notes=notes)
 
 
 def _project(caller: records.ApiToken) -> Project:

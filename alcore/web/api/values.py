@@ -123,6 +123,85 @@ class Copied(BaseModel):
     project_id: int
 
 
+class Uploaded(BaseModel):
+    """An archive that was sent."""
+
+    upload: str = Field(description="What it is called from now on, for a day at least")
+    size: int = Field(description="Bytes")
+
+
+KnownClasses = Literal["answer key", "labels", "none"]
+Upload = Annotated[
+    str | None,
+    Field(max_length=100, description="An archive that was sent before", examples=["0f….zip"]),
+]
+RemoteAddress = Annotated[
+    str | None,
+    Field(max_length=500, description="A bucket or server, such as s3://bucket/folder"),
+]
+
+
+class NewProject(Asked):
+    """How a project is called, and where its images are: in an upload or at an address."""
+
+    name: str = Field(min_length=1, max_length=200, examples=["birds"])
+    upload: Upload = None
+    address: RemoteAddress = None
+    known_classes: KnownClasses = Field(
+        "answer key", description="What classes are that the folders name"
+    )
+    classes: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        [], max_length=2_000, description="Classes that people may answer, besides those"
+    )
+
+
+class Made(BaseModel):
+    """A project that was made."""
+
+    project_id: int
+    token: str = Field(description="An API token for it, with the scope own; shown this one time")
+
+
+class NewImages(Asked):
+    """More images: of an upload, at an address of a bucket or server, or a list of addresses."""
+
+    upload: Upload = None
+    address: RemoteAddress = None
+    addresses: list[Annotated[str, Field(min_length=1, max_length=2_000)]] = Field(
+        [], max_length=10_000, description="Of single images, https:// or http://"
+    )
+
+
+class MetadataTable(Asked):
+    """What is known of images: rows with a column that names the image, or the text of a table."""
+
+    rows: list[dict[str, str | int | float | None]] = Field([], max_length=100_000)
+    csv: str = Field("", max_length=8_000_000, description="In place of rows")
+    image_column: str = Field(
+        "", max_length=200, description="Names the image; by default the one with a usual name"
+    )
+    preview: bool = Field(False, description="Say what it would bring, and change nothing")
+
+
+class MetadataPart(BaseModel):
+    """What a table brings to one column."""
+
+    name: str
+    kind: Literal["text", "number", "date"]
+    new: int
+    changed: int
+    unchanged: int
+
+
+class MetadataBrought(BaseModel):
+    """What a table brings, or would bring."""
+
+    lines: int
+    images: int = Field(description="Of the project, that it names")
+    columns: list[MetadataPart]
+    notes: list[str] = Field(description="What brings nothing, and why")
+
+
 class Archive(Asked):
     """Whether a project is put away, read only, or taken back."""
 
@@ -420,6 +499,13 @@ class JobAsked(BaseModel):
     job: Job | None
 
 
+class Added(BaseModel):
+    """The import that brings more images, and the addresses that are none."""
+
+    job: Job | None
+    problems: list[str]
+
+
 class PictureAsked(Asked):
     """A picture that need be in no project."""
 
@@ -456,6 +542,46 @@ class Prediction(BaseModel):
     calibrated_by: int = Field(description="Labels that calibrated the probabilities; 0: none")
     image: int | None = Field(description="The image of the project that is this very picture")
     neighbours: list[Neighbour]
+
+
+# -- finish the job ----------------------------------------------------------------------------
+
+
+class Outlook(BaseModel):
+    """What the newest model could label at a precision."""
+
+    model: int
+    precision: float
+    unlabeled: int = Field(description="Images that have no label, nor one of a model")
+    images: int = Field(description="Those of them that the model is sure of")
+    threshold: float = Field(description="The least confidence of these")
+    expected: float = Field(description="Their mean confidence")
+    calibrated: bool
+
+
+class NewCompletion(Asked):
+    """Which images the model shall label, and how many of them people check first."""
+
+    precision: float = Field(0.99, ge=0.5, le=0.9999)
+    sample: Annotated[int, Field(ge=1, le=5_000), BeforeValidator(_whole)] = 100
+
+
+class Completion(BaseModel):
+    """Images that a model labels, once people have checked a sample of them."""
+
+    id: int
+    author: str = Field(description="Whose labels they are")
+    precision: float | None = Field(
+        description="That was asked for; null for predictions of a file"
+    )
+    images: int = Field(description="That are labeled by it, or would be")
+    sample: int = Field(description="Images to check")
+    answered: int = Field(description="Of the sample")
+    right: int = Field(description="Of those that were answered")
+    low: float = Field(description="95 % interval of the share of the rest that is right")
+    high: float
+    created_at: datetime
+    written_at: datetime | None = Field(description="Null while it is checked")
 
 
 # -- webhooks ----------------------------------------------------------------------------------
