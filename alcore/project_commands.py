@@ -202,7 +202,7 @@ def _spec(options: Mapping[str, Any]) -> dict[str, Any]:
     if source in GENERATED:
         return {"kind": source, **knobs}
     if is_remote(source):
-        return {"kind": "remote", "path": source}
+        return {"kind": "remote", "path": source, **knobs}
     path = user_path(source)
     if path.is_dir():
         return {"kind": "folder", "path": str(path.resolve()), "copy": options["copy"]}

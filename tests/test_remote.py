@@ -6,6 +6,7 @@ import io
 import threading
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,13 +15,16 @@ from pathlib import Path
 import boto3
 import numpy as np
 import pytest
+import tifffile
 from made import BY_HAND
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
+from alcore.__main__ import main
 from alcore.config import Workspace
-from alcore.datasets import remote
+from alcore.datasets import remote, remote_archives
 from alcore.datasets.ingest import read_original
+from alcore.datasets.pixels import PixelCache
 from alcore.datasets.source_preview import preview_source
 from alcore.datasets.sources import open_source
 from alcore.errors import (
@@ -181,6 +185,104 @@ def test_a_bucket_becomes_a_project_whose_originals_need_it_no_more(
         source, _ = stored.source(connection, project_id)
     for name, row in rows_of(store, project_id).items():
         assert read_original(folder, row, source) == picture(int(Path(name).stem))
+
+
+def command(store: Store, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run a command of alcore in the workspace; return how many images its project then has."""
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(store.workspace.root))
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 0
+    newest = projects.list_projects(store)[-1]
+    return sum(projects.item_counts(store, newest.id).values())
+
+
+def test_an_archive_in_a_bucket_is_read_in_parts_and_gone_on_with(
+    store: Store,
+    storage: str,
+    line: Line,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for number in range(40):
+            archive.writestr(f"{'ab'[number % 2]}/{number}.bmp", picture(number))
+    client = boto3.client("s3", endpoint_url=storage)
+    client.put_object(Bucket=bucket, Key="birds.zip", Body=out.getvalue())
+    address = f"s3://{bucket}/birds.zip"
+    spec = {"kind": "remote", "path": address}
+    assert setup.source_name(spec) == "birds"
+    look = preview_source(spec)
+    assert (look.summary.total, look.summary.classes) == (40, {"a": 20, "b": 20})
+    line.fetched.clear()
+    assert command(store, monkeypatch, "import", address, "--role", "labels") == 40
+    asked = [path for path in line.fetched if "birds.zip" in path]
+    assert 0 < len(asked) < 20  # not one for each image, and never the whole again
+    made = projects.list_projects(store)[-1]
+    assert "birds: 40 images" in capsys.readouterr().out and made.name == "birds"
+    folder = store.workspace.project(made.id)
+    with store.read() as connection:
+        source, _ = stored.source(connection, made.id)
+    for name, row in rows_of(store, made.id).items():
+        assert read_original(folder, row, source) == picture(int(Path(name).stem))
+    line.denied.add("birds.zip")
+    with pytest.raises(ImportRefused, match=f"'{bucket}' may not be listed"):
+        open_source(spec).listing()
+    line.denied.clear()
+    with pytest.raises(ImportRefused, match=r"more than the 0\.001 MB allowed"):
+        open_source({**spec, "limit_mb": 0.001}).listing()
+    with pytest.raises(ImportRefused, match=r"there is no bucket|nothing at"):
+        open_source({"kind": "remote", "path": f"s3://{bucket}/other.zip"}).listing()
+    client.put_object(Bucket=bucket, Key="no.zip", Body=b"no archive")
+    with pytest.raises(ImportRefused, match=r"no\.zip is not a zip archive"):
+        open_source({"kind": "remote", "path": f"s3://{bucket}/no.zip"}).listing()
+    monkeypatch.setattr(remote_archives, "BLOCK", 1_000)
+    half = open_source(spec)
+    entries = half.listing().entries
+    line.broken = {"birds.zip": 10**6}
+    with pytest.raises(SourceUnreachable):
+        half.read(entries[-1])
+    line.broken = {}
+    assert half.read(entries[-1]) == picture(int(Path(entries[-1].name).stem))
+
+
+def test_a_bucket_comes_in_by_command_with_bands_and_each_page_of_a_file(
+    store: Store, storage: str, line: Line, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = boto3.client("s3", endpoint_url=storage)
+    pages = [Image.fromarray(np.full((9, 7), 40 * n, np.uint8)) for n in range(1, 4)]
+    out = io.BytesIO()
+    pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
+    client.put_object(Bucket=bucket, Key="scans/a/slide.tif", Body=out.getvalue())
+    for number in range(2):
+        body = io.BytesIO()
+        many = np.random.default_rng(number).integers(0, 256, (5, 9, 7), np.uint8)
+        tifffile.imwrite(body, many, photometric="minisblack", planarconfig="separate")
+        client.put_object(Bucket=bucket, Key=f"bands/{number}.tif", Body=body.getvalue())
+    line.fetched.clear()
+    address = f"s3://{bucket}"
+    assert command(store, monkeypatch, "import", f"{address}/scans", "--name", "scans") == 3
+    made = projects.list_projects(store)[-1]
+    rows = rows_of(store, made.id)
+    assert set(rows) == {f"a/slide.tif#page={n}" for n in (1, 2, 3)}
+    folder = store.workspace.project(made.id)
+    for number, page in enumerate(pages, 1):
+        data = read_original(folder, rows[f"a/slide.tif#page={number}"], {"kind": "remote"})
+        with Image.open(io.BytesIO(data)) as one:
+            assert np.array_equal(np.asarray(one), np.asarray(page))
+    assert command(store, monkeypatch, "add-images", "scans", f"{address}/scans") == 3
+    assert command(store, monkeypatch, "add-images", "scans", f"{address}/2024") == 15
+    arguments = ("import", f"{address}/bands", "--role", "none", "--classes", "x,y")
+    assert command(store, monkeypatch, *arguments, "--bands", "5,3,1") == 2
+    made = projects.list_projects(store)[-1]
+    assert made.settings.pixel_range.bands == (5, 3, 1) and made.channels == 3
+    pixels = PixelCache.of(store.workspace.project(made.id), made.settings).array()
+    first = np.random.default_rng(0).integers(0, 256, (5, 9, 7), np.uint8)
+    row = rows_of(store, made.id)["0.tif"]
+    means = pixels[row.position].reshape(-1, 3).mean(0)
+    assert np.abs(means - first[[4, 2, 0]].reshape(3, -1).mean(1)).max() < 12
 
 
 def test_what_breaks_off_is_fetched_again_and_a_lost_line_loses_nothing(

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 from alcore import names
 from alcore.datasets import label_table, tiff_pages, zip_names
@@ -210,23 +211,31 @@ class ArchiveSource:
         os.lseek(self._file, offset, os.SEEK_SET)
         return os.read(self._file, length)
 
-    def _directory(self) -> list[tuple[zipfile.ZipInfo, str]]:
-        """List the entries with their paths, and check that they can be read one by one."""
+    def _size(self) -> int:
+        """Return the bytes of the whole archive. Raises ImportRefused for what is no file."""
         if not self.path.exists():
             raise ImportRefused(f"{self.path} does not exist; name a .zip file of images")
         if not self.path.is_file():
             raise ImportRefused(f"{self.path} is not a file; name a .zip file of images")
-        size = self.path.stat().st_size
+        return self.path.stat().st_size
+
+    def _file_of_all(self) -> Path | IO[bytes]:
+        """Return what the directory of the archive is read from."""
+        return self.path
+
+    def _directory(self) -> list[tuple[zipfile.ZipInfo, str]]:
+        """List the entries with their paths, and check that they can be read one by one."""
+        size = self._size()
         if size > self.limit_mb * 1e6:
             raise ImportRefused(
                 f"{self.name} has {size / 1e6:,.1f} MB, more than the {self.limit_mb:,g} MB "
                 "allowed; raise the limit, or import it as a folder"
             )
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with zipfile.ZipFile(self._file_of_all()) as archive:
                 infos, end = archive.infolist(), archive.start_dir
         except OSError as error:
-            raise ImportRefused(f"{self.path} cannot be read: {error.strerror}") from error
+            raise ImportRefused(f"{self.name} cannot be read: {error.strerror}") from error
         except _ZIP_ERRORS as error:
             raise ImportRefused(
                 f"{self.name} is not a zip archive, or a damaged one; make a new .zip, "
@@ -260,7 +269,7 @@ class ArchiveSource:
                 f"{self.name} expands to {total / 1e6:,.0f} MB, more than the "
                 f"{most / 1e6:,.0f} MB allowed"
             )
-        size = max(self.path.stat().st_size, 1)
+        size = max(self._size(), 1)
         if total > max(HARMLESS_BYTES, MOST_RATIO * size):
             raise ImportRefused(
                 f"{self.name} expands {total / size:,.0f} times, more than the "

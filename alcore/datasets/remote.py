@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from alcore import names
-from alcore.datasets import label_table
+from alcore.datasets import label_table, tiff_pages
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
 from alcore.datasets.entries import (
     Entry,
@@ -38,6 +39,10 @@ from alcore.records import SkippedFile
 TRIES = 3
 PAUSE = 1.0
 """Before the second try; each further one waits twice as long."""
+LOOKS_AT_ONCE = 16
+"""TIFF files in which pages are looked for at once."""
+LOOK = 64_000
+"""Bytes that are fetched for it; most directories stand at the beginning or the end."""
 REFUSED = frozenset(
     {
         *("arrow_hdfs", "async_wrapper", "asynclocal", "asyncwrapper", "blockcache", "cached"),
@@ -113,6 +118,23 @@ class _Handle:
     """MD5 in hexadecimal digits, as far as the service names one; else empty."""
 
 
+@dataclass(frozen=True)
+class _Page:
+    """One page of a file: where its directory stands."""
+
+    file: _Handle
+    at: int
+
+
+def _of(file: ImageFile, starts: list[int]) -> list[ImageFile]:
+    if len(starts) < 2:
+        return [file]
+    return [
+        ImageFile(names.of_page(file.path, n), _Page(file.handle, at), file.size // len(starts))
+        for n, at in enumerate(starts, 1)
+    ]
+
+
 @dataclass
 class RemoteSource:
     """A folder of a bucket, or of a server."""
@@ -124,8 +146,11 @@ class RemoteSource:
     _opened: Any = field(default=None, repr=False)
     """What fsspec has for the protocol, with the credentials of this moment."""
 
+    _last: tuple[_Handle, bytes] | None = field(default=None, repr=False)
+    """What was fetched last: the pages of a file come one after another."""
+
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_opened": None}
+        return {**self.__dict__, "_opened": None, "_last": None}
 
     def listing(self) -> Listing:
         """List the images in a fixed order.
@@ -148,7 +173,7 @@ class RemoteSource:
             else:
                 images.append(ImageFile(below, _handle(path, size, about), size))
         return arrange(
-            images,
+            self._pages(images),
             where=self.address,
             skipped=skipped,
             ignored=ignored,
@@ -159,8 +184,14 @@ class RemoteSource:
         return self.listing().entries
 
     def read(self, entry: Entry) -> bytes:
-        """Fetch one file, whole; raises UnreadableImage, SourceUnreachable."""
-        return self._read(entry.handle)
+        """Fetch one file, or a page of one; raises UnreadableImage, SourceUnreachable."""
+        if not isinstance(entry.handle, _Page):
+            return self._read(entry.handle)
+        file = entry.handle.file
+        if self._last is None or self._last[0] != file:
+            self._last = (file, self._read(file))
+        data = self._last[1]
+        return tiff_pages.page(lambda at, n: data[at : at + n], entry.handle.at, MOST_BYTES)
 
     def path_of(self, entry: Entry) -> None:
         return None
@@ -200,6 +231,73 @@ class RemoteSource:
                 f"there is nothing at {self.address}; name a bucket or a folder with images"
             )
         return files, root
+
+    def size(self) -> int:
+        """Return the bytes of the one file at the address.
+
+        Raises ImportRefused, DatasetUnavailable where a library is missing, SourceUnreachable.
+        """
+        disk = self._disk()
+        try:
+            about: dict[str, Any] = disk.info(disk._strip_protocol(self.address))
+        except Exception as error:  # each service raises errors of its own
+            raise self._listing_failed(error) from error
+        if about.get("type") == "directory" or about.get("size") is None:
+            raise ImportRefused(f"{self.address} is no file whose size is said; name another place")
+        return int(about["size"])
+
+    def part(self, start: int, length: int, path: str = "") -> bytes:
+        """Fetch a part of the file at the address, or of another that was listed.
+
+        Raises UnreadableImage, SourceUnreachable.
+        """
+        disk = self._disk()
+        path = path or disk._strip_protocol(self.address)
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(PAUSE * 2 ** (attempt - 1))
+            try:
+                data: bytes = disk.cat_file(path, start=start, end=start + length)
+            except Exception as error:  # each service raises errors of its own
+                self._refuse(error)
+                if attempt == TRIES - 1:
+                    raise self._unreachable(error) from error
+                continue
+            if len(data) > length:
+                raise UnreadableImage(f"the {self.where} hands out no parts of files")
+            if len(data) == length or attempt == TRIES - 1:
+                break
+        return data
+
+    def _pages(self, images: list[ImageFile]) -> list[ImageFile]:
+        """List each page of those that have several; how many, only the files themselves say."""
+        with ThreadPoolExecutor(LOOKS_AT_ONCE) as threads:
+            starts = threads.map(self._starts, images)
+            return [page for file, at in zip(images, starts, strict=True) for page in _of(file, at)]
+
+    def _starts(self, file: ImageFile) -> list[int]:
+        """Say where the pages of a file stand, as far as it has several."""
+        if not file.path.lower().endswith((".tif", ".tiff")):
+            return []
+        blocks: dict[int, bytes] = {}
+
+        def read(at: int, length: int) -> bytes:
+            got = b""
+            while len(got) < length and at + len(got) < file.size:
+                number, skip = divmod(at + len(got), LOOK)
+                if number not in blocks:
+                    most = min(LOOK, file.size - number * LOOK)
+                    blocks[number] = self.part(number * LOOK, most, file.handle.path)
+                piece = blocks[number][skip : skip + length - len(got)]
+                if not piece:
+                    break
+                got += piece
+            return got
+
+        try:
+            return tiff_pages.pages(read)
+        except (UnreadableImage, SourceUnreachable):  # said when its turn comes
+            return []
 
     def _disk(self) -> Any:
         if self._opened is None:

@@ -20,6 +20,7 @@ from alcore.datasets.entries import Entry, Listing, Source
 from alcore.datasets.folders import FolderSource
 from alcore.datasets.photographs import PhotographSource
 from alcore.datasets.remote import RemoteSource, check
+from alcore.datasets.remote_archives import RemoteArchive
 from alcore.datasets.shapes import ShapesSource
 from alcore.datasets.torchsets import KNOWN, TorchvisionSource
 from alcore.errors import DatasetUnavailable, InvalidSettings
@@ -109,10 +110,8 @@ def _folder(path: str = "", copy: bool = True, least: int = 2) -> FolderSource:
 def _archive(
     path: str = "", limit_mb: float = DEFAULT_LIMIT_MB, name: str = "", least: int = 2
 ) -> ArchiveSource:
-    if not isinstance(limit_mb, int | float) or not limit_mb > 0:
-        raise InvalidSettings(f"archive: limit_mb is {limit_mb!r}; must be a number above 0")
     where = _path(path, "archive")
-    return ArchiveSource(where, name or where.name, limit_mb, least)
+    return ArchiveSource(where, name or where.name, _limit(limit_mb), least)
 
 
 def _torchvision(name: str = "", root: str = "", download: bool = False) -> TorchvisionSource:
@@ -127,8 +126,17 @@ def _addresses(path: str = "") -> AddressSource:
     return AddressSource(_path(path, "addresses"))
 
 
-def _remote(path: str = "") -> RemoteSource:
-    return RemoteSource(check(path))
+def _remote(path: str = "", limit_mb: float = DEFAULT_LIMIT_MB) -> Source:
+    address = check(path)
+    if address.lower().endswith(".zip"):
+        return RemoteArchive.at(address, _limit(limit_mb))
+    return RemoteSource(address)
+
+
+def _limit(limit_mb: object) -> float:
+    if not isinstance(limit_mb, int | float) or not limit_mb > 0:
+        raise InvalidSettings(f"archive: limit_mb is {limit_mb!r}; must be a number above 0")
+    return limit_mb
 
 
 def _path(text: str, kind: str) -> Path:
@@ -156,7 +164,7 @@ _KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingPro
         "folder": (_folder, ("path", "copy", "least")),
         "archive": (_archive, ("path", "limit_mb", "name", "least")),
         "photographs": (_photographs, ("path",)),
-        "remote": (_remote, ("path",)),
+        "remote": (_remote, ("path", "limit_mb")),
         "torchvision": (_torchvision, ("name", "root", "download")),
         "addresses": (_addresses, ("path",)),
     }

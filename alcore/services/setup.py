@@ -318,7 +318,7 @@ def source_name(spec: Mapping[str, Any]) -> str:
     if kind == "folder":
         name = user_path(str(spec["path"])).resolve().name
     elif kind == "remote":
-        name = str(spec["path"]).rstrip("/").rpartition("/")[2]
+        name = without_zip(str(spec["path"]).rstrip("/").rpartition("/")[2])
     elif kind == "archive":
         name = without_zip(Path(spec.get("name") or str(spec["path"])).name)
     else:
