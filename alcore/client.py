@@ -164,8 +164,10 @@ class Client:
 
         Returns the job, where `wait` once it has ended. Raises Refused, Unreachable.
         """
-        is_list = not isinstance(source, str | Path)
-        body = {"addresses": list(source)} if is_list else self._source(source)
+        if isinstance(source, str | Path):
+            body = self._source(source)
+        else:
+            body = {"addresses": list(source)}
         job = self._call("POST", self._path("additions"), body)["job"]
         return self._ended(job, patience) if wait else job
 

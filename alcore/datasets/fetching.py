@@ -46,16 +46,16 @@ def fetch_all(
     """
     folder.mkdir(parents=True, exist_ok=True)
     over = threading.Event()
-    with ThreadPoolExecutor(AT_ONCE, "fetching") as threads:
-        try:
-            work: list[Future[Fetched]] = [
-                threads.submit(_fetch, address, folder, hosts, over) for address in addresses
-            ]
-            for done in as_completed(work):
-                yield done.result()
-        finally:
-            over.set()
-            threads.shutdown(cancel_futures=True)
+    threads = ThreadPoolExecutor(AT_ONCE, "fetching")
+    try:
+        work: list[Future[Fetched]] = [
+            threads.submit(_fetch, address, folder, hosts, over) for address in addresses
+        ]
+        for done in as_completed(work):
+            yield done.result()
+    finally:  # whoever stops does not wait for a server
+        over.set()
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _fetch(
@@ -71,6 +71,7 @@ def _fetch(
             try:
                 with part.open("wb") as out:
                     status = outgoing.get(address.text, out, MOST_BYTES, SECONDS, hosts)
+                    disk.sync(out)
             except AddressRefused as error:
                 return Fetched(address, f"{where} is not asked: {error}")
             except ReplyTooLong as error:

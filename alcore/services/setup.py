@@ -25,7 +25,7 @@ from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
 from alcore.services.folders import Folders, check_source
-from alcore.store import Connection, Store, items, jobs, labels, projects
+from alcore.store import Connection, Store, additions, items, jobs, labels, projects
 from alcore.strategies import Option
 
 __all__ = [
@@ -297,11 +297,15 @@ def keep_file(store: Store, sent: Path, suffix: str) -> Path:
 def _forget_uploads(store: Store, folder: Path) -> None:
     """Delete uploads that no unfinished import needs; finished ones have their own copies."""
     with store.read() as connection:
+        everything = projects.all_projects(connection, archived=True)
         in_use = {
             projects.source(connection, p.id)[0].get("path")
-            for p in projects.all_projects(connection, archived=True)
+            for p in everything
             if p.state != "ready"
         }
+        for project in everything:
+            waiting = additions.waiting(connection, project.id)
+            in_use |= {addition.source.get("path") for addition in waiting}
     before = time.time() - _FORGOTTEN
     for path in folder.iterdir():
         if str(path) not in in_use and path.stat().st_mtime < before:

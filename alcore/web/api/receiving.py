@@ -35,7 +35,7 @@ async def receive_file(request: Request, token: ApiToken) -> Path:
     length = request.headers.get("content-length", "")
     size = int(length) if length.isdecimal() and len(length) < 16 else None
     uploads = state.uploads()
-    session = f"token {token.id}"
+    session = f"token {token.id}, hour {time.time() // 3600:.0f}"
     uploads.allow(session)
     refusal, until = uploads.begin(session, size), time.monotonic() + PATIENCE
     while refusal is BUSY and time.monotonic() < until:
