@@ -15,8 +15,9 @@ TEXTS = """root => {
   const shown = [];
   const take = (text) => { if (text?.trim()) shown.push(text.trim()); };
   for (const node of root.querySelectorAll("*")) {
+    if (node.closest("style, script, kbd, [data-part=question], .guidelines .examples")) continue;
+    if (node.closest("[data-part=guidetext]")) continue; // what people wrote stays
     for (const name of ["title", "aria-label", "placeholder", "alt"]) take(node.getAttribute(name));
-    if (node.closest("style, script, kbd")) continue;
     for (const child of node.childNodes) if (child.nodeType === 3) take(child.nodeValue);
   }
   return shown;
