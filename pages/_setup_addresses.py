@@ -46,6 +46,7 @@ def _form(store: Store, project: Project, prefix: str) -> None:
             "Or a list: a text, or a CSV file with a column “address” and maybe one “class”",
             ["txt", "csv", "tsv"],
             key=f"{prefix}file-{times}",
+            max_upload_size=more_images.MOST_BYTES // 1_000_000,
         )
         pressed = st.form_submit_button("Fetch the images", type="primary")
     if not pressed:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import streamlit as st
 
 from alcore.errors import AlcoreError
-from alcore.phrases import sentence
 from alcore.records import Project
 from alcore.services import setup, watching
 from alcore.web import state
@@ -66,9 +65,14 @@ def _start(store: Store, project: Project, prefix: str) -> None:
 def _standing(store: Store, project_id: int) -> None:
     check_still("own", project_id)
     known = watching.watched(store, project_id, who().id)
-    if known is not None:
-        every = f"every {known.minutes:g} minutes" if known.minutes != 1 else "every minute"
-        note(f"{sentence(watching.say(known, time.time()))} Looked at {every}.")
+    if known is None:
+        return
+    states = st.session_state.setdefault("watch-drawn", {})
+    if states.setdefault(project_id, known.brought_at) != known.brought_at:
+        states[project_id] = known.brought_at
+        st.rerun()  # the figures above count what came in
+    every = "minute" if known.minutes == 1 else f"{known.minutes:g} minutes"
+    note(f"Every {every}; {watching.say(known, time.time())}.")
 
 
 def _do(act: Callable[[], None]) -> bool:

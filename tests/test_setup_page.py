@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,8 +18,8 @@ from alcore import strategies
 from alcore.config import LearnerRule, Workspace
 from alcore.datasets.source_preview import preview_source
 from alcore.errors import ImportRefused, WorkspaceUnusable
-from alcore.services import guidelines, people, pretraining, projects, setup
-from alcore.store import Store
+from alcore.services import guidelines, people, pretraining, projects, setup, watching
+from alcore.store import Store, watched_folders
 from alcore.web import state
 
 APP = str(Path(__file__).parent.parent / "app.py")
@@ -393,6 +394,22 @@ def test_left_out_files_are_listed_with_reasons(
     assert table.value.to_dict("records") == [
         {"file": "a/=broken.jpg", "reason": "the file is empty"}
     ]
+
+
+def test_a_watched_folder_is_named_with_its_last_look_and_watched_no_more(
+    store: Store, page: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    made, inbox = ready(store), tmp_path / "camera"
+    inbox.mkdir()
+    watching.watch(store, made, str(inbox), 15)
+    with store.write() as connection:
+        watched_folders.note(connection, made, time.time(), f"{inbox} does not exist", 0)
+    test = page(str(made))
+    assert not errors(test)
+    said = written(" ".join([html(test), *(one.value for one in test.markdown)]))
+    assert "Every 15 minutes; looked at" in said and f"{inbox} does not exist" in said
+    assert not errors(press(test, "Stop watching"))
+    assert watching.watched(store, made) is None
 
 
 def test_all_strategies_are_listed_with_needs_paper_and_seconds(

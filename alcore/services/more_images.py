@@ -20,6 +20,8 @@ from alcore.services.folders import Folders, check_source
 from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, additions, jobs, projects
 
+MOST_BYTES = addresses.MOST_BYTES
+"""Of a list of addresses."""
 KINDS = ("folder", "archive", "remote")
 ANYWHERE = Folders()
 
