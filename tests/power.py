@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from made import Tab  # noqa: E402 - path first
 
 from alcore.config import Workspace  # noqa: E402
-from alcore.store import Store, checkpoints, engine  # noqa: E402
+from alcore.store import Store, checkpoints, sqlite  # noqa: E402
 
 SECTOR = 512
 AT_ONCE = 100
@@ -227,7 +227,7 @@ def cut_again_and_again(
 
 def _stored(folders: list[Path], database: str) -> list[tuple[str, set[str]]]:
     """Open what cuts have left; return what SQLite says of each, and the keys of its labels."""
-    module = engine._sqlite()[0].__name__.removesuffix(".dbapi2")
+    module = sqlite.driver()[0].__name__.removesuffix(".dbapi2")
     look = f"""
 import sys
 import {module} as sqlite3

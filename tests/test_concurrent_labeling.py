@@ -16,7 +16,7 @@ from pathlib import Path
 from made import Tab, labels_of, project
 
 from alcore.config import Workspace
-from alcore.store import Store, engine
+from alcore.store import Store, sqlite
 
 KILLS = int(os.environ.get("ALCORE_TEST_KILLS", "10"))
 SPAWN = multiprocessing.get_context("spawn")
@@ -106,7 +106,7 @@ def test_labels_that_were_acknowledged_survive_the_kill_of_their_writer(
                 break
     assert not writers
     assert len(acknowledged) > KILLS
-    module = engine._sqlite()[0].__name__.removesuffix(".dbapi2")
+    module = sqlite.driver()[0].__name__.removesuffix(".dbapi2")
     # A process of its own looks: closing the file here would drop the locks of an open store.
     look = (
         "import sys, sqlite3; c = sqlite3.connect(sys.argv[1]);"

@@ -24,7 +24,7 @@ from alcore.errors import InvalidSettings, WorkspaceBusy
 from alcore.experiments import reading
 from alcore.experiments.data import DataSpec
 from alcore.services import projects, setup
-from alcore.store import Store, engine, labels
+from alcore.store import Store, engine, labels, sqlite
 from alcore.web.tickets import TicketOffice
 
 ROOT = Path(__file__).parent.parent
@@ -215,7 +215,7 @@ def test_a_grid_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
 @contextmanager
 def held(workspace: Workspace, *statements: str) -> Iterator[None]:
     """Let another program hold the database."""
-    module = engine._sqlite()[0].__name__
+    module = sqlite.driver()[0].__name__
     other = subprocess.Popen(
         [sys.executable, "-c", HOLD, module, str(workspace.database), *statements],
         stdin=subprocess.PIPE,

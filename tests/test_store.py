@@ -25,7 +25,6 @@ from alcore.records import NewEvent
 from alcore.store import (
     Store,
     checkpoints,
-    engine,
     experiments,
     items,
     jobs,
@@ -34,6 +33,7 @@ from alcore.store import (
     leasing,
     migrate,
     projects,
+    sqlite,
     votes,
 )
 from alcore.store.experiment_tables import metadata
@@ -205,7 +205,7 @@ def test_processes_that_open_a_fresh_workspace_at_once_all_succeed(workspace: Wo
 
 
 def test_connections_are_durable_and_checked(store: Store) -> None:
-    module, wal = engine._sqlite()
+    module, wal = sqlite.driver()
     for transaction in (store.read, store.write):
         with transaction() as connection:
             ask = {
@@ -218,7 +218,7 @@ def test_connections_are_durable_and_checked(store: Store) -> None:
             "foreign_keys": 1,
             "busy_timeout": 30_000,
         }
-    assert wal != engine.has_wal_reset_bug(module.sqlite_version_info)
+    assert wal != sqlite.has_wal_reset_bug(module.sqlite_version_info)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_connections_are_durable_and_checked(store: Store) -> None:
 def test_a_write_ahead_log_needs_a_sqlite_without_the_reset_bug(
     version: tuple[int, int, int], bug: bool
 ) -> None:
-    assert engine.has_wal_reset_bug(version) is bug
+    assert sqlite.has_wal_reset_bug(version) is bug
 
 
 def test_label_events_can_be_neither_changed_nor_deleted(store: Store) -> None:

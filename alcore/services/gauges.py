@@ -33,9 +33,6 @@ def read(store: Store) -> list[Gauge]:
         held, people = gauges.held(connection, now)
         jobs: Values = {names: n for names, n in gauges.jobs(connection).items()}
         since = gauges.waiting_since(connection, now)
-    database = store.workspace.database
-    log = database.with_name(database.name + "-wal")
-    size = sum(path.stat().st_size for path in (database, log) if path.exists())
     return [
         Gauge("alcore_projects", "Projects by state", ("state",), projects),
         _one("alcore_images", "Images of all projects", images),
@@ -48,8 +45,12 @@ def read(store: Store) -> list[Gauge]:
             "Age of the job that waits for the longest",
             0.0 if since is None else max(0.0, now - since),
         ),
-        _one("alcore_database_bytes", "Size of the database and its log", size),
-        _one("alcore_disk_free_bytes", "Room on the workspace's disk", disk.free(database.parent)),
+        _one("alcore_database_bytes", "Size of the database and its log", store.size),
+        _one(
+            "alcore_disk_free_bytes",
+            "Room on the workspace's disk",
+            disk.free(store.workspace.root),
+        ),
         _one("alcore_disk_reserve_bytes", "Room that is kept for labels", reserve()),
     ]
 

@@ -22,7 +22,8 @@ from pathlib import Path
 from alcore import disk
 from alcore.config import Workspace
 from alcore.errors import AlcoreError, WorkspaceUnusable
-from alcore.store.engine import Store, check_copy
+from alcore.store.engine import Store
+from alcore.store.sqlite import check_copy
 
 MANIFEST = "manifest.json"
 FORMAT = 1

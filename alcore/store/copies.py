@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    cast,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.store.tables import (
     answer,
@@ -24,7 +36,7 @@ _METADATA = (
     "INSERT INTO metadata_column (project_id, name, kind, origin, pattern, last_item, accepted, "
     "grouping, created_at) SELECT :copy, c.name, c.kind, c.origin, c.pattern, "
     "coalesce((SELECT there.id FROM item JOIN item there ON there.position = item.position "
-    "AND there.project_id = :copy WHERE item.id = c.last_item), 0), 1, c.grouping, c.created_at "
+    "AND there.project_id = :copy WHERE item.id = c.last_item), 0), true, c.grouping, c.created_at "
     "FROM metadata_column c WHERE c.project_id = :project AND c.accepted ORDER BY c.id",
     "INSERT INTO metadata_value (column_id, item_id, value) SELECT new.id, there.id, "
     "CASE c.kind WHEN 'text' THEN (SELECT t.id FROM metadata_text t JOIN metadata_text old "
@@ -92,7 +104,7 @@ def examples(connection: Connection, project_id: int, copy_id: int) -> None:
         .order_by(example.c.id)
     )
     names = ["project_id", "class_id", "item_id", *kept]
-    connection.execute(insert(example).prefix_with("OR IGNORE").from_select(names, rows))
+    connection.execute(insert_or(example).from_select(names, rows).on_conflict_do_nothing())
 
 
 def labels(connection: Connection, project_id: int, copy_id: int) -> int:
@@ -109,7 +121,7 @@ def labels(connection: Connection, project_id: int, copy_id: int) -> int:
             literal(copy_id),
             _there.c.id,
             class_id,
-            func.printf(f"copy-{copy_id}-%d", label_event.c.id),
+            f"copy-{copy_id}-" + cast(label_event.c.id, String),
             *(label_event.c[n] for n in kept),
         )
         .join(item, item.c.id == label_event.c.item_id)

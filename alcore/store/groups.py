@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, func, select, union, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, union, update
 
 from alcore.metadata import parse
 from alcore.records import Split
@@ -39,7 +39,7 @@ def sides(
     Values of numbers and dates are looked for as they were read.
     """
     wanted = list(dict.fromkeys(values))
-    in_pool = func.max(item.c.split == "pool")
+    in_pool = func.max(case((item.c.split == "pool", 1), else_=0))
     of_value = (
         select(metadata_value.c.value, in_pool)
         .join(item, item.c.id == metadata_value.c.item_id)

@@ -6,13 +6,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    String,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownItem
 from alcore.records import Item, SkippedFile
 from alcore.store.tables import answer, answer_count, item, item_count, project, skipped_file, today
 
+longer_side = case((item.c.width > item.c.height, item.c.width), else_=item.c.height)
 _answered = select(answer.c.item_id).where(answer.c.item_id == item.c.id).exists()
 _GET = select(item).where(item.c.id == bindparam("item"), item.c.project_id == bindparam("project"))
 
@@ -135,7 +147,7 @@ def outline(connection: Connection, project_id: int) -> tuple[np.ndarray, np.nda
 
 def longest_sides(connection: Connection, project_id: int, most: int = 1_000) -> list[int]:
     """Read the longer side, in pixels, of a project's images, of the first if there are many."""
-    query = select(func.max(item.c.width, item.c.height)).where(item.c.project_id == project_id)
+    query = select(longer_side).where(item.c.project_id == project_id)
     return list(connection.execute(query.limit(most)).scalars())
 
 
@@ -304,7 +316,7 @@ def _numbers(connection: Connection, query: Select[tuple[int]]) -> np.ndarray:
     process runs.
     """
     (column,) = query.subquery().c
-    text = connection.execute(select(func.group_concat(column))).scalar()
+    text = connection.execute(select(func.aggregate_strings(cast(column, String), ","))).scalar()
     return np.fromstring(text or "", np.int64, sep=",")
 
 

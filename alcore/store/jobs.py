@@ -16,7 +16,6 @@ from sqlalchemy import (
     Row,
     bindparam,
     case,
-    func,
     literal_column,
     or_,
     select,
@@ -46,7 +45,7 @@ _NEWEST = (
     .order_by(job.c.id.desc())
     .limit(_RECENT)
 )
-_STARTED_FROM: ColumnElement[int | None] = literal_column("json_extract(args, '$.last_event')")
+_STARTED_FROM: ColumnElement[int | None] = job.c.args["last_event"].as_integer()
 _TRAINED_UNTIL = (
     select(_STARTED_FROM)
     .select_from(job)
@@ -80,11 +79,13 @@ def request(
         not_before=now + delay,
         created_at=now,
     )
+    asked = new.excluded.not_before
+    earlier = case((asked < job.c.not_before, asked), else_=job.c.not_before)
     connection.execute(
         new.on_conflict_do_update(
             index_elements=["project_id", "kind"],
             index_where=job.c.state == literal_column("'waiting'"),
-            set_={"not_before": func.min(job.c.not_before, new.excluded.not_before)},
+            set_={"not_before": earlier},
         )
     )
     return connection.execute(

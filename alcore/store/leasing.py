@@ -16,7 +16,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    literal_column,
     or_,
     select,
     text,
@@ -26,6 +25,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.records import Holder, Lease, Provenance
 from alcore.store import assignment, projects, queue
+from alcore.store.functions import new_token
 from alcore.store.tables import (
     annotator,
     comment,
@@ -48,10 +48,10 @@ _CLAIM = (
         select(
             *(
                 {
-                    "token": literal_column("lower(hex(randomblob(16)))"),
+                    "token": new_token(),
                     "item_id": queue_item.c.item_id,
                     "origin": queue_item.c.origin,
-                }.get(name, bindparam(f"new_{name}"))
+                }.get(name, bindparam(f"new_{name}", type_=lease.c[name].type))
                 for name in _COLUMNS
             )
         )
@@ -108,7 +108,7 @@ _RECENT = text(
     """
     SELECT coalesce(min(id), 0) FROM (
         SELECT id FROM label_event WHERE annotator_id = :annotator AND project_id = :project
-        ORDER BY id DESC LIMIT :pause)
+        ORDER BY id DESC LIMIT :pause) recent
     """
 )
 

@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, Select, func, select
 
 from alcore.store import assignment
+from alcore.store.items import longer_side
 from alcore.store.tables import annotator, answer, item, label_event, queue_item, round_, vote
 
 _SHOWN = ("query", "cold start")
@@ -46,7 +47,7 @@ def images(connection: Connection, project_id: int) -> Images:
     """Read what all images of a project are."""
     table = _table(
         connection,
-        select(item.c.id, item.c.split == "holdout", func.max(item.c.width, item.c.height))
+        select(item.c.id, item.c.split == "holdout", longer_side)
         .where(item.c.project_id == project_id)
         .order_by(item.c.position),
         3,

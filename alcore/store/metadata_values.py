@@ -36,15 +36,16 @@ _UNUSED = text(
     "metadata_value v JOIN metadata_column c ON c.id = v.column_id "
     "WHERE c.project_id = :project AND c.kind = 'text')"
 )
-_KEEP_TEXT = "INSERT OR IGNORE INTO metadata_text (project_id, text) VALUES (?, ?)"
+_KEEP_TEXT = "INSERT INTO metadata_text (project_id, text) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _PUT = (
     "INSERT INTO metadata_value (column_id, item_id, value) VALUES (?, ?, ?) "
     "ON CONFLICT (column_id, item_id) DO UPDATE SET value = excluded.value"
 )
 """Written for the driver, since SQLAlchemy takes as long over a row as SQLite."""
 _COPY = text(
-    "INSERT OR IGNORE INTO metadata_value (column_id, item_id, value) SELECT :to, item_id, value "
-    "FROM metadata_value WHERE column_id = :from AND item_id > :after AND item_id <= :last"
+    "INSERT INTO metadata_value (column_id, item_id, value) SELECT :to, item_id, value "
+    "FROM metadata_value WHERE column_id = :from AND item_id > :after AND item_id <= :last "
+    "ON CONFLICT DO NOTHING"
 )
 _value = metadata_value.c
 
@@ -144,7 +145,7 @@ def text_ids(connection: Connection, project_id: int, texts: Iterable[str]) -> d
     ids: dict[str, int] = {}
     for start in range(0, len(wanted), _AT_ONCE):
         part = wanted[start : start + _AT_ONCE]
-        connection.exec_driver_sql(_KEEP_TEXT, [(project_id, one) for one in part])
+        _for_rows(connection, _KEEP_TEXT, [(project_id, one) for one in part])
         rows = connection.execute(
             select(metadata_text.c.text, metadata_text.c.id).where(
                 metadata_text.c.project_id == project_id, metadata_text.c.text.in_(part)
@@ -162,7 +163,13 @@ def put(
         return
     ids = text_ids(connection, project_id, (v for v in values.values() if isinstance(v, str)))
     rows = [(column_id, i, ids[v] if isinstance(v, str) else v) for i, v in values.items()]
-    connection.exec_driver_sql(_PUT, rows)
+    _for_rows(connection, _PUT, rows)
+
+
+def _for_rows(connection: Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Run a statement of the driver's for rows; its parameters are written as ?."""
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    connection.exec_driver_sql(statement.replace("?", mark), list(rows))
 
 
 def copy(connection: Connection, from_id: int, to_id: int, after: int, n: int) -> int | None:

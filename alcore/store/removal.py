@@ -6,7 +6,7 @@ browser may still hold answers for it. Its audit log stays too.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, Table, delete, select, text, tuple_, update
 
 from alcore.store.experiment_tables import metadata
 from alcore.store.tables import project
@@ -64,22 +64,22 @@ def sweep(connection: Connection, project_id: int) -> bool:
     if connection.execute(_VALUES, which).rowcount > 0:
         return True
     for table in _tables():
-        some = f'SELECT rowid FROM "{table}" WHERE project_id = :project LIMIT {_AT_ONCE}'
-        gone = connection.execute(text(f'DELETE FROM "{table}" WHERE rowid IN ({some})'), which)
-        if gone.rowcount > 0:
+        key = tuple_(*table.primary_key)
+        some = select(*table.primary_key).where(table.c.project_id == project_id).limit(_AT_ONCE)
+        if connection.execute(delete(table).where(key.in_(some))).rowcount > 0:
             return True
     return False
 
 
-def _tables() -> list[str]:
-    """Name the tables that hold rows of projects; what refers to others comes first."""
+def _tables() -> list[Table]:
+    """List the tables that hold rows of projects; what refers to others comes first."""
     return [
-        table.name
+        table
         for table in reversed(metadata.sorted_tables)
         if "project_id" in table.c and table.name not in _KEPT
     ]
 
 
-def _has_rows(connection: Connection, table: str, project_id: int) -> bool:
-    one = text(f'SELECT 1 FROM "{table}" WHERE project_id = :project LIMIT 1')
-    return connection.execute(one, {"project": project_id}).first() is not None
+def _has_rows(connection: Connection, table: Table, project_id: int) -> bool:
+    one = select(table.c.project_id).where(table.c.project_id == project_id).limit(1)
+    return connection.execute(one).first() is not None

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, delete, func, insert, select, true
+from sqlalchemy import Connection, Select, delete, insert, select
 
+from alcore.store.functions import numbers_in
 from alcore.store.tables import selection
 
 KEPT = 20
@@ -37,13 +38,8 @@ def add(
 
 def items(project_id: int, selection_id: int) -> Select[Any]:
     """Select the item ids of a selection of this project; none where it is gone."""
-    each = func.json_each(selection.c.item_ids).table_valued("value")
-    return (
-        select(each.c.value)
-        .select_from(selection)
-        .join(each, true())
-        .where(selection.c.id == selection_id, selection.c.project_id == project_id)
-    )
+    which = (selection.c.id == selection_id, selection.c.project_id == project_id)
+    return numbers_in(selection.c.item_ids, *which)
 
 
 def ids(connection: Connection, project_id: int, selection_id: int) -> np.ndarray:

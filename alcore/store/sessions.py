@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, String, cast, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownSession
@@ -95,9 +95,10 @@ def forget(connection: Connection, session_id: int) -> None:
     connection.execute(delete(guess_answer).where(guess_answer.c.guess_id.in_(its_guesses)))
     connection.execute(delete(guess).where(guess.c.session_id == session_id))
     who = select(student.c.annotator_id).where(student.c.session_id == session_id)
+    number = cast(annotator.c.id, String)
     nameless = {
-        "name": func.printf("student %d of session %d", annotator.c.id, session_id),
-        "subject": func.printf("gone %d", annotator.c.id),
+        "name": "student " + number + f" of session {session_id}",
+        "subject": "gone " + number,
         "active": False,
     }
     connection.execute(update(annotator).where(annotator.c.id.in_(who)).values(nameless))

@@ -809,6 +809,17 @@ simulated_point = Table(
 )
 """What a strategy reaches with so many answers of the key; `batch` has what it asks next."""
 
+verdict = Table(
+    "verdict",
+    MetaData(),
+    Column("project_id", Integer),
+    Column("item_id", Integer),
+    Column("event_id", Integer),
+    Column("class_id", Integer),
+    Column("final", Boolean),
+)
+"""View: what counts of an item by the rule that `answer` tells of."""
+
 class_today = Table(
     "class_today",
     MetaData(),

@@ -10,20 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, func, literal_column, select, text, update
+from sqlalchemy import Connection, Select, bindparam, func, literal_column, select, text, update
 
-from alcore.store.tables import answer, gold, item, label_event, queue_item, today, vote
+from alcore.store.tables import answer, gold, item, label_event, queue_item, today, verdict, vote
 
-_MAJORITY = text(
-    """
-    UPDATE answer SET event_id = verdict.event_id, class_id = verdict.class_id FROM verdict
-    WHERE verdict.project_id = :project AND verdict.item_id = answer.item_id
-      AND answer.project_id = :project AND NOT answer.final
-      AND answer.class_id IS NOT verdict.class_id
-    RETURNING answer.item_id
-    """
+_MAJORITY = (
+    update(answer)
+    .where(
+        verdict.c.project_id == bindparam("project"),
+        verdict.c.item_id == answer.c.item_id,
+        answer.c.project_id == bindparam("project"),
+        ~answer.c.final,
+        answer.c.class_id.is_distinct_from(verdict.c.class_id),
+    )
+    .values(event_id=verdict.c.event_id, class_id=verdict.c.class_id)
+    .returning(answer.c.item_id)
 )
-"""`verdict` is the database's view of what counts, from which each new event writes `answer`."""
 
 _SEVERAL = item.c.answers > literal_column("1")
 """A number in the statement, not beside it: only then is the index of these items used."""

@@ -39,7 +39,7 @@ async def health(request: Request) -> Response:
     """Say that the server answers and that its database and secret can be used; else what not."""
 
     def look() -> None:
-        state.store().check_files()
+        state.store().check()
         projects.list_projects(state.store())
         state.tickets()
 
