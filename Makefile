@@ -10,7 +10,7 @@ TOOLS := .venv-release
 # The tests start hundreds of processes: each would compile again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test suite coverage lint docs bench audit texts licenses release chromium clean
+.PHONY: run test suite coverage lint docs bench audit texts licenses release chromium postgres clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -20,10 +20,14 @@ PYTEST := -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 # With --jobs 2 the linters, which keep one core busy, run beside the tests, which often wait.
 test: lint suite
 
+# What is written in SQL most is tried on PostgreSQL too; --database postgres does so with any test.
+ON_POSTGRES := tests/test_counts.py tests/test_labeling.py
+
 # A browser, an app and a trainer share two busy cores, so a browser test can lose a race that no
 # person would: what failed there is tried once more, with new apps. Whoever sees that mends it.
-suite: chromium
+suite: chromium postgres
 	$(BIN)/python $(PYTEST) --ignore tests/browser
+	$(BIN)/python -m pytest --numprocesses 0 --database postgres $(ON_POSTGRES)
 	$(BIN)/python $(PYTEST) tests/browser || $(BIN)/python -m pytest -v tests/browser \
 		--last-failed --last-failed-no-failures none
 
@@ -98,6 +102,12 @@ chromium: $(VENV)/.installed-dev
 		apt-get update -q; export DEBIAN_FRONTEND=noninteractive; \
 		apt-get install -qy chromium-headless-shell || apt-get install -qy chromium; \
 	else $(BIN)/playwright install --only-shell chromium; fi
+
+# A PostgreSQL to start for the tests; without one they are skipped, and say so.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null && exit 0; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -q; DEBIAN_FRONTEND=noninteractive apt-get install -qy postgresql; fi
 
 clean:
 	rm -rf $(VENV) $(TOOLS) dist site .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -171,14 +171,33 @@ def _check(right: bool, message: str) -> None:
         raise InvalidSettings(message)
 
 
+def database_url() -> str:
+    """Read ALCORE_DATABASE, postgresql://user:password@host:port/name; empty: a file.
+
+    Raises InvalidSettings for anything else. No message has the password.
+    """
+    url = os.environ.get("ALCORE_DATABASE") or ""
+    if url:
+        scheme, _, rest = url.partition("://")
+        _check(
+            scheme in ("postgresql", "postgres") and re.search(r"/[^/?]+(\?|$)", rest) is not None,
+            "ALCORE_DATABASE is no address of a PostgreSQL database; write "
+            "postgresql://user:password@host:5432/name, with special characters as %XX",
+        )
+    return url
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Where a user's data lives; one folder holds everything."""
 
     root: Path
+    url: str = field(default_factory=lambda: database_url(), repr=False)
+    """Of a PostgreSQL server that has the database; empty where it is a file in the folder."""
 
     @property
     def database(self) -> Path:
+        """File of the database, where it is one."""
         return self.root / "alcore.db"
 
     @property
@@ -340,8 +359,9 @@ class Runtime:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE, ALCORE_THREADS, ALCORE_PRECISION, ALCORE_IDLE_MINUTES,
-        ALCORE_LOG_…, ALCORE_API_RATE, ALCORE_METRICS, `Access`'s and `Backups`'.
+        """Read ALCORE_WORKSPACE, ALCORE_DATABASE, ALCORE_THREADS, ALCORE_PRECISION,
+        ALCORE_IDLE_MINUTES, ALCORE_LOG_…, ALCORE_API_RATE, ALCORE_METRICS, `Access`'s and
+        `Backups`'.
 
         Raises InvalidSettings for a workspace in nobody's home, a thread count or rate that is not
         a positive number, minutes that are no number, a token that is guessed, and a precision, a
@@ -398,6 +418,7 @@ class Runtime:
         return {
             **os.environ,
             "ALCORE_WORKSPACE": str(self.workspace.root),
+            "ALCORE_DATABASE": self.workspace.url,
             "ALCORE_THREADS": str(self.threads),
             "ALCORE_PRECISION": self.precision,
         }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import postgres
 import pytest
 
 from alcore.config import Precision, Workspace
@@ -40,8 +41,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(4, 2 * (os.cpu_count() or 1))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--database postgres: on a server of that kind, which is started for it."""
+    parser.addoption("--database", choices=("sqlite", "postgres"), default="sqlite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest; with --no-loadscope-reorder workers take modules in order."""
+    if config.getoption("--database") != "sqlite":
+        about_files = pytest.mark.skip(reason="is about the file that SQLite keeps")
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(about_files)
     items.sort(key=lambda item: (item.path.name not in LONG, "browser" not in item.keywords))
 
 
@@ -72,11 +83,27 @@ def bare_workspace(tmp_path: Path) -> Workspace:
     return made
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server for the tests of this process; skipped where none is installed."""
+    with postgres.running() as server:
+        yield server
+
+
 @pytest.fixture
-def workspace(bare_workspace: Workspace, fresh_database: Path) -> Workspace:
+def workspace(
+    bare_workspace: Workspace, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Workspace]:
     """A workspace of its own for one test, whose database has no row yet."""
-    shutil.copy(fresh_database, bare_workspace.database)
-    return bare_workspace
+    if request.config.getoption("--database") == "sqlite":
+        shutil.copy(request.getfixturevalue("fresh_database"), bare_workspace.database)
+        yield bare_workspace
+        return
+    server = request.getfixturevalue("postgres_server")
+    url = server.fresh()
+    monkeypatch.setenv("ALCORE_DATABASE", url)  # for the processes that a test starts
+    yield Workspace(bare_workspace.root, url)
+    server.drop(url)
 
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])

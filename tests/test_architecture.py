@@ -61,7 +61,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.rounds", ()),
     ("alcore.experiments", ("scipy", "sklearn")),
     ("alcore.playground", ("sklearn",)),
-    ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3")),
+    ("alcore.store", ("sqlalchemy", "alembic", "sqlite3", "pysqlite3", "psycopg")),
     ("alcore.loop", ()),
     ("alcore.workers", ("distributed", "dask")),
     ("alcore.jobs", ("umap",)),

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
 from made import Tab, labels_of, project
 
 from alcore.config import Workspace
@@ -74,6 +75,7 @@ def _label_for_ever(root: str, project_id: int, said: Connection) -> None:
             said.send(tab.answer(image, image.item_id % 2))
 
 
+@pytest.mark.sqlite
 def test_labels_that_were_acknowledged_survive_the_kill_of_their_writer(
     workspace: Workspace,
 ) -> None:

@@ -178,6 +178,7 @@ def test_people_whose_queue_runs_out_together_get_different_images(store: Store)
     assert len(held) == len(set(held)) == 20
 
 
+@pytest.mark.sqlite
 def test_an_imported_label_slows_no_claim_by_being_looked_through(store: Store) -> None:
     """The time that answers take is read from an index of answers that took time."""
     tab = Tab(store, project(store))

@@ -15,7 +15,7 @@ from alcore.web import routes
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
-OF_DEPLOYMENT = {"ALCORE_HOST", "ALCORE_BACKUP_FOLDER"}
+OF_DEPLOYMENT = {"ALCORE_HOST", "ALCORE_BACKUP_FOLDER", "ALCORE_EXTRAS"}
 """Variables that the files themselves read."""
 
 

@@ -319,6 +319,6 @@ def test_what_becomes_of_projects_is_in_the_audit_log(store: Store) -> None:
     whole_projects.delete(store, new, "again")
     with store.read() as connection:
         details = connection.execute(
-            text("SELECT details FROM audit_event WHERE act = 'delete project'")
+            text("SELECT CAST(details AS VARCHAR) FROM audit_event WHERE act = 'delete project'")
         ).scalar_one()
     assert '"again"' in details and "1797" in details

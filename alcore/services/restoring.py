@@ -30,6 +30,11 @@ def restore(
     replace: also where there is a database already. Raises WorkspaceUnusable for what is no whole
     backup, WorkspaceBusy while an app or trainer works in the workspace, NoRoom.
     """
+    if workspace.url:
+        raise WorkspaceUnusable(
+            "ALCORE_DATABASE names a PostgreSQL server, whose database is restored by pg_restore: "
+            "the page on running alcore says how"
+        )
     backup = backups.read(folder)
     if backup is None:
         raise WorkspaceUnusable(
@@ -73,7 +78,7 @@ def _put(backup: Backup, workspace: Workspace, there: list[Path]) -> Path | None
         problems = backups.verify(Backup(incoming, backup.created_at, backup.files))
         if problems:
             raise WorkspaceUnusable(f"what was written is damaged: {problems[0]}")
-        Store.open(Workspace(incoming)).close()  # an older schema is brought up to date
+        Store.open(Workspace(incoming, "")).close()  # an older schema is brought up to date
         aside = root / time.strftime("replaced-%Y%m%d-%H%M%S") if there else None
         for path in there:
             assert aside is not None

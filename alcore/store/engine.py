@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError
 
 from alcore.config import Workspace
-from alcore.errors import WorkspaceBusy, WorkspaceUnusable
+from alcore.errors import AlcoreError, WorkspaceBusy, WorkspaceUnusable
 from alcore.store.sqlite import SQLite
 
 log = structlog.get_logger()
@@ -50,7 +50,7 @@ class Database(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes that it takes; 0 where it cannot say."""
+        """Bytes that it takes."""
 
     def prepare(self) -> None:
         """See that it is there and may be used. Raises WorkspaceUnusable."""
@@ -67,7 +67,7 @@ class Database(Protocol):
     def sweeper(self) -> Engine:
         """Make an engine as `writer` for the deletion of a project's rows."""
 
-    def words(self, error: Exception) -> WorkspaceUnusable | None:
+    def words(self, error: Exception) -> AlcoreError | None:
         """Say what keeps the database from its work, where that lies outside."""
 
     def copy(self, to: Path) -> None:
@@ -81,7 +81,7 @@ class Store:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._database: Database = SQLite(workspace, PATIENCE)
+        self._database = _database_of(workspace)
         self._turn = threading.Lock()
         self._asked: float | None = None
 
@@ -130,8 +130,9 @@ class Store:
 
     @property
     def size(self) -> int:
-        """Bytes that the database takes; 0 where it cannot say."""
-        return self._database.size
+        """Bytes that the database takes. Raises WorkspaceBusy."""
+        with self._in_words():
+            return self._database.size
 
     def check(self) -> None:
         """Raise WorkspaceUnusable where the database can no longer be used."""
@@ -235,3 +236,11 @@ class Store:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _database_of(workspace: Workspace) -> Database:
+    if not workspace.url:
+        return SQLite(workspace, PATIENCE)
+    from alcore.store.postgres import PostgreSQL
+
+    return PostgreSQL(workspace, PATIENCE)

@@ -42,8 +42,25 @@ def _elements(each: _json_each, compiler: SQLCompiler, **how: Any) -> str:
 def numbers_in(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
     """Select the whole numbers of the JSON lists in a column, of rows that meet the conditions."""
     each = _json_each(column).table_valued("value")
-    query = select(cast(each.c.value, Integer)).select_from(column.table)  # type: ignore[attr-defined]
+    query = select(cast(each.c.value, Integer)).select_from(column.table)
     return query.join(each, true()).where(*conditions)
+
+
+class whole(FunctionElement[int]):
+    """A number of 0 or more without what stands behind its point."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(whole)
+def _cut(number: whole, compiler: SQLCompiler, **how: Any) -> str:
+    return f"CAST({compiler.process(number.clauses, **how)} AS INTEGER)"
+
+
+@compiles(whole, POSTGRESQL)
+def _floor(number: whole, compiler: SQLCompiler, **how: Any) -> str:
+    return f"CAST(floor({compiler.process(number.clauses, **how)}) AS BIGINT)"  # a cast rounds
 
 
 def quarter(connection: Connection) -> str:

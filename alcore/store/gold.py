@@ -147,7 +147,7 @@ def all_gold(connection: Connection, project_id: int) -> list[Gold]:
         .join(item, item.c.id == gold.c.item_id)
         .outerjoin(answers, answers.c.item_id == gold.c.item_id)
         .where(gold.c.project_id == project_id, _known.is_not(None))
-        .group_by(gold.c.item_id)
+        .group_by(gold.c.item_id, item.c.id)
         .order_by(gold.c.item_id)
     )
     return [Gold(*row) for row in rows]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, case, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import NothingToUndo
@@ -238,7 +238,7 @@ def votes(connection: Connection, project_id: int, item_ids: np.ndarray) -> np.n
     rows = connection.execute(
         select(
             label_event.c.item_id,
-            label_event.c.annotator_id * 2 + second,
+            label_event.c.annotator_id * 2 + case((second, 1), else_=0),
             func.coalesce(today(label_event.c.class_id), -1),
         )
         .where(

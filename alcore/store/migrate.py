@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine, inspect, text
 
 from alcore.errors import WorkspaceUnusable
+from alcore.store.functions import POSTGRESQL
 
 HEAD = "0027"
 """The newest revision; a database that is there already starts without importing Alembic."""
@@ -22,7 +23,13 @@ def upgrade(engine: Engine) -> None:
     Raises WorkspaceUnusable for a database of a newer alcore.
     """
     with engine.begin() as connection:
-        if _revision(connection) == HEAD:
+        revision = _revision(connection)
+        if revision == HEAD:
+            return
+        if revision is None and connection.dialect.name == POSTGRESQL:
+            from alcore.store import postgres_schema
+
+            postgres_schema.create(connection, HEAD)
             return
         from alembic import command
         from alembic.config import Config

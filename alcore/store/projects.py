@@ -13,10 +13,10 @@ from sqlalchemy import (
     String,
     bindparam,
     case,
+    cast,
     func,
     insert,
     select,
-    type_coerce,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -38,7 +38,7 @@ _CHANGE = (
 )
 _READ = select(
     *(c for c in project.c if c.name != "settings"),
-    type_coerce(project.c.settings, String).label("settings"),
+    cast(project.c.settings, String).label("settings"),
     _CHANGE.label("class_change"),
 )
 _GET = _READ.where(project.c.id == bindparam("project"), project.c.deleted_at.is_(None))

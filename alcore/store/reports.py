@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Integer, Table, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from alcore.store import labels
+from alcore.store.functions import whole
 from alcore.store.tables import (
     annotator,
     baseline_point,
@@ -115,7 +116,7 @@ def labels_over_time(
         work_time.c.labels > 0,
     ]
     if not in_quarters:
-        second = cast(label_event.c.created_at, Integer)
+        second = whole(label_event.c.created_at)
         source, count = label_event, func.count()
         which = [
             label_event.c.project_id == project_id,

@@ -38,6 +38,13 @@ metadata = MetaData(
     }
 )
 
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows that meet a condition; queries write it in the same words."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
 project = Table(
     "project",
     metadata,
@@ -132,7 +139,7 @@ item = Table(
     UniqueConstraint("project_id", "content_hash"),
     CheckConstraint("split in ('pool', 'holdout')", name="ck_item_split"),
     Index("ix_item_split", "project_id", "split", "position"),
-    Index("ix_item_answers", "project_id", "id", sqlite_where=text("answers > 1")),
+    _partial("ix_item_answers", "project_id", "id", where="answers > 1"),
 )
 
 skipped_file = Table(
@@ -229,19 +236,19 @@ label_event = Table(
     Index("ix_label_event_project", "project_id", "id"),
     Index("ix_label_event_annotator", "annotator_id", "project_id", "id"),
     Index("ix_label_event_time", "project_id", "kind", "created_at", "annotator_id"),
-    Index(
+    _partial(
         "ix_label_event_seconds",
         "project_id",
         "id",
         "seconds",
-        sqlite_where=text("seconds IS NOT NULL"),
+        where="seconds IS NOT NULL",
     ),
-    Index(
+    _partial(
         "ix_label_event_withdrawal",
         "project_id",
         "id",
         "item_id",
-        sqlite_where=text("kind IN ('undo', 'unsure')"),
+        where="kind IN ('undo', 'unsure')",
     ),
     sqlite_autoincrement=True,
 )
@@ -256,7 +263,7 @@ answer = Table(
     Column("split", String, nullable=False),
     Column("final", Boolean, nullable=False, server_default="0"),
     Column("votes", Integer, nullable=False, server_default="1"),
-    Index("ix_answer_several", "project_id", "item_id", sqlite_where=text("votes > 1")),
+    _partial("ix_answer_several", "project_id", "item_id", where="votes > 1"),
     Index("ix_answer_class", "project_id", "split", "class_id", "event_id"),
     Index("ix_answer_event", "project_id", "event_id"),
 )
@@ -392,7 +399,7 @@ staged_label = Table(
     Column("item_id", ForeignKey("item.id"), primary_key=True),
     Column("place", Integer, nullable=False),
     Column("kept", Boolean, nullable=False, server_default="0"),
-    Index("ix_staged_label_waiting", "import_id", "item_id", sqlite_where=text("NOT kept")),
+    _partial("ix_staged_label_waiting", "import_id", "item_id", where="NOT kept"),
 )
 """Labels that a file brings and that do not count yet; `place` among its import's classes.
 
@@ -412,7 +419,7 @@ label_check = Table(
     Column("flagged", Boolean, nullable=False),
     Column("created_at", Float, nullable=False),
     Index("ix_label_check_project", "project_id", "created_at"),
-    Index("ix_label_check_error_score", "project_id", "error_score", sqlite_where=text("flagged")),
+    _partial("ix_label_check_error_score", "project_id", "error_score", where="flagged"),
 )
 """What a model that has not seen the label of `event_id` says of its item.
 
@@ -519,19 +526,19 @@ job = Table(
     Column("started_at", Float),
     Column("heartbeat_at", Float),
     Column("finished_at", Float),
-    Index(
+    _partial(
         "uq_job_running",
         "project_id",
         "kind",
         unique=True,
-        sqlite_where=text("state = 'running'"),
+        where="state = 'running'",
     ),
-    Index(
+    _partial(
         "uq_job_waiting",
         "project_id",
         "kind",
         unique=True,
-        sqlite_where=text("state = 'waiting'"),
+        where="state = 'waiting'",
     ),
     Index("ix_job_state", "state", "not_before"),
     Index("ix_job_project", "project_id", "kind", "id"),
@@ -595,7 +602,7 @@ delivery = Table(
     Column("created_at", Float, nullable=False),
     Column("due_at", Float, nullable=False),
     CheckConstraint("state in ('waiting', 'done', 'failed')", name="ck_delivery_state"),
-    Index("ix_delivery_due", "due_at", sqlite_where=text("state = 'waiting'")),
+    _partial("ix_delivery_due", "due_at", where="state = 'waiting'"),
     Index("ix_delivery_webhook", "webhook_id", "id"),
 )
 """What a webhook is told: a row from the moment it happened, until it was delivered."""
@@ -640,12 +647,12 @@ metadata_column = Table(
     Column("created_at", Float, nullable=False),
     CheckConstraint("kind in ('text', 'number', 'date')", name="ck_metadata_column_kind"),
     CheckConstraint("origin in ('table', 'path', 'exif')", name="ck_metadata_column_origin"),
-    Index(
+    _partial(
         "uq_metadata_column_name",
         "project_id",
         "name",
         unique=True,
-        sqlite_where=text("accepted"),
+        where="accepted",
     ),
     Index("ix_metadata_column_project", "project_id", "id"),
 )
@@ -690,11 +697,11 @@ completion = Table(
     Column("withdrawn_at", Float),
     Column("right", Integer),
     Index("ix_completion_project", "project_id", "id"),
-    Index(
+    _partial(
         "uq_completion_open",
         "project_id",
         unique=True,
-        sqlite_where=text("written_at IS NULL AND withdrawn_at IS NULL"),
+        where="written_at IS NULL AND withdrawn_at IS NULL",
     ),
 )
 """Images that a model is sure of, to be labeled by it once a sample of them was checked.
@@ -713,12 +720,12 @@ model_label = Table(
     Column("probability", Float),
     Column("draw", Integer),
     Index("ix_model_label_project", "project_id", "item_id"),
-    Index(
+    _partial(
         "ix_model_label_check",
         "project_id",
         "completion_id",
         "draw",
-        sqlite_where=text("draw IS NOT NULL"),
+        where="draw IS NOT NULL",
     ),
 )
 """What a completion's model says of its images; `draw`: the place of one that people check.

@@ -1,0 +1,354 @@
+"""Owns the proof that a PostgreSQL server keeps what SQLite keeps: real servers, on loopback."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TypeVar
+
+import postgres
+import pytest
+from made import Tab, labels_of, project
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from alcore.config import Runtime, Workspace, database_url
+from alcore.errors import (
+    InvalidSettings,
+    JobCancelled,
+    WorkspaceBusy,
+    WorkspaceUnusable,
+)
+from alcore.store import Store, engine, jobs, labels, migrate, projects, soundness
+from alcore.store.experiment_tables import metadata
+
+Answer = TypeVar("Answer")
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.Server]:
+    """One that tests may stop and start, which no others use."""
+    with postgres.running() as one:
+        yield one
+
+
+@pytest.fixture
+def workspace(
+    server: postgres.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Workspace:
+    url = server.fresh()
+    monkeypatch.setenv("ALCORE_DATABASE", url)
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(tmp_path))
+    return Runtime.from_environment().workspace
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Iterator[Store]:
+    opened = Store.open(workspace)
+    yield opened
+    opened.close()
+
+
+# -- the schema --------------------------------------------------------------------------------
+
+
+def outline(url: str) -> dict[str, object]:
+    """Say what a schema is made of, in words that both databases have."""
+    seen = create_engine(url)
+    inspector = inspect(seen)
+    tables: dict[str, object] = {}
+    for table in inspector.get_table_names():
+        keys = inspector.get_foreign_keys(table)
+        tables[table] = {
+            "columns": [(c["name"], c["nullable"]) for c in inspector.get_columns(table)],
+            "key": sorted(inspector.get_pk_constraint(table)["constrained_columns"]),
+            "refers": sorted((*k["constrained_columns"], k["referred_table"]) for k in keys),
+            "unique": sorted(
+                tuple(u["column_names"]) for u in inspector.get_unique_constraints(table)
+            ),
+            "indexes": sorted(
+                (i["name"], tuple(i["column_names"]), bool(i["unique"]))
+                for i in inspector.get_indexes(table)
+                if "_refers_" not in i["name"] and not i.get("duplicates_constraint")
+            ),
+            "checks": len(inspector.get_check_constraints(table)),
+        }
+    tables["views"] = sorted(inspector.get_view_names())
+    seen.dispose()
+    return tables
+
+
+def test_the_schema_is_the_one_that_sqlites_migrations_make(
+    workspace: Workspace, fresh_database: Path
+) -> None:
+    there = outline(workspace.url.replace("postgresql://", "postgresql+psycopg://"))
+    migrated = outline(f"sqlite:///{fresh_database}")
+    assert there.keys() == migrated.keys()
+    for table, about in migrated.items():
+        if isinstance(about, dict):  # columns that came later stand last in SQLite's tables
+            about["columns"].sort()
+            there[table]["columns"].sort()
+        assert there[table] == about, table
+    assert {*metadata.tables, "alembic_version", "views"} == there.keys()
+
+
+def test_a_database_of_the_first_version_on_postgresql_is_brought_up_to_date(
+    server: postgres.Server, tmp_path: Path, fresh_database: Path
+) -> None:
+    url = server.empty()
+    import psycopg
+
+    made = (Path(__file__).parent / "postgres_0026.sql").read_text("utf-8")
+    with psycopg.connect(url) as connection:
+        connection.execute(made)
+    opened = Store.open(Workspace(tmp_path, url))
+    with opened.read() as connection:
+        assert migrate.is_newest(opened._database.reader)
+        assert soundness.miscounted(connection) == []
+    tab = Tab(opened, project(opened, 3))
+    tab.answer(tab.next())
+    assert len(labels_of(opened, tab.project_id)) == 1
+    opened.close()
+    there = outline(url.replace("postgresql://", "postgresql+psycopg://"))
+    assert there == outline(server.fresh().replace("postgresql://", "postgresql+psycopg://"))
+
+
+def test_logs_are_added_to_and_never_changed(store: Store) -> None:
+    tab = Tab(store, project(store, 3))
+    tab.answer(tab.claim(1).leases[0], 0)
+    for change in ("UPDATE label_event SET note = 'no'", "DELETE FROM label_event"):
+        with pytest.raises(IntegrityError, match="append-only"), store.write() as connection:
+            connection.execute(text(change))
+    with store.read() as connection:
+        assert soundness.stale(connection) == soundness.miscounted(connection) == []
+
+
+# -- several processes -------------------------------------------------------------------------
+
+
+def _label_all(root: str, project_id: int, name: str, said: Connection) -> None:
+    """Label until nothing is left, sending some answers twice; say what was claimed."""
+    store, chance = Store.open(Workspace(Path(root))), random.Random(name)
+    tab, claimed = Tab(store, project_id, name), []
+    while leases := tab.claim(chance.randint(1, 5)).leases:
+        for image in leases:
+            claimed.append(image.item_id)
+            key = uuid.uuid4().hex
+            assert not tab.send(image, chance.randint(0, 1), key=key)[1]
+            if chance.random() < 0.1:
+                assert tab.send(image, 0, key=key)[1]
+    said.send(claimed)
+    store.close()
+
+
+def _train(root: str, project_ids: list[int], name: str, said: Connection) -> None:
+    """Take trainings as a trainer does, and leave a file where another one trains the same."""
+    store, taken = Store.open(Workspace(Path(root))), 0
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with store.write() as connection:
+            job = jobs.take(connection, ["train"], name, time.time())
+            over = job is None and not jobs.unfinished(connection)
+        if over:
+            break
+        if job is None:
+            time.sleep(0.02)  # as a dispatcher rests
+            continue
+        witness = Path(root) / f"training-{job.project_id}"
+        witness.touch(exist_ok=False)  # fails where somebody trains this project
+        with store.single() as connection:
+            jobs.beat(connection, job.id, job.attempt, "training", 0.5, time.time())
+        with store.write() as connection:
+            if taken < 6:  # answers that came meanwhile ask for the next one
+                jobs.request(connection, job.project_id, "train", time.time())
+        witness.unlink()
+        with store.write() as connection:
+            jobs.finish(connection, job.id, job.attempt, time.time())
+        taken += 1
+    said.send(taken)
+    store.close()
+
+
+def _start(target: object, *arguments: object) -> tuple[object, Connection]:
+    receive, send = SPAWN.Pipe(duplex=False)
+    process = SPAWN.Process(target=target, args=(*arguments, send))  # type: ignore[arg-type]
+    process.start()
+    return process, receive
+
+
+def test_two_processes_label_and_two_train_one_project_each_at_a_time(store: Store) -> None:
+    root = str(store.workspace.root)
+    project_ids = [project(store, 40, queued=15), project(store, 3, name="other")]
+    with store.write() as connection:
+        for one in project_ids:
+            jobs.request(connection, one, "train", time.time())
+    people = [_start(_label_all, root, project_ids[0], f"person {n}") for n in range(2)]
+    trainers = [_start(_train, root, project_ids, f"trainer {n}") for n in range(2)]
+    claimed = [item for _, said in people for item in said.recv()]
+    trained = [said.recv() for _, said in trainers]
+    for process, _ in (*people, *trainers):
+        process.join()  # type: ignore[attr-defined]
+        assert process.exitcode == 0  # type: ignore[attr-defined]
+    assert len(claimed) == len(set(claimed)) == 40, "an image was held by two"
+    assert len(labels_of(store, project_ids[0])) == 40
+    with store.read() as connection:
+        done = connection.execute(text("SELECT count(*) FROM job WHERE state = 'done'")).scalar()
+        assert done == sum(trained) > 4 and not jobs.unfinished(connection)
+        assert soundness.stale(connection) == soundness.miscounted(connection) == []
+
+
+def test_an_attempt_that_was_taken_over_publishes_nothing(store: Store) -> None:
+    project_id = project(store, 3)
+    with store.write() as connection:
+        jobs.request(connection, project_id, "train", 0.0)
+        first = jobs.take(connection, ["train"], "one", time.time())
+    assert first is not None
+    with store.write() as connection:
+        jobs.put_back(connection, first.id, first.attempt, 0.0, "silent")
+        assert jobs.take(connection, ["train"], "two", time.time()) is not None
+    with pytest.raises(JobCancelled, match="taken over"), store.write() as connection:
+        jobs.finish(connection, first.id, first.attempt, time.time())
+    with pytest.raises(JobCancelled, match="taken over"), store.single() as connection:
+        jobs.beat(connection, first.id, first.attempt, "training", 0.5, time.time())
+
+
+def test_a_writer_waits_for_its_turn_and_a_reader_does_not(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PATIENCE", 0.3)
+    one, other = Store.open(workspace), Store.open(workspace)
+    before = one.signature()
+    with one.write() as connection:
+        labels.annotator_named(connection, "ana", 0.0)
+        with other.read() as reader:
+            assert reader.execute(text("SELECT count(*) FROM annotator")).scalar() == 0
+        with (
+            pytest.raises(WorkspaceBusy, match=r"in use by another program.*try again"),
+            other.write(),
+        ):
+            pass
+    seen = one.signature()
+    assert seen != before and seen == one.signature(), "reading is no news, a commit is"
+    with other.write() as connection:
+        assert labels.annotator_named(connection, "ana", 0.0).id == 1
+    one.close()
+    other.close()
+
+
+# -- the server goes and comes -----------------------------------------------------------------
+
+
+def test_answers_wait_for_a_server_that_restarts_and_none_is_lost(
+    store: Store, server: postgres.Server
+) -> None:
+    tab = Tab(store, project(store, 40), "ana")
+    restart = threading.Timer(0.1, server.control, ("restart", "-m", "fast"))
+    restart.start()
+    sent: list[str] = []
+    refused: list[str] = []
+
+    def insist(work: Callable[[], Answer]) -> Answer:
+        """Ask until it is answered, as a browser and its outbox do."""
+        while True:
+            try:
+                return work()
+            except WorkspaceBusy as error:
+                refused.append(str(error))
+                time.sleep(0.05)
+
+    while leases := insist(lambda: tab.claim(5)).leases:
+        for image in leases:
+            key = uuid.uuid4().hex
+            insist(lambda image=image, key=key: tab.send(image, image.item_id % 2, key=key))
+            sent.append(key)
+    restart.join()
+    with store.read() as connection:
+        kept = connection.execute(text("SELECT key FROM label_event")).scalars().all()
+    assert sorted(kept) == sorted(sent) and len(set(sent)) == 40
+    assert refused, "the server was there all the time"
+    assert all("nothing was saved" in said for said in refused)
+
+
+def test_a_server_that_is_down_is_waited_for_by_whoever_is_patient(
+    store: Store, server: postgres.Server
+) -> None:
+    server.control("stop", "-m", "fast")
+    try:
+        assert store.signature() is None
+        with pytest.raises(WorkspaceBusy, match="cannot be used"), store.read():
+            pass
+        with pytest.raises(WorkspaceBusy, match="see that it runs"):
+            Store.open(store.workspace)
+        start = threading.Timer(0.3, server.control, ("start",))
+        start.start()
+        with store.write(patient=True) as connection:
+            assert labels.annotator_named(connection, "ana", 0.0).id > 0
+        start.join()
+    finally:
+        with store.read():
+            pass
+
+
+# -- what is wrong, in words -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///x.db", "postgresql://ana:s3cret@localhost", "mysql://ana:s3cret@h/alcore"]
+)
+def test_an_address_of_no_postgresql_database_is_refused_without_its_password(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALCORE_DATABASE", url)
+    with pytest.raises(InvalidSettings, match="postgresql://user:password@host") as refused:
+        database_url()
+    assert "s3cret" not in str(refused.value)
+
+
+def test_each_way_in_that_is_shut_is_named_and_no_message_has_a_password(
+    server: postgres.Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.run("CREATE ROLE guest LOGIN")
+    empty = server.empty()
+    latin = server.empty("LATIN1")
+    nowhere = f"postgresql://alcore:s3cret@127.0.0.1:{postgres._free_port()}/alcore"
+    for url, complaint in (
+        (nowhere, "see that it runs"),
+        (server.url("nothing", "alcore:s3cret"), 'database "nothing" does not exist'),
+        (server.url("postgres", "nobody:s3cret"), 'role "nobody" does not exist'),
+        (latin, "encoded in LATIN1"),
+        (server.url(empty.rpartition("/")[2], "guest:s3cret"), "make that user its owner"),
+    ):
+        workspace = Workspace(tmp_path, url)
+        with pytest.raises(WorkspaceUnusable, match=complaint) as refused:
+            Store.open(workspace)
+        told = f"{refused.value} {workspace} {capfd.readouterr()}"
+        assert "s3cret" not in told, complaint
+
+
+def test_a_text_that_postgresql_cannot_keep_is_refused_and_the_next_one_is_kept(
+    store: Store,
+) -> None:
+    with pytest.raises(InvalidSettings, match="cannot keep"), store.write() as connection:
+        labels.annotator_named(connection, "a\0na", 0.0)
+    with store.write() as connection:
+        assert labels.annotator_named(connection, "ana", 0.0).name == "ana"
+
+
+def test_texts_are_put_in_order_byte_by_byte_as_in_sqlite(store: Store) -> None:
+    names = ["Zoe", "ana", "Ähre", "Ben", "_x"]
+    with store.write() as connection:
+        for name in names:
+            labels.annotator_named(connection, name, 0.0)
+        rows = connection.execute(text("SELECT name FROM annotator ORDER BY name")).scalars()
+        assert list(rows) == sorted(names, key=str.encode)
+    assert os.environ["ALCORE_DATABASE"] == store.workspace.url
+    with store.read() as connection:
+        assert projects.all_projects(connection) == []
