@@ -132,6 +132,9 @@ def main() -> None:
                 ),
                 st.Page("pages/network.py", title=gettext("Network"), icon=":material/visibility:"),
                 st.Page(
+                    "pages/teach.py", title=gettext("Teach your own"), icon=":material/co_present:"
+                ),
+                st.Page(
                     "pages/exchange.py", title=gettext("In and out"), icon=":material/swap_horiz:"
                 ),
                 st.Page(

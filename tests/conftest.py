@@ -15,7 +15,7 @@ import pytest
 from alcore.config import Precision, Workspace
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserType
 
 os.environ.setdefault("ALCORE_FEATURES", "no")  # only the tests of features wait for them
 ROOT = Path(__file__).parent.parent
@@ -125,24 +125,46 @@ def cifar10_zip() -> Path:
     return path.resolve()
 
 
+def chromium_of(kind: BrowserType, *more: str) -> Browser:
+    """Start a headless Chromium: the one on this machine, else Playwright's own."""
+    installed = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    return kind.launch(
+        executable_path=os.environ.get("ALCORE_CHROMIUM") or installed,
+        args=[
+            "--no-sandbox",  # CI machines run as root
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            *more,
+        ],
+    )
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium: the one on this machine, else Playwright's own."""
+    """A headless Chromium with a camera that shows a moving pattern."""
     from playwright.sync_api import sync_playwright
 
-    installed = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=os.environ.get("ALCORE_CHROMIUM") or installed,
-            args=[
-                "--no-sandbox",  # CI machines run as root
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
+        chromium = chromium_of(
+            playwright.chromium,
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def browser_without_camera(browser: Browser) -> Iterator[Browser]:
+    """One that lets no page use its camera."""
+    chromium = chromium_of(
+        browser.browser_type,
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream=deny",
+    )
+    yield chromium
+    chromium.close()

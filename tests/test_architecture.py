@@ -66,6 +66,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.workers", ("distributed", "dask")),
     ("alcore.jobs", ("umap",)),
     ("alcore.explanations", ()),
+    ("alcore.teaching", ()),
     ("alcore.services", ("itsdangerous", "altair", "vl_convert")),
     ("alcore.web", ("starlette", "itsdangerous", "fastapi", "pydantic", "prometheus_client")),
     ("pages", ("streamlit", "altair")),

@@ -25,6 +25,7 @@ LAYERS = {
     "playground": {"shared", "playground"},
     "map": {"shared", "map"},
     "network": {"shared", "network"},
+    "teach": {"shared", "teach"},
     "page": {"shared", "page"},
     "room": {"shared", "grid", "why", "board", "room"},
     "projector": {"shared", "projector"},
@@ -36,6 +37,7 @@ ENTRIES = (
     "playground/playground.js",
     "map/map.js",
     "network/network.js",
+    "teach/teach.js",
     "why/cell.js",
 )
 

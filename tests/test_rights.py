@@ -76,6 +76,7 @@ PAGES: dict[str, rights.Right] = {
     "experiments": "run experiments",
     "setup": "make projects",
     "playground": "come in",
+    "teach": "come in",
     "session": "own",
     "glossary": "come in",
 }

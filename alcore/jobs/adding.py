@@ -23,7 +23,7 @@ from alcore.datasets.sources import open_source, summarise
 from alcore.errors import ImportRefused
 from alcore.folding import ids_by_name
 from alcore.jobs.fetching import fetch_new
-from alcore.loop import groups
+from alcore.loop import contributions, groups
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap
 from alcore.loop.randomness import rng
@@ -65,6 +65,7 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
         webhooks.note(connection, project_id, "import", about, time.time())
         project = projects.get(connection, project_id)
         choose_overlap(connection, project)
+        contributions.settle(connection, project, folder, time.time())
         if any(c.origin != "table" for c in metadata_values.columns(connection, project_id)):
             jobs.request(connection, project_id, "metadata", time.time())
         if project.settings.learner.uses_extractor and computes_features():
@@ -175,7 +176,10 @@ def _draw(
     could = [row for row in rows if row["true_class"] is not None or not known]
     if not could or not total:
         return
-    new = max(0, round(held / total * (total + len(could))) - held)
+    rule, after = project.settings.holdout, total + len(could)
+    none_yet = not held and not known  # the share of what was there was less than an image
+    aimed = min(rule.questions, rule.share * after) if none_yet else held / total * after
+    new = max(0, round(aimed) - held)
     if groups.split_new(connection, project, rows, known, new):
         return
     first = str(rows[0]["position"])

@@ -20,7 +20,7 @@ from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom, Sour
 from alcore.folding import ids_by_name
 from alcore.jobs.adding import add_images
 from alcore.jobs.metadata import read_known
-from alcore.loop import groups, incoming_labels
+from alcore.loop import contributions, groups, incoming_labels
 from alcore.loop.due import request_if_due
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap, cold_start_rows, swap_queue
@@ -198,6 +198,7 @@ def _make_ready(running: Running, folder: Path) -> None:
         queue_rows = cold_start_rows(first) if first else []
         swap_queue(connection, ready, queue_rows, None, 0)
         webhooks.note(connection, project_id, "import", {"images": len(all_ids)}, time.time())
+        contributions.settle(connection, ready, folder, time.time())
         request_if_due(connection, ready, time.time())
         if settings.learner.uses_extractor and computes_features():
             jobs.request(connection, project_id, "features", time.time(), PAGE_FIRST)

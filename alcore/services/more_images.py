@@ -15,6 +15,7 @@ from alcore.datasets import addresses, remote
 from alcore.datasets.addresses import AddressList
 from alcore.datasets.sources import open_source
 from alcore.errors import ImportRefused
+from alcore.loop import contributions
 from alcore.services import audit, setup
 from alcore.services.folders import Folders, check_source
 from alcore.services.rights import check_owner
@@ -109,7 +110,7 @@ def add_addresses(
 
 
 def _waiting(store: Store, project_id: int) -> Path:
-    return store.workspace.project(project_id) / "photographs"
+    return store.workspace.project(project_id) / contributions.FOLDER
 
 
 def check_ready(connection: Connection, project_id: int, by: int | None) -> None:
@@ -133,6 +134,15 @@ def _file_name(path: Path, name: str) -> str:
     """Name a photograph by what it was called and holds: all that are pasted are called alike."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=4)).hexdigest()
+    return waiting_name(name, digest)
+
+
+def waiting_name(name: str, digest: str) -> str:
+    """Name a photograph that waits by what it was called and the digest of what it holds.
+
+    >>> waiting_name("C:\\\\pictures\\\\my cat.jpg", "0a1b")
+    'my cat-0a1b.jpg'
+    """
     stem, dot, ending = PurePath(name.replace("\\", "/")).name.rpartition(".")
     plain = re.sub(r"[^\w. -]", "_", stem or ending).strip(". ")[:60] or "photograph"
     return f"{plain}-{digest}{dot}{ending[:5]}"

@@ -253,6 +253,21 @@ label_event = Table(
     sqlite_autoincrement=True,
 )
 
+contribution = Table(
+    "contribution",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("content_hash", String, nullable=False),
+    Column("file", String, nullable=False),
+    Column("class_id", ForeignKey("project_class.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("key", String, nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Index("ix_contribution_project", "project_id", "id"),
+)
+"""Classes of pictures that wait for their import: what somebody brought together with its label."""
+
 answer = Table(
     "answer",
     metadata,

@@ -27,6 +27,7 @@ from alcore.web import (
     remarks,
     reviewing,
     state,
+    teaching,
 )
 from alcore.web.api import mounting
 from alcore.web.requests import (
@@ -209,6 +210,7 @@ def routes(base: str = "") -> list[Route]:
         *mapping.routes(),
         *explaining.routes(),
         *looking.routes(),
+        *teaching.routes(),
     ]
     path = base.strip("/")
     if not path:

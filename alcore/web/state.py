@@ -145,6 +145,17 @@ def looking() -> Answering:
     )
 
 
+@functools.cache
+def teaching() -> Answering:
+    """Keep the process that learns from pictures while they are taken."""
+    return Answering(
+        "alcore.teaching",
+        runtime(),
+        patience=120,
+        remedy="the computer is busy; try again in a while",
+    )
+
+
 def prediction_cache() -> PredictionCache:
     """Keep what the models of the open store say."""
     return _prediction_cache(store())

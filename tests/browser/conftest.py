@@ -46,6 +46,7 @@ COMMON = {
     "test_session",
     "test_setup",
     "test_shield",
+    "test_teach",
     "test_why",
 }
 """Modules whose tests make projects of their own and leave the server as it is."""
@@ -57,6 +58,7 @@ SECTIONS = {
         "Map",
         "Network",
         "Try it",
+        "Teach your own",
         "In and out",
         "Experiments",
         "Playground",

@@ -21,10 +21,12 @@ PAGES = {
     "team": "Team",
     "experiments": "Experiments",
     "playground": "Playground",
+    "teach": "Teach your own",
     "setup": "Set-up",
     "glossary": "Glossary",
     "exchange": "In and out",
 }
+LABELING = ".board:not(.review, .playground, .map, .network, .teach)"
 WITHOUT_PROJECT = ("playground", "glossary")
 """Pages that are about no project."""
 
@@ -41,7 +43,9 @@ def test_back_leads_back_in_one_press_from_every_page(
         expect(page).to_have_url(re.compile(rf"/{path}"))
         # The page is there, and has written into the address what it writes.
         expect(page.get_by_test_id("stStatusWidget")).to_be_hidden()
-        expect(page.locator(".board:not(.review, .playground, .map, .network)")).to_have_count(0)
+        expect(
+            page.locator(".board:not(.review, .playground, .map, .network, .teach)")
+        ).to_have_count(0)
         page.wait_for_timeout(1500)
         page.go_back()
         expect(page).to_have_url(re.compile(r"/\?project=\d+$"))

@@ -3,6 +3,7 @@
 import { gettext } from "./language.js";
 
 const PATIENCE = 10; // seconds until a request counts as lost
+const MOST_LASTING = 60_000; // characters; browsers send no more once the page is gone
 
 // An answer that is final: the same request would be refused again.
 export class Refused extends Error {
@@ -16,12 +17,13 @@ export class Refused extends Error {
 
 // Fetch JSON. Throws Refused for an answer that is final, any other error for one worth a retry.
 export async function request(link, method, path, body, seconds = PATIENCE) {
+  const text = body === undefined ? undefined : JSON.stringify(body);
   const response = await fetch(link.base + path, {
     method,
     headers: { "content-type": "application/json", "X-Alcore-Ticket": link.ticket },
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: text,
     // Sent to its end although the page is closed meanwhile.
-    keepalive: method === "POST",
+    keepalive: method === "POST" && (text?.length ?? 0) < MOST_LASTING,
     cache: "no-store",
     signal: AbortSignal.timeout(1000 * seconds),
   });

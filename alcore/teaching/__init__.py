@@ -1,0 +1,1 @@
+"""Owns the process that learns from pictures while they are taken, and says what a camera sees."""
