@@ -12,10 +12,10 @@ from alcore import languages
 from alcore.errors import AlcoreError
 from alcore.phrases import sentence
 from alcore.records import Annotator, Project, Session
-from alcore.services import experiments, sessions
+from alcore.services import experiments, sessions, whole_projects
 from alcore.web import state
 from pages._language import gettext, language, ngettext, said
-from pages._setup_text import plain, refusal
+from pages._setup_text import note, plain, refusal
 from pages._shell import choose_ready
 from pages._who import open_to, projects_here, who
 
@@ -129,6 +129,35 @@ def _earlier(project: Project, me: Annotator, session: Session) -> None:
     row.html(
         _projector(project, me, session, gettext("See it, replay it, save it")), width="content"
     )
+    asked = f"session-delete-{session.id}"
+    if row.button(gettext("Delete …"), key=f"{asked}-ask"):
+        st.session_state[asked] = True
+    if st.session_state.get(asked):
+        _delete(project, me, session, asked)
+
+
+def _delete(project: Project, me: Annotator, session: Session, asked: str) -> None:
+    """Say what goes with a session, and delete it once more is pressed."""
+    copies = sessions.weigh(state.store(), project.id, session.id, me.id)
+    number, size = sum(one.labels for one in copies), sum(one.size for one in copies)
+    labels = ngettext("{n} label", "{n} labels", number)
+    note(
+        gettext(
+            "For good: the students' names, the replay, and the copies of the project in which "
+            "they labeled, with {labels} and all models ({size}). Your own project stays as it is.",
+            labels=labels,
+            size=whole_projects.disk_words(size),
+        )
+    )
+    row = st.container(horizontal=True)
+    label = gettext("Delete for good")
+    if row.button(label, icon=":material/delete_forever:", key=f"danger-{asked}"):
+        st.session_state.pop(asked)
+        doing = gettext("Deleting the session")
+        _do(sessions.delete, state.store(), project.id, session.id, me.id, doing=doing)
+    if row.button(gettext("Keep it"), key=f"{asked}-keep"):
+        st.session_state.pop(asked)
+        st.rerun()
 
 
 def _projector(project: Project, me: Annotator, session: Session, text: str) -> str:
@@ -143,10 +172,10 @@ def _projector(project: Project, me: Annotator, session: Session, text: str) -> 
     )
 
 
-def _do(action: object, *arguments: object) -> None:
+def _do(action: object, *arguments: object, doing: str = "") -> None:
     assert callable(action)
     try:
-        with st.spinner(gettext("Copying the project for the class")):
+        with st.spinner(doing or gettext("Copying the project for the class")):
             action(*arguments)
     except AlcoreError as error:
         st.error(plain(sentence(said(str(error)))), icon=":material/error:")

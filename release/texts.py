@@ -31,7 +31,7 @@ from alcore.playground.examples import EXAMPLES  # noqa: E402
 from alcore.playground.formulas import FORMULAS  # noqa: E402
 
 KEYWORDS = {"gettext": None, "ngettext": (1, 2)}
-UNTRANSLATED = ("map", "network", "review")
+UNTRANSLATED = ("map", "network", "review", "teach")
 """Folders of the browser's modules whose pages are in English."""
 SAID_IN = (
     "alcore/heat_maps.py",

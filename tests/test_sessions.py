@@ -422,6 +422,27 @@ def test_a_reset_leaves_no_name_label_or_copy_and_the_code_works_again(
     assert ana.ask("join", name="Ana")["name"] == "Ana"
 
 
+def test_a_session_that_is_over_is_deleted_with_its_copies_and_names(
+    store: Store, http: TestClient
+) -> None:
+    room = Room(store, *AGAINST)
+    Phone(room, http, "Ben Unmistakable")
+    copies = {group.project_id for group in sessions.groups(store, room.id)}
+    assert [one.images for one in sessions.weigh(*room.who)] == [40, 40]
+    with pytest.raises(InvalidSettings, match="end it before"):
+        sessions.delete(*room.who)
+    sessions.end(*room.who)
+    with pytest.raises(NotAllowed):
+        sessions.delete(store, room.project, room.id, people.annotator(store, "Somebody").id)
+    sessions.delete(*room.who)
+    there = {p.id for p in projects.list_projects(store, archived=True)}
+    assert room.project in there and not copies & there
+    assert sessions.of_project(store, room.project, room.teacher) == []
+    with store.read() as connection:
+        names = connection.execute(select(annotator.c.name)).scalars().all()
+    assert not [name for name in names if "Ben Unmistakable" in name]
+
+
 def test_of_disputed_images_the_one_that_the_most_answered_comes_first() -> None:
     label = ["label", "unsure", "undo"].index("label")
     events = [

@@ -19,6 +19,7 @@ from alcore.loop.randomness import rng
 from alcore.records import Group, Project, Session, Student
 from alcore.services import audit, nicknames, projects, whole_projects
 from alcore.services.rights import check_owner
+from alcore.services.whole_projects import Weight
 from alcore.store import Connection, Store, items, jobs, leasing, members, sessions
 from alcore.store import projects as stored
 
@@ -249,6 +250,32 @@ def reset(store: Store, project_id: int, session_id: int, by: int | None) -> Non
         _note(connection, session, by, "reset")
     several = [group.strategy for group in old] if len(old) > 1 else []
     _make_groups(store, session_id, project, by, several)
+    for group in old:
+        _delete(store, group.project_id, by)
+
+
+def weigh(store: Store, project_id: int, session_id: int, by: int | None) -> list[Weight]:
+    """Say what each copy holds that goes with a session. Raises NotAllowed, UnknownSession."""
+    get(store, project_id, session_id, by)
+    there = {p.id for p in projects.list_projects(store, archived=True)}
+    of_session = [g.project_id for g in groups(store, session_id) if g.project_id in there]
+    return [whole_projects.weigh(store, copy_id) for copy_id in of_session]
+
+
+def delete(store: Store, project_id: int, session_id: int, by: int | None) -> None:
+    """Delete a session that is over: students' names, its record, and the copies of its groups.
+
+    Raises NotAllowed, UnknownSession, InvalidSettings while it is open, WorkspaceBusy. What a
+    crash leaves are copies that an owner can delete.
+    """
+    with store.write() as connection:
+        session = _owned(connection, project_id, session_id, by)
+        if session.phase(time.time()) != "over":
+            raise InvalidSettings("the session is open; end it before it is deleted")
+        old = sessions.groups(connection, session_id)
+        sessions.forget(connection, session_id)
+        sessions.remove(connection, session_id)
+        _note(connection, session, by, "deleted")
     for group in old:
         _delete(store, group.project_id, by)
 

@@ -66,7 +66,7 @@ def lock(connection: Connection, session_id: int, locked: bool) -> None:
 
 
 def remove(connection: Connection, session_id: int) -> None:
-    """Take a session away that nobody has joined."""
+    """Take a session away that nobody is in any more."""
     connection.execute(delete(session_group).where(session_group.c.session_id == session_id))
     connection.execute(delete(session).where(session.c.id == session_id))
 
