@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from alcore.errors import AlcoreError
-from alcore.services import setup
+from alcore.services import ready, setup
 from alcore.services.setup import SourcePreview
 from alcore.web import state
 from alcore.web.palette import class_colours
@@ -21,6 +21,7 @@ Spec = dict[str, Any]
 
 KINDS = {
     "digits": ("Handwritten digits (built in)", "1,797 small grey images, ready in a second"),
+    "ready": ("Ready to go", "shapes with a shortcut, and data sets that lie in the data folder"),
     "shapes": ("Generated shapes", "made to measure, to try things out"),
     "folder": ("A folder on this computer", "one folder per class, train and test, or all in one"),
     "archive": ("A zip archive", "uploaded here, or a file on this computer"),
@@ -57,6 +58,7 @@ def choose_source(
     )
     asking: dict[str, Callable[[Store, str], Spec | None]] = {
         "digits": lambda store, prefix: {"kind": "digits"},
+        "ready": _ready,
         "shapes": _shapes,
         "folder": lambda store, prefix: _folder(store, prefix, may_stay),
         "archive": _archive,
@@ -98,6 +100,22 @@ def look_at(store: Store, prefix: str, spec: Spec | None) -> SourcePreview | Non
             args=(f"{prefix}look", None),
         )
     return None if isinstance(look, AlcoreError) else look
+
+
+def _ready(store: Store, prefix: str) -> Spec | None:
+    offered = ready.offers(store.workspace, state.folders())
+    chosen = st.radio(
+        "Which",
+        range(len(offered)),
+        format_func=lambda place: offered[place].title,
+        captions=[one.sentence for one in offered],
+        key=f"{prefix}ready",
+        persist_state="session",
+    )
+    absent = ready.missing(offered)
+    if absent:
+        note(f"Not in the data folder: {'; '.join(absent)}.")
+    return offered[chosen].spec
 
 
 def _shapes(store: Store, prefix: str) -> Spec:

@@ -19,6 +19,8 @@ from alcore.config import LearnerRule, Workspace
 from alcore.datasets.source_preview import preview_source
 from alcore.errors import ImportRefused, WorkspaceUnusable
 from alcore.services import guidelines, people, pretraining, projects, setup, watching
+from alcore.services import ready as ready_projects
+from alcore.services.folders import Folders
 from alcore.store import Store, watched_folders
 from alcore.web import state
 
@@ -534,3 +536,34 @@ def test_the_range_of_deep_images_is_shown_and_saved(
     white.set_value(2000).run()
     press(test, "Save")
     assert projects.get(store, made).settings.pixel_range.scale == (0, 2000)
+
+
+def test_ready_projects_are_what_can_be_had_here_at_once(
+    store: Store, page: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = store.workspace.root
+    monkeypatch.setenv("HOME", str(root / "nowhere"))
+    anywhere = Folders()
+    assert ready_projects.offers(store.workspace, anywhere) == [ready_projects.SHORTCUT]
+    assert len(ready_projects.missing([ready_projects.SHORTCUT])) == 2
+    pictures(root / "made", ["frog/1.png", "ship/2.png"])
+    with zipfile.ZipFile(root / "cifar10.zip", "w") as archive:
+        for path in (root / "made").rglob("*.png"):
+            archive.write(path, path.relative_to(root / "made"))
+    (root / "datasets" / "FashionMNIST" / "raw").mkdir(parents=True)
+    assert len(ready_projects.offers(store.workspace, anywhere)) == 2  # an empty folder is no copy
+    (root / "datasets" / "FashionMNIST" / "raw" / "train-images-idx3-ubyte").touch()
+    offered = ready_projects.offers(store.workspace, anywhere)
+    assert [one.title for one in offered[1:]] == ["FashionMNIST", "CIFAR-10"]
+    assert setup.look_at(offered[2].spec, anywhere, store.workspace).summary.total == 2
+    assert ready_projects.missing(offered) == []
+    # Where pages may name no folder of the server, its data sets are not offered.
+    assert ready_projects.offers(store.workspace, Folders(listed=())) == [ready_projects.SHORTCUT]
+    test = page("new")
+    (kind,) = [r for r in test.radio if r.label == "Where the images are"]
+    test = kind.set_value("ready").run()
+    (which,) = [r for r in test.radio if r.label == "Which"]
+    assert which.options == ["Shapes with a shortcut", "FashionMNIST", "CIFAR-10"]
+    next(b for b in test.button if b.label == "Create").click().run()
+    spec, _ = setup.source_of(store, projects.named(store, "shapes").id)
+    assert spec == ready_projects.SHORTCUT.spec

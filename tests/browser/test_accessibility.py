@@ -81,7 +81,7 @@ def test_every_page_and_the_grid_are_accessible(
     page.goto(server.url)
     expect(page.locator(LINKS).first).to_be_visible()
     wrong = {}
-    for path in ("", *(p for p in PAGES if p not in COMPUTED)):
+    for path in ("", *(p for p in PAGES if p not in COMPUTED), "session"):
         page.goto(f"{server.url}/{path}?project={modelled}")
         drawn(page)
         for section in ("", *SECTIONS) if path == "dashboard" else ("",):

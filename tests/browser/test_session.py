@@ -14,6 +14,7 @@ from alcore.services import sessions
 from alcore.store import sessions as rows
 
 from .conftest import Server
+from .test_accessibility import faults
 
 pytestmark = pytest.mark.browser
 
@@ -63,6 +64,7 @@ def test_a_class_joins_labels_guesses_and_is_replayed(
     expect(nameless.locator("[data-room=refusal]")).to_have_text(
         "Type the code that stands on the wall."
     )
+    assert faults(nameless) == []
     nameless.locator("input[name=code]").fill(code.lower())
     nameless.locator("input[name=name]").fill("sh1t")
     nameless.get_by_role("button", name="Join").tap()
@@ -75,6 +77,7 @@ def test_a_class_joins_labels_guesses_and_is_replayed(
     expect(ben.locator("[data-room=count]")).to_have_text("2")
     expect(wall.locator("[data-wall=names] button")).to_have_text(["Ana", "Ben"])
 
+    assert faults(wall) == [] and faults(ben) == []
     ben.context.set_offline(True)  # Ben's phone falls asleep
     wall.get_by_role("button", name="Start").click()
     expect(wall.locator("[data-wall=countdown]")).to_be_visible()
@@ -92,6 +95,7 @@ def test_a_class_joins_labels_guesses_and_is_replayed(
     expect(ana.locator(".class").first).to_be_visible()
     expect(wall.locator("[data-wall=peopleword]")).to_have_text("2 labels by 2 students")
     expect(wall.locator("[data-wall=people] li").first).to_contain_text("Ana")
+    assert faults(wall) == [] and faults(ana) == []
     expect(ben.locator(".board")).not_to_have_attribute("data-item", re.compile(r"\d+"))
     ben.context.set_offline(False)  # and wakes in the midst of it
     expect(ben.locator(".board")).to_have_attribute("data-item", re.compile(r"\d+"))
@@ -104,6 +108,7 @@ def test_a_class_joins_labels_guesses_and_is_replayed(
     wall.get_by_role("button", name="End", exact=True).click()
     expect(ana.locator("[data-room=overword]")).to_have_text("The session is over")
     expect(ana.locator("[data-room=thanks]")).to_contain_text("You gave 2 answers")
+    assert faults(wall) == [] and faults(ana) == []
     _replayed(wall, tmp_path)
     wall.once("dialog", lambda dialog: dialog.accept())
     wall.get_by_role("button", name="Reset").click()
