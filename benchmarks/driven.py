@@ -104,14 +104,14 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def chromium(*more: str) -> Iterator[Browser]:
-    """Start the Chromium of this machine, else Playwright's own; more: flags."""
+def chromium() -> Iterator[Browser]:
+    """Start the Chromium of this machine, else Playwright's own."""
     executable = next(
         (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))),
         None,
     )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *more])
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
 

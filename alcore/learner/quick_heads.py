@@ -29,7 +29,7 @@ def fit(points: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
         optimizer.zero_grad()
         misfit = functional.cross_entropy(x @ weights + bias, y, reduction="sum")
         value: torch.Tensor = misfit + weights.square().sum() / (2 * INVERSE_RIDGE)
-        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
+        value.backward()
         return value
 
     optimizer.step(loss)
