@@ -148,6 +148,7 @@ for command in (
     exchange_commands.predict,
     exchange_commands.snapshot,
     metadata_commands.metadata,
+    metadata_commands.near_duplicates,
     project_commands.features,
     project_commands.pretrain,
     project_commands.projects,

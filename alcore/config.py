@@ -675,6 +675,8 @@ class ProjectSettings:
     guidelines: str = ""
     """What annotators read about the classes."""
     team: TeamRule = TeamRule()
+    answer_alike: bool = False
+    """One answer holds for all near-duplicates of an image."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Own keys of the labeling board by target, as `keymap` writes them."""
 

@@ -65,6 +65,13 @@ KINDS: tuple[JobKind, ...] = (
         doing="Metadata of the images is read",
     ),
     JobKind(
+        name="near_duplicates",
+        function="alcore.jobs.near_duplicates:run_near_duplicates",
+        lane=IMPORTS,
+        noun="search for near-duplicates",
+        doing="Near-duplicates are looked for",
+    ),
+    JobKind(
         name="train",
         function="alcore.jobs.training:run_training",
         lane=MODELS,

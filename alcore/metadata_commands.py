@@ -1,4 +1,4 @@
-"""Owns the commands about metadata: show it, bring it in from tables, paths and EXIF, remove it."""
+"""Owns the commands about what is known of images: metadata, groups, near-duplicates."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from alcore.config import Runtime, user_path
 from alcore.metadata import KINDS, ValueKind
 from alcore.services import groups
 from alcore.services import metadata as known_metadata
+from alcore.services import near_duplicates as near
 from alcore.services import projects as known_projects
 from alcore.services.metadata import MetadataFile
 from alcore.store import Store
@@ -24,6 +25,8 @@ from alcore.terminal import (
 )
 
 PROBLEMS_SHOWN = 20
+ALL = 1_000_000
+"""Groups that are printed as JSON."""
 
 
 @click.group("metadata")
@@ -153,6 +156,32 @@ def ungroup(store: Store, project: str) -> None:
 def remove(store: Store, project: str, name: str) -> None:
     """Forget a column and its values; images stay as they are."""
     known_metadata.remove(store, known_projects.named(store, project).id, name)
+
+
+@click.command("near-duplicates")
+@project_argument
+@click.option("--look", is_flag=True, help="Compare all images first; none moves by it.")
+@click.option("--move", is_flag=True, help="Bring groups together; nothing labeled moves.")
+@json_option
+@with_store
+def near_duplicates(store: Store, project: str, look: bool, move: bool, as_json: bool) -> None:
+    """Say which images are near-duplicates, and which of them lie both in holdout and pool."""
+    project_id = known_projects.named(store, project).id
+    if look:
+        threads = Runtime.from_environment().threads
+        with_progress(
+            lambda: near.look_now(store, project_id, threads),
+            lambda: near.job(store, project_id),
+            lambda: near.stop(store, project_id),
+        )
+    if move:
+        groups.bring_together(store, project_id)
+    for text in near.words(near.status(store, project_id)):
+        print(text, file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        found, _ = near.page(store, project_id, 0, ALL)
+        rows = [[{"image": m.name, "split": m.split} for m in members] for members in found]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
 
 
 def _read(store: Store, project_id: int) -> None:

@@ -33,11 +33,12 @@ Origin = Literal[
     "check",
     "model",
     "contribution",
+    "near-duplicate",
 ]
 """Where a question came from; "grid": among others of one predicted class, "similar": found as
 a neighbour of another image, so not a random sample; "check": drawn at random among those that a
 model is sure of; "model": nobody was asked, the label is a model's; "contribution": somebody
-brought the image along."""
+brought the image along; "near-duplicate": nobody was asked, what was said of an image like it."""
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 

@@ -82,7 +82,7 @@ def _together(store: Store, project: Project, known: Known) -> None:
     """Ask by which column images stay together; show what that moves, and move it."""
     st.markdown("#### Images that stay together")
     now = groups.of_project(store, project.id)
-    if now is not None:
+    if now is not None and now.column is not None:
         for text in groups.words(now):
             note(text)
         with st.container(horizontal=True):

@@ -26,6 +26,7 @@ from pages._setup_examples import examples_tab
 from pages._setup_features import features_of
 from pages._setup_keys import keys_tab
 from pages._setup_more import more_of
+from pages._setup_near import near_duplicates_of
 from pages._setup_originals import originals_of
 from pages._setup_pretraining import pretraining_of
 from pages._setup_progress import importing
@@ -280,6 +281,7 @@ def _images(store: Store, line: ProjectLine) -> None:
         more_of(store, project)
         addresses_of(store, project)
         watch_of(store, project)
+        near_duplicates_of(store, project)
     if report.left_out:
         out = io.StringIO()
         write_csv(out, ["file", "reason"], setup.shown_rows(report.left_out))

@@ -63,7 +63,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
         case.estimators,
     )
     holdout, baseline, seed = _measuring(case, start)
-    budget, guidelines = _labeling(case, start)
+    budget, guidelines, answer_alike = _labeling(case, start)
     team = team_fields(case.prefix, start.team)
     return ProjectSettings(
         strategy=strategy,
@@ -81,6 +81,7 @@ def settings_fields(case: Case, start: ProjectSettings) -> ProjectSettings:
         seed=seed,
         guidelines=guidelines,
         team=team,
+        answer_alike=answer_alike,
         keys=start.keys,
     )
 
@@ -354,7 +355,7 @@ def _holdout_words(case: Case, rule: HoldoutRule) -> str:
     return f"Holdout: {case.imported:,} images."
 
 
-def _labeling(case: Case, start: ProjectSettings) -> tuple[int | None, str]:
+def _labeling(case: Case, start: ProjectSettings) -> tuple[int | None, str, bool]:
     st.markdown("#### Labeling")
     left, right = st.columns([1, 2])
     budget = left.number_input(
@@ -377,4 +378,12 @@ def _labeling(case: Case, start: ProjectSettings) -> tuple[int | None, str]:
         max_chars=10_000,
         placeholder="What belongs to which class; what to do in doubt",
     )
-    return None if budget is None else int(budget), guidelines
+    answer_alike = st.toggle(
+        "One answer holds for all near-duplicates of an image",
+        start.answer_alike,
+        key=f"{case.prefix}answer-alike",
+        persist_state="session",
+        help="Only one of them is asked about; the others in the pool get its label, and are taken "
+        "back with it. Look at the groups first: they are under Images.",
+    )
+    return None if budget is None else int(budget), guidelines, answer_alike

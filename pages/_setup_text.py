@@ -124,6 +124,15 @@ STYLE = """<style>
 .su-figures span {font-size:.82rem; opacity:.72}
 .su-pictures {display:flex; flex-wrap:wrap; gap:6px; max-height:134px; overflow:hidden}
 .su-pictures img {width:64px; height:64px; border-radius:4px; background:rgba(128,132,150,.16)}
+.su-group {margin:.35rem 0 .6rem}
+.su-group p {margin:0 0 .25rem; font-size:.88rem; opacity:.78}
+.su-group div {display:flex; flex-wrap:wrap; gap:6px}
+.su-group img {width:80px; height:80px; object-fit:contain; border-radius:4px;
+  background:rgba(128,132,150,.16)}
+.su-group .held img {outline:2px dashed light-dark(#8a5a00, #f0b429); outline-offset:-2px}
+.su-group figure {margin:0; width:80px}
+.su-group figcaption {font-size:.78rem; opacity:.78; overflow:hidden; text-overflow:ellipsis;
+  white-space:nowrap}
 .su-sheet img {width:min(100%,560px); display:block; margin:.2rem 0 .35rem}
 ul.su-chips {list-style:none; display:flex; flex-wrap:wrap; gap:.35rem .5rem; margin:0 !important;
   padding:0 !important; max-height:13rem; overflow:auto; font-variant-numeric:tabular-nums}

@@ -49,6 +49,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.folding", ()),
     ("alcore.metadata", ()),
     ("alcore.grouping", ()),
+    ("alcore.near_duplicates", ()),
     ("alcore.slices", ()),
     ("alcore.completion", ()),
     ("alcore.strategies", ("sklearn",)),

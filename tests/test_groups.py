@@ -30,6 +30,9 @@ def store(workspace: Workspace) -> Iterator[Store]:
     opened.close()
 
 
+NONE_ALIKE = np.zeros((0, 2), np.int64)
+
+
 def splits(store: Store, project_id: int) -> dict[str, str]:
     """Read where each image lies, by name."""
     with store.read() as connection:
@@ -214,7 +217,7 @@ def test_a_group_that_comes_in_two_parts_follows_its_first_part(store: Store) ->
         lie: dict[str, set[str]] = {}
         for part in range(6):  # as an import commits them
             rows = [row(made, 40 + 5 * part + i, f"p{i}/{part}.png") for i in range(5)]
-            assert loop_groups.split_new(connection, there, rows, False, 2)
+            assert loop_groups.split_new(connection, there, rows, False, 2, NONE_ALIKE)
             items.add(connection, rows)
             loop_groups.note_new(connection, made, rows)
             for one in rows:

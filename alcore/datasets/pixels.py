@@ -58,13 +58,16 @@ class PixelCache:
             return np.zeros(shape, np.uint8)
         return np.memmap(self.pixels_path, np.uint8, "r", shape=shape)
 
-    def blocks(self, n: int, at_once: int = 1_000) -> Iterator[np.ndarray]:
-        """Read the first n rows a few at a time: (≤ at_once, H, W, 3) uint8, none kept in memory.
+    def blocks(self, n: int, at_once: int = 1_000, first: int = 0) -> Iterator[np.ndarray]:
+        """Read rows from `first` to n a few at a time: (≤ at_once, H, W, 3) uint8, none kept.
 
         Mapped, all of them would count as this process's memory after one look at each.
         """
+        if first >= n:
+            return
         with self.pixels_path.open("rb") as file:
-            for start in range(0, n, at_once):
+            file.seek(first * self.row_bytes)
+            for start in range(first, n, at_once):
                 size = min(at_once, n - start) * self.row_bytes
                 block = np.fromfile(file, np.uint8, size)
                 yield block.reshape(-1, self.resolution, self.resolution, 3)

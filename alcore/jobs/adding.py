@@ -7,7 +7,7 @@ to the holdout as is there already, drawn at random before anybody can be asked 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from alcore.folding import ids_by_name
 from alcore.jobs.fetching import fetch_new
 from alcore.loop import contributions, groups
 from alcore.loop.image_rows import natural, room, row_of
+from alcore.loop.near_duplicates import Newcomers
 from alcore.loop.queueing import choose_overlap
 from alcore.loop.randomness import rng
 from alcore.names import of_page
@@ -36,6 +37,7 @@ from alcore.store import (
     jobs,
     labels,
     metadata_values,
+    near_duplicates,
     projects,
     webhooks,
 )
@@ -93,6 +95,7 @@ def _bring(
     disk.check_room(folder, room(source, todo, project.settings.resolution))
     class_ids = _classes(running, project, listing, known_classes)
     has_test = any(entry.given_split == "test" for entry in listing.entries)
+    newcomers = Newcomers(folder, project.settings, position) if todo else None
     for chunk in ingest(
         source,
         folder,
@@ -104,8 +107,15 @@ def _bring(
         next_position=position,
         next_offset=offset,
     ):
+        pairs = np.zeros((0, 2), np.int64)
+        if newcomers is not None and chunk.accepted:
+            pairs = newcomers.pairs(chunk.accepted[-1].position + 1)
+        rows = [row_of(project_id, new, class_ids, known_classes) for new in chunk.accepted]
         with running.write() as connection:
-            _take_over(connection, project, chunk, class_ids, known_classes, has_test)
+            if not has_test:
+                _draw(connection, project, rows, known_classes != "none", pairs)
+            _take_over(connection, project, chunk, rows, known_classes)
+            _note_alike(connection, project_id, rows, pairs)
             additions.count(connection, addition.id, len(chunk.accepted))
             running.advance(connection)
         before, after = shares
@@ -147,14 +157,10 @@ def _take_over(
     connection: Connection,
     project: Project,
     chunk: Chunk,
-    class_ids: Mapping[str, int],
+    rows: Sequence[dict[str, object]],
     known_classes: KnownClasses,
-    has_test: bool,
 ) -> None:
-    """Insert a chunk with its splits and labels, in the caller's transaction."""
-    rows = [row_of(project.id, new, class_ids, known_classes) for new in chunk.accepted]
-    if not has_test:
-        _draw(connection, project, rows, known_classes != "none")
+    """Insert a chunk, its splits drawn, with its labels, in the caller's transaction."""
     items.add(connection, rows)
     groups.note_new(connection, project.id, rows)
     items.add_skipped(connection, project.id, chunk.skipped)
@@ -165,12 +171,33 @@ def _take_over(
         projects.set_state(connection, project.id, "ready", channels=3)
 
 
+def _note_alike(
+    connection: Connection, project_id: int, rows: Sequence[dict[str, object]], pairs: np.ndarray
+) -> None:
+    """Note which new images are near-duplicates of others, as pairs (P, 2) of positions.
+
+    Where those before have not been compared, that is still to be done.
+    """
+    if not rows:
+        return
+    first, last = int(str(rows[0]["position"])), int(str(rows[-1]["position"]))
+    ids = additions.ids_at(connection, project_id, [*pairs[:, 0].tolist(), last])
+    alike = [(ids[one], ids[other]) for one, other in pairs.tolist()]
+    compared = near_duplicates.compared(connection, project_id)
+    near_duplicates.join(connection, project_id, alike, last + 1 if compared == first else compared)
+
+
 def _draw(
-    connection: Connection, project: Project, rows: Sequence[dict[str, object]], known: bool
+    connection: Connection,
+    project: Project,
+    rows: Sequence[dict[str, object]],
+    known: bool,
+    pairs: np.ndarray,
 ) -> None:
     """Put as large a share of new images into the holdout as is there, at random.
 
-    known: only images whose class is known can be in it, and only they count.
+    known: only images whose class is known can be in it, and only they count; pairs:
+    near-duplicates (P, 2) by position.
     """
     held, total = additions.split_sizes(connection, project.id, known)
     could = [row for row in rows if row["true_class"] is not None or not known]
@@ -180,7 +207,7 @@ def _draw(
     none_yet = not held and not known  # the share of what was there was less than an image
     aimed = min(rule.questions, rule.share * after) if none_yet else held / total * after
     new = max(0, round(aimed) - held)
-    if groups.split_new(connection, project, rows, known, new):
+    if groups.split_new(connection, project, rows, known, new, pairs):
         return
     first = str(rows[0]["position"])
     chosen = rng(project.settings, "more images", first).permutation(len(could))[:new]

@@ -21,12 +21,22 @@ from alcore.folding import ids_by_name
 from alcore.jobs.adding import add_images
 from alcore.jobs.metadata import read_known
 from alcore.loop import contributions, groups, incoming_labels
+from alcore.loop import near_duplicates as near
 from alcore.loop.due import request_if_due
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap, cold_start_rows, swap_queue
 from alcore.loop.randomness import rng
 from alcore.records import NewEvent, Project
-from alcore.store import Connection, additions, items, jobs, labels, projects, webhooks
+from alcore.store import (
+    Connection,
+    additions,
+    items,
+    jobs,
+    labels,
+    near_duplicates,
+    projects,
+    webhooks,
+)
 from alcore.strategies.cold_start import cold_start
 from alcore.workers.attempts import Running, fields
 
@@ -169,10 +179,11 @@ def _make_ready(running: Running, folder: Path) -> None:
     if not has_class.any():
         known_classes = "none"  # a key without classes would have a holdout that nobody can check
     read_known(running)
+    alike = near.compare_all(folder, settings, len(all_ids))
     holdout = all_ids[:0]
     if not in_test.any():
         with store.read() as connection:
-            holdout = _draw_holdout(connection, project, all_ids, has_class)
+            holdout = _draw_holdout(connection, project, all_ids, has_class, alike)
     apart = in_test | np.isin(all_ids, holdout)
     if known_classes == "labels":
         apart |= has_class
@@ -191,6 +202,7 @@ def _make_ready(running: Running, folder: Path) -> None:
     channels = 1 if all(map(_is_grey, cache.blocks(len(all_ids)))) else 3
     with running.publish() as connection:
         items.move_to_holdout(connection, holdout.tolist())
+        near_duplicates.put(connection, project_id, all_ids, alike)
         projects.set_known_classes(connection, project_id, known_classes)
         projects.set_state(connection, project_id, "ready", channels)
         ready = projects.get(connection, project_id)
@@ -211,11 +223,15 @@ def _make_ready(running: Running, folder: Path) -> None:
 
 
 def _draw_holdout(
-    connection: Connection, project: Project, all_ids: np.ndarray, has_class: np.ndarray
+    connection: Connection,
+    project: Project,
+    all_ids: np.ndarray,
+    has_class: np.ndarray,
+    alike: np.ndarray,
 ) -> np.ndarray:
     """Draw the holdout of images (N,); of those whose class is known, has_class (N,), if any is.
 
-    By whole groups where images stay together.
+    By whole groups where images stay together; alike: (N,) groups of near-duplicates.
     """
     rule = project.settings.holdout
     where, size = all_ids, min(rule.questions, round(rule.share * len(all_ids)))
@@ -223,7 +239,7 @@ def _draw_holdout(
         where = all_ids[has_class]
         size = min(rule.most, max(1, round(rule.share * len(where))))
     could = has_class if has_class.any() else np.ones(len(all_ids), bool)
-    grouped = groups.drawn_at_import(connection, project, all_ids, could, size)
+    grouped = groups.drawn_at_import(connection, project, all_ids, could, size, alike)
     if grouped is not None:
         return grouped
     return pool.draw_holdout(where, size, rng(project.settings, "holdout"))

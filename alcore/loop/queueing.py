@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore import pool
+from alcore.loop import near_answers
 from alcore.loop.randomness import rng
 from alcore.records import Project, Selection
 from alcore.store import Connection, items, queue, votes
@@ -89,6 +90,7 @@ def swap_queue(
     order = pool.mix_in(
         list(by_id), questions, settings.holdout.every, rng(settings, "questions", number)
     )
+    order, follows = near_answers.one_of_each(connection, project, order)
     order = mix_in_further(
         order,
         np.array(list(further), dtype=np.int64),
@@ -97,17 +99,12 @@ def swap_queue(
     by_id |= further
     hidden = {"score": None, "reason": "random", "origin": "holdout"}
     suggestions = suggestions or {}
-    queue.swap(
-        connection,
-        project.id,
-        [
-            by_id.get(item_id)
-            or {"item_id": item_id, "suggestion": suggestions.get(item_id), **hidden}
-            for item_id in order
-        ],
-        ranked_by,
-        head_labels,
-    )
+    queued = [
+        by_id.get(item_id) or {"item_id": item_id, "suggestion": suggestions.get(item_id), **hidden}
+        for item_id in order
+    ]
+    queued = near_answers.with_reasons(queued, follows)
+    queue.swap(connection, project.id, queued, ranked_by, head_labels)
 
 
 def choose_overlap(connection: Connection, project: Project) -> None:

@@ -60,6 +60,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "stop metadata": "stopped the reading of metadata",
         "group": "kept images of one {name} together; {to_holdout} moved to the holdout and "
         "{to_pool} to the pool",
+        "near-duplicates": "brought near-duplicates together; {to_holdout} moved to the holdout "
+        "and {to_pool} to the pool",
         "ungroup": "kept images together no more",
         "remove metadata": "removed the metadata {name}",
         "originals": "named {place} as the place of the originals",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from alcore.errors import ClassDeleted, InvalidSettings, LeaseExpired
+from alcore.loop import near_answers
 from alcore.loop.due import request_if_due
 from alcore.records import LabelEvent, Lease, NewEvent, NewUndo, Origin, Project, Provenance
 from alcore.services import check_questions, gold_questions, lease_rules
@@ -128,20 +129,19 @@ def _append(connection: Connection, project: Project, event: NewEvent, handed: b
     lease = lease_rules.lease_for_answer(
         connection, project_id, item_id, annotator_id, event.token or "", now, handed
     )
-    number = labels.append(
-        connection,
-        replace(
-            event,
-            class_id=event.class_id if event.kind == "label" else None,
-            origin=lease.origin if lease else _origin_in_queue(connection, project_id, item_id),
-            round_id=lease.round_id if lease else None,
-            head_labels=lease.head_labels if lease else None,
-            suggested_class=suggested if shown else None,
-            suggested_by=event.suggested_by if shown else None,
-            note=(event.note or "").strip()[:LONGEST_NOTE] or None,
-        ),
+    event = replace(
+        event,
+        class_id=event.class_id if event.kind == "label" else None,
+        origin=lease.origin if lease else _origin_in_queue(connection, project_id, item_id),
+        round_id=lease.round_id if lease else None,
+        head_labels=lease.head_labels if lease else None,
+        suggested_class=suggested if shown else None,
+        suggested_by=event.suggested_by if shown else None,
+        note=(event.note or "").strip()[:LONGEST_NOTE] or None,
     )
+    number = labels.append(connection, event)
     assert number is not None  # the key was looked up in this transaction
+    near_answers.follow(connection, project, event)
     leasing.drop(connection, item_id, annotator_id, now)
     if event.kind != "skip":  # an unsure takes the label back that was there
         request_if_due(connection, project, now)
@@ -160,6 +160,7 @@ def undo(store: Store, wish: NewUndo, client: str, token: str) -> tuple[Lease, b
         check_not_archived(connection, wish.project_id)
         answered, repeated = labels.take_back(connection, wish)
         if not repeated:
+            near_answers.take_back(connection, wish)
             request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
         lease = leasing.claim_item(
             connection,

@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from alcore import pool
+from alcore.loop import near_answers
 from alcore.loop.queueing import mix_in_further
 from alcore.loop.randomness import rng
 from alcore.records import Origin, Project
@@ -45,8 +46,10 @@ def _more(connection: Connection, project: Project) -> list[tuple[int, Origin]]:
     known = np.array([*queued], np.int64)
     generator = rng(project.settings, "refill", labels.last_event(connection, project.id))
     questions = np.setdiff1d(items.unanswered_holdout(connection, project.id), known)
+    drawn = items.some_unlabeled(connection, project.id, REFILL, generator, queued)
+    drawn, _ = near_answers.one_of_each(connection, project, drawn)
     order = pool.mix_in(
-        items.some_unlabeled(connection, project.id, REFILL, generator, queued),
+        drawn,
         questions,
         project.settings.holdout.every,
         generator,

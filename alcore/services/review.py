@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, replace
 
 from alcore.errors import InvalidSettings, LeaseExpired, NotAllowed
+from alcore.loop import near_answers
 from alcore.loop.due import request_if_due
 from alcore.metadata import Value
 from alcore.records import Job, NewEvent, NewUndo, Origin
@@ -168,7 +169,9 @@ def mend(store: Store, event: NewEvent, seen: int | None) -> Reviewed:
             others = {who for who, _, _ in votes.of_item(connection, item_id)} - {annotator_id}
             decides = is_owner(connection, project_id, annotator_id)
             origin: Origin = "adjudicated" if others and decides else "relabel"
-            labels.append(connection, replace(event, origin=origin))
+            event = replace(event, origin=origin)
+            labels.append(connection, event)
+            near_answers.follow(connection, project, event)
             request_if_due(connection, project, event.created_at)
         return named(
             _row(connection, item_id), rights.sees_names(connection, project_id, annotator_id)
@@ -185,6 +188,7 @@ def undo(store: Store, wish: NewUndo) -> Reviewed:
         check_not_archived(connection, wish.project_id)
         answered, repeated = labels.take_back(connection, wish)
         if not repeated:
+            near_answers.take_back(connection, wish)
             request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
         return named(
             _row(connection, answered.item_id),

@@ -23,7 +23,7 @@ from alcore.workers.claims import BEAT, Watch
 
 PATIENCE = 60.0
 """Seconds that a running job is given to end."""
-_COPIED = ("originals.pack", "pixels-*", "features/*")
+_COPIED = ("originals.pack", "pixels-*", "features/*", "fingerprints.u8")
 """What a copy takes over of a project's folder: what is made of its images alone."""
 _MAKES = ("import",)
 

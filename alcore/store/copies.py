@@ -47,13 +47,24 @@ _METADATA = (
     "AND there.position = item.position WHERE c.project_id = :project AND c.accepted",
 )
 
+_NEAR = (
+    "INSERT INTO near_duplicate (item_id, project_id, first_id) SELECT there.id, :copy, "
+    "first_there.id FROM near_duplicate d JOIN item ON item.id = d.item_id "
+    "JOIN item there ON there.project_id = :copy AND there.position = item.position "
+    "JOIN item first ON first.id = d.first_id JOIN item first_there "
+    "ON first_there.project_id = :copy AND first_there.position = first.position "
+    "WHERE d.project_id = :project",
+    "UPDATE project SET compared = (SELECT compared FROM project WHERE id = :project) "
+    "WHERE id = :copy",
+)
+
 _there = item.alias("there")
 _class_here = project_class.alias("class_here")
 _class_there = project_class.alias("class_there")
 
 
 def images(connection: Connection, project_id: int, copy_id: int) -> None:
-    """Copy classes that are offered and all images, with what is known of them."""
+    """Copy classes that are offered and all images, with which of them are near-duplicates."""
     classes = select(
         literal(copy_id),
         project_class.c.name,
@@ -82,6 +93,8 @@ def images(connection: Connection, project_id: int, copy_id: int) -> None:
     connection.execute(
         project.update().where(project.c.id == copy_id).values(channels=channels, state=state)
     )
+    for statement in _NEAR:
+        connection.execute(text(statement), {"project": project_id, "copy": copy_id})
 
 
 def metadata(connection: Connection, project_id: int, copy_id: int) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownItem
-from alcore.records import Item, SkippedFile
+from alcore.records import Item, SkippedFile, Split
 from alcore.store.tables import answer, answer_count, item, item_count, project, skipped_file, today
 
 longer_side = case((item.c.width > item.c.height, item.c.width), else_=item.c.height)
@@ -167,6 +167,22 @@ def in_pool(connection: Connection, item_ids: Sequence[int]) -> set[int]:
         )
         there |= set(rows.scalars())
     return there
+
+
+def splits_at(
+    connection: Connection, project_id: int, positions: Sequence[int]
+) -> dict[int, Split]:
+    """Read in which split the images at some positions lie."""
+    result: dict[int, Split] = {}
+    for start in range(0, len(positions), _AT_ONCE):
+        rows = connection.execute(
+            select(item.c.position, item.c.split).where(
+                item.c.project_id == project_id,
+                item.c.position.in_(positions[start : start + _AT_ONCE]),
+            )
+        )
+        result |= {position: split for position, split in rows}
+    return result
 
 
 def move_to_holdout(connection: Connection, item_ids: Sequence[int]) -> None:

@@ -62,8 +62,10 @@ project = Table(
     Column("created_at", Float, nullable=False),
     Column("archived_at", Float),
     Column("deleted_at", Float),
+    Column("compared", Integer, nullable=False, server_default="0"),
 )
-"""A deleted project keeps its row, so that its id is never given again."""
+"""A deleted project keeps its row, so that its id is never given again. `compared`: how many of
+its images, the first by position, were looked through for near-duplicates."""
 
 project_class = Table(
     "project_class",
@@ -141,6 +143,16 @@ item = Table(
     Index("ix_item_split", "project_id", "split", "position"),
     _partial("ix_item_answers", "project_id", "id", where="answers > 1"),
 )
+
+near_duplicate = Table(
+    "near_duplicate",
+    metadata,
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("first_id", ForeignKey("item.id"), nullable=False),
+    Index("ix_near_duplicate_group", "project_id", "first_id"),
+)
+"""Images that are near-duplicates of others; a group is named by the first of them."""
 
 skipped_file = Table(
     "skipped_file",

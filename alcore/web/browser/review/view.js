@@ -30,7 +30,7 @@ const ORIGINS = {
   query: "asked by the model", random: "random question", "cold start": "before the first model",
   relabel: "changed", import: "imported", adjudicated: "last word", grid: "grid",
   similar: "more like this", check: "check of the model",
-  contribution: "brought along",
+  contribution: "brought along", "near-duplicate": "like another image",
 };
 
 export const originName = (origin) => ORIGINS[origin] ?? origin;
