@@ -86,6 +86,8 @@ class Project:
     """Classes that were merged or deleted, by id."""
     class_change: int = 0
     """Id of the newest change of classes; 0 before the first."""
+    split_at: float | None = None
+    """When images moved between holdout and pool the last time; None: they never did."""
 
 
 @dataclass(frozen=True)

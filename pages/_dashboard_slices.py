@@ -62,6 +62,9 @@ def slices(project: Project, history: Sequence[RoundSummary], colours: drawing.C
     grouping = groups.of_project(state.store(), project.id)
     if grouping is not None:
         note(groups.words(grouping)[0])
+    older = groups.since(state.store(), project.id, model)
+    if older:
+        note(older)
     _table(rows, column)
 
 

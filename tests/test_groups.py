@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from made import BY_HAND, Tab, project
 from PIL import Image
+from seen import look
+from trained import add_round
 
 from alcore.config import Workspace
 from alcore.errors import InvalidSettings, NotAllowed
@@ -19,6 +22,7 @@ from alcore.grouping import draw, settle
 from alcore.loop import groups as loop_groups
 from alcore.services import groups, metadata, more_images, people, projects
 from alcore.services.metadata import MetadataFile
+from alcore.services.pool_predictions import PredictionCache
 from alcore.store import Store, items, metadata_values, queue
 from alcore.store import projects as stored
 
@@ -126,6 +130,28 @@ def test_groups_are_brought_together_and_nothing_labeled_moves(
     assert "No 'patient' lies both" in groups.words(groups.of_project(store, made))[0]
     groups.ungroup(store, made)
     assert groups.of_project(store, made) is None and splits(store, made) == after
+
+
+def test_a_model_measured_before_images_moved_is_of_the_older_split(
+    store: Store, tmp_path: Path
+) -> None:
+    made = project(store, 60, held=20)
+    look(store, made)
+    patients(store, tmp_path, made, each=7)
+    cache = PredictionCache(store)
+    before = cache.get(made)
+    assert before is not None and before.open.sum() == 40
+    with store.read() as connection:
+        held = items.unanswered_holdout(connection, made).tolist()
+    groups.group(store, made, "patient")
+    with store.read() as connection:
+        unlabeled = set(items.unlabeled(connection, made).tolist())
+    after = cache.get(made)
+    assert after is not None and set(after.item_ids[after.open].tolist()) == unlabeled
+    model = add_round(store, made, 0.8, holdout_ids=held, files=False)  # dated long ago
+    said = groups.since(store, made, model)
+    assert f"Model {model.number} was trained and measured before images moved" in said
+    assert groups.since(store, made, replace(model, created_at=time.time() + 1)) == ""
 
 
 def test_a_group_with_labels_on_both_sides_stays_and_its_cost_is_said(

@@ -106,7 +106,7 @@ def _material(
         holdout_rows=rows[there],
         holdout_true=true[there],
         divisions=_divisions(running, project.id, held[there]),
-        grouping=_grouping(running, project),
+        grouping=_grouping(running, project, latest),
         other_rows=np.sort(some),
         threads=running.threads,
     )
@@ -127,10 +127,11 @@ def _divisions(
     return tuple(telling[:MOST_SLICED])
 
 
-def _grouping(running: Running, project: Project) -> str:
-    """Say how groups of images lie in holdout and pool."""
+def _grouping(running: Running, project: Project, latest: RoundSummary) -> str:
+    """Say how groups of images lie in holdout and pool, and whether the model knows it so."""
     with running.store.read() as connection:
-        return groups.sentence(groups.summary(connection, project))
+        now = groups.sentence(groups.summary(connection, project))
+    return " ".join(text for text in (now, groups.since(project, latest)) if text)
 
 
 def _reader(

@@ -5,6 +5,7 @@ What either of them keeps together stays together.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from alcore.grouping import Settlement, draw, settle
 from alcore.loop.randomness import rng
 from alcore.metadata import PathPattern, Value, parse
 from alcore.near_duplicates import components
-from alcore.records import Project, Split
+from alcore.records import Project, RoundSummary, Split
 from alcore.store import Connection, additions, items, metadata_values, near_duplicates
 from alcore.store import groups as group_rows
 from alcore.store.metadata_values import MetadataColumn
@@ -220,6 +221,17 @@ def summary(connection: Connection, project: Project) -> Summary | None:
     _, groups, settlement = plan(connection, project, one)
     name = None if one is None else one.name
     return Summary(name, near, int(groups.max(initial=-1)) + 1, settlement.split)
+
+
+def since(project: Project, model: RoundSummary) -> str:
+    """Say where a model was measured before images changed sides; empty where it was not."""
+    if project.split_at is None or model.created_at >= project.split_at:
+        return ""
+    day = time.strftime("%d %B %Y, %H:%M", time.localtime(project.split_at))
+    return (
+        f"Model {model.number} was trained and measured before images moved between holdout and "
+        f"pool ({day}): its accuracy is that on the holdout of then. The next model has today's."
+    )
 
 
 def sentence(now: Summary | None) -> str:

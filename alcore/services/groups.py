@@ -6,12 +6,13 @@ that has seen a patient knows another image of them too well. Nothing that has a
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from alcore.errors import InvalidSettings, NotAllowed
 from alcore.loop import groups
 from alcore.metadata import Origin
-from alcore.records import Project
+from alcore.records import Project, RoundSummary
 from alcore.services import audit, metadata, rights
 from alcore.store import Connection, Store, items, metadata_values, near_duplicates, projects
 from alcore.store import groups as group_rows
@@ -54,6 +55,12 @@ def of_near_duplicates(store: Store, project_id: int) -> Grouping | None:
         if not near_duplicates.any_there(connection, project_id):
             return None
         return _grouping(connection, project_id, None)
+
+
+def since(store: Store, project_id: int, model: RoundSummary) -> str:
+    """Say where a model was measured before images changed sides; empty where it was not."""
+    with store.read() as connection:
+        return groups.since(projects.get(connection, project_id), model)
 
 
 def preview(store: Store, project_id: int, column: str, by: int | None = None) -> Grouping:
@@ -114,8 +121,10 @@ def _bring_together(
     if held and held + len(settlement.to_holdout) == len(settlement.to_pool):
         name = "grouped so" if one is None else f"grouped by {one.name!r}"
         raise InvalidSettings(f"{name} no image would be left in the holdout")
-    group_rows.move(connection, project.id, ids[settlement.to_holdout].tolist(), "holdout")
-    group_rows.move(connection, project.id, ids[settlement.to_pool].tolist(), "pool")
+    to_holdout, to_pool = ids[settlement.to_holdout].tolist(), ids[settlement.to_pool].tolist()
+    now = time.time()
+    group_rows.move(connection, project.id, to_holdout, "holdout", now)
+    group_rows.move(connection, project.id, to_pool, "pool", now)
     return len(settlement.to_holdout), len(settlement.to_pool)
 
 

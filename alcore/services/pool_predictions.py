@@ -76,6 +76,8 @@ class PoolPredictions:
     open: np.ndarray
     """(N,) bool: in the pool and without an answer, as of the event `seen`."""
     seen: int
+    split_at: float | None = None
+    """When images had moved between holdout and pool the last time."""
     features_at: float | None = None
     """When the features were computed that stand in for a model."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -207,6 +209,8 @@ class PredictionCache:
     ) -> bool:
         if predictions.class_change != project.class_change:
             return False
+        if predictions.split_at != project.split_at:  # what is open is told by the split of then
+            return False
         if latest is not None:
             return predictions.round_id == latest.id
         features = feature_files.status(self.store.workspace.project(project.id))
@@ -252,6 +256,7 @@ class PredictionCache:
             prior=head,
             today=today,
             class_change=project.class_change,
+            split_at=project.split_at,
             output=HeadOutput.of(embeddings[: len(item_ids)], head, None, today),
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
             seen=seen,
@@ -279,6 +284,7 @@ class PredictionCache:
             prior=head,
             today=today,
             class_change=project.class_change,
+            split_at=project.split_at,
             output=HeadOutput.of(table.points, head, None, today),
             open=np.isin(item_ids, items.unlabeled(connection, project.id)),
             seen=labels.last_event(connection, project.id),

@@ -17,6 +17,7 @@ from alcore.store.tables import (
     lease,
     metadata_text,
     metadata_value,
+    project,
     queue_item,
     vote,
 )
@@ -67,10 +68,13 @@ def sides(
     return result
 
 
-def move(connection: Connection, project_id: int, item_ids: Sequence[int], to: Split) -> None:
+def move(
+    connection: Connection, project_id: int, item_ids: Sequence[int], to: Split, now: float
+) -> None:
     """Move images into the pool or the holdout; those that were queued are asked no more."""
     if not item_ids:
         return
+    connection.execute(update(project).where(project.c.id == project_id).values(split_at=now))
     connection.execute(
         update(item).where(item.c.id == bindparam("item")).values(split=to),
         [{"item": int(i)} for i in item_ids],

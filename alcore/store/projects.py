@@ -294,6 +294,7 @@ def _record(row: Row[*tuple[Any, ...]], class_rows: Sequence[Row[*tuple[Any, ...
         channels=row.channels,
         created_at=row.created_at,
         archived_at=row.archived_at,
+        split_at=row.split_at,
         former=tuple(
             FormerClass(c.id, c.gone_name, c.merged_into, c.description)
             for c in sorted(class_rows, key=lambda c: c.id)

@@ -63,9 +63,11 @@ project = Table(
     Column("archived_at", Float),
     Column("deleted_at", Float),
     Column("compared", Integer, nullable=False, server_default="0"),
+    Column("split_at", Float),
 )
 """A deleted project keeps its row, so that its id is never given again. `compared`: how many of
-its images, the first by position, were looked through for near-duplicates."""
+its images, the first by position, were looked through for near-duplicates; `split_at`: when images
+moved between holdout and pool the last time."""
 
 project_class = Table(
     "project_class",

@@ -1,4 +1,4 @@
-"""Groups of near-duplicates, and how many of a project's images have been compared."""
+"""Groups of near-duplicates, how many images were compared, and when images changed sides."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,3 +18,4 @@ def upgrade() -> None:
     op.add_column(
         "project", sa.Column("compared", sa.Integer(), nullable=False, server_default="0")
     )
+    op.add_column("project", sa.Column("split_at", sa.Float()))
