@@ -65,13 +65,6 @@ KINDS: tuple[JobKind, ...] = (
         doing="Metadata of the images is read",
     ),
     JobKind(
-        name="near_duplicates",
-        function="alcore.jobs.near_duplicates:run_near_duplicates",
-        lane=IMPORTS,
-        noun="search for near-duplicates",
-        doing="Near-duplicates are looked for",
-    ),
-    JobKind(
         name="train",
         function="alcore.jobs.training:run_training",
         lane=MODELS,
@@ -102,6 +95,13 @@ KINDS: tuple[JobKind, ...] = (
         doing="Random labeling is simulated",
         on_board=True,
         makes_room=True,
+    ),
+    JobKind(
+        name="near_duplicates",
+        function="alcore.jobs.near_duplicates:run_near_duplicates",
+        lane=IMPORTS,
+        noun="comparison of images",
+        doing="Images are compared with each other",
     ),
     JobKind(
         name="features",
