@@ -97,7 +97,7 @@ KINDS: tuple[JobKind, ...] = (
         makes_room=True,
     ),
     JobKind(
-        name="near_duplicates",
+        name="near-duplicates",
         function="alcore.jobs.near_duplicates:run_near_duplicates",
         lane=IMPORTS,
         noun="comparison of images",

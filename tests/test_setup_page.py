@@ -18,7 +18,15 @@ from alcore import strategies
 from alcore.config import LearnerRule, Workspace
 from alcore.datasets.source_preview import preview_source
 from alcore.errors import ImportRefused, WorkspaceUnusable
-from alcore.services import guidelines, people, pretraining, projects, setup, watching
+from alcore.services import (
+    guidelines,
+    near_duplicates,
+    people,
+    pretraining,
+    projects,
+    setup,
+    watching,
+)
 from alcore.services import ready as ready_projects
 from alcore.services.folders import Folders
 from alcore.store import Store, watched_folders
@@ -567,3 +575,22 @@ def test_ready_projects_are_what_can_be_had_here_at_once(
     next(b for b in test.button if b.label == "Create").click().run()
     spec, _ = setup.source_of(store, projects.named(store, "shapes").id)
     assert spec == ready_projects.SHORTCUT.spec
+
+
+def test_near_duplicates_are_shown_in_groups(
+    store: Store, page: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    folder = pictures(tmp_path / "in", [f"{i}.png" for i in range(12)], 32)
+    for i in range(3):
+        with Image.open(folder / f"{i}.png") as image:
+            image.point(lambda value: value * 0.8).save(folder / f"darker {i}.png")
+    made = projects.create(
+        store, "made", {"kind": "folder", "path": str(folder)}, "none", class_names=("cat", "dog")
+    )
+    projects.import_now(store, made, 1)
+    test = page(str(made))
+    assert "6 images are near-duplicates, in 3 groups." in html(test)
+    assert html(test).count("<figure") == 6 and 'alt="darker 0.png"' in html(test)
+    assert "No near-duplicates lie both in the holdout and in the pool." in html(test)
+    press(test, "Look again")
+    assert near_duplicates.status(store, made).job is not None

@@ -13,7 +13,7 @@ from alcore.store import Connection, Store, items, jobs, near_duplicates, projec
 from alcore.store.near_duplicates import Member as Member
 from alcore.workers.foreground import run_here
 
-KIND = "near_duplicates"
+KIND = "near-duplicates"
 
 
 @dataclass(frozen=True)
