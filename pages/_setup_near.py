@@ -72,7 +72,8 @@ def _follow(store: Store, project_id: int) -> None:
 def _move(store: Store, project_id: int, now: Status) -> None:
     assert now.grouping is not None
     moves = now.grouping.to_holdout + now.grouping.to_pool
-    if moves and st.button(f"Move {moves:,} images", key=f"near-move-{project_id}"):
+    label = "Move 1 image" if moves == 1 else f"Move {moves:,} images"
+    if moves and st.button(label, key=f"near-move-{project_id}"):
         try:
             groups.bring_together(store, project_id, who().id)
         except AlcoreError as error:
