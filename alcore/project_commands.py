@@ -107,7 +107,12 @@ def projects(store: Store, archived: bool, as_json: bool) -> None:
     "--path-pattern", default="", help="Parts of the path as metadata: '{site}/{patient}/*'."
 )
 @click.option(
-    "--group", default="", help="The part of the path whose images stay together: patient."
+    "--metadata", metavar="TABLE", help="A CSV, JSON Lines or Parquet file with a row per image."
+)
+@click.option(
+    "--group",
+    default="",
+    help="The part of the path, or column of the table, whose images stay together: patient.",
 )
 @click.option("--exif", is_flag=True, help="Date taken and camera as metadata.")
 @with_store
@@ -124,7 +129,14 @@ def bring(store: Store, **options: Any) -> None:
         known_projects.resume_import(store, project.id)
         project_id = project.id
     else:
-        wanted = metadata.import_columns(options["path_pattern"], options["group"], options["exif"])
+        table = options["metadata"]
+        wish = metadata.Wish(
+            options["path_pattern"],
+            options["exif"],
+            metadata.table_for_import(user_path(table)) if table else None,
+            options["group"],
+        )
+        metadata.check_wish(wish)
         for note in known_projects.look_at(spec).notes:
             print(f"note: {note}", file=sys.stderr)
         known_classes = options["role"].replace("-", " ")
@@ -132,8 +144,7 @@ def bring(store: Store, **options: Any) -> None:
         project_id = known_projects.create(
             store, name, spec, known_classes, _settings(options), classes
         )
-        if wanted:
-            metadata.before_import(store, project_id, wanted)
+        metadata.before_import(store, project_id, wish)
     _import(store, project_id, name, options["role"] == "labels")
 
 

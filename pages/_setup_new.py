@@ -8,11 +8,13 @@ from streamlit.delta_generator import DeltaGenerator
 from alcore.config import ProjectSettings
 from alcore.errors import AlcoreError
 from alcore.records import KnownClasses
-from alcore.services import folders, previews, projects, setup
+from alcore.services import folders, metadata, previews, projects, setup
+from alcore.services.metadata import Wish
 from alcore.services.setup import SourcePreview
 from alcore.web import state
 from alcore.web.palette import class_colours
 from alcore.web.state import Store
+from pages._setup_known import known_fields
 from pages._setup_settings import Case, settings_fields
 from pages._setup_source import Spec, choose_source, look_at
 from pages._setup_text import chips, note, refusal, title
@@ -47,13 +49,16 @@ def new_project(store: Store, head: DeltaGenerator) -> int | None:
         name = _name(store, prefix, spec)
     with right:
         known_classes, names = _classes(prefix, look)
+    wish = _known(store, prefix)
     settings = _settings(store, prefix, look, known_classes)
-    pressed = st.button("Create", type="primary", disabled=settings is None, key=f"{prefix}create")
-    if not pressed or settings is None:
+    ready = settings is not None and wish is not None
+    pressed = st.button("Create", type="primary", disabled=not ready, key=f"{prefix}create")
+    if not pressed or settings is None or wish is None:
         return None
     try:
         folders.check_settings(state.folders(), settings)
         project_id = projects.create(store, name, spec, known_classes, settings, names)
+        metadata.before_import(store, project_id, wish)
     except AlcoreError as error:
         refusal(error)
         return None
@@ -98,6 +103,15 @@ def _classes(prefix: str, look: SourcePreview) -> tuple[KnownClasses, list[str]]
     else:
         note("May stay empty for now: classes can be added later, also on the Label page.")
     return known_classes, names
+
+
+def _known(store: Store, prefix: str) -> Wish | None:
+    """Ask what is known of the images; None where what was said cannot be."""
+    try:
+        return known_fields(store, prefix)
+    except AlcoreError as error:
+        refusal(error)
+        return None
 
 
 def _settings(

@@ -251,7 +251,8 @@ def test_pages_offer_no_folder_of_the_server_to_who_is_elsewhere(
     test = page("setup", "Ben", owner=True)
     assert not test.error
     kinds = next(radio for radio in test.radio if radio.label == "Where the images are").options
-    assert kinds == ["Handwritten digits (built in)", "Generated shapes", "A zip archive"]
+    ready = ["Handwritten digits (built in)", "Ready to go", "Generated shapes"]
+    assert kinds == [*ready, "A zip archive"]
 
 
 # -- folders of the server ---------------------------------------------------------------------

@@ -16,8 +16,9 @@ from PIL import Image
 from seen import look
 from trained import add_round
 
+from alcore.__main__ import main
 from alcore.config import Workspace
-from alcore.errors import InvalidSettings, NotAllowed
+from alcore.errors import ImportRefused, InvalidSettings, NotAllowed
 from alcore.grouping import draw, settle
 from alcore.loop import groups as loop_groups
 from alcore.services import groups, metadata, more_images, people, projects
@@ -207,8 +208,7 @@ def test_an_import_draws_whole_groups_and_later_images_follow_theirs(
     spec = {"kind": "folder", "path": str(root), "copy": True}
     rule = replace(BY_HAND, resolution=8)
     made = projects.create(store, "scans", spec, "none", rule, ("cat", "dog"))
-    wanted = metadata.import_columns("{patient}/*", "patient", exif=True)
-    metadata.before_import(store, made, wanted)
+    metadata.before_import(store, made, metadata.Wish("{patient}/*", True, group="patient"))
     projects.import_now(store, made, 1)
     before = sides(store, made, "patient")
     held = {patient for patient, side in before.items() if side == {"holdout"}}
@@ -226,9 +226,44 @@ def test_an_import_draws_whole_groups_and_later_images_follow_theirs(
     assert abs(share - first) <= 0.1
 
 
+def test_a_table_that_comes_with_the_images_keeps_its_groups_together(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    root, table = tmp_path / "in", tmp_path / "of scans.csv"
+    scans(root, range(12), 5)
+    rows = [f"p{p}/{i}.png,{'north' if p % 2 else ''},N{p}\n" for p in range(12) for i in range(5)]
+    table.write_text("file,ward,patient\n" + "".join(rows))
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(store.workspace.root))
+    bring = ("import", str(root), "--role", "none", "--metadata", str(table), "--group")
+    assert main([*bring, "site"], standalone_mode=False)
+    assert "'site' is none of: ward, patient" in capsys.readouterr().err
+    main([*bring, "patient"], standalone_mode=False)
+    (made,) = projects.list_projects(store)
+    split = sides(store, made.id, "patient")
+    assert len(split) == 12 and all(len(side) == 1 for side in split.values())
+    assert 0 < sum(side == {"holdout"} for side in split.values()) < 12
+    known = {c.column.name: c for c in metadata.known(store, made.id).columns}
+    assert known["patient"].column.grouping and known["ward"].extent.images == 30
+    assert not list(store.workspace.project(made.id).glob("waiting-table*"))
+
+
+def test_a_table_that_names_none_of_the_images_stops_the_import_with_both_names(
+    store: Store, tmp_path: Path
+) -> None:
+    scans(tmp_path / "in", range(3), 2)
+    table = tmp_path / "of others.csv"
+    table.write_text("file,patient\nwho.png,A\n")
+    spec = {"kind": "folder", "path": str(tmp_path / "in")}
+    made = projects.create(store, "scans", spec, "none", replace(BY_HAND, resolution=8))
+    metadata.before_import(store, made, metadata.Wish(table=metadata.table_for_import(table)))
+    with pytest.raises(ImportRefused, match=r"of others.csv names none .* such as 'who.png'"):
+        projects.import_now(store, made, 1)
+    assert projects.get(store, made).state == "failed"
+
+
 def test_a_group_that_is_no_part_of_the_path_is_refused_before_the_import() -> None:
     with pytest.raises(InvalidSettings, match="'site' is none of: patient"):
-        metadata.import_columns("{patient}/*", "site", exif=False)
+        metadata.check_wish(metadata.Wish("{patient}/*", group="site"))
 
 
 def test_a_group_that_comes_in_two_parts_follows_its_first_part(store: Store) -> None:

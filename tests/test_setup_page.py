@@ -20,6 +20,7 @@ from alcore.datasets.source_preview import preview_source
 from alcore.errors import ImportRefused, WorkspaceUnusable
 from alcore.services import (
     guidelines,
+    metadata,
     near_duplicates,
     people,
     pretraining,
@@ -189,6 +190,34 @@ def test_a_flat_folder_gets_typed_classes_and_a_doubled_one_is_refused(
     assert (made.name, made.has_key) == ("scans", False)
     projects.import_now(store, made.id, 1)
     assert setup.report(store, made.id).images == 12
+
+
+def test_a_table_and_paths_tell_a_new_project_of_its_images_before_the_holdout_is_drawn(
+    store: Store, page: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    folder = pictures(tmp_path / "scans", [f"p{i % 4}/{i}.png" for i in range(24)], 9)
+    table = tmp_path / "scans.csv"
+    table.write_text("picture,age\n" + "".join(f"{i}.png,{i % 7}\n" for i in range(20)))
+    test = page()
+    field(test, "Where the images are").set_value("folder").run()
+    field(test, "Path of the folder").set_value(str(folder)).run()
+    field(test, "The known classes are").set_value("none").run()
+    field(test, "Or the name of a table on this computer").set_value(str(table)).run()
+    assert errors(test) == ["scans.csv has the columns picture, age; say which names the image."]
+    (create,) = [b for b in test.button if b.label == "Create"]
+    assert create.disabled
+    table.write_text("file" + table.read_text().removeprefix("picture"))
+    field(test, "Parts of the path").set_value("{patient}/*").run()
+    together = "Images that stay together, all in the holdout or all in the pool, by"
+    assert field(test, together).options == ["patient", "age"]
+    field(test, together).set_value("patient").run()
+    test = press(test, "Create")
+    assert not errors(test)
+    (made,) = projects.list_projects(store)
+    projects.import_now(store, made.id, 1)
+    columns = {c.column.name: c for c in metadata.known(store, made.id).columns}
+    assert columns["age"].extent.images == 20 and columns["patient"].extent.images == 24
+    assert columns["patient"].column.grouping and not columns["age"].column.grouping
 
 
 def test_settings_saved_by_somebody_else_are_not_overwritten_unseen(

@@ -20,7 +20,7 @@ from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom, Sour
 from alcore.folding import ids_by_name
 from alcore.jobs.adding import add_images
 from alcore.jobs.metadata import read_known
-from alcore.loop import contributions, groups, incoming_labels
+from alcore.loop import contributions, groups, incoming_labels, waiting_tables
 from alcore.loop import near_duplicates as near
 from alcore.loop.due import request_if_due
 from alcore.loop.image_rows import natural, room, row_of
@@ -179,6 +179,7 @@ def _make_ready(running: Running, folder: Path) -> None:
     if not has_class.any():
         known_classes = "none"  # a key without classes would have a holdout that nobody can check
     read_known(running)
+    waiting_tables.take_over(store, project_id, folder)
     alike = near.compare_all(folder, settings, len(all_ids))
     holdout = all_ids[:0]
     if not in_test.any():

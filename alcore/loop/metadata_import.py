@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -133,6 +133,25 @@ def usual_columns(table: WideTable, image_column: str, written: Iterable[str]) -
     guess = table.form.columns and table.form.columns(table.path).guess
     without = {image_column, *written} | ({guess.label} if guess else set())
     return tuple(name for name in table.names if name not in without)[:MOST_COLUMNS]
+
+
+def settled(file: MetadataFile, written: Iterable[str] = ()) -> MetadataFile:
+    """Return a file with its image column and the columns that come in.
+
+    written: as in `usual_columns`. Raises UnreadableLabels, InvalidSettings.
+    """
+    table, called = file.table(), file.name or file.path.name
+    image_column = file.image_column or table.file_column
+    if image_column is None:
+        raise UnreadableLabels(
+            f"{called} has the columns {', '.join(table.names[:20])}; say which names the image"
+        )
+    columns = file.columns or usual_columns(table, image_column, written)
+    if not columns:
+        raise UnreadableLabels(f"{called} has no column but {image_column!r}")
+    if len(columns) > MOST_COLUMNS:
+        raise InvalidSettings(_too_many(len(columns)))
+    return replace(file, image_column=image_column, columns=columns)
 
 
 def look(
@@ -354,21 +373,11 @@ def _begin(
     store: Store, project_id: int, file: MetadataFile, written: Iterable[str]
 ) -> tuple[WideTable, MetadataPlan]:
     """Settle which columns of a file are read. Raises UnreadableLabels, InvalidSettings."""
-    table = file.table()
-    image_column = file.image_column or table.file_column
-    if image_column is None:
-        raise UnreadableLabels(
-            f"{file.name or file.path.name} has the columns {', '.join(table.names[:20])}; say "
-            "which names the image"
-        )
-    titles = file.columns or usual_columns(table, image_column, written)
-    if not titles:
-        raise UnreadableLabels(f"{file.name or file.path.name} has no column but {image_column!r}")
-    if len(titles) > MOST_COLUMNS:
-        raise InvalidSettings(_too_many(len(titles)))
+    file = settled(file, written)
+    titles = file.columns
     with store.read() as connection:
         there = {c.name: c for c in metadata_values.columns(connection, project_id)}
-    plan = MetadataPlan(image_column, [])
+    plan = MetadataPlan(file.image_column, [])
     for title in titles:
         name = clean_name(title)
         before = there.get(name)
@@ -388,7 +397,7 @@ def _begin(
         plan.columns.append(ColumnPlan(name, title, kind, before, is_guessed))
     if file.kinds:
         _check_said(file.kinds, titles)
-    return table, plan
+    return file.table(), plan
 
 
 def _check_said(kinds: Mapping[str, ValueKind], titles: Sequence[str]) -> None:

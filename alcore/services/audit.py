@@ -54,6 +54,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "stop model export": "stopped the model export",
         "more images": "asked for more images from {source}",
         "watch": "let the folder {place} be watched, every {minutes} minutes",
+        "look into watch": "asked for a look into the folder {place}",
         "stop watch": "let the folder {place} be watched no more",
         "labels": "brought in {labels} labels of {file} as {use}",
         "metadata": "brought in {values} values of {names} from {source}",
@@ -62,6 +63,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "{to_pool} to the pool",
         "near-duplicates": "brought near-duplicates together; {to_holdout} moved to the holdout "
         "and {to_pool} to the pool",
+        "look for near-duplicates": "asked for a search for near-duplicates",
+        "stop near-duplicates": "stopped the search for near-duplicates",
         "ungroup": "kept images together no more",
         "remove metadata": "removed the metadata {name}",
         "originals": "named {place} as the place of the originals",

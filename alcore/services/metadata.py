@@ -6,11 +6,12 @@ Who may read file names may read metadata: both may tell an answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from alcore.errors import InvalidSettings, NotAllowed, UnknownItem
-from alcore.loop import metadata_import
+from alcore.loop import metadata_import, waiting_tables
 from alcore.loop.metadata_import import MetadataFile, MetadataPlan, usual_columns
 from alcore.metadata import (
     EXIF,
@@ -19,6 +20,7 @@ from alcore.metadata import (
     PathPattern,
     Value,
     ValueKind,
+    clean_name,
     usual_pattern,
     written,
 )
@@ -291,27 +293,59 @@ def add_path(
     return _add(store, project_id, new, f"the path {plan.pattern.text}", by)
 
 
-def import_columns(pattern: str, group: str, exif: bool) -> list[MetadataColumn]:
-    """Settle what an import reads of paths and images besides pixels.
+@dataclass(frozen=True)
+class Wish:
+    """What an import shall bring to know of its images."""
 
-    group: the part of the path by which images stay together, in holdout or pool. Raises
-    InvalidSettings.
-    """
-    fields = PathPattern.of(pattern.strip()).fields if pattern.strip() else ()
-    if group and group not in fields:
+    pattern: str = ""
+    """Of their paths, whose parts are columns."""
+    exif: bool = False
+    table: MetadataFile | None = None
+    """With a row per image; its columns are settled."""
+    group: str = ""
+    """The column by which images stay together, in holdout or pool; empty for none."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Name the parts of the path. Raises InvalidSettings."""
+        return PathPattern.of(self.pattern.strip()).fields if self.pattern.strip() else ()
+
+    @property
+    def names(self) -> list[str]:
+        """Name the columns by which images can stay together. Raises InvalidSettings."""
+        return [*self.fields, *(map(clean_name, self.table.columns) if self.table else ())]
+
+
+def table_for_import(path: Path, name: str = "", image_column: str = "") -> MetadataFile:
+    """Settle what a table would bring to an import. Raises UnreadableLabels, InvalidSettings."""
+    return metadata_import.settled(MetadataFile(path, image_column, name=name), WRITTEN)
+
+
+def check_wish(wish: Wish) -> None:
+    """Raise InvalidSettings for what no import can bring."""
+    if wish.group and wish.group not in wish.names:
         raise InvalidSettings(
-            f"images can be kept together by a part of the path; {group!r} is none of: "
-            f"{', '.join(fields) or 'none, as no pattern was said'}"
+            f"images can be kept together by a part of the path or a column of the table; "
+            f"{wish.group!r} is none of: {', '.join(wish.names) or 'none, as neither was said'}"
         )
+    twice = [name for name in wish.fields if wish.names.count(name) > 1]
+    if twice:
+        raise InvalidSettings(f"path and table both tell {twice[0]!r}; choose one of them")
+    if len(wish.names) + (len(EXIF) if wish.exif else 0) > MOST_COLUMNS:
+        raise InvalidSettings(f"a project has at most {MOST_COLUMNS} columns of metadata")
+
+
+def before_import(store: Store, project_id: int, wish: Wish) -> None:
+    """Let a project that is being imported bring this. Raises InvalidSettings, ExportFailed."""
+    check_wish(wish)
     wanted = [
-        MetadataColumn(0, name, "text", "path", pattern.strip(), 0, name == group)
-        for name in fields
+        MetadataColumn(0, name, "text", "path", wish.pattern.strip(), 0, name == wish.group)
+        for name in wish.fields
     ]
-    return wanted + (_exif_columns() if exif else [])
-
-
-def before_import(store: Store, project_id: int, wanted: Sequence[MetadataColumn]) -> None:
-    """Let a project that is being imported read these columns. Raises InvalidSettings."""
+    wanted += _exif_columns() if wish.exif else []
+    if wish.table is not None:
+        group = "" if wish.group in wish.fields else wish.group
+        waiting_tables.keep(store.workspace.project(project_id), wish.table, group)
     with store.write() as connection:
         if projects.get(connection, project_id).state != "importing":
             raise InvalidSettings("the images are in already; bring metadata in by its own command")

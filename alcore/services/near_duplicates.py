@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alcore.errors import NotAllowed
 from alcore.records import Job
-from alcore.services import groups, rights
+from alcore.services import audit, groups, rights
 from alcore.services.groups import Grouping
 from alcore.store import Connection, Store, items, jobs, near_duplicates, projects
 from alcore.store.near_duplicates import Member as Member
@@ -63,6 +63,7 @@ def look(store: Store, project_id: int, by: int | None = None) -> None:
     with store.write() as connection:
         rights.check_owner(connection, project_id, by)
         _request(connection, project_id)
+        audit.note(connection, project_id, by, "look for near-duplicates")
 
 
 def look_now(store: Store, project_id: int, threads: int) -> None:
@@ -76,6 +77,7 @@ def stop(store: Store, project_id: int, by: int | None = None) -> None:
     with store.write() as connection:
         rights.check_owner(connection, project_id, by)
         jobs.cancel(connection, project_id, KIND, time.time())
+        audit.note(connection, project_id, by, "stop near-duplicates")
 
 
 def _request(connection: Connection, project_id: int) -> None:

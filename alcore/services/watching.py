@@ -65,9 +65,11 @@ def look(store: Store, project_id: int, by: int | None = None) -> None:
     with store.write() as connection:
         check_owner(connection, project_id, by)
         rights.check_not_archived(connection, project_id)
-        if watched_folders.of_project(connection, project_id) is not None:
+        known = watched_folders.of_project(connection, project_id)
+        if known is not None:
             watched_folders.ask(connection, project_id, time.time())
             jobs.request(connection, project_id, "watch", time.time())
+            audit.note(connection, project_id, by, "look into watch", place=known.path)
 
 
 def watched(store: Store, project_id: int, by: int | None = None) -> WatchedFolder | None:

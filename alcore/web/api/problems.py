@@ -47,6 +47,10 @@ MOST_FAULTS = 20
 log = structlog.get_logger()
 
 
+class Refusal(HTTPException):
+    """One that says in its detail what was wrong, as a library's does not."""
+
+
 class Fault(BaseModel):
     """One field of a request that cannot be used."""
 
@@ -133,7 +137,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     kind = phrase.title().replace(" ", "").replace("-", "")
-    said = error.detail if error.detail != phrase else SAID.get(error.status_code, phrase)
+    is_ours = isinstance(error, Refusal)
+    said = error.detail if is_ours else SAID.get(error.status_code, phrase)
     return _problem(kind, error.status_code, said, dict(error.headers or {}))
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import IO
 
 from anyio import to_thread
-from fastapi import HTTPException, Request
+from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from alcore import disk
 from alcore.records import ApiToken
 from alcore.web import state
+from alcore.web.api.problems import Refusal
 from alcore.web.spool import PREFIX
 from alcore.web.uploads import BUSY
 
@@ -30,7 +31,7 @@ BLOCK = 500_000
 async def receive_file(request: Request, token: ApiToken) -> Path:
     """Write the body of a request into a file of its own, which whoever asks deletes or moves.
 
-    Raises HTTPException for what may not be sent, NoRoom, WorkspaceUnusable.
+    Raises Refusal for what may not be sent, NoRoom, WorkspaceUnusable.
     """
     length = request.headers.get("content-length", "")
     size = int(length) if length.isdecimal() and len(length) < 16 else None
@@ -42,7 +43,7 @@ async def receive_file(request: Request, token: ApiToken) -> Path:
         await asyncio.sleep(TURN)
         refusal = uploads.begin(session, size)
     if refusal is not None:
-        raise HTTPException(*refusal)
+        raise Refusal(*refusal)
     path = uploads.folder() / f"{PREFIX}{secrets.token_hex(16)}"
     whole = False
     try:
@@ -51,7 +52,7 @@ async def receive_file(request: Request, token: ApiToken) -> Path:
             written = await _write(request, file)
             await to_thread.run_sync(disk.sync, file)
         if written != size:
-            raise HTTPException(400, "the file broke off; send it again")
+            raise Refusal(400, "the file broke off; send it again")
         whole = True
         return path
     except OSError as error:
