@@ -28,8 +28,8 @@ ON_POSTGRES := tests/test_counts.py tests/test_labeling.py
 suite: chromium postgres
 	$(BIN)/python $(PYTEST) --ignore tests/browser
 	$(BIN)/python -m pytest --numprocesses 0 --database postgres $(ON_POSTGRES)
-	$(BIN)/python $(PYTEST) tests/browser || $(BIN)/python -m pytest -v tests/browser \
-		--last-failed --last-failed-no-failures none
+	$(BIN)/python $(PYTEST) --numprocesses 3 tests/browser || $(BIN)/python -m pytest -v \
+		tests/browser --last-failed --last-failed-no-failures none
 
 # Which lines the tests run, in all processes that they start; the least covered files come first.
 coverage: $(VENV)/.installed-dev chromium

@@ -28,6 +28,9 @@ KNOWN_CLASSES: dict[KnownClasses, tuple[str, str]] = {
     "none": ("Nothing", "left aside; the classes are typed here"),
 }
 
+MADE = ("digits", "shapes", "torchvision")
+"""Kinds of sources of whose images no table tells more."""
+
 
 def new_project(store: Store, head: DeltaGenerator) -> int | None:
     """Draw the form, its title in `head`; return the id of the project once it is made."""
@@ -49,7 +52,7 @@ def new_project(store: Store, head: DeltaGenerator) -> int | None:
         name = _name(store, prefix, spec)
     with right:
         known_classes, names = _classes(prefix, look)
-    wish = _known(store, prefix)
+    wish = Wish() if spec["kind"] in MADE else _known(store, prefix)
     settings = _settings(store, prefix, look, known_classes)
     ready = settings is not None and wish is not None
     pressed = st.button("Create", type="primary", disabled=not ready, key=f"{prefix}create")

@@ -81,6 +81,12 @@ def answer(store: Store, question: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _scores(logits: np.ndarray, today: Folding) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities and logits (N, C) for the classes of today, from those of the model."""
+    probabilities = today.fold(linear_head.softmax(logits.copy()))
+    return probabilities, logits if today.is_same else np.log(probabilities + 1e-12)
+
+
 def main() -> None:
     """Answer questions until there are no more."""
     become_worker(NICENESS)
@@ -99,9 +105,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-
-def _scores(logits: np.ndarray, today: Folding) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities and logits (N, C) for the classes of today, from those of the model."""
-    probabilities = today.fold(linear_head.softmax(logits.copy()))
-    return probabilities, logits if today.is_same else np.log(probabilities + 1e-12)

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 
 from alcore.services import projects, setup
-from tests.browser.conftest import Server, choose_tab, expect_soon, paste
+from tests.browser.conftest import Server, at_rest, choose_tab, expect_soon, paste
 
 pytestmark = pytest.mark.browser
 
@@ -98,7 +98,10 @@ def test_a_double_click_on_create_makes_one_project(server: Server, page: Page) 
     before = len(projects.list_projects(server.store()))
     choose(page, "Generated shapes")
     type_in(page, "Images", "60")
-    expect(page.locator(".su-figures")).to_contain_text("60")
+    expect(page.locator(".su-figures")).to_contain_text("60images")
+    name = page.get_by_role("textbox", name="Name of the project")
+    expect(name).to_have_value(re.compile(r"^shapes"))
+    at_rest(page)
     page.get_by_role("button", name="Create", exact=True).dblclick()
     made = expect_imported(page)
     found = projects.list_projects(server.store())

@@ -200,13 +200,15 @@ class Teach {
       for (const one of pictures) {
         if (one.class !== null) this.seen.waiting.push({ key: one.key, class: one.class, mine: true });
       }
-      this.#say("");
+      if (this.waits) this.#say("");
+      this.waits = false;
       this.live.wake();
       this.#soon(AGAIN);
     } else if (event === "refused") {
       for (const one of pictures) this.taken.delete(one.key);
       this.#say(`${plural(pictures.length, "picture")} could not be kept: ${sentence(error.message)}`);
     } else if (event === "waits") {
+      this.waits = true;
       this.#say(`Pictures wait to be sent: ${sentence(error.reason ?? "no connection")}`);
     }
     this.#draw();
