@@ -25,7 +25,7 @@ ON_POSTGRES := tests/test_counts.py tests/test_labeling.py
 
 # A browser, an app and a trainer share two busy cores, so a browser test can lose a race that no
 # person would: what failed there is tried once more, with new apps. Whoever sees that mends it.
-suite: chromium postgres
+suite: postgres
 	$(BIN)/python $(PYTEST) --ignore tests/browser
 	$(BIN)/python -m pytest --numprocesses 0 --database postgres $(ON_POSTGRES)
 	$(BIN)/python $(PYTEST) --numprocesses 3 tests/browser || $(BIN)/python -m pytest -v \
@@ -103,11 +103,14 @@ chromium: $(VENV)/.installed-dev
 		apt-get install -qy chromium-headless-shell || apt-get install -qy chromium; \
 	else $(BIN)/playwright install --only-shell chromium; fi
 
-# A PostgreSQL to start for the tests; without one they are skipped, and say so.
-postgres:
+# A PostgreSQL to start for the tests; without one they are skipped, and say so. After the browser:
+# apt installs one thing at a time.
+postgres: | chromium
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null && exit 0; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		apt-get update -q; DEBIAN_FRONTEND=noninteractive apt-get install -qy postgresql; fi
+		export DEBIAN_FRONTEND=noninteractive; \
+		timeout 300 sh -c 'apt-get update -q && apt-get install -qy postgresql' \
+			|| echo "PostgreSQL could not be installed: its tests are skipped, and say so"; fi
 
 clean:
 	rm -rf $(VENV) $(TOOLS) dist site .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
