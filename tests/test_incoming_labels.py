@@ -74,6 +74,7 @@ def test_a_file_whose_process_is_killed_comes_in_whole_or_not_at_all(
     store: Store, tmp_path: Path
 ) -> None:
     made = project(store, MANY)
+    Tab(store, made).next()  # whoever labels has them come in a few at a time
     file = table(tmp_path)
     spawn = multiprocessing.get_context("spawn")
     process = spawn.Process(target=_bring, args=(str(store.workspace.root), made, str(file.path)))
@@ -113,6 +114,28 @@ def test_people_who_label_meanwhile_keep_what_they_said(store: Store) -> None:
     assert kept[lease.item_id] == tab.classes[1]
 
 
+def test_a_few_come_in_at_once_while_anybody_labels_and_more_while_nobody_does(
+    store: Store,
+) -> None:
+    made, other = project(store, MANY), project(store, 3, name="another")
+    accepted(store, made)
+    tab = Tab(store, other)
+    lease = tab.next()
+    assert labels_after_a_step(store, made) == incoming_labels.AT_ONCE
+    tab.answer(lease)
+    assert labels_after_a_step(store, made) == incoming_labels.AT_EASE
+    assert labels_after_a_step(store, made) == MANY - 1_100
+
+
+def labels_after_a_step(store: Store, made: int) -> int:
+    """Let one transaction's labels come in; return how many these were."""
+    before = len(labels_of(store, made))
+    with store.read() as connection:
+        (incoming,) = label_imports.waiting(connection, made)
+    incoming_labels._go_on(store, incoming)
+    return len(labels_of(store, made)) - before
+
+
 def test_an_export_and_the_check_let_the_rest_come_in_first(store: Store) -> None:
     made = project(store, MANY)
     accepted(store, made)
@@ -124,6 +147,7 @@ def test_an_export_and_the_check_let_the_rest_come_in_first(store: Store) -> Non
 
 def test_two_that_go_on_with_a_file_say_nothing_twice(store: Store) -> None:
     made = project(store, MANY)
+    Tab(store, made).next()
     accepted(store, made)
     spawn = multiprocessing.get_context("spawn")
     other = spawn.Process(target=_finish, args=(str(store.workspace.root),))

@@ -251,10 +251,10 @@ def _import_labels(running: Running, item_ids: np.ndarray, class_ids: np.ndarray
 
     Nobody sees them before the project is ready. Run again, none is said twice.
     """
-    now = time.time()
-    for start in range(0, len(item_ids), incoming_labels.AT_ONCE):
-        part = slice(start, start + incoming_labels.AT_ONCE)
+    now, start = time.time(), 0
+    while start < len(item_ids):
         with running.write() as connection:
+            part = slice(start, start + incoming_labels.lot(connection, time.time()))
             importer = labels.annotator_named(connection, labels.IMPORTER, now)
             labels.append_all(
                 connection,
@@ -274,7 +274,8 @@ def _import_labels(running: Running, item_ids: np.ndarray, class_ids: np.ndarray
                     )
                 ],
             )
-        running.report("taking over the labels", 0.96 + 0.04 * start / len(item_ids))
+        start = part.stop
+        running.report("taking over the labels", 0.96 + 0.04 * min(1, start / len(item_ids)))
         time.sleep(incoming_labels.PAUSE)
 
 

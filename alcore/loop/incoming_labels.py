@@ -11,11 +11,11 @@ import time
 
 from alcore.loop.due import request_if_due
 from alcore.records import NewEvent
-from alcore.store import Connection, Store, label_imports, labels, projects, votes
+from alcore.store import Connection, Store, label_imports, labels, leasing, projects, votes
 from alcore.store.label_imports import Incoming
 
-AT_ONCE = 100
-"""Labels of one transaction, in which others wait."""
+AT_ONCE, AT_EASE = 100, 1_000
+"""Labels of one transaction, in which others wait; and while nobody labels."""
 PAUSE = 0.005
 """Between two transactions, so that whoever waits comes first."""
 
@@ -29,11 +29,16 @@ def finish(store: Store, project_id: int | None = None) -> None:
             time.sleep(PAUSE)
 
 
+def lot(connection: Connection, now: float) -> int:
+    """Return how many labels one transaction may bring: few while somebody would wait for it."""
+    return AT_ONCE if leasing.any_held(connection, now) else AT_EASE
+
+
 def _go_on(store: Store, incoming: Incoming) -> bool:
     """Let the next labels of a file come in; return whether there were any."""
     now = time.time()
     with store.write(patient=True) as connection:
-        places = label_imports.next_staged(connection, incoming.id, AT_ONCE)
+        places = label_imports.next_staged(connection, incoming.id, lot(connection, now))
         if not places:
             _end(connection, incoming, now)
             return False

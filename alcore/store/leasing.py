@@ -270,6 +270,12 @@ def held_by(connection: Connection, project_id: int, annotator_id: int, now: flo
     return connection.execute(_HELD_BY, who).scalar_one()
 
 
+def any_held(connection: Connection, now: float) -> bool:
+    """Tell whether anybody holds an image, in whatever project: somebody labels."""
+    held = select(lease.c.token).where(lease.c.expires_at > now).limit(1)
+    return connection.execute(held).first() is not None
+
+
 def holders(connection: Connection, project_id: int, now: float) -> list[tuple[str, int, float]]:
     """List who holds how many images until when."""
     rows = connection.execute(
