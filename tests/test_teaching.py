@@ -14,6 +14,7 @@ import pytest
 from made import old_database
 from PIL import Image
 
+from alcore import processes
 from alcore.config import Workspace
 from alcore.errors import (
     ExplanationImpossible,
@@ -27,7 +28,6 @@ from alcore.learner import feature_heads, quick_heads
 from alcore.services import labeling, people, projects, teaching
 from alcore.services.teaching import NewPicture, Teacher
 from alcore.store import Store, contributions, items, jobs
-from alcore.teaching.__main__ import answer
 from alcore.teaching.desk import Desk
 
 STRIPES, CHECKS = "stripes", "checks"
@@ -167,7 +167,7 @@ def test_the_process_tells_classes_apart_from_pictures_that_are_on_their_way(sto
         """Stands where the process that is taught does, and answers in this one."""
 
         def ask(self, question: dict) -> dict:
-            return json.loads(json.dumps(answer(desk, question)))
+            return json.loads(json.dumps(processes.reply(desk.answer, question)))
 
     def look(frame: bytes | None) -> dict:
         said = teaching.look(Here(), room.project_id, frame)

@@ -12,6 +12,7 @@ from made import project as small_project
 from PIL import Image
 from test_explanations import Here, Taught, teach
 
+from alcore import processes
 from alcore.config import Workspace
 from alcore.datasets.ingest import read_original
 from alcore.errors import (
@@ -94,9 +95,7 @@ def test_what_is_no_picture_is_said_and_the_next_one_is_answered(
 
     class Process(Here):
         def ask(self, question: dict) -> dict:
-            from alcore.explanations.__main__ import _answer
-
-            return _answer(self.desk, question)
+            return processes.reply(self.desk.answer, question)
 
     here = Process(Desk(taught.store, 1))
     cached = PredictionCache(taught.store)

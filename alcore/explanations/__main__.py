@@ -5,29 +5,15 @@ It ends when its input closes. Questions and answers are JSON; a refusal is an a
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Any
-
 from alcore.config import Runtime
-from alcore.errors import AlcoreError
 from alcore.explanations.answers import Desk
-from alcore.processes import NICENESS, become_worker
+from alcore.processes import NICENESS, answer_lines, become_worker
 
 
 def main() -> None:
     """Answer until the input closes."""
     become_worker(NICENESS)
-    desk = Desk.open(Runtime.from_environment())
-    for line in sys.stdin:
-        print(json.dumps(_answer(desk, json.loads(line))), flush=True)
-
-
-def _answer(desk: Desk, question: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return desk.answer(question)
-    except AlcoreError as error:
-        return {"error": str(error), "kind": type(error).__name__}
+    answer_lines(Desk.open(Runtime.from_environment()).answer)
 
 
 if __name__ == "__main__":

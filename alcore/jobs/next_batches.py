@@ -6,8 +6,6 @@ Only what the newest model has left on the disk is used: its embeddings and its 
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,13 @@ import numpy as np
 
 from alcore import linear_head, strategies
 from alcore.config import Workspace
-from alcore.errors import AlcoreError, TrainingImpossible
+from alcore.errors import TrainingImpossible
 from alcore.folding import Folding, fold_of
 from alcore.loop import embeddings
 from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
 from alcore.loop.round_files import head_of
-from alcore.processes import NICENESS, become_worker
+from alcore.processes import NICENESS, answer_lines, become_worker
 from alcore.store import Store, items, projects, rounds
 from alcore.strategies import Context, Signals
 
@@ -91,16 +89,14 @@ def main() -> None:
     """Answer questions until there are no more."""
     become_worker(NICENESS)
     stores: dict[str, Store] = {}
-    for line in sys.stdin:
-        question = json.loads(line)
+
+    def answer_one(question: dict[str, Any]) -> dict[str, Any]:
         root = str(question["workspace"])
-        try:
-            if root not in stores:
-                stores[root] = Store.open(Workspace(Path(root)))
-            result = answer(stores[root], question)
-        except AlcoreError as error:
-            result = {"error": str(error)}
-        print(json.dumps(result), flush=True)
+        if root not in stores:
+            stores[root] = Store.open(Workspace(Path(root)))
+        return answer(stores[root], question)
+
+    answer_lines(answer_one)
 
 
 if __name__ == "__main__":

@@ -5,27 +5,14 @@ It ends when its input closes. Questions and answers are JSON; a refusal is an a
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Any
-
-from alcore.errors import AlcoreError
 from alcore.playground import telling
-from alcore.processes import NICENESS, become_worker
+from alcore.processes import NICENESS, answer_lines, become_worker
 
 
 def main() -> None:
     """Answer until the input closes."""
     become_worker(NICENESS)
-    for line in sys.stdin:
-        print(json.dumps(_answer(json.loads(line))), flush=True)
-
-
-def _answer(question: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return telling.answer(question)
-    except AlcoreError as error:
-        return {"error": str(error)}
+    answer_lines(telling.answer)
 
 
 if __name__ == "__main__":

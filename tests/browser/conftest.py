@@ -21,10 +21,10 @@ from typing import TypeVar
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from alcore.config import ProjectSettings, RetrainRule, Workspace
-from alcore.records import LabelEvent, Project
-from alcore.services import labeling, people, projects
-from alcore.store import Store
+from alcore.config import LearnerRule, ProjectSettings, RetrainRule, Workspace
+from alcore.records import LabelEvent, NewEvent, Project
+from alcore.services import labeling, people, projects, training
+from alcore.store import Store, items
 
 ROOT = Path(__file__).parent.parent.parent
 START = 180.0
@@ -210,6 +210,34 @@ class Server:
         while projects.get(store, made).state != "ready":
             assert time.monotonic() < until, "the import did not end"
             time.sleep(0.05)
+        return projects.get(store, made)
+
+    def taught(self, name: str, n: int) -> Project:
+        """Make a project of forty shapes of 16 pixels, with a model of n labels of its key."""
+        store = self.store()
+        settings = replace(
+            ProjectSettings(resolution=16, learner=LearnerRule(kind="network")),
+            retrain=RetrainRule(automatic=False),
+        )
+        spec = {"kind": "shapes", "size": 40, "classes": 3}
+        made = projects.create(store, name, spec, "answer key", settings)
+        projects.import_now(store, made, 1)
+        who = people.annotator(store, "Teacher").id
+        with store.read() as connection:
+            true = {row.id: row.true_class for row in items.get_all(connection, made)}
+        for lease in labeling.claim(store, made, who, "a tab", n, ()).leases:
+            event = NewEvent(
+                project_id=made,
+                item_id=lease.item_id,
+                annotator_id=who,
+                kind="label",
+                class_id=true[lease.item_id],
+                key=f"taught {lease.item_id}",
+                created_at=1_000_000.0,
+                token=lease.token,
+            )
+            labeling.answer(store, event, handed=True)
+        training.train_now(store, made, 1)
         return projects.get(store, made)
 
     def events(self, project: Project, name: str) -> list[LabelEvent]:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from alcore.config import LearnerRule, ProjectSettings, RetrainRule
-from alcore.records import NewEvent, Project
-from alcore.services import people, projects, training
-from alcore.store import items, labels
+from alcore.records import Project
 
 from .conftest import START, Server, go_to
 from .test_accessibility import faults
@@ -24,34 +19,7 @@ LONG = 1000 * START
 
 @pytest.fixture(scope="module")
 def taught(server: Server) -> Project:
-    """Forty shapes of 16 pixels, with a model that learned from eighteen of them."""
-    store = server.store()
-    settings = replace(
-        ProjectSettings(resolution=16, learner=LearnerRule(kind="network")),
-        retrain=RetrainRule(automatic=False),
-    )
-    spec = {"kind": "shapes", "size": 40, "classes": 3}
-    made = projects.create(store, "shapes to look into", spec, "answer key", settings)
-    projects.import_now(store, made, 1)
-    who = people.annotator(store, "Teacher").id
-    with store.write() as connection:
-        true = {row.id: row.true_class for row in items.get_all(connection, made)}
-        for item_id in items.unlabeled(connection, made)[:18].tolist():
-            labels.append(
-                connection,
-                NewEvent(
-                    project_id=made,
-                    item_id=item_id,
-                    annotator_id=who,
-                    kind="label",
-                    class_id=true[item_id],
-                    key=uuid.uuid4().hex,
-                    origin="query",
-                    created_at=1_000_000.0,
-                ),
-            )
-    training.train_now(store, made, 1)
-    return projects.get(store, made)
+    return server.taught("shapes to look into", 18)
 
 
 @pytest.fixture

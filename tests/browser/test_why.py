@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from alcore.config import LearnerRule, ProjectSettings, RetrainRule
-from alcore.records import NewEvent, Project
-from alcore.services import labeling, people, projects, training
-from alcore.store import items
+from alcore.records import Project
 
 from .conftest import Server, paste
 from .test_accessibility import faults
@@ -24,32 +20,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def explained(server: Server) -> Project:
-    """Shapes with a model of twelve labels that the answer key gave."""
-    store = server.store()
-    settings = replace(
-        ProjectSettings(resolution=16, learner=LearnerRule(kind="network")),
-        retrain=RetrainRule(automatic=False),
-    )
-    spec = {"kind": "shapes", "size": 40, "classes": 3}
-    made = projects.create(store, "shapes to explain", spec, "answer key", settings)
-    projects.import_now(store, made, 1)
-    who = people.annotator(store, "Teacher").id
-    with store.read() as connection:
-        true = {row.id: row.true_class for row in items.get_all(connection, made)}
-    for lease in labeling.claim(store, made, who, "a tab", 12, ()).leases:
-        event = NewEvent(
-            project_id=made,
-            item_id=lease.item_id,
-            annotator_id=who,
-            kind="label",
-            class_id=true[lease.item_id],
-            key=f"taught {lease.item_id}",
-            created_at=1_000_000.0,
-            token=lease.token,
-        )
-        labeling.answer(store, event, handed=True)
-    training.train_now(store, made, 1)
-    return projects.get(store, made)
+    return server.taught("shapes to explain", 12)
 
 
 @pytest.fixture
