@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import shutil
+import sqlite3
 import threading
 import time
 import uuid
@@ -15,10 +17,12 @@ from typing import TypeVar
 
 import postgres
 import pytest
+from click.testing import CliRunner, Result
 from made import Tab, labels_of, project
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from alcore.__main__ import main
 from alcore.config import Runtime, Workspace, database_url
 from alcore.errors import (
     InvalidSettings,
@@ -26,7 +30,8 @@ from alcore.errors import (
     WorkspaceBusy,
     WorkspaceUnusable,
 )
-from alcore.store import Store, engine, jobs, labels, migrate, projects, soundness
+from alcore.services import restoring
+from alcore.store import Store, backups, engine, jobs, labels, migrate, projects, soundness
 from alcore.store.experiment_tables import metadata
 
 Answer = TypeVar("Answer")
@@ -46,7 +51,7 @@ def workspace(
 ) -> Workspace:
     url = server.fresh()
     monkeypatch.setenv("ALCORE_DATABASE", url)
-    monkeypatch.setenv("ALCORE_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(tmp_path / "workspace"))
     return Runtime.from_environment().workspace
 
 
@@ -295,6 +300,175 @@ def test_a_server_that_is_down_is_waited_for_by_whoever_is_patient(
     finally:
         with store.read():
             pass
+
+
+# -- backups, and moving from one kind of database to the other ---------------------------------
+
+
+CHECKED: dict[str, dict[str, object]] = {
+    "api_token": {"scope": "read"},
+    "delivery": {"state": "done"},
+    "example": {"item_id": None},
+    "label_import": {"use": "labels"},
+    "member": {"role": "owner"},
+    "metadata_column": {"kind": "text", "origin": "path"},
+}
+"""Values that a table takes where it does not take any."""
+
+
+def one_row_each(store: Store) -> None:
+    """Give each table that is empty a row, whose JSON is written as nobody else writes it."""
+    values = {
+        "INTEGER": 3,
+        "FLOAT": 0.1 + 0.2,
+        "VARCHAR": "Ähre \u2028 \U0001f33e",
+        "TEXT": "a\n\tb",
+        "BOOLEAN": 1,
+        "JSON": '{"b" : 1.50,"a":[null , 1e-7]}',
+        "BLOB": b"\0\xff",
+    }
+    with store.write() as connection:
+        for table in metadata.sorted_tables:
+            if connection.execute(select(table)).first() is not None:
+                continue
+            row = {
+                c.name: 1 if c.foreign_keys or c.primary_key else values[str(c.type)]
+                for c in table.columns
+            } | CHECKED.get(table.name, {})
+            places = ", ".join("?" * len(row))
+            names = ", ".join(f'"{name}"' for name in row)
+            insertion = f"INSERT INTO {table.name} ({names}) VALUES ({places})"
+            connection.exec_driver_sql(insertion, tuple(row.values()))
+
+
+def every_row(database: Path) -> dict[str, object]:
+    """Read all that a SQLite file holds that nobody uses, schema included."""
+    connection = sqlite3.connect(database)
+    names = [table.name for table in metadata.sorted_tables] + ["sqlite_sequence"]
+    rows: dict[str, object] = {
+        name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
+        for name in names
+    }
+    schema = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name")
+    rows["schema"] = schema.fetchall()
+    connection.close()
+    return rows
+
+
+@pytest.fixture
+def file_store(
+    fresh_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    """A store on SQLite, as it is before it moves."""
+    monkeypatch.delenv("ALCORE_DATABASE", raising=False)
+    there = Workspace(tmp_path / "file", "")
+    there.root.mkdir()
+    shutil.copy(fresh_database, there.database)
+    opened = Store.open(there)
+    yield opened
+    opened.close()
+
+
+def test_a_workspace_moves_to_postgresql_and_back_and_every_row_is_as_it_was(
+    file_store: Store, server: postgres.Server, tmp_path: Path
+) -> None:
+    tab = Tab(file_store, project(file_store, 30, held=5))
+    for place in range(8):
+        tab.answer(tab.next(), place % 2, kind="unsure" if place == 5 else "label")
+    one_row_each(file_store)
+    with file_store.write() as connection:  # the rows of the newest events are gone
+        connection.execute(text("UPDATE sqlite_sequence SET seq = 1000"))
+    folder = file_store.workspace.project(tab.project_id)
+    folder.mkdir(parents=True)
+    (folder / "originals.pack").write_bytes(b"pixels")
+    first = backups.make(file_store, tmp_path / "backups")
+    before = every_row(Workspace(first.folder).database)
+    assert all(before.values()), "each table has a row"
+
+    moved = Workspace(tmp_path / "moved", server.empty())
+    restoring.restore(first.folder, moved)
+    store = Store.open(moved)
+    assert not moved.database.exists()
+    assert (moved.project(tab.project_id) / "originals.pack").read_bytes() == b"pixels"
+    second = backups.make(store, tmp_path / "others")
+    assert backups.verify(second) == []
+    back = Workspace(tmp_path / "back", "")
+    restoring.restore(second.folder, back)
+    assert every_row(back.database) == before
+
+    there = Tab(store, tab.project_id, "Ben")
+    there.answer(there.next())
+    with store.read() as connection:
+        newest = connection.execute(text("SELECT max(id) FROM label_event")).scalar()
+        assert newest == 1001, "a number was given twice"
+        assert soundness.stale(connection) == [], "triggers do not rest any more"
+    with pytest.raises(IntegrityError, match="append-only"), store.write() as connection:
+        connection.execute(text("DELETE FROM label_event"))
+    store.close()
+
+
+def test_a_backup_of_postgresql_while_people_label_is_of_one_moment(
+    store: Store, tmp_path: Path
+) -> None:
+    made = project(store, 400)
+    over, done = threading.Event(), []
+
+    def label(name: str) -> None:
+        tab = Tab(store, made, name)
+        while not over.is_set():
+            lease = tab.next()
+            tab.answer(lease)
+            done.append(lease.item_id)
+
+    people = [threading.Thread(target=label, args=(name,)) for name in ("Ana", "Ben")]
+    for person in people:
+        person.start()
+    try:
+        while len(done) < 5:
+            time.sleep(0.005)
+        acknowledged = set(done)
+        backup = backups.make(store, tmp_path / "backups")
+    finally:
+        over.set()
+        for person in people:
+            person.join()
+    copy = Store.open(Workspace(backup.folder, ""))
+    kept = set(labels_of(copy, made))
+    assert acknowledged <= kept < set(done)
+    with copy.read() as connection:
+        assert soundness.stale(connection) == soundness.miscounted(connection) == []
+    copy.close()
+
+
+def test_a_database_with_rows_is_never_restored_into_nor_is_half_a_backup_kept(
+    file_store: Store, store: Store, server: postgres.Server, tmp_path: Path
+) -> None:
+    project(store, 3)
+    project(file_store, 3, name="of before")
+    backup = backups.make(file_store, tmp_path / "backups").folder
+
+    def restore(workspace: Workspace) -> Result:
+        there = {"ALCORE_WORKSPACE": str(workspace.root), "ALCORE_DATABASE": workspace.url}
+        return CliRunner().invoke(main, ["restore", str(backup), "--replace"], env=there)
+
+    refused = restore(store.workspace)
+    assert refused.exit_code == 1 and "has rows already" in refused.stderr
+    assert "createdb" in refused.stderr and "Traceback" not in refused.stderr
+    with store.read() as connection:
+        assert [one.name for one in projects.all_projects(connection)] == ["animals"]
+
+    with file_store.write() as connection:
+        labels.annotator_named(connection, "a\0na", 0.0)
+    backup = backups.make(file_store, tmp_path / "backups").folder
+    other = Workspace(tmp_path / "other", server.empty())
+    refused = restore(other)
+    assert refused.exit_code == 1 and "cannot keep" in refused.stderr
+    assert not (other.root / "projects").exists()
+    with file_store.write() as connection:
+        connection.execute(text("UPDATE annotator SET name = 'ana'"))
+    backup = backups.make(file_store, tmp_path / "backups").folder
+    restored = restore(other)
+    assert restored.exit_code == 0 and "is as it was on" in restored.stdout, restored.stderr
 
 
 # -- what is wrong, in words -------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""Owns the way back from a backup: verified, put in place whole, what was there kept aside."""
+"""Owns the way back from a backup: verified, put in place whole, what was there kept aside.
+
+The database of a backup is a SQLite file. Where ALCORE_DATABASE names a PostgreSQL server, its
+rows are copied into the empty database there, in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alcore import disk
 from alcore.config import Workspace
 from alcore.errors import WorkspaceBusy, WorkspaceUnusable
-from alcore.store import Store, backups
+from alcore.store import Store, backups, portable
 from alcore.store.backups import Backup
 from alcore.workers import presence
 
@@ -27,14 +32,10 @@ def restore(
 ) -> tuple[Backup, Path | None]:
     """Put a backup into a workspace; return it, and the folder of what was there, if anything was.
 
-    replace: also where there is a database already. Raises WorkspaceUnusable for what is no whole
-    backup, WorkspaceBusy while an app or trainer works in the workspace, NoRoom.
+    replace: also where there is a database file already. Raises WorkspaceUnusable for what is no
+    whole backup and for a PostgreSQL database with rows, WorkspaceBusy while an app or trainer
+    works in the workspace, NoRoom.
     """
-    if workspace.url:
-        raise WorkspaceUnusable(
-            "ALCORE_DATABASE names a PostgreSQL server, whose database is restored by pg_restore: "
-            "the page on running alcore says how"
-        )
     backup = backups.read(folder)
     if backup is None:
         raise WorkspaceUnusable(
@@ -46,6 +47,7 @@ def restore(
     busy = presence.others(workspace)
     if busy:
         raise WorkspaceBusy(f"stop {busy[0]} first: it works in {workspace.root}")
+    _check_empty(workspace)
     there = list(_there(workspace))
     if workspace.database.exists() and not replace:
         raise WorkspaceUnusable(
@@ -56,6 +58,23 @@ def restore(
         return backup, _put(backup, workspace, there)
     except OSError as error:
         raise disk.unusable(workspace.root, error) from error
+
+
+def _check_empty(workspace: Workspace) -> None:
+    """Raise WorkspaceUnusable where a PostgreSQL server has rows that a backup would mix with."""
+    if not workspace.url:
+        return
+    store = Store.open(workspace)
+    try:
+        with store.read() as connection:
+            if not portable.is_empty(connection):
+                raise WorkspaceUnusable(
+                    f"{store.name} has rows already, with which those of a backup are never mixed: "
+                    "make an empty database, for instance with createdb, and name it in "
+                    "ALCORE_DATABASE; the other one stays as it is"
+                )
+    finally:
+        store.close()
 
 
 def _there(workspace: Workspace) -> Iterator[Path]:
@@ -79,14 +98,31 @@ def _put(backup: Backup, workspace: Workspace, there: list[Path]) -> Path | None
         if problems:
             raise WorkspaceUnusable(f"what was written is damaged: {problems[0]}")
         Store.open(Workspace(incoming, "")).close()  # an older schema is brought up to date
-        aside = root / time.strftime("replaced-%Y%m%d-%H%M%S") if there else None
-        for path in there:
-            assert aside is not None
-            aside.mkdir(exist_ok=True)
-            path.rename(aside / path.name)
-        for path in _there(Workspace(incoming)):
-            path.rename(root / path.name)
-        disk.sync_names(root)
+        with _rows_in_place(Workspace(incoming, ""), workspace):
+            aside = root / time.strftime("replaced-%Y%m%d-%H%M%S") if there else None
+            for path in there:
+                assert aside is not None
+                aside.mkdir(exist_ok=True)
+                path.rename(aside / path.name)
+            for path in _there(Workspace(incoming)):
+                path.rename(root / path.name)
+            disk.sync_names(root)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     return aside
+
+
+@contextmanager
+def _rows_in_place(incoming: Workspace, workspace: Workspace) -> Iterator[None]:
+    """Copy the rows to a PostgreSQL server, where they count once the block has ended well."""
+    if not workspace.url:
+        yield
+        return
+    store = Store.open(workspace)
+    try:
+        with store.write() as connection:
+            portable.fill(connection, incoming.database)
+            incoming.database.unlink()
+            yield
+    finally:
+        store.close()

@@ -1,9 +1,10 @@
 """Owns backups: a folder with all of a workspace that cannot be made anew, as of one moment.
 
-The database is copied first, by SQLite's online backup, and then the files: they are published
-before the rows that name them, so that a row of the copy finds its file there. A backup is a
-workspace itself; its manifest has the size and hash (BLAKE2b) of each file. What has not changed
-since the last backup in the same place is a hard link to it. Sizes in bytes, times in Unix seconds.
+The database is copied first, and then the files: they are published before the rows that name
+them, so that a row of the copy finds its file there. The copy is a SQLite file, made by SQLite's
+online backup, or from a PostgreSQL server row by row: so a backup is a workspace itself. Its
+manifest has the size and hash (BLAKE2b) of each file. What has not changed since the last backup
+in the same place is a hard link to it. Sizes in bytes, times in Unix seconds.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def make(store: Store, target: Path) -> Backup:
         _forget_unfinished(target)
         part.mkdir(parents=True)
         part.chmod(0o700)
-        disk.check_room(target, sum(path.stat().st_size for path in _files(store.workspace)))
+        size = sum(path.stat().st_size for path in _files(store.workspace))
+        disk.check_room(target, size + store.size)
         last = next(iter(listed(target)), None)
         files = _copied(store, part, last)
         backup = Backup(part, created_at, files)

@@ -139,10 +139,11 @@ class PostgreSQL:
         return kind(f"the database {said}, and try again")
 
     def copy(self, to: Path) -> None:
-        raise WorkspaceUnusable(
-            f"{self.name} is backed up by its own tools: pg_dump --format=custom, and a copy of "
-            "the workspace's folder made after it"
-        )
+        """Write a SQLite file with every row: what one moves and restores with."""
+        from alcore.store import portable
+
+        with self.reader.connect() as connection:
+            portable.write(connection, to)
 
     def close(self) -> None:
         for engine in (self.reader, self.writer, self.passing, self.single):
