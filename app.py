@@ -16,6 +16,7 @@ from typing import Any
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
+from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 
 from alcore import languages, logs
 from alcore.errors import AlcoreError, WorkspaceBusy
@@ -55,6 +56,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         print(f"Somebody else works in this workspace: {neighbour}", file=sys.stderr, flush=True)
     dispatcher = Dispatcher(state.runtime())
     dispatcher.start()
+    _watch_no_configuration()
     # Streamlit collects garbage after every script run; what was imported never is garbage.
     gc.collect()
     gc.freeze()
@@ -67,6 +69,16 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
             yield {}
         finally:
             await run_in_threadpool(dispatcher.stop)
+
+
+def _watch_no_configuration() -> None:
+    """End Streamlit's threads that look five times a second whether its settings were changed.
+
+    They take more of the processor than all else while nobody is here. Whoever lets Streamlit watch
+    files by looking needs them.
+    """
+    if st.get_option("server.fileWatcherType") == "none":
+        PollingPathWatcher._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _say_owners_word() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
 import pytest
 from made import Tab, project
+from sqlalchemy import Engine, event
 
 from alcore.config import Runtime, Workspace
 from alcore.errors import InvalidSettings
+from alcore.jobs import dispatcher
 from alcore.jobs.dispatcher import LONGEST, Rest
 from alcore.store import Store, jobs
 
@@ -58,6 +61,26 @@ def test_it_rests_on_while_there_is_no_job(store: Store) -> None:
     while time.monotonic() < until:
         assert not rest.is_over()
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there it asks every second")
+def test_once_the_last_write_is_a_while_ago_it_asks_the_database_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "SETTLED", 0.05)
+    monkeypatch.setattr(dispatcher, "LONGEST", 0.05)
+    rest, tab = Rest(store, 600.0), Tab(store, project(store))
+    assert rest.is_over()
+    time.sleep(0.1)
+    rest.begin()
+    asked: list[str] = []
+    event.listen(Engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        assert not rest.is_over()
+    assert asked == []
+    tab.claim()
+    assert rest.is_over()
 
 
 def test_nobody_works_any_more_some_time_after_the_last_write(store: Store) -> None:

@@ -6,6 +6,7 @@ The rows say what is to be done; any number of dispatchers may run. Times in sec
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from concurrent.futures import Future
@@ -34,7 +35,11 @@ POLL = 0.1
 AT_REST = 1.0
 """The same once processes were let go: nobody works."""
 LONGEST = 1.0
-"""Between two looks at the rows, where nobody seems to have written."""
+"""Between two looks at the rows while a job is there, or somebody wrote a moment ago."""
+SETTLED = 5.0
+"""A write hides behind another only within one tick of a file system's clock, which is shorter."""
+SELDOM = 30.0 if os.name == "posix" else LONGEST
+"""Between two looks at the rows else; Windows says late that a file that is open was written."""
 PAGE_FIRST = 3.0
 """Torch is imported this long after the start, so that the first page has the processor."""
 
@@ -167,7 +172,9 @@ class Rest:
             unfinished = jobs.unfinished(connection)
         due = [LONGEST if at is None else at - time.time() for at in unfinished]
         self._has_jobs = bool(due)
-        self._until = time.monotonic() + max(0.0, min([LONGEST, *due]))
+        clock = time.monotonic()
+        settled = not due and clock - self._written > SETTLED
+        self._until = clock + max(0.0, min([SELDOM if settled else LONGEST, *due]))
         return not due
 
     @property

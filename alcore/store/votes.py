@@ -174,7 +174,9 @@ def table(connection: Connection, project_id: int) -> Votes:
     ) | dict(
         connection.execute(
             select(answer.c.item_id, answer.c.class_id).where(
-                answer.c.project_id == project_id, answer.c.final, answer.c.class_id.is_not(None)
+                answer.c.item_id.in_(of_several(project_id)),
+                answer.c.final,
+                answer.c.class_id.is_not(None),
             )
         ).all()
     )
