@@ -19,14 +19,14 @@ from made import BY_HAND, Tab, labels_of, project
 from sqlalchemy import select, update
 
 from alcore.config import ProjectSettings, RetrainRule, Workspace
-from alcore.errors import JobCancelled, TrainingImpossible, WorkspaceUnusable
+from alcore.errors import JobCancelled, TrainingImpossible, WorkspaceBusy, WorkspaceUnusable
 from alcore.records import Job
 from alcore.services import projects, training
-from alcore.store import Store, jobs, queue, rounds
+from alcore.store import Store, engine, jobs, queue, rounds
 from alcore.store import items as stored_items
 from alcore.store import projects as stored_projects
 from alcore.store.tables import job as job_table
-from alcore.workers.attempts import Running
+from alcore.workers.attempts import PAUSE, Running, run
 from alcore.workers.claims import LOOK, LOOKS
 
 ROOT = Path(__file__).parent.parent
@@ -228,6 +228,26 @@ def test_a_training_in_the_foreground_is_refused_without_a_trace_while_another_r
         training.train_now(store, tab.project_id, 1)
     with store.read() as connection:
         assert connection.execute(select(job_table.c.id)).scalars().all() == [taken.id]
+
+
+def test_a_job_that_finds_the_database_held_is_tried_again_however_often_that_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PATIENCE", 0.2)
+    hurried = Store.open(store.workspace)
+    asked = ask(store, project(store))
+
+    def work(running: Running) -> None:
+        with locked(hurried.workspace), hurried.write() as connection:
+            jobs.advance(connection, running.job.id, running.job.attempt)
+
+    for attempt in range(1, jobs.ATTEMPTS + 2):
+        job = take(store, time.time() + PAUSE)
+        assert job is not None and (job.id, job.attempt) == (asked, attempt)
+        assert isinstance(run(store, job, work, 1), WorkspaceBusy)
+        job = read(store, asked)
+        assert job.state == "waiting" and "in use by another program" in (job.error or "")
+    hurried.close()
 
 
 # -- processes ---------------------------------------------------------------------------------

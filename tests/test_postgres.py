@@ -11,28 +11,37 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import postgres
 import pytest
 from click.testing import CliRunner, Result
-from made import Tab, labels_of, project
-from sqlalchemy import create_engine, inspect, select, text
+from made import BY_HAND, Tab, labels_of, project, web_store
+from sqlalchemy import create_engine, event, inspect, select, text
 from sqlalchemy.exc import IntegrityError
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
+from alcore import job_kinds
 from alcore.__main__ import main
-from alcore.config import Runtime, Workspace, database_url
+from alcore.config import LearnerRule, Runtime, Workspace, database_url
 from alcore.errors import (
     InvalidSettings,
     JobCancelled,
     WorkspaceBusy,
     WorkspaceUnusable,
 )
-from alcore.services import restoring
-from alcore.store import Store, backups, engine, jobs, labels, migrate, projects, soundness
+from alcore.records import Job
+from alcore.services import projects as made_projects
+from alcore.services import restoring, training
+from alcore.store import Store, backups, engine, jobs, labels, migrate, projects, rounds, soundness
 from alcore.store.experiment_tables import metadata
+from alcore.store.jobs import LONGEST_WAIT
+from alcore.web import routes, state
+from alcore.workers.attempts import run
 
 Answer = TypeVar("Answer")
 SPAWN = multiprocessing.get_context("spawn")
@@ -300,6 +309,75 @@ def test_a_server_that_is_down_is_waited_for_by_whoever_is_patient(
     finally:
         with store.read():
             pass
+
+
+@pytest.mark.slow
+def test_a_training_whose_transaction_a_restart_cuts_is_done_again_and_whole(
+    store: Store, server: postgres.Server
+) -> None:
+    learner = LearnerRule(kind="network")
+    settings = replace(BY_HAND, baseline=False, resolution=8, learner=learner)
+    spec = {"kind": "digits"}
+    made = made_projects.create(store, "digits", spec, "answer key", settings)
+    made_projects.import_now(store, made, 1)
+    tab = Tab(store, made)
+    for place in range(20):
+        tab.answer(tab.next(), place % 2)
+    training.train(store, made)
+
+    def attempt() -> Job:
+        """Take the job and run it, as the process of a dispatcher does."""
+        with store.write() as connection:
+            job = jobs.take(connection, ["train"], "me", time.time() + LONGEST_WAIT)
+        assert job is not None
+        run(store, job, job_kinds.function_of("train"), 1)
+        with store.read() as connection:
+            return jobs.get(connection, job.id)
+
+    restarts: list[str] = []
+
+    @event.listens_for(store._database.writer, "after_cursor_execute")
+    def restart_while_it_publishes(*said: Any) -> None:
+        if said[2].startswith("INSERT INTO round") and not restarts:
+            restarts.append(said[2])
+            server.control("restart", "-m", "immediate")
+
+    job = attempt()
+    assert restarts and (job.state, job.attempt, job.failures) == ("waiting", 1, 0)
+    assert "nothing was saved" in (job.error or "")
+    with store.read() as connection:
+        assert rounds.all_rounds(connection, made) == []
+    assert tab.next(), "people go on with the queue of before"
+    job = attempt()
+    assert (job.state, job.attempt, job.error) == ("done", 2, None)
+    with store.read() as connection:
+        assert [one.labels for one in rounds.all_rounds(connection, made)] == [20]
+
+
+def test_a_request_while_the_server_is_gone_is_told_to_come_again_and_then_taken(
+    workspace: Workspace, server: postgres.Server
+) -> None:
+    with web_store(workspace.root) as store:
+        tab = Tab(store, project(store, 3))
+        http = TestClient(Starlette(routes=routes.routes()), base_url="http://127.0.0.1:8501")
+        ticket = state.tickets().issue(tab.project_id, tab.annotator.id)
+
+        def post(what: str, body: dict[str, object]) -> Any:
+            address = f"/board/{tab.project_id}/{what}"
+            return http.post(address, json=body, headers={"X-Alcore-Ticket": ticket})
+
+        (image,) = post("claim", {"client": tab.client, "count": 1}).json()["images"]
+        answer = {name: image[name] for name in ("token", "item", "proof")}
+        answer |= {"key": "k", "kind": "label", "class": tab.classes[0], "client": tab.client}
+        server.control("stop", "-m", "fast")
+        try:
+            refused = post("answer", answer)
+        finally:
+            server.control("start")
+        assert refused.status_code == 503 and refused.json()["error"] == "WorkspaceBusy"
+        assert "nothing was saved" in refused.json()["message"]
+        assert post("answer", answer).status_code == 200
+        assert len(labels_of(store, tab.project_id)) == 1
 
 
 # -- backups, and moving from one kind of database to the other ---------------------------------

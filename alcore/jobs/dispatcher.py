@@ -232,6 +232,8 @@ def _watch(store: Store, worker: _Worker, threads: int) -> None:
         if problem is not None and worker.engine.crashed(problem):
             worker.engine.renew()
             _put_back(store, worker, "its process died")
+        elif isinstance(problem, WorkspaceBusy):  # it could not even say so in the database
+            _put_back(store, worker, str(problem), count=False)
         elif problem is not None:
             log.error(
                 "job ended without saying why",

@@ -16,7 +16,7 @@ from alcore.datasets.ingest import ingest, read_original
 from alcore.datasets.measuring import scale_of
 from alcore.datasets.pixels import PixelCache
 from alcore.datasets.sources import open_source, summarise
-from alcore.errors import AlcoreError, ImportRefused, JobCancelled, NoRoom, SourceUnreachable
+from alcore.errors import AlcoreError, ImportRefused, JobCancelled, SourceUnreachable
 from alcore.folding import ids_by_name
 from alcore.jobs.adding import add_images
 from alcore.jobs.metadata import read_known
@@ -38,7 +38,7 @@ from alcore.store import (
     webhooks,
 )
 from alcore.strategies.cold_start import cold_start
-from alcore.workers.attempts import Running, fields
+from alcore.workers.attempts import PASSING, Running, fields
 
 COLD_START = 100
 """Items in the first queue."""
@@ -70,7 +70,7 @@ def run_import(running: Running) -> None:
         for addition in waiting:
             try:
                 add_images(running, folder, addition)
-            except (JobCancelled, NoRoom, SourceUnreachable):
+            except (JobCancelled, SourceUnreachable, *PASSING):
                 raise  # it is gone on with
             except AlcoreError:
                 with running.write() as connection:  # what is in stays; the rest is not waited for
@@ -83,7 +83,7 @@ def run_import(running: Running) -> None:
     try:
         _read_files(running, project, folder)
         _make_ready(running, folder)
-    except (JobCancelled, NoRoom, SourceUnreachable):
+    except (JobCancelled, SourceUnreachable, *PASSING):
         raise  # what is in stays, and it can be gone on with
     except AlcoreError:
         with running.write() as connection:

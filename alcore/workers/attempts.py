@@ -13,13 +13,17 @@ import structlog
 
 from alcore import disk, logs
 from alcore.config import precision
-from alcore.errors import AlcoreError, JobCancelled, NoRoom
+from alcore.errors import AlcoreError, JobCancelled, NoRoom, WorkspaceBusy
 from alcore.records import Job
 from alcore.store import Connection, Store, jobs
 from alcore.workers.claims import Claim, Heartbeat, Watch
 
 ROOM = 30.0
 """A job that found the disk full looks again after this time."""
+PAUSE = 1.0
+"""The same of one whose database was held, or whose server was started anew: it is back by now."""
+PASSING = (NoRoom, WorkspaceBusy)
+"""What is not the job's fault and goes by: it waits and is done again, however often that is."""
 
 log = structlog.get_logger()
 
@@ -100,7 +104,7 @@ def run(
     """
     start = time.monotonic()
     error = _attempt(store, job, function, threads)
-    end = "done" if error is None else "postponed" if isinstance(error, NoRoom) else "failed"
+    end = "done" if error is None else "postponed" if isinstance(error, PASSING) else "failed"
     reason = error if type(error) is not AlcoreError else error.__cause__ or error
     log.info(
         "job ended",
@@ -130,10 +134,11 @@ def _attempt(
         with Running(store, job, threads) as running:
             function(running)
         return None
-    except NoRoom as full:
+    except PASSING as obstacle:
+        pause = ROOM if isinstance(obstacle, NoRoom) else PAUSE
         with store.write(patient=True) as connection:
-            jobs.postpone(connection, job.id, job.attempt, time.time(), ROOM, str(full))
-        return full
+            jobs.postpone(connection, job.id, job.attempt, time.time(), pause, str(obstacle))
+        return obstacle
     except JobCancelled as stop:
         error: AlcoreError = stop
         trace = None
