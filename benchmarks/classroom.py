@@ -2,7 +2,8 @@
 
     python benchmarks/classroom.py [--json] [--minutes 10] [--students 30] [--pause 2.5]
 
-The app runs as people start it, on the digits. Each student is a thread that asks as a phone's page
+The app runs as people start it, on generated shapes, half as many again as the class can label in
+the time, so that nobody runs out of images. Each student is a thread that asks as a phone's page
 does: joins in the same second as all others, asks every two seconds where the session stands,
 claims images ahead, and answers one after a human pause, drawn around --pause seconds, as the key
 says. One more thread asks as the projector does, every second. One more student is a phone's page
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import math
 import os
 import random
 import sqlite3
@@ -33,12 +35,14 @@ from urllib.parse import urlsplit
 
 from driven import PROBE, answers, app, chromium, on_screen, p95, report, wait
 
-from alcore.config import Workspace
+from alcore.config import ProjectSettings, Workspace
 from alcore.services import people, projects, sessions, training
 from alcore.store import Store, items, jobs
 from alcore.web.tickets import TicketOffice
 
 AHEAD, LOW_WATER = 6, 4
+IN_RESERVE = 1.5
+"""Images for each that the class can label in the time; a share of them is kept aside."""
 STATE_EVERY, STATUS_EVERY, WALL_EVERY = 2.0, 2.5, 1.0
 MOST_MS, MOST_PAINTED_MS, MOST_AGE, MOST_MEGABYTES = 300.0, 60.0, 3.0, 600.0
 
@@ -144,6 +148,7 @@ class Phone:
         draw = random.Random(0)
         with chromium() as browser:
             page = browser.new_page(viewport={"width": 390, "height": 844})
+            page.set_default_timeout(120_000)
             page.goto(self.address)
             page.locator("form input[name=name]").fill("Phone")
             page.get_by_role("button", name="Join").click()
@@ -193,43 +198,60 @@ def memory(pid: int) -> float:
 
 
 def measure(minutes: float, students: int, pause: float) -> dict[str, dict[str, float]]:
-    with tempfile.TemporaryDirectory() as folder, app(Path(folder)) as (url, process):
-        wait(lambda: answers(url))
+    size = math.ceil(IN_RESERVE * (students + 1) * 60 * minutes / pause)
+    with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Workspace(Path(folder)))
-        (project,) = projects.list_projects(store)
-        wait(lambda: _features_are_done(store, project.id), pause=0.5)
-        teacher = people.annotator(store, "teacher").id
-        people.set_role(store, project.id, None, teacher, "owner")
-        number = sessions.open_session(store, project.id, teacher, 45)
-        (group,) = sessions.groups(store, number)
-        session = sessions.get(store, project.id, number, teacher)
-        truth = _truth(store, group.project_id)
-        crowd = [Student(url, session.code, i, truth) for i in range(students)]
-        ticket = TicketOffice.of(store.workspace).issue(project.id, teacher)
-        wall = Wall(url, project.id, number, ticket)
-        phone = Phone(url, session.code, truth, pause)
-        until = float("inf")
-        in_browser = threading.Thread(target=lambda: phone.work(lambda: until))
-        in_browser.start()
-        _together([one.join for one in crowd])
-        phone.joined.wait(120)
-        sessions.start(store, project.id, number, teacher)
-        until = time.monotonic() + sessions.COUNTDOWN + 60 * minutes
-        sizes: list[float] = []
-        for one in crowd:
-            one.pause = pause
-        work = [lambda one=one: one.work(until) for one in crowd]
-        work += [lambda: wall.work(until), lambda: _sample(process.pid, sizes, until)]
-        _together(work)
-        in_browser.join()
-        figures = _figures(store, group.project_id, crowd, wall, sizes)
-        figures["next image painted"] = {
-            "keys": phone.pressed,
-            "saved": phone.saved,
-            "median ms": statistics.median(phone.painted),
-            "p95 ms": p95(phone.painted),
-        }
+        spec = {"kind": "shapes", "size": size}
+        project_id = projects.create(store, "Shapes", spec, "answer key", ProjectSettings())
+        with app(Path(folder)) as (url, process):
+            wait(lambda: answers(url))
+            wait(lambda: projects.get(store, project_id).state == "ready", pause=0.5)
+            wait(lambda: _features_are_done(store, project_id), pause=0.5)
+            figures = _class(store, project_id, url, process.pid, minutes, students, pause)
         store.close()
+    return figures
+
+
+def _class(
+    store: Store,
+    project_id: int,
+    url: str,
+    pid: int,
+    minutes: float,
+    students: int,
+    pause: float,
+) -> dict[str, dict[str, float]]:
+    teacher = people.annotator(store, "teacher").id
+    people.set_role(store, project_id, None, teacher, "owner")
+    number = sessions.open_session(store, project_id, teacher, 45)
+    (group,) = sessions.groups(store, number)
+    session = sessions.get(store, project_id, number, teacher)
+    truth = _truth(store, group.project_id)
+    crowd = [Student(url, session.code, i, truth) for i in range(students)]
+    ticket = TicketOffice.of(store.workspace).issue(project_id, teacher)
+    wall = Wall(url, project_id, number, ticket)
+    phone = Phone(url, session.code, truth, pause)
+    until = float("inf")
+    in_browser = threading.Thread(target=lambda: phone.work(lambda: until))
+    in_browser.start()
+    _together([one.join for one in crowd])
+    phone.joined.wait(120)
+    sessions.start(store, project_id, number, teacher)
+    until = time.monotonic() + sessions.COUNTDOWN + 60 * minutes
+    sizes: list[float] = []
+    for one in crowd:
+        one.pause = pause
+    work = [lambda one=one: one.work(until) for one in crowd]
+    work += [lambda: wall.work(until), lambda: _sample(pid, sizes, until)]
+    _together(work)
+    in_browser.join()
+    figures = _figures(store, group.project_id, crowd, wall, sizes)
+    figures["next image painted"] = {
+        "keys": phone.pressed,
+        "saved": phone.saved,
+        "median ms": statistics.median(phone.painted),
+        "p95 ms": p95(phone.painted),
+    }
     return figures
 
 

@@ -104,14 +104,14 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the Chromium of this machine, else Playwright's own."""
+def chromium(*flags: str) -> Iterator[Browser]:
+    """Start the Chromium of this machine, else Playwright's own, with these flags too."""
     executable = next(
         (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))),
         None,
     )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *flags])
         yield browser
         browser.close()
 

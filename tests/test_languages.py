@@ -170,8 +170,8 @@ def test_a_sentence_that_is_not_marked_is_found() -> None:
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_a_page_says_in_which_language_it_is(code: str) -> None:
-    styles, entry = ("room/theme.css",), "room/room.js"
-    html = modules.page("room/room.html", styles, entry, {"board": "board/board.html"}, code)
+    parts = {"board": "board/board.html", "words": "shared/words.html"}
+    html = modules.page("room/room.html", ("room/theme.css",), "room/room.js", parts, code)
     assert f'<html lang="{code}"' in html and "Join the class" not in html.split("<script")[0]
     part = modules.element("board/board.html", (), "board/board.js", code)
     assert part["html"].startswith(f'<div lang="{code}"')

@@ -27,6 +27,8 @@ from alcore.web.tickets import Ticket
 
 MOST_PIXELS = 160
 """Longest side of the pictures in an exported session."""
+WORDS = "shared/words.html"
+"""The few words of the field that a class needs."""
 HEADERS = {
     "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
@@ -54,7 +56,7 @@ def _room(language: str) -> str:
         "room/room.html",
         ("room/theme.css", "board/board.css", "grid/grid.css", "why/why.css", "room/room.css"),
         "room/room.js",
-        {"board": "board/board.html"},
+        {"board": "board/board.html", "words": WORDS},
         language,
     )
 
@@ -160,7 +162,7 @@ def _projector(language: str) -> str:
         "projector/projector.html",
         ("room/theme.css", "projector/projector.css"),
         "projector/projector.js",
-        {"record": "null"},
+        {"record": "null", "words": WORDS},
         language,
     )
 
@@ -252,7 +254,7 @@ def exported(request: Request, ticket: Ticket, body: Body) -> Response:
         "projector/projector.html",
         ("room/theme.css", "projector/projector.css"),
         "projector/projector.js",
-        {"record": modules.as_json(told)},
+        {"record": modules.as_json(told), "words": WORDS},
         _language(request),
     )
     name = f"session-{session_id}.html"

@@ -77,7 +77,11 @@ def test_a_class_joins_labels_guesses_and_is_replayed(
     expect(ben.locator("[data-room=count]")).to_have_text("2")
     expect(wall.locator("[data-wall=names] button")).to_have_text(["Ana", "Ben"])
 
+    for screen in (wall, ben):
+        screen.locator(".words summary:visible").click()
+        expect(screen.locator(".words dt:visible")).to_contain_text(["label", "pool", "model"])
     assert faults(wall) == [] and faults(ben) == []
+    wall.locator(".words summary").click()
     ben.context.set_offline(True)  # Ben's phone falls asleep
     wall.get_by_role("button", name="Start").click()
     expect(wall.locator("[data-wall=countdown]")).to_be_visible()
