@@ -70,6 +70,12 @@ class Server:
         self.run(f"CREATE DATABASE {name} TEMPLATE {self._template}")
         return self.url(name)
 
+    def ask_for_a_password(self, user: str) -> None:
+        """Let a user in from now on only with a password; all others are trusted."""
+        rules = self.folder / "data" / "pg_hba.conf"
+        rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        self.run("SELECT pg_reload_conf()")
+
     def drop(self, url: str) -> None:
         self.run(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 

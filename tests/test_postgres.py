@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import sqlite3
+import sys
 import threading
 import time
 import uuid
@@ -564,25 +566,56 @@ def test_an_address_of_no_postgresql_database_is_refused_without_its_password(
     assert "s3cret" not in str(refused.value)
 
 
-def test_each_way_in_that_is_shut_is_named_and_no_message_has_a_password(
+def test_each_way_in_that_is_shut_is_named_in_a_sentence_without_a_password(
     server: postgres.Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server.run("CREATE ROLE guest LOGIN")
-    empty = server.empty()
+    server.run(
+        "DROP ROLE IF EXISTS guest, locked",
+        "CREATE ROLE guest LOGIN",
+        "CREATE ROLE locked LOGIN PASSWORD 'right'",
+    )
+    server.ask_for_a_password("locked")
+    empty = server.empty().rpartition("/")[2]
     latin = server.empty("LATIN1")
     nowhere = f"postgresql://alcore:s3cret@127.0.0.1:{postgres._free_port()}/alcore"
+    unknown = "postgresql://alcore:s3cret@no.such.host.invalid/alcore"
     for url, complaint in (
         (nowhere, "see that it runs"),
-        (server.url("nothing", "alcore:s3cret"), 'database "nothing" does not exist'),
+        (unknown, "failed to resolve host .* correct the name of the computer"),
+        (server.url(empty, "locked:s3cret"), "password authentication failed .* correct user and"),
+        (server.url(empty, "locked"), "no password supplied.* correct user and password"),
+        (server.url(empty) + "?sslmod=s3cret", 'option "sslmod".* correct what stands behind'),
+        (server.url("nothing", "alcore:s3cret"), 'database "nothing" does not exist.* createdb'),
         (server.url("postgres", "nobody:s3cret"), 'role "nobody" does not exist'),
         (latin, "encoded in LATIN1"),
-        (server.url(empty.rpartition("/")[2], "guest:s3cret"), "make that user its owner"),
+        (server.url(empty, "guest:s3cret"), "make that user its owner"),
     ):
         workspace = Workspace(tmp_path, url)
         with pytest.raises(WorkspaceUnusable, match=complaint) as refused:
             Store.open(workspace)
         told = f"{refused.value} {workspace} {capfd.readouterr()}"
-        assert "s3cret" not in told, complaint
+        assert "s3cret" not in told and "\n" not in str(refused.value), complaint
+
+
+def test_a_command_says_in_one_line_why_there_is_no_database(
+    server: postgres.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.url("nothing", "alcore:s3cret")
+    there = {"ALCORE_WORKSPACE": str(tmp_path), "ALCORE_DATABASE": url}
+
+    def complaint() -> str:
+        ended = CliRunner().invoke(main, ["check"], env=there)
+        assert ended.exit_code == 1 and ended.stdout == ""
+        (line,) = ended.stderr.splitlines()
+        assert "s3cret" not in line
+        return line
+
+    assert 'database "nothing" does not exist' in complaint()
+    monkeypatch.setattr("alcore.store.postgres.OLDEST", 99)
+    there["ALCORE_DATABASE"] = server.empty()
+    assert re.search(r"is of version \d+; alcore needs 99 or newer", complaint())
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as where it is not installed
+    assert 'needs psycopg: pip install "alcore[postgres]"' in complaint()
 
 
 def test_a_text_that_postgresql_cannot_keep_is_refused_and_the_next_one_is_kept(

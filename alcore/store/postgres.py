@@ -6,7 +6,7 @@ what one has read stays so until it has written, and ids grow in the order in wh
 
 from __future__ import annotations
 
-import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,18 @@ _BUSY = ("08", "57P", "53300", "25P03", "40001", "40P01", "57014")
 """States, or how they begin, in which it helps to try again."""
 _NO_RIGHT = ("42501", "25006")
 _FULL = ("53100", "53200")
+_FROM_WHERE = re.compile(
+    r"(connection failed: )?(connection to server at .*? failed: )?(FATAL: +)?"
+)
+_WHO = "correct user and password in ALCORE_DATABASE, where special characters are written as %XX"
+_SHUT = {
+    "failed to resolve host": "correct the name of the computer in ALCORE_DATABASE",
+    "password": _WHO,
+    'role "': _WHO,
+    'database "': "make it with createdb, or correct its name in ALCORE_DATABASE",
+    "option": "correct what stands behind the ? in ALCORE_DATABASE",
+}
+"""What to do where no connection can be made, by what is said of it: it has no states then."""
 _NO_TEXT = ("22021", "22P05")
 
 log = structlog.get_logger()
@@ -47,13 +59,13 @@ class PostgreSQL:
 
         Raises WorkspaceUnusable where the driver is not installed.
         """
-        if importlib.util.find_spec("psycopg") is None:
+        try:
+            import psycopg
+        except ImportError as error:  # also where it lacks the library of the server's makers
             raise WorkspaceUnusable(
                 "ALCORE_DATABASE names a PostgreSQL server, which needs psycopg: "
-                'pip install "alcore[postgres]"'
-            )
-        import psycopg
-
+                f'pip install "alcore[postgres]" ({_in_a_line(error)})'
+            ) from error
         self._url = make_url(workspace.url).set(drivername="postgresql+alcore")
         self._patience = patience
         self.reader = self._engine("REPEATABLE READ", {"default_transaction_read_only": "on"})
@@ -83,9 +95,15 @@ class PostgreSQL:
                 encoding = _ask(connection, "SHOW server_encoding")
                 version = int(_ask(connection, "SHOW server_version_num")) // 10_000
         except self.errors as error:
+            reason = _FROM_WHERE.sub("", _in_a_line(_cause(error)))
+            for sign, remedy in _SHUT.items():
+                if sign in reason:
+                    raise WorkspaceUnusable(
+                        f"{self.name} cannot be used ({reason}): {remedy}"
+                    ) from error
             raise WorkspaceBusy(
-                f"{self.name} cannot be used ({_in_a_line(_cause(error))}): see that it runs and "
-                "that ALCORE_DATABASE has its user and password, and try again"
+                f"{self.name} cannot be used ({reason}): see that it runs and takes connections "
+                "there, and try again"
             ) from error
         if encoding != "UTF8":
             raise WorkspaceUnusable(
