@@ -109,7 +109,7 @@ def without_ending(name: str) -> str:
     ('a/scan.tif#page=3', 'a/scan.tif')
     """
     stem = name.rpartition(".")[0]
-    return stem if page_of(stem)[1] is not None else name
+    return stem if "#" in stem and page_of(stem)[1] is not None else name
 
 
 def _escape(character: str) -> str:

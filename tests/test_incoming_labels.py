@@ -99,7 +99,7 @@ def test_what_was_not_accepted_brings_nothing(store: Store) -> None:
     assert labels_of(store, made) == {}
     with store.write() as connection:  # the next file sweeps away what nobody will accept
         label_imports.begin(connection, made, "labels", time.time())
-        assert label_imports.next_staged(connection, number, 10) == {}
+        assert label_imports.lot_end(connection, number, 10) is None
 
 
 def test_people_who_label_meanwhile_keep_what_they_said(store: Store) -> None:

@@ -129,5 +129,7 @@ def _json(path: Path, start: bytes) -> Format:
         return json_lines.FORMAT
     if start.startswith(b"["):
         return label_studio.FORMAT
-    document = documents.load(path)
-    return coco.FORMAT if "images" in document else datumaro.FORMAT
+    keys = set(documents.first_keys(start.decode("utf-8", "ignore")))
+    if not keys & {"images", "annotations", "items"}:  # another list comes first, and is long
+        keys = set(documents.load(path))
+    return coco.FORMAT if keys & {"images", "annotations"} else datumaro.FORMAT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -11,6 +12,8 @@ from alcore.errors import UnreadableLabels
 
 MOST_BYTES = 1_000_000_000
 _BLOCK = 1_000
+
+_BETWEEN = re.compile(r"[\s:,]*")
 
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -43,6 +46,28 @@ def load(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise UnreadableLabels(f"{path.name} is no JSON: {error}") from error
+
+
+def first_keys(head: str) -> list[str]:
+    """Name the keys of an object, as far as the beginning of its file shows them.
+
+    >>> first_keys('{"info": {"year": 2026}, "images": [{"id": 1}, {"i')
+    ['info', 'images']
+    """
+    keys: list[str] = []
+    decode, at = json.JSONDecoder().raw_decode, head.find("{") + 1
+    try:
+        while True:
+            key, at = decode(head, _past(head, at))
+            keys.append(str(key))
+            _, at = decode(head, _past(head, at))
+    except (ValueError, RecursionError):  # here the beginning ends
+        return keys
+
+
+def _past(head: str, at: int) -> int:
+    between = _BETWEEN.match(head, at)
+    return between.end() if between else at
 
 
 def items_of(document: Any, key: str, path: Path, what: str) -> list[dict[str, Any]]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import time
 
 from alcore.loop.due import request_if_due
-from alcore.records import NewEvent
-from alcore.store import Connection, Store, label_imports, labels, leasing, projects, votes
+from alcore.store import Connection, Store, label_imports, leasing, projects
 from alcore.store.label_imports import Incoming
 
 AT_ONCE, AT_EASE = 100, 1_000
@@ -38,46 +37,15 @@ def _go_on(store: Store, incoming: Incoming) -> bool:
     """Let the next labels of a file come in; return whether there were any."""
     now = time.time()
     with store.write(patient=True) as connection:
-        places = label_imports.next_staged(connection, incoming.id, lot(connection, now))
-        if not places:
+        last = label_imports.lot_end(connection, incoming.id, lot(connection, now))
+        if last is None:
             _end(connection, incoming, now)
             return False
-        class_of = {i: incoming.class_ids[place] for i, place in places.items()}
-        kept: list[int] = []
         if incoming.use == "labels":
-            kept = _append(connection, incoming, class_of, now)
+            label_imports.let_in(connection, incoming, last, now)
         else:
-            label_imports.set_true_classes(connection, class_of)
-        label_imports.settle(connection, incoming.id, list(places), kept)
+            label_imports.let_in_key(connection, incoming, last)
     return True
-
-
-def _append(
-    connection: Connection, incoming: Incoming, class_of: dict[int, int], now: float
-) -> list[int]:
-    """Say in the log what was imported; return the items where what people said is kept."""
-    standings = label_imports.standings(connection, incoming.project_id, list(class_of))
-    kept = [i for i, class_id in class_of.items() if standings[i].is_kept_from(class_id)]
-    new = {i: c for i, c in class_of.items() if standings[i].has_not(c)}
-    importer = labels.annotator_named(connection, labels.IMPORTER, now)
-    labels.append_all(
-        connection,
-        [
-            NewEvent(
-                project_id=incoming.project_id,
-                item_id=item_id,
-                annotator_id=importer.id,
-                kind="import",
-                class_id=class_id,
-                key=f"import-{incoming.key}-{item_id}",
-                created_at=now,
-                origin="import",
-            )
-            for item_id, class_id in new.items()
-        ],
-    )
-    votes.ask_one(connection, list(new))
-    return kept
 
 
 def _end(connection: Connection, incoming: Incoming, now: float) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -56,9 +57,9 @@ class LabelFile:
     name: str = ""
     """What the file is called where it comes from."""
 
-    @property
+    @cached_property
     def form(self) -> Format:
-        """Raises UnknownFormat, UnreadableLabels."""
+        """Told once. Raises UnknownFormat, UnreadableLabels."""
         with self._in_words():
             known = bool(self.format)
             form = label_formats.get(self.format) if known else label_formats.detect(self.path)

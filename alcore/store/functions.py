@@ -46,6 +46,25 @@ def numbers_in(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> 
     return query.join(each, true()).where(*conditions)
 
 
+class nth_number(FunctionElement[int]):
+    """The whole number at a place, counted from 0, of a JSON list."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(nth_number)
+def _extracted(number: nth_number, compiler: SQLCompiler, **how: Any) -> str:
+    values, place = (compiler.process(clause, **how) for clause in number.clauses)
+    return f"json_extract({values}, '$[' || {place} || ']')"
+
+
+@compiles(nth_number, POSTGRESQL)
+def _taken(number: nth_number, compiler: SQLCompiler, **how: Any) -> str:
+    values, place = (compiler.process(clause, **how) for clause in number.clauses)
+    return f"CAST({values} ->> CAST({place} AS INTEGER) AS BIGINT)"
+
+
 class whole(FunctionElement[int]):
     """A number of 0 or more without what stands behind its point."""
 

@@ -7,13 +7,28 @@ time. Times are Unix seconds.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    Integer,
+    String,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    update,
+)
 
 from alcore.records import Split
 from alcore.store import labels
+from alcore.store.functions import nth_number
 from alcore.store.tables import (
     annotator,
     answer,
@@ -28,6 +43,77 @@ from alcore.store.tables import (
 
 FORGOTTEN = 24 * 3600.0
 """Seconds after which nobody asks any more what became of a file."""
+
+
+# -- statements that bring a lot: the labels of a file up to an item ------------------------------
+_class_ids = (
+    select(label_import.c.class_ids)
+    .where(label_import.c.id == bindparam("import"))
+    .scalar_subquery()
+)
+_class_id = nth_number(_class_ids, staged_label.c.place)
+_of_file = (staged_label.c.import_id == bindparam("import"), text("NOT kept"))
+_of_lot = (*_of_file, staged_label.c.item_id <= bindparam("last"))
+_answered = (
+    select(answer.c.item_id)
+    .join(label_event, label_event.c.id == answer.c.event_id)
+    .where(
+        answer.c.item_id == staged_label.c.item_id,
+        answer.c.class_id.is_not(None),
+        label_event.c.kind != "import",
+    )
+    .correlate(staged_label)
+)
+_said = (
+    select(vote.c.item_id)
+    .join(label_event, label_event.c.id == vote.c.event_id)
+    .where(
+        vote.c.item_id == staged_label.c.item_id,
+        vote.c.annotator_id == bindparam("importer"),
+        vote.c.class_id == _class_id,
+        label_event.c.kind == "import",
+    )
+    .correlate(staged_label)
+)
+_new = (*_of_lot, ~_answered.exists(), ~_said.exists())
+"""As `Standing.has_not` says it."""
+_next = select(staged_label.c.item_id).where(*_of_file).order_by(staged_label.c.item_id)
+_LOT_END = select(func.max(_next.limit(bindparam("n")).subquery().c.item_id))
+_KEEP = (
+    update(staged_label)
+    .where(*_of_lot, _answered.where(answer.c.class_id != _class_id).exists())
+    .values(kept=True)
+)
+_ASK_ONE = (
+    update(item)
+    .where(item.c.answers != 1, item.c.id.in_(select(staged_label.c.item_id).where(*_new)))
+    .values(answers=1)
+)
+_APPEND = labels.append_from(
+    select(
+        bindparam("project", type_=Integer).label("project_id"),
+        staged_label.c.item_id,
+        bindparam("importer", type_=Integer).label("annotator_id"),
+        literal_column("'import'").label("kind"),
+        _class_id.label("class_id"),
+        (bindparam("key", type_=String) + cast(staged_label.c.item_id, String)).label("key"),
+        bindparam("now", type_=Float).label("created_at"),
+        literal_column("'import'").label("origin"),
+    )
+    .where(*_new)
+    .order_by(staged_label.c.item_id)
+)
+_TRUE_CLASSES = (
+    update(item)
+    .where(item.c.id.in_(select(staged_label.c.item_id).where(*_of_lot)))
+    .values(
+        true_class=select(_class_id)
+        .where(staged_label.c.import_id == bindparam("import"))
+        .where(staged_label.c.item_id == item.c.id)
+        .scalar_subquery()
+    )
+)
+_COME_IN = delete(staged_label).where(*_of_lot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +205,37 @@ def waiting(connection: Connection, project_id: int | None = None) -> list[Incom
     ]
 
 
-def next_staged(connection: Connection, import_id: int, n: int) -> dict[int, int]:
-    """Read the next n labels of a file that wait, as places of classes by item id."""
-    rows = connection.execute(
-        select(staged_label.c.item_id, staged_label.c.place)
-        .where(staged_label.c.import_id == import_id, text("NOT kept"))
-        .order_by(staged_label.c.item_id)
-        .limit(n)
-    )
-    return dict(rows.all())
+def lot_end(connection: Connection, import_id: int, n: int) -> int | None:
+    """Return the item with which the next n labels of a file end; None where none waits."""
+    return connection.execute(_LOT_END, {"import": import_id, "n": n}).scalar()
 
 
-def settle(
-    connection: Connection, import_id: int, item_ids: Sequence[int], kept: Sequence[int]
-) -> None:
-    """Note that labels have come in, but for those where what people said is kept."""
-    of_import = staged_label.c.import_id == import_id
-    if kept:
-        of_people = staged_label.c.item_id.in_(kept)
-        connection.execute(update(staged_label).where(of_import, of_people).values(kept=True))
-    come_in = set(item_ids) - set(kept)
-    connection.execute(delete(staged_label).where(of_import, staged_label.c.item_id.in_(come_in)))
+def let_in(connection: Connection, incoming: Incoming, last: int, now: float) -> None:
+    """Say in the log what a file says of images up to `last`, where that is new.
+
+    One statement for all of them: row by row the way to the database takes most of the time.
+    What people have answered otherwise is kept, and marked so.
+    """
+    importer = labels.annotator_named(connection, labels.IMPORTER, now)
+    values = {
+        "import": incoming.id,
+        "last": last,
+        "project": incoming.project_id,
+        "importer": importer.id,
+        "key": f"import-{incoming.key}-",
+        "now": now,
+    }
+    connection.execute(_KEEP, values)
+    connection.execute(_ASK_ONE, values)
+    connection.execute(_APPEND, values)
+    connection.execute(_COME_IN, values)
+
+
+def let_in_key(connection: Connection, incoming: Incoming, last: int) -> None:
+    """Let what a file says of images up to `last` be their true classes."""
+    values = {"import": incoming.id, "last": last}
+    connection.execute(_TRUE_CLASSES, values)
+    connection.execute(_COME_IN, values)
 
 
 def finish(connection: Connection, import_id: int, now: float) -> bool:
@@ -169,15 +265,17 @@ def forget(connection: Connection, import_id: int) -> None:
     connection.execute(delete(label_import).where(label_import.c.id == import_id))
 
 
-def standings(
-    connection: Connection, project_id: int, item_ids: Sequence[int] | None = None
-) -> dict[int, Standing]:
-    """Read what images of a project are called and have, by item id: of these, or of all."""
+def standings(connection: Connection, project_id: int) -> dict[int, Standing]:
+    """Read what the images of a project are called and have, by item id."""
     importer = select(annotator.c.id).where(annotator.c.name == labels.IMPORTER).scalar_subquery()
     votes = (
         select(vote.c.item_id, vote.c.class_id)
         .join(label_event, label_event.c.id == vote.c.event_id)
-        .where(vote.c.annotator_id == importer, label_event.c.kind == "import")
+        .where(
+            vote.c.project_id == project_id,
+            vote.c.annotator_id == importer,
+            label_event.c.kind == "import",
+        )
     )
     known = (
         select(
@@ -191,13 +289,8 @@ def standings(
         )
         .outerjoin(answer, answer.c.item_id == item.c.id)
         .outerjoin(label_event, label_event.c.id == answer.c.event_id)
+        .where(item.c.project_id == project_id)
     )
-    if item_ids is None:
-        votes = votes.where(vote.c.project_id == project_id)
-        known = known.where(item.c.project_id == project_id)
-    else:  # not by the project too: by an index of that, all of its items would be looked through
-        votes = votes.where(vote.c.item_id.in_(item_ids))
-        known = known.where(item.c.id.in_(item_ids))
     imported = dict(connection.execute(votes).all())
     return {
         number: Standing(
@@ -205,18 +298,6 @@ def standings(
         )
         for number, name, digest, true, counting, kind, split in connection.execute(known)
     }
-
-
-def set_true_classes(connection: Connection, class_of: Mapping[int, int]) -> None:
-    """Let these be the true classes of images, class id by item id."""
-    rows = [{"which": item_id, "true": class_id} for item_id, class_id in class_of.items()]
-    if rows:
-        connection.execute(
-            update(item)
-            .where(item.c.id == bindparam("which"))
-            .values(true_class=bindparam("true")),
-            rows,
-        )
 
 
 def set_key(connection: Connection, project_id: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, case, func, select
+from sqlalchemy import Connection, Insert, Row, Select, bindparam, case, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import NothingToUndo
@@ -133,6 +133,16 @@ def append_all(connection: Connection, events: Sequence[NewEvent]) -> None:
     """Append many events; those whose keys are in the log already are left alone."""
     if events:
         connection.execute(_APPEND_ALL, [vars(event) for event in events])
+
+
+def append_from(rows: Select[Any]) -> Insert:
+    """Write the statement that appends what a query selects, by the names of its columns.
+
+    Rows whose keys are in the log already are left alone.
+    """
+    names = [column.name for column in rows.selected_columns]
+    appended = insert_or(label_event).from_select(names, rows, include_defaults=False)
+    return appended.on_conflict_do_nothing(index_elements=["key"])
 
 
 def take_back(connection: Connection, undo: NewUndo) -> tuple[LabelEvent, bool]:
