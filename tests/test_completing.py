@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from alcore.errors import (
     UnknownItem,
 )
 from alcore.loop.round_files import round_arrays
+from alcore.records import NewEvent, NewUndo
 from alcore.services import (
     audit,
     board_status,
@@ -33,9 +35,11 @@ from alcore.services import (
     completing,
     dashboard,
     exporting,
+    foreign_predictions,
     label_import,
     people,
     projects,
+    review,
     snapshots,
     team,
 )
@@ -386,3 +390,51 @@ def test_somebodys_predictions_are_checked_before_any_of_them_counts(
     assert len(theirs) == 19 and {row["annotator"] for row in theirs} == {file.name}
     assert {(row["source"], row["model label probability"]) for row in theirs} == {("model", "")}
     assert len(labels_of(store, project_id)) == 21
+
+
+def test_predictions_against_a_label_or_the_model_come_first_in_review_and_are_settled_there(
+    store: Store, made: tuple[int, Tab, dict[int, int]], tmp_path: Path
+) -> None:
+    project_id, tab, truth = made
+    (labeled, *_), odd = labels_of(store, project_id), set(list(truth)[20:30])
+    file = tmp_path / "said.csv"
+    names = {i: CLASSES[(group + (i == labeled or i in odd)) % 3] for i, group in truth.items()}
+    lines = [f"image {i - 1}.png,{name}" for i, name in names.items()]
+    file.write_text("\n".join(["file,class", *lines]))
+    label_import.bring(store, project_id, LabelFile(file), "predictions")
+    standing = completing.newest(store, project_id)
+    assert (standing.completion.images, standing.counts.rest) == (57, 57 - 28)
+    cached, me = PredictionCache(store), tab.annotator.id
+    with store.read() as connection:
+        blind = set(completions.next_checks(connection, project_id, me, 0.0, 100))
+
+    def listed(**only: object) -> list[review.Reviewed]:
+        wanted = review.Filter(foreign_predictions.VIEW, **only)
+        return list(foreign_predictions.page(cached, project_id, me, wanted, 0, 100).rows)
+
+    rows = listed()
+    assert [rows[0].item_id, rows[0].predicted_by] == [labeled, "said.csv"]
+    against = odd - blind
+    assert {row.item_id for row in rows[1 : 1 + len(against)]} == against
+    assert {row.item_id for row in rows[1 + len(against) :]} == set(truth) - odd - blind - set(
+        labels_of(store, project_id)
+    )
+    assert all(row.model_class != row.predicted for row in rows[1 : 1 + len(against)])
+    assert {row.item_id for row in listed(disagrees=True)} - {labeled} == against
+    assert {r.predicted for r in listed(class_id=tab.classes[0])} == {tab.classes[0]}
+
+    def settle(row: review.Reviewed, class_id: int, key: str) -> None:
+        event = NewEvent(project_id, row.item_id, me, "label", key, time.time(), class_id)
+        review.mend(store, event, row.event_id)
+
+    settle(rows[0], rows[0].class_id, "confirmed")
+    settle(rows[1], rows[1].model_class, "mended")
+    settle(rows[2], rows[2].predicted, "taken")
+    assert [row.item_id for row in listed()] == [row.item_id for row in rows[3:]]
+    assert review.overview(store, project_id, me).predictions == len(rows) - 3
+    review.undo(store, NewUndo(project_id, me, "back", "taken", time.time()))
+    assert [row.item_id for row in listed()] == [row.item_id for row in rows[2:]]
+    check(tab, truth, 28)
+    assert {row.item_id for row in listed()} >= odd & blind, "people have contradicted them"
+    completing.withdraw(store, project_id, standing.completion.id)
+    assert listed() == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -62,6 +62,18 @@ class Standing:
     @property
     def is_checked(self) -> bool:
         return self.counts.answered == self.counts.sample
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What somebody, or another model, says of images: class ids by item id."""
+
+    source: str
+    """What they are called."""
+    class_of: Mapping[int, int]
+    """Of images without a label, which they may label."""
+    disputed: Mapping[int, int] = field(default_factory=dict)
+    """Of images that have another label: to be reviewed, and no more."""
 
 
 @dataclass(frozen=True)
@@ -131,16 +143,16 @@ def draw(
 def draw_predictions(
     store: Store,
     project_id: int,
-    source: str,
-    class_of: Mapping[int, int],
+    predictions: Predictions,
     sample: int = USUAL[1],
     by: int | None = None,
 ) -> Standing:
-    """Let people check a random sample of somebody's predictions, class ids by item id.
+    """Let people check a random sample of somebody's predictions.
 
-    source: what they are called. Whoever checks is not shown what they say. Raises NotAllowed,
-    InvalidSettings, and CompletionUnready where others are drawn already or there are too few.
+    Whoever checks is not shown what they say. Raises NotAllowed, InvalidSettings, and
+    CompletionUnready where others are drawn already or there are too few.
     """
+    class_of = predictions.class_of
     if not 1 <= sample <= MOST_SAMPLE:
         raise InvalidSettings(f"a check has 1 to {MOST_SAMPLE:,} images; got {sample:,}")
     if len(class_of) <= sample:
@@ -150,7 +162,7 @@ def draw_predictions(
         )
     new = Completion(
         id=0,
-        author=source,
+        author=predictions.source,
         round_id=None,
         model=None,
         precision=None,
@@ -160,7 +172,8 @@ def draw_predictions(
         who=None,
         created_at=time.time(),
     )
-    values = [(item_id, class_id, None) for item_id, class_id in sorted(class_of.items())]
+    known = [*sorted(class_of.items()), *sorted(predictions.disputed.items())]
+    values = [(item_id, class_id, None) for item_id, class_id in known]
     return _begin(store, project_id, new, values, sample, by)
 
 
@@ -172,7 +185,10 @@ def _begin(
     sample: int,
     by: int | None,
 ) -> Standing:
-    """Keep item ids, class ids and probabilities a few at a time, the sample drawn among them."""
+    """Keep item ids, class ids and probabilities a few at a time.
+
+    The sample is drawn among the first, as many as `new` says; what follows is for review only.
+    """
     with store.write() as connection:
         check_owner(connection, project_id, by)
         details = {"images": new.images, "sample": sample, "author": new.author}

@@ -119,6 +119,8 @@ class Plan:
     """Of predictions: labeled images of which they say the same."""
     disagreed: int = 0
     """Of predictions: labeled images of which they say something else."""
+    disputed: dict[int, str] = field(default_factory=dict)
+    """Those of them that are in the pool, by what is predicted: they are listed for review."""
     new_classes: list[str] = field(default_factory=list)
     same_but_case: dict[str, str] = field(default_factory=dict)
     """Classes that differ from one that is there in upper and lower case only, and that one."""
@@ -237,10 +239,14 @@ def _draw(store: Store, project_id: int, plan: Plan, file: LabelFile, by: int | 
         ids = _with_new(connection, project_id, plan, by)
         details = {"labels": len(plan.class_of), "file": file.name or file.path.name}
         audit.note(connection, project_id, by, "labels", use="predictions", **details)
-    class_of = {item_id: ids[name] for item_id, name in plan.class_of.items() if name in ids}
+    class_of, disputed = (
+        {item_id: ids[name] for item_id, name in some.items() if name in ids}
+        for some in (plan.class_of, plan.disputed)
+    )
     sample = max(1, min(completing.USUAL[1], len(class_of) // 2))
     source = names.shown(file.name or file.path.name)[:LONGEST_SOURCE]
-    completing.draw_predictions(store, project_id, source, class_of, sample, by)
+    predictions = completing.Predictions(source, class_of, disputed)
+    completing.draw_predictions(store, project_id, predictions, sample, by)
 
 
 def _check_ready(project: Project) -> None:
@@ -305,6 +311,8 @@ def _settle(plan: Plan, project: Project, standings: Mapping[int, Standing], use
             if standing.class_id is not None:
                 plan.agreed += standing.class_id == class_id
                 plan.disagreed += standing.class_id != class_id
+                if standing.class_id != class_id and standing.split == "pool":
+                    plan.disputed[item_id] = name
         elif use == "answer key":
             kept, new = False, class_id is None or standing.true_class != class_id
         else:

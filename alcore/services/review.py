@@ -51,6 +51,8 @@ class Overview:
     unsure: int
     disagreements: int
     comments: int
+    predictions: int
+    """Somebody's, that contradict a label or that nobody has checked."""
     people: tuple[tuple[int, str], ...]
     origins: tuple[str, ...]
     checked_at: float | None
@@ -76,14 +78,19 @@ def page(
             f"no view called {wanted.view!r}; choose from {', '.join(review.VIEWS)}"
         )
     with store.read() as connection:
-        decides = is_owner(connection, project_id, annotator_id)
         sees_names = rights.sees_names(connection, project_id, annotator_id)
-        wanted = replace(wanted, open_too=decides)
-        if not sees_names:
-            wanted = replace(wanted, name="", condition=None, sort=None)
+        wanted = allowed(connection, project_id, annotator_id, wanted)
         rows = review.page(connection, project_id, annotator_id, wanted, offset, min(n, MOST))
         total = review.count(connection, project_id, annotator_id, wanted)
         return Page(tuple(named(row, sees_names) for row in rows), total)
+
+
+def allowed(connection: Connection, project_id: int, annotator_id: int, wanted: Filter) -> Filter:
+    """Return a filter without what somebody may not look for."""
+    wanted = replace(wanted, open_too=is_owner(connection, project_id, annotator_id))
+    if not rights.sees_names(connection, project_id, annotator_id):
+        wanted = replace(wanted, name="", condition=None, sort=None)
+    return wanted
 
 
 def since(
@@ -115,6 +122,7 @@ def overview(store: Store, project_id: int, annotator_id: int) -> Overview:
             unsure=count("unsure"),
             disagreements=count("disagreements"),
             comments=count("comments"),
+            predictions=count("predictions"),
             people=tuple(review.people(connection, project_id)),
             origins=tuple(review.origins(connection, project_id)),
             checked_at=last[0] if last else None,

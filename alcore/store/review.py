@@ -7,14 +7,15 @@ index where no filter needs more, and all else for those of the page only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unicodedata import normalize
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from alcore.records import Kind, Origin
-from alcore.store import assignment, metadata_values, selections, votes
+from alcore.store import assignment, foreign_predictions, metadata_values, selections, votes
 from alcore.store.metadata_values import Condition
 from alcore.store.tables import (
     annotator,
@@ -87,6 +88,10 @@ class Reviewed:
     model_p: float | None
     label_p: float | None
     probably_wrong: bool
+    predicted: int | None = None
+    """What a file says of it as somebody's prediction."""
+    predicted_by: str | None = None
+    """What that file is called."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,17 @@ def rows(connection: Connection, item_ids: Sequence[int]) -> list[Reviewed]:
         .where(item.c.id.in_(item_ids))
     )
     by_id = {shown.item_id: shown for shown in (Reviewed(*tuple(row)) for row in results)}
+    for item_id, (class_id, source) in foreign_predictions.of_items(connection, item_ids).items():
+        by_id[item_id] = replace(by_id[item_id], predicted=class_id, predicted_by=source)
     return [by_id[i] for i in item_ids]
+
+
+def predicted(connection: Connection, project_id: int, me: int, wanted: Filter) -> np.ndarray:
+    """Read the view "predictions": (n, 3) item ids, predicted class ids, 1 where it has a label."""
+    query = _query_of(connection, project_id, me, wanted).add_columns(*foreign_predictions.ABOUT)
+    query = _sorted(query, connection, project_id, wanted)
+    rows = connection.execute(query, {"annotator": me}).all()
+    return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3)
 
 
 def log(connection: Connection, item_id: int) -> list[Entry]:
@@ -368,4 +383,5 @@ VIEWS = {
     "unsure": _unsure,
     "disagreements": _disagreements,
     "comments": _comments,
+    "predictions": foreign_predictions.suspects,
 }

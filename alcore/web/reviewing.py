@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from alcore.records import NewEvent
-from alcore.services import comments, guidelines, review
+from alcore.services import comments, foreign_predictions, guidelines, review
 from alcore.services.review import Filter, Reviewed
 from alcore.web import remarks, state
 from alcore.web.knowing import condition
@@ -23,25 +23,24 @@ PAGE = 48
 def items(request: Request, ticket: Ticket, body: Body) -> Body:
     """Read a page of labels to review."""
     query = request.query_params
-    page = review.page(
-        state.store(),
-        ticket.project_id,
-        ticket.annotator_id,
-        Filter(
-            view=query.get("view", "all"),
-            class_id=_whole(query.get("class")),
-            annotator_id=_whole(query.get("annotator")),
-            origin=query.get("origin") or None,
-            disagrees=query.get("disagrees") == "1",
-            name=query.get("name", "")[:200],
-            selection=_whole(query.get("selection")),
-            condition=condition(query),
-            sort=_whole(query.get("sort", "").removeprefix("-")),
-            falling=query.get("sort", "").startswith("-"),
-        ),
-        _whole(query.get("offset")) or 0,
-        _whole(query.get("n")) or PAGE,
+    wanted = Filter(
+        view=query.get("view", "all"),
+        class_id=_whole(query.get("class")),
+        annotator_id=_whole(query.get("annotator")),
+        origin=query.get("origin") or None,
+        disagrees=query.get("disagrees") == "1",
+        name=query.get("name", "")[:200],
+        selection=_whole(query.get("selection")),
+        condition=condition(query),
+        sort=_whole(query.get("sort", "").removeprefix("-")),
+        falling=query.get("sort", "").startswith("-"),
     )
+    offset, n = _whole(query.get("offset")) or 0, _whole(query.get("n")) or PAGE
+    where = (ticket.project_id, ticket.annotator_id, wanted, offset, n)
+    if wanted.view == foreign_predictions.VIEW:
+        page = foreign_predictions.page(state.prediction_cache(), *where)
+    else:
+        page = review.page(state.store(), *where)
     rows = [_drawn(ticket, row) for row in page.rows]
     return {"rows": rows, "total": page.total}
 
@@ -56,6 +55,7 @@ def overview(request: Request, ticket: Ticket, body: Body) -> Body:
             "unsure": counts.unsure,
             "disagreements": counts.disagreements,
             "comments": counts.comments,
+            "predictions": counts.predictions,
         },
         "people": [{"id": i, "name": name} for i, name in counts.people],
         "origins": counts.origins,
@@ -148,6 +148,7 @@ def _drawn(ticket: Ticket, row: Reviewed) -> dict[str, Any]:
         "origin": row.origin,
         "note": row.note,
         "comments": row.comments,
+        "predicted": row.predicted and {"class": row.predicted, "by": row.predicted_by},
         "model": None
         if row.model_class is None
         else {

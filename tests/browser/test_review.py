@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from alcore.records import NewEvent, Project
-from alcore.services import comments, guidelines, people, review
+from alcore.services import comments, completing, guidelines, people, review
 from alcore.services.review import Filter
-from alcore.store import label_checks, labels
+from alcore.store import items, label_checks, labels
 
 from .conftest import Server
 from .test_accessibility import faults
@@ -235,3 +235,38 @@ def test_the_review_page_is_accessible(
     expect(element.locator("[data-part=remark]")).to_be_focused()
     assert faults(page) == []
     within.close()
+
+
+def test_predictions_of_a_file_are_confirmed_and_mended(
+    server: Server, fruits: Project, page: Page
+) -> None:
+    element = opened(page, server, fruits, "all")
+    expect(element.get_by_role("tab", name="Comments")).to_be_visible()
+    expect(element.locator("[data-view=predictions]")).to_be_hidden()
+    store, (apple, banana, cherry) = server.store(), [c.id for c in fruits.classes]
+    with store.read() as connection:
+        free = items.unlabeled(connection, fruits.id)[:6].tolist()
+        labeled, was = next(iter(labels.counting(connection, fruits.id).items()))
+    other = banana if was != banana else cherry
+    completing.draw_predictions(
+        store,
+        fruits.id,
+        completing.Predictions("old model.csv", dict.fromkeys(free, apple), {labeled: other}),
+        sample=3,
+    )
+    element = opened(page, server, fruits, "predictions")
+    expect(tiles(element)).to_have_count(4)  # what is being checked blindly is not among them
+    expect(element.locator("[data-part=predicted]")).to_contain_text("old model.csv predicts")
+    assert chosen(element) == labeled
+    page.keyboard.press("Enter")
+    saved(element, 1)
+    expect(element.locator("[data-part=now]")).to_contain_text("No label yet")
+    second = chosen(element)
+    page.keyboard.press("Enter")
+    saved(element, 2)
+    third = chosen(element)
+    page.keyboard.press("3")
+    saved(element, 3)
+    expect(element.locator("[data-view=predictions] .n")).to_have_text("1")
+    said = [label_of(server, fruits, i) for i in (second, third)]
+    assert said == ["apple", "cherry"]

@@ -7,7 +7,7 @@ import { VIEWS, originName } from "./view.js";
 
 export const PAGE = 48;
 const TYPING = 250; // milliseconds without a key before the file name is looked for
-const SHRINKING = new Set(["doubts", "unsure", "disagreements"]); // what is resolved leaves these
+const SHRINKING = new Set(["doubts", "unsure", "disagreements", "predictions"]); // what is resolved leaves these
 
 export class Filters {
   // changed: the list must be loaded anew.

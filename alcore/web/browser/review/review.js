@@ -19,7 +19,7 @@ import { listenToReview } from "./input.js";
 import { Overview } from "./overview.js";
 import { Rows } from "./rows.js";
 import { Talk } from "./talk.js";
-import { NOTHING, drawDetail, drawSaved, drawViews, leadText } from "./view.js";
+import { NOTHING, drawDetail, drawSaved, drawViews, leadText, rightClass } from "./view.js";
 
 const NARROW = 900; // pixels
 
@@ -149,7 +149,7 @@ class Review {
       button.disabled = !row;
     }
     const button = (name) => this.root.querySelector(`.actions [data-do=${name}]`);
-    button("keep").disabled = !row || row.class === null;
+    button("keep").disabled = !row || rightClass(row) === null;
     button("undo").disabled = !this.changes.made.length;
     button("comment").disabled = !row;
     button("explain").disabled = !row && !this.why.isOpen;
@@ -181,7 +181,7 @@ class Review {
     const row = rows.chosen;
     switch (action.do) {
       case "label": return row && changes.make(row, action.class.id);
-      case "keep": return row && row.class !== null && changes.make(row, row.class);
+      case "keep": return row && rightClass(row) !== null && changes.make(row, rightClass(row));
       case "undo": return changes.undo();
       case "left": return rows.choose(rows.at - 1);
       case "right": return rows.choose(rows.at + 1);

@@ -7,7 +7,9 @@ import { ago, number, plural, sentence, wholePercent } from "../shared/text.js";
 export const VIEWS = [
   ["all", "All labels"], ["mine", "My history"], ["doubts", "Probably wrong"],
   ["unsure", "Unsure"], ["disagreements", "Disagreements"], ["comments", "Comments"],
+  ["predictions", "Predictions"],
 ];
+const WHERE_THERE_ARE = "predictions"; // the view that is offered only then
 
 const LEADS = {
   all: "Every answer, {order}. Press a class, or its key, to change a label.",
@@ -15,6 +17,8 @@ const LEADS = {
   unsure: "Images that somebody was unsure of. A label here resolves them.",
   disagreements: "Images that people labeled differently. A label here has the last word.",
   comments: "Images that people commented on, {order}.",
+  predictions: "What a file predicts: against a label first, then against the model, then the "
+    + "rest that nobody has checked. Enter confirms the label, or the prediction where there is none.",
 };
 
 export const NOTHING = {
@@ -24,6 +28,7 @@ export const NOTHING = {
   unsure: "Nobody is unsure of anything. U on the Label page puts an image here.",
   disagreements: "Nobody disagrees with anybody.",
   comments: "There are no comments yet. Shift + C on the Label page writes one.",
+  predictions: "No predictions of a file are left to look at.",
 };
 
 const ORIGINS = {
@@ -37,14 +42,21 @@ export const originName = (origin) => ORIGINS[origin] ?? origin;
 
 // In all that follows `names` is what names and colours classes: nameOf(id), colour(id).
 
+// What a file predicts of it, where that is not its label.
+const predictionOf = (row, names) => (row.predicted && row.predicted.class !== row.class
+  ? `predicted: ${names.nameOf(row.predicted.class) ?? "?"}` : "");
+
+// The class that confirming a row gives it: its label, else what a file predicts; null for neither.
+export const rightClass = (row) => row.class ?? row.predicted?.class ?? null;
+
 export const labelOf = (row, names) => (row.kind === "unsure" ? "unsure"
-  : names.nameOf(row.class) ?? "no label");
+  : names.nameOf(row.class) ?? (predictionOf(row, names) || "no label"));
 
 // What the model says of the label, in a few words.
 function opinionOf(row, names) {
   if (!row.model) return "";
   const name = names.nameOf(row.model.class) ?? "?";
-  return row.model.class === row.class ? `model agrees, ${wholePercent(row.model.p)}`
+  return row.model.class === rightClass(row) ? `model agrees, ${wholePercent(row.model.p)}`
     : `model: ${name}, ${wholePercent(row.model.p)}`;
 }
 
@@ -63,6 +75,7 @@ export function drawViews(tabs, view, counts, choose) {
     const chosen = tab.dataset.view === view;
     tab.setAttribute("aria-selected", String(chosen));
     tab.tabIndex = chosen ? 0 : -1;
+    tab.hidden = tab.dataset.view === WHERE_THERE_ARE && !chosen && !counts?.[WHERE_THERE_ARE];
     say(tab.lastChild, counts?.[tab.dataset.view] ? number(counts[tab.dataset.view]) : "");
   }
 }
@@ -80,11 +93,14 @@ export function redrawTile(node, row, names) {
   const [, what, but] = node.children;
   node.style.setProperty("--swatch", row.class === null ? "transparent" : names.colour(row.class));
   say(what, labelOf(row, names));
-  const opinion = opinionOf(row, names) || row.note || "";
-  say(but, row.model && row.model.class === row.class ? `model agrees · ${wholePercent(row.model.p)}`
-    : row.model ? `model: ${names.nameOf(row.model.class)} · ${wholePercent(row.model.p)}`
-      : row.note ?? "");
-  but.classList.toggle("differs", Boolean(row.model) && row.model.class !== row.class);
+  const contradicted = row.class !== null && row.predicted && row.predicted.class !== row.class;
+  const differs = Boolean(row.model) && row.model.class !== rightClass(row);
+  const opinion = [contradicted && predictionOf(row, names), opinionOf(row, names) || row.note]
+    .filter(Boolean).join(", ");
+  say(but, contradicted ? predictionOf(row, names)
+    : differs ? `model: ${names.nameOf(row.model.class)} · ${wholePercent(row.model.p)}`
+      : row.model ? `model agrees · ${wholePercent(row.model.p)}` : row.note ?? "");
+  but.classList.toggle("differs", Boolean(contradicted) || differs);
   node.querySelectorAll(".sign").forEach((sign) => sign.remove());
   node.toggleAttribute("data-resolved", Boolean(row.resolved));
   if (row.resolved) node.append(element("span", { className: "sign done", textContent: row.pending ? "…" : "✓" }));
@@ -99,6 +115,7 @@ export function drawDetail(part, row, names) {
   if (!row) {
     for (const name of ["file", "now", "model"]) say(part[name], "\u00a0");
     part.note.hidden = true;
+    part.predicted.hidden = true;
     return;
   }
   if (part.picture.getAttribute("src") !== row.src) part.picture.src = row.src;
@@ -108,7 +125,12 @@ export function drawDetail(part, row, names) {
   say(part.now, row.event === null && !row.resolved ? "No label yet"
     : [labelOf(row, names), row.who, row.at && ago(row.at), row.origin && originName(row.origin)]
       .filter(Boolean).join(" · "));
-  say(part.model, row.model ? `Models that have not seen this label say `
+  say(part.predicted, row.predicted ? `${row.predicted.by} predicts `
+    + `${names.nameOf(row.predicted.class) ?? "?"}.` : "");
+  part.predicted.hidden = !row.predicted;
+  say(part.model, row.model && row.event === null
+    ? `The model says ${names.nameOf(row.model.class)} (${wholePercent(row.model.p)}).`
+    : row.model ? `Models that have not seen this label say `
     + `${names.nameOf(row.model.class)} (${wholePercent(row.model.p)})`
     + (row.model.class === row.class ? "."
       : `, not ${labelOf(row, names)} (${wholePercent(row.model.label)}).`)
