@@ -16,7 +16,7 @@ _INVISIBLE_BUT_WRITTEN = frozenset(
 )
 _BYTE = range(0xDC80, 0xDD00)
 """How Python shows a byte of a file name that is no Unicode."""
-_PAGE = re.compile(r"(.+\.tiff?)#page=([1-9][0-9]{0,5})", re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(r"(.+)#page=([1-9][0-9]{0,5})", re.DOTALL)
 _ESCAPE = re.compile(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,12 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from alcore.datasets import dicom, pages
 from alcore.datasets.decoding import decode, decode_pixels, is_deep
+from alcore.datasets.folders import read_image
 from alcore.datasets.ingest import ingest
 from alcore.datasets.source_preview import preview_source
+from alcore.datasets.sources import open_source
 from alcore.errors import UnreadableImage
 
 HEIC = Path(__file__).parent / "pictures" / "colour.heic"
@@ -154,6 +158,108 @@ def test_a_damaged_dicom_file_is_refused_and_raises_nothing_else() -> None:
     huge = scan(np.zeros((2, 2), np.uint16), Rows=60_000, Columns=60_000)
     with pytest.raises(UnreadableImage, match="60,000×60,000 pixels, more than"):
         decode(huge)
+
+
+def film(frames: np.ndarray, **elements: object) -> bytes:
+    """A DICOM file with frames (N, H, W), each with a window and a meaning of its own."""
+    groups = []
+    for number in range(len(frames)):
+        meaning, window, group = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+        meaning.RescaleIntercept, meaning.RescaleSlope = -100 * number, 1
+        window.WindowCenter, window.WindowWidth = 50 * number, 101
+        group.PixelValueTransformationSequence = [meaning]
+        group.FrameVOILUTSequence = [window]
+        groups.append(group)
+    usual = {"NumberOfFrames": len(frames), "PixelData": frames.tobytes()}
+    usual["PerFrameFunctionalGroupsSequence"] = groups
+    return scan(frames[0], **(usual | elements))
+
+
+def frames_of(data: bytes) -> list[bytes]:
+    read = pages.of_bytes(data)
+    return [pages.page(read, start, 10**8) for start in pages.starts(read)]
+
+
+def test_each_frame_of_a_dicom_file_is_an_image_with_its_own_window_and_meaning() -> None:
+    values = np.arange(3 * 5 * 7, dtype=np.uint16).reshape(3, 5, 7)
+    parts = frames_of(film(values))
+    assert len(parts) == 3 and len(set(parts)) == 3
+    for number, part in enumerate(parts):
+        image = dicom.read(part, lambda width, height: None)
+        assert np.array_equal(image.values, values[number] - 100.0 * number)
+        assert image.window == (50 * number - 0.5 - 50, 50 * number - 0.5 + 50)
+    assert frames_of(film(values)) == parts, "the same file gives the same images"
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        ("rtdose.dcm", 15),
+        ("rtdose_rle.dcm", 15),
+        ("rtdose_expb.dcm", 15),
+        ("SC_rgb_rle_16bit_2frame.dcm", 2),
+        ("examples_ybr_color.dcm", 30),
+        ("CT_small.dcm", 1),
+        ("MR_truncated.dcm", 1),
+        ("rtplan.dcm", 1),
+    ],
+)
+def test_frames_of_other_makers_are_taken_apart(name: str, frames: int) -> None:
+    path = Path(get_testdata_file(name, download=False))
+    data = path.read_bytes()
+    assert len(pages.starts(pages.of_bytes(data))) == frames
+    if frames > 1:
+        whole = pydicom.dcmread(path).pixel_array
+        for number in (1, frames):
+            one = pydicom.dcmread(io.BytesIO(pages.page(pages.of_bytes(data), number, 10**8)))
+            assert np.array_equal(one.pixel_array, whole[number - 1])
+
+
+def test_frames_of_a_bit_a_pixel_may_begin_within_a_byte() -> None:
+    bits = np.random.default_rng(0).integers(0, 2, (3, 3, 5), np.uint8)
+    packed = np.packbits(bits, bitorder="little").tobytes()
+    about = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "PixelData": packed}
+    for part, frame in zip(frames_of(film(bits, **about)), bits, strict=True):
+        assert np.array_equal(pydicom.dcmread(io.BytesIO(part)).pixel_array, frame)
+
+
+def test_a_damaged_file_of_frames_says_so_and_keeps_those_that_are_whole() -> None:
+    data = film(np.zeros((3, 40, 40), np.uint16))
+    cut = pages.of_bytes(data[:-3300])
+    assert len(pages.starts(cut)) == 3 and pages.page(cut, 1, 10**8)
+    with pytest.raises(UnreadableImage, match="truncated: the file ends before the frame does"):
+        pages.page(cut, 3, 10**8)
+    with pytest.raises(UnreadableImage, match="a frame of more than the 0 MB allowed"):
+        pages.page(cut, 1, 100)
+    many = scan(np.zeros((2, 2), np.uint8), NumberOfFrames=10_001)
+    with pytest.raises(UnreadableImage, match="10,001 frames, more than the 10,000"):
+        pages.starts(pages.of_bytes(many))
+    for end in range(100, len(data), 97):
+        read = pages.of_bytes(data[:end])
+        try:
+            pages.page(read, max(pages.starts(read), default=1), 10**8)
+        except UnreadableImage:
+            continue
+
+
+def test_frames_come_in_from_folder_and_zip_under_names_that_lead_back(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    (root / "owl").mkdir(parents=True)
+    values = np.arange(3 * 6 * 6, dtype=np.uint16).reshape(3, 6, 6)
+    for more, name in enumerate(("1.2.840.7", "owl/a.dcm")):
+        (root / name).write_bytes(film(values + more))
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.write(root / "owl/a.dcm", "owl/a.dcm")
+    spec = {"kind": "folder", "path": str(root), "copy": False}
+    (chunk,) = ingest(spec, tmp_path / "p", 16)
+    names = [f"{name}#page={n}" for name in ("1.2.840.7", "owl/a.dcm") for n in (1, 2, 3)]
+    assert sorted(new.name for new in chunk.accepted) == names
+    for name in names:
+        assert read_image(root, name) in frames_of((root / name.partition("#")[0]).read_bytes())
+    zipped = open_source({"kind": "archive", "path": str(tmp_path / "in.zip")})
+    assert [zipped.read(e) for e in zipped.entries()] == frames_of(
+        (root / "owl/a.dcm").read_bytes()
+    )
 
 
 def test_dicom_files_come_in_with_their_window_whatever_they_are_called(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from alcore import names
-from alcore.datasets import label_table, tiff_pages, zip_names
+from alcore.datasets import label_table, pages, zip_names
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
 from alcore.datasets.entries import (
     Entry,
@@ -141,13 +141,13 @@ class ArchiveSource:
 
     def _pages(self, path: str, place: _Place) -> list[ImageFile]:
         """List the pages of an entry, or just itself; raises UnreadableImage for too many."""
-        if not path.lower().endswith((".tif", ".tiff")):
+        if not pages.may_be_several(path):
             return [ImageFile(path, place, place.size)]
         try:
             data = self._read(place)
         except UnreadableImage:  # said when its turn comes
             return [ImageFile(path, place, place.size)]
-        starts = tiff_pages.pages(_reader(data))
+        starts = pages.starts(pages.of_bytes(data))
         if len(starts) < 2:
             return [ImageFile(path, place, place.size)]
         return [
@@ -176,7 +176,7 @@ class ArchiveSource:
         place = entry.handle.place
         if self._last is None or self._last[0] != place:
             self._last = (place, self._read(place))
-        return tiff_pages.page(_reader(self._last[1]), entry.handle.at, MOST_BYTES)
+        return pages.page(pages.of_bytes(self._last[1]), entry.handle.at, MOST_BYTES)
 
     def _read(self, place: _Place) -> bytes:
         try:
@@ -275,10 +275,6 @@ class ArchiveSource:
                 f"{self.name} expands {total / size:,.0f} times, more than the "
                 f"{MOST_RATIO} times allowed"
             )
-
-
-def _reader(data: bytes) -> tiff_pages.Read:
-    return lambda at, length: data[at : at + length]
 
 
 def without_zip(name: str) -> str:

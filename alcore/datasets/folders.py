@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from alcore import names
-from alcore.datasets import label_table, tiff_pages
+from alcore.datasets import label_table, pages
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
 from alcore.datasets.entries import (
     Entry,
@@ -116,7 +116,7 @@ def read_image(root: Path, path: str) -> bytes:
         places = _pages(str(root / name), info.st_mtime_ns, info.st_size)
         if page > len(places):
             raise UnreadableImage(f"the file has {len(places):,} pages; there is no page {page:,}")
-        return tiff_pages.page(_reader(file), places[page - 1], MOST_BYTES)
+        return pages.page(_reader(file), places[page - 1], MOST_BYTES)
 
 
 def pages_under(root: Path, path: str) -> int:
@@ -124,7 +124,7 @@ def pages_under(root: Path, path: str) -> int:
 
     Raises UnreadableImage where there are too many.
     """
-    if not path.lower().endswith((".tif", ".tiff")):
+    if not pages.may_be_several(path):
         return 1
     with _opened_under(root, path) as (_, info):
         return max(1, len(_pages(str(root / path), info.st_mtime_ns, info.st_size)))
@@ -134,10 +134,10 @@ def pages_under(root: Path, path: str) -> int:
 def _pages(full: str, changed: int, size: int) -> list[int]:
     """List where the pages of a file stand; what it was changed at and its size tell it apart."""
     with open(full, "rb", opener=_open_without_waiting) as file:
-        return tiff_pages.pages(_reader(file))
+        return pages.starts(_reader(file))
 
 
-def _reader(file: BufferedReader) -> tiff_pages.Read:
+def _reader(file: BufferedReader) -> pages.Read:
     def read(at: int, length: int) -> bytes:
         file.seek(at)
         return file.read(length)

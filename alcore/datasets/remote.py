@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from alcore import names
-from alcore.datasets import label_table, tiff_pages
+from alcore.datasets import label_table, pages
 from alcore.datasets.decoding import MOST_BYTES, too_many_bytes
 from alcore.datasets.entries import (
     Entry,
@@ -40,7 +40,7 @@ TRIES = 3
 PAUSE = 1.0
 """Before the second try; each further one waits twice as long."""
 LOOKS_AT_ONCE = 16
-"""TIFF files in which pages are looked for at once."""
+"""Files in which pages are looked for at once."""
 LOOK = 64_000
 """Bytes that are fetched for it; most directories stand at the beginning or the end."""
 REFUSED = frozenset(
@@ -191,7 +191,7 @@ class RemoteSource:
         if self._last is None or self._last[0] != file:
             self._last = (file, self._read(file))
         data = self._last[1]
-        return tiff_pages.page(lambda at, n: data[at : at + n], entry.handle.at, MOST_BYTES)
+        return pages.page(pages.of_bytes(data), entry.handle.at, MOST_BYTES)
 
     def path_of(self, entry: Entry) -> None:
         return None
@@ -277,7 +277,7 @@ class RemoteSource:
 
     def _starts(self, file: ImageFile) -> list[int]:
         """Say where the pages of a file stand, as far as it has several."""
-        if not file.path.lower().endswith((".tif", ".tiff")):
+        if not pages.may_be_several(file.path):
             return []
         blocks: dict[int, bytes] = {}
 
@@ -295,7 +295,7 @@ class RemoteSource:
             return got
 
         try:
-            return tiff_pages.pages(read)
+            return pages.starts(read)
         except (UnreadableImage, SourceUnreachable):  # said when its turn comes
             return []
 
