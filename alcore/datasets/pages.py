@@ -8,7 +8,8 @@ from __future__ import annotations
 from alcore.datasets import dicom_frames, tiff_pages
 from alcore.datasets.entries import is_image_name
 from alcore.datasets.kinds import is_dicom
-from alcore.datasets.tiff_pages import MOST_PAGES, Read
+from alcore.datasets.tiff_pages import MOST_PAGES
+from alcore.datasets.tiff_pages import Read as Read
 from alcore.errors import UnreadableImage
 
 _ENDINGS = (".tif", ".tiff", ".dcm", ".dicom")
