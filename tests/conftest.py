@@ -18,22 +18,42 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserType
 
 os.environ.setdefault("ALCORE_FEATURES", "no")  # only the tests of features wait for them
+# Workers and what they start share the cores: with a second thread torch takes half as much again
+# of the processor. One thread also adds up in the same order on every machine.
+for limit in ("OMP_NUM_THREADS", "ALCORE_THREADS"):
+    os.environ.setdefault(limit, "1")
 ROOT = Path(__file__).parent.parent
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """Commands, the one that costs least first: a window that nobody sees takes as much as the page."""
 
 
 LONG = (
+    "browser/test_loop.py",
+    "browser/test_setup.py",
     "test_default_policy.py",
     "test_jobs.py",
-    "test_loop.py",
-    "test_odd_surroundings.py",
+    "browser/test_accessibility.py",
     "test_pretraining.py",
-    "test_rights.py",
     "test_rounds.py",
     "test_signals.py",
+    "browser/test_team.py",
+    "test_explanations.py",
+    "test_remote.py",
+    "test_map.py",
+    "test_predictions.py",
+    "test_experiment_reports.py",
+    "test_experiment_estimators.py",
+    "browser/test_board_delivery.py",
+    "test_learner.py",
+    "browser/test_experiments.py",
+    "test_command_line.py",
+    "test_odd_surroundings.py",
+    "test_playground.py",
+    "test_rights.py",
+    "test_strange_input.py",
+    "test_strategies.py",
 )
-"""Modules that take a minute or more: begun last, they would keep one core alone."""
+"""Modules of half a minute or more, the longest first: begun last, they keep one core alone."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -53,7 +73,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("sqlite"):
                 item.add_marker(about_files)
-    items.sort(key=lambda item: (item.path.name not in LONG, "browser" not in item.keywords))
+    place = {ROOT / "tests" / name: n for n, name in enumerate(LONG)}
+    items.sort(key=lambda item: (place.get(item.path, len(LONG)), "browser" not in item.keywords))
 
 
 def pytest_collection_finish() -> None:

@@ -44,7 +44,6 @@ COMMON = {
     "test_playground",
     "test_review",
     "test_session",
-    "test_setup",
     "test_shield",
     "test_teach",
     "test_why",
