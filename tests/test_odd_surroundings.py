@@ -11,13 +11,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 from test_start import free_port
 
+from alcore.__main__ import main
 from alcore.config import Workspace
 from alcore.datasets.source_preview import preview_source
 from alcore.errors import InvalidSettings, WorkspaceBusy
@@ -36,6 +38,16 @@ for statement in sys.argv[3:]: db.execute(statement)
 print("held", flush=True)
 sys.stdin.read()
 """
+EACH = """
+import sys
+from alcore.__main__ import main
+for line in sys.argv[1:]:
+    try:
+        main(line.split())
+    except SystemExit as end:
+        assert end.code == 0, (line, end.code)
+"""
+"""One command after another, in one process."""
 
 
 def folder(root: Path, classes: tuple[str, ...] = ("a", "b"), each: int = 6) -> Path:
@@ -46,17 +58,30 @@ def folder(root: Path, classes: tuple[str, ...] = ("a", "b"), each: int = 6) -> 
     return root
 
 
-def alcore(
-    workspace: Path | str, *arguments: object, at: Path = ROOT, **environment: str
+def python(
+    workspace: Path, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[bytes]:
-    named = {"ALCORE_WORKSPACE": str(workspace), "ALCORE_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    """Start Python, with nothing but the environment to say how it speaks."""
     return subprocess.run(
-        [sys.executable, "-m", "alcore", *map(str, arguments)],
-        cwd=at,
-        env={**os.environ, **named, **environment},
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ALCORE_WORKSPACE": str(workspace), **environment},
         capture_output=True,
         timeout=180,
     )
+
+
+def alcore(
+    workspace: Path, *arguments: object, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    return python(workspace, "-m", "alcore", *map(str, arguments), **environment)
+
+
+def command(workspace: Path | str, *arguments: object, at: Path = ROOT) -> Result:
+    """Run a command in this process: a second is saved where a process of its own says no more."""
+    named = {"ALCORE_WORKSPACE": str(workspace)}
+    with chdir(at):
+        return CliRunner().invoke(main, [*map(str, arguments)], env=named)
 
 
 def test_two_workspaces_with_odd_names_are_two(tmp_path: Path) -> None:
@@ -64,7 +89,7 @@ def test_two_workspaces_with_odd_names_are_two(tmp_path: Path) -> None:
     done = alcore(one, "import", folder(tmp_path / "#pictures?"), "--name", "x")
     assert done.returncode == 0, done.stderr
     assert (one / "alcore.db").is_file()
-    assert alcore(two, "projects").stdout == b"nothing yet\n"
+    assert command(two, "projects").stdout == "nothing yet\n"
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([ODD, "#pictures?"])
 
 
@@ -101,13 +126,13 @@ def test_the_app_runs_in_a_checkout_with_an_odd_name(tmp_path: Path) -> None:
 def test_the_home_of_nobody_is_refused_in_one_sentence(tmp_path: Path) -> None:
     nobody = "~nosuchuser/pictures"
     for done in (
-        alcore(tmp_path / "w", "import", nobody),
-        alcore(tmp_path / "w", "import", "CIFAR10", "--root", nobody),
-        alcore(nobody, "projects"),
+        command(tmp_path / "w", "import", nobody),
+        command(tmp_path / "w", "import", "CIFAR10", "--root", nobody),
+        command(nobody, "projects"),
     ):
-        assert done.returncode == 1
-        assert done.stderr.startswith(b"alcore: the path '~nosuchuser/pictures' names the home")
-        assert done.stderr.count(b"\n") == 1
+        assert done.exit_code == 1
+        assert done.stderr.startswith("alcore: the path '~nosuchuser/pictures' names the home")
+        assert done.stderr.count("\n") == 1
     assert not (ROOT / "~nosuchuser").exists()
     assert setup.local_path(nobody) == nobody
     for spec in ({"kind": "folder", "path": nobody}, {"kind": "archive", "path": nobody}):
@@ -118,9 +143,9 @@ def test_the_home_of_nobody_is_refused_in_one_sentence(tmp_path: Path) -> None:
 def test_a_project_is_named_after_its_folder(tmp_path: Path) -> None:
     here = folder(tmp_path / "here")
     workspace = Workspace(tmp_path / "w")
-    assert alcore(workspace.root, "import", ".", at=here).returncode == 0
+    assert command(workspace.root, "import", ".", at=here).exit_code == 0
     for year in ("birds.2023", "birds.2024"):
-        assert alcore(workspace.root, "import", folder(tmp_path / year)).returncode == 0
+        assert command(workspace.root, "import", folder(tmp_path / year)).exit_code == 0
     store = Store.open(workspace)
     names = [project.name for project in projects.list_projects(store)]
     store.close()
@@ -133,12 +158,12 @@ def test_a_project_is_named_after_its_folder(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_a_number_goes_before_a_number(tmp_path: Path) -> None:
-    alcore(tmp_path, "import", folder(tmp_path / "p", ("cat", "dog")), "--role", "labels")
+    command(tmp_path, "import", folder(tmp_path / "p", ("cat", "dog")), "--role", "labels")
     other = folder(tmp_path / "q", ("sun", "moon"))
-    alcore(tmp_path, "import", other, "--name", "1", "--role", "labels")
-    table = csv.DictReader(io.StringIO(alcore(tmp_path, "export", "1").stdout.decode()))
+    command(tmp_path, "import", other, "--name", "1", "--role", "labels")
+    table = csv.DictReader(io.StringIO(command(tmp_path, "export", "1").stdout))
     assert {row["class"] for row in table} == {"sun", "moon"}
-    table = csv.DictReader(io.StringIO(alcore(tmp_path, "export", "2").stdout.decode()))
+    table = csv.DictReader(io.StringIO(command(tmp_path, "export", "2").stdout))
     assert {row["class"] for row in table} == {"sun", "moon"}
 
 
@@ -194,9 +219,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_old_code_page_neither_stops_a_command_nor_spoils_a_file(
     page: str, filled: Path
 ) -> None:
-    for command in ("projects", "status 動物", "status 動物 --json", "role 動物", "strategies"):
-        done = alcore(filled, *command.split(), PYTHONIOENCODING=page)
-        assert done.returncode == 0, done.stderr
+    lines = ("projects", "status 動物", "status 動物 --json", "role 動物", "strategies")
+    done = python(filled, "-c", EACH, *lines, PYTHONIOENCODING=page)
+    assert done.returncode == 0, done.stderr
     done = alcore(filled, "export", "動物", PYTHONIOENCODING=page)
     rows = list(csv.DictReader(io.StringIO(done.stdout.decode("utf-8"))))
     assert {row["class"] for row in rows} == {"猫", "犬"}
