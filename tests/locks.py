@@ -17,13 +17,28 @@ print("locked", flush=True)
 sys.stdin.read()
 connection.execute("ROLLBACK")
 """
+LOCK_ON_A_SERVER = """
+import psycopg, sys
+connection = psycopg.connect(sys.argv[1])
+turn = "hashtextextended('alcore ' || current_schema(), 0)"
+connection.execute(f"SELECT pg_advisory_xact_lock({turn})")
+tables = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+for (name,) in connection.execute(tables).fetchall():
+    connection.execute(f'LOCK TABLE "{name}" IN EXCLUSIVE MODE')
+print("locked", flush=True)
+sys.stdin.read()
+connection.rollback()
+"""
 
 
 @contextmanager
 def locked(workspace: Workspace) -> Iterator[None]:
-    """Hold the database as another program does that writes for long."""
+    """Hold the database as another program does that writes for long; who reads does not wait."""
+    script, database = LOCK, str(workspace.database)
+    if workspace.url:
+        script, database = LOCK_ON_A_SERVER, workspace.url
     other = subprocess.Popen(
-        [sys.executable, "-c", LOCK, str(workspace.database)],
+        [sys.executable, "-c", script, database],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert other.stdout.readline() == b"locked\n"

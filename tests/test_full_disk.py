@@ -48,6 +48,7 @@ NO_ROOM = """
 """
 
 
+@pytest.mark.sqlite
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX matter")
 def test_a_full_disk_is_said_nothing_is_half_saved_and_it_recovers(workspace: Workspace) -> None:
     done = subprocess.run(

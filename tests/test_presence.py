@@ -107,6 +107,7 @@ def test_a_secret_that_cannot_be_read_keeps_the_app_from_starting(workspace: Wor
     assert "alcore cannot start:" in ended.stderr and "secret cannot be read" in ended.stderr
 
 
+@pytest.mark.sqlite
 def test_a_database_that_cannot_be_written_is_neither_opened_nor_healthy(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

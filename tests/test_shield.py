@@ -307,6 +307,7 @@ def test_strangers_are_not_told_how_many_are_here(path: str) -> None:
     assert TestClient(guarded).get(path).status_code == 404
 
 
+@pytest.mark.sqlite
 def test_nobody_else_reads_the_database(workspace: Workspace) -> None:
     for _ in range(2):
         store = Store.open(workspace)
