@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -25,6 +25,9 @@ from alcore.config import LearnerRule, ProjectSettings, RetrainRule, Workspace
 from alcore.records import LabelEvent, NewEvent, Project
 from alcore.services import labeling, people, projects, training
 from alcore.store import Store, items
+
+if TYPE_CHECKING:
+    import postgres
 
 ROOT = Path(__file__).parent.parent.parent
 START = 180.0
@@ -157,7 +160,11 @@ class Server:
                 [*self.command, *options],
                 cwd=self.folder,
                 env=self.environment
-                or {**os.environ, "ALCORE_WORKSPACE": str(self.workspace.root)},
+                or {
+                    **os.environ,
+                    "ALCORE_WORKSPACE": str(self.workspace.root),
+                    "ALCORE_DATABASE": self.workspace.url,
+                },
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -247,18 +254,29 @@ class Server:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[Server]:
+def started(folder: Path, url: str) -> Iterator[Server]:
     root = folder / "workspace"
     root.mkdir()
-    running = Server(Workspace(root))
+    running = Server(Workspace(root, url))
     running.start()
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="session")
-def common_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with started(tmp_path_factory.mktemp("common")) as running:
+def new_url(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Names a database of its own for each app; no URL where that is a file."""
+    if request.config.getoption("--database") == "sqlite":
+        return str
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    return server.fresh
+
+
+@pytest.fixture(scope="session")
+def common_server(
+    tmp_path_factory: pytest.TempPathFactory, new_url: Callable[[], str]
+) -> Iterator[Server]:
+    with started(tmp_path_factory.mktemp("common"), new_url()) as running:
         yield running
 
 
@@ -270,7 +288,8 @@ def server(
     if request.module.__name__.rpartition(".")[2] in COMMON:
         yield request.getfixturevalue("common_server")
         return
-    with started(tmp_path_factory.mktemp("app")) as running:
+    url = request.getfixturevalue("new_url")()
+    with started(tmp_path_factory.mktemp("app"), url) as running:
         yield running
 
 
