@@ -35,6 +35,7 @@ examples:
   alcore import scans.zip --name scans --role none --classes "crack,no crack"
   alcore import shapes --name shapes --option classes=8 --option imbalance=10
   alcore add-images birds more-pictures/
+  alcore import birds.csv --addresses --role labels
   alcore add-images birds addresses.txt --addresses
   alcore watch birds ~/pictures/camera --minutes 10
   alcore import CIFAR10 --name cifar --root ~/datasets

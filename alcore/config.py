@@ -234,6 +234,10 @@ class Workspace:
         """Folder of one project: originals, pixels, checkpoints, rounds."""
         return self.root / "projects" / str(project_id)
 
+    def addresses(self, project_id: int) -> Path:
+        """Folder of a project's lists of addresses, and of what was fetched of them."""
+        return self.project(project_id) / "addresses"
+
 
 @dataclass(frozen=True)
 class Access:

@@ -41,6 +41,13 @@ from alcore.terminal import json_option, print_rows, project_argument, with_prog
 GENERATED = ("digits", "shapes")
 ROLES: tuple[MemberRole, ...] = get_args(MemberRole)
 LEFT_OUT_SHOWN = 20
+_is_list = click.option(
+    "--addresses",
+    "is_list",
+    is_flag=True,
+    help="SOURCE is a list: a text with an address on each line, or a CSV file with a column "
+    "“address”; - for standard input.",
+)
 
 
 @click.command()
@@ -115,13 +122,14 @@ def projects(store: Store, archived: bool, as_json: bool) -> None:
     help="The part of the path, or column of the table, whose images stay together: patient.",
 )
 @click.option("--exif", is_flag=True, help="Date taken and camera as metadata.")
+@_is_list
 @with_store
 def bring(store: Store, **options: Any) -> None:
     """Make a project from images, or go on with an interrupted import.
 
-    SOURCE is a folder, a .zip, digits, shapes or a torchvision data set.
+    SOURCE is a folder, a .zip, digits, shapes, a torchvision data set or a list of addresses.
     """
-    spec = _spec(options)
+    spec = _listed(store, options["source"]) if options["is_list"] else _spec(options)
     name = known_projects.clean_name(options["name"] or setup.source_name(spec))
     projects_by_name = {p.name: p for p in known_projects.list_projects(store, archived=True)}
     project = projects_by_name.get(name)
@@ -152,13 +160,7 @@ def bring(store: Store, **options: Any) -> None:
 @project_argument
 @click.argument("source")
 @click.option("--option", multiple=True, metavar="NAME=VALUE", help="Such as limit_mb=20000.")
-@click.option(
-    "--addresses",
-    "is_list",
-    is_flag=True,
-    help="SOURCE is a list: a text with an address on each line, or a CSV file with a column "
-    "“address”; - for standard input.",
-)
+@_is_list
 @with_store
 def add_images(
     store: Store, project: str, source: str, option: tuple[str, ...], is_list: bool
@@ -198,6 +200,14 @@ def _read(source: str) -> bytes:
         return user_path(source).read_bytes()
     except OSError as error:
         raise AlcoreError(f"{source} cannot be read: {error.strerror}") from error
+
+
+def _listed(store: Store, source: str) -> dict[str, Any]:
+    """Describe a list of addresses, which is read at once."""
+    name = "" if source == "-" else user_path(source).name
+    spec, wanted = setup.keep_list(store, _read(source), name)
+    _print_left_out(wanted.problems)
+    return spec
 
 
 def _spec(options: Mapping[str, Any]) -> dict[str, Any]:

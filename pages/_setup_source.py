@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from alcore.errors import AlcoreError
-from alcore.services import ready, setup
+from alcore.services import more_images, ready, setup
 from alcore.services.setup import SourcePreview
 from alcore.web import state
 from alcore.web.palette import class_colours
@@ -26,13 +26,16 @@ KINDS = {
     "folder": ("A folder on this computer", "one folder per class, train and test, or all in one"),
     "archive": ("A zip archive", "uploaded here, or a file on this computer"),
     "remote": ("A bucket or a server", "s3://, gs://, https:// and others, copied from there"),
+    "addresses": ("A list of addresses", "each an image, fetched once from where it is"),
     "torchvision": ("torchvision data set", "MNIST, CIFAR-10 and others, from a local copy"),
 }
 ON_THE_SERVER = ("folder", "torchvision")
+ELSEWHERE = ("remote", "addresses")
 BEFORE = {
     "folder": "Type the folder's path. What is in it appears here before anything is imported.",
     "archive": "Choose an archive. What is in it appears here before anything is imported.",
     "remote": "Type the address. What is there appears here before anything is imported.",
+    "addresses": "Type addresses, or choose a list. Some of the images appear here first.",
     "torchvision": "Press the button. What is there appears here before anything is imported.",
 }
 
@@ -47,7 +50,7 @@ def choose_source(
     folders = state.folders()
     kinds = [k for k in among if k not in ON_THE_SERVER or not folders.closed]
     if folders.closed_remotely:
-        kinds = [k for k in kinds if k != "remote"]
+        kinds = [k for k in kinds if k not in ELSEWHERE]
     kind = st.radio(
         "Where the images are",
         kinds,
@@ -63,9 +66,12 @@ def choose_source(
         "folder": lambda store, prefix: _folder(store, prefix, may_stay),
         "archive": _archive,
         "remote": _remote,
+        "addresses": _addresses,
         "torchvision": _torchvision,
     }
     with st.container(key=f"{prefix}source-{kind}"):
+        if kind in ELSEWHERE and folders.remote:
+            note(f"What may be named lies below {', '.join(folders.remote)}")
         return asking[kind](store, prefix)
 
 
@@ -217,9 +223,38 @@ def _remote(store: Store, prefix: str) -> Spec | None:
         placeholder="s3://bucket/folder",
         help="Credentials come from the environment of the app or its usual files, never from here",
     ).strip()
-    if state.folders().remote:
-        note(f"What may be named lies below {', '.join(state.folders().remote or ())}")
     return {"kind": "remote", "path": address} if address else None
+
+
+def _addresses(store: Store, prefix: str) -> Spec | None:
+    """Take a list of addresses into the workspace."""
+    let_upload()
+    text = st.text_area(
+        "Addresses, one a line",
+        key=f"{prefix}addresses",
+        persist_state="session",
+        placeholder="https://birds.example/tit.jpg",
+        help="Each is fetched once, by the server; names, passwords and private networks are "
+        "refused",
+    )
+    file = st.file_uploader(
+        "Or a list: a text, or a CSV file with a column “address” and maybe one “class”",
+        ["txt", "csv", "tsv"],
+        key=f"{prefix}list",
+        max_upload_size=more_images.MOST_BYTES // 1_000_000,
+    )
+    if file is None and not text.strip():
+        return None
+    try:
+        data, name = text.encode(), ""
+        if file is not None:
+            name = file.name
+            with uploaded(file) as path:
+                data = path.read_bytes()
+        return setup.keep_list(store, data, name, state.folders())[0]
+    except AlcoreError as error:
+        refusal(error)
+        return None
 
 
 def _archive(store: Store, prefix: str) -> Spec | None:

@@ -27,7 +27,7 @@ from alcore.errors import (
     SourceUnreachable,
 )
 from alcore.jobs import fetching as jobs_fetching
-from alcore.services import audit, more_images, people, projects
+from alcore.services import audit, more_images, people, projects, setup
 from alcore.services.folders import Folders
 from alcore.store import Store, additions, items
 
@@ -234,3 +234,52 @@ def test_a_list_names_public_servers_alone_and_those_that_pages_may_name(
     (left,) = projects.skipped_files(store, project_id)
     assert "'127.0.0.1' leads into a private network" in left.reason
     assert "ALCORE_REMOTE" in left.reason and len(rows_of(store, project_id)) == 11
+
+
+def test_a_list_begins_a_project_whose_import_is_gone_on_with_and_takes_more_later(
+    store: Store,
+    site: Site,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ALCORE_WORKSPACE", str(store.workspace.root))
+    site.pages = {f"/birds/{n}.png": picture(n) for n in range(12)}
+    rows = [f"{site.address}{path},{'ab'[n % 2]}" for n, path in enumerate(site.pages)]
+    rows.append(f"{site.address}/birds/gone.png,a")
+    table = "\n".join(["address,class", *rows]).encode()
+    spec, wanted = setup.keep_list(store, table, "rare birds.csv")
+    assert setup.free_name(store, spec) == "rare birds" and len(wanted.addresses) == 13
+    look = setup.look_at(spec, Folders(remote=(f"{site.address}/birds",)), store.workspace)
+    assert (look.summary.total, look.summary.classes) == (13, {"a": 7, "b": 6})
+    assert len(look.pictures) == 12 and "there is nothing there (404)" in look.summary.notes[0]
+    for closed in (Folders(remote=()), Folders(listed=(), remote=(f"{site.address}/bird",))):
+        with pytest.raises(NotAllowed, match="ALCORE_REMOTE"):
+            setup.look_at(spec, closed, store.workspace)
+    monkeypatch.setattr(jobs_fetching, "PART", 5)
+    monkeypatch.setattr(jobs_fetching, "SILENT", 3)
+    monkeypatch.setattr(fetching, "TRIES", 1)
+    site.left = 5
+    project_id = projects.create(store, "rare birds", spec, "labels", SMALL)
+    Path(spec["path"]).unlink()
+    with pytest.raises(SourceUnreachable, match="can be gone on with"):
+        projects.import_now(store, project_id, 1)
+    site.left, asked = 100, len(site.asked)
+    file = tmp_path / "rare birds.csv"
+    file.write_bytes(table)
+    with pytest.raises(SystemExit) as end:
+        main(["import", str(file), "--addresses", "--role", "labels"])
+    assert end.value.code == 0, capsys.readouterr().err
+    assert len(site.asked) == asked + 8, "what was in is not fetched again"
+    rows_there = rows_of(store, project_id)
+    assert len(rows_there) == 12 and all(name.startswith("127.0.0.1") for name in rows_there)
+    assert [c.name for c in projects.get(store, project_id).classes] == ["a", "b"]
+    (left,) = projects.skipped_files(store, project_id)
+    assert left.name.endswith("/birds/gone.png")
+    site.pages["/birds/new.png"] = picture(50)
+    more = table + f"\n{site.address}/birds/new.png,c".encode()
+    more_images.add_addresses(store, project_id, more)
+    projects.import_now(store, project_id, 1)
+    assert len(rows_of(store, project_id)) == 13 and len(site.asked) == asked + 8 + 2
+    folder = store.workspace.addresses(project_id)
+    assert [path.name for path in folder.rglob("*")] == ["fetched"]

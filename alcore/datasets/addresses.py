@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from alcore import names, outgoing
+from alcore import disk, names, outgoing
 from alcore.datasets import label_table
 from alcore.datasets.entries import Entry, Listing, is_image_name
 from alcore.datasets.folders import pages_under, read_image
@@ -108,6 +108,15 @@ def read(data: bytes) -> AddressList:
     return AddressList(tuple(addresses.values()), tuple(problems))
 
 
+def of_list(path: Path) -> AddressList:
+    """Read a list from a file. Raises ImportRefused."""
+    try:
+        with path.open("rb") as file:
+            return read(file.read(MOST_BYTES + 1))
+    except OSError as error:
+        raise ImportRefused(f"the list {path} cannot be read: {error.strerror}") from error
+
+
 def check(address: str) -> None:
     """Raise AddressRefused for what cannot be the address of an image."""
     try:
@@ -152,6 +161,8 @@ class AddressSource:
     """The folder of a project in which lists wait, with what was fetched of them."""
 
     root: Path
+    name: str = ""
+    """What the list is called that a project is made from."""
     kind: str = "addresses"
     in_place: bool = False
     inline_below: float = 0
@@ -166,6 +177,18 @@ class AddressSource:
         if not self.root.is_dir():
             return []
         return sorted(self.root.glob(f"*{LIST}"), key=lambda path: (path.stat().st_mtime, path))
+
+    def keep(self, data: bytes) -> None:
+        """Let a list wait. Raises NoRoom, WorkspaceUnusable."""
+        digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+        disk.check_room(self.root, len(data))
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with disk.whole_file(self.root / f"{digest}{LIST}") as file:
+                file.write(data)
+            disk.sync_names(self.root)
+        except OSError as error:
+            raise disk.unusable(self.root, error) from error
 
     def wanted(self, lists: Sequence[Path]) -> list[Address]:
         """List what lists name, each image once."""

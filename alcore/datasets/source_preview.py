@@ -12,15 +12,19 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alcore import errors
-from alcore.config import RESOLUTIONS
+from alcore.config import RESOLUTIONS, remote_hosts, user_path
+from alcore.datasets import addresses
+from alcore.datasets.addresses import AddressSource
 from alcore.datasets.encoding import png
-from alcore.datasets.entries import Entry
+from alcore.datasets.fetching import fetch_all
 from alcore.datasets.measuring import scale_of, words
 from alcore.datasets.sources import SourceSummary, open_source, summarise
 from alcore.datasets.workers import Examined, Refused, examine_all
@@ -28,6 +32,9 @@ from alcore.errors import AlcoreError, ImportRefused
 
 SAMPLE = 48
 """Images whose size is looked at."""
+_One = TypeVar("_One")
+FETCHED = 14
+"""Images that are fetched of a list of addresses."""
 SHOWN = 14
 THUMBNAIL = 96
 LARGEST_SUGGESTED = 64
@@ -95,6 +102,36 @@ def suggested_resolution(side: int | None) -> int:
     return next(fitting, LARGEST_SUGGESTED)
 
 
+def _preview_list(spec: Mapping[str, Any]) -> SourcePreview:
+    """Look at a list of addresses, and at some of the images behind them."""
+    wanted = addresses.of_list(user_path(str(spec["path"])))
+    some = list(_spread(wanted.addresses, FETCHED))
+    with tempfile.TemporaryDirectory() as folder:
+        source = AddressSource(Path(folder))
+        source.keep("\n".join(address.text for address in some).encode())
+        went = list(fetch_all(some, source.fetched, remote_hosts()))
+        look = _preview({"kind": "addresses", "path": folder})
+    notes = list(look.summary.notes)
+    failed = [one for one in went if one.problem]
+    if failed:
+        count = f"{len(failed):,} of {len(some):,} images that were looked at did not come"
+        notes.append(f"{count}, such as {failed[0].address.name}: {failed[0].problem}")
+    if wanted.problems:
+        first = wanted.problems[0]
+        count = f"{len(wanted.problems):,} lines are no address"
+        notes.append(f"{count}, such as {first.name}: {first.reason}")
+    classes = Counter(a.class_name for a in wanted.addresses if a.class_name is not None)
+    summary = SourceSummary(
+        total=len(wanted.addresses),
+        classes=dict(sorted(classes.items())),
+        layout="addresses",
+        has_test=False,
+        notes=tuple(notes),
+        unlabeled=len(wanted.addresses) - classes.total(),
+    )
+    return replace(look, summary=summary)
+
+
 def _preview(spec: Mapping[str, Any]) -> SourcePreview:
     source = open_source(spec)
     listing = source.listing()
@@ -137,7 +174,7 @@ def _preview(spec: Mapping[str, Any]) -> SourcePreview:
     )
 
 
-def _spread(entries: list[Entry], n: int) -> Iterator[Entry]:
+def _spread(entries: Sequence[_One], n: int) -> Iterator[_One]:
     """Take n entries at equal distances: files of a class lie together."""
     step = max(1.0, len(entries) / n)
     return (entries[int(i * step)] for i in range(min(n, len(entries))))
@@ -146,7 +183,8 @@ def _spread(entries: list[Entry], n: int) -> Iterator[Entry]:
 def main() -> None:
     """Answer a description on the input with a preview, or an error, on the output."""
     try:
-        preview = _preview(json.load(sys.stdin))
+        spec = json.load(sys.stdin)
+        preview = _preview_list(spec) if spec["kind"] == "addresses" else _preview(spec)
         answer = asdict(preview)
         answer["pictures"] = [base64.b64encode(picture).decode() for picture in preview.pictures]
     except AlcoreError as error:

@@ -122,8 +122,8 @@ def _photographs(path: str = "") -> PhotographSource:
     return PhotographSource(_path(path, "photographs"))
 
 
-def _addresses(path: str = "") -> AddressSource:
-    return AddressSource(_path(path, "addresses"))
+def _addresses(path: str = "", name: str = "") -> AddressSource:
+    return AddressSource(_path(path, "addresses"), name)
 
 
 def _remote(path: str = "", limit_mb: float = DEFAULT_LIMIT_MB) -> Source:
@@ -166,7 +166,7 @@ _KINDS: Mapping[str, tuple[Callable[..., Source], tuple[str, ...]]] = MappingPro
         "photographs": (_photographs, ("path",)),
         "remote": (_remote, ("path", "limit_mb")),
         "torchvision": (_torchvision, ("name", "root", "download")),
-        "addresses": (_addresses, ("path",)),
+        "addresses": (_addresses, ("path", "name")),
     }
 )
 KINDS = tuple(_KINDS)

@@ -31,7 +31,7 @@ def fetch_new(
     with running.store.read() as connection:
         _, hashes, _, _ = items.imported(connection, running.job.project_id)
     known = {page_of(name)[0] for name in hashes.values()}
-    todo = [a for a in source.wanted(lists) if f"{prefix}/{a.name}" not in known]
+    todo = [a for a in source.wanted(lists) if _below(prefix, a.name) not in known]
     for start in range(0, len(todo), PART):
         part = todo[start : start + PART]
         disk.check_room(source.root)
@@ -73,7 +73,11 @@ def _fetch(
         items.add_skipped(
             connection,
             running.job.project_id,
-            [SkippedFile(f"{prefix}/{one.address.name}", one.problem) for one in left_out],
+            [SkippedFile(_below(prefix, one.address.name), one.problem) for one in left_out],
         )
         running.advance(connection)
     return silent[-1] if is_lost else None
+
+
+def _below(prefix: str, name: str) -> str:
+    return f"{prefix}/{name}" if prefix else name

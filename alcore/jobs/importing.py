@@ -11,7 +11,8 @@ import structlog
 
 from alcore import disk, pool
 from alcore.config import MOST_CLASSES, PixelRange, computes_features
-from alcore.datasets.entries import Entry, Source
+from alcore.datasets.addresses import AddressSource
+from alcore.datasets.entries import Entry, Listing, Source
 from alcore.datasets.ingest import ingest, read_original
 from alcore.datasets.measuring import scale_of
 from alcore.datasets.pixels import PixelCache
@@ -19,6 +20,7 @@ from alcore.datasets.sources import open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled, SourceUnreachable
 from alcore.folding import ids_by_name
 from alcore.jobs.adding import add_images
+from alcore.jobs.fetching import fetch_new
 from alcore.jobs.metadata import read_known
 from alcore.loop import contributions, groups, incoming_labels, waiting_tables
 from alcore.loop import near_duplicates as near
@@ -26,7 +28,7 @@ from alcore.loop.due import request_if_due
 from alcore.loop.image_rows import natural, room, row_of
 from alcore.loop.queueing import choose_overlap, cold_start_rows, swap_queue
 from alcore.loop.randomness import rng
-from alcore.records import NewEvent, Project
+from alcore.records import KnownClasses, NewEvent, Project
 from alcore.store import (
     Connection,
     additions,
@@ -92,35 +94,66 @@ def run_import(running: Running) -> None:
 
 
 def _read_files(running: Running, project: Project, folder: Path) -> None:
-    store = running.store
     running.report("looking at the files", 0.0)
-    with store.read() as connection:
+    with running.store.read() as connection:
         spec, known_classes = projects.source(connection, project.id)
-        done_names, known_hashes, next_position, next_offset = items.imported(
-            connection, project.id
-        )
-    class_ids = ids_by_name(project)
     source = open_source(spec)
-    listing = source.listing()
-    todo = [entry for entry in listing.entries if entry.name not in done_names]
-    disk.check_room(folder, room(source, todo, project.settings.resolution))
-    new = sorted(set(summarise(listing).classes) - set(class_ids), key=natural)
-    if known_classes != "none" and len(project.classes) + len(new) > MOST_CLASSES:
+    if not isinstance(source, AddressSource):
+        listing = source.listing()
+        _add_classes(running, project, known_classes, set(summarise(listing).classes))
+        _take_in(running, folder, source, listing, (0.0, 0.95))
+        return
+    lists = source.lists()
+    classes = {address.class_name for address in source.wanted(lists) if address.class_name}
+    _add_classes(running, project, known_classes, classes)
+    for shares in fetch_new(running, source, lists, ""):
+        listing = source.listing()
+        _take_in(running, folder, source, listing, shares)
+        source.forget(listing)
+    for path in lists:
+        path.unlink(missing_ok=True)
+
+
+def _add_classes(
+    running: Running, project: Project, known_classes: KnownClasses, classes: set[str]
+) -> None:
+    """Add the classes that the files name and the project lacks. Raises ImportRefused."""
+    new = sorted(classes - set(ids_by_name(project)), key=natural)
+    if known_classes == "none" or not new:
+        return
+    if len(project.classes) + len(new) > MOST_CLASSES:
         raise ImportRefused(
             f"there are {len(new):,} class folders; at most {MOST_CLASSES:,} classes are possible: "
             "import without classes, or arrange the files in fewer folders"
         )
-    if known_classes != "none" and new:
-        with running.write() as connection:
-            added = projects.add_classes(connection, project.id, new, time.time())
-        class_ids |= {c.name: c.id for c in added}
-    scale = _scale(running, project, source, listing.entries)
+    with running.write() as connection:
+        projects.add_classes(connection, project.id, new, time.time())
+
+
+def _take_in(
+    running: Running,
+    folder: Path,
+    source: Source,
+    listing: Listing,
+    shares: tuple[float, float],
+) -> None:
+    """Let what is new of a source become items; shares: of the whole work, before and after."""
+    store, project_id = running.store, running.job.project_id
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        _, known_classes = projects.source(connection, project_id)
+        done_names, known_hashes, next_position, next_offset = items.imported(
+            connection, project_id
+        )
+    class_ids = ids_by_name(project)
+    todo = [entry for entry in listing.entries if entry.name not in done_names]
+    disk.check_room(folder, room(source, todo, project.settings.resolution))
     for chunk in ingest(
         source,
         folder,
         project.settings.resolution,
         listing=listing,
-        scale=scale,
+        scale=_scale(running, project, source, listing.entries),
         done_names=done_names,
         known_hashes=known_hashes,
         next_position=next_position,
@@ -130,13 +163,15 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
             items.add(
                 connection,
                 [
-                    row_of(project.id, new_item, class_ids, known_classes)
+                    row_of(project_id, new_item, class_ids, known_classes)
                     for new_item in chunk.accepted
                 ],
             )
-            items.add_skipped(connection, project.id, chunk.skipped)
+            items.add_skipped(connection, project_id, chunk.skipped)
             running.advance(connection)
-        running.report("reading images", 0.95 * chunk.done / max(chunk.total, 1))
+        before, after = shares
+        part = chunk.done / max(chunk.total, 1)
+        running.report("reading images", before + (after - before) * part)
 
 
 def _scale(

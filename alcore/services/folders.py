@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from alcore.config import ProjectSettings, Workspace, user_path
-from alcore.datasets import remote
+from alcore.datasets import addresses, remote
 from alcore.errors import InvalidSettings, NotAllowed
 
 
@@ -82,14 +82,22 @@ class Folders:
         return f"that lies outside of what pages of this app may name; choose below {where}"
 
 
+ANYWHERE = Folders()
+"""Whoever types commands may name everything."""
+
+
 def check_source(folders: Folders, spec: Mapping[str, Any], workspace: Workspace) -> None:
     """Raise NotAllowed for a source in a place that may not be named; uploads may be."""
     place = spec.get("path", spec.get("root"))
     if spec.get("kind") == "remote":
         return folders.check_remote(str(place))
-    if place is None or _is_upload(str(place), workspace):
+    if place is None:
         return
-    folders.check(str(place))
+    if not _is_upload(str(place), workspace):
+        folders.check(str(place))
+    if spec.get("kind") == "addresses" and folders.remote is not None:
+        for address in addresses.of_list(user_path(str(place))).addresses:
+            folders.check_address(address.text)
 
 
 def check_settings(folders: Folders, settings: ProjectSettings) -> None:

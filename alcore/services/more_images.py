@@ -12,19 +12,18 @@ from typing import Any
 from alcore import disk
 from alcore.config import user_path
 from alcore.datasets import addresses, remote
-from alcore.datasets.addresses import AddressList
+from alcore.datasets.addresses import AddressList, AddressSource
 from alcore.datasets.sources import open_source
 from alcore.errors import ImportRefused
 from alcore.loop import contributions
 from alcore.services import audit, setup
-from alcore.services.folders import Folders, check_source
+from alcore.services.folders import ANYWHERE, Folders, check_source
 from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, additions, jobs, projects
 
 MOST_BYTES = addresses.MOST_BYTES
 """Of a list of addresses."""
 KINDS = ("folder", "archive", "remote")
-ANYWHERE = Folders()
 
 
 def add(
@@ -90,22 +89,13 @@ def add_addresses(
     wanted = addresses.read(data)
     for address in wanted.addresses:
         folders.check_address(address.text)
-    folder = store.workspace.project(project_id) / "addresses"
     with store.read() as connection:
         check_ready(connection, project_id, by)
-    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
-    path = folder / f"{digest}{addresses.LIST}"
-    disk.check_room(store.workspace.root, len(data))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with disk.whole_file(path) as file:
-            file.write(data)
-        disk.sync_names(folder)
-    except OSError as error:
-        raise disk.unusable(folder, error) from error
+    source = AddressSource(store.workspace.addresses(project_id))
+    source.keep(data)
     with store.write() as connection:
         check_ready(connection, project_id, by)
-        _request(connection, project_id, {"kind": "addresses", "path": str(folder)}, by)
+        _request(connection, project_id, {"kind": "addresses", "path": str(source.root)}, by)
     return wanted
 
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from alcore import estimators, keymap, names, strategies
-from alcore.config import LEARNERS, ProjectSettings, computes_features
+from alcore.config import LEARNERS, ProjectSettings, computes_features, user_path
+from alcore.datasets.addresses import AddressSource
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidSettings, UnknownProject
 from alcore.job_kinds import KINDS, function_of
@@ -84,6 +85,10 @@ def create(
     with store.write() as connection:
         project_id = projects.add(connection, name, settings, spec, known_classes, now)
         projects.add_classes(connection, project_id, classes, now)
+        if spec.get("kind") == "addresses":  # the list is the project's own from now on
+            folder = store.workspace.addresses(project_id)
+            AddressSource(folder).keep(user_path(str(spec["path"])).read_bytes())
+            projects.set_source(connection, project_id, {"kind": "addresses", "path": str(folder)})
         jobs.request(connection, project_id, "import", now)
     return project_id
 

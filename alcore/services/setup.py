@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alcore import estimators, names, strategies
+from alcore import disk, estimators, names, strategies
 from alcore.config import RESOLUTIONS, Workspace, user_path
+from alcore.datasets import addresses
+from alcore.datasets.addresses import AddressList
 from alcore.datasets.archives import DEFAULT_LIMIT_MB as ARCHIVE_LIMIT_MB
 from alcore.datasets.archives import without_zip
 from alcore.datasets.measuring import words
@@ -24,7 +26,7 @@ from alcore.datasets.sources import TORCHVISION_NAMES, open_source
 from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
-from alcore.services.folders import Folders, check_source
+from alcore.services.folders import ANYWHERE, Folders, check_source
 from alcore.store import Connection, Store, additions, items, jobs, labels, projects
 from alcore.strategies import Option
 
@@ -271,6 +273,33 @@ def keep_upload(store: Store, sent: Path, name: str) -> dict[str, Any]:
     return {"kind": "archive", "path": str(keep_file(store, sent, ".zip")), "name": name}
 
 
+def keep_list(
+    store: Store, data: bytes, name: str = "", folders: Folders = ANYWHERE
+) -> tuple[dict[str, Any], AddressList]:
+    """Keep a list of addresses of which a project is to be made; return its description too.
+
+    data: addresses, one a line, or a table with a column of them. Raises NotAllowed,
+    ImportRefused, NoRoom, WorkspaceUnusable.
+    """
+    wanted = addresses.read(data)
+    for address in wanted.addresses:
+        folders.check_address(address.text)
+    digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+    path = store.workspace.uploads / f"{digest}{addresses.LIST}"
+    disk.check_room(store.workspace.root, len(data))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _forget_uploads(store, path.parent)
+        if path.exists():  # the form is drawn again and again
+            path.touch()
+        else:
+            with disk.whole_file(path) as file:
+                file.write(data)
+    except OSError as error:
+        raise disk.unusable(path.parent, error) from error
+    return {"kind": "addresses", "path": str(path), "name": name}, wanted
+
+
 def keep_file(store: Store, sent: Path, suffix: str) -> Path:
     """Keep an uploaded file in the workspace under its content hash, for a day or longer.
 
@@ -323,6 +352,8 @@ def source_name(spec: Mapping[str, Any]) -> str:
         name = user_path(str(spec["path"])).resolve().name
     elif kind == "remote":
         name = without_zip(str(spec["path"]).rstrip("/").rpartition("/")[2])
+    elif kind == "addresses":
+        name = Path(spec.get("name") or "addresses").stem
     elif kind == "archive":
         name = without_zip(Path(spec.get("name") or str(spec["path"])).name)
     else:

@@ -9,8 +9,8 @@ from alcore.errors import ImportRefused, InvalidSettings
 from alcore.phrases import elapsed
 from alcore.records import WatchedFolder
 from alcore.services import audit, rights
-from alcore.services.folders import Folders
-from alcore.services.more_images import ANYWHERE, check_ready, place_of
+from alcore.services.folders import ANYWHERE, Folders
+from alcore.services.more_images import check_ready, place_of
 from alcore.services.rights import check_owner
 from alcore.store import Store, jobs, watched_folders
 
