@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -28,6 +30,8 @@ KNOWN_CLASSES: dict[KnownClasses, tuple[str, str]] = {
     "none": ("Nothing", "left aside; the classes are typed here"),
 }
 
+SETTLING = 3.0
+"""Seconds in which a page may still send the name that was suggested for another source."""
 MADE = ("digits", "shapes", "torchvision")
 """Kinds of sources of whose images no table tells more."""
 
@@ -71,9 +75,18 @@ def new_project(store: Store, head: DeltaGenerator) -> int | None:
 
 
 def _name(store: Store, prefix: str, spec: Spec) -> str:
-    key, last = f"{prefix}name", f"{prefix}suggested"
-    if st.session_state.get(key) == st.session_state.get(last):
-        st.session_state[key] = st.session_state[last] = setup.free_name(store, spec)
+    """Ask for the name; one that was suggested follows the source.
+
+    A click that comes with a change of the source still brings what was suggested before it.
+    """
+    key, last, before = f"{prefix}name", f"{prefix}suggested", f"{prefix}suggested-before"
+    name, suggested = st.session_state.get(key), st.session_state.get(last)
+    earlier, until = st.session_state.get(before, (None, 0.0))
+    if name == suggested or (name == earlier and time.monotonic() < until):
+        new = setup.free_name(store, spec)
+        if new != suggested:
+            st.session_state[before] = (suggested, time.monotonic() + SETTLING)
+        st.session_state[key] = st.session_state[last] = new
     return st.text_input(
         "Name of the project", key=key, persist_state="session", max_chars=projects.LONGEST_NAME
     )

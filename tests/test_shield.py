@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -175,6 +176,19 @@ def test_who_opens_another_page_gets_no_further_room() -> None:
             uploads.end()
     assert answers[:-1] == [None] * (ALL // QUOTA)
     assert answers[-1][0] == 429 and "in an hour" in answers[-1][1]
+
+
+def test_a_page_that_stays_open_may_send_again_after_an_hour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    uploads, start = Uploads(Path), time.monotonic()
+    for minutes, fits in ((0, True), (40, False), (61, True), (62, False)):
+        monkeypatch.setattr(time, "monotonic", lambda minutes=minutes: start + 60 * minutes)
+        uploads.allow("session")
+        refusal = uploads.begin("session", QUOTA)
+        assert (refusal is None) == fits
+        if fits:
+            uploads.end()
 
 
 def test_few_files_are_on_their_way_at_once(

@@ -77,6 +77,9 @@ def test_what_is_new_comes_in_and_a_folder_that_is_gone_deletes_nothing(
     assert turn(store, project_id, 15).new == 1
     assert [f.name for f in projects.skipped_files(store, project_id)] == ["camera/2.png"]
     assert turn(store, project_id, 15).new == 0  # it is not tried again and again
+    with store.read() as connection:
+        looks = "SELECT count(*) FROM job WHERE kind = 'watch'"
+        assert connection.exec_driver_sql(looks).scalar() == 1, "looks do not pile up"
     half.write_bytes(picture(21))
     os.utime(half, (time.time() + 10, time.time() + 10))
     assert turn(store, project_id, 15).new == 1

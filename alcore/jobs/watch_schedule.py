@@ -28,4 +28,5 @@ class WatchSchedule:
         for project_id in due:
             with self._store.write() as connection:
                 watched_folders.ask(connection, project_id, now)
+                jobs.forget_done(connection, project_id, "watch")
                 jobs.request(connection, project_id, "watch", now)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Row,
     bindparam,
     case,
+    delete,
     literal_column,
     or_,
     select,
@@ -93,6 +94,13 @@ def request(
             job.c.project_id == project_id, job.c.kind == kind, job.c.state == "waiting"
         )
     ).scalar_one()
+
+
+def forget_done(connection: Connection, project_id: int, kind: str) -> None:
+    """Delete the jobs of a kind that ended well: what is done again and again would pile up."""
+    connection.execute(
+        delete(job).where(job.c.project_id == project_id, job.c.kind == kind, job.c.state == "done")
+    )
 
 
 def take(

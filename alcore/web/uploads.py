@@ -32,7 +32,8 @@ class Uploads:
         self.folder = folder
         self._lock = threading.Lock()
         self._until: dict[str, float] = {}
-        self._sent: dict[str, int] = {}
+        self._sent: dict[str, list[tuple[float, int]]] = {}
+        """When, and how much."""
         self._under_way = 0
 
     def allow(self, session_id: str) -> None:
@@ -46,20 +47,28 @@ class Uploads:
 
     def begin(self, session_id: str, size: int | None) -> tuple[int, str] | None:
         """Count an upload in; return None, or a status and a sentence where it is refused."""
+        now = time.monotonic()
         with self._lock:
-            if self._until.get(session_id, 0.0) < time.monotonic():
+            if self._until.get(session_id, 0.0) < now:
                 return 403, "this page may not upload files; reload it, and sign in where asked"
             if size is None:
                 return 411, "an upload says its length first"
-            if self._sent.get(session_id, 0) + size > QUOTA:
+            if self._sum(now, session_id) + size > QUOTA:
                 return 413, "this page has sent as much as it may in an hour; wait, or use a folder"
-            if sum(self._sent.values()) + size > ALL:
+            if sum(self._sum(now, one) for one in self._sent) + size > ALL:
                 return 429, "the server holds as many uploads as it may; try again in an hour"
             if self._under_way >= AT_ONCE:
                 return BUSY
-            self._sent[session_id] = self._sent.get(session_id, 0) + size
+            self._sent.setdefault(session_id, []).append((now, size))
             self._under_way += 1
         return None
+
+    def _sum(self, now: float, session_id: str) -> int:
+        """Add up what a session has sent in the last hour; what is older is forgotten."""
+        sent = [one for one in self._sent.get(session_id, ()) if one[0] > now - LASTS]
+        if session_id in self._sent:
+            self._sent[session_id] = sent
+        return sum(size for _, size in sent)
 
     def end(self) -> None:
         """Count an upload out."""
