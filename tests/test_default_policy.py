@@ -18,6 +18,7 @@ from alcore.jobs import sweeping
 from alcore.services import experiments
 from alcore.store import Store
 from alcore.store import experiments as stored
+from alcore.workers.engines import Engine, open_engine
 
 NEW = ProjectSettings()
 TRIALS, FIRST, BUDGET = 10, 20, 100
@@ -30,7 +31,14 @@ def store(workspace: Workspace) -> Iterator[Store]:
     opened.close()
 
 
-def areas(store: Store, initial: object, strategy: dict[str, object]) -> np.ndarray:
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    opened = open_engine("process", 2)
+    yield opened
+    opened.close()
+
+
+def areas(store: Store, engine: Engine, initial: object, strategy: dict[str, object]) -> np.ndarray:
     """Run the demo on digits and return the area under the curve of each trial."""
     design = from_json(
         {
@@ -44,10 +52,12 @@ def areas(store: Store, initial: object, strategy: dict[str, object]) -> np.ndar
         }
     )
     experiments.create(store, design)
-    assert sweeping.run(store, design.name, "process", 2, threading.Event())
+    with store.read() as connection:
+        number = stored.named(connection, design.name).id
+    assert sweeping.sweep(store, number, engine, threading.Event())
     runs: dict[int, dict[int, float]] = defaultdict(dict)
     with store.read() as connection:
-        for point in stored.points(connection, stored.named(connection, design.name).id):
+        for point in stored.points(connection, number):
             runs[point.trial][point.labels] = point.accuracy
     labels = np.array(sorted(runs[0]))
     assert (labels[0], labels[-1]) == (FIRST, BUDGET)
@@ -63,11 +73,11 @@ def test_new_projects_begin_with_the_strategy_that_stands_first() -> None:
 
 @pytest.mark.slow
 def test_the_demo_rises_above_random_labeling_within_the_first_hundred_labels(
-    store: Store,
+    store: Store, engine: Engine
 ) -> None:
     begins = {"size": FIRST, "how": "cold start"}
-    ours = areas(store, begins, {"name": NEW.strategy, **NEW.strategy_options})
-    random = areas(store, FIRST, {"name": "random"})
+    ours = areas(store, engine, begins, {"name": NEW.strategy, **NEW.strategy_options})
+    random = areas(store, engine, FIRST, {"name": "random"})
     ahead = int((ours > random).sum())
     print(
         f"digits, {FIRST} to {BUDGET} labels: area {ours.mean():.3f}, random {random.mean():.3f}; "

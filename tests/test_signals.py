@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from alcore.config import Precision
 from alcore.learner import autoencoder, deepfool, device, heads, inference, signals, training
 from alcore.learner.augmentation import vary_light
 from alcore.learner.learning_loss import Joint, LossModule, ranking_loss
-from alcore.strategies import Signals
+from alcore.rounds.network import NetworkLearner, NetworkModel
+from alcore.rounds.values import Lesson
+from alcore.strategies import Need, Signals
 
 EVERY = frozenset({*signals._FROM_LABELED, *signals._FROM_POOL})
 LABELED, CANDIDATES = POOL[:60], POOL[60:360]
@@ -349,8 +353,31 @@ def test_a_large_pool_islooked_at_in_part_and_scored_in_full() -> None:
 # -- live --------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Kept(NetworkLearner):
+    """Trains once for all strategies that have the same left behind by the same training."""
+
+    models: dict[tuple[object, ...], NetworkModel] = field(default_factory=dict)
+
+    def fit(
+        self, lesson: Lesson, seed: int, on_progress: Any, needs: frozenset[Need] = frozenset()
+    ) -> NetworkModel:
+        left = needs & {"history", "inner_history", "predicted_loss"}
+        key = (seed, left, lesson.labeled_ids.tobytes())
+        if key not in self.models:
+            self.models[key] = super().fit(lesson, seed, on_progress, needs)
+        return replace(self.models[key], lesson=lesson)
+
+
+@pytest.fixture(scope="module")
+def kept() -> Kept:
+    return Kept(**vars(a_case().learner))
+
+
 @pytest.mark.parametrize("name", [strategy.name for strategy in strategies.registered()])
-def test_every_strategy_goes_from_labels_to_a_new_queue_and_repeats_itself(name: str) -> None:
+def test_every_strategy_goes_from_labels_to_a_new_queue_and_repeats_itself(
+    kept: Kept, name: str
+) -> None:
     pool, case = IDS[CANDIDATES[:150]], a_case(12, strategy=name, stop_ids=IDS[CANDIDATES[:150]])
     labeled = case.lesson.labeled_ids
     # Offered by mistake: items that are labeled or in the holdout meanwhile.
@@ -358,7 +385,7 @@ def test_every_strategy_goes_from_labels_to_a_new_queue_and_repeats_itself(name:
     given = case.but(candidate_ids=offered, queue_size=len(offered))
     seen: list[float] = []
     first = given.run(lambda phase, share: seen.append(share))
-    again = given.run()
+    again = replace(given, learner=kept).run()
     assert seen == sorted(seen) and seen[-1] == 1
     assert first.candidate_ids.tolist() == pool.tolist()
     picked, origins = first.selection.item_ids.tolist(), first.selection.origins
