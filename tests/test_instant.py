@@ -13,7 +13,7 @@ from made import BY_HAND, Tab, label_rows, project
 from seen import feature, look
 from sqlalchemy import select
 
-from alcore.config import HoldoutRule, Workspace
+from alcore.config import HoldoutRule, RetrainRule, Workspace
 from alcore.services import board_status, grid, projects
 from alcore.services.instant import Instant
 from alcore.services.pool_predictions import PredictionCache
@@ -333,6 +333,29 @@ def test_before_there_is_a_model_the_queue_follows_by_features_from_two_classes_
         store, tab.project_id, None, next(iter(guesses)), instant.prediction_cache
     )
     assert (why["strategy"], why["model"], why["instant"]) == ("margin", None, 22)
+
+
+def test_without_instant_mode_features_answer_from_when_the_first_model_is_due_until_it_is_there(
+    store: Store, instant: Instant
+) -> None:
+    rule = RetrainRule(new_labels=5, minimum=10)
+    settings = replace(ON, instant=False, retrain=rule)
+    project_id = project(store, 120, classes=CLASSES, settings=settings)
+    feature(store, project_id)
+    tab = Tab(store, project_id)
+    answer_truly(tab, 4)
+    assert not instant.refresh(project_id)
+    assert not board_status.status(store, project_id, tab.annotator.id)["follows"]
+    answer_truly(tab, 8)
+    assert instant.refresh(project_id)
+    assert ranking(tab)[1:] == (None, 12)
+    guesses = suggestions(tab)
+    assert np.mean([guess == group(item_id) for item_id, guess in guesses.items()]) > 0.9
+    assert board_status.status(store, project_id, tab.annotator.id)["follows"]
+    look(store, project_id)
+    answer_truly(tab, 1)
+    assert not instant.refresh(project_id)  # the model ranks, and only the next one ranks anew
+    assert ranking(tab)[1:] == (1, None)
 
 
 def test_a_model_takes_the_place_of_features(store: Store, instant: Instant) -> None:

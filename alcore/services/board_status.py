@@ -67,7 +67,8 @@ def why(
         }
     by_model = entry["origin"] in ("query", "relabel")
     probabilities = entry["suggestion"]
-    if probabilities is None and prediction_cache is not None and project.settings.instant:
+    has_head = project.settings.instant or (latest is None and head_labels is not None)
+    if probabilities is None and prediction_cache is not None and has_head:
         probabilities = prediction_cache.probabilities_of(project_id, item_id)
     strategy = entry["origin"]
     if latest and by_model:
@@ -142,7 +143,7 @@ def status(store: Store, project_id: int, annotator_id: int) -> dict[str, Any]:
         "withdrawn": withdrawn,
         "ranking": ranking,
         "instant": head_labels,
-        "follows": project.settings.instant,
+        "follows": project.settings.instant or (latest is None and head_labels is not None),
         "accuracy": evaluation.accuracy if evaluation else None,
         "interval": evaluation.interval if evaluation else None,
         "holdout_n": evaluation.n if evaluation else 0,

@@ -3,7 +3,8 @@
 A linear head on the newest model's embeddings is fitted to all labels, every image is scored
 again, and the queue is swapped at once, in a thread of the web process. Labels that come while
 that goes on share the next turn. The full network is retrained behind it by the usual rule. Before
-there is a model the head is fitted to features, from the second class on.
+there is a model the head is fitted to features, from the second class on; without the instant mode
+too, once the first model is due, so that nobody labels on blindly while it is trained.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from threadpoolctl import ThreadpoolController
 
 from alcore import linear_head, strategies
 from alcore.errors import AlcoreError
+from alcore.loop.due import next_due
 from alcore.loop.queueing import queue_size, selection_rows, swap_queue
 from alcore.loop.randomness import rng
 from alcore.records import Project, Selection
 from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
-from alcore.store import Connection, Store, bulk, items, projects
+from alcore.store import Connection, Store, bulk, items, jobs, projects, rounds
 from alcore.strategies import Context, Signals
 
 SPEEDY = 0.3
@@ -82,9 +84,9 @@ class Instant:
         """
         with self.store.read() as connection:
             project = projects.get(connection, project_id)
-        asks_again = strategies.get(project.settings.strategy).asks_again
-        if not project.settings.instant or project.archived_at is not None or asks_again:
-            return False
+            asks_again = strategies.get(project.settings.strategy).asks_again
+            if project.archived_at is not None or asks_again or not followed(connection, project):
+                return False
         predictions = self.prediction_cache.get(project_id)
         if predictions is None:
             return False
@@ -106,6 +108,20 @@ class Instant:
             predictions.output = output
             self._fitted[project_id] = turn
         return in_place
+
+
+def followed(connection: Connection, project: Project) -> bool:
+    """Tell whether a head follows the answers: in instant mode, and for want of the first model.
+
+    That one takes long where a network learns too. What it will be made of is known by then.
+    """
+    if project.settings.instant:
+        return True
+    learner = project.settings.learner
+    waits = learner.uses_extractor and rounds.latest(connection, project.id) is None
+    if not waits or not project.settings.retrain.automatic:
+        return False
+    return jobs.trained_until(connection, project.id) > 0 or next_due(connection, project).due
 
 
 def fit(

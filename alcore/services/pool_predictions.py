@@ -190,8 +190,10 @@ class PredictionCache:
             with predictions.lock:
                 predictions.follow(connection, project_id)
                 classes_added = predictions.today.classes < len(project.classes)
-                turned_off = (
-                    predictions.output.head_labels is not None and not project.settings.instant
+                turned_off = (  # before there is a model, nothing else can be asked
+                    predictions.output.head_labels is not None
+                    and predictions.round_id is not None
+                    and not project.settings.instant
                 )
                 if classes_added:
                     more = np.arange(predictions.today.classes, len(project.classes))
