@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from io import TextIOWrapper
 
 import click
@@ -23,7 +24,7 @@ from alcore import (
     watch_command,
     workspace_commands,
 )
-from alcore.config import LOG_FORMATS, LOG_LEVELS, Runtime, app_file
+from alcore.config import HERE, LOG_FORMATS, LOG_LEVELS, Runtime, app_file, check_engine
 from alcore.errors import AlcoreError
 from alcore.experiment_commands import experiment
 
@@ -112,8 +113,15 @@ def run(options: Sequence[str]) -> None:
 
 
 @main.command()
+@click.option(
+    "--on",
+    default=HERE,
+    envvar="ALCORE_ON",
+    metavar="ENGINE",
+    help="Where models are trained: process (default), or dask:tcp://HOST:PORT.",
+)
 @click.option("--until-input-closes", is_flag=True, hidden=True)
-def work(until_input_closes: bool) -> None:
+def work(on: str, until_input_closes: bool) -> None:
     """Run the background jobs of the workspace until stopped."""
     from alcore.jobs.dispatcher import dispatch
 
@@ -131,7 +139,8 @@ def work(until_input_closes: bool) -> None:
             over.set()
 
         threading.Thread(target=wait_for_end, daemon=True).start()
-    dispatch(Runtime.from_environment(), over, os.getppid() if until_input_closes else 0)
+    runtime = replace(Runtime.from_environment(), on=check_engine(on))
+    dispatch(runtime, over, os.getppid() if until_input_closes else 0)
 
 
 for command in (

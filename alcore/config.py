@@ -21,6 +21,8 @@ from alcore.errors import InvalidSettings
 from alcore.estimators import ESTIMATORS
 
 MOST_CLASSES = 2_000
+HERE, DASK = "process", "dask:"
+"""Where work is computed: in processes of this computer, or by a scheduler at an address."""
 RESOLUTIONS = (8, 16, 32, 64, 96, 128, 224)
 AUGMENTATIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -360,16 +362,18 @@ class Runtime:
     """Requests a second that programs may make with one API token."""
     metrics_token: str = ""
     """With it the server's numbers are read; empty: by nobody."""
+    on: str = HERE
+    """Where trainings are computed: this computer, or dask: and a scheduler's address."""
 
     @classmethod
     def from_environment(cls) -> Self:
         """Read ALCORE_WORKSPACE, ALCORE_DATABASE, ALCORE_THREADS, ALCORE_PRECISION,
-        ALCORE_IDLE_MINUTES, ALCORE_LOG_…, ALCORE_API_RATE, ALCORE_METRICS, `Access`'s and
-        `Backups`'.
+        ALCORE_IDLE_MINUTES, ALCORE_LOG_…, ALCORE_API_RATE, ALCORE_METRICS, ALCORE_ON, `Access`'s
+        and `Backups`'.
 
         Raises InvalidSettings for a workspace in nobody's home, a thread count or rate that is not
         a positive number, minutes that are no number, a token that is guessed, and a precision, a
-        level or a format of the log that there is not.
+        level or a format of the log, or a place to compute, that there is not.
         """
         root = os.environ.get("ALCORE_WORKSPACE") or _default_workspace()
         raw = os.environ.get("ALCORE_THREADS") or str(os.cpu_count() or 1)
@@ -415,6 +419,7 @@ class Runtime:
             60 * float(idle),
             float(rate),
             token,
+            check_engine(os.environ.get("ALCORE_ON") or HERE),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -425,7 +430,18 @@ class Runtime:
             "ALCORE_DATABASE": self.workspace.url,
             "ALCORE_THREADS": str(self.threads),
             "ALCORE_PRECISION": self.precision,
+            "ALCORE_ON": self.on,
         }
+
+
+def check_engine(on: str) -> str:
+    """Return where work is computed, as it was said. Raises InvalidSettings where nothing is."""
+    _check(
+        on == HERE or on.startswith(DASK),
+        f"no engine called {on!r}; choose process, or dask: with the scheduler's address, "
+        "such as dask:tcp://127.0.0.1:8786",
+    )
+    return on
 
 
 def reserve() -> int:

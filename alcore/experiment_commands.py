@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 from tqdm import tqdm
 
+from alcore.config import HERE
 from alcore.experiments.design import Design
 from alcore.experiments.reading import read
 from alcore.jobs import sweeping
@@ -53,7 +54,8 @@ def _computing(command: Callable[..., T]) -> Callable[..., T]:
     )
     engine = click.option(
         "--on",
-        default="process",
+        default=HERE,
+        envvar="ALCORE_ON",
         metavar="ENGINE",
         help="process (default), or dask:tcp://HOST:PORT for a Dask scheduler.",
     )

@@ -20,11 +20,13 @@ class Lane:
     name: str
     warm: bool = False
     """Torch is imported before there is a job, so that the first does not wait for it."""
+    elsewhere: bool = False
+    """Its jobs need the database and the workspace's folder alone: a cluster may do them."""
 
 
 IMPORTS = Lane("imports")
-MODELS = Lane("models", warm=True)
-PRETRAINING = Lane("pretraining")
+MODELS = Lane("models", warm=True, elsewhere=True)
+PRETRAINING = Lane("pretraining", elsewhere=True)
 
 
 @dataclass(frozen=True)

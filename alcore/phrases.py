@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PHASES = {
+    "starting elsewhere": "starting on another computer",
     "train": "learning from the labels",
     "calibrate": "making its probabilities honest",
     "evaluate": "measuring its accuracy",

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import builtins
-import os
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clusters import running
 from test_experiment_sweeps import a_grid, every_round, put, same
 
 from alcore.config import Workspace
@@ -22,39 +20,11 @@ from alcore.store import Store
 from alcore.workers import engines
 from alcore.workers.engines import Processes, open_engine
 
-ROOT = Path(__file__).parent.parent
-
-
-def start(*command: str) -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_LOGGING__DISTRIBUTED": "error"}
-    return subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
-    )
-
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen]]]:
-    """A real scheduler on loopback and two worker processes; its address, and the workers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    port = address.rpartition(":")[2]
-    scheduler = start(
-        "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"
-    )
-    workers = [
-        start(
-            "distributed.cli.dask_worker", address, "--host", "127.0.0.1", "--nthreads", "1",
-            "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path / f"worker {i}"),
-        )
-        for i in range(2)
-    ]  # fmt: skip
-    try:
-        yield address, workers
-    finally:
-        for process in (*workers, scheduler):
-            process.kill()
-            process.wait()
+    with running(tmp_path) as there:
+        yield there
 
 
 @pytest.mark.slow

@@ -11,23 +11,24 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
 from alcore import logs
-from alcore.config import Runtime, Workspace
+from alcore.config import HERE, Runtime
 from alcore.errors import JobCancelled, WorkspaceBusy
-from alcore.job_kinds import KINDS, Lane, function_of, in_lane, named
+from alcore.job_kinds import KINDS, Lane, in_lane, named
 from alcore.jobs.backup_schedule import Schedule
 from alcore.jobs.deliveries import Deliveries
+from alcore.jobs.executing import Errand, execute, execute_elsewhere
 from alcore.jobs.watch_schedule import WatchSchedule
 from alcore.loop import incoming_labels
 from alcore.records import Job
 from alcore.store import Store, jobs
 from alcore.workers import presence
-from alcore.workers.attempts import fields, put_back_silent, run
+from alcore.workers.attempts import fields, put_back_silent
 from alcore.workers.claims import BEAT, Watch, holder
+from alcore.workers.cluster import Cluster
 from alcore.workers.engines import Engine, Processes, submit
 
 POLL = 0.1
@@ -40,22 +41,12 @@ SETTLED = 5.0
 """A write hides behind another only within one tick of a file system's clock, which is shorter."""
 SELDOM = 30.0 if os.name == "posix" else LONGEST
 """Between two looks at the rows else; Windows says late that a file that is open was written."""
+ELSEWHERE = 8
+"""Jobs of a lane that a cluster does at once at most."""
 PAGE_FIRST = 3.0
 """Torch is imported this long after the start, so that the first page has the processor."""
 
 log = structlog.get_logger()
-
-
-def execute(root: str, job_id: int, threads: int) -> None:
-    """Run a job that was taken; called in the worker process."""
-    logs.configure("info")
-    store = Store.open(Workspace(Path(root)))
-    try:
-        with store.read() as connection:
-            job = jobs.get(connection, job_id)
-        run(store, job, function_of(job.kind), threads)
-    finally:
-        store.close()
 
 
 def warm_up(threads: int, pause: float = 0.0) -> None:
@@ -79,7 +70,7 @@ def warm_up(threads: int, pause: float = 0.0) -> None:
 
 @dataclass
 class _Worker:
-    """A process that does the jobs of one lane, and the job that it has."""
+    """What does the jobs of one lane, one at a time, and the job that it has."""
 
     lane: Lane
     engine: Engine = field(default_factory=lambda: Processes(1))
@@ -99,8 +90,30 @@ class _Worker:
 
     def warm_up(self, threads: int, pause: float = 0.0) -> None:
         """Make the process ready for its first job, where that takes long."""
-        if self.lane.warm:
+        if self.lane.warm and not isinstance(self.engine, Cluster):
             submit(self.engine, warm_up, threads, pause)
+
+    def begin(self, runtime: Runtime, job: Job, name: str) -> None:
+        """Let a job that was taken under a name be done."""
+        root = str(runtime.workspace.root)
+        self.job, self.stop_since = job, None
+        if isinstance(self.engine, Cluster):
+            errand = Errand(job.id, job.attempt, name, root, bool(runtime.workspace.url))
+            self.future = submit(self.engine, execute_elsewhere, errand)
+        else:
+            self.future = submit(self.engine, execute, root, job.id, runtime.threads)
+
+
+def _workers(runtime: Runtime) -> list[_Worker]:
+    """Make one of each lane, and several where a cluster does its jobs."""
+    lanes = dict.fromkeys(kind.lane for kind in KINDS)
+    if runtime.on == HERE:
+        return [_Worker(lane) for lane in lanes]
+    cluster = Cluster(runtime.on)
+    workers = [_Worker(lane) for lane in lanes if not lane.elsewhere]
+    for lane in lanes:
+        workers += [_Worker(lane, cluster) for _ in range(ELSEWHERE if lane.elsewhere else 0)]
+    return workers
 
 
 def dispatch(runtime: Runtime, over: threading.Event, app: int = 0) -> None:
@@ -118,7 +131,7 @@ def _dispatch(runtime: Runtime, over: threading.Event) -> None:
     store = Store.open(runtime.workspace)
     incoming_labels.finish(store)  # of an app that was killed
     name, watch = holder(), Watch(store)
-    workers = [_Worker(lane) for lane in dict.fromkeys(kind.lane for kind in KINDS)]
+    workers = _workers(runtime)
     for worker in workers:
         worker.warm_up(runtime.threads, PAGE_FIRST)
     schedule, rest = Schedule(runtime), Rest(store, runtime.idle)
@@ -204,24 +217,27 @@ def _let_go_or_warm_up(workers: list[_Worker], rest: Rest, threads: int) -> None
 def _turn(store: Store, workers: list[_Worker], name: str, watch: Watch, runtime: Runtime) -> None:
     if watch.is_due:
         put_back_silent(store, watch)
-    for worker in workers:
+    nothing: set[Lane] = set()
+    # Who is free comes first: nobody makes room while there is some.
+    for worker in sorted(workers, key=lambda worker: worker.job is not None):
         if worker.job is not None:
             _watch(store, worker, runtime.threads)
-        if worker.job is None:
+        if worker.job is None and worker.lane not in nothing:
             _start(store, worker, name, runtime)
+            if worker.job is None:
+                nothing.add(worker.lane)
 
 
 def _start(store: Store, worker: _Worker, name: str, runtime: Runtime) -> None:
     with store.read() as connection:
         if not jobs.due(connection, worker.kinds, time.time()):
             return
+    if not worker.engine.is_ready:
+        return
     with store.write() as connection:
-        worker.job = jobs.take(connection, worker.kinds, name, time.time())
-    if worker.job is not None:
-        worker.stop_since = None
-        worker.future = submit(
-            worker.engine, execute, str(runtime.workspace.root), worker.job.id, runtime.threads
-        )
+        job = jobs.take(connection, worker.kinds, name, time.time())
+    if job is not None:
+        worker.begin(runtime, job, name)
 
 
 def _watch(store: Store, worker: _Worker, threads: int) -> None:

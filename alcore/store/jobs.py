@@ -34,6 +34,8 @@ ATTEMPTS = 3
 STOPPED = "stopped by request"
 STARTING = "starting"
 """Phase of a job that was taken and whose process has not said anything yet."""
+ELSEWHERE = "starting elsewhere"
+"""The same once a worker of a cluster has begun it."""
 LONGEST_WAIT = 61.0
 """Seconds; no job waits for longer, so that one that seems to waited before the clock was set."""
 _RECENT = 10
@@ -361,6 +363,12 @@ def page(
 def trained_until(connection: Connection, project_id: int) -> int:
     """Read the newest label event that any training, finished or not, has started from."""
     return connection.execute(_TRAINED_UNTIL, {"project": project_id}).scalar() or 0
+
+
+def find(connection: Connection, job_id: int) -> Job | None:
+    """Read a job, None where there is none with this number, as after its project's deletion."""
+    row = connection.execute(select(job).where(job.c.id == job_id)).one_or_none()
+    return None if row is None else _record(row)
 
 
 def get(connection: Connection, job_id: int) -> Job:

@@ -1,7 +1,7 @@
 """Owns where work is computed: processes of this machine, or a Dask cluster; one interface.
 
-Both take work as `concurrent.futures.Executor` does. Sweeps use either; the jobs of projects use
-processes, because they must end at once when they are asked to. Times in seconds.
+Both take work as `concurrent.futures.Executor` does. A job of a project is a process of its own
+on a cluster too, because it must end at once when it is asked to. Times in seconds.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
+from alcore.config import DASK, HERE, check_engine
 from alcore.errors import ExecutorUnavailable, InvalidSettings
 from alcore.processes import NICENESS, become_worker
 
 ANSWER = 10.0
 """Seconds that a scheduler has to answer."""
-_DASK = "dask:"
 _LOOK = 2.0
 """Seconds between looks at how many workers a cluster has."""
 T = TypeVar("T")
@@ -41,6 +41,10 @@ class Engine(Protocol):
     def is_up(self) -> bool:
         """Whether it keeps processes of this machine, which take memory."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether work that is submitted now begins soon; said without a wait."""
+
     def crashed(self, error: BaseException) -> bool:
         """Tell whether work ended because its worker died, and not by an error of its own."""
 
@@ -60,14 +64,9 @@ def open_engine(setting: str, workers: int) -> Engine:
     Raises InvalidSettings for another setting, ExecutorUnavailable for a scheduler that does not
     answer.
     """
-    if setting == "process":
+    if check_engine(setting) == HERE:
         return Processes(workers)
-    if setting.startswith(_DASK):
-        return Dask(setting.removeprefix(_DASK))
-    raise InvalidSettings(
-        f"no engine called {setting!r}; choose process, or dask: with the scheduler's address, "
-        "such as dask:tcp://127.0.0.1:8786"
-    )
+    return Dask(setting.removeprefix(DASK))
 
 
 def submit(engine: Engine, function: Callable[..., T], *arguments: object) -> Future[T]:
@@ -102,6 +101,10 @@ class Processes:
     @property
     def is_up(self) -> bool:
         return any(process.is_alive() for process in self._spawn.made)
+
+    @property
+    def is_ready(self) -> bool:
+        return True
 
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         return self._executor.submit(function, *arguments)
@@ -164,6 +167,15 @@ class Dask:
     def is_up(self) -> bool:
         return False
 
+    @property
+    def is_ready(self) -> bool:
+        return self.is_connected and len(self._tasks) < self.workers
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the scheduler answers."""
+        return bool(self._client.status == "running")
+
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         # Not by a key made of the arguments: the same round asked twice is computed twice.
         made: Future[T] = Future()
@@ -177,7 +189,7 @@ class Dask:
     def crashed(self, error: BaseException) -> bool:
         from distributed import CancelledError, KilledWorker
 
-        return isinstance(error, KilledWorker | CancelledError | OSError)
+        return isinstance(error, KilledWorker | CancelledError | OSError | BrokenExecutor)
 
     def renew(self) -> None:
         if self._client.status != "running":
