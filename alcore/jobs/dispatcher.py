@@ -16,7 +16,7 @@ import structlog
 
 from alcore import logs
 from alcore.config import HERE, Runtime
-from alcore.errors import JobCancelled, WorkspaceBusy
+from alcore.errors import ExecutorUnavailable, JobCancelled, WorkspaceBusy
 from alcore.job_kinds import KINDS, Lane, in_lane, named
 from alcore.jobs.backup_schedule import Schedule
 from alcore.jobs.deliveries import Deliveries
@@ -236,8 +236,13 @@ def _start(store: Store, worker: _Worker, name: str, runtime: Runtime) -> None:
         return
     with store.write() as connection:
         job = jobs.take(connection, worker.kinds, name, time.time())
-    if job is not None:
+    if job is None:
+        return
+    try:
         worker.begin(runtime, job, name)
+    except ExecutorUnavailable as error:
+        _put_back(store, worker, str(error), count=False)
+        worker.job = None
 
 
 def _watch(store: Store, worker: _Worker, threads: int) -> None:

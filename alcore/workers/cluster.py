@@ -52,7 +52,10 @@ class Cluster:
     def submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
         if self._dask is None:
             raise ExecutorUnavailable(f"no scheduler has answered at {self._address}")
-        return self._dask.submit(function, *arguments)
+        try:
+            return self._dask.submit(function, *arguments)
+        except (OSError, RuntimeError) as error:  # it went just now
+            raise ExecutorUnavailable(f"the scheduler at {self._address} has gone") from error
 
     def crashed(self, error: BaseException) -> bool:
         return self._dask is not None and self._dask.crashed(error)
