@@ -58,6 +58,12 @@ _parts = click.Choice(list(PARTS))
     default="relative",
     help="Name images as the project does, or by where they lie on this disk.",
 )
+@click.option(
+    "--images",
+    type=click.Choice(["zip", "copies", "links"]),
+    default="zip",
+    help="Folders of images in a zip, or on this disk: as copies, or links to where they lie.",
+)
 @click.option("--snapshot", help="The labels of this snapshot instead of those of now.")
 @click.option(
     "--remarks", "only_remarks", is_flag=True, help="Comments and unsure answers, as CSV."
@@ -71,6 +77,7 @@ def export(
     more: tuple[str, ...],
     without: tuple[str, ...],
     paths: str,
+    images: str,
     snapshot: str | None,
     only_remarks: bool,
 ) -> None:
@@ -83,12 +90,18 @@ def export(
     parts = tuple(part for part in PARTS if part in (*USUAL, *more) and part not in without)
     number = None if snapshot is None else snapshots.named(store, project_id, snapshot).id
     wish = Wish(form, parts, on_disk=paths == "disk", snapshot=number)
-    _deliver(exporting.prepare(store, project_id, wish), out)
+    _deliver(exporting.prepare(store, project_id, wish), out, images)
 
 
-def _deliver(export: Export, out: str | None) -> None:
-    """Write an export to a file, with progress, or to the screen."""
-    if out is None:
+def _deliver(export: Export, out: str | None, images: str) -> None:
+    """Write an export to a file or a folder, with progress, or to the screen."""
+    if images != "zip":
+        if out is None:
+            raise AlcoreError("folders of images go into a folder; name one: --out")
+        with tqdm(total=export.total, unit=" images", disable=None) as bar:
+            where, links = user_path(out), images == "links"
+            export.lay_out(where, links, lambda share: _move(bar, export.written))
+    elif out is None:
         if export.format.binary and sys.stdout.isatty():
             raise AlcoreError(f"{export.format.title} is nothing for a screen; name a file: --out")
         _to_screen(export.blocks())

@@ -278,6 +278,33 @@ def test_images_whose_originals_are_gone_are_left_out_and_named(
     assert "plain.png" in export.missing.words()
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_folders_of_images_are_laid_out_as_links_or_copies_whole_or_not_at_all(
+    store: Store, root: Path, source: int, tmp_path: Path, links: bool
+) -> None:
+    out = tmp_path / "laid out"
+    exporting.prepare(store, source, Wish("imagefolder")).lay_out(out, links)
+    laid = [path for path in out.rglob("*") if path.is_file() and path.name != "classes.json"]
+    assert len(laid) == len(FILES) and all(path.is_symlink() == links for path in laid)
+    lines = b"".join(exporting.prepare(store, source, Wish("jsonl", ())).blocks()).splitlines()
+    meaning = json.loads((out / "classes.json").read_text())
+    folders = {path.read_bytes(): path.relative_to(out).parts[:2] for path in laid}
+    for row in map(json.loads, lines):
+        split, folder = folders[(root / names.path_of(row["file"])).read_bytes()]
+        assert split in ("train", "test") and meaning[folder] == row["class"]
+    if not links:  # of a folder whose links lead out of it nothing is read
+        target = place(store, root, "laid out")
+        plan = label_import.bring(store, target, LabelFile(out), new_classes="add")
+        assert len(plan.class_of) == len(FILES) and not plan.problems
+    with pytest.raises(InvalidSettings, match="is there already"):
+        exporting.prepare(store, source, Wish("yolo")).lay_out(out, links)
+    with pytest.raises(InvalidSettings, match="folders of images are imagefolder, yolo"):
+        exporting.prepare(store, source, Wish("coco")).lay_out(tmp_path / "no", links)
+    with pytest.raises(ExportFailed, match="cannot be written"):
+        exporting.prepare(store, source, Wish("yolo")).lay_out(Path("/dev/full/x"), links)
+    assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == ["laid out"]
+
+
 def test_an_export_into_a_full_disk_leaves_nothing_behind(
     store: Store, source: int, tmp_path: Path
 ) -> None:

@@ -144,6 +144,8 @@ class Format:
     """Reads labels one by one. Raises UnreadableLabels."""
     columns: Callable[[Path], Table] | None = field(default=None, repr=False)
     """What may be chosen, where the format is a table."""
+    holdout: str = ""
+    """Folder of the holdout, where the format is folders of images, in a zip or on disk."""
     holds_more: bool = True
     """Whether it has room for what is known of a label besides its class."""
 

@@ -8,9 +8,11 @@ from typing import IO
 from alcore.label_formats import zips
 from alcore.label_formats.contract import Format, Header, LabelRow
 
+_HOLDOUT = "test"
+
 
 def write(out: IO[bytes], header: Header, rows: Iterable[LabelRow]) -> Iterator[int]:
-    return zips.write_folders(out, header, rows, holdout="test")
+    return zips.write_folders(out, header, rows, holdout=_HOLDOUT)
 
 
 FORMAT = Format(
@@ -22,5 +24,6 @@ FORMAT = Format(
     content="images",
     write=write,
     read=zips.read_folders,
+    holdout=_HOLDOUT,
     holds_more=False,
 )

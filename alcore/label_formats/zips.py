@@ -16,6 +16,7 @@ from alcore.datasets.kinds import kind_of
 from alcore.datasets.sources import open_source
 from alcore.errors import ImportRefused, UnreadableImage, UnreadableLabels
 from alcore.label_formats.contract import ForeignLabel, Header, LabelRow
+from alcore.names import of_file
 
 CLASSES = "classes.json"
 """Folder to class, for names that cannot be folders as they are."""
@@ -76,16 +77,50 @@ def write_folders(
     of_class = folders(header.classes)
 
     def name(row: LabelRow, path: str) -> str:
-        split = holdout if row.split == "holdout" else "train"
-        return f"{split}/{of_class[row.place]}/{path}"
+        return f"{_folder(row, of_class, holdout)}/{path}"
 
     with zipfile.ZipFile(out, "w") as archive:
         written = yield from write_images(archive, header, rows, name)
-        meaning = dict(zip(of_class, header.classes, strict=True))
-        archive.writestr(
-            zipfile.ZipInfo(CLASSES), json.dumps(meaning, ensure_ascii=False, indent=1)
-        )
+        archive.writestr(zipfile.ZipInfo(CLASSES), _meanings(header, of_class))
     yield written
+
+
+def lay_out(
+    root: Path, header: Header, rows: Iterable[LabelRow], holdout: str, originals: Path | None
+) -> Iterator[int]:
+    """Write the same below a folder on disk; yield how many images so far.
+
+    originals: images are links to the files below it that rows name; None: all are copied, as are
+    those that lie elsewhere, and pages of a file.
+    """
+    of_class = folders(header.classes)
+    written = 0
+    for row in rows:
+        file, original = row.file, None
+        if originals is not None and Path(file).is_relative_to(originals):
+            original = Path(file) if Path(file).is_file() else None
+            file = of_file(Path(file).relative_to(originals).as_posix())
+        data = None if original is not None and is_image_name(file) else header.read(row)
+        if data is None and original is None:
+            continue
+        path = root / _folder(row, of_class, holdout) / place(file, data or b"")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if original is not None:
+            path.symlink_to(original)
+        else:
+            path.write_bytes(data or b"")
+        written += 1
+        yield written
+    (root / CLASSES).write_bytes(_meanings(header, of_class))
+
+
+def _folder(row: LabelRow, of_class: Sequence[str], holdout: str) -> str:
+    return f"{holdout if row.split == 'holdout' else 'train'}/{of_class[row.place]}"
+
+
+def _meanings(header: Header, of_class: Sequence[str]) -> bytes:
+    meaning = dict(zip(of_class, header.classes, strict=True))
+    return json.dumps(meaning, ensure_ascii=False, indent=1).encode()
 
 
 def write_images(

@@ -110,7 +110,8 @@ class Rows:
         self._revision = revision(connection, project)
         self._model = _Model.newest(self._folder, connection, project)
         stays = self._source.get("kind") == "folder" and not self._source.get("copy", True)
-        self._root = user_path(str(self._source["path"])) if in_place and stays else None
+        self.root = user_path(str(self._source["path"])) if in_place and stays else None
+        """Folder in which the originals stay, where images are named by that."""
         self._comments = exports.has_comments(connection, project.id)
         wants_known = "metadata" in self._parts
         self._known = metadata_values.columns(connection, project.id) if wants_known else []
@@ -222,9 +223,9 @@ class Rows:
         return Vote(who, None if class_id is None else self._names[class_id], at, seconds)
 
     def _place(self, item: Item) -> str:
-        if self._root is None or item.path is None:
+        if self.root is None or item.path is None:
             return item.name
-        return str(self._root / item.path)
+        return str(self.root / item.path)
 
     def read_anew(self, row: LabelRow) -> bytes | None:
         """Read the original of an image that these rows have not come by."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import IO, Any, cast
 
 from alcore import label_formats
 from alcore.disk import whole_file
-from alcore.errors import InvalidSettings, UnknownItem
-from alcore.label_formats import FORMATS, Format
+from alcore.errors import ExportFailed, InvalidSettings, UnknownItem
+from alcore.label_formats import FORMATS, Format, zips
 from alcore.loop import incoming_labels
 from alcore.loop.label_sets import revision
 from alcore.records import Project
@@ -71,24 +72,48 @@ class Export:
                 file.write(block)
                 progress(self.written / max(1, self.total))
 
+    def lay_out(
+        self, folder: Path, links: bool, progress: Callable[[float], None] = lambda share: None
+    ) -> None:
+        """Write folders of images on disk instead of a zip; they appear whole or not at all.
+
+        links: to originals that stay on this disk, so that they take no room; others are copied.
+        Raises InvalidSettings, ExportFailed.
+        """
+        if not self.format.holdout:
+            known = ", ".join(form.name for form in FORMATS.values() if form.holdout)
+            raise InvalidSettings(f"{self.format.title} is one file; folders of images are {known}")
+        if folder.exists():
+            raise InvalidSettings(f"{folder} is there already; name a folder that is not")
+        part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            part.mkdir(parents=True)
+            with self.store.read() as connection:
+                rows = self._rows(connection, links)
+                originals = rows.root if isinstance(rows, Rows) else None
+                form, header = self.format, rows.header()
+                for self.written in zips.lay_out(part, header, rows, form.holdout, originals):
+                    progress(self.written / max(1, self.total))
+            part.rename(folder)
+        except OSError as error:
+            raise ExportFailed(f"{folder} cannot be written: {error.strerror}") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
     def _write(self, out: IO[bytes]) -> Iterator[int]:
         in_place = self.wish.on_disk and self.format.content == "labels"
         with self.store.read() as connection:
-            rows: Rows | SnapshotRows
-            if self.wish.snapshot is None:
-                rows = Rows(
-                    self.store, connection, self.project, self.wish.parts, in_place, self.missing
-                )
-            else:
-                rows = SnapshotRows(
-                    self.store,
-                    connection,
-                    self.project,
-                    self.wish.snapshot,
-                    self.wish.parts,
-                    self.missing,
-                )
+            rows = self._rows(connection, in_place)
             yield from self.format.write(out, rows.header(), rows)
+
+    def _rows(self, connection: Connection, in_place: bool) -> Rows | SnapshotRows:
+        parts = self.wish.parts
+        if self.wish.snapshot is None:
+            return Rows(self.store, connection, self.project, parts, in_place, self.missing)
+        return SnapshotRows(
+            self.store, connection, self.project, self.wish.snapshot, parts, self.missing
+        )
 
 
 class Sink(io.RawIOBase):
