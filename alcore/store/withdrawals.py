@@ -17,17 +17,13 @@ from alcore.store.tables import answer, item, label_event, today
 
 def count(connection: Connection, project_id: int, until: int) -> int:
     """Count pool items whose label stood at the event `until` and was taken back after it."""
-    touched = (
-        select(label_event.c.item_id)
-        .join(item, item.c.id == label_event.c.item_id)
-        .where(
-            label_event.c.project_id == project_id,
-            label_event.c.id > until,
-            text("label_event.kind IN ('undo', 'unsure')"),  # as the index has it
-            item.c.split == "pool",
-        )
-        .distinct()
+    # As a list of its own, without join or DISTINCT, SQLite finds it in the index of just these.
+    events = select(label_event.c.item_id).where(
+        label_event.c.project_id == project_id,
+        label_event.c.id > until,
+        text("label_event.kind IN ('undo', 'unsure')"),  # as the index has it
     )
+    touched = select(item.c.id).where(item.c.id.in_(events), item.c.split == "pool")
     ids = connection.execute(touched).scalars().all()
     if not ids:
         return 0
@@ -39,15 +35,15 @@ def count(connection: Connection, project_id: int, until: int) -> int:
         .where(label_event.c.item_id.in_(ids), label_event.c.id <= until)
         .order_by(label_event.c.id)
     )
-    events: dict[int, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
+    logs: dict[int, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
     for row in rows:
-        events[row.item_id].append(row)
+        logs[row.item_id].append(row)
     now = dict(
         connection.execute(
             select(answer.c.item_id, answer.c.class_id).where(answer.c.item_id.in_(ids))
         ).all()
     )
-    before = {item_id: _stood(log) for item_id, log in events.items()}
+    before = {item_id: _stood(log) for item_id, log in logs.items()}
     return sum(was is not None and now.get(item_id) != was for item_id, was in before.items())
 
 
