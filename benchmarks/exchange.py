@@ -1,7 +1,7 @@
 """Measures labels out and in: seconds and memory for 100,000 labels in every format.
 
     python benchmarks/exchange.py [--json] [--labels 100000] [--images 10000] [--classes 100]
-        [--formats csv coco …]
+        [--formats csv coco …] [--large 3000]
 
 A project of as many images with a label each is made in a workspace of its own. Formats that hold
 labels alone write and read all of them; formats that hold the images write the first 10,000, of
@@ -9,6 +9,9 @@ labels alone write and read all of them; formats that hold the images write the 
 beyond what the process had before, is its own. Seconds of a processor are those that are left
 when nothing else runs. Read: the preview, and then the import into a second project of the same
 images that has no labels, until it is on disk.
+
+--large measures the preview of a CSV of so many MB alone, which names each image again and again,
+and as many that the project does not have: neither its size nor its faults may fill the memory.
 """
 
 from __future__ import annotations
@@ -109,6 +112,33 @@ def read(root: str, project_id: int, form: str, path: str, pipe: object) -> None
     pipe.send((looked, wall, work, _megabytes() - before))
 
 
+def look(root: str, project_id: int, path: str, pipe: object) -> None:
+    """Preview in this process; report lines, seconds and megabytes."""
+    store = Store.open(Workspace(Path(root)))
+    before, start, work = _megabytes(), time.perf_counter(), time.process_time()
+    plan = label_import.preview(store, project_id, LabelFile(Path(path)))
+    wall, work = time.perf_counter() - start, time.process_time() - work
+    pipe.send((plan.lines, len(plan.class_of), wall, work, _megabytes() - before))
+
+
+def measure_large(megabytes: int, images: int, classes: int) -> dict[str, float]:
+    """Preview a CSV of so many MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.open(Workspace(Path(folder) / "workspace"))
+        project_id = make(store, "large", images, classes, False)
+        root = str(store.workspace.root)
+        store.close()
+        known = [f"folder {i % 50}/image {i:06}.jpg,class {i % classes}" for i in range(images)]
+        block = "\n".join([*known, *(f"gone/{line}" for line in known), ""]).encode()
+        path = Path(folder) / "large.csv"
+        with path.open("wb") as file:
+            file.write(b"file,class\n")
+            while file.tell() < megabytes * 1e6:
+                file.write(block)
+        names = ("lines", "labels", "preview, s", "preview, s of a processor", "MB of memory")
+        return dict(zip(names, alone(look, root, project_id, str(path)), strict=True))
+
+
 def alone(work: object, *arguments: object) -> tuple[float, ...]:
     """Run work in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
@@ -163,7 +193,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--classes", type=int, default=100)
     parser.add_argument("--formats", nargs="+", choices=list(FORMATS), default=list(FORMATS))
+    parser.add_argument("--large", type=int, metavar="MB", help="measure a CSV of this size alone")
     chosen = parser.parse_args()
+    if chosen.large:
+        row = measure_large(chosen.large, chosen.images, chosen.classes)
+        report({f"CSV of {chosen.large} MB": row}, chosen.json)
+        return
     rows = measure(chosen.labels, chosen.images, chosen.classes, chosen.formats)
     report({row.pop("format"): row for row in rows}, chosen.json)
 

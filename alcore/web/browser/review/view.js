@@ -18,7 +18,7 @@ const LEADS = {
   disagreements: "Images that people labeled differently. A label here has the last word.",
   comments: "Images that people commented on, {order}.",
   predictions: "What a file predicts: against a label first, then against the model, then the "
-    + "rest that nobody has checked. Enter confirms the label, or the prediction where there is none.",
+    + "rest that nobody has checked. Confirm keeps the label, or takes the prediction without one.",
 };
 
 export const NOTHING = {
