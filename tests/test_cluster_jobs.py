@@ -110,15 +110,15 @@ def test_a_worker_that_does_not_reach_the_data_says_what_it_lacks(
         jobs.request(connection, made, "train", 0.0)
         job = jobs.take(connection, ["train"], "me", time.time())
     assert job is not None
-    root = str(store.workspace.root)
+    root, served = str(store.workspace.root), bool(store.workspace.url)
     for errand, reason in (
-        (Errand(job.id, 1, "me", str(tmp_path / "none"), False), "finds no workspace in"),
-        (Errand(job.id, 1, "me", root, True), "ALCORE_DATABASE"),
-        (Errand(job.id, 1, "another", root, False), "another database than the app"),
+        (Errand(job.id, 1, "me", str(tmp_path / "none"), served), "finds no workspace in"),
+        (Errand(job.id, 1, "me", root, not served), "ALCORE_DATABASE"),
+        (Errand(job.id, 1, "another", root, served), "another database than the app"),
     ):
         with pytest.raises(WorkspaceUnusable, match=reason):
             execute_elsewhere(errand)
-    execute_elsewhere(Errand(job.id, 0, "me", root, False))  # was taken over: nothing is done
+    execute_elsewhere(Errand(job.id, 0, "me", root, served))  # was taken over: nothing is done
     with store.read() as connection:
         assert jobs.get(connection, job.id).phase == jobs.STARTING
 

@@ -480,6 +480,10 @@ BAD = {
     "other.json": (b'{"a":\n 1}', "no list of items"),
     "broken.xml": (b"<annotations><image>", "is no XML"),
     "page.xml": (b"<html></html>", "no XML of CVAT"),
+    **{
+        f"in {named}.xml": (f'<?xml version="1.0" encoding="{named}"?><a/>'.encode(), "is no XML")
+        for named in ("utfD8", "hex", "idna", "shift_jis")
+    },
     "trap.xml": (b'<!DOCTYPE a [<!ENTITY b "c">]><annotations></annotations>', "document type"),
     "broken.zip": (b"PK\x03\x04nonsense", "damaged zip"),
     "broken.parquet": (b"PAR1nonsense", "no Parquet"),

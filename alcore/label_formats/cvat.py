@@ -75,7 +75,7 @@ def read(path: Path, _columns: Columns | None) -> Iterator[ForeignLabel]:
                 reader.parser.Parse(block, False)
                 yield from reader.take()
             reader.parser.Parse(b"", True)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError, ValueError) as error:  # also of a named encoding
             raise UnreadableLabels(f"{path.name} is no XML: {error}") from error
     yield from reader.take()
     if not reader.is_cvat:
