@@ -2,8 +2,8 @@
 
     python benchmarks/databases.py [--json] [--people 8] [--labels 1000] [--postgres URL]
 
-On SQLite the people ask one app, as is meant there; on PostgreSQL one, and then two. An app is a
-process with one store, and each of its people a thread that claims five images and answers them,
+On SQLite the people ask one app, as is meant there; on PostgreSQL two. An app is a process with one
+store, and each of its people a thread that claims five images and answers them,
 one after another, as fast as that goes, until so many labels of theirs are acknowledged. Who is
 told that the database is in use sends again, as browsers do. Faults: acknowledged labels that are
 not in the database, images with two, images that two held, answers that were refused, and counts
@@ -42,6 +42,8 @@ from alcore.store import Store, soundness  # noqa: E402
 
 SPAWN = multiprocessing.get_context("spawn")
 AT_ONCE = 5
+QUEUED = 500
+"""Images of the queue; it is filled up as people answer."""
 PAUSE = 0.05
 """Seconds until somebody sends again."""
 
@@ -106,7 +108,7 @@ def measure(
 ) -> dict[str, float]:
     """Have people label, spread over so many apps; return what one row of the table has."""
     store = Store.open(workspace)
-    project_id = project(store, items)
+    project_id = project(store, items, queued=QUEUED)
     pipes = []
     for number in range(apps):
         mine, theirs = SPAWN.Pipe()
@@ -154,26 +156,31 @@ def main() -> None:
     chosen = parser.parse_args()
     size = (chosen.people, chosen.labels, chosen.items)
     table: dict[str, dict[str, float]] = {}
+
+    def add(name: str, workspace: Workspace, apps: int) -> None:
+        row = table[name] = measure(workspace, apps, *size)
+        if chosen.json:
+            return
+        if len(table) == 1:
+            print(f"| {size[0]} people, {size[1]:,} labels each | " + " | ".join(row) + " |")
+            print("|---" * (len(row) + 1) + "|")
+        print(
+            f"| {name} | " + " | ".join(f"{value:,}" for value in row.values()) + " |", flush=True
+        )
+
     with tempfile.TemporaryDirectory() as folder:
-        table["SQLite, one app"] = measure(Workspace(Path(folder) / "sqlite", ""), 1, *size)
+        add("SQLite, one app", Workspace(Path(folder) / "sqlite", ""), 1)
         there = Path(folder) / "postgres"
         if chosen.postgres:
-            table["PostgreSQL, two apps"] = measure(Workspace(there, chosen.postgres), 2, *size)
+            add("PostgreSQL, two apps", Workspace(there, chosen.postgres), 2)
         else:
             with postgres.running(durable=True) as server:
-                for apps, name in ((1, "one app"), (2, "two apps")):
-                    row = measure(Workspace(there, server.empty()), apps, *size)
-                    table[f"PostgreSQL, {name}"] = row
+                add("PostgreSQL, two apps", Workspace(there, server.empty()), 2)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     if chosen.json:
         print(json.dumps({"rows": table, "load": load}))
-        return
-    columns = list(table["SQLite, one app"])
-    print(f"| {size[0]} people, {size[1]:,} labels each | " + " | ".join(columns) + " |")
-    print("|---" * (len(columns) + 1) + "|")
-    for name, row in table.items():
-        print(f"| {name} | " + " | ".join(f"{row[column]:,}" for column in columns) + " |")
-    print(f"load of the machine at the end: {load:.1f}")
+    else:
+        print(f"load of the machine at the end: {load:.1f}")
 
 
 if __name__ == "__main__":

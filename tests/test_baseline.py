@@ -12,6 +12,7 @@ import made
 import pytest
 from made import BY_HAND
 from test_pretraining import choose, shapes
+from trained import change_rounds
 
 from alcore.config import Workspace
 from alcore.jobs.baseline import run_baseline
@@ -95,10 +96,7 @@ def test_points_of_an_earlier_learner_are_made_as_they_would_have_been_then(stor
 def test_a_learner_whose_images_are_gone_is_left_out(store: Store) -> None:
     project_id = shapes(store, settings=SETTINGS)
     training.train_now(store, project_id, 1)
-    with store.write() as connection:
-        connection.exec_driver_sql(
-            "UPDATE round SET summary = json_set(summary, '$.learner.resolution', 16)"
-        )
+    change_rounds(store, 16, "learner", "resolution")
     simulate(store, project_id)
     assert points(store, project_id) == []
 

@@ -12,6 +12,7 @@ import pytest
 from made import BY_HAND, Tab, label_rows, project
 from seen import feature, look
 from sqlalchemy import select
+from trained import change_rounds
 
 from alcore.config import HoldoutRule, RetrainRule, Workspace
 from alcore.services import board_status, grid, projects
@@ -124,10 +125,7 @@ def test_a_strategy_that_the_head_cannot_follow_is_not_named_as_what_ranked(
     store: Store, instant: Instant
 ) -> None:
     tab = seen_project(store)
-    with store.write() as connection:
-        connection.exec_driver_sql(
-            "UPDATE round SET summary = json_set(summary, '$.strategy', 'default policy')"
-        )
+    change_rounds(store, "default policy", "strategy")
     lease = tab.next()
     assert (
         board_status.why(store, tab.project_id, None, lease.item_id)["strategy"] == "default policy"

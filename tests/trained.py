@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from sqlalchemy import select, update
 
 from alcore import metrics
 from alcore.loop.round_files import round_arrays
 from alcore.records import BaselinePoint, Learner, NewEvent, RoundSummary, StopSignals
 from alcore.store import Store, items, labels, projects, rounds
+from alcore.store.tables import round_
 
 USUAL = Learner()
 
@@ -120,3 +123,14 @@ def _probabilities(true: np.ndarray, n_classes: int, accuracy: float) -> np.ndar
     probabilities = np.repeat(others[:, None], n_classes, axis=1)
     probabilities[np.arange(len(true)), predicted] = confidence
     return probabilities
+
+
+def change_rounds(store: Store, value: Any, *keys: str) -> None:
+    """Change what is recorded of all rounds, at the place that the keys name."""
+    with store.write() as connection:
+        for number, summary in connection.execute(select(round_.c.id, round_.c.summary)).all():
+            place = summary
+            for key in keys[:-1]:
+                place = place[key]
+            place[keys[-1]] = value
+            connection.execute(update(round_).where(round_.c.id == number).values(summary=summary))
