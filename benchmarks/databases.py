@@ -3,11 +3,11 @@
     python benchmarks/databases.py [--json] [--people 8] [--labels 1000] [--postgres URL]
 
 On SQLite the people ask one app, as is meant there; on PostgreSQL two. An app is a process with one
-store, and each of its people a thread that claims five images and answers them,
-one after another, as fast as that goes, until so many labels of theirs are acknowledged. Who is
-told that the database is in use sends again, as browsers do. Faults: acknowledged labels that are
-not in the database, images with two, images that two held, answers that were refused, and counts
-that are not what there is. Times in milliseconds, from asking until it is acknowledged. Without
+store, and each of its people a thread that claims five images and answers them, one after another,
+as fast as that goes, until so many labels of theirs are acknowledged. Who is told that the database
+is in use sends again, as browsers do. Faults: acknowledged labels that are not in the database,
+images with two, images that two held, answers that were refused, and counts that are not what there
+is. Times in milliseconds, from asking until it is acknowledged. Without
 --postgres a server is started, which waits for the disk as SQLite does.
 """
 
