@@ -127,6 +127,28 @@ def test_pressing_create_again_makes_no_second_project(
     assert "digits" in html(test) and "New project" not in html(test)
 
 
+def test_a_list_of_addresses_is_looked_at_and_begins_a_project_with_the_name_of_its_source(
+    store: Store, page: Callable[..., AppTest]
+) -> None:
+    test = page()
+    field(test, "Where the images are").set_value("addresses").run()
+    box = field(test, "Addresses, one a line")
+    box.set_value("no address").run()
+    (error,) = errors(test)
+    assert "There is no address in the list" in error
+    box = field(test, "Addresses, one a line")
+    box.set_value("http://127.0.0.1:1/1.png\nhttp://127.0.0.1:1/2.png").run()
+    assert not errors(test) and "2 images" in html(test)
+    assert "leads into a private network" in html(test)
+    # A click right after the choice of a source comes with the name suggested for the last one.
+    field(test, "Name of the project").set_value("digits")
+    press(test, "Create")
+    assert not errors(test)
+    (made,) = projects.list_projects(store)
+    assert made.name == "addresses"
+    assert [path.suffix for path in store.workspace.addresses(made.id).iterdir()] == [".list"]
+
+
 def test_the_project_that_the_address_names_is_shown(
     store: Store, page: Callable[..., AppTest]
 ) -> None:
