@@ -185,7 +185,7 @@ def last_places(network: nn.Module, example: Tensor) -> nn.Module | None:
 def halfway(network: nn.Module) -> nn.Module:
     """Find the part in the middle of a network of convolutions: fine, and yet about things."""
     blocks = [part for _, part in units.parts(network) if list(part.children())]
-    return blocks[(len(blocks) - 1) // 2]
+    return blocks[len(blocks) // 2]
 
 
 def randomised(network: nn.Module, seed: int) -> nn.Module:
