@@ -17,7 +17,7 @@ from made import BY_HAND, Tab, old_database, project, web_store
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from alcore.config import ProjectSettings, RetrainRule, TeamRule, Workspace
+from alcore.config import ProjectSettings, RetrainRule, Runtime, TeamRule, Workspace
 from alcore.errors import InvalidSettings, NotAllowed, TrainingImpossible, UnknownItem
 from alcore.jobs import next_batches
 from alcore.loop import maps
@@ -314,7 +314,7 @@ def test_a_strategy_is_asked_beside_the_web_process_and_says_what_is_missing(
     workspace: Workspace, store: Store
 ) -> None:
     project_id = shapes(store, 10)
-    asked = Answering("alcore.jobs.next_batches", state.runtime())
+    asked = Answering("alcore.jobs.next_batches", Runtime(workspace, 1))
     try:
         with pytest.raises(TrainingImpossible, match="no model"):
             mapping.next_batch(asked, store, project_id, "margin")
