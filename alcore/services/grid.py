@@ -9,7 +9,7 @@ its answer would stand above it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -106,20 +106,11 @@ def tiles(
     if like is None and not knows_classes:
         return Tiles((), (), None, {}, (), None, None, NO_CLASSES)
     now = time.time()
+    holder = Holder(project_id, annotator_id, client, now, now)
     with store.write() as connection:
-        lease_rules.at_work(connection, project_id, annotator_id, now)
-        project = projects.get(connection, project_id)
-        leasing.release(connection, client, release)
-        holder = lease_rules.holder(
-            connection, project_id, annotator_id, client, n + len(hold), now
-        )
-        held = leasing.renew(connection, holder, hold)
-        n = min(n, lease_rules.room(connection, project_id, annotator_id, now))
+        project, holder, held = _begin(connection, holder, n, release, hold)
         output = predictions.output
-        meets = np.ones(len(predictions.item_ids), bool)
-        if condition is not None and rights.sees_names(connection, project_id, annotator_id):
-            ids = metadata_values.meeting(connection, project_id, condition)
-            meets = np.isin(predictions.item_ids, ids)
+        meets = _meeting(connection, predictions, holder, condition)
         counts = _counts(predictions, output, [c.id for c in project.classes], meets)
         if like is not None:
             class_id = lease_rules.shown_to(connection, project_id, like, annotator_id)
@@ -127,24 +118,14 @@ def tiles(
         else:
             class_id = lease_rules.still_there(project, class_id)
             if class_id is None:
-                label_counts = labels.per_class(connection, project_id)
-                predicted = [i for i, count in counts.items() if count]
-                class_id = min(predicted, key=lambda i: label_counts.get(i, 0), default=None)
-            positions = {c.id: c.position for c in project.classes}
-            place = None if class_id is None else positions[class_id]
+                class_id = _least_labeled(connection, project_id, counts)
+            place = next((c.position for c in project.classes if c.id == class_id), None)
             order = _predicted(predictions, output, place, first, meets)
         order = order[~np.isin(order, np.array(aside, np.int64))]
-        leases: list[Lease] = []
-        if n > 0 and project.state == "ready" and project.archived_at is None:
-            leases = bulk.claim(
-                connection,
-                holder,
-                order.tolist(),
-                n,
-                Provenance(
-                    "grid" if like is None else "similar", predictions.round_id, output.head_labels
-                ),
-            )
+        provenance = Provenance(
+            "grid" if like is None else "similar", predictions.round_id, output.head_labels
+        )
+        leases = _claim(connection, project, holder, order, n, provenance)
     rows = predictions.rows(np.array([lease.item_id for lease in leases], np.int64))
     return Tiles(
         leases=tuple(leases),
@@ -175,21 +156,12 @@ def selected(
     """
     predictions = prediction_cache.get(holder.project_id)
     with store.write() as connection:
-        who = (connection, holder.project_id, holder.annotator_id)
-        lease_rules.at_work(*who, holder.now)
-        project = projects.get(connection, holder.project_id)
-        leasing.release(connection, holder.client, release)
-        holder = lease_rules.holder(*who, holder.client, n + len(hold), holder.now)
-        held = leasing.renew(connection, holder, hold)
+        project, holder, held = _begin(connection, holder, n, release, hold)
         ids = selections.ids(connection, holder.project_id, selection_id)
         ids = ids[np.isin(ids, items.unlabeled(connection, holder.project_id))]
         order = ids[~np.isin(ids, np.array(aside, np.int64))][:_LOOKED_THROUGH]
-        leases: list[Lease] = []
-        if project.state == "ready" and project.archived_at is None:
-            round_id = None if predictions is None else predictions.round_id
-            n = min(n, lease_rules.room(*who, holder.now))
-            provenance = Provenance("grid", round_id)
-            leases = bulk.claim(connection, holder, order.tolist(), n, provenance) if n > 0 else []
+        provenance = Provenance("grid", None if predictions is None else predictions.round_id)
+        leases = _claim(connection, project, holder, order, n, provenance)
     class_id, shares = _commonest(predictions, project, [lease.item_id for lease in leases])
     return Tiles(
         leases=tuple(leases),
@@ -201,6 +173,61 @@ def selected(
         head_labels=None,
         reason=None if leases else ALL_ANSWERED if not len(ids) else HELD,
     )
+
+
+def _begin(
+    connection: Connection, holder: Holder, n: int, release: Sequence[str], hold: Sequence[str]
+) -> tuple[Project, Holder, list[str]]:
+    """Let somebody in who wants n tiles: gives leases back and renews others.
+
+    Returns the project, the holder with the time that so many leases last, and the tokens that
+    were renewed.
+    """
+    who = (connection, holder.project_id, holder.annotator_id)
+    lease_rules.at_work(*who, holder.now)
+    project = projects.get(connection, holder.project_id)
+    leasing.release(connection, holder.client, release)
+    holder = lease_rules.holder(*who, holder.client, n + len(hold), holder.now)
+    return project, holder, leasing.renew(connection, holder, hold)
+
+
+def _claim(
+    connection: Connection,
+    project: Project,
+    holder: Holder,
+    order: np.ndarray,
+    n: int,
+    provenance: Provenance,
+) -> list[Lease]:
+    """Lease the first of these items that are free, up to n and as many as the project allows."""
+    if project.state != "ready" or project.archived_at is not None:
+        return []
+    n = min(n, lease_rules.room(connection, project.id, holder.annotator_id, holder.now))
+    return bulk.claim(connection, holder, order.tolist(), n, provenance) if n > 0 else []
+
+
+def _meeting(
+    connection: Connection,
+    predictions: PoolPredictions,
+    holder: Holder,
+    condition: Condition | None,
+) -> np.ndarray:
+    """Tell of which items the condition is known to be met: (N,) bool, all without one.
+
+    Who may not see the names of images does not learn by it what they would tell.
+    """
+    project_id = holder.project_id
+    if condition is None or not rights.sees_names(connection, project_id, holder.annotator_id):
+        return np.ones(len(predictions.item_ids), bool)
+    ids = metadata_values.meeting(connection, project_id, condition)
+    return np.isin(predictions.item_ids, ids)
+
+
+def _least_labeled(connection: Connection, project_id: int, counts: dict[int, int]) -> int | None:
+    """Return the class with the fewest labels of those that are predicted; None without any."""
+    label_counts = labels.per_class(connection, project_id)
+    predicted = [i for i, count in counts.items() if count]
+    return min(predicted, key=lambda i: label_counts.get(i, 0), default=None)
 
 
 def _commonest(
@@ -235,36 +262,13 @@ def label_lot(store: Store, lot: NewLot) -> Lot:
         known = bulk.events(connection, project_id, lot.key)
         if known:
             lease_rules.check_own(known[0], annotator_id)
-            there = {event.item_id for event in known}
-            wanted = [item_id for _, item_id in lot.tiles]
-            return Lot(
-                tuple(i for i in wanted if i in there),
-                tuple(i for i in wanted if i not in there),
-                True,
-            )
+            return _as_before(lot, {event.item_id for event in known})
         check_not_archived(connection, project_id)
         lease_rules.check_class(project, lot.class_id)
         suggested = lease_rules.still_there(project, lot.suggested_class)
         lot = replace(lot, suggested_class=suggested)
         leasing.release(connection, lot.client, lot.release)
-        taken: list[tuple[str, int, Lease | None]] = []
-        refused: list[int] = []
-        for token, item_id in dict((i, (t, i)) for t, i in lot.tiles).values():
-            items.get(connection, project_id, item_id)
-            try:
-                lease = lease_rules.lease_for_answer(
-                    connection,
-                    project_id,
-                    item_id,
-                    annotator_id,
-                    token,
-                    now,
-                    item_id in lot.handed,
-                )
-            except LeaseExpired:
-                refused.append(item_id)
-            else:
-                taken.append((token, item_id, lease))
+        taken, refused = _still_theirs(connection, lot)
         if not taken:
             raise LeaseExpired("somebody else has these images by now; your labels were not used")
         for token, item_id, lease in taken:
@@ -272,6 +276,41 @@ def label_lot(store: Store, lot: NewLot) -> Lot:
             leasing.drop(connection, item_id, annotator_id, now)
         request_if_due(connection, project, now)
     return Lot(tuple(item_id for _, item_id, _ in taken), tuple(refused), False)
+
+
+def _as_before(lot: NewLot, labeled: Collection[int]) -> Lot:
+    """Tell of a lot that came before what became of it."""
+    wanted = [item_id for _, item_id in lot.tiles]
+    return Lot(
+        tuple(i for i in wanted if i in labeled),
+        tuple(i for i in wanted if i not in labeled),
+        True,
+    )
+
+
+def _still_theirs(
+    connection: Connection, lot: NewLot
+) -> tuple[list[tuple[str, int, Lease | None]], list[int]]:
+    """Divide a lot: token, item and lease of each tile that its sender may label, other items."""
+    taken: list[tuple[str, int, Lease | None]] = []
+    refused: list[int] = []
+    for token, item_id in dict((i, (t, i)) for t, i in lot.tiles).values():
+        items.get(connection, lot.project_id, item_id)
+        try:
+            lease = lease_rules.lease_for_answer(
+                connection,
+                lot.project_id,
+                item_id,
+                lot.annotator_id,
+                token,
+                lot.created_at,
+                item_id in lot.handed,
+            )
+        except LeaseExpired:
+            refused.append(item_id)
+        else:
+            taken.append((token, item_id, lease))
+    return taken, refused
 
 
 def _event(lot: NewLot, token: str, item_id: int, lease: Lease | None, n: int) -> NewEvent:
