@@ -809,11 +809,14 @@ class Features:
     arithmetic: str
     """float32 or bfloat16."""
     created_at: float
+    layers: str = ""
+    """Of the network, which gave them; empty for the last alone, as all did once."""
 
     @property
     def name(self) -> str:
         """What is said of a learner that uses them."""
-        return f"{self.extractor} ({self.source}), {self.side} pixels"
+        asked = f", {self.layers}" if self.layers else ""
+        return f"{self.extractor} ({self.source}{asked}), {self.side} pixels"
 
 
 @dataclass(frozen=True)

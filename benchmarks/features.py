@@ -4,6 +4,7 @@
     python benchmarks/features.py --data digits --trials 10
     python benchmarks/features.py --data CIFAR-10 --labels 100 1000 --pretrained weights.safetensors
     python benchmarks/features.py --data digits --ask 100      labels chosen by the default policy
+    python benchmarks/features.py --layers ""                  of the last layer alone, as they were
     python benchmarks/features.py --paces                      seconds for features, no more
     python benchmarks/features.py --json features.json --markdown docs/learner.md
 
@@ -38,7 +39,7 @@ from alcore import metrics  # noqa: E402 - path first
 from alcore.config import PACKAGED_EXTRACTOR, LearnerRule  # noqa: E402
 from alcore.feature_space import FeaturePoints, FeatureSpace  # noqa: E402
 from alcore.learner import device, extractors  # noqa: E402
-from alcore.learner.costs import features_side  # noqa: E402
+from alcore.learner.costs import STAGES, features_side  # noqa: E402
 from alcore.records import Calibration, Features  # noqa: E402
 from alcore.rounds import (  # noqa: E402
     Holdout,
@@ -73,22 +74,25 @@ def part_of(data: Data, pool: int) -> Data:
     return replace(data, pixels=data.pixels[rows], true=data.true[rows], pool=kept)
 
 
-def features_of(data: Data, threads: int, folder: Path) -> FeaturePoints:
-    """Compute the features of all images, or read them from the folder."""
+def features_of(data: Data, threads: int, folder: Path, layers: str) -> FeaturePoints:
+    """Compute the features of all images by these layers, or read them from the folder."""
     side = features_side([data.pixels.shape[1]])
-    path = folder / f"features-{data.name}-{len(data.true)}-{side}.npy"
+    name = " ".join(["features", data.name, *([layers] if layers else [])]).replace(" ", "-")
+    path = folder / f"{name}-{len(data.true)}-{side}.npy"
     if not path.exists():
-        np.save(path, embedded(data.pixels, side, threads)[0])
+        np.save(path, embedded(data.pixels, side, threads, layers)[0])
     raw = np.load(path)
     space = FeatureSpace.of(raw, np.arange(data.pool))
     own = data.pixels.shape[1]
-    about = Features(PACKAGED_EXTRACTOR, "ImageNet", "", side, own, len(raw), 0.0, "", 0.0)
+    about = Features(PACKAGED_EXTRACTOR, "ImageNet", "", side, own, len(raw), 0.0, "", 0.0, layers)
     return FeaturePoints(about, space.points(raw), space)
 
 
-def embedded(pixels: np.ndarray, side: int, threads: int) -> tuple[np.ndarray, float]:
+def embedded(
+    pixels: np.ndarray, side: int, threads: int, layers: str | None = None
+) -> tuple[np.ndarray, float]:
     """Return features (N, D) float16 of images, and the processor seconds that they took."""
-    extractor = extractors.build(PACKAGED_EXTRACTOR)
+    extractor = extractors.build(PACKAGED_EXTRACTOR, layers=layers)
     with device.computing(0, threads):
         extractors.extract(extractor, pixels[:BLOCK], side)  # the first is slower
         began = time.process_time()
@@ -124,6 +128,7 @@ def measure(
 
     row: dict[str, Any] = {"data": data.name, "labels": labels, "trial": trial}
     row["weights"] = "pretrained" if weights else "random"
+    row["layers"] = table.features.layers
     with learner.computing(lesson, "weights"):
         began = time.process_time()
         model = learner.fit(lesson, lesson.number("weights"), quiet)
@@ -200,13 +205,12 @@ def ask(
 
 def tables(record: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the tables in Markdown."""
-    groups = dict.fromkeys((r["data"], r["weights"]) for r in record["trials"])
-    for data, weights in groups:
-        rows = [r for r in record["trials"] if (r["data"], r["weights"]) == (data, weights)]
+    for (data, weights, layers), rows in grouped(record["trials"]).items():
         counts = sorted({r["labels"] for r in rows})
         begun = "pretrained on the pool" if weights == "pretrained" else "from random weights"
+        of = layers or "last layer alone"
         yield (
-            f"| {data}, network {begun}: accuracy, % | "
+            f"| {data}, features of the {of}, network {begun}: accuracy, % | "
             + " | ".join(f"{n:,}" for n in counts)
             + " |"
         )
@@ -245,6 +249,17 @@ def tables(record: dict[str, Any]) -> Iterator[str]:
         yield ""
 
 
+def grouped(trials: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """Sort trials by data, the network's first weights, and the layers that features are of.
+
+    Those of an older record are of the last layer alone.
+    """
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in trials:
+        groups.setdefault((row["data"], row["weights"], row.get("layers", "")), []).append(row)
+    return dict(sorted(groups.items(), key=lambda group: not group[0][2]))
+
+
 def spread(values: list[float]) -> str:
     """Write the mean ± the standard deviation."""
     if len(values) < 2:
@@ -275,6 +290,7 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=8_000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--pretrained", type=Path)
+    parser.add_argument("--layers", choices=[STAGES, ""], default=STAGES)
     parser.add_argument("--paces", action="store_true")
     parser.add_argument("--ask", type=int, help="choose labels by the default policy until so many")
     parser.add_argument("--batch", type=int, default=10)
@@ -296,7 +312,7 @@ def main() -> None:
                 "CIFAR-10": lambda: cifar10(asked.cifar10),
             }
             data = part_of(sources[name](), asked.pool)
-            table = features_of(data, asked.threads, asked.json.parent)
+            table = features_of(data, asked.threads, asked.json.parent, asked.layers)
             for trial in range(asked.trials if asked.ask else 0):
                 for known in (table, None):
                     if any(
@@ -311,9 +327,9 @@ def main() -> None:
                     print(json.dumps(rows), flush=True)
             for trial in range(0 if asked.ask else asked.trials):
                 for labels in asked.labels or COUNTS[name]:
-                    cell = (name, labels, trial, "pretrained" if asked.pretrained else "random")
-                    keys = ("data", "labels", "trial", "weights")
-                    if any(tuple(r[k] for k in keys) == cell for r in record["trials"]):
+                    begun = "pretrained" if asked.pretrained else "random"
+                    before = grouped(record["trials"]).get((name, begun, asked.layers), [])
+                    if any((r["labels"], r["trial"]) == (labels, trial) for r in before):
                         continue
                     row = measure(data, table, labels, trial, asked.threads, asked.pretrained)
                     record["trials"].append(row)

@@ -38,6 +38,11 @@ def _follow(store: Store, project_id: int) -> None:
             _resting(buttons, status)
     if status.features is not None:
         _made(status.features, status.misfit)
+    if status.older:
+        note(
+            "An older version of alcore computed them, by the network's last layer alone. Models "
+            "use them as they are; computed anew they say more of the images."
+        )
 
 
 def _running(buttons: JobButtons, status: FeaturesStatus) -> None:
@@ -63,7 +68,8 @@ def _resting(buttons: JobButtons, status: FeaturesStatus) -> None:
         return
     if status.features is not None and status.misfit is None:
         note("All images have features.")
-        return
+        if not status.older:
+            return
     if job is not None and job.state == "cancelled":
         note("Stopped. What was computed is kept, and is gone on with.")
     else:

@@ -65,7 +65,16 @@ def extractor() -> Extractor:
 
 def test_the_packaged_weights_fit_and_say_whose_they_are(extractor: Extractor) -> None:
     assert (extractor.source, extractor.license) == ("ImageNet", "Apache-2.0")
-    assert extractor.width == 1280
+    assert extractor.width == 624
+
+
+def test_an_extractor_is_asked_for_what_a_model_of_an_older_version_knows(
+    extractor: Extractor,
+) -> None:
+    older = extractors.build(PACKAGED_EXTRACTOR, layers="")
+    with device.computing(0, 1, "float32"):
+        assert extractors.extract(older, PIXELS[:1], 64).shape == (1, 1280)
+    assert older.digest != extractor.digest  # so that neither goes on with the other's file
 
 
 @pytest.mark.parametrize(("side", "channels"), [(8, 1), (32, 3)])
@@ -77,7 +86,7 @@ def test_small_and_grey_images_have_features(
     with device.computing(0, 1, "float32"):
         found = extractors.extract(extractor, images, 64)
         alone = extractors.extract(extractor, images[1:2], 64)
-    assert found.shape == (3, 1280) and found.dtype == np.float32
+    assert found.shape == (3, 624) and found.dtype == np.float32
     np.testing.assert_allclose(found[1:2], alone, atol=1e-3)
     assert np.ptp(found, axis=0).max() > 0.1
 
@@ -374,7 +383,7 @@ def test_features_are_there_before_any_label_and_choose_the_first_questions(
     table = files.current(store.workspace.project(project_id), IMAGES_MADE)
     assert table is not None and len(table.points) == IMAGES_MADE
     (raw,) = (store.workspace.project(project_id) / "features").glob("*.f16")
-    assert raw.stat().st_size == 2 * 1280 * IMAGES_MADE
+    assert raw.stat().st_size == 2 * 624 * IMAGES_MADE
     with store.read() as connection:
         first = [
             queue.entry(connection, project_id, item_id)
@@ -393,7 +402,8 @@ def test_a_model_of_a_new_project_is_mixed_and_says_so(made: tuple[Store, int]) 
         "auto",
         {"ImageNet features", "the project's network"},
     )
-    assert summary.learner.extractor == "tf_efficientnet_lite0 (ImageNet), 160 pixels"
+    by = "tf_efficientnet_lite0 (ImageNet, last three stages)"
+    assert summary.learner.extractor == f"{by}, 160 pixels"
     with store.read() as connection:
         kept = stored.latest(connection, project_id)
     assert kept == summary and summary.checkpoint is not None
@@ -447,11 +457,11 @@ def test_computing_goes_on_where_it_was_ended(workspace: Workspace) -> None:
     before = files.current(workspace.project(project_id), IMAGES_MADE)
     assert before is not None
     # A kill in the middle of a write: ten rows are whole, the eleventh is not.
-    raw.write_bytes(whole[: 2 * 1280 * 10 + 100])
+    raw.write_bytes(whole[: 2 * 624 * 10 + 100])
     (folder / "about.json").unlink()
     assert files.current(workspace.project(project_id), IMAGES_MADE) is None
     features.compute_now(store, project_id, 1)
-    assert raw.read_bytes()[: 2 * 1280 * 10] == whole[: 2 * 1280 * 10]
+    assert raw.read_bytes()[: 2 * 624 * 10] == whole[: 2 * 624 * 10]
     assert len(raw.read_bytes()) == len(whole)
     after = files.current(workspace.project(project_id), IMAGES_MADE)
     assert after is not None
@@ -510,3 +520,23 @@ def test_whether_features_are_computed_is_said_by_yes_or_no(
     monkeypatch.setenv("ALCORE_FEATURES", "maybe")
     with pytest.raises(InvalidSettings, match="say yes or no"):
         computes_features()
+
+
+def test_features_of_an_older_version_are_used_as_they_are_until_all_are_made_again(
+    made: tuple[Store, int],
+) -> None:
+    store, project_id = made
+    folder = store.workspace.project(project_id) / "features"
+    (raw,) = folder.glob("*.f16")
+    older = raw.with_name("older.f16")
+    older.write_bytes(bytes(2 * 1280 * (IMAGES_MADE - 4)))
+    raw.unlink()
+    content = json.loads((folder / "about.json").read_bytes())
+    assert content.pop("layers")
+    (folder / "about.json").write_text(json.dumps(content))
+    status = features.status(store, project_id)
+    assert status.older and status.misfit is None
+    features.compute_now(store, project_id, 1)
+    assert not features.status(store, project_id).older
+    (raw,) = folder.glob("*.f16")
+    assert raw.stat().st_size == 2 * 624 * IMAGES_MADE

@@ -22,6 +22,7 @@ from alcore.experiments.data import DataSpec
 from alcore.experiments.learners import LearnerSpec
 from alcore.experiments.trials import TrialData
 from alcore.feature_space import FeaturePoints, FeatureSpace
+from alcore.learner.costs import features_layers, features_side
 from alcore.records import Features as Extracted
 from alcore.rounds.features import Features, of_pixels
 from alcore.rounds.values import Images
@@ -99,13 +100,13 @@ def _extracted(extraction: Extraction, data: DataSpec, pixels: np.ndarray, chang
     rule, precision = extraction.rule, extraction.precision
     weights = Path(rule.extractor_file).read_bytes() if rule.extractor_file else b""
     digest = blake2b(weights, digest_size=8).hexdigest()
-    what = "/".join([data.key, rule.extractor, digest, precision, changed])
+    layers = features_layers(rule.extractor, rule.extractor_file)
+    what = "/".join([data.key, rule.extractor, digest, layers, precision, changed])
     name = blake2b(what.encode(), digest_size=8).hexdigest()
     path = extraction.folder / f"features-{name}.npy"
     if path.exists():
         return path
     from alcore.learner import device, extractors  # brings torch
-    from alcore.learner.costs import features_side
 
     started = time.monotonic()
     downloads = extraction.folder / "downloads"
@@ -127,6 +128,7 @@ def _extracted(extraction: Extraction, data: DataSpec, pixels: np.ndarray, chang
             seconds=time.monotonic() - started,
             arithmetic=extractors.arithmetic(),
             created_at=time.time(),
+            layers=extractor.layers,
         )
     path.with_suffix(".json").write_text(json.dumps(asdict(about)))
     part = path.with_suffix(f".{os.getpid()}.part.npy")

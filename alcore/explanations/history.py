@@ -39,7 +39,7 @@ class Past:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self._features: dict[tuple[str, int, int], np.ndarray] = {}
+        self._features: dict[tuple[str, str, int, int], np.ndarray] = {}
 
     def entry(self, summary: RoundSummary) -> dict[str, Any]:
         """Return what a round's model says, or why it says nothing."""
@@ -76,10 +76,12 @@ class Past:
     def _seen(self, stored: Stored) -> np.ndarray:
         """Return the features (1, D) of the image."""
         about = stored.features
-        key = (about.extractor, about.side, about.resolution)
+        key = (about.extractor, about.layers, about.side, about.resolution)
         if key not in self._features:
             weights = self.subject.weights()
-            extractor = extractors.build(about.extractor, weights.file, weights.downloads)
+            extractor = extractors.build(
+                about.extractor, weights.file, weights.downloads, about.layers
+            )
             image = self.subject.pixels(about.resolution)[None]
             arithmetic: Precision = "bfloat16" if about.arithmetic == "bfloat16" else "float32"
             with device.precision_of_trainings(arithmetic):

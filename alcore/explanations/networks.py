@@ -209,7 +209,9 @@ def _extractor(room: Room) -> Opened:
             "look into; the learners “auto” and “features” have one"
         )
     file_name = room.project.settings.learner.extractor_file
-    extractor = extractors.build(about.extractor, file_name, room.store.workspace.downloads)
+    extractor = extractors.build(
+        about.extractor, file_name, room.store.workspace.downloads, about.layers
+    )
     sight = sights.of_extractor(extractor, about.side, stored, room.state == "trained")
     return Opened(sight, about.resolution, about.extractor, room)
 

@@ -91,6 +91,7 @@ def _compute(
             seconds=before,
             arithmetic=extractors.arithmetic(),
             created_at=time.time(),
+            layers=extractor.layers,
         )
         file = files.FeatureFile(folder, _key(about, extractor.digest, project), extractor.width)
         done, room = file.begin(), MakingRoom(running.store)

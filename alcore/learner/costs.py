@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from alcore.config import PACKAGED_EXTRACTOR
+
 MINIBATCH = 256
 _OVERHEAD = 0.02
 """Seconds of a minibatch, however small its images are."""
@@ -56,6 +58,16 @@ def features_side(sides: Sequence[int]) -> int:
     """
     middle = sorted(sides)[len(sides) // 2]
     return 64 if middle <= _SMALL else 160 if middle < _LARGE else _LARGE
+
+
+STAGES = "last three stages"
+"""As features name them: what the last layer gives knows the classes of ImageNet best, and heads on
+what the stages before it see were right by a point or two more often."""
+
+
+def features_layers(extractor: str, file: str = "") -> str:
+    """Name the layers of an extractor that are asked today; empty where it is the last alone."""
+    return STAGES if extractor == PACKAGED_EXTRACTOR and not file else ""
 
 
 def features_seconds(images: int, side: int) -> float:

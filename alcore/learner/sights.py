@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from alcore.learner import inference, networks, transfer
+from alcore.learner import extractors, inference, networks, transfer
 from alcore.learner.architecture import Network
 from alcore.learner.checkpoints import Model
 from alcore.learner.extractors import Extractor, ExtractorPasses, Resize
@@ -54,13 +54,8 @@ def of_extractor(extractor: Extractor, side: int, stored: Stored | None, taught:
 
     taught: with its weights, else with others that were drawn by chance and no head.
     """
-    import timm
-
     passes = ExtractorPasses(extractor)
-    network = extractor.network.to("cpu")
-    if not taught:
-        untaught: nn.Module = timm.create_model(extractor.name, pretrained=False, num_classes=0)
-        network = inference.fused(untaught)
+    network = extractor.network.to("cpu") if taught else extractors.untaught(extractor)
     head = stored if taught else None
     return Sight.of(
         network,

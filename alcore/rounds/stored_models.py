@@ -47,7 +47,10 @@ class ModelOfFile:
         stored = mixtures.load(path, device.choose())
         if isinstance(stored, Model):
             return cls(stored, NetworkGraph(stored))
-        extractor = extractors.build(stored.features.extractor, weights.file, weights.downloads)
+        features = stored.features
+        extractor = extractors.build(
+            features.extractor, weights.file, weights.downloads, features.layers
+        )
         return cls(stored, Whole(stored, extractor).eval())
 
     @property

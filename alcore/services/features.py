@@ -26,6 +26,8 @@ class FeaturesStatus:
     """Those that there are."""
     misfit: str | None
     """Why models do not use them, as a sentence."""
+    older: bool
+    """Whether models use them, though they would be computed in another way today."""
     job: Job | None
     """The job that runs or waits, else the last that ended."""
     images: int
@@ -42,11 +44,15 @@ def status(store: Store, project_id: int) -> FeaturesStatus:
         images = sum(items.count(connection, project_id).values())
         sides = items.longest_sides(connection, project_id)
         job = jobs.newest(connection, project_id, "features")
+    rule = project.settings.learner
     features = files.status(store.workspace.project(project_id))
+    misfit = None if features is None else _misfit(project, features, images)
+    layers = costs.features_layers(rule.extractor, rule.extractor_file)
     cost = costs.features_seconds(images, costs.features_side(sides)) if images else 0.0
     return FeaturesStatus(
         features=features,
-        misfit=None if features is None else _misfit(project, features, images),
+        misfit=misfit,
+        older=features is not None and misfit is None and features.layers != layers,
         job=job,
         images=images,
         cost=cost,

@@ -68,6 +68,6 @@ class Desk:
     def _sight(self, pixels: np.ndarray | None) -> Sight | None:
         if pixels is None:
             return None
-        self._extractor = self._extractor or extractors.build(PACKAGED_EXTRACTOR)
+        self._extractor = self._extractor or extractors.build(PACKAGED_EXTRACTOR, layers="")
         sight: Sight = extractors.extract(self._extractor, np.array(pixels)[None], SIDE)[0]
         return sight
