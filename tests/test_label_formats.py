@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from made import BY_HAND, exported, label_rows
 from PIL import Image
@@ -468,6 +470,13 @@ def test_exports_of_other_tools_are_read(
     assert plan.class_of == expected, plan.problems
 
 
+def _torn() -> bytes:
+    """Write a table of Parquet, with nonsense over its first values."""
+    out, values = io.BytesIO(), pa.array(["plain.png"] * 50)
+    pq.write_table(pa.table({"file": values, "class": values}), out)
+    return b"PAR1" + b"\xff" * 40 + out.getvalue()[44:]
+
+
 BAD = {
     "empty.csv": (b"", "is empty"),
     "binary.csv": (b"file,class\n\x00\x01\x02\x00", "no labels in a format"),
@@ -487,6 +496,7 @@ BAD = {
     "trap.xml": (b'<!DOCTYPE a [<!ENTITY b "c">]><annotations></annotations>', "document type"),
     "broken.zip": (b"PK\x03\x04nonsense", "damaged zip"),
     "broken.parquet": (b"PAR1nonsense", "no Parquet"),
+    "torn.parquet": (_torn(), "is damaged"),
 }
 
 

@@ -91,9 +91,9 @@ def columns(path: Path) -> Table:
     """Name the columns. Raises UnreadableLabels."""
     with opened(path) as file:
         names = tuple(file.schema_arrow.names)
-        batch = next(file.iter_batches(_EXAMPLES), None)
-    first = batch.to_pylist() if batch is not None else []
-    examples = tuple({k: text_of(v)[:200] for k, v in row.items()} for row in first)
+        first = next(batches(file, path, _EXAMPLES), {})
+    rows = zip(*first.values(), strict=True)
+    examples = tuple({k: text_of(v)[:200] for k, v in zip(first, row, strict=True)} for row in rows)
     return Table(names, guess(names), examples)
 
 
@@ -114,14 +114,19 @@ def read(path: Path, chosen: Columns | None) -> Iterator[ForeignLabel]:
                 yield ForeignLabel(number, text_of(file_value), text_of(label))
 
 
-def batches(file: Any, path: Path, size: int, names: list[str]) -> Iterator[dict[str, list[Any]]]:
-    """Yield the values of columns in blocks of so many rows. Raises UnreadableLabels."""
+def batches(
+    file: Any, path: Path, size: int, names: list[str] | None = None
+) -> Iterator[dict[str, list[Any]]]:
+    """Yield the values of columns, by default of all, in blocks of so many rows.
+
+    Raises UnreadableLabels.
+    """
     import pyarrow as pa
 
     try:
         for batch in file.iter_batches(size, columns=names):
             yield batch.to_pydict()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # also of a text that is none
         raise UnreadableLabels(f"{path.name} is damaged: {error}") from error
 
 
