@@ -23,6 +23,7 @@ from trained import add_round
 from alcore import linear_head, names
 from alcore.config import Workspace
 from alcore.errors import AlcoreError, ExportFailed, InvalidSettings, NotAllowed, UnreadableLabels
+from alcore.label_formats import parquet
 from alcore.loop import embeddings
 from alcore.loop.round_files import round_arrays
 from alcore.records import NewEvent
@@ -509,6 +510,12 @@ def test_a_file_that_cannot_be_read_is_refused_and_nothing_of_it_comes_in(
     with pytest.raises(UnreadableLabels, match=words):
         label_import.bring(store, bare, LabelFile(tmp_path / name))
     assert counting(store, bare) == {}
+
+
+def test_a_damaged_table_is_refused_when_its_columns_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "torn.parquet").write_bytes(_torn())
+    with pytest.raises(UnreadableLabels, match="is damaged"):
+        parquet.columns(tmp_path / "torn.parquet")
 
 
 def test_a_file_that_is_nowhere_is_said_to_be_so(store: Store, bare: int, tmp_path: Path) -> None:
