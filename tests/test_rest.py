@@ -64,6 +64,7 @@ def test_it_rests_on_while_there_is_no_job(store: Store) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there it asks every second")
+@pytest.mark.sqlite  # looks at a file; a server is asked which transactions have ended
 def test_once_the_last_write_is_a_while_ago_it_asks_the_database_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
