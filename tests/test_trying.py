@@ -13,7 +13,7 @@ from PIL import Image
 from test_explanations import Here, Taught, teach
 
 from alcore import processes
-from alcore.config import Workspace
+from alcore.config import Runtime, Workspace
 from alcore.datasets.ingest import read_original
 from alcore.errors import (
     ExplanationImpossible,
@@ -29,6 +29,7 @@ from alcore.services.pool_predictions import PredictionCache
 from alcore.services.trying import Picture
 from alcore.store import Store, items
 from alcore.web.overlays import overlay
+from alcore.workers.answering import Answering
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +119,17 @@ def test_without_a_model_and_for_who_is_shut_out_there_is_no_answer(
     path = written(tmp_path / "photo.png")
     empty = small_project(taught.store, 5, name="empty")
     who = people.annotator(taught.store, "Ana").id
+    nobody = Answering(
+        "alcore.nobody_answers", Runtime(taught.store.workspace, 1)
+    )  # what would compute it is not begun
     with pytest.raises(ExplanationImpossible, match="there is no model yet"):
-        asked(taught, Picture(empty, who, path, "photo.png"))
+        trying.ask(
+            taught.store,
+            nobody,
+            PredictionCache(taught.store),
+            Picture(empty, who, path, "photo.png"),
+        )
+    assert nobody.pid is None
     owner, shut_out = (people.annotator(taught.store, n).id for n in ("Owner", "Ben"))
     people.set_role(taught.store, empty, None, owner, "owner")
     people.set_role(taught.store, empty, None, shut_out, "removed")

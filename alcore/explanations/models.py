@@ -53,7 +53,7 @@ class Subject:
             spec, _ = projects.source(connection, project_id)
         if not history:
             raise ExplanationImpossible(
-                "there is no model yet that could be asked why; one comes after the first labels"
+                "there is no model yet that could be asked; one comes after the first labels"
             )
         return cls(store, project, item, item_ids, tuple(history), spec)
 

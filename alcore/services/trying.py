@@ -168,6 +168,8 @@ def _ask(
         raise UnreadableImage(
             f"the picture has {size / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:.0f} can be tried"
         )
+    with store.read() as connection:
+        why.newest_model(connection, picture.project_id)
     asked = {**question, "project": picture.project_id, "picture": str(picture.path)}
     reply: dict[str, Any] = answering.ask(asked)
     if "error" in reply:

@@ -14,7 +14,7 @@ import numpy as np
 
 from alcore import heat_maps
 from alcore.errors import ExplanationImpossible, InvalidSettings, NotAllowed
-from alcore.records import Project
+from alcore.records import Project, RoundSummary
 from alcore.services import kept_answers, lease_rules, rights
 from alcore.services.pool_predictions import PredictionCache
 from alcore.services.review import named
@@ -206,15 +206,24 @@ def _ask(asking: Asking, answering: Answering, question: Mapping[str, Any]) -> d
     with store.read() as connection:
         project = projects.get(connection, asking.project_id)
         item = items.get(connection, asking.project_id, asking.item_id)
-        newest = rounds.latest(connection, asking.project_id)
-    if newest is None:
-        raise ExplanationImpossible(
-            "there is no model yet that could be asked why; one comes after the first labels"
-        )
+        newest = newest_model(connection, asking.project_id)
     classes = [[c.id, c.name] for c in project.classes]
     made_of = [newest.id, newest.created_at, item.content_hash, classes]
     about_item = {**question, "item": asking.item_id}
     return kept_answers.ask(store, answering, asking.project_id, about_item, made_of)
+
+
+def newest_model(connection: Connection, project_id: int) -> RoundSummary:
+    """Read of the model that is asked. Raises ExplanationImpossible without one.
+
+    Nobody waits then for the process that would only say so.
+    """
+    newest = rounds.latest(connection, project_id)
+    if newest is None:
+        raise ExplanationImpossible(
+            "there is no model yet that could be asked; one comes after the first labels"
+        )
+    return newest
 
 
 def _visible(connection: Connection, asking: Asking, item_ids: Sequence[int]) -> list[Reviewed]:
