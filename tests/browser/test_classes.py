@@ -48,7 +48,8 @@ def test_classes_are_merged_and_undone_on_the_page(server: Server, context: Brow
     expect(page.get_by_text("the newest: merged the classes")).to_be_visible()
     assert labels_of(store, project.id) == ["cat", "cat", "owl"]
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator(".su-log")).to_contain_text("undid this change of classes")
+    undone = page.locator(".su-log", has_text="undid this change of classes")
+    expect(undone).to_have_count(1)  # there is a stale copy of the log of before for a moment
     assert labels_of(store, project.id) == ["<b>dog</b>", "cat", "owl"]
     store.close()
 
