@@ -113,6 +113,20 @@ def choose_tab(page: Page, name: str) -> None:
         at_rest(page)
 
 
+def choose_option(page: Page, box: Locator, name: str) -> None:
+    """Choose from a list that opens; open it again where scrolling to it has closed it."""
+    option = page.get_by_role("option", name=name, exact=True)
+    expect(box).to_be_visible(timeout=1000 * START)
+    at_rest(page)
+    box.scroll_into_view_if_needed()
+    until = time.monotonic() + START
+    while not option.is_visible():
+        assert time.monotonic() < until, f"the choice {name} is not offered"
+        box.click()
+        page.wait_for_timeout(500)
+    option.click()
+
+
 def paste(page: Page, *pictures: Path) -> None:
     """Paste PNG files, as a browser does."""
     data = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in pictures]

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from alcore.services import classes, projects
 from alcore.store import Store
 
-from .conftest import START, OpenBoard, Server, choose_tab
+from .conftest import START, OpenBoard, Server, choose_option, choose_tab
 
 pytestmark = pytest.mark.browser
 
@@ -40,8 +40,7 @@ def test_classes_are_merged_and_undone_on_the_page(server: Server, context: Brow
     page.get_by_role("button", name="Merge", exact=True).or_(
         page.get_by_role("radio", name="Merge", exact=True)
     ).first.click()
-    page.get_by_role("combobox", name="Classes").click()
-    page.get_by_role("option", name="<b>dog</b>").click()
+    choose_option(page, page.get_by_role("combobox", name="Classes"), "<b>dog</b>")
     page.keyboard.press("Escape")
     expect(page.get_by_text("1 image counts as cat from then on")).to_be_visible()
     page.locator("[class*=do-merge] button").click()
@@ -153,8 +152,7 @@ def test_a_file_with_new_classes_asks_what_becomes_of_them_and_a_snapshot_is_mad
     emu = {c.name: c.id for c in projects.get(store, project.id).classes}["emu"]
     classes.rename(store, project.id, emu, "ostrich")
     page.goto(f"{server.url}/exchange?project={project.id}&annotator=Ana")
-    page.get_by_role("combobox", name="Labels", exact=True).click()
-    page.get_by_role("option", name="first").click()
+    choose_option(page, page.get_by_role("combobox", name="Labels", exact=True), "first")
     link = page.get_by_role("link", name="Download .csv")
     expect(link).to_have_attribute("href", re.compile("snapshot="))
     with page.expect_download() as download:

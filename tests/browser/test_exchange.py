@@ -14,7 +14,7 @@ from alcore.loop.round_files import round_arrays
 from alcore.records import Project
 from alcore.services import completing, metadata
 
-from .conftest import START, Board, Server
+from .conftest import START, Board, Server, choose_option
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -67,8 +67,7 @@ def test_a_file_is_looked_at_before_its_labels_come_in(
     )
     page.locator("input[type=file]").set_input_files(file)
     for column, name in (("Column of the image", "bild"), ("Column of the class", "art")):
-        page.get_by_role("combobox", name=column).click(timeout=1000 * START)
-        page.get_by_role("option", name=name).click()
+        choose_option(page, page.get_by_role("combobox", name=column), name)
         expect(page.get_by_role("combobox", name=column)).to_have_value(name)
     expect(page.get_by_text("no image is called so").first).to_be_visible()
     assert label_rows(store, project.id) == []

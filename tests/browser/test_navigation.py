@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from alcore.services import people
 
-from .conftest import SECTIONS, Board, Server, expect_soon, go_to
+from .conftest import SECTIONS, Board, Server, choose_option, expect_soon, go_to
 
 pytestmark = pytest.mark.browser
 
@@ -130,8 +130,7 @@ def test_keys_belong_to_the_board_again_once_a_project_is_chosen(
     page = context.new_page()
     page.goto(f"{server.url}/?annotator=chooser")
     board = Board(page).opened()
-    page.get_by_role("combobox", name="Project", exact=True).click()
-    page.get_by_role("option", name="fruit", exact=True).click()
+    choose_option(page, page.get_by_role("combobox", name="Project", exact=True), "fruit")
     expect(board.opened().root.locator(".class")).to_have_count(2)
     board.press("1")
     board.expect_saved(1)

@@ -17,7 +17,7 @@ from alcore.config import TeamRule, Workspace
 from alcore.records import Project
 from alcore.services import people, projects, team
 
-from .conftest import ROOT, OpenBoard, Server
+from .conftest import ROOT, OpenBoard, Server, choose_option
 from .provider import Provider, provider
 
 pytestmark = pytest.mark.browser
@@ -106,8 +106,7 @@ def test_an_owner_invites_frees_and_removes_and_others_may_not(
 
         row = page.get_by_role("region", name="People").get_by_role("row").filter(has_text="Pupil")
         expect(row).to_contain_text("here now")
-        page.get_by_role("combobox", name="Somebody").click()
-        page.get_by_role("option", name="Pupil").click()
+        choose_option(page, page.get_by_role("combobox", name="Somebody"), "Pupil")
         page.get_by_role("button", name="Remove").click()
         expect(row).to_contain_text("removed")
         expect(row).not_to_contain_text("until")
@@ -131,8 +130,7 @@ def test_a_token_is_shown_once_opens_the_project_to_a_notebook_and_is_revoked(
     with browser.new_context() as context:
         page = open_team(server, context.new_page(), project, "Coder")
         page.get_by_role("textbox", name="For which program").fill("notebook <b>1</b>")
-        page.get_by_role("combobox", name="It may").click()
-        page.get_by_role("option", name="own").click()
+        choose_option(page, page.get_by_role("combobox", name="It may"), "own")
         page.get_by_role("button", name="Make a token").click()
         text = page.get_by_test_id("stCode").locator("code")
         expect(text).to_contain_text("alcore_")
