@@ -12,14 +12,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect
 
 from alcore.config import LearnerRule, ProjectSettings, RetrainRule, Workspace
 from alcore.records import LabelEvent, NewEvent, Project
@@ -265,6 +265,22 @@ class Server:
         store = self.store()
         who = people.annotator(store, name)
         return [e for e, _ in labeling.history(store, project.id, who.id, 100)][::-1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell with a failure what the pages that are still open show."""
+    report = yield
+    browser: Browser | None = getattr(item, "funcargs", {}).get("browser")
+    if call.when == "call" and report.failed and browser is not None:
+        for page in (page for context in browser.contexts for page in context.pages):
+            try:
+                report.sections.append((f"Page {page.url}", page.locator("body").aria_snapshot()))
+            except Error as error:  # such as a page that is no longer there
+                report.sections.append((f"Page {page.url}", str(error)))
+    return report
 
 
 @contextmanager

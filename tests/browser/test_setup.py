@@ -215,6 +215,7 @@ def test_more_images_are_pasted_fetched_from_addresses_and_found_in_a_watched_fo
     inbox = tmp_path / "camera"
     inbox.mkdir()
     Image.new("RGB", (40, 30), (20, 90, 240)).save(inbox / "1.png")
+    at_rest(page)
     images.get_by_text("A watched folder", exact=True).click()
     type_in(page, "Path of the folder to watch", str(inbox))
     images.get_by_role("button", name="Watch it", exact=True).click()
