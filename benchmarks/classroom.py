@@ -232,10 +232,11 @@ def _class(
     wall = Wall(url, project_id, number, ticket)
     phone = Phone(url, session.code, truth, pause)
     until = float("inf")
-    in_browser = threading.Thread(target=lambda: phone.work(lambda: until))
+    in_browser = threading.Thread(target=lambda: phone.work(lambda: until), daemon=True)
     in_browser.start()
     _together([one.join for one in crowd])
-    phone.joined.wait(120)
+    if not phone.joined.wait(120):
+        raise SystemExit("the student's page in Chromium did not join; nothing was measured")
     sessions.start(store, project_id, number, teacher)
     until = time.monotonic() + sessions.COUNTDOWN + 60 * minutes
     sizes: list[float] = []

@@ -37,6 +37,7 @@ from alcore.records import NewEvent  # noqa: E402
 from alcore.services import labeling, people, projects, training  # noqa: E402
 from alcore.store import Store, items  # noqa: E402
 
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -103,15 +104,19 @@ def answers(url: str) -> bool:
         return False
 
 
+def installed_chromium() -> str | None:
+    """Find the Chromium of this machine; None: Playwright takes its own."""
+    named = os.environ.get("ALCORE_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @contextmanager
 def chromium(*flags: str) -> Iterator[Browser]:
     """Start the Chromium of this machine, else Playwright's own, with these flags too."""
-    executable = next(
-        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))),
-        None,
-    )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *flags])
+        browser = playwright.chromium.launch(
+            executable_path=installed_chromium(), args=[*FLAGS, *flags]
+        )
         yield browser
         browser.close()
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import re
 import sys
 from pathlib import Path
 
+from driven import chromium
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,16 +43,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "lesson")
     parser.add_argument("--only", choices=["playground", "experiment"])
     options = parser.parse_args()
-    with sync_playwright() as playwright:
-        program = os.environ.get("CHROMIUM")
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1180, "height": 1100}, locale="en-US")
         page.add_init_script("localStorage.setItem('alcore:playground-tour', 'seen')")
         if options.only != "experiment":
             take_playground(page, options.address, options.out)
         if options.only != "playground":
             take_experiment(page, options.address, options.out)
-        browser.close()
 
 
 def take_playground(page: Page, address: str, out: Path) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from driven import installed_chromium
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -38,7 +38,6 @@ from alcore.store import Store, items, labels, projects  # noqa: E402
 
 WIDTH, CLASSES = 64, 10
 SECONDS = 4.0
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FRAMES = """(plot, [what, seconds]) => new Promise((done) => {
   const root = plot.closest(".map");
   const before = Number(root.dataset.frames);
@@ -139,7 +138,7 @@ def look(port: int, project_id: int, hardware: bool) -> dict[str, float]:
     """Open the map three times, the first to warm the app; measure the last two."""
     from playwright.sync_api import sync_playwright
 
-    program = next((p for name in BROWSERS if (p := shutil.which(name))), None)
+    program = installed_chromium()
     flags = [] if hardware else ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *flags])
