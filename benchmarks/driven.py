@@ -50,14 +50,13 @@ FLAGS = [
 PACE = 120
 """Milliseconds between two keys."""
 PROBE = """() => {
-  const told = Object.fromEntries(window.alcore.acknowledged.map((e) => [e.key, e]));
-  const painted = window.alcore.painted.filter((e) => e.pressed).map((e) => e.at - e.pressed);
-  const heard = window.alcore.pressed.filter((e) => told[e.key]);
+  const take = (name) => (window.alcore?.[name] ?? []).splice(0);  // absent until the first of it
+  const told = Object.fromEntries(take("acknowledged").map((e) => [e.key, e]));
+  const painted = take("painted").filter((e) => e.pressed).map((e) => e.at - e.pressed);
+  const heard = take("pressed").filter((e) => told[e.key]);
   const tick = heard.map((e) => told[e.key].at - e.at);
   const origin = Date.now() - performance.now();
   const disk = heard.map((e) => told[e.key].committed - origin - e.at);
-  window.alcore.painted.length = window.alcore.pressed.length = 0;
-  window.alcore.acknowledged.length = 0;
   return {painted, disk, tick};
 }"""
 

@@ -56,15 +56,26 @@ def memory(pid: int) -> dict[str, float]:
 
 
 def to_new_queue(store: Store, project_id: int, n: int) -> dict[str, float]:
-    """Answer n images of which the last is to trigger a training; time it until the new queue."""
-    before = board_status.status(store, project_id, 0)["ranking"]
+    """Answer n images, the last of which triggers a training; time new queue and new model."""
+    before, model = board_status.status(store, project_id, 0)["ranking"], number(store, project_id)
     answer_some(store, project_id, n)
     started = time.monotonic()
     wait(lambda: board_status.status(store, project_id, 0)["ranking"] > before)
-    took = time.monotonic() - started
+    queue = time.monotonic() - started
+    wait(lambda: number(store, project_id) > model)
     latest = training.status(store, project_id).latest
     assert latest is not None
-    return {"label to new queue s": took, **{f"{k} s": v for k, v in latest.seconds.items()}}
+    return {
+        "label to new queue s": queue,
+        "label to new model s": time.monotonic() - started,
+        **{f"{k} s": v for k, v in latest.seconds.items()},
+    }
+
+
+def number(store: Store, project_id: int) -> int:
+    """Return the number of the newest model, 0 before the first."""
+    latest = training.status(store, project_id).latest
+    return latest.number if latest else 0
 
 
 def measure_digits(browser: Browser, labels: int) -> dict[str, dict[str, float]]:

@@ -202,7 +202,7 @@ def words(plan: MetadataPlan) -> list[str]:
         most = plan.reasons.most_common(5)
         reasons = "; ".join(f"{n:,}: {reason}" for reason, n in most)
         more = "; and others" if len(plan.reasons) > len(most) else ""
-        notes.append(f"{count:,} times a line or a value brings nothing ({reasons}{more})")
+        notes.append(f"lines or values that bring nothing: {count:,} ({reasons}{more})")
     if plan.images < plan.all_images:
         notes.append(f"{plan.all_images - plan.images:,} images of the project are not in the file")
     for column in plan.columns:
