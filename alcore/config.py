@@ -189,6 +189,36 @@ def database_url() -> str:
     return url
 
 
+def files_address() -> str:
+    """Read ALCORE_FILES, such as s3://bucket/prefix; empty: files are in the folder alone.
+
+    Raises InvalidSettings for what is no address, and without a database that all reach.
+    """
+    address = (os.environ.get("ALCORE_FILES") or "").strip().rstrip("/")
+    if not address:
+        return ""
+    scheme, _, place = address.partition("://")
+    _check(
+        re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) is not None
+        and re.fullmatch(r"[^@?#\s]+", place) is not None
+        and "::" not in address
+        and ".." not in place.split("/"),
+        "ALCORE_FILES is no address of an object store; write such as s3://bucket/prefix, and "
+        "give names and passwords by the environment",
+    )
+    _check(
+        scheme != "memory",
+        "ALCORE_FILES is memory://, which each process has for itself; write such as "
+        "s3://bucket/prefix",
+    )
+    _check(
+        bool(os.environ.get("ALCORE_DATABASE")),
+        "ALCORE_FILES is for several computers, which share a database too; name it in "
+        "ALCORE_DATABASE, or leave ALCORE_FILES out",
+    )
+    return address
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Where a user's data lives; one folder holds everything."""
@@ -196,6 +226,8 @@ class Workspace:
     root: Path
     url: str = field(default_factory=lambda: database_url(), repr=False)
     """Of a PostgreSQL server that has the database; empty where it is a file in the folder."""
+    files: str = field(default_factory=lambda: files_address())
+    """Of an object store that has the files of projects; empty where the folder alone has them."""
 
     @property
     def database(self) -> Path:
@@ -239,6 +271,21 @@ class Workspace:
     def addresses(self, project_id: int) -> Path:
         """Folder of a project's lists of addresses, and of what was fetched of them."""
         return self.project(project_id) / "addresses"
+
+    def here(self, path: str) -> str:
+        """Return where a path of another computer's workspace lies in this one.
+
+        What lay in no workspace, or in a folder that is the same here, stays as it is.
+
+        >>> Workspace(Path("/data"), "", "s3://files").here("/srv/alcore/uploads/0a.zip")
+        '/data/uploads/0a.zip'
+        """
+        if self.files:
+            for part in (r"uploads/[0-9a-f]+[^/]*", r"projects/\d+/(addresses|photographs)"):
+                below = re.search(f"/({part})$", path.replace(os.sep, "/"))
+                if below is not None:
+                    return str(self.root / below[1])
+        return path
 
 
 @dataclass(frozen=True)
@@ -367,7 +414,7 @@ class Runtime:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ALCORE_WORKSPACE, ALCORE_DATABASE, ALCORE_THREADS, ALCORE_PRECISION,
+        """Read ALCORE_WORKSPACE, ALCORE_DATABASE, ALCORE_FILES, ALCORE_THREADS, ALCORE_PRECISION,
         ALCORE_IDLE_MINUTES, ALCORE_LOG_…, ALCORE_API_RATE, ALCORE_METRICS, ALCORE_ON, `Access`'s
         and `Backups`'.
 
@@ -428,6 +475,7 @@ class Runtime:
             **os.environ,
             "ALCORE_WORKSPACE": str(self.workspace.root),
             "ALCORE_DATABASE": self.workspace.url,
+            "ALCORE_FILES": self.workspace.files,
             "ALCORE_THREADS": str(self.threads),
             "ALCORE_PRECISION": self.precision,
             "ALCORE_ON": self.on,

@@ -59,6 +59,14 @@ class WorkspaceBusy(WorkspaceUnusable):
     """Another program holds the database; trying again later may help."""
 
 
+class FilesUnreachable(WorkspaceUnusable):
+    """The object store that has a workspace's files does not answer, or refuses."""
+
+
+class ObjectMissing(FilesUnreachable):
+    """An object that a row names is not in the object store, or not as it was written."""
+
+
 class NoRoom(WorkspaceUnusable):
     """The disk is as full as it may be, so that labels still have room; it can be tried again."""
 

@@ -29,6 +29,10 @@ MODELS = Lane("models", warm=True, elsewhere=True)
 PRETRAINING = Lane("pretraining", elsewhere=True)
 
 
+INCOMING = ("addresses/*.list", "photographs/*", "waiting-table*")
+"""Patterns of what waits in a project's folder for its import."""
+
+
 @dataclass(frozen=True)
 class JobKind:
     """What is particular to one kind of background job."""
@@ -44,6 +48,9 @@ class JobKind:
     """What pages say while it runs; {model} is the model that it makes, if one was named."""
     on_board: bool = False
     """Whether the board tells of it, besides the page that it belongs to."""
+    files: tuple[str, ...] = ()
+    """Patterns of files in the project's folder that it makes or deletes and others need: with its
+    transactions they are in the object store, where there is one."""
     makes_room: bool = False
     """Nobody waits for it: it leaves at once when another kind is due in its lane."""
     grace: float = 3.0
@@ -58,6 +65,7 @@ KINDS: tuple[JobKind, ...] = (
         noun="import",
         doing="Images are imported",
         on_board=True,
+        files=("pixels-*.u8", "originals.pack", *INCOMING),
     ),
     JobKind(
         name="metadata",
@@ -73,6 +81,7 @@ KINDS: tuple[JobKind, ...] = (
         noun="training",
         doing="{model} is training",
         on_board=True,
+        files=("rounds/*", "maps/*.npz"),
     ),
     JobKind(
         name="model_export",
@@ -80,6 +89,7 @@ KINDS: tuple[JobKind, ...] = (
         lane=MODELS,
         noun="model export",
         doing="A model is packed",
+        files=("exports/*.zip",),
     ),
     JobKind(
         name="label_check",
@@ -111,6 +121,7 @@ KINDS: tuple[JobKind, ...] = (
         lane=PRETRAINING,
         noun="features",
         doing="Features of the images are computed",
+        files=("features/*.f16", "features/points-*", "features/about.json*"),
     ),
     JobKind(
         name="map",
@@ -118,6 +129,7 @@ KINDS: tuple[JobKind, ...] = (
         lane=PRETRAINING,
         noun="map",
         doing="The map is laid out",
+        files=("maps/*.npz",),
     ),
     JobKind(
         name="simulation",
@@ -132,6 +144,7 @@ KINDS: tuple[JobKind, ...] = (
         lane=PRETRAINING,
         noun="pretraining",
         doing="A network learns from the images",
+        files=("pretrained/*.safetensors",),
         grace=20.0,  # it has hours of work to keep
     ),
     JobKind(
@@ -155,6 +168,11 @@ def named(name: str) -> JobKind:
         raise UnknownJobKind(
             f"no kind of job is called {name!r}; there are {', '.join(_BY_NAME)}"
         ) from None
+
+
+def shared_files() -> tuple[str, ...]:
+    """List the patterns of all files in a project's folder that other computers need."""
+    return tuple(dict.fromkeys(pattern for kind in KINDS for pattern in kind.files))
 
 
 def function_of(name: str) -> Callable[[Any], None]:

@@ -1,12 +1,14 @@
 """Runs two apps on one PostgreSQL database and folder, and kills one of them while all work.
 
-    python benchmarks/two_apps.py [--json] [--people 8] [--seconds 60]
+    python benchmarks/two_apps.py [--json] [--people 8] [--seconds 60] [--apart]
 
-Each app is started as a person starts it, with a trainer of its own. People ask over HTTP as boards
-do, half of them each app, and send an answer until it is acknowledged; trainings of several
-projects run meanwhile. After a third of the time the database server restarts; after two thirds one
-app is ended with SIGKILL, its trainer and all other processes of it too, while it trains, and its
-people ask the other one, as a proxy would send them there, with the images that they held.
+With --apart each app has a folder of its own, and the files lie in an object store, here a third
+folder. Each app is started as a person starts it, with a trainer of its own. People ask over HTTP
+as boards do, half of them each app, and send an answer until it is acknowledged; trainings of
+several projects run meanwhile. After a third of the time the database server restarts; after two
+thirds one app is ended with SIGKILL, its trainer and all other processes of it too, while it
+trains, and its people ask the other one, as a proxy would send them there, with the images that
+they held.
 
 Lost are acknowledged labels that are not stored, doubled those stored twice or on an image that had
 its answer; shared are images that two people held at once; refused are answers to images that their
@@ -56,6 +58,7 @@ def start(workspace: Workspace) -> Server:
         **os.environ,
         "ALCORE_WORKSPACE": str(workspace.root),
         "ALCORE_DATABASE": workspace.url,
+        "ALCORE_FILES": workspace.files,
         "ALCORE_FEATURES": "no",
         "ALCORE_THREADS": "1",
     }
@@ -143,13 +146,16 @@ def patiently(work: Callable[[], Any]) -> Any:
             time.sleep(0.1)
 
 
-def measure(server: postgres.Server, folder: Path, people: int, seconds: float) -> dict[str, Any]:
-    workspace = Workspace(folder / "workspace", server.empty())
+def measure(
+    server: postgres.Server, folder: Path, people: int, seconds: float, apart: bool
+) -> dict[str, Any]:
+    files = f"file://{folder / 'bucket'}" if apart else ""
+    workspace = Workspace(folder / "workspace", server.empty(), files)
     first = start(workspace)
     store = Store.open(workspace)
     demo = wait(lambda: projects.list_projects(store))[0]
     wait(lambda: projects.get(store, demo.id).state == "ready")
-    second = start(workspace)
+    second = start(replace(workspace, root=folder / "second") if apart else workspace)
     labeled = project(store, 40_000, queued=2_000, name="many")
     watch = Trainings(store, [learning(store, n) for n in range(TRAINS)], [first, second])
     everybody = [Annotator([first, second][n % 2], labeled, n, PAUSE) for n in range(people)]
@@ -217,12 +223,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--apart", action="store_true")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         postgres.running(durable=True) as server,
     ):
-        found = measure(server, Path(folder), options.people, options.seconds)
+        found = measure(server, Path(folder), options.people, options.seconds, options.apart)
     report({"two apps": found}, options.json)
     if any(
         found[name] for name in ("lost", "doubled", "shared", "refused", "overlapped", "failed")

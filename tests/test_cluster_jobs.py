@@ -114,6 +114,7 @@ def test_a_worker_that_does_not_reach_the_data_says_what_it_lacks(
     for errand, reason in (
         (Errand(job.id, 1, "me", str(tmp_path / "none"), served), "finds no workspace in"),
         (Errand(job.id, 1, "me", root, not served), "ALCORE_DATABASE"),
+        (Errand(job.id, 1, "me", root, served, "s3://files"), "ALCORE_FILES"),
         (Errand(job.id, 1, "another", root, served), "another database than the app"),
     ):
         with pytest.raises(WorkspaceUnusable, match=reason):

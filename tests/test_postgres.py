@@ -464,6 +464,7 @@ def test_a_workspace_moves_to_postgresql_and_back_and_every_row_is_as_it_was(
     first = backups.make(file_store, tmp_path / "backups")
     before = every_row(Workspace(first.folder).database)
     assert all(before.values()), "each table has a row"
+    before["stored_file"] = []  # the objects may be gone by the day of the restore
 
     moved = Workspace(tmp_path / "moved", server.empty())
     restoring.restore(first.folder, moved)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from alcore.config import user_path
+from alcore.config import Workspace, user_path
 from alcore.datasets.addresses import AddressSource
 from alcore.datasets.archives import DEFAULT_LIMIT_MB, ArchiveSource
 from alcore.datasets.digits import DigitsSource
@@ -41,6 +41,11 @@ class SourceSummary:
     notes: tuple[str, ...]
     unlabeled: int = 0
     """Files without a class."""
+
+
+def here(spec: Mapping[str, Any], workspace: Workspace) -> dict[str, Any]:
+    """Return a description as it holds here, of what may lie in another computer's workspace."""
+    return {**spec, "path": workspace.here(str(spec["path"]))} if "path" in spec else dict(spec)
 
 
 def open_source(spec: Mapping[str, Any]) -> Source:

@@ -84,7 +84,7 @@ class Subject:
 
     @property
     def folder(self) -> Path:
-        return self.store.workspace.project(self.project.id)
+        return self.store.folder(self.project.id)
 
     def pixels(self, side: int) -> np.ndarray:
         """Return the image (side, side, 3) uint8; its small copy serves where the original is gone.
@@ -137,7 +137,7 @@ def _fitted_again(subject: Subject, threads: int) -> tuple[EstimatorModel, Expla
     """Fit an estimator as its round did: the same labels and the same chance give the same one."""
     summary, project = subject.newest, subject.project
     with subject.store.read() as connection:
-        begin = inputs_of(connection, subject.store.workspace, project, summary.learner)
+        begin = inputs_of(connection, subject.store, project, summary.learner)
     lesson = lesson_of(subject.folder, summary.number)
     if begin is None or lesson is None:
         raise ExplanationImpossible(

@@ -65,7 +65,7 @@ class Room:
 
     @property
     def folder(self) -> Path:
-        return self.store.workspace.project(self.project.id)
+        return self.store.folder(self.project.id)
 
     @property
     def columns(self) -> tuple[int | None, ...]:

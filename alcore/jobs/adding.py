@@ -19,7 +19,7 @@ from alcore.datasets.addresses import AddressSource
 from alcore.datasets.entries import Listing, Source
 from alcore.datasets.ingest import Chunk, ingest
 from alcore.datasets.photographs import PhotographSource
-from alcore.datasets.sources import open_source, summarise
+from alcore.datasets.sources import here, open_source, summarise
 from alcore.errors import ImportRefused
 from alcore.folding import ids_by_name
 from alcore.jobs.fetching import fetch_new
@@ -52,7 +52,7 @@ def add_images(running: Running, folder: Path, addition: Addition) -> None:
     """
     project_id = running.job.project_id
     running.report("looking at the files", 0.0)
-    source = open_source(addition.source)
+    source = open_source(here(addition.source, running.store.workspace))
     if isinstance(source, AddressSource):
         lists = source.lists()
         for done in fetch_new(running, source, lists, addition.prefix):

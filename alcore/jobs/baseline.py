@@ -119,14 +119,14 @@ def _gather(running: Running) -> _Material:
         history = rounds.all_rounds(connection, project_id)
         inputs = {}
         for learner in dict.fromkeys(r.learner for r in history):
-            start = inputs_of(connection, store.workspace, project, learner)
+            start = inputs_of(connection, store, project, learner)
             if start is not None:
                 inputs[learner] = start
         existing = {(p.learner, p.trial, p.labels) for p in rounds.baseline(connection, project_id)}
     class_ids = np.array([c.id for c in project.classes])
     return _Material(
         project=project,
-        images=images_of(store.workspace.project(project_id), project, item_ids),
+        images=images_of(store.folder(project_id), project, item_ids),
         key_ids=key_ids,
         key=positions(key, class_ids),
         holdout=Holdout(holdout_ids, positions(truth, class_ids)),

@@ -98,7 +98,8 @@ class _Worker:
         root = str(runtime.workspace.root)
         self.job, self.stop_since = job, None
         if isinstance(self.engine, Cluster):
-            errand = Errand(job.id, job.attempt, name, root, bool(runtime.workspace.url))
+            there = runtime.workspace
+            errand = Errand(job.id, job.attempt, name, root, bool(there.url), there.files)
             self.future = submit(self.engine, execute_elsewhere, errand)
         else:
             self.future = submit(self.engine, execute, root, job.id, runtime.threads)

@@ -42,6 +42,8 @@ class Errand:
     """Folder of the workspace, where the worker's environment names no other one."""
     on_server: bool
     """Whether the database is on a server, which the worker's environment then names."""
+    files: str = ""
+    """Address of the object store that has the files of projects, where one has."""
 
 
 def execute(root: str, job_id: int, threads: int) -> None:
@@ -88,12 +90,19 @@ def _runtime_of(errand: Errand) -> Runtime:
         runtime = replace(runtime, workspace=Workspace(Path(errand.root)))
     workspace = runtime.workspace
     if bool(workspace.url) != errand.on_server:
-        place = "on a server" if errand.on_server else "a file in the workspace"
+        where = "on a server" if errand.on_server else "a file in the workspace"
         raise WorkspaceUnusable(
-            f"the app's database is {place}, but that of this Dask worker is not; start the "
+            f"the app's database is {where}, but that of this Dask worker is not; start the "
             "worker with the app's ALCORE_DATABASE"
         )
-    if not (workspace.root if workspace.url else workspace.database).exists():
+    if workspace.files != errand.files:
+        raise WorkspaceUnusable(
+            f"the app's files lie in {errand.files or 'the workspace'}, but those of this Dask "
+            f"worker in {workspace.files or 'the workspace'}; start the worker with the app's "
+            "ALCORE_FILES"
+        )
+    place = workspace.root if workspace.url else workspace.database
+    if not (workspace.files or place.exists()):
         raise WorkspaceUnusable(
             f"this Dask worker finds no workspace in {workspace.root}; let it reach the folder "
             "there, or start it with ALCORE_WORKSPACE"

@@ -42,7 +42,7 @@ def run_features(running: Running) -> None:
     Raises WeightsUnavailable and CheckpointMismatch for an extractor that cannot be had, NoRoom.
     """
     store, project_id = running.store, running.job.project_id
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     running.report("loading the network", 0.0)
     with store.read() as connection:
         project = projects.get(connection, project_id)
@@ -74,7 +74,7 @@ def _compute(
     from alcore.learner import device, extractors  # brings torch
 
     settings, rule = project.settings, project.settings.learner
-    folder = running.store.workspace.project(project.id)
+    folder = running.store.folder(project.id)
     extractor = extractors.build(
         rule.extractor, rule.extractor_file, running.store.workspace.downloads
     )

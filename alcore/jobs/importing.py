@@ -16,7 +16,7 @@ from alcore.datasets.entries import Entry, Listing, Source
 from alcore.datasets.ingest import ingest, read_original
 from alcore.datasets.measuring import scale_of
 from alcore.datasets.pixels import PixelCache
-from alcore.datasets.sources import open_source, summarise
+from alcore.datasets.sources import here, open_source, summarise
 from alcore.errors import AlcoreError, ImportRefused, JobCancelled, SourceUnreachable
 from alcore.folding import ids_by_name
 from alcore.jobs.adding import add_images
@@ -62,7 +62,7 @@ def run_import(running: Running) -> None:
     brings in what is new of the sources that wait.
     """
     store, project_id = running.store, running.job.project_id
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
     if project.state == "ready":
@@ -97,7 +97,7 @@ def _read_files(running: Running, project: Project, folder: Path) -> None:
     running.report("looking at the files", 0.0)
     with running.store.read() as connection:
         spec, known_classes = projects.source(connection, project.id)
-    source = open_source(spec)
+    source = open_source(here(spec, running.store.workspace))
     if not isinstance(source, AddressSource):
         listing = source.listing()
         _add_classes(running, project, known_classes, set(summarise(listing).classes))
@@ -214,7 +214,7 @@ def _make_ready(running: Running, folder: Path) -> None:
     if not has_class.any():
         known_classes = "none"  # a key without classes would have a holdout that nobody can check
     read_known(running)
-    waiting_tables.take_over(store, project_id, folder)
+    waiting_tables.take_over(store, project_id, store.folder(project_id))
     alike = near.compare_all(folder, settings, len(all_ids))
     holdout = all_ids[:0]
     if not in_test.any():

@@ -29,12 +29,12 @@ _ROWS = 2_000
 def run_label_check(running: Running) -> None:
     """Store what models that were not trained on it say of each label that counts now."""
     store, project_id = running.store, running.job.project_id
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
         images = images_of(folder, project, items.ids(connection, project_id))
         judged = label_checks.to_judge(connection, project_id)
-        inputs = training_inputs(connection, store.workspace, project)
+        inputs = training_inputs(connection, store, project)
         calibrated = calibrations.known(connection, project_id)
     progress = label_check_resume.resume(folder, judged, _recipe(project, inputs))
     judged = progress.judged

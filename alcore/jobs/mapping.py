@@ -32,7 +32,7 @@ def run_map(running: Running) -> None:
     Raises TrainingImpossible for a project without images, ExecutorUnavailable without the extra.
     """
     store, project_id = running.store, running.job.project_id
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     running.report("gathering the images", 0.0)
     with store.read() as connection:
         project = projects.get(connection, project_id)
@@ -64,7 +64,7 @@ def _neighbour_layout(
 ) -> np.ndarray | None:
     """Return the layout (N, 2); None where the basis is gone by now."""
     images = len(main.steps)
-    folder = running.store.workspace.project(project.id)
+    folder = running.store.folder(project.id)
     values = maps.values_of(folder, project, main.basis, images)
     if values is None or len(values) < images:
         return None

@@ -40,7 +40,7 @@ def read_known(running: Running) -> None:
     reading = [column for column in columns if column.origin != "table"]
     if not reading:
         return
-    reader = _Reader(store.workspace.project(project_id), spec, reading)
+    reader = _Reader(store.folder(project_id), spec, reading)
     after, done = min(column.last_item for column in reading), 0
     while True:
         with store.read() as connection:

@@ -35,7 +35,7 @@ MOST_HELD = 10_000
 def run_model_export(running: Running) -> None:
     """Write the newest model as a zip; older packages go, so that one is there at most."""
     store, project_id = running.store, running.job.project_id
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
         latest = rounds.latest(connection, project_id)

@@ -14,6 +14,6 @@ def run_near_duplicates(running: Running) -> None:
     with store.read() as connection:
         project = projects.get(connection, project_id)
         ids = items.ids(connection, project_id)
-    alike = compare_all(store.workspace.project(project_id), project.settings, len(ids))
+    alike = compare_all(store.folder(project_id), project.settings, len(ids))
     with running.publish() as connection:
         near_duplicates.put(connection, project_id, ids, alike)

@@ -31,7 +31,7 @@ MOST = 10_000
 def answer(store: Store, question: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ids that a strategy picks, with its reasons. Raises TrainingImpossible."""
     project_id, name = int(question["project"]), str(question["strategy"])
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
         latest = rounds.latest(connection, project_id)

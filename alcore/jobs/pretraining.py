@@ -41,7 +41,7 @@ def run_pretraining(running: Running) -> None:
     from alcore.learner.contrast import PretrainSettings
 
     store, job = running.store, running.job
-    folder = store.workspace.project(job.project_id)
+    folder = store.folder(job.project_id)
     with store.read() as connection:
         project = projects.get(connection, job.project_id)
         n = len(items.ids(connection, project.id))

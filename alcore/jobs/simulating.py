@@ -60,10 +60,10 @@ def _gather(running: Running) -> _Material:
         item_ids = items.ids(connection, project_id)
         key_ids, key = items.answer_key(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
-        inputs = training_inputs(connection, store.workspace, project)
+        inputs = training_inputs(connection, store, project)
         description = learner_now(connection, project, inputs.features)
     class_ids = np.array([c.id for c in project.classes])
-    images = images_of(store.workspace.project(project_id), project, item_ids)
+    images = images_of(store.folder(project_id), project, item_ids)
     none = np.zeros(0, np.int64)
     order = np.argsort(key_ids)
     return _Material(

@@ -84,7 +84,7 @@ def _gather(running: Running) -> _Material:
     with new labels only.
     """
     store, project_id = running.store, running.job.project_id
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     incoming_labels.finish(store, project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
@@ -108,11 +108,11 @@ def _gather(running: Running) -> _Material:
         votes = positions(labels.votes(connection, project_id, labeled_ids), class_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
         label_set = revision(connection, project)
-        inputs = training_inputs(connection, store.workspace, project)
+        inputs = training_inputs(connection, store, project)
         learner = learner_now(connection, project, inputs.features)
     running.note({"last_event": last_event, "model": number})
     lesson = Lesson(
-        images=images_of(folder, project, item_ids),
+        images=images_of(store.folder(project_id), project, item_ids),
         labeled_ids=labeled_ids,
         labels=positions(labeled, class_ids),
         class_names=tuple(c.name for c in project.classes),
@@ -180,7 +180,7 @@ def _save(running: Running, material: _Material, result: RoundResult) -> dict[Pa
     Their names are this attempt's own: a stale one must not touch the files of its successor.
     """
     number = material.lesson.round_number
-    folder = running.store.workspace.project(material.project.id)
+    folder = running.store.folder(material.project.id)
     unpublished = folder / "rounds" / f"unpublished-{running.job.id}-{running.job.attempt}"
     make_room(unpublished.parent)
     files = {}
@@ -219,7 +219,7 @@ def _publish(
 ) -> None:
     """Put files, record and queue in place, and ask for what follows: all or nothing."""
     project, number = material.project, material.lesson.round_number
-    folder = running.store.workspace.project(project.id)
+    folder = running.store.folder(project.id)
     has_checkpoint = folder / _checkpoint(number) in files.values()
     summary = _summary(material, result, _checkpoint(number) if has_checkpoint else None)
     with running.publish() as connection:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from alcore import estimators
-from alcore.config import BACKBONES, LEARNERS, LearnerRule, Workspace
+from alcore.config import BACKBONES, LEARNERS, LearnerRule
 from alcore.feature_space import FeaturePoints
 from alcore.folding import class_ids_of, since_the_start
 from alcore.loop import features
@@ -15,7 +15,7 @@ from alcore.loop.round_files import pixels_of
 from alcore.records import Job, Learner, Pretrained, Project, RoundSummary
 from alcore.rounds import Images, TrainingInputs, learner_of
 from alcore.rounds import Learner as AnyLearner
-from alcore.store import Connection, items, pretrained
+from alcore.store import Connection, Store, items, pretrained
 
 USUAL = 128
 """Images per minibatch."""
@@ -65,7 +65,7 @@ def learner_now(connection: Connection, project: Project, table: FeaturePoints |
 
 
 def inputs_of(
-    connection: Connection, workspace: Workspace, project: Project, learner: Learner
+    connection: Connection, store: Store, project: Project, learner: Learner
 ) -> tuple[LearnerRule, TrainingInputs] | None:
     """Return what a learner that a project has or had begins with.
 
@@ -88,7 +88,7 @@ def inputs_of(
         stored = pretrained.numbered(connection, project.id, number)
         if stored is None:
             return None
-        weights = workspace.project(project.id) / stored.checkpoint
+        weights = store.folder(project.id) / stored.checkpoint
         if not weights.is_file():
             return None
     rule = LearnerRule(
@@ -102,42 +102,38 @@ def inputs_of(
         unlabeled=learner.unlabeled,
         balance=learner.balance,
     )
-    others = estimators.allowed(workspace.estimators)
+    others = estimators.allowed(store.workspace.estimators)
     if learner.kind not in (*LEARNERS, *estimators.ESTIMATORS, *others):
         return None
-    table = features_of(connection, workspace, project) if learner.extractor != "none" else None
+    table = features_of(connection, store, project) if learner.extractor != "none" else None
     if learner.extractor != "none" and (table is None or table.features.name != learner.extractor):
         return None
     return rule, TrainingInputs(
-        pretrained=weights, downloads=workspace.downloads, estimators=others, features=table
+        pretrained=weights, downloads=store.workspace.downloads, estimators=others, features=table
     )
 
 
-def features_of(
-    connection: Connection, workspace: Workspace, project: Project
-) -> FeaturePoints | None:
+def features_of(connection: Connection, store: Store, project: Project) -> FeaturePoints | None:
     """Return the features that a project's learner uses; None where there are none of all images,
     or of another extractor."""
     rule = project.settings.learner
     images = len(items.ids(connection, project.id))
-    table = features.current(workspace.project(project.id), images)
+    table = features.current(store.folder(project.id), images)
     if not rule.uses_extractor or table is None or table.features.extractor != rule.extractor:
         return None
     return table
 
 
-def training_inputs(
-    connection: Connection, workspace: Workspace, project: Project
-) -> TrainingInputs:
+def training_inputs(connection: Connection, store: Store, project: Project) -> TrainingInputs:
     """Return what every training of a project begins with."""
     rule = project.settings.learner
     weights = pretrained.latest(connection, project.id) if rule.weights == "pool" else None
-    folder = workspace.project(project.id)
+    folder = store.folder(project.id)
     return TrainingInputs(
         pretrained=None if weights is None else folder / weights.checkpoint,
-        downloads=workspace.downloads,
-        estimators=estimators.allowed(workspace.estimators),
-        features=features_of(connection, workspace, project),
+        downloads=store.workspace.downloads,
+        estimators=estimators.allowed(store.workspace.estimators),
+        features=features_of(connection, store, project),
     )
 
 

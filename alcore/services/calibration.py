@@ -27,7 +27,7 @@ def reliability(store: Store, project_id: int, number: int) -> list[Row]:
 
     Bins without images are left out; a round that kept no predictions gives no rows.
     """
-    path = round_arrays(store.workspace.project(project_id), number)
+    path = round_arrays(store.folder(project_id), number)
     if not path.is_file():
         return []
     with np.load(path, allow_pickle=False) as arrays:

@@ -327,7 +327,7 @@ def behind_cell(
     Others than owners are told how many: some of the images may be asked of them as gold. Raises
     UnknownItem where the round kept no predictions.
     """
-    path = round_arrays(store.workspace.project(project_id), number)
+    path = round_arrays(store.folder(project_id), number)
     if not path.is_file():
         raise UnknownItem(
             f"model {number} has no predictions on disk ({path.name} is missing); "

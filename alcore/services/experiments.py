@@ -423,7 +423,7 @@ def _bring(store: Store, spec: DataSpec, folder: Path) -> None:
     ids = np.concatenate([key_ids, holdout_ids])
     row = {int(item): place for place, item in enumerate(everything)}
     order = np.array([row[int(item)] for item in ids], np.int64)
-    cache = PixelCache.of(store.workspace.project(project_id), project.settings).array()
+    cache = PixelCache.of(store.folder(project_id), project.settings).array()
     data.save(
         where,
         Table(

@@ -103,7 +103,7 @@ class Rows:
         self._parts = [name for name in PARTS if name in parts]
         self._classes = {c.id: c for c in project.classes}
         self._names = {c.id: c.name for c in project.classes}
-        self._folder = store.workspace.project(project.id)
+        self._folder = store.folder(project.id)
         self._source, _ = projects.source(connection, project.id)
         self._missing = missing
         self._items: dict[int, Item] = {}

@@ -45,7 +45,7 @@ def status(store: Store, project_id: int) -> FeaturesStatus:
         sides = items.longest_sides(connection, project_id)
         job = jobs.newest(connection, project_id, "features")
     rule = project.settings.learner
-    features = files.status(store.workspace.project(project_id))
+    features = files.status(store.folder(project_id))
     misfit = None if features is None else _misfit(project, features, images)
     layers = costs.features_layers(rule.extractor, rule.extractor_file)
     cost = costs.features_seconds(images, costs.features_side(sides)) if images else 0.0
@@ -80,7 +80,7 @@ def compute_now(store: Store, project_id: int, threads: int) -> Features:
     """Compute the features in this process; return what they are. Raises what the job raises."""
     busy = "features of this project are being computed; wait for them, or stop that first"
     run_here(store, project_id, "features", threads, lambda c: _ask(c, project_id), busy)
-    features = files.status(store.workspace.project(project_id))
+    features = files.status(store.folder(project_id))
     assert features is not None  # published before the job ended
     return features
 

@@ -57,7 +57,7 @@ def shown(
         item = items.get(connection, project_id, item_id)
         spec, _ = projects.source(connection, project_id)
         scale = projects.get(connection, project_id).settings.pixel_range.scale
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     if largest is None and item.width * item.height > MOST_WHOLE:
         largest = LONGEST_WHOLE
     if _is_light(item, spec):

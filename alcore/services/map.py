@@ -81,7 +81,7 @@ class MapStatus:
 
 def status(store: Store, project_id: int, by: int) -> MapStatus:
     """Read what there is to show. Raises UnknownProject."""
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     with store.read() as connection:
         projects.get(connection, project_id)
         images = _count(connection, project_id)
@@ -202,7 +202,7 @@ def layout(store: Store, project_id: int, by: int, basis: str, method: str) -> C
     """
     if method not in maps.METHODS:
         raise InvalidSettings(f"no map by {method!r}; choose from {', '.join(maps.METHODS)}")
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     with store.read() as connection:
         project = projects.get(connection, project_id)
         images = _count(connection, project_id)

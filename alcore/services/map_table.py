@@ -28,7 +28,7 @@ def table(
     x and y are those of the map by principal components. Raises UnknownItem for a selection that
     is gone, NotAllowed.
     """
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     with store.read() as connection:
         rights.check_owner(connection, project_id, by)
         project = projects.get(connection, project_id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alcore.errors import InvalidSettings, NotAllowed, UnknownItem
+from alcore.job_kinds import INCOMING
 from alcore.loop import metadata_import, waiting_tables
 from alcore.loop.metadata_import import MetadataFile, MetadataPlan, usual_columns
 from alcore.metadata import (
@@ -345,8 +346,8 @@ def before_import(store: Store, project_id: int, wish: Wish) -> None:
     wanted += _exif_columns() if wish.exif else []
     if wish.table is not None:
         group = "" if wish.group in wish.fields else wish.group
-        waiting_tables.keep(store.workspace.project(project_id), wish.table, group)
-    with store.write() as connection:
+        waiting_tables.keep(store.folder(project_id), wish.table, group)
+    with store.publish(project_id, INCOMING) as connection:
         if projects.get(connection, project_id).state != "importing":
             raise InvalidSettings("the images are in already; bring metadata in by its own command")
         for column in wanted:

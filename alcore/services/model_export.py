@@ -39,7 +39,7 @@ def status(store: Store, project_id: int) -> ModelExport:
         latest = rounds.latest(connection, project_id)
         job = jobs.newest(connection, project_id, "model_export")
     number = latest.number if latest else 0
-    path = package(store.workspace.project(project_id), number, project.class_change)
+    path = package(store.folder(project_id), number, project.class_change)
     return ModelExport(
         latest, job, path if path.exists() else None, file_name(project, f" model {number}.zip")
     )

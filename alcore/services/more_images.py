@@ -15,6 +15,7 @@ from alcore.datasets import addresses, remote
 from alcore.datasets.addresses import AddressList, AddressSource
 from alcore.datasets.sources import open_source
 from alcore.errors import ImportRefused
+from alcore.job_kinds import INCOMING
 from alcore.loop import contributions
 from alcore.services import audit, setup
 from alcore.services.folders import ANYWHERE, Folders, check_source
@@ -41,7 +42,8 @@ def add(
     if spec.get("kind") not in KINDS:
         raise ImportRefused("more images come from a folder, a zip archive or a bucket")
     check_source(folders, spec, store.workspace)
-    with store.write() as connection:
+    upload = (Path(str(spec.get("path", ""))),)
+    with store.publish(project_id, (), also=upload) as connection:
         check_ready(connection, project_id, by)
         _request(connection, project_id, spec, by)
 
@@ -69,7 +71,7 @@ def keep_photograph(
 def add_photographs(store: Store, project_id: int, by: int | None = None) -> None:
     """Ask for the photographs that wait. Raises NotAllowed, ImportRefused."""
     spec = {"kind": "photographs", "path": str(_waiting(store, project_id))}
-    with store.write() as connection:
+    with store.publish(project_id, INCOMING) as connection:
         check_ready(connection, project_id, by)
         _request(connection, project_id, spec, by)
 
@@ -93,14 +95,14 @@ def add_addresses(
         check_ready(connection, project_id, by)
     source = AddressSource(store.workspace.addresses(project_id))
     source.keep(data)
-    with store.write() as connection:
+    with store.publish(project_id, INCOMING) as connection:
         check_ready(connection, project_id, by)
         _request(connection, project_id, {"kind": "addresses", "path": str(source.root)}, by)
     return wanted
 
 
 def _waiting(store: Store, project_id: int) -> Path:
-    return store.workspace.project(project_id) / contributions.FOLDER
+    return store.folder(project_id) / contributions.FOLDER
 
 
 def check_ready(connection: Connection, project_id: int, by: int | None) -> None:

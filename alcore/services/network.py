@@ -68,7 +68,7 @@ def offered(looking: Looking) -> dict[str, Any]:
         project = projects.get(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
         images = len(items.ids(connection, project_id))
-    features = feature_files.status(store.workspace.project(project_id))
+    features = feature_files.status(store.folder(project_id))
     extractor = "" if features is None else features.name
     models = [_offer(one, bool(extractor)) for one in reversed(history)]
     something = extractor or any(one["parts"] for one in models)
@@ -213,7 +213,7 @@ def _ask(looking: Looking, view: View, what: str, wanted: Mapping[str, Any]) -> 
         images = len(items.ids(connection, project_id))
         numbers = [view.model, wanted.get("other", {}).get("model")]
         summaries = [rounds.numbered(connection, project_id, n) for n in numbers if n is not None]
-    features = feature_files.status(store.workspace.project(project_id))
+    features = feature_files.status(store.folder(project_id))
     made_of: list[Any] = [images, [[c.id, c.name] for c in project.classes]]
     if view.part == "features":
         made_of.append(None if features is None else [features.name, features.created_at])

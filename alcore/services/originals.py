@@ -61,7 +61,7 @@ def move(
     if not _stays(spec):
         raise ImportRefused("the images were copied when they came in: nothing has to be named")
     place = {**spec, "path": path}
-    _check_place(store.workspace.project(project_id), rows, place)
+    _check_place(store.folder(project_id), rows, place)
     with store.write() as connection:
         check_owner(connection, project_id, by)
         projects.set_source(connection, project_id, place)

@@ -215,7 +215,7 @@ class PredictionCache:
             return False
         if latest is not None:
             return predictions.round_id == latest.id
-        features = feature_files.status(self.store.workspace.project(project.id))
+        features = feature_files.status(self.store.folder(project.id))
         at = None if features is None else features.created_at
         return predictions.round_id is None and predictions.features_at == at
 
@@ -238,7 +238,7 @@ class PredictionCache:
     def _make(
         self, connection: Connection, project: Project, latest: RoundSummary
     ) -> PoolPredictions | None:
-        folder = self.store.workspace.project(project.id)
+        folder = self.store.folder(project.id)
         embeddings = files.mapped(folder, latest.number)
         head = head_of(folder, latest.number)
         if embeddings is None or head is None or len(embeddings) * head.shape[1] > MOST_VALUES:
@@ -267,7 +267,7 @@ class PredictionCache:
     def _of_features(self, connection: Connection, project: Project) -> PoolPredictions | None:
         """Return predictions that know nothing of the classes, for what features alone can tell."""
         item_ids = items.ids(connection, project.id)
-        table = feature_files.current(self.store.workspace.project(project.id), len(item_ids))
+        table = feature_files.current(self.store.folder(project.id), len(item_ids))
         classes = max(1, len(project.classes))
         if table is None or not len(item_ids) or len(item_ids) * classes > MOST_VALUES:
             return None

@@ -87,7 +87,7 @@ def newest_model(connection: Connection, store: Store, project_id: int) -> Newes
             f"{project.name!r} has no model yet; one comes by itself after the first labels, or "
             "now by a training"
         )
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     today = fold_of(project, latest)
     return NewestModel(
         project,
@@ -133,7 +133,7 @@ def pool(
         check_owner(connection, project_id, by)
         model = newest_model(connection, store, project_id)
         asked = _asked(connection, project_id, which)
-    folder = store.workspace.project(project_id)
+    folder = store.folder(project_id)
     head = head_of(folder, model.summary.number)
     embedded = embeddings.mapped(folder, model.summary.number)
     if head is None or embedded is None:

@@ -27,7 +27,7 @@ _GAP = 16
 
 def samples(store: Store, project: Project) -> np.ndarray:
     """Return some images of a project at its resolution; none before they are in."""
-    folder = store.workspace.project(project.id)
+    folder = store.folder(project.id)
     pixels = PixelCache.of(folder, project.settings).array()
     if not len(pixels):
         return pixels

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from alcore import estimators, keymap, names, strategies
@@ -13,7 +14,7 @@ from alcore.config import LEARNERS, ProjectSettings, computes_features, user_pat
 from alcore.datasets.addresses import AddressSource
 from alcore.datasets.sources import SourceSummary, scan
 from alcore.errors import DuplicateProject, InvalidSettings, UnknownProject
-from alcore.job_kinds import KINDS, function_of
+from alcore.job_kinds import INCOMING, KINDS, function_of
 from alcore.loop.due import request_if_due
 from alcore.loop.project_consensus import apply_consensus
 from alcore.loop.queueing import choose_overlap, queue_size
@@ -82,6 +83,10 @@ def create(
     name = clean_name(name)
     check_learning(store, settings)
     now = time.time()
+    if store.files.objects is not None and spec.get("kind") == "folder":
+        spec = {**spec, "copy": True}  # other computers have no such folder
+    upload = (Path(str(spec.get("path", ""))),)
+    store.files.stage(None, (), upload)
     with store.write() as connection:
         project_id = projects.add(connection, name, settings, spec, known_classes, now)
         projects.add_classes(connection, project_id, classes, now)
@@ -89,7 +94,9 @@ def create(
             folder = store.workspace.addresses(project_id)
             AddressSource(folder).keep(user_path(str(spec["path"])).read_bytes())
             projects.set_source(connection, project_id, {"kind": "addresses", "path": str(folder)})
+        gone = store.files.record(connection, project_id, INCOMING, upload)
         jobs.request(connection, project_id, "import", now)
+    store.files.settle(project_id, gone)
     return project_id
 
 

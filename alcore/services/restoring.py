@@ -16,13 +16,15 @@ from pathlib import Path
 from alcore import disk
 from alcore.config import Workspace
 from alcore.errors import WorkspaceBusy, WorkspaceUnusable
-from alcore.store import Store, backups, portable
+from alcore.job_kinds import shared_files
+from alcore.store import Store, backups, portable, projects, stored_files
 from alcore.store.backups import Backup
 from alcore.workers import presence
 
 NEVER_MIXED = (
     *("alcore.db-wal", "alcore.db-shm", "alcore.db-journal", "projects", "uploads"),
-    *("renditions", "explanations", "secret", "estimators.txt", "owners-word", "alcore.db"),
+    *("renditions", "explanations", "stored", "secret", "estimators.txt", "owners-word"),
+    "alcore.db",
 )
 """What a workspace is made of; the database comes last, so that nothing serves half of it."""
 
@@ -97,8 +99,8 @@ def _put(backup: Backup, workspace: Workspace, there: list[Path]) -> Path | None
         problems = backups.verify(Backup(incoming, backup.created_at, backup.files))
         if problems:
             raise WorkspaceUnusable(f"what was written is damaged: {problems[0]}")
-        Store.open(Workspace(incoming, "")).close()  # an older schema is brought up to date
-        with _rows_in_place(Workspace(incoming, ""), workspace):
+        _prepare(Workspace(incoming, "", ""))
+        with _rows_in_place(Workspace(incoming, "", ""), workspace):
             aside = root / time.strftime("replaced-%Y%m%d-%H%M%S") if there else None
             for path in there:
                 assert aside is not None
@@ -112,6 +114,16 @@ def _put(backup: Backup, workspace: Workspace, there: list[Path]) -> Path | None
     return aside
 
 
+def _prepare(incoming: Workspace) -> None:
+    """Bring an older schema up to date; what an object store had then is not said any more."""
+    store = Store.open(incoming)
+    try:
+        with store.write() as connection:
+            stored_files.forget_all(connection)
+    finally:
+        store.close()
+
+
 @contextmanager
 def _rows_in_place(incoming: Workspace, workspace: Workspace) -> Iterator[None]:
     """Copy the rows to a PostgreSQL server, where they count once the block has ended well."""
@@ -120,9 +132,13 @@ def _rows_in_place(incoming: Workspace, workspace: Workspace) -> Iterator[None]:
         return
     store = Store.open(workspace)
     try:
+        if store.files.objects is not None:
+            store.files.objects.listed()  # whether it answers is known before anything is moved
         with store.write() as connection:
             portable.fill(connection, incoming.database)
             incoming.database.unlink()
             yield
+            for project in projects.all_projects(connection, archived=True):
+                store.files.record(connection, project.id, shared_files())
     finally:
         store.close()

@@ -27,7 +27,7 @@ from alcore.errors import InvalidSettings, WorkspaceUnusable
 from alcore.learner import costs
 from alcore.records import Class, Job, KnownClasses, Project, SkippedFile
 from alcore.services.folders import ANYWHERE, Folders, check_source
-from alcore.store import Connection, Store, additions, items, jobs, labels, projects
+from alcore.store import Connection, Store, additions, items, jobs, labels, projects, stored_files
 from alcore.strategies import Option
 
 __all__ = [
@@ -335,10 +335,15 @@ def _forget_uploads(store: Store, folder: Path) -> None:
         for project in everything:
             waiting = additions.waiting(connection, project.id)
             in_use |= {addition.source.get("path") for addition in waiting}
+    needed = {Path(str(path)).name for path in in_use}
     before = time.time() - _FORGOTTEN
     for path in folder.iterdir():
-        if str(path) not in in_use and path.stat().st_mtime < before:
+        if path.name not in needed and path.stat().st_mtime < before:
             path.unlink(missing_ok=True)
+    if store.files.objects is not None:
+        with store.write() as connection:
+            gone = stored_files.forget_uploads(connection, needed)
+        store.files.discard(gone)
 
 
 def source_name(spec: Mapping[str, Any]) -> str:

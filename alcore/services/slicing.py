@@ -27,7 +27,7 @@ def of_column(
 
     Raises UnknownItem where it left no predictions or there is no such column.
     """
-    path = round_arrays(store.workspace.project(project_id), number)
+    path = round_arrays(store.folder(project_id), number)
     if not path.is_file():
         raise UnknownItem(f"model {number} has no predictions on disk ({path.name} is missing)")
     with np.load(path, allow_pickle=False) as arrays:

@@ -19,6 +19,7 @@ from typing import Any
 from alcore import disk
 from alcore.config import LearnerRule, ProjectSettings
 from alcore.errors import ExplanationImpossible, InvalidSettings, UnreadableImage
+from alcore.job_kinds import INCOMING
 from alcore.loop.contributions import FOLDER, settle
 from alcore.records import NewUndo, Project
 from alcore.services import audit, images, lease_rules, more_images, projects, rights
@@ -103,7 +104,7 @@ def begin(store: Store, name: str, class_names: Sequence[str]) -> int:
     classes, clean, now = clean_classes(class_names), projects.clean_name(name), time.time()
     with store.write() as connection:
         project_id = stored.add(connection, clean, SETTINGS, {"kind": FOLDER}, "none", now)
-        folder = store.workspace.project(project_id) / FOLDER
+        folder = store.folder(project_id) / FOLDER
         stored.set_source(connection, project_id, {"kind": FOLDER, "path": str(folder)})
         stored.add_classes(connection, project_id, classes, now)
     return project_id
@@ -116,13 +117,13 @@ def take(store: Store, teacher: Teacher, pictures: Sequence[NewPicture]) -> None
     kept again. Raises NotAllowed, ProjectArchived, ClassDeleted, UnknownItem, UnreadableImage,
     InvalidSettings, NoRoom, WorkspaceUnusable; then none of them is kept.
     """
-    folder = store.workspace.project(teacher.project_id)
+    folder = store.folder(teacher.project_id)
     with store.read() as connection:
         _check(connection, teacher, pictures)
     disk.check_room(store.workspace.root, sum(len(one.data) for one in pictures))
     _write(folder / FOLDER, pictures)
     now = time.time()
-    with store.write() as connection:
+    with store.publish(teacher.project_id, INCOMING) as connection:
         project = _check(connection, teacher, pictures)
         for one in pictures:
             if one.class_id is not None:
@@ -137,7 +138,7 @@ def take_back(store: Store, teacher: Teacher, key: str, undo_key: str) -> None:
 
     Raises NotAllowed, ProjectArchived, NothingToUndo where it is somebody else's.
     """
-    folder, now = store.workspace.project(teacher.project_id) / FOLDER, time.time()
+    folder, now = store.folder(teacher.project_id) / FOLDER, time.time()
     with store.write() as connection:
         project = _check(connection, teacher, ())
         waiting = contributions.waiting(connection, project.id)
@@ -155,7 +156,7 @@ def take_back(store: Store, teacher: Teacher, key: str, undo_key: str) -> None:
 
 def overview(store: Store, project_id: int) -> Overview:
     """Read what a project has been taught. Raises UnknownProject."""
-    folder = store.workspace.project(project_id) / FOLDER
+    folder = store.folder(project_id) / FOLDER
     with store.read() as connection:
         counts: dict[int, int] = {}
         for (_, class_id), n in labels.counts(connection, project_id).items():

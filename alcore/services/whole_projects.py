@@ -17,7 +17,18 @@ from alcore.records import Job
 from alcore.services import audit, rights, setup
 from alcore.services.projects import clean_name
 from alcore.services.rights import check_owner
-from alcore.store import Connection, Store, copies, items, jobs, members, projects, removal, rounds
+from alcore.store import (
+    Connection,
+    Store,
+    copies,
+    items,
+    jobs,
+    members,
+    projects,
+    removal,
+    rounds,
+    stored_files,
+)
 from alcore.workers.attempts import put_back_silent
 from alcore.workers.claims import BEAT, Watch
 
@@ -107,9 +118,10 @@ def copy(
         raise WorkspaceBusy("images are coming into this project; copy it when that is done")
     if by is not None:
         rights.check(store, "make projects", by)
-    folder, part = store.workspace.project(project_id), _part(store, project_id)
+    folder, part = store.folder(project_id), _part(store, project_id)
     try:
         _copy_files(folder, part)
+        store.files.stage(None, (), [p for p in part.rglob("*") if p.is_file()])
         now = time.time()
         with store.write() as connection:
             spec, known_classes = projects.source(connection, project_id)
@@ -128,6 +140,8 @@ def copy(
                 members.set_role(connection, copy_id, by, "owner", now)
             audit.note(connection, copy_id, by, "copy project", name=source.name)
             part.rename(store.workspace.project(copy_id))
+            gone = store.files.record(connection, copy_id, _COPIED)
+        store.files.settle(copy_id, gone)
     except OSError as error:
         raise disk.unusable(part, error) from error
     finally:
@@ -194,10 +208,14 @@ def _noun(job: Job) -> str:
 
 def _remove(store: Store, project_id: int, places: list[Path]) -> None:
     """Delete the rows of a marked project, then its files."""
+    with store.read() as connection:
+        files = stored_files.of_project(connection, project_id)
     while True:
         with store.sweep() as connection:
             if not removal.sweep(connection, project_id):
                 break
+    store.files.discard([part.object for parts in files.values() for part in parts])
+    store.files.forget(project_id)
     for place in places:
         if place.is_dir():
             shutil.rmtree(place, ignore_errors=True)

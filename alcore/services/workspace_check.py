@@ -10,8 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from alcore import disk
@@ -21,7 +20,8 @@ from alcore.loop import incoming_labels
 from alcore.loop.project_consensus import apply_consensus
 from alcore.loop.round_files import round_arrays
 from alcore.records import Item, Project
-from alcore.services import audit, originals, training
+from alcore.services import audit, object_check, originals, training
+from alcore.services.faults import Fault
 from alcore.store import (
     Store,
     items,
@@ -41,16 +41,6 @@ _LEFT = re.compile(r"\.sent-.*|\.part-.*|\.write-test-\d+|unpublished-.*|.*\.(tm
 """Names of files that are renamed once they are whole."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Something that is amiss."""
-
-    what: str
-    remedy: str
-    mend: Callable[[], None] | None = None
-    """Does what the remedy says; None where people have to."""
-
-
 def check(store: Store) -> Iterator[Fault]:
     """Look through a workspace and yield what is amiss, the database first."""
     yield from _database(store)
@@ -62,6 +52,7 @@ def check(store: Store) -> Iterator[Fault]:
             yield from _files(store, project)
             yield from _models(store, project)
     yield from _orphans(store, {project.id for project in everything})
+    yield from object_check.faults(store, [project.id for project in everything])
     yield from _surroundings(store)
 
 
@@ -129,7 +120,7 @@ def _secret(store: Store) -> Iterator[Fault]:
 def _files(store: Store, project: Project) -> Iterator[Fault]:
     """Look for the originals and pixels of a project."""
     name = f"{project.name!r} (project {project.id})"
-    cache = PixelCache.of(store.workspace.project(project.id), project.settings)
+    cache = PixelCache.of(store.folder(project.id), project.settings)
     with store.read() as connection:
         rows = items.get_all(connection, project.id)
         job = jobs.newest(connection, project.id, "import")
@@ -173,7 +164,7 @@ def _lost(cache: PixelCache, rows: list[Item]) -> list[Item]:
 
 def _models(store: Store, project: Project) -> Iterator[Fault]:
     """Look for the files of the newest model, and of pretrained weights."""
-    folder = store.workspace.project(project.id)
+    folder = store.folder(project.id)
     name = f"{project.name!r} (project {project.id})"
     with store.read() as connection:
         latest = rounds.latest(connection, project.id)

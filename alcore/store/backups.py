@@ -23,6 +23,7 @@ from pathlib import Path
 from alcore import disk
 from alcore.config import Workspace
 from alcore.errors import AlcoreError, WorkspaceUnusable
+from alcore.store import projects
 from alcore.store.engine import Store
 from alcore.store.sqlite import check_copy
 
@@ -150,6 +151,11 @@ def _copied(store: Store, to: Path, last: Backup | None) -> dict[str, CopiedFile
         copy.unlink(missing_ok=True)
         store.copy_database(copy)
         files[copy.name] = _described(copy, time.time_ns())
+        with store.read() as connection:
+            ids = [one.id for one in projects.all_projects(connection, archived=True)]
+        for project_id in ids:  # other computers may have made files that are not here yet
+            with store.files.insisting(project_id):
+                pass
         try:
             for path in _files(store.workspace):
                 name = path.relative_to(store.workspace.root).as_posix()

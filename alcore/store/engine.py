@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol, Self
@@ -21,6 +21,7 @@ from sqlalchemy.exc import DatabaseError
 
 from alcore.config import Workspace
 from alcore.errors import AlcoreError, WorkspaceBusy, WorkspaceUnusable
+from alcore.store.shared_files import SharedFiles
 from alcore.store.sqlite import SQLite
 
 log = structlog.get_logger()
@@ -84,6 +85,7 @@ class Store:
         self._database = _database_of(workspace)
         self._turn = threading.Lock()
         self._asked: float | None = None
+        self.files = SharedFiles(workspace, self.read)
 
     @classmethod
     def open(cls, workspace: Workspace) -> Self:
@@ -169,6 +171,39 @@ class Store:
             if waited:
                 self._turn.release()
         self._database.note_write()
+
+    def folder(self, project_id: int) -> Path:
+        """Return the folder of a project, with the files that the rows of this moment name."""
+        return self.files.folder(project_id)
+
+    @contextmanager
+    def publish(
+        self,
+        project_id: int,
+        patterns: Sequence[str],
+        patient: bool = False,
+        also: Sequence[Path] = (),
+    ) -> Iterator[Connection]:
+        """Give a connection as `write` does; files that others need count with its rows.
+
+        patterns: of files in the project's folder; also: other files of the workspace. Raises
+        FilesUnreachable where an object store does not take them; then nothing is committed.
+        """
+        self.files.stage(project_id, patterns, also)
+        with self.write(patient=patient) as connection:
+            yield connection
+            gone = self.files.record(connection, project_id, patterns, also)
+        self.files.settle(project_id, gone)
+
+    def share(self, path: Path) -> bool:
+        """Let a small file of no project be the same on all computers: that of the first one.
+
+        Tells whether its content was replaced. Raises FilesUnreachable.
+        """
+        if self.files.objects is None or self.files.is_shared(path):
+            return False
+        with self.write() as connection:
+            return self.files.agree(connection, path)
 
     def signature(self) -> object:
         """Return what changes whenever anybody writes, at little cost."""

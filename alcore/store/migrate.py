@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from alcore.errors import WorkspaceUnusable
 from alcore.store.functions import POSTGRESQL
 
-HEAD = "0029"
+HEAD = "0030"
 """The newest revision; a database that is there already starts without importing Alembic."""
 
 

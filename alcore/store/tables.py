@@ -845,6 +845,21 @@ simulated_point = Table(
 )
 """What a strategy reaches with so many answers of the key; `batch` has what it asks next."""
 
+stored_file = Table(
+    "stored_file",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id")),
+    Column("name", String, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("object", String, nullable=False, unique=True),
+    Index("ix_stored_file_project", "project_id", "id"),
+    sqlite_autoincrement=True,
+)
+"""A part of a file, and the object that has it in the object store; of no project: the secret."""
+
 verdict = Table(
     "verdict",
     MetaData(),

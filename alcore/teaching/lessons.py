@@ -166,7 +166,7 @@ class Lesson:
 
 def read(store: Store, project: Project, picture: Picture) -> np.ndarray | None:
     """Read a picture as (SIDE, SIDE, 3) uint8; None where it cannot be read now."""
-    folder = store.workspace.project(project.id)
+    folder = store.folder(project.id)
     try:
         if picture.item_id is None:
             return decode_pixels((folder / FOLDER / picture.file).read_bytes(), SIDE).pixels

@@ -13,16 +13,17 @@ import structlog
 
 from alcore import disk, logs
 from alcore.config import precision
-from alcore.errors import AlcoreError, JobCancelled, NoRoom, WorkspaceBusy
+from alcore.errors import AlcoreError, FilesUnreachable, JobCancelled, NoRoom, WorkspaceBusy
+from alcore.job_kinds import named
 from alcore.records import Job
 from alcore.store import Connection, Store, jobs
 from alcore.workers.claims import Claim, Heartbeat, Watch
 
 ROOM = 30.0
-"""A job that found the disk full looks again after this time."""
+"""A job that found the disk full, or no object store, looks again after this time."""
 PAUSE = 1.0
 """The same of one whose database was held, or whose server was started anew: it is back by now."""
-PASSING = (NoRoom, WorkspaceBusy)
+PASSING = (NoRoom, WorkspaceBusy, FilesUnreachable)
 """What is not the job's fault and goes by: it waits and is done again, however often that is."""
 
 log = structlog.get_logger()
@@ -55,9 +56,11 @@ class Running:
     def write(self) -> Iterator[Connection]:
         """Give a connection as the store does, and wait however long another program holds it.
 
-        What was computed shall not be lost for that.
+        What was computed shall not be lost for that. Files that the job has made are where all
+        find them before it commits; raises FilesUnreachable.
         """
-        with self.store.write(patient=True) as connection:
+        files = named(self.job.kind).files
+        with self.store.publish(self.job.project_id, files, patient=True) as connection:
             yield connection
 
     def advance(self, connection: Connection) -> None:
@@ -131,11 +134,13 @@ def _attempt(
 ) -> AlcoreError | None:
     try:
         disk.check_room(store.workspace.root)
-        with Running(store, job, threads) as running:
-            function(running)
+        with store.files.insisting(job.project_id):
+            with Running(store, job, threads) as running:
+                function(running)
+            _forget_deleted(store, job)
         return None
     except PASSING as obstacle:
-        pause = ROOM if isinstance(obstacle, NoRoom) else PAUSE
+        pause = PAUSE if isinstance(obstacle, WorkspaceBusy) else ROOM
         with store.write(patient=True) as connection:
             jobs.postpone(connection, job.id, job.attempt, time.time(), pause, str(obstacle))
         return obstacle
@@ -160,6 +165,16 @@ def _attempt(
             cancelled=isinstance(error, JobCancelled),
         )
     return error
+
+
+def _forget_deleted(store: Store, job: Job) -> None:
+    """Delete files for all that a job has deleted here."""
+    files = named(job.kind).files
+    if store.files.objects is None or not files:
+        return
+    with store.write(patient=True) as connection:
+        gone = store.files.record_missing(connection, job.project_id, files)
+    store.files.discard(gone)
 
 
 def put_back_silent(store: Store, watch: Watch) -> None:
