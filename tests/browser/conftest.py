@@ -114,7 +114,10 @@ def choose_tab(page: Page, name: str) -> None:
 
 
 def choose_option(page: Page, box: Locator, name: str) -> None:
-    """Choose from a list that opens; open it again where scrolling to it has closed it."""
+    """Choose from a list that opens; open it again where scrolling to it has closed it.
+
+    The name is typed, because of a long list only the part in view is there.
+    """
     option = page.get_by_role("option", name=name, exact=True)
     expect(box).to_be_visible(timeout=1000 * START)
     at_rest(page)
@@ -124,6 +127,9 @@ def choose_option(page: Page, box: Locator, name: str) -> None:
         assert time.monotonic() < until, f"the choice {name} is not offered"
         box.click()
         page.wait_for_timeout(500)
+        if box.get_attribute("aria-expanded") == "true":
+            box.fill(name)
+            page.wait_for_timeout(500)
     option.click()
 
 
