@@ -315,6 +315,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.sqlite
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX matter")
 def test_a_full_disk_stops_the_sweep_and_it_goes_on_when_there_is_room(
     workspace: Workspace, tmp_path: Path
@@ -352,6 +353,7 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for workers in /proc")
+@pytest.mark.sqlite
 def test_whatever_is_killed_the_result_is_that_of_an_undisturbed_sweep(
     workspace: Workspace, engine: Processes, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from made import Tab
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import text
 
 from alcore.services import comments, guidelines, people, projects
 from alcore.store import rounds
@@ -115,8 +116,8 @@ def test_the_board_is_accessible_with_everything_open(
     me = people.annotator(store, "axe")
     project = projects.get(store, project.id)
     with store.read() as connection:
-        first = connection.exec_driver_sql(
-            "SELECT min(id) FROM item WHERE project_id = ?", (project.id,)
+        first = connection.execute(
+            text("SELECT min(id) FROM item WHERE project_id = :id"), {"id": project.id}
         ).scalar_one()
     guidelines.choose(store, project.id, me.id, first, project.classes[0].id)
     comments.add(store, project.id, me.id, key=name, item_id=first, text="look twice")

@@ -306,6 +306,7 @@ def test_the_hint_stays_closed(fruits: Project, open_board: OpenBoard) -> None:
     expect(board.part("hint")).to_be_hidden()
 
 
+@pytest.mark.sqlite
 def test_while_another_program_holds_the_database_answers_wait_and_the_board_says_so(
     server: Server, fruits: Project, open_board: OpenBoard
 ) -> None:

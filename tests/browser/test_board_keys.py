@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Route, expect
+from sqlalchemy import text
 
 from alcore.config import ProjectSettings, RetrainRule
 from alcore.records import Project
@@ -231,10 +232,12 @@ def test_shift_u_is_unsure_with_a_note_and_shift_c_comments(
     assert answers(server, fruits, "words") == [(item, "unsure")]
     store = server.store()
     with store.read() as connection:
-        written = connection.exec_driver_sql(
-            "SELECT note FROM label_event JOIN annotator ON annotator.id = annotator_id "
-            "WHERE item_id = ? AND annotator.name = 'words'",
-            (item,),
+        written = connection.execute(
+            text(
+                "SELECT note FROM label_event JOIN annotator ON annotator.id = annotator_id "
+                "WHERE item_id = :id AND annotator.name = 'words'"
+            ),
+            {"id": item},
         ).scalars()
         assert list(written) == ["cut off"]
     assert [c.text for c in comments.of_item(store, fruits.id, item)] == ["1 stem, no leaf"]

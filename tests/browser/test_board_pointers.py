@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
+from sqlalchemy import text
 
 from alcore.records import Project
 from alcore.services import comments
@@ -198,8 +199,9 @@ def test_targets_are_large_and_nothing_is_wider_than_the_screen(hand: Hand) -> N
 def notes(server: Server, item: int) -> list[str]:
     with server.store().read() as connection:
         return list(
-            connection.exec_driver_sql(
-                "SELECT note FROM label_event WHERE item_id = ? AND note IS NOT NULL", (item,)
+            connection.execute(
+                text("SELECT note FROM label_event WHERE item_id = :id AND note IS NOT NULL"),
+                {"id": item},
             ).scalars()
         )
 

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from sqlalchemy import text
 
 from alcore.records import NewEvent, Project
 from alcore.services import comments, completing, guidelines, people, review
@@ -29,9 +30,11 @@ def fruits(server: Server) -> Project:
     ids = [c.id for c in project.classes]
     who = [people.annotator(store, name).id for name in ("Ana", "Ben")]
     with store.write() as connection:
-        found = connection.exec_driver_sql(
-            "SELECT id FROM item WHERE project_id = ? AND split = 'pool' ORDER BY id LIMIT 60",
-            (project.id,),
+        found = connection.execute(
+            text(
+                "SELECT id FROM item WHERE project_id = :id AND split = 'pool' ORDER BY id LIMIT 60"
+            ),
+            {"id": project.id},
         ).scalars()
         for n, item_id in enumerate(list(found)):
             event = labels.append(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect
+from sqlalchemy import text
 
 from alcore.records import Project
 
@@ -62,10 +63,12 @@ def test_a_key_explains_the_image_and_the_label_says_so(
     expect(panel).to_be_hidden()
     expect(heat).to_have_count(0)
     with server.store().read() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT explanation_shown, count(*) FROM label_event WHERE project_id = ?"
-            " AND key NOT LIKE 'taught %' GROUP BY 1",
-            (explained.id,),
+        rows = connection.execute(
+            text(
+                "SELECT explanation_shown, count(*) FROM label_event WHERE project_id = :id"
+                " AND key NOT LIKE 'taught %' GROUP BY 1"
+            ),
+            {"id": explained.id},
         )
         shown = dict(tuple(row) for row in rows)
     assert shown == {0: 1, 1: 1}
