@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from alcore.errors import FilesUnreachable, InvalidSettings, ObjectMissing
+from alcore.filesystems import open_filesystem, protocol_of
 
 TRIES = 3
 PAUSE = 0.5
@@ -22,13 +23,6 @@ PAUSE = 0.5
 _OPTIONS: dict[str, dict[str, Any]] = {
     "file": {"auto_mkdir": True},
     "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": 60}},
-}
-_SAME = {"s3a": "s3", "gcs": "gs", "local": "file"}
-_LIBRARIES = {
-    "s3": "pip install 'alcore[remote]'",
-    "gs": "pip install gcsfs",
-    "abfs": "pip install adlfs",
-    "az": "pip install adlfs",
 }
 
 
@@ -46,8 +40,7 @@ class ObjectStore:
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
-        protocol = self.address.partition("://")[0]
-        self.protocol = _SAME.get(protocol, protocol)
+        self.protocol = protocol_of(self.address)
         self._opening = threading.Lock()
 
     def new_name(self) -> str:
@@ -102,23 +95,10 @@ class ObjectStore:
     def _opened(self) -> Any:
         """What fsspec has for the protocol. Raises InvalidSettings, FilesUnreachable."""
         try:
-            import fsspec
-
             options = _OPTIONS.get(self.protocol, {})
-            return fsspec.filesystem(
-                self.protocol, use_listings_cache=False, skip_instance_cache=True, **options
-            )
-        except ImportError as error:
-            command = _LIBRARIES.get(self.protocol, "pip install the package that fsspec names")
-            raise FilesUnreachable(
-                f"ALCORE_FILES is {self.address}, which takes a library that is missing; add it "
-                f"with: {command}"
-            ) from error
-        except ValueError as error:
-            raise InvalidSettings(
-                f"ALCORE_FILES is {self.address}, and {self.protocol}:// is no kind of address; "
-                "known are s3://, gs:// and others that fsspec speaks"
-            ) from error
+            return open_filesystem(self.protocol, FilesUnreachable, **options)
+        except (FilesUnreachable, InvalidSettings) as error:
+            raise type(error)(f"ALCORE_FILES is {self.address}: {error}") from error
         except Exception as error:  # some services look for credentials here
             raise self._unreachable("opened", error) from error
 

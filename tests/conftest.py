@@ -104,6 +104,18 @@ def bare_workspace(tmp_path: Path) -> Workspace:
     return made
 
 
+@pytest.fixture(scope="module")
+def storage() -> Iterator[str]:
+    """Address of a bucket service that speaks S3."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     """A PostgreSQL server for the tests of this process; skipped where none is installed."""

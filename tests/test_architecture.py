@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("alcore.languages", ("babel",)),
     ("alcore.processes", ()),
     ("alcore.disk", ()),
+    ("alcore.filesystems", ("fsspec",)),
     ("alcore.object_store", ()),
     ("alcore.spreadsheets", ()),
     ("alcore.prediction_formats", ()),

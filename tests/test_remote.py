@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 import tifffile
 from made import BY_HAND
-from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from alcore.__main__ import main
@@ -65,15 +64,6 @@ class Line:
 
     def has(self, parts: set[str] | dict[str, int], path: str) -> str | None:
         return next((part for part in parts if part in path), None)
-
-
-@pytest.fixture(scope="module")
-def storage() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import numpy as np
 import postgres
 import pytest
 from made import BY_HAND, Tab, labels_of
-from moto.server import ThreadedMotoServer
 from test_more_images import fill, picture
 from trained import give_labels
 
@@ -466,27 +465,18 @@ def test_all_computers_sign_with_one_secret(computers: Computers) -> None:
 # -- S3, and what is no address ----------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 def test_a_bucket_of_s3_serves(
-    computers: Computers, tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch
+    computers: Computers, tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {
-        "AWS_ENDPOINT_URL": s3,
+        "AWS_ENDPOINT_URL": storage,
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(shared_files, "PART", 500)  # so that files have several parts
-    boto3.client("s3", endpoint_url=s3).create_bucket(Bucket="alcore")
+    boto3.client("s3", endpoint_url=storage).create_bucket(Bucket="alcore")
     one, two = (computers(name, "s3://alcore/school") for name in ("one", "two"))
     project_id = made(one, tmp_path / "birds")
     assert content(two, project_id) == content(one, project_id)

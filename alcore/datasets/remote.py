@@ -34,6 +34,7 @@ from alcore.errors import (
     SourceUnreachable,
     UnreadableImage,
 )
+from alcore.filesystems import open_filesystem, protocol_of
 from alcore.records import SkippedFile
 
 TRIES = 3
@@ -58,15 +59,6 @@ _RIGHTS = {
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws/credentials",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth application-default login",
-}
-_SAME = {"s3a": "s3", "gcs": "gs"}
-_LIBRARIES = {
-    "s3": "pip install 'alcore[remote]'",
-    "http": "pip install 'alcore[remote]'",
-    "https": "pip install 'alcore[remote]'",
-    "gs": "pip install gcsfs",
-    "abfs": "pip install adlfs",
-    "az": "pip install adlfs",
 }
 _OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {"max_concurrency": 1},  # parts of one file at once would take a request more for each
@@ -204,8 +196,7 @@ class RemoteSource:
 
     @property
     def protocol(self) -> str:
-        scheme = self.address.partition("://")[0]
-        return _SAME.get(scheme, scheme)
+        return protocol_of(self.address)
 
     @property
     def where(self) -> str:
@@ -306,22 +297,10 @@ class RemoteSource:
 
     def _open(self) -> Any:
         try:
-            import fsspec
-
             options = _OPTIONS.get(self.protocol, {})
-            return fsspec.filesystem(
-                self.protocol, use_listings_cache=False, skip_instance_cache=True, **options
-            )
-        except ImportError as error:
-            command = _LIBRARIES.get(self.protocol, "pip install the package that fsspec names")
-            raise DatasetUnavailable(
-                f"{self.protocol}:// takes a library that is missing; add it with: {command}"
-            ) from error
-        except ValueError as error:
-            raise InvalidSettings(
-                f"{self.protocol}:// is no kind of address; known are s3://, gs://, https:// and "
-                "others that fsspec speaks"
-            ) from error
+            return open_filesystem(self.protocol, DatasetUnavailable, **options)
+        except (DatasetUnavailable, InvalidSettings):
+            raise
         except Exception as error:  # gcsfs looks for credentials here
             raise self._listing_failed(error) from error
 
