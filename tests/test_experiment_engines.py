@@ -55,7 +55,7 @@ def test_a_cluster_gives_the_same_and_loses_nothing_when_a_worker_is_killed(
     assert engine.workers == 2
     assert sweeping.sweep(store, experiment_id, engine, threading.Event(), told)
     engine.close()
-    assert workers[0].poll() is not None, "a worker was killed on the way"
+    assert workers[0].wait(10) < 0, "a worker was killed on the way"
     assert sum(heard) == design.trainings
     same(every_round(calm, undisturbed), every_round(store, experiment_id))
     store.close()

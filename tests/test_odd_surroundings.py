@@ -254,6 +254,7 @@ def held(workspace: Workspace, *statements: str) -> Iterator[None]:
 EXCLUSIVE = ("PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "COMMIT")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("statements", [("BEGIN IMMEDIATE",), ("BEGIN EXCLUSIVE",), EXCLUSIVE])
 def test_a_database_that_is_held_is_said_to_be_in_use(
     workspace: Workspace, statements: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

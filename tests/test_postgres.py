@@ -116,6 +116,20 @@ def test_the_schema_is_the_one_that_sqlites_migrations_make(
     assert {*metadata.tables, "alembic_version", "views"} == there.keys()
 
 
+def test_a_database_made_on_a_server_leaves_the_tables_as_they_are(
+    server: postgres.Server, tmp_path: Path
+) -> None:
+    def indexes() -> set[str | None]:
+        return {index.name for table in metadata.tables.values() for index in table.indexes}
+
+    before, url = indexes(), server.empty()
+    Store.open(Workspace(tmp_path, url)).close()
+    seen = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    assert any("_refers_" in i["name"] for i in inspect(seen).get_indexes("answer"))
+    seen.dispose()
+    assert indexes() == before
+
+
 def test_a_database_of_the_first_version_on_postgresql_is_brought_up_to_date(
     server: postgres.Server, tmp_path: Path, fresh_database: Path
 ) -> None:

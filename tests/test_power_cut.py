@@ -14,6 +14,7 @@ from alcore.store import Store
 LABELS, CUTS = 40, 60
 
 
+@pytest.mark.sqlite
 @pytest.mark.skipif(not power.can_cut(), reason="strace is not here, or may not look at processes")
 def test_no_power_cut_loses_a_label_that_was_acknowledged(
     workspace: Workspace, tmp_path: Path

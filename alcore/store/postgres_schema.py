@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, Index, UniqueConstraint, text
+from sqlalchemy import Connection, Index, MetaData, UniqueConstraint, text
 from sqlalchemy.schema import CreateIndex
 
 from alcore.store.experiment_tables import metadata
@@ -166,9 +166,11 @@ def create(connection: Connection, revision: str) -> None:
 def _of_references() -> Iterator[Index]:
     """Make an index for each reference to many rows that has none: each deletion looks there.
 
-    SQLite need not: it deletes a project's rows without a look.
+    SQLite need not: it deletes a project's rows without a look. Tables are copied, since an index
+    stays with the table that it is made for, and a database of SQLite has none of these.
     """
-    for table in metadata.sorted_tables:
+    copy = MetaData()
+    for table in [one.to_metadata(copy) for one in metadata.sorted_tables]:
         unique = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
         first = {next(iter(key.columns)).name for key in (table.primary_key, *unique)}
         first |= {next(iter(index.columns)).name for index in table.indexes}
