@@ -280,15 +280,19 @@ def test_labels_that_carry_an_answer_are_those_without_which_it_changes(
     folder = project.store.workspace.project(project.project_id)
     item_id = project.free()
     told = project.here.ask(project.question("influence"))
-    ids, labels = lesson_of(folder, 1) or pytest.fail("no list of labels")
+    lesson = lesson_of(folder, 1) or pytest.fail("no list of labels")
+    ids, labels = lesson.item_ids, lesson.labels
     subject = Subject.read(project.store, project.project_id, item_id)
     stored = ModelOfFile.load(subject.folder / "rounds/0001.safetensors").stored
     table = feature_files.current(folder, len(subject.item_ids))
     assert table is not None and told["tried"] == told["of"] == 18
     rows = np.searchsorted(subject.item_ids, ids)
+    free = np.searchsorted(subject.item_ids, feature_heads.some(lesson.unlabeled_ids))
+    assert len(free) and not np.isin(lesson.unlabeled_ids, ids).any()
 
     def answer(kept: np.ndarray) -> float:
-        head = feature_heads.fit(table.points[rows[kept]], labels[kept], CLASSES)
+        points = table.points[rows[kept]]
+        head = feature_heads.fit(points, labels[kept], CLASSES, table.points[free])
         logits = (table.points[subject.item.position] @ head[:-1] + head[-1]) / stored.temperature
         shares = np.exp(logits - logits.max())
         return float(shares[project.classes.index(told["answer"])] / shares.sum())
@@ -610,5 +614,6 @@ def test_rounds_leave_a_list_of_what_they_learned_from(taught: dict[str, Taught]
         with project.store.read() as connection:
             ids, _ = items.labeled(connection, project.project_id)
             assert rounds.latest(connection, project.project_id).labels == len(ids)
-        kept, positions = lesson_of(folder, 1) or pytest.fail("no list")
-        assert sorted(kept.tolist()) == sorted(ids.tolist()) and positions.max() < CLASSES
+        lesson = lesson_of(folder, 1) or pytest.fail("no list")
+        assert sorted(lesson.item_ids.tolist()) == sorted(ids.tolist())
+        assert lesson.labels.max() < CLASSES

@@ -173,6 +173,54 @@ def test_a_head_knows_two_classes_and_one_that_has_no_labels() -> None:
     assert 0 < said[:, 1].max() < 0.2
 
 
+def right(head: np.ndarray, points: np.ndarray, true: np.ndarray) -> float:
+    """Share of points whose class a head names, the mean over classes."""
+    said = linear_head.probabilities(points, head).argmax(axis=1)
+    return float(np.mean([(said[true == c] == c).mean() for c in range(3)]))
+
+
+def clouds(counts: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points of three classes that overlap, and their classes; of each as many as is said."""
+    rng = np.random.default_rng(seed)
+    true = np.repeat(np.arange(3), counts)
+    points = 3 * np.eye(3, 40)[true] + rng.normal(size=(len(true), 40))
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32), true
+
+
+@pytest.mark.parametrize(
+    ("counts", "gain", "loss"), [((1000, 1000, 1000), 0.08, 0.0), ((1800, 150, 50), 0.0, 0.02)]
+)
+def test_images_without_labels_teach_a_head_and_rare_classes_stay(
+    counts: tuple[int, ...], gain: float, loss: float
+) -> None:
+    gains = []
+    for seed in range(8):
+        points, true = clouds(counts, seed)
+        few = np.concatenate([np.flatnonzero(true == c)[:3] for c in range(3)])
+        rest = np.setdiff1d(np.arange(len(true)), few)
+        heads = [
+            feature_heads.fit(points[few], true[few], 3, free) for free in (None, points[rest])
+        ]
+        gains.append(np.diff([right(head, points[rest], true[rest]) for head in heads])[0])
+    assert np.mean(gains) > gain and min(gains) > -loss
+
+
+def test_a_head_that_nothing_unlabeled_teaches_is_that_of_its_labels() -> None:
+    points, true = clouds((5, 5, 5), 0)
+    alone = feature_heads.fit(points, true, 3)
+    assert (feature_heads.fit(points, true, 3, points[:0]) == alone).all()
+    same = [feature_heads.fit(points[::2], true[::2], 3, points[1::2]) for _ in range(2)]
+    assert (same[0] == same[1]).all() and not (same[0] == alone).all()
+
+
+def test_few_of_very_many_images_without_labels_teach_a_head() -> None:
+    most = feature_heads.UNLABELED
+    for count in (0, 1, most, most + 1, 10 * most + 7):
+        some = feature_heads.some(np.arange(count))
+        assert min(count, most // 2) <= len(some) <= most
+        assert len(np.unique(np.diff(some))) <= 1
+
+
 def candidates(good: float, bad: float, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
     """Answers (2, n, 5) of two candidates of different skill, and the truth."""
     rng = np.random.default_rng(0)
@@ -403,7 +451,7 @@ def test_a_model_of_a_new_project_is_mixed_and_says_so(made: tuple[Store, int]) 
         {"ImageNet features", "the project's network"},
     )
     by = "tf_efficientnet_lite0 (ImageNet, last three stages)"
-    assert summary.learner.extractor == f"{by}, 160 pixels"
+    assert summary.learner.extractor == f"{by}, 160 pixels, self-trained"
     with store.read() as connection:
         kept = stored.latest(connection, project_id)
     assert kept == summary and summary.checkpoint is not None

@@ -60,6 +60,20 @@ def test_a_refit_finds_the_minimum_that_it_promises(rng: np.random.Generator) ->
         assert loss(embeddings, targets, prior, near + nudge) > best
 
 
+def test_a_weight_counts_a_row_so_many_times(rng: np.random.Generator) -> None:
+    embeddings, labels = blobs(rng, 20)
+    targets, spread = np.eye(3, dtype=np.float32)[labels], embeddings.var(axis=0)
+    prior, times = np.zeros((33, 3), np.float32), rng.integers(0, 4, 20)
+    weighted, repeated = (
+        linear_head.refit(e, t, prior, prior, spread, 2000, weights=w)
+        for e, t, w in (
+            (embeddings, targets, times.astype(np.float32)),
+            (np.repeat(embeddings, times, axis=0), np.repeat(targets, times, axis=0), None),
+        )
+    )
+    np.testing.assert_allclose(weighted, repeated, atol=1e-3)
+
+
 def test_a_head_that_is_held_more_strongly_stays_nearer(rng: np.random.Generator) -> None:
     embeddings, labels = blobs(rng, 60)
     targets, spread = np.eye(3, dtype=np.float32)[labels], embeddings.var(axis=0)

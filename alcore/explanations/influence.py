@@ -18,7 +18,7 @@ from alcore.explanations.models import Loaded, Subject
 from alcore.learner import calibration, feature_heads, inference
 from alcore.learner.mixtures import Stored
 from alcore.loop import features
-from alcore.loop.round_files import lesson_of
+from alcore.loop.round_files import RoundLesson, lesson_of
 from alcore.rounds.estimators import EstimatorModel
 
 TIME = 4.0
@@ -43,11 +43,11 @@ def of(subject: Subject, loaded: Loaded, threads: int) -> dict[str, Any]:
         raise ExplanationImpossible(
             f"model {subject.newest.number} left no list of what it learned from; the next does"
         )
-    item_ids, labels = lesson
+    item_ids, labels = lesson.item_ids, lesson.labels
     if loaded.estimator is not None:
         fit, order, held = _of_estimator(subject, loaded.estimator, threads)
     else:
-        fit, order, held = _of_head(subject, loaded, item_ids, labels)
+        fit, order, held = _of_head(subject, loaded, lesson)
     order = order[item_ids[order] != subject.item.id]
     everything = np.ones(len(labels), bool)
     before = fit(everything)
@@ -78,9 +78,7 @@ def of(subject: Subject, loaded: Loaded, threads: int) -> dict[str, Any]:
     }
 
 
-def _of_head(
-    subject: Subject, loaded: Loaded, item_ids: np.ndarray, labels: np.ndarray
-) -> tuple[Fit, np.ndarray, str]:
+def _of_head(subject: Subject, loaded: Loaded, lesson: RoundLesson) -> tuple[Fit, np.ndarray, str]:
     stored = None if loaded.from_file is None else loaded.from_file.stored
     if not isinstance(stored, Stored):
         raise ExplanationImpossible(
@@ -93,9 +91,11 @@ def _of_head(
             f"features were computed anew since model {subject.newest.number}, so its head cannot "
             "be fitted again as it was; the next model can be asked"
         )
-    order = np.argsort(subject.item_ids)
-    rows = order[np.searchsorted(subject.item_ids, item_ids, sorter=order)]
-    points = np.asarray(table.points[rows], np.float32)
+    order, labels = np.argsort(subject.item_ids), lesson.labels
+    points, unlabeled = (
+        table.points[order[np.searchsorted(subject.item_ids, ids, sorter=order)]]
+        for ids in (lesson.item_ids, feature_heads.some(lesson.unlabeled_ids))
+    )
     point = np.asarray(table.points[subject.item.position], np.float32)[None]
     classes = len(stored.class_names)
     parts: list[np.ndarray] = []
@@ -114,7 +114,7 @@ def _of_head(
     def fit(kept: np.ndarray) -> np.ndarray:
         if len(np.unique(labels[kept])) < 2:
             raise TrainingImpossible("one class is left")
-        return answer(feature_heads.fit(points[kept], labels[kept], classes))
+        return answer(feature_heads.fit(points[kept], labels[kept], classes, unlabeled))
 
     if np.abs(fit(np.ones(len(labels), bool)) - answer(stored.head)).max() > _SAME:
         raise ExplanationImpossible(

@@ -149,8 +149,8 @@ def _fitted_again(subject: Subject, threads: int) -> tuple[EstimatorModel, Expla
     images = images_of(subject.folder, project, subject.item_ids)
     task = Lesson(
         images=images,
-        labeled_ids=lesson[0],
-        labels=lesson[1],
+        labeled_ids=lesson.item_ids,
+        labels=lesson.labels,
         class_names=names,
         seed=summary.seed,
         round_number=summary.number,

@@ -95,6 +95,7 @@ class _Material:
         """
         settings = self.project.settings
         order = rng(settings, "baseline", trial).permutation(len(self.key_ids))[:n]
+        taken = np.concatenate([self.key_ids[order], self.holdout.ids])
         return Lesson(
             images=self.images,
             labeled_ids=self.key_ids[order],
@@ -104,6 +105,7 @@ class _Material:
             round_number=trial,
             threads=running.threads,
             precision=running.precision,
+            unlabeled_ids=np.setdiff1d(self.images.item_ids, taken),
             calibrations=() if shares is None else (shares,),
             calibrates=True,
         )

@@ -19,7 +19,7 @@ from alcore.jobs.training_inputs import images_of, learner_of_project, training_
 from alcore.loop.project_consensus import positions
 from alcore.records import Project
 from alcore.rounds import FoldAnswers, Lesson, TrainingInputs, cross_validate
-from alcore.store import calibrations, items, jobs, label_checks, projects
+from alcore.store import calibrations, gold, items, jobs, label_checks, projects
 from alcore.workers.attempts import Running
 
 _ROWS = 2_000
@@ -34,6 +34,9 @@ def run_label_check(running: Running) -> None:
         project = projects.get(connection, project_id)
         images = images_of(folder, project, items.ids(connection, project_id))
         judged = label_checks.to_judge(connection, project_id)
+        free = np.setdiff1d(
+            items.unlabeled(connection, project_id), gold.ids(connection, project_id)
+        )
         inputs = training_inputs(connection, store, project)
         calibrated = calibrations.known(connection, project_id)
     progress = label_check_resume.resume(folder, judged, _recipe(project, inputs))
@@ -57,6 +60,7 @@ def run_label_check(running: Running) -> None:
             round_number=0,
             threads=running.threads,
             precision=running.precision,
+            unlabeled_ids=np.setdiff1d(free, judged.item_ids),
             calibrations=calibrated,
         ),
         judged.item_ids[judged.held],

@@ -197,6 +197,7 @@ def _save(running: Running, material: _Material, result: RoundResult) -> dict[Pa
         candidate_score=result.scores,
         labeled_ids=material.lesson.labeled_ids,
         labels=material.lesson.labels,
+        question_ids=material.task.question_ids,
         stop_ids=material.task.stop_ids,
         stop_predicted=result.stop_predicted,
         **({} if head is None else {"head": head}),

@@ -15,6 +15,7 @@ from alcore.loop.round_files import pixels_of
 from alcore.records import Job, Learner, Pretrained, Project, RoundSummary
 from alcore.rounds import Images, TrainingInputs, learner_of
 from alcore.rounds import Learner as AnyLearner
+from alcore.rounds.feature_head import SELF_TRAINED
 from alcore.store import Connection, Store, items, pretrained
 
 USUAL = 128
@@ -32,7 +33,7 @@ def learner_now(connection: Connection, project: Project, table: FeaturePoints |
     kind, extractor = rule.kind, "none"
     if rule.uses_extractor:
         # Without features the network learns alone, and its models compare with others of its own.
-        kind, extractor = ("network", "none") if table is None else (kind, table.features.name)
+        kind, extractor = ("network", "none") if table is None else (kind, _head_on(table))
     if kind == "features":
         return Learner(
             kind=kind,
@@ -106,11 +107,16 @@ def inputs_of(
     if learner.kind not in (*LEARNERS, *estimators.ESTIMATORS, *others):
         return None
     table = features_of(connection, store, project) if learner.extractor != "none" else None
-    if learner.extractor != "none" and (table is None or table.features.name != learner.extractor):
+    if learner.extractor != "none" and (table is None or _head_on(table) != learner.extractor):
         return None
     return rule, TrainingInputs(
         pretrained=weights, downloads=store.workspace.downloads, estimators=others, features=table
     )
+
+
+def _head_on(table: FeaturePoints) -> str:
+    """Name what a head learns from and how, as learners are compared by it."""
+    return f"{table.features.name}, {SELF_TRAINED}"
 
 
 def features_of(connection: Connection, store: Store, project: Project) -> FeaturePoints | None:

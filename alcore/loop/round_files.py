@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,18 +41,31 @@ def head_of(folder: Path, number: int) -> np.ndarray | None:
         return arrays.get("head")
 
 
-def lesson_of(folder: Path, number: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Read what a round learned from: item ids (L,) and class positions (L,).
+@dataclass(frozen=True)
+class RoundLesson:
+    """What a round learned from."""
 
-    None where it left no list, as rounds before this was recorded.
-    """
+    item_ids: np.ndarray
+    """(L,) int64."""
+    labels: np.ndarray
+    """(L,) int64 class positions of the items."""
+    unlabeled_ids: np.ndarray
+    """(U,) int64 items without labels that it could learn from; empty in rounds before they did."""
+
+
+def lesson_of(folder: Path, number: int) -> RoundLesson | None:
+    """Read what a round learned from; None where it left no list, as the first versions did."""
     path = round_arrays(folder, number)
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as arrays:
         if "labeled_ids" not in arrays:
             return None
-        return arrays["labeled_ids"], arrays["labels"]
+        unlabeled = arrays["candidate_ids"][:0]
+        if "question_ids" in arrays:
+            free = ~np.isin(arrays["candidate_ids"], arrays["question_ids"])
+            unlabeled = arrays["candidate_ids"][free]
+        return RoundLesson(arrays["labeled_ids"], arrays["labels"], unlabeled)
 
 
 def make_room(folder: Path) -> None:

@@ -35,6 +35,8 @@ GIVES: frozenset[Need] = frozenset(
     }
 )
 """Signals that come from embeddings and a head alone."""
+SELF_TRAINED = "self-trained"
+"""How a head learns, beside the name of the features: others found other temperatures."""
 _SCORED = 3_000
 """Images that are scored in the time that a head takes to learn, about."""
 
@@ -61,6 +63,7 @@ class FeatureHeadModel:
             network="a head on features",
             weights=self.learner.table.features.name,
             augmentation="none",
+            unlabeled="self-training" if len(self.lesson.unlabeled_ids) else "none",
         )
 
     def tempered(self, temperature: float) -> Self:
@@ -132,7 +135,7 @@ class FeatureHeadLearner:
 
     @property
     def recipe_name(self) -> str:
-        return f"a head on {self.table.features.name}"
+        return f"a head on {self.table.features.name}, {SELF_TRAINED}"
 
     @property
     def candidates(self) -> tuple[Self, ...]:
@@ -164,8 +167,12 @@ class FeatureHeadLearner:
         from alcore.learner import feature_heads
 
         lesson.check_classes()
-        points = self.points(lesson, lesson.labeled_ids)
-        head = feature_heads.fit(points, lesson.labels, len(lesson.class_names))
+        head = feature_heads.fit(
+            self.points(lesson, lesson.labeled_ids),
+            lesson.labels,
+            len(lesson.class_names),
+            self.points(lesson, feature_heads.some(lesson.unlabeled_ids)),
+        )
         on_progress(1.0)
         return FeatureHeadModel(head, self, lesson)
 
