@@ -172,6 +172,11 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def surroundings(self) -> dict[str, str]:
+        """Return the environment of a command that shall work where the app does."""
+        names = {"ALCORE_WORKSPACE": self.workspace.root, "ALCORE_DATABASE": self.workspace.url}
+        return {**os.environ, **{name: str(value) for name, value in names.items()}}
+
     def launch(self) -> None:
         """Start without waiting for the first answer."""
         options = ["--server.headless", "true", "--server.port", str(self.port), *self.options]
@@ -179,12 +184,7 @@ class Server:
             self.process = subprocess.Popen(
                 [*self.command, *options],
                 cwd=self.folder,
-                env=self.environment
-                or {
-                    **os.environ,
-                    "ALCORE_WORKSPACE": str(self.workspace.root),
-                    "ALCORE_DATABASE": self.workspace.url,
-                },
+                env=self.environment or self.surroundings(),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import subprocess
 import sys
@@ -191,7 +190,7 @@ def test_the_loop_turns_on_sixty_thousand_real_images(
         [sys.executable, "-m", "alcore", "import", str(cifar10_zip), "--name", "cifar",
          "--augmentation", "flip"],
         cwd=ROOT,
-        env={**os.environ, "ALCORE_WORKSPACE": str(server.workspace.root)},
+        env=server.surroundings(),
         check=True,
     )  # fmt: skip
     project = named(server, "cifar")
