@@ -120,6 +120,7 @@ def measure(
         trial,
         1,
         threads,
+        unlabeled_ids=np.setdiff1d(np.arange(data.pool), order),
         calibrates=True,
     )
 
@@ -128,7 +129,7 @@ def measure(
 
     row: dict[str, Any] = {"data": data.name, "labels": labels, "trial": trial}
     row["weights"] = "pretrained" if weights else "random"
-    row["layers"] = table.features.layers
+    row["layers"], row["head"] = table.features.layers, "self-trained"
     with learner.computing(lesson, "weights"):
         began = time.process_time()
         model = learner.fit(lesson, lesson.number("weights"), quiet)
@@ -205,10 +206,10 @@ def ask(
 
 def tables(record: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the tables in Markdown."""
-    for (data, weights, layers), rows in grouped(record["trials"]).items():
+    for (data, weights, layers, head), rows in grouped(record["trials"]).items():
         counts = sorted({r["labels"] for r in rows})
         begun = "pretrained on the pool" if weights == "pretrained" else "from random weights"
-        of = layers or "last layer alone"
+        of = f"{layers or 'last layer alone'}, {head}"
         yield (
             f"| {data}, features of the {of}, network {begun}: accuracy, % | "
             + " | ".join(f"{n:,}" for n in counts)
@@ -249,15 +250,23 @@ def tables(record: dict[str, Any]) -> Iterator[str]:
         yield ""
 
 
-def grouped(trials: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
-    """Sort trials by data, the network's first weights, and the layers that features are of.
+def grouped(trials: list[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    """Sort trials by data, the network's first weights, layers of features, and how heads learned.
 
-    Those of an older record are of the last layer alone.
+    Those of an older record are of the last layer alone, by labels alone.
     """
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in trials:
-        groups.setdefault((row["data"], row["weights"], row.get("layers", "")), []).append(row)
-    return dict(sorted(groups.items(), key=lambda group: not group[0][2]))
+        key = (
+            row["data"],
+            row["weights"],
+            row.get("layers", ""),
+            row.get("head", "of labels alone"),
+        )
+        groups.setdefault(key, []).append(row)
+    return dict(
+        sorted(groups.items(), key=lambda group: (group[0][3] != "self-trained", not group[0][2]))
+    )
 
 
 def spread(values: list[float]) -> str:
@@ -328,7 +337,9 @@ def main() -> None:
             for trial in range(0 if asked.ask else asked.trials):
                 for labels in asked.labels or COUNTS[name]:
                     begun = "pretrained" if asked.pretrained else "random"
-                    before = grouped(record["trials"]).get((name, begun, asked.layers), [])
+                    before = grouped(record["trials"]).get(
+                        (name, begun, asked.layers, "self-trained"), []
+                    )
                     if any((r["labels"], r["trial"]) == (labels, trial) for r in before):
                         continue
                     row = measure(data, table, labels, trial, asked.threads, asked.pretrained)
