@@ -52,6 +52,7 @@ from alcore.services import features, folders, projects, training
 from alcore.store import Store, jobs, queue
 from alcore.store import rounds as stored
 
+EQUAL = (0.5, 0.5)
 ABOUT = Features("fake", "ImageNet", "Apache-2.0", 64, 8, len(IDS), 1.0, "float32", 1.0)
 
 
@@ -231,17 +232,25 @@ def candidates(good: float, bad: float, n: int = 400) -> tuple[np.ndarray, np.nd
 
 
 def test_the_better_candidate_gets_the_larger_share_and_equal_ones_about_half() -> None:
-    (better, worse), _ = calibration.mixture_of(*candidates(2.0, 0.5))
+    (better, worse), _ = calibration.mixture_of(*candidates(2.0, 0.5), EQUAL)
     assert better > 0.6 and better + worse == pytest.approx(1, abs=1e-3)
-    (one, _), _ = calibration.mixture_of(*candidates(1.0, 1.0))
+    (one, _), _ = calibration.mixture_of(*candidates(1.0, 1.0), EQUAL)
     assert one == pytest.approx(0.5, abs=0.1)
-    (useful, useless), _ = calibration.mixture_of(*candidates(2.0, 0.0, 4000))
+    (useful, useless), _ = calibration.mixture_of(*candidates(2.0, 0.0, 4000), EQUAL)
     assert useful > 0.9 and useless < 0.1
+
+
+def test_few_labels_hardly_change_the_shares_that_are_expected() -> None:
+    shares = [
+        calibration.mixture_of(*candidates(1.0, 1.0, n), (0.75, 0.25))[0][0] for n in (3, 4000)
+    ]
+    assert shares == pytest.approx([0.75, 0.5], abs=0.1)
+    assert calibration.mixture_of(*candidates(0.5, 2.0, 400), (0.75, 0.25))[0][0] < 0.4
 
 
 def test_a_mixture_says_no_less_than_its_best_candidate() -> None:
     answers, true = candidates(1.5, 1.0)
-    shares, temperature = calibration.mixture_of(answers[:, :200], true[:200])
+    shares, temperature = calibration.mixture_of(answers[:, :200], true[:200], EQUAL)
     mixed = calibration.temper(calibration.mix(answers, shares), temperature)[200:]
     rows = np.arange(200)
     losses = [-np.log(said[rows, true[200:]]).mean() for said in (*answers[:, 200:], mixed)]

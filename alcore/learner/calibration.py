@@ -80,11 +80,13 @@ def mix(probabilities: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     return mixture.astype(probabilities.dtype)
 
 
-def mixture_of(probabilities: np.ndarray, true: np.ndarray) -> tuple[tuple[float, ...], float]:
+def mixture_of(
+    probabilities: np.ndarray, true: np.ndarray, expected: Sequence[float]
+) -> tuple[tuple[float, ...], float]:
     """Return the shares (K,) and the temperature that make candidates fit the classes (n,) best.
 
     probabilities (K, n, C) of candidates that have not seen the labels. Shares add up to 1. What
-    few labels say is held against candidates that are as good as each other.
+    few labels say is held against the shares that are expected of such candidates, (K,).
     """
     from scipy.optimize import minimize  # not in the web process
 
@@ -92,7 +94,7 @@ def mixture_of(probabilities: np.ndarray, true: np.ndarray) -> tuple[tuple[float
     if count == 1:
         return (1.0,), temperature_of(probabilities[0], true)
     logs = np.log(np.maximum(probabilities, _SMALLEST, dtype=np.float64))
-    rows = np.arange(len(true))
+    rows, middle = np.arange(len(true)), np.asarray(expected, np.float64)
 
     def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
         log_mixture = _normalised(np.tensordot(weights, logs, 1))
@@ -100,13 +102,12 @@ def mixture_of(probabilities: np.ndarray, true: np.ndarray) -> tuple[tuple[float
         errors = np.exp(log_mixture)
         errors[rows, true] -= 1
         slope = np.tensordot(logs, errors, 2)
-        apart, heat = shares - 1 / count, np.log(total)
+        apart, heat = shares - middle, np.log(total)
         pull = (apart - shares @ apart) / total / _SHARE_PRIOR**2 + heat / total / _PRIOR**2
         penalty = 0.5 * (apart @ apart / _SHARE_PRIOR**2 + (heat / _PRIOR) ** 2)
         return float(penalty - log_mixture[rows, true].sum()), slope + pull
 
-    start = np.full(count, 1 / count)
-    least = minimize(cost, start, jac=True, bounds=[(_LEAST_WEIGHT, None)] * count)
+    least = minimize(cost, middle, jac=True, bounds=[(_LEAST_WEIGHT, None)] * count)
     weights = np.where(least.x <= 2 * _LEAST_WEIGHT, 0, least.x)
     shares = weights / weights.sum()
     temperature = float(np.clip(1 / weights.sum(), *_RANGE))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from alcore import linear_head
@@ -85,7 +84,8 @@ def _regression(points: np.ndarray, labels: np.ndarray, classes: int) -> np.ndar
     """
     model = LogisticRegression(C=INVERSE_RIDGE, max_iter=_STEPS)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough, always
+        # Near enough, always; and of few labels it asks whether these are classes.
+        warnings.simplefilter("ignore", UserWarning)
         model.fit(points, labels)
     weights, bias = model.coef_.T, model.intercept_
     if weights.shape[1] == 1:  # of two classes scikit-learn keeps the difference

@@ -161,6 +161,7 @@ class EstimatorLearner:
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     gives: ClassVar[frozenset[Need]] = GIVES
+    expected_shares: ClassVar[tuple[float, ...]] = (1.0,)
 
     @property
     def recipe_name(self) -> str:

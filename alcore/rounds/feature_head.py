@@ -132,6 +132,7 @@ class FeatureHeadLearner:
 
     table: FeaturePoints
     gives: ClassVar[frozenset[Need]] = GIVES
+    expected_shares: ClassVar[tuple[float, ...]] = (1.0,)
 
     @property
     def recipe_name(self) -> str:

@@ -101,6 +101,10 @@ class Learner(Protocol):
     def candidates(self) -> Sequence[Learner]:
         """What a mixture is made of; of any other learner itself alone."""
 
+    @property
+    def expected_shares(self) -> tuple[float, ...]:
+        """Shares of the candidates while no label has said which is better; they add up to 1."""
+
     def computing(self, lesson: Lesson, purpose: str) -> AbstractContextManager[object]:
         """Run a block on the lesson's CPU threads, in its arithmetic, repeatably."""
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -164,6 +164,9 @@ class MixtureLearner:
 
     on_features: FeatureHeadLearner
     network: NetworkLearner
+    expected_shares: ClassVar[tuple[float, ...]] = (0.75, 0.25)
+    """Few labels teach a head on features more than a network: of CIFAR-10 and of photographs this
+    is within half a point of the better one at 20 to 30 labels, and on digits it is better."""
 
     @property
     def gives(self) -> frozenset[Need]:

@@ -141,6 +141,7 @@ class NetworkLearner:
     previous: checkpoints.Model | None = None
     notes: tuple[str, ...] = ()
     gives: ClassVar[frozenset[Need]] = frozenset(get_args(Need))
+    expected_shares: ClassVar[tuple[float, ...]] = (1.0,)
 
     @property
     def recipe_name(self) -> str:
