@@ -282,6 +282,7 @@ def test_auto_is_the_default_and_is_the_network_alone_until_there_are_features()
 def test_auto_says_what_it_is_mixed_of(mixed: rounds.RoundResult) -> None:
     assert set(mixed.model.recipe.mixture) == {"ImageNet features", "the project's network"}
     assert sum(mixed.model.recipe.mixture.values()) == pytest.approx(1, abs=1e-3)
+    assert mixed.model.recipe.unlabeled == "self-training"
     found = mixed.calibration
     assert found is not None and found.shares == tuple(mixed.model.recipe.mixture.values())
     assert mixed.evaluation.accuracy is not None and mixed.evaluation.accuracy > 0.8

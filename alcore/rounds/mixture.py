@@ -58,7 +58,13 @@ class MixtureModel:
     def recipe(self) -> RecipeSummary:
         source = self.on_features.learner.table.features.source
         names = (f"{source} features", "the project's network")
-        return replace(self.network.recipe, mixture=dict(zip(names, self.shares, strict=True)))
+        parts = self.on_features.recipe, self.network.recipe
+        learned = [recipe.unlabeled for recipe in parts if recipe.unlabeled != "none"]
+        return replace(
+            self.network.recipe,
+            unlabeled=" and ".join(learned) or "none",
+            mixture=dict(zip(names, self.shares, strict=True)),
+        )
 
     @property
     def head(self) -> np.ndarray:
