@@ -214,6 +214,16 @@ def test_a_head_that_nothing_unlabeled_teaches_is_that_of_its_labels() -> None:
     assert (same[0] == same[1]).all() and not (same[0] == alone).all()
 
 
+def test_a_few_last_images_without_labels_weigh_no_more_than_labels() -> None:
+    for seed in range(3):
+        points, true = clouds((300, 300, 300), seed)
+        others, classes = clouds((300, 300, 300), 100 + seed)
+        alone = linear_head.probabilities(others, feature_heads.fit(points, true, 3))
+        misread = np.flatnonzero(alone.argmax(axis=1) != classes)[:8]
+        head = feature_heads.fit(points, true, 3, others[misread])
+        assert np.abs(linear_head.probabilities(others, head) - alone).max() < 0.25
+
+
 def test_few_of_very_many_images_without_labels_teach_a_head() -> None:
     most = feature_heads.UNLABELED
     for count in (0, 1, most, most + 1, 10 * most + 7):

@@ -30,8 +30,9 @@ def fit(
 ) -> np.ndarray:
     """Return the head (K + 1, C) float32 that fits points (L, K) and labels (L,) int64.
 
-    Points (U, K) without labels, if there are any, teach it too, as much as all labels together:
-    "self-training", worth most where labels are few. At least two classes must have labels.
+    Points (U, K) without labels, if there are any, teach it too: "self-training", worth most where
+    labels are few. Together they count as much as all labels, none more than a label. At least two
+    classes must have labels.
     """
     head = _regression(points, labels, classes)
     if unlabeled is None or not len(unlabeled):
@@ -59,7 +60,7 @@ def _self_trained(
     known = np.eye(classes, dtype=np.float32)[labels]
     inputs = np.concatenate([unlabeled, points]).astype(np.float32)
     weights = np.ones(len(inputs), np.float32)
-    weights[: len(unlabeled)] = len(points) / len(unlabeled)
+    weights[: len(unlabeled)] = min(1.0, len(points) / len(unlabeled))
     nothing, spread = np.zeros_like(head), np.ones(len(head) - 1, np.float32)
     hold = 1 / (INVERSE_RIDGE * len(head))
     for _ in range(_ROUNDS):
