@@ -336,12 +336,22 @@ def test_a_schedule_changes_with_the_number_of_labels() -> None:
     assert late.item_ids.tolist() == pick("margin", 5, given).item_ids.tolist()
 
 
-def test_the_default_policy_goes_from_typical_to_hard_and_different_with_a_random_share() -> None:
+def test_the_default_policy_herds_doubt_from_the_first_label_on_with_a_random_share() -> None:
     points, _ = blobs([40, 30, 20])
     given = Signals(simplex(90), points, points[:0])
-    early = pick("default policy", 10, given, labels=[0] * 29)
+    for labels in ([0], [0] * 29, [0] * 300):
+        chosen = pick("default policy", 10, given, labels=labels)
+        assert sum(origin == "random" for origin in chosen.origins) == 1
+        herded = [i for i, o in zip(chosen.item_ids, chosen.origins, strict=True) if o == "query"]
+        assert herded == pick("uncertainty herding", 9, given, labels=labels).item_ids.tolist()
+
+
+def test_the_default_policy_goes_from_typical_to_hard_where_a_number_of_labels_says_so() -> None:
+    points, _ = blobs([40, 30, 20])
+    given = Signals(simplex(90), points, points[:0])
+    early = pick("default policy", 10, given, labels=[0] * 29, until=10)
     assert all(reason.startswith("typical of a group") for reason in early.reasons)
-    late = pick("default policy", 10, given, labels=[0] * 30)
+    late = pick("default policy", 10, given, labels=[0] * 30, until=10)
     assert sum(origin == "random" for origin in late.origins) == 1
     asked = [r for r, o in zip(late.reasons, late.origins, strict=True) if o == "query"]
     assert all("margin" in reason and "unlike the others" in reason for reason in asked)
@@ -418,3 +428,65 @@ def test_drop_query_fills_its_batch_with_those_that_most_passes_change() -> None
     assert {30, 31, 32} < set(chosen.item_ids.tolist()) and len(set(chosen.item_ids)) == 8
     equal = signals.but(embeddings=np.zeros_like(signals.embeddings))
     assert len(set(pick("DropQuery", 8, equal).item_ids.tolist())) == 8
+
+
+# -- uncertainty herding -----------------------------------------------------------------------
+
+
+def herded_slowly(
+    points: np.ndarray, doubt: np.ndarray, labeled: np.ndarray, radius: float, k: int
+) -> list[int]:
+    """The same choice from the whole table of distances, without bounds."""
+
+    def cover(others: np.ndarray) -> np.ndarray:
+        away = np.linalg.norm(points[:, None] - others[None], axis=2)
+        return np.exp(-((away / radius) ** 2))
+
+    table, covered = cover(points), cover(labeled).max(axis=1, initial=0.0)
+    rows: list[int] = []
+    while len(rows) < k:
+        gains = np.maximum(table - covered[:, None], 0).T @ doubt
+        gains[rows] = -1
+        rows.append(int(gains.argmax()))
+        covered = np.maximum(covered, table[:, rows[-1]])
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_uncertainty_herding_picks_what_stands_for_most_doubt(seed: int) -> None:
+    points = rng(seed).normal(size=(150, 4)).astype(np.float32)
+    probabilities = simplex(140, seed=seed)
+    given = Signals(probabilities, points[:140], points[140:])
+    chosen = pick("uncertainty herding", 20, given, radius=1.0, balance=0.0)
+    doubt = acquisition.margin(probabilities)
+    assert chosen.item_ids.tolist() == herded_slowly(points[:140], doubt, points[140:], 1.0, 20)
+    assert np.all(np.diff(chosen.scores) <= 1e-6)
+    assert chosen.reasons[0].endswith(f"; stands for {chosen.scores[0]:.1f} in doubt")
+
+
+def test_uncertainty_herding_finds_the_radius_between_labels_that_differ() -> None:
+    points, _ = blobs([40, 30, 20])
+    labeled = np.array([[0, 0], [0, 0], [3, 4], [100, 0]], np.float32)
+    given = Signals(simplex(90), points, labeled)
+    told = pick("uncertainty herding", 8, given, radius=5.0)
+    assert pick("uncertainty herding", 8, given).item_ids.tolist() == told.item_ids.tolist()
+
+
+def test_uncertainty_herding_asks_more_about_rare_classes_the_more_they_weigh() -> None:
+    points, _ = blobs([60, 20])
+    probabilities = np.repeat([[0.6, 0.4, 0.0], [0.0, 0.4, 0.6]], [60, 20], axis=0)
+    given = Signals(probabilities.astype(np.float32), points, points[:0])
+    first = [
+        pick("uncertainty herding", 1, given, radius=50.0, balance=balance).item_ids[0] < 60
+        for balance in (0.0, 2.0)
+    ]
+    assert first == [True, False]
+
+
+def test_uncertainty_herding_leaves_alone_what_labels_stand_for_and_what_is_sure() -> None:
+    points, of = blobs([30, 30, 30])
+    probabilities = np.tile(np.array([0.5, 0.5, 0.0], np.float32), (90, 1))
+    probabilities[of == 2] = (0.0, 0.0, 1.0)
+    given = Signals(probabilities, points, points[:1])
+    chosen = pick("uncertainty herding", 1, given, radius=20.0, balance=0.0)
+    assert of[chosen.item_ids].tolist() == [1]

@@ -34,6 +34,7 @@ FORMULAS: Mapping[str, str] = MappingProxyType(
         "vote entropy": "x* = argmax −Σ v ln v, v the share of K's votes for a class",
         "consensus entropy": "x* = argmax −Σ p̄ ln p̄, p̄ the mean over K",
         "mean KL": "x* = argmax mean over K of KL(pₖ ‖ p̄)",
-        "default policy": "TypiClust below 10 labels per class; then diversified, 10 % random",
+        "uncertainty herding": "x* = argmax Σ (1 − (p₁ − p₂)) · max(0, k(x, ·) − max over L of k)",
+        "default policy": "uncertainty herding, 10 % random",
     }
 )

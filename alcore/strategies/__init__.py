@@ -39,6 +39,7 @@ from alcore.strategies.dispersion import DISPERSION
 from alcore.strategies.diversified import DIVERSIFIED
 from alcore.strategies.drop_query import DROP_QUERY
 from alcore.strategies.entropy import ENTROPY
+from alcore.strategies.herding import HERDING
 from alcore.strategies.history_forest import HISTORY_FOREST
 from alcore.strategies.inner_history_forest import INNER_HISTORY_FOREST
 from alcore.strategies.k_center import K_CENTER
@@ -96,7 +97,7 @@ _FAMILIES: Mapping[str, tuple[Strategy, ...]] = {
         DISCRIMINATIVE,
         RECONSTRUCTION,
     ),
-    "unsure and unlike at once": (BADGE, CLUSTER_MARGIN, DROP_QUERY),
+    "unsure and unlike at once": (BADGE, CLUSTER_MARGIN, DROP_QUERY, HERDING),
     "what versions of the model disagree on": (
         BALD,
         VOTE_ENTROPY,

@@ -10,12 +10,13 @@ import numpy as np
 from alcore.records import Selection
 from alcore.strategies.contract import Context, Option, Signals, Strategy
 from alcore.strategies.diversified import DIVERSIFIED
+from alcore.strategies.herding import HERDING
 from alcore.strategies.margin import MARGIN
 from alcore.strategies.mixed import MIXED
 from alcore.strategies.typiclust import TYPICLUST
 
 _UNTIL = 10
-"""Labels per class; docs/studies/default-policy.md compares it with others."""
+"""Labels per class."""
 _RANDOM = 0.1
 
 
@@ -64,18 +65,20 @@ def by_policy(
     options: Mapping[str, Any],
     context: Context,
 ) -> Selection:
-    """Pick by TypiClust below `until` labels per class; after that small margins, diversified.
+    """Pick by uncertainty herding with a random share, so that nothing is missed for good.
 
-    With a random share, so that no kind of image is missed for good.
+    With `until` labels per class named, as before there was herding: by TypiClust below so many,
+    after that small margins, diversified, with the random share.
     """
     if len(context.labels) < options["until"] * len(context.class_names):
         return TYPICLUST.select(signals, candidates, k, rng, TYPICLUST.defaults, context)
-    options = {"of": _THEN, "share": 1 - options["random"]}
+    of = _THEN if options["until"] else HERDING
+    options = {"of": of, "share": 1 - options["random"]}
     return MIXED.select(signals, candidates, k, rng, options, context)
 
 
 def cost(pool: int, labeled: int, classes: int, batch: int) -> float:
-    """Return the seconds of whatever is due."""
+    """Return the seconds of whatever a schedule has due."""
     due = TYPICLUST if labeled < _UNTIL * classes else DIVERSIFIED
     return due.cost(pool, labeled, classes, batch)
 
@@ -96,14 +99,17 @@ SCHEDULE = Strategy(
 
 DEFAULT_POLICY = Strategy(
     name="default policy",
-    sentence="Typical images first; from 10 labels per class on, hard and different ones.",
-    paper="Hacohen et al. 2022; Scheffer et al. 2001; a random share against blind spots",
+    sentence="Images that stand for many similar ones that the model is unsure of, and a few "
+    "random ones.",
+    paper="Bae et al. 2025 (Uncertainty Herding); a random share against blind spots",
     needs=frozenset({"probabilities", "embeddings"}),
     select=by_policy,
     options=(
-        Option("until", "count", _UNTIL, "labels per class at which it changes", 1, 100_000),
-        Option("random", "share", _RANDOM, "share of each later batch that is random"),
+        Option(
+            "until", "count", 0, "labels per class with typical images first; 0 never", 0, 100_000
+        ),
+        Option("random", "share", _RANDOM, "share of each batch that is random"),
     ),
     prefix=False,
-    cost=cost,
+    cost=HERDING.cost,
 )
