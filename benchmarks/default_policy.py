@@ -41,6 +41,7 @@ STRATEGIES: tuple[dict[str, object], ...] = (
     {"name": "margin"},
     {"name": "default policy"},
     {"name": "default policy", "until": 5},
+    {"name": "default policy", "until": 10},
     {"name": "schedule", "first": "TypiClust", "until": 3},
     {"name": "schedule", "first": "TypiClust", "until": 5},
     {"name": "schedule", "first": "k-center", "until": 5},
