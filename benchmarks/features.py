@@ -64,6 +64,7 @@ COUNTS = {
 MARK = "features"
 TEST = 3_000
 BLOCK = 64
+MOST_COLUMNS = 13
 ROWS = ("features", "network", "equal", "auto")
 
 
@@ -232,6 +233,7 @@ def tables(record: dict[str, Any]) -> Iterator[str]:
     for data in dict.fromkeys(r["data"] for r in record["asked"]):
         rows = [r for r in record["asked"] if r["data"] == data]
         counts = sorted({r["labels"] for r in rows})
+        counts = counts[:: 1 + (len(counts) - 1) // MOST_COLUMNS]
         yield f"| {data}, labels chosen: accuracy, % | " + " | ".join(map(str, counts)) + " |"
         yield "|---|" + "---|" * len(counts)
         for name in ("network", "auto"):
@@ -241,6 +243,7 @@ def tables(record: dict[str, Any]) -> Iterator[str]:
                 yield f"| {name} | " + " | ".join(map(spread, cells)) + " |"
                 spent = [[r["seconds"] for r in own if r["labels"] == n] for n in counts]
                 yield f"| {name}, s of a round | " + " | ".join(map(spread, spent)) + " |"
+                yield f"| {name}, trials | " + " | ".join(str(len(cell)) for cell in cells) + " |"
         yield ""
     if record["paces"]:
         yield "| features of | pixels | arithmetic | images a processor second | 10,000 | 50,000 |"
