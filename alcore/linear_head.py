@@ -33,31 +33,31 @@ def refit(
     """Return the head (D + 1, C) float32 that fits the targets without leaving the prior far.
 
     embeddings (L, D), targets (L, C) probabilities, prior and start (D + 1, C), spread (D,)
-    the variance of each feature over all images, weights (L,) of the rows, all 1 where not given.
-    Minimises the summed cross-entropy plus a ridge
-    on the difference to the prior, in units of the spread, `hold` · (D + 1) strong. Steps use the
-    fixed bound XᵀX / 2 on the curvature (Böhning 1992) with Nesterov's momentum: no line search
-    and no rate. `start`, the head of one label ago, makes few enough.
+    the variance of each feature over all images, weights (L,) float32 of the rows, all 1 where not
+    given. Minimises the summed cross-entropy plus a ridge on the difference to the prior, in units
+    of the spread, `hold` · (D + 1) strong. Steps use the fixed bound XᵀX / 2 on the curvature
+    (Böhning 1992) with Nesterov's momentum: no line search and no rate. `start`, the head of one
+    label ago, makes few enough.
 
     For a label that the network has learnt, the target is what its head says of it: a network
     fits its own labels much better than others, and 0 or 1 there makes the head overconfident
     everywhere (at 200 labels of CIFAR-10 the loss on other images rose from 1.92 to 2.2 nats).
     """
     embeddings, targets = embeddings[-MOST_LABELS:], targets[-MOST_LABELS:]
-    counts = np.float32(1) if weights is None else weights[-MOST_LABELS:, None].astype(np.float32)
     inputs = np.ones((len(targets), len(prior)), np.float32)
     inputs[:, :-1] = embeddings
+    weighted = inputs if weights is None else weights[-MOST_LABELS:, None] * inputs
     # A feature that never moves may not run away.
     floor = 1e-3 * float(spread.mean()) + 1e-12
     holds = hold * len(prior) * np.append(spread.astype(np.float64) + floor, 1.0)
-    bound = 0.5 * (inputs.T @ (counts * inputs)).astype(np.float64) + np.diag(holds)
+    bound = 0.5 * (inputs.T @ weighted).astype(np.float64) + np.diag(holds)
     inverse = np.linalg.inv(bound).astype(np.float32)
     pull = holds.astype(np.float32)[:, None]
     head = start.astype(np.float32)
     ahead, speed = head, 1.0
     for _ in range(steps):
         logits = inputs @ ahead
-        slope = inputs.T @ (counts * (softmax(logits) - targets)) + pull * (ahead - prior)
+        slope = weighted.T @ (softmax(logits) - targets) + pull * (ahead - prior)
         moved = ahead - inverse @ slope
         following = (1 + (1 + 4 * speed**2) ** 0.5) / 2
         ahead = moved + ((speed - 1) / following) * (moved - head)

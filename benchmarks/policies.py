@@ -78,9 +78,6 @@ WORLDS = {
     "CIFAR-10": World("CIFAR-10", changes=(("items", 4_000), ("holdout", TEST))),
     "long-tailed CIFAR-10": World("CIFAR-10", changes=(("holdout", TEST), ("long_tail", 50))),
     "noisy CIFAR-10": World("CIFAR-10", wrong=0.2, changes=(("items", 4_000), ("holdout", TEST))),
-    "redundant CIFAR-10": World(
-        "CIFAR-10", changes=(("items", 4_000), ("holdout", TEST), ("duplicates", 0.8))
-    ),
     "shapes": World("shapes"),
 }
 
@@ -307,12 +304,12 @@ def main() -> None:
     for number in range(asked.first, asked.first + asked.trials):
         for name in asked.data:
             world = WORLDS[name]
-            made = None
+            trial: TrialData | None = None
             for words in asked.strategies:
                 path = asked.folder / f"{name} · {words} · {number}.json"
                 if path.exists():
                     continue
-                if made is None:
+                if trial is None:
                     table = table_of(world.source, asked.cifar10, asked.folder)
                     trial = of_trial(world.spec(asked.cifar10), table, number)
                     points = features_of(name, world.source, trial, asked.folder)
@@ -321,7 +318,6 @@ def main() -> None:
                     wrong = drawn.random(len(answers)) < world.wrong
                     shift = drawn.integers(1, len(trial.class_names), len(answers))
                     answers[wrong] = (answers + shift)[wrong] % len(trial.class_names)
-                    made = True
                 rows = run(words, trial, answers, points, asked.budget)
                 path.write_text(json.dumps(rows))
                 last = rows[-1]
