@@ -638,6 +638,8 @@ class LearnerRule:
     """The network, one of timm's, whose features "auto" and "features" learn from."""
     extractor_file: str = ""
     """Path of its weights; empty for those that alcore brings or timm's hub has."""
+    tunes: bool = True
+    """Whether its last stages learn from the labels as they grow, where it can."""
 
     def __post_init__(self) -> None:
         for what, value, choices in (

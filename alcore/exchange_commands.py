@@ -257,15 +257,13 @@ def predict(
         which: predicting.Which = "all" if everything else "unlabeled"
         _predictions_to(out, predicting.pool(store, project_id, form, which, embeddings))
         return
+    from alcore.loop.features import extractor_weights
     from alcore.rounds.predicting import pictures_in, predict_files  # brings torch
-    from alcore.rounds.stored_models import ExtractorWeights
 
     model, checkpoint = predicting.with_file(store, project_id)
     files = pictures_in(user_path(pictures))
     threads = Runtime.from_environment().threads
-    weights = ExtractorWeights(
-        model.project.settings.learner.extractor_file, store.workspace.downloads
-    )
+    weights = extractor_weights(store, model.project)
     blocks = (
         replace(block, probabilities=model.fold(block.probabilities))
         for block in predict_files(checkpoint, files, model.scale, embeddings, threads, weights)

@@ -6,6 +6,7 @@ N images, D features, K directions. A point's products with others tell how alik
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -63,6 +64,19 @@ class FeaturePoints:
     points: np.ndarray
     """(N, K) float32 by position, maybe a memmap."""
     space: FeatureSpace
+
+
+@dataclass(frozen=True)
+class ExtractorWeights:
+    """Where the weights of a feature extractor are, besides those that come with alcore."""
+
+    file: str = ""
+    downloads: Path | None = None
+    tuned: Path | None = None
+    """Folder of those that learned from a project's labels."""
+
+
+PACKAGED = ExtractorWeights()
 
 
 def unit(values: np.ndarray) -> np.ndarray:

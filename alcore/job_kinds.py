@@ -124,6 +124,14 @@ KINDS: tuple[JobKind, ...] = (
         files=("features/*.f16", "features/points-*", "features/about.json*"),
     ),
     JobKind(
+        name="tuning",
+        function="alcore.jobs.tuning:run_tuning",
+        lane=PRETRAINING,
+        noun="tuning of features",
+        doing="Features are tuned to the labels",
+        files=("tuned/*.f16", "tuned/points-*", "tuned/about.json*", "tuned/weights-*"),
+    ),
+    JobKind(
         name="map",
         function="alcore.jobs.mapping:run_map",
         lane=PRETRAINING,

@@ -811,12 +811,23 @@ class Features:
     created_at: float
     layers: str = ""
     """Of the network, which gave them; empty for the last alone, as all did once."""
+    tuned: str = ""
+    """Digest of the weights that its last stages have learned from labels; empty where they are as
+    they came."""
+    labels: int = 0
+    """How many labels these were."""
+
+    @property
+    def base(self) -> tuple[str, str, str, int, int]:
+        """What they have in common with those of the same extractor once it is tuned."""
+        return self.extractor, self.source, self.layers, self.side, self.resolution
 
     @property
     def name(self) -> str:
         """What is said of a learner that uses them."""
         asked = f", {self.layers}" if self.layers else ""
-        return f"{self.extractor} ({self.source}{asked}), {self.side} pixels"
+        tuned = f", tuned to {self.labels:,} labels" if self.tuned else ""
+        return f"{self.extractor} ({self.source}{asked}{tuned}), {self.side} pixels"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
     python benchmarks/features.py --data CIFAR-10 --labels 100 1000 --pretrained weights.safetensors
     python benchmarks/features.py --data photographs           needs scikit-image's files
     python benchmarks/features.py --data digits --ask 100      labels chosen by the default policy
+    python benchmarks/features.py --untuned                    features as no label has tuned them
     python benchmarks/features.py --layers ""                  of the last layer alone, as they were
     python benchmarks/features.py --paces                      seconds for features, no more
     python benchmarks/features.py --json features.json --markdown docs/learner.md
@@ -13,8 +14,9 @@ A trial has random labels, the same for all: a head on features, the project's n
 mixed, with the shares that cross-fitting on those labels finds. "Equal" mixes them half and half.
 Labels and shares never see the test images: 300 digits, 3,000 of CIFAR-10's, 640 of photographs.
 Features are computed once, of the --pool images that labels may come from and of the test images,
-and kept beside the record. Seconds are those that the process worked. What the record has is not
-measured again.
+and kept beside the record. Then the extractor's last stages are tuned to the labels of each trial;
+where labels are chosen, whenever these have grown by half, as the app does. Seconds are those that
+the process worked. What the record has is not measured again.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from learner_images import Data, cifar10, digits, photographs, shapes
 from learner_tables import write_into
 
@@ -40,8 +43,9 @@ sys.path.insert(0, str(ROOT))
 from alcore import metrics  # noqa: E402 - path first
 from alcore.config import PACKAGED_EXTRACTOR, LearnerRule  # noqa: E402
 from alcore.feature_space import FeaturePoints, FeatureSpace  # noqa: E402
-from alcore.learner import device, extractors  # noqa: E402
+from alcore.learner import device, extractors, feature_heads, tuning  # noqa: E402
 from alcore.learner.costs import STAGES, features_side  # noqa: E402
+from alcore.loop.due import TUNING_GROWTH  # noqa: E402
 from alcore.records import Calibration, Features  # noqa: E402
 from alcore.rounds import (  # noqa: E402
     Holdout,
@@ -65,6 +69,7 @@ MARK = "features"
 TEST = 3_000
 BLOCK = 64
 MOST_COLUMNS = 13
+HEADS = ("self-trained", "tuned, self-trained")
 ROWS = ("features", "network", "equal", "auto")
 
 
@@ -107,14 +112,74 @@ def embedded(
         return np.concatenate(blocks), time.process_time() - began
 
 
+class Tuner:
+    """Tunes the extractor's last stages, from maps of all images that are computed once."""
+
+    def __init__(self, data: Data, table: FeaturePoints, threads: int, folder: Path) -> None:
+        self.data, self.table, self.threads = data, table, threads
+        side = features_side([data.pixels.shape[1]])
+        self.extractor = extractors.build(PACKAGED_EXTRACTOR)
+        path = folder / f"maps-{data.name}-{len(data.true)}-{side}.npy"
+        if not path.exists():
+            with device.computing(0, threads):
+                parts = [
+                    tuning.maps_of(
+                        self.extractor, data.pixels[start : start + BLOCK], side, data.augmentation
+                    )
+                    for start in range(0, len(data.pixels), BLOCK)
+                ]
+            np.save(path, np.concatenate(parts, axis=1))
+        self.maps = np.load(path, mmap_mode="r")
+
+    def tune(self, rows: np.ndarray, seed: int) -> FeaturePoints:
+        """Return features of all images, by stages that were tuned to the labels of rows (L,)."""
+        data, table = self.data, self.table
+        free = feature_heads.some(np.setdiff1d(np.arange(data.pool), rows))
+        with device.computing(seed, self.threads):
+            head = feature_heads.fit(
+                table.points[rows], data.true[rows], len(data.class_names), table.points[free]
+            )
+            maps = np.asarray(self.maps[:, rows])
+            task = tuning.TuningTask(maps, data.true[rows], head, table.space, seed)
+            weights = tuning.tune(self.extractor, task, quiet)
+            raw = self._features(tuning.put(weights, self.extractor, "tuned"))
+        space = FeatureSpace.of(raw, np.arange(data.pool))
+        about = replace(table.features, tuned="tuned", labels=len(rows))
+        return FeaturePoints(about, space.points(raw), space)
+
+    @torch.inference_mode()
+    def _features(self, extractor: extractors.Extractor) -> np.ndarray:
+        network = extractor.network
+        assert isinstance(network, extractors.Stages)
+        parts = []
+        with device.passes_of_extractors(torch.device("cpu")):
+            for start in range(0, len(self.data.true), BLOCK):
+                maps = np.asarray(self.maps[0, start : start + BLOCK], np.float32)
+                parts.append(network.leave(torch.from_numpy(maps).permute(0, 3, 1, 2)).numpy())
+        return np.concatenate(parts).astype(np.float16)
+
+
+def quiet(share: float) -> None:
+    """Nobody waits."""
+
+
 def measure(
-    data: Data, table: FeaturePoints, labels: int, trial: int, threads: int, weights: Path | None
+    data: Data,
+    table: FeaturePoints,
+    labels: int,
+    trial: int,
+    threads: int,
+    weights: Path | None,
+    tuner: Tuner | None,
 ) -> dict[str, Any]:
     """Train both on random labels, find their shares, and ask all about the test images."""
     order = np.random.default_rng(trial).permutation(data.pool)[:labels]
     test = np.arange(data.pool, len(data.true))
     images = Images(data.pixels, np.arange(len(data.true)), data.channels)
-    inputs = TrainingInputs(pretrained=weights, features=table)
+    began = time.process_time()
+    tuned = tuner.tune(order, trial) if tuner else None
+    tuning_seconds = time.process_time() - began
+    inputs = TrainingInputs(pretrained=weights, features=table, tuned=tuned)
     learner = learner_of(LearnerRule(), data.augmentation, images, data.class_names, inputs)
     lesson = Lesson(
         images,
@@ -128,12 +193,10 @@ def measure(
         calibrates=True,
     )
 
-    def quiet(share: float) -> None:
-        """Nobody waits."""
-
     row: dict[str, Any] = {"data": data.name, "labels": labels, "trial": trial}
     row["weights"] = "pretrained" if weights else "random"
-    row["layers"], row["head"] = table.features.layers, "self-trained"
+    row["layers"], row["head"] = table.features.layers, HEADS[tuned is not None]
+    row["tuning"] = tuning_seconds
     with learner.computing(lesson, "weights"):
         began = time.process_time()
         model = learner.fit(lesson, lesson.number("weights"), quiet)
@@ -157,15 +220,22 @@ def measure(
 
 
 def ask(
-    data: Data, table: FeaturePoints | None, trial: int, until: int, batch: int, threads: int
+    data: Data,
+    table: FeaturePoints | None,
+    trial: int,
+    until: int,
+    batch: int,
+    threads: int,
+    weights: Path | None,
+    tuner: Tuner | None,
 ) -> list[dict[str, Any]]:
     """Let the default policy choose labels, from the first batch on; return a row per round.
 
     Without features the learner is the network, and the first batch is chosen by pixels.
     """
     images = Images(data.pixels, np.arange(len(data.true)), data.channels)
-    inputs = TrainingInputs(features=table)
-    learner = learner_of(LearnerRule(), data.augmentation, images, data.class_names, inputs)
+    inputs = TrainingInputs(pretrained=weights, features=table)
+    tuned_at = 0
     pool, test = np.arange(data.pool), np.arange(data.pool, len(data.true))
     rng = np.random.default_rng(trial)
     some = np.sort(rng.permutation(pool)[:2_000])
@@ -177,6 +247,13 @@ def ask(
     known: tuple[Calibration, ...] = ()
     rows = []
     for number in range(1, 1 + (until - 20) // batch + 1):
+        began = time.process_time()
+        # The first model of a project comes before anything is tuned.
+        if tuner is not None and number > 1 and len(labeled) >= TUNING_GROWTH * tuned_at:
+            seen = labeled[:-batch]  # the rest was labeled while it was tuned
+            inputs, tuned_at = replace(inputs, tuned=tuner.tune(seen, trial)), len(seen)
+        tuning_seconds = time.process_time() - began
+        learner = learner_of(LearnerRule(), data.augmentation, images, data.class_names, inputs)
         lesson = Lesson(
             images,
             labeled,
@@ -201,6 +278,9 @@ def ask(
                 "labels": len(labeled),
                 "accuracy": result.evaluation.accuracy,
                 "seconds": time.process_time() - began,
+                "tuning": tuning_seconds,
+                "tuned": tuned_at,
+                "weights": "pretrained" if weights else "random",
                 "share": getattr(result.model, "shares", (0.0,))[0],
             }
         )
@@ -225,8 +305,12 @@ def tables(record: dict[str, Any]) -> Iterator[str]:
             yield f"| {name} | " + " | ".join(map(spread, cells)) + " |"
         shares = [[100 * r["features' share"] for r in rows if r["labels"] == n] for n in counts]
         yield "| share of features in auto, % | " + " | ".join(map(spread, shares)) + " |"
-        for what, title in (("training", "s of both"), ("shares", "s to find the shares")):
-            cells = [[r[what] for r in rows if r["labels"] == n] for n in counts]
+        for what, title in (
+            ("tuning", "s to tune"),
+            ("training", "s of both"),
+            ("shares", "s to find the shares"),
+        ):
+            cells = [[r.get(what, 0.0) for r in rows if r["labels"] == n] for n in counts]
             yield f"| {title} | " + " | ".join(f"{statistics.fmean(c):.1f}" for c in cells) + " |"
         yield "| trials | " + " | ".join(str(len(cell)) for cell in shares) + " |"
         yield ""
@@ -271,7 +355,7 @@ def grouped(trials: list[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str
         )
         groups.setdefault(key, []).append(row)
     return dict(
-        sorted(groups.items(), key=lambda group: (group[0][3] != "self-trained", not group[0][2]))
+        sorted(groups.items(), key=lambda group: (group[0][3] not in HEADS, not group[0][2]))
     )
 
 
@@ -306,6 +390,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--pretrained", type=Path)
     parser.add_argument("--layers", choices=[STAGES, ""], default=STAGES)
+    parser.add_argument("--untuned", action="store_true")
     parser.add_argument("--paces", action="store_true")
     parser.add_argument("--ask", type=int, help="choose labels by the default policy until so many")
     parser.add_argument(
@@ -332,13 +417,24 @@ def main() -> None:
             }
             data = part_of(sources[name](), asked.pool)
             table = features_of(data, asked.threads, asked.json.parent, asked.layers)
+            tunes = asked.layers == STAGES and not asked.untuned
+            tuner = Tuner(data, table, asked.threads, asked.json.parent) if tunes else None
             for trial in range(asked.trials if asked.ask else 0):
                 for learner in asked.learners:
                     done = {(r["data"], r["trial"], r["learner"]) for r in record["asked"]}
                     if (name, trial, learner) in done:
                         continue
                     known = table if learner == "auto" else None
-                    rows = ask(data, known, trial, asked.ask, asked.batch, asked.threads)
+                    rows = ask(
+                        data,
+                        known,
+                        trial,
+                        asked.ask,
+                        asked.batch,
+                        asked.threads,
+                        asked.pretrained,
+                        tuner if learner == "auto" else None,
+                    )
                     record["asked"] += rows
                     asked.json.write_text(json.dumps(record, indent=1))
                     print(json.dumps(rows), flush=True)
@@ -346,11 +442,13 @@ def main() -> None:
                 for labels in asked.labels or COUNTS[name]:
                     begun = "pretrained" if asked.pretrained else "random"
                     before = grouped(record["trials"]).get(
-                        (name, begun, asked.layers, "self-trained"), []
+                        (name, begun, asked.layers, HEADS[tuner is not None]), []
                     )
                     if any((r["labels"], r["trial"]) == (labels, trial) for r in before):
                         continue
-                    row = measure(data, table, labels, trial, asked.threads, asked.pretrained)
+                    row = measure(
+                        data, table, labels, trial, asked.threads, asked.pretrained, tuner
+                    )
                     record["trials"].append(row)
                     asked.json.write_text(json.dumps(record, indent=1))
                     print(json.dumps(row), flush=True)

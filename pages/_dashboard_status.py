@@ -32,7 +32,8 @@ def status(project_id: int) -> None:
     st.html(
         _figures(standing)
         + _work_lines(standing, job, activity.baseline)
-        + _features_line(activity.features)
+        + _background_line("Features", activity.features)
+        + _background_line("Tuning of features", activity.tuning)
         + _pretraining_line(activity.pretraining)
     )
     owner = owns(project_id)
@@ -194,15 +195,14 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
     return "".join(lines)
 
 
-def _features_line(job: Job | None) -> str:
+def _background_line(what: str, job: Job | None) -> str:
     if job is None or job.state == "done":
         return ""
     if job.state == "running":
-        return _line("Features", f"{100 * job.progress:.0f} %", job.progress, "")
+        return _line(what, f"{100 * job.progress:.0f} %", job.progress, "")
     if job.state == "failed":
-        return _line(f"Features failed: {job.error}", "", None, "al-bad")
-    waits = job.state == "waiting"
-    text = "Features: wait for their turn" if waits else "Features: stopped"
+        return _line(f"{what} failed: {job.error}", "", None, "al-bad")
+    text = f"{what}: waiting for a turn" if job.state == "waiting" else f"{what}: stopped"
     return _line(text, "", job.progress, "")
 
 

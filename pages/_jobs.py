@@ -44,7 +44,7 @@ class JobButtons:
     """The buttons of one kind of job of a project; each does what the person pressing it may."""
 
     def __init__(self, kind: str, store: Store, project_id: int) -> None:
-        self._kind, self._store, self._project_id = kind, store, project_id
+        self._kind, self._store, self.project_id = kind, store, project_id
 
     def draw(
         self,
@@ -60,12 +60,12 @@ class JobButtons:
         if st.button(
             label,
             icon=f":material/{icon}:",
-            key=f"{danger}{self._kind}-{label}-{self._project_id}",
+            key=f"{danger}{self._kind}-{label}-{self.project_id}",
             disabled=disabled,
             type="primary" if primary else "secondary",
         ):
             try:
-                action(self._store, self._project_id, who().id)
+                action(self._store, self.project_id, who().id)
             except AlcoreError as error:
                 refusal(error)
             else:

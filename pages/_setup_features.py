@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from alcore.phrases import duration
+from alcore.phrases import duration, sentence
 from alcore.records import Features, Project
 from alcore.services import features
 from alcore.services.features import FeaturesStatus
@@ -38,6 +38,8 @@ def _follow(store: Store, project_id: int) -> None:
             _resting(buttons, status)
     if status.features is not None:
         _made(status.features, status.misfit)
+    if status.features is not None and status.misfit is None:
+        _tuning(JobButtons("tuning", store, project_id), status)
     if status.older:
         note(
             "An older version of alcore computed them, by the network's last layer alone. Models "
@@ -77,12 +79,41 @@ def _resting(buttons: JobButtons, status: FeaturesStatus) -> None:
     buttons.draw("Compute features", "visibility", features.start, primary=True)
 
 
+def _tuning(buttons: JobButtons, status: FeaturesStatus) -> None:
+    """Say what the labels have made of the features, and offer to tune them now."""
+    job, tuned = status.tuning, status.tuned
+    with st.container(border=True, key=f"tuning-{buttons.project_id}"):
+        if job is not None and job.state in ("waiting", "running"):
+            phase = waiting(job) if job.state == "waiting" else sentence(job.phase)
+            progress_bar(phase.removesuffix("."), f"{job.progress:.0%}", job.progress)
+            buttons.draw("Stop", "stop", features.stop_tuning, disabled=job.cancel_requested)
+            return
+        if job is not None and job.state == "failed":
+            failure("The tuning failed", job)
+        if tuned is not None:
+            note(
+                f"Tuned to {tuned.labels:,} labels on {_moment(tuned.created_at)}: its last stages "
+                "have learned from them, and models learn from what it sees now."
+            )
+        else:
+            note(
+                "Its last stages can learn from the labels. Models are right more often then, most "
+                "of all where images look unlike photographs. It happens by itself from 20 labels "
+                "on, and whenever there are half as many more."
+            )
+        if status.labels:
+            buttons.draw("Tune to the labels now", "tune", features.tune)
+
+
+def _moment(when: float) -> str:
+    return time.strftime("%d %B %Y, %H:%M", time.localtime(when))
+
+
 def _made(made: Features, misfit: str | None) -> None:
-    when = time.strftime("%d %B %Y, %H:%M", time.localtime(made.created_at))
     note(
         f"Features of {made.images:,} images by {made.extractor}, with weights learned from "
         f"{made.source} (licence: {made.license}), seen at {made.side} × {made.side} pixels, in "
-        f"{duration(made.seconds)}, finished on {when}."
+        f"{duration(made.seconds)}, finished on {_moment(made.created_at)}."
     )
     if misfit:
         st.warning(plain(f"Models do not use them: {misfit}."), icon=":material/warning:")

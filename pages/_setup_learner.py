@@ -60,7 +60,7 @@ def learner_fields(
     with st.expander("Advanced learner", icon=":material/neurology:"):
         note("What is chosen here suits most projects. A change counts from the next model on.")
         kind, features = _kind(prefix, start, estimators)
-        extractor, extractor_file = _extractor(prefix, start, kind)
+        extractor, extractor_file, tunes = _extractor(prefix, start, kind)
         left, right = st.columns(2, gap="medium")
         with left:
             network = _choice(prefix, "Network", NETWORKS, start.network)
@@ -115,6 +115,7 @@ def learner_fields(
         pretrain=pretrain,
         extractor=extractor,
         extractor_file=extractor_file,
+        tunes=tunes,
     )
 
 
@@ -137,10 +138,10 @@ def _kind(prefix: str, start: LearnerRule, estimators: Mapping[str, str]) -> tup
     return kind, features
 
 
-def _extractor(prefix: str, start: LearnerRule, kind: str) -> tuple[str, str]:
-    """Draw whose features a learner uses."""
+def _extractor(prefix: str, start: LearnerRule, kind: str) -> tuple[str, str, bool]:
+    """Draw whose features a learner uses, and whether they are tuned."""
     if kind not in ("auto", "features"):
-        return start.extractor, start.extractor_file
+        return start.extractor, start.extractor_file, start.tunes
     left, right = st.columns(2, gap="medium")
     with left:
         name = st.text_input(
@@ -161,7 +162,15 @@ def _extractor(prefix: str, start: LearnerRule, kind: str) -> tuple[str, str]:
             placeholder="those that come with it",
             help="A state dict of timm (.pth, .pt, .safetensors) on this computer",
         )
-    return name.strip(), file.strip()
+    tunes = st.toggle(
+        "Tune features to the labels",
+        start.tunes,
+        key=f"{prefix}tunes",
+        persist_state="session",
+        help=f"The last stages of {PACKAGED_EXTRACTOR} learn from the labels in the background, "
+        "as these grow. Off: features stay as they were before the first label",
+    )
+    return name.strip(), file.strip(), tunes
 
 
 def augmentation_field(place: Any, prefix: str, start: str) -> str:

@@ -14,7 +14,7 @@ from alcore.config import Precision
 from alcore.errors import CheckpointMismatch, WeightsUnavailable
 from alcore.explanations.models import Subject
 from alcore.folding import fold_of
-from alcore.learner import calibration, device, extractors, inference, mixtures
+from alcore.learner import calibration, device, extractors, inference, mixtures, tuning
 from alcore.learner.checkpoints import Model
 from alcore.learner.mixtures import Stored
 from alcore.records import RoundSummary
@@ -39,7 +39,7 @@ class Past:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self._features: dict[tuple[str, str, int, int], np.ndarray] = {}
+        self._features: dict[tuple[str, str, str, int, int], np.ndarray] = {}
 
     def entry(self, summary: RoundSummary) -> dict[str, Any]:
         """Return what a round's model says, or why it says nothing."""
@@ -76,12 +76,9 @@ class Past:
     def _seen(self, stored: Stored) -> np.ndarray:
         """Return the features (1, D) of the image."""
         about = stored.features
-        key = (about.extractor, about.layers, about.side, about.resolution)
+        key = (about.extractor, about.layers, about.tuned, about.side, about.resolution)
         if key not in self._features:
-            weights = self.subject.weights()
-            extractor = extractors.build(
-                about.extractor, weights.file, weights.downloads, about.layers
-            )
+            extractor = tuning.extractor_of(about, self.subject.weights())
             image = self.subject.pixels(about.resolution)[None]
             arithmetic: Precision = "bfloat16" if about.arithmetic == "bfloat16" else "float32"
             with device.precision_of_trainings(arithmetic):

@@ -85,8 +85,8 @@ def _of_head(subject: Subject, loaded: Loaded, lesson: RoundLesson) -> tuple[Fit
             "a network is trained as a whole, and every label has moved all of it: what it would "
             "say without one only another training could tell. The nearest labels are above"
         )
-    table = features.current(subject.folder, len(subject.item_ids))
-    if table is None or not np.array_equal(table.space.directions, stored.space.directions):
+    table = features.of_model(subject.folder, len(subject.item_ids), stored.space)
+    if table is None:
         raise ExplanationImpossible(
             f"features were computed anew since model {subject.newest.number}, so its head cannot "
             "be fitted again as it was; the next model can be asked"

@@ -13,15 +13,17 @@ import numpy as np
 
 from alcore.datasets.decoding import decode_pixels
 from alcore.errors import ExplanationImpossible
+from alcore.feature_space import ExtractorWeights
 from alcore.folding import fold_of, names_then
 from alcore.jobs.training_inputs import images_of, inputs_of
 from alcore.learner.attribution import Explainable, of_probabilities
+from alcore.loop.features import extractor_weights
 from alcore.loop.image_reading import image_reader
 from alcore.loop.round_files import lesson_of
 from alcore.records import Item, Project, RoundSummary
 from alcore.rounds import Images, Lesson
 from alcore.rounds.estimators import EstimatorModel, estimator_learner
-from alcore.rounds.stored_models import ExtractorWeights, ModelOfFile
+from alcore.rounds.stored_models import ModelOfFile
 from alcore.store import Store, items, projects, rounds
 
 
@@ -99,8 +101,7 @@ class Subject:
 
     def weights(self) -> ExtractorWeights:
         """Say where the weights of the project's extractor are."""
-        file = self.project.settings.learner.extractor_file
-        return ExtractorWeights(file, self.store.workspace.downloads)
+        return extractor_weights(self.store, self.project)
 
     def file_of(self, summary: RoundSummary) -> Path | None:
         """Name the file of a round's model; None where it left none, or it is gone."""

@@ -15,12 +15,13 @@ import numpy as np
 from alcore.config import BACKBONES
 from alcore.errors import ExplanationImpossible, UnknownItem, UnreadableImage
 from alcore.folding import fold_of
-from alcore.learner import extractors, mixtures, sights, transfer
+from alcore.learner import mixtures, sights, transfer, tuning
 from alcore.learner.checkpoints import Model
 from alcore.learner.mixtures import Stored
 from alcore.learner.transfer import Pretrained
 from alcore.learner.units import Sight
 from alcore.loop import features as feature_files
+from alcore.loop.features import extractor_weights
 from alcore.loop.image_reading import image_reader
 from alcore.records import Item, Project, RoundSummary
 from alcore.store import Store, items, pretrained, projects, rounds
@@ -208,10 +209,7 @@ def _extractor(room: Room) -> Opened:
             "no features of this project's images have been computed, so there is no extractor to "
             "look into; the learners “auto” and “features” have one"
         )
-    file_name = room.project.settings.learner.extractor_file
-    extractor = extractors.build(
-        about.extractor, file_name, room.store.workspace.downloads, about.layers
-    )
+    extractor = tuning.extractor_of(about, extractor_weights(room.store, room.project))
     sight = sights.of_extractor(extractor, about.side, stored, room.state == "trained")
     return Opened(sight, about.resolution, about.extractor, room)
 

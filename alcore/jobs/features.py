@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from alcore.records import Features, Item, Project, Selection
 from alcore.store import items, jobs, projects, rounds
 from alcore.strategies.cold_start import typical_start
 from alcore.workers.attempts import Running
+
+if TYPE_CHECKING:
+    from alcore.learner.extractors import Extractor
 
 BLOCK_PIXELS = 16 * 160 * 160
 """Of the images that the network sees at a time: their feature maps take 100 MB."""
@@ -49,7 +52,8 @@ def run_features(running: Running) -> None:
         rows = items.get_all(connection, project_id)
         spec, _ = projects.source(connection, project_id)
         pool = items.pool_rows(connection, project_id)
-    file, about = _compute(running, project, rows, spec)
+    had_tuned = files.status(folder, files.TUNED)
+    file, about, goes_on = _compute(running, project, rows, spec)
     running.report("looking for what is alike", 1.0)
     features = file.array()
     space = FeatureSpace.of(features, pool)
@@ -62,15 +66,24 @@ def run_features(running: Running) -> None:
         if latest is None and first is not None:
             swap_queue(connection, project, cold_start_rows(first), None, 0)
         rule = projects.get(connection, project_id).settings
-        if latest is not None and rule.learner.uses_extractor and rule.retrain.automatic:
+        if had_tuned is not None:
+            if not goes_on:
+                files.forget_tuned(folder)
+            # The stages that were tuned are as good for new images; a training comes after it.
+            known = {"weights": had_tuned.tuned, "labels": had_tuned.labels} if goes_on else {}
+            jobs.request(connection, project_id, "tuning", time.time(), args=known)
+        elif latest is not None and rule.learner.uses_extractor and rule.retrain.automatic:
             jobs.request(connection, project_id, "train", time.time())
     files.forget_others(folder)
 
 
 def _compute(
     running: Running, project: Project, rows: Sequence[Item], spec: Mapping[str, Any]
-) -> tuple[files.FeatureFile, Features]:
-    """Let the extractor look at the images that it has not seen; return the file and what it is."""
+) -> tuple[files.FeatureFile, Features, bool]:
+    """Let the extractor look at the images that it has not seen.
+
+    Return the file, what it is, and whether some of it was there.
+    """
     from alcore.learner import device, extractors  # brings torch
 
     settings, rule = project.settings, project.settings.learner
@@ -79,7 +92,7 @@ def _compute(
         rule.extractor, rule.extractor_file, running.store.workspace.downloads
     )
     side = extractor.side or features_side([max(row.width, row.height) for row in rows])
-    before, started = float(running.job.args.get("seconds", 0.0)), time.monotonic()
+    before = float(running.job.args.get("seconds", 0.0))
     with device.computing(settings.seed, running.threads, running.precision):
         about = Features(
             extractor=extractor.name,
@@ -93,51 +106,87 @@ def _compute(
             created_at=time.time(),
             layers=extractor.layers,
         )
-        file = files.FeatureFile(folder, _key(about, extractor.digest, project), extractor.width)
-        done, room = file.begin(), MakingRoom(running.store)
-        points = 4 * DIRECTIONS * len(rows)
-        disk.check_room(folder, 2 * file.width * (len(rows) - done) + points)
-        running.note({"began_at": done / len(rows)})
-        waiting: list[np.ndarray] = []
-        written_at = time.monotonic()
-        size = min(64, max(4, BLOCK_PIXELS // side**2))
+        file = files.FeatureFile(folder, key_of(about, extractor.digest, project), extractor.width)
+        goes_on = file.begin() > 0
         read = image_reader(folder, settings, spec, about.resolution)
-        for images in _images(rows[done:], read, size):
-            running.report("computing features", (done + size * len(waiting)) / len(rows))
-            waiting.append(extractors.extract(extractor, images, side))
+        filling = Filling(file, extractor, side, before)
+        seconds = filling.fill(running, rows, read, lambda share: share)
+    return file, replace(about, seconds=seconds), goes_on
+
+
+@dataclass
+class Filling:
+    """What an extractor says of images, on its way to a file."""
+
+    file: files.FeatureFile
+    """Which has begun."""
+    extractor: Extractor
+    side: int
+    seconds: float
+    """Time spent computing so far, over all attempts."""
+    waiting: list[np.ndarray] = field(default_factory=list)
+
+    def fill(
+        self,
+        running: Running,
+        rows: Sequence[Item],
+        read: Callable[[Item], np.ndarray],
+        share_of_all: Callable[[float], float],
+    ) -> float:
+        """Add the features of all images that the file lacks; return the time that all took.
+
+        share_of_all: the job's progress at a share of the images. Call within `device.computing`.
+        """
+        from alcore.learner import extractors  # brings torch
+
+        done, room = len(self.file), MakingRoom(running.store)
+        points = 4 * DIRECTIONS * len(rows)
+        disk.check_room(self.file.folder, 2 * self.file.width * (len(rows) - done) + points)
+        running.note({"began_at": share_of_all(done / len(rows))})
+        before, started = self.seconds, time.monotonic()
+        written_at = started
+        size = block_size(self.side)
+        for images in blocks(rows[done:], read, size):
+            share = (done + size * len(self.waiting)) / len(rows)
+            running.report("computing features", share_of_all(share))
+            self.waiting.append(extractors.extract(self.extractor, images, self.side))
             room.rest()
+            self.seconds = before + time.monotonic() - started
             if time.monotonic() - written_at > KEEP:
-                done += _keep(running, file, waiting, before + time.monotonic() - started)
+                done += self._keep(running)
                 written_at = time.monotonic()
-        _keep(running, file, waiting, before + time.monotonic() - started)
-    return file, replace(about, seconds=before + time.monotonic() - started)
+        self._keep(running)
+        return self.seconds
+
+    def _keep(self, running: Running) -> int:
+        """Write what was computed; return how many images that were."""
+        if not self.waiting:
+            return 0
+        features = np.concatenate(self.waiting)
+        self.waiting.clear()
+        self.file.append(features)
+        running.note({"seconds": self.seconds})
+        with running.write() as connection:
+            running.advance(connection)
+        return len(features)
 
 
-def _keep(
-    running: Running, file: files.FeatureFile, waiting: list[np.ndarray], seconds: float
-) -> int:
-    """Write what was computed; return how many images that were."""
-    if not waiting:
-        return 0
-    features = np.concatenate(waiting)
-    waiting.clear()
-    file.append(features)
-    running.note({"seconds": seconds})
-    with running.write() as connection:
-        running.advance(connection)
-    return len(features)
+def block_size(side: int) -> int:
+    """Return how many images of so many pixels a side an extractor sees at a time."""
+    return min(64, max(4, BLOCK_PIXELS // side**2))
 
 
-def _key(about: Features, digest: str, project: Project) -> str:
+def key_of(about: Features, digest: str, project: Project) -> str:
     """Name all that features depend on besides the images."""
     scale = project.settings.pixel_range.scale
     words = [about.extractor, digest, str(about.side), about.arithmetic, str(scale)]
     return blake2b("/".join(words).encode(), digest_size=8).hexdigest()
 
 
-def _images(
+def blocks(
     rows: Sequence[Item], read: Callable[[Item], np.ndarray], size: int
 ) -> Iterator[np.ndarray]:
+    """Read images, so many at a time: (size, R, R, 3) uint8."""
     for start in range(0, len(rows), size):
         yield np.stack([read(row) for row in rows[start : start + size]])
 

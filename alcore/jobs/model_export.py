@@ -12,6 +12,7 @@ from alcore import disk
 from alcore.errors import TrainingImpossible
 from alcore.folding import fold_of
 from alcore.loop import groups
+from alcore.loop.features import extractor_weights
 from alcore.loop.image_reading import image_reader
 from alcore.loop.model_files import package
 from alcore.loop.randomness import rng
@@ -19,7 +20,6 @@ from alcore.loop.round_files import pixels_of, round_arrays
 from alcore.loop.slicing import divisions
 from alcore.records import Project, RoundSummary
 from alcore.rounds.packing import Material, pack
-from alcore.rounds.stored_models import ExtractorWeights
 from alcore.slices import FEW
 from alcore.store import items, metadata_values, projects, rounds
 from alcore.workers.attempts import Running
@@ -99,9 +99,7 @@ def _material(
         summary=replace(latest, labels_per_class=tuple(counts.astype(int).tolist())),
         checkpoint=folder / latest.checkpoint,
         scale=project.settings.pixel_range.scale,
-        weights=ExtractorWeights(
-            project.settings.learner.extractor_file, running.store.workspace.downloads
-        ),
+        weights=extractor_weights(running.store, project),
         read=_reader(running, folder, project, ids),
         holdout_rows=rows[there],
         holdout_true=true[there],

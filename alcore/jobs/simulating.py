@@ -61,7 +61,7 @@ def _gather(running: Running) -> _Material:
         key_ids, key = items.answer_key(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         inputs = training_inputs(connection, store, project)
-        description = learner_now(connection, project, inputs.features)
+        description = learner_now(connection, project, inputs)
     class_ids = np.array([c.id for c in project.classes])
     images = images_of(store.folder(project_id), project, item_ids)
     none = np.zeros(0, np.int64)

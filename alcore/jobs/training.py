@@ -18,16 +18,18 @@ from alcore.jobs.training_inputs import (
     learner_of_project,
     smaller_minibatch,
     training_inputs,
+    with_tuned,
 )
 from alcore.label_errors import check_is_due
 from alcore.loop import embeddings, incoming_labels, maps
-from alcore.loop.due import request_if_due, retrain
+from alcore.loop import features as feature_files
+from alcore.loop.due import request_if_due, request_tuning, retrain
 from alcore.loop.label_sets import revision
 from alcore.loop.project_consensus import apply_consensus, positions
 from alcore.loop.queueing import queue_size, rounded, selection_rows, swap_queue
 from alcore.loop.randomness import rng
 from alcore.loop.round_files import make_room, round_arrays, save_arrays
-from alcore.records import Learner, Project, RoundSummary
+from alcore.records import Features, Learner, Project, RoundSummary
 from alcore.rounds import Holdout, Lesson, RoundResult, SelectionTask, TrainingInputs, run_round
 from alcore.store import (
     Connection,
@@ -108,8 +110,8 @@ def _gather(running: Running) -> _Material:
         votes = positions(labels.votes(connection, project_id, labeled_ids), class_ids)
         minutes = labels.human_seconds(connection, project_id, last_event) / 60
         label_set = revision(connection, project)
-        inputs = training_inputs(connection, store, project)
-        learner = learner_now(connection, project, inputs.features)
+        inputs = with_tuned(training_inputs(connection, store, project), store, project)
+        learner = learner_now(connection, project, inputs)
     running.note({"last_event": last_event, "model": number})
     lesson = Lesson(
         images=images_of(store.folder(project_id), project, item_ids),
@@ -244,7 +246,7 @@ def _publish(
         if any(names.get(c.id) != c.name for c in project.classes):
             rows = [row | {"reason": class_events.STALE_REASON} for row in rows]
         swap_queue(connection, today, rows, round_id, number, guesses)
-        _ask_for_more(connection, today)
+        _ask_for_more(connection, today, feature_files.status(folder))
         if not same_classes:
             retrain(connection, today, time.time())
         if maps.bases(folder, "umap") and maps.umap_is_installed():
@@ -253,9 +255,10 @@ def _publish(
     maps.forget_oldest(folder)
 
 
-def _ask_for_more(connection: Connection, project: Project) -> None:
-    """Ask for the jobs that a new round makes due: baseline, next training, label check."""
+def _ask_for_more(connection: Connection, project: Project, features: Features | None) -> None:
+    """Ask for the jobs that a new round makes due: baseline, next training, label check, tuning."""
     now = time.time()
+    request_tuning(connection, project, features, now)
     if project.has_key and project.settings.baseline:
         jobs.request(connection, project.id, "baseline", now)
     request_if_due(connection, projects.get(connection, project.id), now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,13 @@ from alcore.store import Connection, Store, items, pretrained
 USUAL = 128
 """Images per minibatch."""
 LEAST = 16
+TUNED = "tuned to labels"
+"""The features that a head learns from, in the name of a learner."""
 _PRETRAINING, _FILE = "pretraining ", "file "
 
 
-def learner_now(connection: Connection, project: Project, table: FeaturePoints | None) -> Learner:
-    """Say what the next training of a project learns with, and from which features.
+def learner_now(connection: Connection, project: Project, inputs: TrainingInputs) -> Learner:
+    """Say what a training of a project with these inputs learns with, and from which features.
 
     Weights of a pretraining that do not fit are left out, as the training leaves them out.
     """
@@ -33,7 +36,9 @@ def learner_now(connection: Connection, project: Project, table: FeaturePoints |
     kind, extractor = rule.kind, "none"
     if rule.uses_extractor:
         # Without features the network learns alone, and its models compare with others of its own.
-        kind, extractor = ("network", "none") if table is None else (kind, _head_on(table))
+        kind, extractor = (
+            ("network", "none") if inputs.features is None else (kind, _head_on(inputs))
+        )
     if kind == "features":
         return Learner(
             kind=kind,
@@ -106,17 +111,22 @@ def inputs_of(
     others = estimators.allowed(store.workspace.estimators)
     if learner.kind not in (*LEARNERS, *estimators.ESTIMATORS, *others):
         return None
-    table = features_of(connection, store, project) if learner.extractor != "none" else None
-    if learner.extractor != "none" and (table is None or _head_on(table) != learner.extractor):
-        return None
-    return rule, TrainingInputs(
-        pretrained=weights, downloads=store.workspace.downloads, estimators=others, features=table
+    inputs = TrainingInputs(
+        pretrained=weights, downloads=store.workspace.downloads, estimators=others
     )
+    if learner.extractor == "none":
+        return rule, inputs
+    inputs = replace(inputs, features=features_of(connection, store, project))
+    if inputs.features is None or _head_on(inputs) != learner.extractor:
+        return None
+    return rule, inputs
 
 
-def _head_on(table: FeaturePoints) -> str:
+def _head_on(inputs: TrainingInputs) -> str:
     """Name what a head learns from and how, as learners are compared by it."""
-    return f"{table.features.name}, {SELF_TRAINED}"
+    assert inputs.features is not None
+    tuned = f", {TUNED}" if inputs.tuned is not None else ""
+    return f"{inputs.features.features.name}, {SELF_TRAINED}{tuned}"
 
 
 def features_of(connection: Connection, store: Store, project: Project) -> FeaturePoints | None:
@@ -131,7 +141,7 @@ def features_of(connection: Connection, store: Store, project: Project) -> Featu
 
 
 def training_inputs(connection: Connection, store: Store, project: Project) -> TrainingInputs:
-    """Return what every training of a project begins with."""
+    """Return what every training of a project begins with, whichever labels it learns from."""
     rule = project.settings.learner
     weights = pretrained.latest(connection, project.id) if rule.weights == "pool" else None
     folder = store.folder(project.id)
@@ -141,6 +151,20 @@ def training_inputs(connection: Connection, store: Store, project: Project) -> T
         estimators=estimators.allowed(store.workspace.estimators),
         features=features_of(connection, store, project),
     )
+
+
+def with_tuned(inputs: TrainingInputs, store: Store, project: Project) -> TrainingInputs:
+    """Add the tuned features of a project, for what learns from the labels that tuned them.
+
+    There may be none: of all images, and of the extractor whose features count.
+    """
+    plain = inputs.features
+    if plain is None or not project.settings.learner.tunes:
+        return inputs
+    tuned = features.current(store.folder(project.id), plain.features.images, features.TUNED)
+    if tuned is None or tuned.features.base != plain.features.base:
+        return inputs
+    return replace(inputs, tuned=tuned)
 
 
 def images_of(folder: Path, project: Project, item_ids: np.ndarray) -> Images:

@@ -79,12 +79,27 @@ class Stages(nn.Module):
         self.num_features = sum(block.conv_pwl.out_channels for block in last)
 
     def forward(self, images: Tensor) -> Tensor:
-        x, means = self.bn1(self.conv_stem(images)), []
-        for number, stage in enumerate(self.blocks):
+        return self.leave(self.enter(images))
+
+    def enter(self, images: Tensor) -> Tensor:
+        """Return the maps (n, c, h, w) of the first stage that is asked."""
+        x: Tensor = self.bn1(self.conv_stem(images))
+        for stage in self.blocks[: self.first + 1]:
             x = stage(x)
-            if number >= self.first:
-                means.append(x.float().mean((2, 3)))
+        return x
+
+    def leave(self, maps: Tensor) -> Tensor:
+        """Return the features of such maps."""
+        x, means = maps, [maps.float().mean((2, 3))]
+        for stage in self.later:
+            x = stage(x)
+            means.append(x.float().mean((2, 3)))
         return torch.cat(means, dim=1)
+
+    @property
+    def later(self) -> Any:
+        """The stages after the first that is asked."""
+        return self.blocks[self.first + 1 :]
 
 
 def build(
@@ -194,8 +209,12 @@ class ExtractorPasses(nn.Module):
         self.register_buffer("deviation", deviation)
 
     def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.network((images - self.mean) / self.deviation)
+        features: Tensor = self.network(self.normal(images))
         return features
+
+    def normal(self, images: Tensor) -> Tensor:
+        """Return images on the scale that the network was taught on."""
+        return (images - self.mean) / self.deviation
 
 
 @torch.inference_mode()
@@ -204,12 +223,17 @@ def extract(extractor: Extractor, images: np.ndarray, side: int) -> np.ndarray:
 
     Call within `device.computing`.
     """
+    x = scaled(extractor, images, side)
+    with devices.passes_of_extractors(x.device):
+        features = ExtractorPasses(extractor).to(x.device)(x)
+    return features.float().cpu().numpy()
+
+
+def scaled(extractor: Extractor, images: np.ndarray, side: int) -> Tensor:
+    """Return images as an extractor takes them, (n, 3, side, side) on the scale 0-255."""
     device = next(extractor.network.parameters()).device
     x = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float()
-    x = Resize(x.shape[2], side).to(device)(x).contiguous(memory_format=torch.channels_last)
-    with devices.passes_of_extractors(device):
-        features = ExtractorPasses(extractor).to(device)(x)
-    return features.float().cpu().numpy()
+    return Resize(x.shape[2], side).to(device)(x).contiguous(memory_format=torch.channels_last)
 
 
 class Resize(nn.Module):

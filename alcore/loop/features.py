@@ -1,7 +1,9 @@
 """Owns the files of a project's features: written by one job, mapped by whoever needs them.
 
 In the folder `features`: what the extractor said of each image, by position, append-only and
-float16; the points made of it; and which of both count. N images, D features, K directions.
+float16; the points made of it; and which of both count. In the folder `tuned` the same, by an
+extractor whose last stages have learned from labels, and the weights of these for all models that
+have used some. N images, D features, K directions.
 """
 
 from __future__ import annotations
@@ -17,17 +19,20 @@ from typing import Any
 import numpy as np
 
 from alcore import disk
-from alcore.feature_space import FeaturePoints, FeatureSpace
-from alcore.records import Features
+from alcore.feature_space import ExtractorWeights, FeaturePoints, FeatureSpace
+from alcore.records import Features, Project
+from alcore.store import Store
 
+FEATURES, TUNED = "features", "tuned"
+"""Folders."""
 _ABOUT = "about.json"
 
 
 class FeatureFile:
     """The features (N, D) of one extractor at one size of images; one process writes."""
 
-    def __init__(self, folder: Path, key: str, width: int) -> None:
-        self.folder = folder / "features"
+    def __init__(self, folder: Path, key: str, width: int, which: str = FEATURES) -> None:
+        self.folder = folder / which
         self.path = self.folder / f"{key}.f16"
         self.width = width
 
@@ -91,32 +96,38 @@ def put(part: Path) -> None:
     disk.sync_names(part.parent)
 
 
-def forget_others(folder: Path) -> None:
+def forget_others(folder: Path, which: str = FEATURES) -> None:
     """Delete points that do not count any more, and what attempts that died have left."""
-    content = _about(folder)
-    for old in (folder / "features").glob("points-*"):
+    content = _about(folder / which)
+    for old in (folder / which).glob("points-*"):
         if content is not None and old.stem != content["points"]:
             with suppress(OSError):  # Windows keeps a file that is mapped; the next job tries
                 old.unlink(missing_ok=True)
-    for left in (folder / "features").glob("*.part"):
+    for left in (folder / which).glob("*.part"):
         left.unlink(missing_ok=True)
 
 
-def status(folder: Path) -> Features | None:
+def forget_tuned(folder: Path) -> None:
+    """Let a project's tuned points count no more; weights stay, for models that have used them."""
+    (folder / TUNED / _ABOUT).unlink(missing_ok=True)
+    forget_others(folder, TUNED)
+
+
+def status(folder: Path, which: str = FEATURES) -> Features | None:
     """Read which features of a project count; None while there are none."""
-    content = _about(folder)
+    content = _about(folder / which)
     if content is None:
         return None
     content.pop("points")
     return Features(**content)
 
 
-def current(folder: Path, images: int) -> FeaturePoints | None:
+def current(folder: Path, images: int, which: str = FEATURES) -> FeaturePoints | None:
     """Map the points of a project's N images; None while there are none of that many."""
-    content = _about(folder)
+    content = _about(folder / which)
     if content is None or content["images"] < images:
         return None
-    path = folder / "features" / content.pop("points")
+    path = folder / which / content.pop("points")
     try:
         points = np.load(path.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
@@ -126,9 +137,24 @@ def current(folder: Path, images: int) -> FeaturePoints | None:
     return FeaturePoints(Features(**content), points[:images], space)
 
 
+def of_model(folder: Path, images: int, space: FeatureSpace) -> FeaturePoints | None:
+    """Map the points of N images in the space that a model has; None where they count no more."""
+    for which in (TUNED, FEATURES):
+        table = current(folder, images, which)
+        if table is not None and np.array_equal(table.space.directions, space.directions):
+            return table
+    return None
+
+
+def extractor_weights(store: Store, project: Project) -> ExtractorWeights:
+    """Say where the weights of a project's extractor are."""
+    file = project.settings.learner.extractor_file
+    return ExtractorWeights(file, store.workspace.downloads, store.folder(project.id) / TUNED)
+
+
 def _about(folder: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads((folder / "features" / _ABOUT).read_bytes())
+        content = json.loads((folder / _ABOUT).read_bytes())
         return content if isinstance(content, dict) and "points" in content else None
     except (OSError, ValueError):
         return None

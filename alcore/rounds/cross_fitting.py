@@ -91,8 +91,8 @@ def ask_without(
 ) -> np.ndarray:
     """Return what models that learned without some labels, (L,) bool, say of items (n,).
 
-    (K, n, C) float32, one for each candidate of a mixture. Models begin anew; the purpose names
-    their chance.
+    (K, n, C) float32, one for each candidate of a mixture. Models begin anew, on features that no
+    label has tuned; the purpose names their chance.
     """
     candidates = learner.candidates
     answers = []

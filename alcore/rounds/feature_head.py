@@ -131,6 +131,8 @@ class FeatureHeadLearner:
     """Which features a head is fitted to."""
 
     table: FeaturePoints
+    untuned: FeaturePoints | None = None
+    """The same of an extractor that has not seen the labels, where that of the table has."""
     gives: ClassVar[frozenset[Need]] = GIVES
     expected_shares: ClassVar[tuple[float, ...]] = (1.0,)
 
@@ -178,7 +180,7 @@ class FeatureHeadLearner:
         return FeatureHeadModel(head, self, lesson)
 
     def anew(self) -> Self:
-        return self
+        return self if self.untuned is None else replace(self, table=self.untuned, untuned=None)
 
     def points(self, lesson: Lesson, ids: np.ndarray) -> np.ndarray:
         """Return the points (n, K) float32 of items (n,)."""

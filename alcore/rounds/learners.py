@@ -127,7 +127,8 @@ class Learner(Protocol):
         """Learn, and keep what the signals need of it. Raises TrainingImpossible."""
 
     def anew(self) -> Self:
-        """Return the learner without what it would take over from an earlier model."""
+        """Return the learner without what it would take over of a model or features that have seen
+        labels."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,8 @@ class TrainingInputs:
     """Dotted names of estimators that may be used besides the catalogue's."""
     features: FeaturePoints | None = None
     """Features of all images, if they were computed."""
+    tuned: FeaturePoints | None = None
+    """The same by an extractor that has learned from labels, if there are any."""
 
 
 def learner_of(
@@ -162,20 +165,28 @@ def learner_of(
     that no longer fit are left out, with a note; without features the network learns alone.
     """
     if rule.kind in LEARNERS:
-        table = inputs.features if rule.uses_extractor else None
-        if table is not None and rule.kind == "features":
-            return FeatureHeadLearner(table)
+        on_features = _on_features(inputs) if rule.uses_extractor else None
+        if on_features is not None and rule.kind == "features":
+            return on_features
         from alcore.rounds.network import network_learner  # brings torch
 
         network = network_learner(rule, augmentation, images, class_names, inputs)
-        if table is None:
+        if on_features is None:
             return network
         from alcore.rounds.mixture import MixtureLearner
 
-        return MixtureLearner(FeatureHeadLearner(table), network)
+        return MixtureLearner(on_features, network)
     from alcore.rounds.estimators import estimator_learner
 
     return estimator_learner(rule, images, class_names, inputs)
+
+
+def _on_features(inputs: TrainingInputs) -> FeatureHeadLearner | None:
+    if inputs.features is None:
+        return None
+    if inputs.tuned is None:
+        return FeatureHeadLearner(inputs.features)
+    return FeatureHeadLearner(inputs.tuned, inputs.features)
 
 
 def check_signals(

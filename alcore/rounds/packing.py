@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from alcore import disk, metrics, model_card
+from alcore.feature_space import ExtractorWeights
 from alcore.folding import Folding
 from alcore.learner import device, onnx_export, program_export
 from alcore.learner.progress import OnProgress
 from alcore.model_card import Check, ModelFacts
 from alcore.records import RoundSummary
-from alcore.rounds.stored_models import ExtractorWeights, ModelOfFile
+from alcore.rounds.stored_models import ModelOfFile
 from alcore.slices import accuracy_by
 
 

@@ -21,9 +21,10 @@ from alcore.datasets.depth import Scale
 from alcore.datasets.entries import is_hidden, is_image_name
 from alcore.datasets.folders import pages_under, read_image
 from alcore.errors import ImportRefused, UnreadableImage
+from alcore.feature_space import PACKAGED, ExtractorWeights
 from alcore.learner import device
 from alcore.prediction_formats import PredictedBlock
-from alcore.rounds.stored_models import PACKAGED, ExtractorWeights, ModelOfFile
+from alcore.rounds.stored_models import ModelOfFile
 
 _PIXELS = 256 * 224 * 224
 """Of a block."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from alcore.config import BACKBONES
-from alcore.learner import device, extractors, inference, mixtures
+from alcore.feature_space import PACKAGED, ExtractorWeights
+from alcore.learner import device, inference, mixtures, tuning
 from alcore.learner.checkpoints import Model
 from alcore.learner.mixtures import Stored, Whole
 from alcore.learner.onnx_export import Graph, NetworkGraph
@@ -20,17 +21,6 @@ from alcore.learner.predictions import Predictions
 
 if TYPE_CHECKING:
     from alcore.learner.attribution import Explainable
-
-
-@dataclass(frozen=True)
-class ExtractorWeights:
-    """Where the weights of a feature extractor are, besides those that come with alcore."""
-
-    file: str = ""
-    downloads: Path | None = None
-
-
-PACKAGED = ExtractorWeights()
 
 
 @dataclass(frozen=True)
@@ -47,11 +37,7 @@ class ModelOfFile:
         stored = mixtures.load(path, device.choose())
         if isinstance(stored, Model):
             return cls(stored, NetworkGraph(stored))
-        features = stored.features
-        extractor = extractors.build(
-            features.extractor, weights.file, weights.downloads, features.layers
-        )
-        return cls(stored, Whole(stored, extractor).eval())
+        return cls(stored, Whole(stored, tuning.extractor_of(stored.features, weights)).eval())
 
     @property
     def resolution(self) -> int:

@@ -46,6 +46,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "stop pretraining": "stopped the pretraining",
         "features": "asked for features",
         "stop features": "stopped the computing of features",
+        "tuning": "asked for features that are tuned to the labels",
+        "stop tuning": "stopped the tuning of features",
         "map": "asked for a map",
         "stop map": "stopped the making of a map",
         "import": "resumed the import",

@@ -79,6 +79,7 @@ class Activity:
     """The same for the simulation of random labeling."""
     pretraining: Job | None
     features: Job | None
+    tuning: Job | None
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def activity(store: Store, project_id: int, by: int | None = None) -> Activity:
             reports.pulse(connection, project_id),
             *(
                 shown_job(connection, project_id, by, jobs.newest(connection, project_id, kind))
-                for kind in ("train", "baseline", "pretrain", "features")
+                for kind in ("train", "baseline", "pretrain", "features", "tuning")
             ),
         )
 

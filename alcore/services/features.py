@@ -14,7 +14,7 @@ from alcore.loop import features as files
 from alcore.records import Features, Job, Project
 from alcore.services import audit
 from alcore.services.rights import check_owner
-from alcore.store import Connection, Store, items, jobs, projects
+from alcore.store import Connection, Store, items, jobs, labels, projects
 from alcore.workers.foreground import run_here
 
 
@@ -35,6 +35,12 @@ class FeaturesStatus:
     """About how long they take from the start, on two cores."""
     left: float | None
     """About how long the running job still takes."""
+    tuned: Features | None = None
+    """Those of an extractor that has learned from labels, where models use them."""
+    tuning: Job | None = None
+    """The same of the job that makes them."""
+    labels: int = 0
+    """That there are to learn from."""
 
 
 def status(store: Store, project_id: int) -> FeaturesStatus:
@@ -44,6 +50,8 @@ def status(store: Store, project_id: int) -> FeaturesStatus:
         images = sum(items.count(connection, project_id).values())
         sides = items.longest_sides(connection, project_id)
         job = jobs.newest(connection, project_id, "features")
+        tuning = jobs.newest(connection, project_id, "tuning")
+        count = sum(labels.per_class(connection, project_id).values())
     rule = project.settings.learner
     features = files.status(store.folder(project_id))
     misfit = None if features is None else _misfit(project, features, images)
@@ -57,6 +65,9 @@ def status(store: Store, project_id: int) -> FeaturesStatus:
         images=images,
         cost=cost,
         left=_left(job, cost),
+        tuned=_tuned(store, project, features, images),
+        tuning=tuning,
+        labels=count,
     )
 
 
@@ -76,6 +87,31 @@ def stop(store: Store, project_id: int, by: int | None = None) -> None:
         jobs.cancel(connection, project_id, "features", time.time())
 
 
+def tune(store: Store, project_id: int, by: int | None = None) -> None:
+    """Ask for features that are tuned to the labels of now. Raises TrainingImpossible, NotAllowed.
+
+    Projects whose trainings begin by themselves ask for it as their labels grow.
+    """
+    with store.write() as connection:
+        check_owner(connection, project_id, by)
+        audit.note(connection, project_id, by, "tuning")
+        if projects.get(connection, project_id).state != "ready":
+            raise TrainingImpossible("the import is not finished; features come after it")
+        if len(labels.per_class(connection, project_id)) < 2:
+            raise TrainingImpossible(
+                "features are tuned to labels of at least 2 classes; label some images first"
+            )
+        jobs.request(connection, project_id, "tuning", time.time())
+
+
+def stop_tuning(store: Store, project_id: int, by: int | None = None) -> None:
+    """End the tuning; models go on with the features that there are. Raises NotAllowed."""
+    with store.write() as connection:
+        check_owner(connection, project_id, by)
+        audit.note(connection, project_id, by, "stop tuning")
+        jobs.cancel(connection, project_id, "tuning", time.time())
+
+
 def compute_now(store: Store, project_id: int, threads: int) -> Features:
     """Compute the features in this process; return what they are. Raises what the job raises."""
     busy = "features of this project are being computed; wait for them, or stop that first"
@@ -91,6 +127,13 @@ def _ask(connection: Connection, project_id: int) -> None:
     last = jobs.newest(connection, project_id, "features")
     spent = last.args.get("seconds", 0.0) if last and last.state != "done" else 0.0
     jobs.request(connection, project_id, "features", time.time(), args={"seconds": spent})
+
+
+def _tuned(store: Store, project: Project, plain: Features | None, images: int) -> Features | None:
+    tuned = files.status(store.folder(project.id), files.TUNED)
+    if tuned is None or plain is None or not project.settings.learner.tunes:
+        return None
+    return tuned if tuned.base == plain.base and tuned.images >= images else None
 
 
 def _misfit(project: Project, features: Features, images: int) -> str | None:
