@@ -214,7 +214,8 @@ def _learned(facts: ModelFacts) -> str:
         f"strategy that chose them: {_plain(summary.strategy)}",
         f"weights at the start: {_plain(recipe.weights)}; transfer: {recipe.transfer}; mode: "
         f"{summary.mode}; augmentation: {recipe.augmentation or 'none'}; unlabeled images: "
-        f"{recipe.unlabeled}; balance: {recipe.balance}; seed: {summary.seed}",
+        f"{recipe.unlabeled}; balance: {recipe.balance}; features tuned to: {recipe.tuned:,} "
+        f"labels; seed: {summary.seed}",
         f"training took {summary.seconds.get('train', 0):.1f} s; "
         + ", ".join(f"{name} {version}" for name, version in summary.versions.items()),
         *map(_plain, recipe.notes),

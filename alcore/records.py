@@ -737,6 +737,8 @@ class RecipeSummary:
     balance: str = "none"
     mixture: Mapping[str, float] = field(default_factory=dict)
     """Shares of what was mixed, by name; empty for a model that is no mixture."""
+    tuned: int = 0
+    """Labels that its features were tuned to; 0 where no label has."""
     notes: tuple[str, ...] = ()
     """What went otherwise than the settings say, as sentences for people."""
 

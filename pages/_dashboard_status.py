@@ -207,11 +207,16 @@ def _background_line(what: str, job: Job | None) -> str:
 
 
 def _mixture(standing: dashboard.Standing) -> str:
-    """Say what the newest model is mixed of."""
-    if standing.model is None or not standing.model.recipe.mixture:
+    """Say what the newest model is mixed of, and which labels its features have learned from."""
+    if standing.model is None:
         return ""
-    words = dashboard.mixture_words(standing.model.recipe.mixture)
-    return f'<p class="al-note"><b>This model.</b> {escape(words)}.</p>'
+    recipe = standing.model.recipe
+    words = [dashboard.mixture_words(recipe.mixture)] if recipe.mixture else []
+    if recipe.tuned:
+        words.append(f"Features tuned to {recipe.tuned:,} labels")
+    if not words:
+        return ""
+    return f'<p class="al-note"><b>This model.</b> {escape(". ".join(words))}.</p>'
 
 
 def _pretraining_line(job: Job | None) -> str:

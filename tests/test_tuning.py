@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from test_baseline import simulate
 from test_features import IMAGES_MADE, a_project
 from test_rounds import PIXELS, TRUE
 from trained import give_labels
@@ -17,20 +18,22 @@ from alcore import linear_head
 from alcore.config import PACKAGED_EXTRACTOR, LearnerRule, Workspace
 from alcore.datasets.pixels import PixelCache
 from alcore.errors import JobCancelled, NotAllowed, TrainingImpossible, WeightsUnavailable
-from alcore.feature_space import FeatureSpace
+from alcore.feature_space import FeaturePoints, FeatureSpace
 from alcore.jobs.training_inputs import inputs_of, training_inputs, with_tuned
+from alcore.jobs.tuning import School, tuned_points
 from alcore.learner import costs, device, extractors, feature_heads, tuning
 from alcore.learner.extractors import Extractor
 from alcore.loop import due, embeddings
 from alcore.loop import features as files
 from alcore.loop.round_files import head_of
-from alcore.records import Project, RoundSummary
+from alcore.records import Item, Project, RoundSummary
 from alcore.rounds.feature_head import FeatureHeadLearner
 from alcore.rounds.stored_models import ModelOfFile
 from alcore.services import features, people, projects, training
-from alcore.store import Connection, Store, jobs, labels
+from alcore.store import Connection, Store, items, jobs, labels
 from alcore.store import projects as stored_projects
 from alcore.store import rounds as stored_rounds
+from alcore.workers.attempts import Running
 from alcore.workers.foreground import run_here
 
 
@@ -207,12 +210,44 @@ def test_what_asks_about_labels_and_what_begins_without_them_has_untuned_feature
         tuned = with_tuned(plain, store, project)
         baseline = inputs_of(connection, store, project, latest(store, project_id).learner)
     assert plain.tuned is None and plain.features is not None and tuned.tuned is not None
-    assert baseline is None  # a curve of random labels on features that chosen ones have tuned
+    # Random labels tune features of their own; chosen ones would lend them what they know.
+    assert baseline is not None and baseline[1].tuned is None and baseline[1].features is not None
     learner = FeatureHeadLearner(tuned.tuned, plain.features)
     assert learner.anew().table is plain.features  # so cross-fitting asks no model about its labels
     assert learner.recipe_name != learner.anew().recipe_name
     off = replace(project, settings=replace(project.settings, learner=LearnerRule(tunes=False)))
     assert with_tuned(plain, store, off).tuned is None
+
+
+def test_random_labels_are_simulated_on_features_that_they_have_tuned_themselves(
+    made: tuple[Store, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, project_id = made
+    tune_now(store, project_id)
+    give_labels(store, project_id, 3, at=2_000_000.0)
+    training.train_now(store, project_id, 1)  # twelve labels, nine of which have tuned its features
+    learner = latest(store, project_id).learner
+    taught: list[School] = []
+    computed: list[FeaturePoints] = []
+
+    def watch(running: Running, school: School, rows: list[Item], report: object) -> FeaturePoints:
+        taught.append(school)
+        computed.append(tuned_points(running, school, rows, report))  # type: ignore[arg-type]
+        return computed[-1]
+
+    monkeypatch.setattr("alcore.jobs.baseline.tuned_points", watch)
+    simulate(store, project_id)
+    with store.read() as connection:
+        points = [p for p in stored_rounds.baseline(connection, project_id) if p.learner == learner]
+        chosen, _ = items.labeled(connection, project_id)
+        holdout, _ = items.holdout(connection, project_id)
+    assert {p.labels for p in points} == {12}
+    assert len(taught) == len(points) and {len(school.rows) for school in taught} == {9}
+    assert all({row.split for row in school.rows} == {"pool"} for school in taught)
+    assert {row.id for row in taught[0].rows} != set(chosen[:9].tolist())
+    # Features that no point needs are not computed; those of the holdout are.
+    assert all((table.points != 0).any(axis=1).sum() >= 12 + len(holdout) for table in computed)
+    assert not list((store.folder(project_id) / "tuned").glob("maps-*"))
 
 
 def test_a_job_that_died_after_the_tuning_goes_on_with_its_weights(

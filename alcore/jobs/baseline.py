@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from alcore.config import LearnerRule
 from alcore.errors import TrainingImpossible
+from alcore.feature_space import FeaturePoints
 from alcore.jobs.training_inputs import images_of, inputs_of
+from alcore.jobs.tuning import School, seed_of, tuned_points
+from alcore.loop.image_reading import image_reader
 from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
-from alcore.records import BaselinePoint, Calibration, Learner, Project, RoundSummary
+from alcore.records import BaselinePoint, Calibration, Item, Learner, Project, RoundSummary
 from alcore.rounds import Holdout, Images, Lesson, TrainingInputs, learner_of, measure
 from alcore.rounds import Learner as AnyLearner
 from alcore.store import items, projects, rounds
@@ -26,8 +31,21 @@ from alcore.workers.attempts import Running
 QUICK = 10.0
 """Trainings shorter than this, in seconds, are repeated to show their spread."""
 TRIALS = 3
-Point = tuple[Learner, int, int]
-"""Learner, trial and number of labels."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is measured once."""
+
+    learner: Learner
+    trial: int
+    labels: int
+    tuned: int
+    """How many of them the learner's features are tuned to, as its round's were; 0 for none."""
+
+    def shares_features(self, other: Point) -> bool:
+        """Tell whether another point's features are tuned to the same labels."""
+        return (self.trial, self.tuned) == (other.trial, other.tuned)
 
 
 def run_baseline(running: Running) -> None:
@@ -37,12 +55,10 @@ def run_baseline(running: Running) -> None:
     Each point is stored when it is done, so that a stop loses at most one training.
     """
     material = _gather(running)
-    learners: dict[Learner, AnyLearner] = {}
-    calibration_of: dict[tuple[Learner, int], Calibration] = {}
-    for index, (learner, trial, n) in enumerate(material.points):
-        if learner not in learners:
-            learners[learner] = material.start(learner)
-        lesson = material.lesson(running, trial, n, calibration_of.get((learner, trial)))
+    calibration_of: dict[tuple[Learner, int, int], Calibration] = {}
+    tuned: tuple[Point, FeaturePoints] | None = None
+    for index, point in enumerate(material.points):
+        which = (point.learner, point.trial, point.tuned)
         started = time.monotonic()
 
         def report(_phase: str, fraction: float, index: int = index) -> None:
@@ -50,15 +66,23 @@ def run_baseline(running: Running) -> None:
             running.report("simulating random labels", done)
 
         try:
-            evaluation, shares = measure(learners[learner], lesson, material.holdout, report)
+            if point.tuned and (tuned is None or not tuned[0].shares_features(point)):
+                features = tuned_points(
+                    running, material.school(point), material.asked(point), report
+                )
+                tuned = point, features
+            table = tuned[1] if tuned is not None and point.tuned else None
+            learner = material.start(point.learner, table)
+            lesson = material.lesson(running, point, calibration_of.get(which))
+            evaluation, shares = measure(learner, lesson, material.holdout, report)
         except TrainingImpossible:
             continue  # so few random labels may all be of one class
         if shares is not None:
-            calibration_of[learner, trial] = shares
-        point = BaselinePoint(learner, trial, n, evaluation)
+            calibration_of[which] = shares
+        row = BaselinePoint(point.learner, point.trial, point.labels, evaluation)
         with running.write() as connection:
             seconds = time.monotonic() - started
-            rounds.add_baseline(connection, material.project.id, point, seconds, time.time())
+            rounds.add_baseline(connection, material.project.id, row, seconds, time.time())
             running.advance(connection)
     with running.publish():
         pass
@@ -78,44 +102,99 @@ class _Material:
     """What each learner starts from that can still be had."""
     points: Sequence[Point]
     """That are not there yet."""
+    rows: Mapping[int, Item]
+    """All images, by id."""
+    spec: Mapping[str, Any]
+    """Where they come from."""
+    folder: Path
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.project.classes)
 
-    def start(self, learner: Learner) -> AnyLearner:
-        """Make a learner as a round would."""
+    def start(self, learner: Learner, tuned: FeaturePoints | None) -> AnyLearner:
+        """Make a learner as a round would, with features that are tuned where its were."""
         rule, start_from = self.inputs[learner]
+        start_from = replace(start_from, tuned=tuned)
         return learner_of(rule, learner.augmentation, self.images, self.names, start_from)
 
-    def lesson(self, running: Running, trial: int, n: int, shares: Calibration | None) -> Lesson:
-        """Draw n random labels, the same for every learner of a trial; more hold those of fewer.
+    def lesson(self, running: Running, point: Point, shares: Calibration | None) -> Lesson:
+        """Draw random labels, the same for every learner of a trial; more hold those of fewer.
 
         shares: what a mixture found at fewer labels of this trial.
         """
-        settings = self.project.settings
-        order = rng(settings, "baseline", trial).permutation(len(self.key_ids))[:n]
-        taken = np.concatenate([self.key_ids[order], self.holdout.ids])
+        order = self.order(point.trial)
         return Lesson(
             images=self.images,
-            labeled_ids=self.key_ids[order],
-            labels=self.key[order],
+            labeled_ids=self.key_ids[order[: point.labels]],
+            labels=self.key[order[: point.labels]],
             class_names=self.names,
-            seed=settings.seed,
-            round_number=trial,
+            seed=self.project.settings.seed,
+            round_number=point.trial,
             threads=running.threads,
             precision=running.precision,
-            unlabeled_ids=np.setdiff1d(self.images.item_ids, taken),
+            unlabeled_ids=self.free(point),
             calibrations=() if shares is None else (shares,),
             calibrates=True,
         )
+
+    def order(self, trial: int) -> np.ndarray:
+        """Return the order in which a trial's labels are drawn, as places in the key."""
+        return rng(self.project.settings, "baseline", trial).permutation(len(self.key_ids))
+
+    def free(self, point: Point) -> np.ndarray:
+        """Return the ids of images that teach without a label.
+
+        Where features are tuned, as many as a head learns from, which no point of the trial labels:
+        only theirs are computed.
+        """
+        from alcore.learner import feature_heads  # brings scikit-learn
+
+        most = max(p.labels for p in self.points) if point.tuned else point.labels
+        taken = [self.key_ids[self.order(point.trial)[:most]], self.holdout.ids]
+        rest = np.setdiff1d(self.images.item_ids, np.concatenate(taken))
+        return feature_heads.some(rest) if point.tuned else rest
+
+    def asked(self, point: Point) -> list[Item]:
+        """Return the images whose features the points of a trial need."""
+        most = max(p.labels for p in self.points)
+        labeled = self.key_ids[self.order(point.trial)[:most]]
+        return self._rows(np.concatenate([labeled, self.holdout.ids, self.free(point)]))
+
+    def school(self, point: Point) -> School:
+        """Return what the extractor is tuned to: the first labels of a trial.
+
+        Raises TrainingImpossible where they are all of one class.
+        """
+        order = self.order(point.trial)[: point.tuned]
+        labels = self.key[order]
+        if len(np.unique(labels)) < 2:
+            raise TrainingImpossible("all labels are of one class; features are tuned to 2 or more")
+        plain = self.inputs[point.learner][1].features
+        assert plain is not None  # else the learner could not be had
+        free = [row.position for row in self._rows(self.free(point))]
+        resolution = plain.features.resolution
+        return School(
+            project=self.project,
+            plain=plain,
+            rows=self._rows(self.key_ids[order]),
+            labels=labels,
+            free=np.array(free, np.int64),
+            read=image_reader(self.folder, self.project.settings, self.spec, resolution),
+            seed=seed_of(self.project, "baseline tuning", point.trial, point.tuned),
+        )
+
+    def _rows(self, ids: np.ndarray) -> list[Item]:
+        return [self.rows[int(i)] for i in ids]
 
 
 def _gather(running: Running) -> _Material:
     store, project_id = running.store, running.job.project_id
     with store.read() as connection:
         project = projects.get(connection, project_id)
+        rows = items.get_all(connection, project_id)
         item_ids = items.ids(connection, project_id)
+        spec, _ = projects.source(connection, project_id)
         key_ids, key = items.answer_key(connection, project_id)
         holdout_ids, truth = items.holdout(connection, project_id)
         history = rounds.all_rounds(connection, project_id)
@@ -134,21 +213,27 @@ def _gather(running: Running) -> _Material:
         holdout=Holdout(holdout_ids, positions(truth, class_ids)),
         inputs=inputs,
         points=[
-            (learner, trial, n)
-            for learner, trial, n in _points(history)
-            if learner in inputs and (learner, trial, n) not in existing and n <= len(key_ids)
+            point
+            for point in _points(history)
+            if point.learner in inputs
+            and (point.learner, point.trial, point.labels) not in existing
+            and point.labels <= len(key_ids)
         ],
+        rows={row.id: row for row in rows},
+        spec=spec,
+        folder=store.folder(project_id),
     )
 
 
 def _points(history: Sequence[RoundSummary]) -> Iterator[Point]:
     """Yield all points of a history, the newest learner's first."""
-    counts: dict[Learner, set[int]] = {}
+    tuned: dict[tuple[Learner, int], int] = {}
     quick: dict[Learner, bool] = {}
     for summary in reversed(history):
-        counts.setdefault(summary.learner, set()).add(summary.labels)
+        tuned.setdefault((summary.learner, summary.labels), summary.recipe.tuned)
         quick.setdefault(summary.learner, summary.seconds.get("train", 0.0) < QUICK)
-    for learner, labels in counts.items():
+    for learner in quick:
+        counts = sorted(labels for one, labels in tuned if one == learner)
         for trial in range(TRIALS if quick[learner] else 1):
-            for n in sorted(labels):
-                yield learner, trial, n
+            for labels in counts:
+                yield Point(learner, trial, labels, tuned[learner, labels])

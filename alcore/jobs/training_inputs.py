@@ -22,8 +22,8 @@ from alcore.store import Connection, Store, items, pretrained
 USUAL = 128
 """Images per minibatch."""
 LEAST = 16
-TUNED = "tuned to labels"
-"""The features that a head learns from, in the name of a learner."""
+_TUNED = ", tuned to labels"
+"""What is said of the features that a head learns from, in the name of a learner."""
 _PRETRAINING, _FILE = "pretraining ", "file "
 
 
@@ -73,7 +73,7 @@ def learner_now(connection: Connection, project: Project, inputs: TrainingInputs
 def inputs_of(
     connection: Connection, store: Store, project: Project, learner: Learner
 ) -> tuple[LearnerRule, TrainingInputs] | None:
-    """Return what a learner that a project has or had begins with.
+    """Return what a learner that a project has or had begins with, before any label.
 
     None where its images or weights are no longer there, or its classes were others.
     """
@@ -117,7 +117,8 @@ def inputs_of(
     if learner.extractor == "none":
         return rule, inputs
     inputs = replace(inputs, features=features_of(connection, store, project))
-    if inputs.features is None or _head_on(inputs) != learner.extractor:
+    untuned = learner.extractor.removesuffix(_TUNED)
+    if inputs.features is None or _head_on(inputs) != untuned:
         return None
     return rule, inputs
 
@@ -125,8 +126,13 @@ def inputs_of(
 def _head_on(inputs: TrainingInputs) -> str:
     """Name what a head learns from and how, as learners are compared by it."""
     assert inputs.features is not None
-    tuned = f", {TUNED}" if inputs.tuned is not None else ""
+    tuned = _TUNED if inputs.tuned is not None else ""
     return f"{inputs.features.features.name}, {SELF_TRAINED}{tuned}"
+
+
+def is_tuned(learner: Learner) -> bool:
+    """Tell whether a learner's features have learned from labels."""
+    return learner.extractor.endswith(_TUNED)
 
 
 def features_of(connection: Connection, store: Store, project: Project) -> FeaturePoints | None:

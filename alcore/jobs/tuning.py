@@ -8,9 +8,10 @@ block, so that a kill costs seconds.
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ from alcore.store import items, jobs, projects
 from alcore.workers.attempts import Running
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from alcore.learner.extractors import Extractor
 
 _LEARNING = 0.4
@@ -49,7 +52,7 @@ def run_tuning(running: Running) -> None:
 
     running.report("loading the network", 0.0)
     material = _gather(running)
-    project, about = material.project, material.plain.features
+    project, about = material.project, material.school.plain.features
     weights = files.extractor_weights(running.store, project)
     with device.computing(project.settings.seed, running.threads, running.precision):
         extractor = extractors.build(about.extractor, weights.file, weights.downloads, about.layers)
@@ -70,9 +73,73 @@ def run_tuning(running: Running) -> None:
         file.begin()
         seconds = float(running.job.args.get("seconds", 0.0))
         seconds = Filling(file, tuned, about.side, seconds).fill(
-            running, material.rows, material.read, lambda share: _LEARNING + 0.6 * share
+            running, material.rows, material.school.read, lambda share: _LEARNING + 0.6 * share
         )
     _publish(running, material, file, replace(about, seconds=seconds))
+
+
+@dataclass(frozen=True)
+class School:
+    """What the last stages of a project's extractor learn from."""
+
+    project: Project
+    plain: FeaturePoints
+    """Of the extractor as it is."""
+    rows: Sequence[Item]
+    """Of the L images with labels."""
+    labels: np.ndarray
+    """(L,) int64 class positions, of at least two classes."""
+    free: np.ndarray
+    """Positions of images without labels, which teach the head that the stages begin with."""
+    read: Callable[[Item], np.ndarray]
+    seed: int
+
+    def teach(
+        self, extractor: Extractor, folder: Path, on_progress: Callable[[str, float], None]
+    ) -> dict[str, Tensor]:
+        """Return tuned weights; what the stages see lies in the folder, from `maps_folder`.
+
+        `on_progress` is told what is done and the share of all, and may raise. Call within
+        `device.computing`.
+        """
+        from alcore.learner import feature_heads, tuning
+
+        points, classes = self.plain.points, len(self.project.classes)
+        places = [row.position for row in self.rows]
+        known, free = (np.asarray(points[p], np.float32) for p in (places, self.free))
+        head = feature_heads.fit(known, self.labels, classes, free)
+
+        def learning(share: float) -> None:
+            on_progress("tuning the last stages", _READING + (1 - _READING) * share)
+
+        task = tuning.TuningTask(
+            maps=self._maps(extractor, folder, on_progress),
+            labels=self.labels,
+            head=head,
+            space=self.plain.space,
+            seed=self.seed,
+        )
+        return tuning.tune(extractor, task, learning)
+
+    def _maps(
+        self, extractor: Extractor, folder: Path, on_progress: Callable[[str, float], None]
+    ) -> np.ndarray:
+        """Read the labeled images, and return what the stages see of them, (V, L, h, w, c)."""
+        from alcore.learner import tuning
+
+        side, augmentation = self.plain.features.side, self.project.settings.augmentation
+        maps: np.ndarray | None = None
+        done = 0
+        for images in blocks(self.rows, self.read, block_size(side)):
+            on_progress("looking at the images of labels", _READING * done / len(self.rows))
+            part = tuning.maps_of(extractor, images, side, augmentation)
+            if maps is None:
+                shape = (part.shape[0], len(self.rows), *part.shape[2:])
+                maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float16, shape)
+            maps[:, done : done + len(images)] = part
+            done += len(images)
+        assert maps is not None  # there are labels
+        return maps
 
 
 @dataclass(frozen=True)
@@ -84,17 +151,13 @@ class _Material:
     rows: Sequence[Item]
     """All images, by position."""
     pool: np.ndarray
-    """Rows of those that are no holdout."""
-    plain: FeaturePoints
-    """Of the extractor as it is."""
-    labeled: np.ndarray
-    """(L,) int64 rows of images with labels that teach."""
-    labels: np.ndarray
-    """(L,) int64 class positions."""
-    read: Callable[[Item], np.ndarray]
+    """Positions of those that are no holdout."""
+    school: School
 
 
 def _gather(running: Running) -> _Material:
+    from alcore.learner import feature_heads
+
     store, project_id = running.store, running.job.project_id
     folder = store.folder(project_id)
     with store.read() as connection:
@@ -109,17 +172,38 @@ def _gather(running: Running) -> _Material:
     labels = positions(class_ids, np.array([c.id for c in project.classes]))
     if len(np.unique(labels)) < 2:
         raise TrainingImpossible("features are tuned to labels of at least 2 classes")
-    place = {row.id: row.position for row in rows}
-    return _Material(
+    known = {row.id: row for row in rows}
+    labeled = [known[int(i)] for i in labeled_ids]
+    school = School(
         project=project,
-        folder=folder,
-        rows=rows,
-        pool=pool,
         plain=plain,
-        labeled=np.array([place[int(i)] for i in labeled_ids], np.int64),
+        rows=labeled,
         labels=labels,
+        free=feature_heads.some(np.setdiff1d(pool, [row.position for row in labeled])),
         read=image_reader(folder, project.settings, spec, plain.features.resolution),
+        seed=seed_of(project, "tuning", len(labels)),
     )
+    return _Material(project, folder, rows, pool, school)
+
+
+@contextmanager
+def maps_folder(folder: Path, kind: str) -> Iterator[Path]:
+    """Make room in a project's folder for what stages see, as long as a job of a kind needs it.
+
+    What one that died has left is deleted.
+    """
+    path = folder / files.TUNED / f"maps-{kind}"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def seed_of(project: Project, *purpose: int | str) -> int:
+    """Return a seed for what is done for one purpose, the same whenever it is done."""
+    return int(rng(project.settings, *purpose).integers(2**62))
 
 
 def _known(running: Running, folder: Path) -> tuple[str, int] | None:
@@ -135,59 +219,58 @@ def _known(running: Running, folder: Path) -> tuple[str, int] | None:
 
 def _tune(running: Running, material: _Material, extractor: Extractor) -> tuple[str, int]:
     """Tune the stages; return the name of their weights, which are on the disk, and the labels."""
-    from alcore.learner import feature_heads, tuning
+    from alcore.learner import tuning
 
-    labels, room = material.labels, MakingRoom(running.store)
+    labels, room = material.school.labels, MakingRoom(running.store)
     running.note({"labels": len(labels)})
-    points = np.asarray(material.plain.points[material.labeled], np.float32)
-    free = feature_heads.some(np.setdiff1d(material.pool, material.labeled))
-    head = feature_heads.fit(
-        points,
-        labels,
-        len(material.project.classes),
-        np.asarray(material.plain.points[free], np.float32),
-    )
 
-    def on_progress(share: float) -> None:
-        running.report("tuning the last stages", _LEARNING * (_READING + 0.7 * share))
+    def on_progress(phase: str, share: float) -> None:
+        running.report(phase, _LEARNING * share)
         room.rest()
 
-    folder = material.folder / files.TUNED
-    folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="maps-") as beside:
-        task = tuning.TuningTask(
-            maps=_maps(running, material, extractor, Path(beside)),
-            labels=labels,
-            head=head,
-            space=material.plain.space,
-            seed=int(rng(material.project.settings, "tuning", len(labels)).integers(2**62)),
-        )
-        digest = tuning.save(folder, tuning.tune(extractor, task, on_progress), len(labels))
+    with maps_folder(material.folder, running.job.kind) as folder:
+        weights = material.school.teach(extractor, folder, on_progress)
+    digest = tuning.save(material.folder / files.TUNED, weights, len(labels))
     running.note({"weights": digest})
     with running.write() as connection:
         running.advance(connection)
     return digest, len(labels)
 
 
-def _maps(running: Running, material: _Material, extractor: Extractor, folder: Path) -> np.ndarray:
-    """Read the labeled images, and return what the stages see of them, (V, L, h, w, c) on disk."""
-    from alcore.learner import tuning
+def tuned_points(
+    running: Running,
+    school: School,
+    rows: Sequence[Item],
+    on_progress: Callable[[str, float], None],
+) -> FeaturePoints:
+    """Tune an extractor for a while, and return the points (N, K) of these images alone.
 
-    rows = [material.rows[i] for i in material.labeled]
-    side, augmentation = material.plain.features.side, material.project.settings.augmentation
-    maps: np.ndarray | None = None
-    done, room = 0, MakingRoom(running.store)
-    for images in blocks(rows, material.read, block_size(side)):
-        running.report("looking at the labels' images", _LEARNING * _READING * done / len(rows))
-        part = tuning.maps_of(extractor, images, side, augmentation)
-        if maps is None:
-            shape = (part.shape[0], len(rows), *part.shape[2:])
-            maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float16, shape)
-        maps[:, done : done + len(images)] = part
-        done += len(images)
-        room.rest()
-    assert maps is not None  # there are labels
-    return maps
+    Those of all others are 0. Raises WeightsUnavailable, CheckpointMismatch.
+    """
+    from alcore.learner import device, extractors, tuning  # brings torch
+
+    plain, store = school.plain, running.store
+    side, folder = plain.features.side, store.folder(school.project.id)
+    with (
+        maps_folder(folder, running.job.kind) as maps,
+        device.computing(school.seed, running.threads, running.precision),
+    ):
+        extractor = tuning.extractor_of(
+            plain.features, files.extractor_weights(store, school.project)
+        )
+        weights = school.teach(extractor, maps, lambda phase, share: on_progress(phase, 0.0))
+        tuned = tuning.put(weights, extractor, "for a while")
+        parts = []
+        for images in blocks(rows, school.read, block_size(side)):
+            on_progress("computing features", 0.0)
+            parts.append(extractors.extract(tuned, images, side))
+    features = np.concatenate(parts)
+    pool = [place for place, row in enumerate(rows) if row.split == "pool"]
+    space = FeatureSpace.of(features, np.array(pool, np.int64))
+    points = np.zeros((len(plain.points), space.directions.shape[1]), np.float32)
+    points[[row.position for row in rows]] = space.points(features)
+    about = replace(plain.features, tuned="for a while", labels=len(school.labels))
+    return FeaturePoints(about, points, space)
 
 
 def _publish(

@@ -64,6 +64,7 @@ class FeatureHeadModel:
             weights=self.learner.table.features.name,
             augmentation="none",
             unlabeled="self-training" if len(self.lesson.unlabeled_ids) else "none",
+            tuned=self.learner.table.features.labels,
         )
 
     def tempered(self, temperature: float) -> Self:

@@ -64,6 +64,7 @@ class MixtureModel:
             self.network.recipe,
             unlabeled=" and ".join(learned) or "none",
             mixture=dict(zip(names, self.shares, strict=True)),
+            tuned=parts[0].tuned,
         )
 
     @property

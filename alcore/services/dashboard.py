@@ -488,6 +488,7 @@ def round_table(
             "mode": r.mode,
             "began with": r.recipe.weights,
             "mixture": mixture_words(r.recipe.mixture),
+            "features tuned to": r.recipe.tuned or None,
             "learner changed": changes.get(r.number, ""),
             "remarks": "; ".join(r.recipe.notes),
             "label set": r.revision,
