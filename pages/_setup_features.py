@@ -92,14 +92,14 @@ def _tuning(buttons: JobButtons, status: FeaturesStatus) -> None:
             failure("The tuning failed", job)
         if tuned is not None:
             note(
-                f"Tuned to {tuned.labels:,} labels on {_moment(tuned.created_at)}: its last stages "
-                "have learned from them, and models learn from what it sees now."
+                f"Tuned to {tuned.labels:,} labels on {_moment(tuned.created_at)}: the network's "
+                "last stages have learned from them, and models learn from what it sees now."
             )
         else:
             note(
-                "Its last stages can learn from the labels. Models are right more often then, most "
-                "of all where images look unlike photographs. It happens by itself from 20 labels "
-                "on, and whenever there are half as many more."
+                "The network's last stages can learn from the labels. Models are right more often "
+                "then, most of all where images look unlike photographs. It happens by itself from "
+                "20 labels on, and whenever there are half as many more."
             )
         if status.labels:
             buttons.draw("Tune to the labels now", "tune", features.tune)

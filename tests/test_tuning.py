@@ -104,7 +104,7 @@ def test_the_same_labels_and_the_same_seed_tune_alike_and_leave_the_rest(
     assert all(torch.equal(untouched[name], now[name]) for name in untouched)
     tuned = tuning.put(one, extractor, "here").network.state_dict()
     changed = {name.split(".")[1] for name in tuned if not torch.equal(tuned[name], now[name])}
-    assert changed == {"5", "6"} and {name.split(".")[0] for name in one} == changed
+    assert changed == {"4", "5", "6"} and {name.split(".")[0] for name in one} == changed
 
 
 def test_mirror_images_teach_only_where_they_mean_the_same(extractor: Extractor) -> None:
@@ -374,5 +374,5 @@ def test_a_project_that_does_not_want_it_is_not_tuned(
 
 def test_its_time_is_estimated_before() -> None:
     little, much = (costs.tuning_seconds(100, n, 160) for n in (1_000, 50_000))
-    assert 20 < little < 40 and 400 < much < 500
+    assert 20 < little < 60 and 400 < much < 500
     assert costs.tuning_seconds(4_000, 1_000, 160) > 3 * costs.tuning_seconds(100, 1_000, 160) / 2

@@ -18,7 +18,7 @@ from alcore.config import LearnerRule
 from alcore.errors import TrainingImpossible
 from alcore.feature_space import FeaturePoints
 from alcore.jobs.training_inputs import images_of, inputs_of
-from alcore.jobs.tuning import School, seed_of, tuned_points
+from alcore.jobs.tuning import School, tuned_points
 from alcore.loop.image_reading import image_reader
 from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
@@ -173,6 +173,7 @@ class _Material:
         plain = self.inputs[point.learner][1].features
         assert plain is not None  # else the learner could not be had
         free = [row.position for row in self._rows(self.free(point))]
+        draw = rng(self.project.settings, "baseline tuning", point.trial, point.tuned)
         resolution = plain.features.resolution
         return School(
             project=self.project,
@@ -181,7 +182,7 @@ class _Material:
             labels=labels,
             free=np.array(free, np.int64),
             read=image_reader(self.folder, self.project.settings, self.spec, resolution),
-            seed=seed_of(self.project, "baseline tuning", point.trial, point.tuned),
+            seed=int(draw.integers(2**62)),
         )
 
     def _rows(self, ids: np.ndarray) -> list[Item]:

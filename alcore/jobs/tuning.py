@@ -23,6 +23,7 @@ from alcore.feature_space import FeaturePoints, FeatureSpace
 from alcore.jobs.features import Filling, block_size, blocks, key_of
 from alcore.jobs.making_room import MakingRoom
 from alcore.jobs.training_inputs import features_of
+from alcore.learner.costs import MOST_TUNING_LABELS
 from alcore.loop import features as files
 from alcore.loop.image_reading import image_reader
 from alcore.loop.project_consensus import positions
@@ -152,6 +153,8 @@ class _Material:
     """All images, by position."""
     pool: np.ndarray
     """Positions of those that are no holdout."""
+    labels: int
+    """How many there are; the stages learn from MOST_TUNING_LABELS of them at most."""
     school: School
 
 
@@ -169,11 +172,13 @@ def _gather(running: Running) -> _Material:
         labeled_ids, class_ids = items.labeled(connection, project_id)
     if plain is None:
         raise TrainingImpossible("the images have no features yet; they are computed first")
-    labels = positions(class_ids, np.array([c.id for c in project.classes]))
+    draw = rng(project.settings, "tuning", len(labeled_ids))
+    drawn = np.sort(draw.permutation(len(labeled_ids))[:MOST_TUNING_LABELS])
+    labels = positions(class_ids[drawn], np.array([c.id for c in project.classes]))
     if len(np.unique(labels)) < 2:
         raise TrainingImpossible("features are tuned to labels of at least 2 classes")
     known = {row.id: row for row in rows}
-    labeled = [known[int(i)] for i in labeled_ids]
+    labeled = [known[int(i)] for i in labeled_ids[drawn]]
     school = School(
         project=project,
         plain=plain,
@@ -181,9 +186,9 @@ def _gather(running: Running) -> _Material:
         labels=labels,
         free=feature_heads.some(np.setdiff1d(pool, [row.position for row in labeled])),
         read=image_reader(folder, project.settings, spec, plain.features.resolution),
-        seed=seed_of(project, "tuning", len(labels)),
+        seed=int(draw.integers(2**62)),
     )
-    return _Material(project, folder, rows, pool, school)
+    return _Material(project, folder, rows, pool, len(labeled_ids), school)
 
 
 @contextmanager
@@ -201,11 +206,6 @@ def maps_folder(folder: Path, kind: str) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def seed_of(project: Project, *purpose: int | str) -> int:
-    """Return a seed for what is done for one purpose, the same whenever it is done."""
-    return int(rng(project.settings, *purpose).integers(2**62))
-
-
 def _known(running: Running, folder: Path) -> tuple[str, int] | None:
     """Return the weights that an earlier attempt or job has made, and the labels they learned."""
     from alcore.learner import tuning
@@ -214,15 +214,15 @@ def _known(running: Running, folder: Path) -> tuple[str, int] | None:
     digest = str(args.get("weights", ""))
     if not digest or not tuning.path_of(folder / files.TUNED, digest).is_file():
         return None
-    return digest, int(args["labels"])
+    return digest, min(int(args["labels"]), MOST_TUNING_LABELS)
 
 
 def _tune(running: Running, material: _Material, extractor: Extractor) -> tuple[str, int]:
     """Tune the stages; return the name of their weights, which are on the disk, and the labels."""
     from alcore.learner import tuning
 
-    labels, room = material.school.labels, MakingRoom(running.store)
-    running.note({"labels": len(labels)})
+    labels, room = len(material.school.labels), MakingRoom(running.store)
+    running.note({"labels": material.labels})
 
     def on_progress(phase: str, share: float) -> None:
         running.report(phase, _LEARNING * share)
@@ -230,11 +230,11 @@ def _tune(running: Running, material: _Material, extractor: Extractor) -> tuple[
 
     with maps_folder(material.folder, running.job.kind) as folder:
         weights = material.school.teach(extractor, folder, on_progress)
-    digest = tuning.save(material.folder / files.TUNED, weights, len(labels))
+    digest = tuning.save(material.folder / files.TUNED, weights, labels)
     running.note({"weights": digest})
     with running.write() as connection:
         running.advance(connection)
-    return digest, len(labels)
+    return digest, labels
 
 
 def tuned_points(

@@ -82,24 +82,24 @@ class Stages(nn.Module):
         return self.leave(self.enter(images))
 
     def enter(self, images: Tensor) -> Tensor:
-        """Return the maps (n, c, h, w) of the first stage that is asked."""
+        """Return the maps (n, c, h, w) that the stages which are asked are given."""
         x: Tensor = self.bn1(self.conv_stem(images))
-        for stage in self.blocks[: self.first + 1]:
+        for stage in self.blocks[: self.first]:
             x = stage(x)
         return x
 
     def leave(self, maps: Tensor) -> Tensor:
         """Return the features of such maps."""
-        x, means = maps, [maps.float().mean((2, 3))]
-        for stage in self.later:
+        x, means = maps, []
+        for stage in self.asked:
             x = stage(x)
             means.append(x.float().mean((2, 3)))
         return torch.cat(means, dim=1)
 
     @property
-    def later(self) -> Any:
-        """The stages after the first that is asked."""
-        return self.blocks[self.first + 1 :]
+    def asked(self) -> Any:
+        """The last stages, which give the features."""
+        return self.blocks[self.first :]
 
 
 def build(

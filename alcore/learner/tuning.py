@@ -81,7 +81,7 @@ def tune(extractor: Extractor, task: TuningTask, on_progress: OnProgress) -> dic
     """
     assert isinstance(extractor.network, Stages)
     network = copy.deepcopy(extractor.network)
-    parameters = [p.requires_grad_(True) for p in network.later.parameters()]
+    parameters = [p.requires_grad_(True) for p in network.asked.parameters()]
     device = parameters[0].device
     head = torch.tensor(task.head, device=device, requires_grad=True)
     optimizer = AdamW([Group(parameters, _RATE, _WEIGHT_DECAY), Group([head], _HEAD_RATE, 0.0)])
@@ -101,7 +101,7 @@ def tune(extractor: Extractor, task: TuningTask, on_progress: OnProgress) -> dic
         optimizer.descend(functional.cross_entropy(logits, targets, label_smoothing=_SMOOTHING))
         schedule.step()
         on_progress((step + 1) / steps)
-    weights = network.later.state_dict()
+    weights = network.asked.state_dict()
     return {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in weights.items()}
 
 
@@ -133,7 +133,7 @@ def with_tuned(extractor: Extractor, folder: Path | None, digest: str) -> Extrac
         )
     weights, _ = files.read(path, FORMAT)
     assert isinstance(extractor.network, Stages)
-    files.check(weights, extractor.network.later.state_dict(), path.name)
+    files.check(weights, extractor.network.asked.state_dict(), path.name)
     return put(weights, extractor, digest)
 
 
@@ -141,7 +141,7 @@ def put(weights: Mapping[str, Tensor], extractor: Extractor, digest: str) -> Ext
     """Return a copy of an extractor whose last stages have these weights."""
     network = copy.deepcopy(extractor.network)
     assert isinstance(network, Stages)
-    network.later.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    network.asked.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     return replace(extractor, network=network, digest=f"{extractor.digest}, {digest}")
 
 
