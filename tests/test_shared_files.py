@@ -161,6 +161,9 @@ def test_all_that_a_job_writes_is_recorded_or_known_to_be_made_anew(
     if kind.name == "model_export":
         give_labels(one, project_id, 8)
         training.train_now(one, project_id, 1)
+    if kind.name == "tuning":
+        features.compute_now(one, project_id, 1)
+        give_labels(one, project_id, 8)
     with one.write() as connection:
         jobs.request(connection, project_id, kind.name, 0.0)
         job = jobs.take(connection, [kind.name], "me", 1e10, project_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from alcore.learner.extractors import Extractor
 from alcore.loop import due, embeddings
 from alcore.loop import features as files
 from alcore.loop.round_files import head_of
-from alcore.records import Item, Project, RoundSummary
+from alcore.records import Project, RoundSummary
 from alcore.rounds.feature_head import FeatureHeadLearner
 from alcore.rounds.stored_models import ModelOfFile
 from alcore.services import features, people, projects, training
@@ -230,9 +231,9 @@ def test_random_labels_are_simulated_on_features_that_they_have_tuned_themselves
     taught: list[School] = []
     computed: list[FeaturePoints] = []
 
-    def watch(running: Running, school: School, rows: list[Item], report: object) -> FeaturePoints:
+    def watch(running: Running, school: School, *rest: Any) -> FeaturePoints:
         taught.append(school)
-        computed.append(tuned_points(running, school, rows, report))  # type: ignore[arg-type]
+        computed.append(tuned_points(running, school, *rest))
         return computed[-1]
 
     monkeypatch.setattr("alcore.jobs.baseline.tuned_points", watch)

@@ -67,8 +67,9 @@ def run_baseline(running: Running) -> None:
 
         try:
             if point.tuned and (tuned is None or not tuned[0].shares_features(point)):
+                sample = material.rows_of(material.sample(point.trial))
                 features = tuned_points(
-                    running, material.school(point), material.asked(point), report
+                    running, material.school(point), sample, material.asked(point), report
                 )
                 tuned = point, features
             table = tuned[1] if tuned is not None and point.tuned else None
@@ -143,23 +144,26 @@ class _Material:
         return rng(self.project.settings, "baseline", trial).permutation(len(self.key_ids))
 
     def free(self, point: Point) -> np.ndarray:
-        """Return the ids of images that teach without a label.
+        """Return the ids of images that teach a point without a label."""
+        taken = self.key_ids[self.order(point.trial)[: point.labels]]
+        if point.tuned:
+            return np.setdiff1d(self.sample(point.trial), taken)
+        return np.setdiff1d(self.images.item_ids, np.concatenate([taken, self.holdout.ids]))
 
-        Where features are tuned, as many as a head learns from, which no point of the trial labels:
-        only theirs are computed.
+    def sample(self, trial: int) -> np.ndarray:
+        """Return the ids of the last images that a trial would label: as many as teach a head.
+
+        Where features are tuned, they alone teach without a label, and tell where points live.
         """
         from alcore.learner import feature_heads  # brings scikit-learn
 
-        most = max(p.labels for p in self.points) if point.tuned else point.labels
-        taken = [self.key_ids[self.order(point.trial)[:most]], self.holdout.ids]
-        rest = np.setdiff1d(self.images.item_ids, np.concatenate(taken))
-        return feature_heads.some(rest) if point.tuned else rest
+        return self.key_ids[self.order(trial)[-feature_heads.UNLABELED :]]
 
     def asked(self, point: Point) -> list[Item]:
-        """Return the images whose features the points of a trial need."""
+        """Return the images whose features the points of a trial need besides the sample."""
         most = max(p.labels for p in self.points)
         labeled = self.key_ids[self.order(point.trial)[:most]]
-        return self._rows(np.concatenate([labeled, self.holdout.ids, self.free(point)]))
+        return self.rows_of(np.concatenate([labeled, self.holdout.ids]))
 
     def school(self, point: Point) -> School:
         """Return what the extractor is tuned to: the first labels of a trial.
@@ -172,20 +176,22 @@ class _Material:
             raise TrainingImpossible("all labels are of one class; features are tuned to 2 or more")
         plain = self.inputs[point.learner][1].features
         assert plain is not None  # else the learner could not be had
-        free = [row.position for row in self._rows(self.free(point))]
+        unlabeled = np.setdiff1d(self.sample(point.trial), self.key_ids[order])
+        free = [row.position for row in self.rows_of(unlabeled)]
         draw = rng(self.project.settings, "baseline tuning", point.trial, point.tuned)
         resolution = plain.features.resolution
         return School(
             project=self.project,
             plain=plain,
-            rows=self._rows(self.key_ids[order]),
+            rows=self.rows_of(self.key_ids[order]),
             labels=labels,
             free=np.array(free, np.int64),
             read=image_reader(self.folder, self.project.settings, self.spec, resolution),
             seed=int(draw.integers(2**62)),
         )
 
-    def _rows(self, ids: np.ndarray) -> list[Item]:
+    def rows_of(self, ids: np.ndarray) -> list[Item]:
+        """Return the images with these ids."""
         return [self.rows[int(i)] for i in ids]
 
 

@@ -240,12 +240,14 @@ def _tune(running: Running, material: _Material, extractor: Extractor) -> tuple[
 def tuned_points(
     running: Running,
     school: School,
-    rows: Sequence[Item],
+    sample: Sequence[Item],
+    others: Sequence[Item],
     on_progress: Callable[[str, float], None],
 ) -> FeaturePoints:
     """Tune an extractor for a while, and return the points (N, K) of these images alone.
 
-    Those of all others are 0. Raises WeightsUnavailable, CheckpointMismatch.
+    Those of all others are 0. The sample tells the space. Raises WeightsUnavailable,
+    CheckpointMismatch.
     """
     from alcore.learner import device, extractors, tuning  # brings torch
 
@@ -260,13 +262,12 @@ def tuned_points(
         )
         weights = school.teach(extractor, maps, lambda phase, share: on_progress(phase, 0.0))
         tuned = tuning.put(weights, extractor, "for a while")
-        parts = []
+        rows, parts = [*sample, *others], []
         for images in blocks(rows, school.read, block_size(side)):
             on_progress("computing features", 0.0)
             parts.append(extractors.extract(tuned, images, side))
     features = np.concatenate(parts)
-    pool = [place for place, row in enumerate(rows) if row.split == "pool"]
-    space = FeatureSpace.of(features, np.array(pool, np.int64))
+    space = FeatureSpace.of(features, np.arange(len(sample)))
     points = np.zeros((len(plain.points), space.directions.shape[1]), np.float32)
     points[[row.position for row in rows]] = space.points(features)
     about = replace(plain.features, tuned="for a while", labels=len(school.labels))
