@@ -377,9 +377,10 @@ def _size(store: Store, name: str) -> tuple[int, int, ProjectSettings]:
 @click.command()
 @project_argument
 @click.option("--cost", is_flag=True, help="Say how long it takes, no more.")
+@click.option("--tune", is_flag=True, help="Tune features that there are to the labels.")
 @json_option
 @with_store
-def features(store: Store, project: str, cost: bool, as_json: bool) -> None:
+def features(store: Store, project: str, cost: bool, tune: bool, as_json: bool) -> None:
     """Let a network that knows photographs look at all images.
 
     The app does so by itself after an import. What is computed is not computed again.
@@ -390,6 +391,14 @@ def features(store: Store, project: str, cost: bool, as_json: bool) -> None:
         print_rows({"images": status.images, "seconds": round(status.cost, 1)}, as_json)
         return
     threads = Runtime.from_environment().threads
+    if tune:
+        tuned = with_progress(
+            lambda: computed_features.tune_now(store, project_id, threads),
+            lambda: computed_features.status(store, project_id).tuning,
+            lambda: computed_features.stop_tuning(store, project_id),
+        )
+        print_rows(asdict(tuned), as_json)
+        return
     made = with_progress(
         lambda: computed_features.compute_now(store, project_id, threads),
         lambda: computed_features.status(store, project_id).job,

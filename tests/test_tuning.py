@@ -31,17 +31,16 @@ from alcore.records import Project, RoundSummary
 from alcore.rounds.feature_head import FeatureHeadLearner
 from alcore.rounds.stored_models import ModelOfFile
 from alcore.services import features, people, projects, training
-from alcore.store import Connection, Store, items, jobs, labels
+from alcore.store import Store, items, jobs, labels
 from alcore.store import projects as stored_projects
 from alcore.store import rounds as stored_rounds
 from alcore.workers.attempts import Running
-from alcore.workers.foreground import run_here
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tune for a few minibatches, in arithmetic that is the same everywhere."""
-    monkeypatch.setattr(tuning, "tuning_images", lambda labels: 640)
+    monkeypatch.setattr(tuning, "tuning_images", lambda labels: 384)
     monkeypatch.setenv("ALCORE_PRECISION", "float32")
 
 
@@ -142,15 +141,6 @@ def made(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[tupl
     store.close()
 
 
-def tune_now(store: Store, project_id: int) -> None:
-    """Tune in this process, with what a waiting job was asked for."""
-
-    def ask(connection: Connection) -> None:
-        jobs.request(connection, project_id, "tuning", time.time())
-
-    run_here(store, project_id, "tuning", 1, ask, "busy")
-
-
 def project_of(store: Store, project_id: int) -> Project:
     with store.read() as connection:
         return stored_projects.get(connection, project_id)
@@ -169,7 +159,7 @@ def test_models_learn_from_tuned_features_and_say_so_also_from_their_files(
     store, project_id = made
     folder = store.folder(project_id)
     untuned = files.status(folder)
-    tune_now(store, project_id)
+    features.tune_now(store, project_id, 1)
     status = features.status(store, project_id)
     assert status.tuned is not None and (status.tuned.labels, status.labels) == (9, 9)
     assert files.status(folder) == untuned  # for what must not have seen a label
@@ -191,7 +181,7 @@ def test_models_learn_from_tuned_features_and_say_so_also_from_their_files(
         ModelOfFile.load(folder / summary.checkpoint)
     # A model finds its weights though the features were tuned anew since.
     give_labels(store, project_id, 4, at=2_000_000.0)
-    tune_now(store, project_id)
+    features.tune_now(store, project_id, 1)
     assert len(list((folder / "tuned").glob("weights-*"))) == 2
     assert len(list((folder / "tuned").glob("*.f16"))) == 1
     ModelOfFile.load(
@@ -203,7 +193,7 @@ def test_what_asks_about_labels_and_what_begins_without_them_has_untuned_feature
     made: tuple[Store, int],
 ) -> None:
     store, project_id = made
-    tune_now(store, project_id)
+    features.tune_now(store, project_id, 1)
     training.train_now(store, project_id, 1)
     project = project_of(store, project_id)
     with store.read() as connection:
@@ -224,7 +214,7 @@ def test_random_labels_are_simulated_on_features_that_they_have_tuned_themselves
     made: tuple[Store, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, project_id = made
-    tune_now(store, project_id)
+    features.tune_now(store, project_id, 1)
     give_labels(store, project_id, 3, at=2_000_000.0)
     training.train_now(store, project_id, 1)  # twelve labels, nine of which have tuned its features
     learner = latest(store, project_id).learner
@@ -262,14 +252,14 @@ def test_a_job_that_died_after_the_tuning_goes_on_with_its_weights(
     with monkeypatch.context() as patch:
         patch.setattr("alcore.jobs.tuning.Filling.fill", die)
         with pytest.raises(JobCancelled):
-            tune_now(store, project_id)
+            features.tune_now(store, project_id, 1)
     with store.read() as connection:
         job = jobs.newest(connection, project_id, "tuning")
     assert job is not None and job.args["labels"] == 9
     with store.write() as connection:
         jobs.request(connection, project_id, "tuning", time.time(), args=job.args)
     monkeypatch.setattr(tuning, "tune", die)
-    tune_now(store, project_id)
+    features.tune_now(store, project_id, 1)
     tuned = files.status(store.folder(project_id), files.TUNED)
     assert tuned is not None and tuned.tuned == job.args["weights"]
 
@@ -278,7 +268,7 @@ def test_new_images_are_seen_by_the_stages_as_they_were_tuned(
     made: tuple[Store, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, project_id = made
-    tune_now(store, project_id)
+    features.tune_now(store, project_id, 1)
     folder = store.folder(project_id)
     before = files.status(folder, files.TUNED)
     about = folder / "features" / "about.json"
@@ -289,7 +279,7 @@ def test_new_images_are_seen_by_the_stages_as_they_were_tuned(
     assert job is not None and job.state == "waiting" and before is not None
     assert job.args["weights"] == before.tuned
     monkeypatch.setattr(tuning, "tune", None)  # must not be called
-    tune_now(store, project_id)
+    features.tune_now(store, project_id, 1)
     after = files.status(folder, files.TUNED)
     assert after is not None and (after.tuned, after.images) == (before.tuned, IMAGES_MADE)
 
@@ -304,11 +294,11 @@ def test_without_features_or_with_one_class_it_is_said_why_nothing_is_tuned(
         features.tune(store, project_id)
     give_labels(store, project_id, 9)
     with pytest.raises(TrainingImpossible, match="no features yet"):
-        tune_now(store, project_id)
+        features.tune_now(store, project_id, 1)
     other = a_project(store, "hub", LearnerRule(extractor="test_byobnet"))
     give_labels(store, other, 9)
     with pytest.raises(TrainingImpossible, match="no features yet"):
-        tune_now(store, other)
+        features.tune_now(store, other, 1)
     store.close()
 
 
@@ -352,7 +342,7 @@ def test_it_is_due_at_some_labels_and_again_when_they_have_grown_by_half(
             patch(other)
             assert not asked(store, project_id), reason
     assert asked(store, project_id)
-    tune_now(store, project_id)
+    features.tune_now(store, project_id, 1)
     give_labels(store, project_id, 4, at=3_000_000.0)
     assert not asked(store, project_id)  # 14 of 15
     give_labels(store, project_id, 1, at=4_000_000.0)

@@ -17,7 +17,7 @@ import numpy as np
 from alcore import disk, metrics, model_card
 from alcore.feature_space import ExtractorWeights
 from alcore.folding import Folding
-from alcore.learner import device, onnx_export, program_export
+from alcore.learner import device, onnx_export, program_export, tuning
 from alcore.learner.progress import OnProgress
 from alcore.model_card import Check, ModelFacts
 from alcore.records import RoundSummary
@@ -88,6 +88,9 @@ def pack(material: Material, to: Path, on_progress: OnProgress) -> Check:
         )
         with disk.whole_file(to) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(material.checkpoint, "model.safetensors")
+            if model.tuned and material.weights.tuned is not None:
+                weights = tuning.path_of(material.weights.tuned, model.tuned)
+                archive.write(weights, weights.name)
             archive.write(graph, "model.onnx")
             archive.writestr("model.pt2", program)
             archive.writestr("model.json", model_card.configuration(facts))

@@ -69,6 +69,11 @@ class ModelOfFile:
         return f"{features.name} (licence of its weights: {features.license})"
 
     @property
+    def tuned(self) -> str:
+        """Digest of the tuned weights of its extractor; empty where it has none."""
+        return "" if isinstance(self.stored, Model) else self.stored.features.tuned
+
+    @property
     def explainable(self) -> Explainable:
         """The model as far as heat maps need it."""
         from alcore.learner import attribution  # brings captum

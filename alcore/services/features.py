@@ -95,13 +95,7 @@ def tune(store: Store, project_id: int, by: int | None = None) -> None:
     with store.write() as connection:
         check_owner(connection, project_id, by)
         audit.note(connection, project_id, by, "tuning")
-        if projects.get(connection, project_id).state != "ready":
-            raise TrainingImpossible("the import is not finished; features come after it")
-        if len(labels.per_class(connection, project_id)) < 2:
-            raise TrainingImpossible(
-                "features are tuned to labels of at least 2 classes; label some images first"
-            )
-        jobs.request(connection, project_id, "tuning", time.time())
+        _ask_for_tuning(connection, project_id)
 
 
 def stop_tuning(store: Store, project_id: int, by: int | None = None) -> None:
@@ -119,6 +113,25 @@ def compute_now(store: Store, project_id: int, threads: int) -> Features:
     features = files.status(store.folder(project_id))
     assert features is not None  # published before the job ended
     return features
+
+
+def tune_now(store: Store, project_id: int, threads: int) -> Features:
+    """Tune features in this process; return what they are. Raises what the job raises."""
+    busy = "features of this project are being tuned; wait for that, or stop it first"
+    run_here(store, project_id, "tuning", threads, lambda c: _ask_for_tuning(c, project_id), busy)
+    features = files.status(store.folder(project_id), files.TUNED)
+    assert features is not None  # published before the job ended
+    return features
+
+
+def _ask_for_tuning(connection: Connection, project_id: int) -> None:
+    if projects.get(connection, project_id).state != "ready":
+        raise TrainingImpossible("the import is not finished; features come once the images are in")
+    if len(labels.per_class(connection, project_id)) < 2:
+        raise TrainingImpossible(
+            "features are tuned to labels of at least 2 classes; label some images first"
+        )
+    jobs.request(connection, project_id, "tuning", time.time())
 
 
 def _ask(connection: Connection, project_id: int) -> None:
