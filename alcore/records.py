@@ -421,6 +421,8 @@ class Standing:
     labels_from: float | None = None
     """A student: when that session starts, None before anybody has said so."""
     labels_until: float | None = None
+    seen_at: float | None = None
+    """When they asked for images last, in Unix seconds; None for who has no role."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from alcore.loop.due import request_if_due
 from alcore.records import Holder, LabelEvent, Lease, NewEvent, NewLot, NewUndo, Project, Provenance
 from alcore.services import lease_rules, rights
 from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
-from alcore.services.rights import check_not_archived
+from alcore.services.rights import refuse_archived
 from alcore.store import (
     Connection,
     Store,
@@ -263,7 +263,7 @@ def label_lot(store: Store, lot: NewLot) -> Lot:
         if known:
             lease_rules.check_own(known[0], annotator_id)
             return _as_before(lot, {event.item_id for event in known})
-        check_not_archived(connection, project_id)
+        refuse_archived(project)
         lease_rules.check_class(project, lot.class_id)
         suggested = lease_rules.still_there(project, lot.suggested_class)
         lot = replace(lot, suggested_class=suggested)
@@ -351,7 +351,8 @@ def undo_lot(store: Store, wish: NewUndo, client: str) -> tuple[list[Lease], boo
     project_id, annotator_id, now = wish.project_id, wish.annotator_id, wish.created_at
     with store.write() as connection:
         lease_rules.at_work(connection, project_id, annotator_id, now)
-        check_not_archived(connection, project_id)
+        project = projects.get(connection, project_id)
+        refuse_archived(project)
         known = bulk.events(connection, project_id, wish.key)
         target = [e for e in bulk.events(connection, project_id, wish.undoes) if e.kind == "label"]
         if not target or target[0].annotator_id != annotator_id:
@@ -371,7 +372,7 @@ def undo_lot(store: Store, wish: NewUndo, client: str) -> tuple[list[Lease], boo
             leases.append(
                 leasing.claim_item(connection, holder, event.item_id, provenance, again_key)
             )
-        request_if_due(connection, projects.get(connection, project_id), now)
+        request_if_due(connection, project, now)
     return [lease for lease in leases if lease is not None], bool(known)
 
 

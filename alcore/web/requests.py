@@ -113,6 +113,7 @@ def board_route(
     method: str = "GET",
     threads: CapacityLimiter | None = None,
     most: int = MOST_BODY,
+    checks: bool = False,
 ) -> Route:
     """Make a route of work that may raise alcore's errors, below /board/{project_id} or outside.
 
@@ -120,13 +121,24 @@ def board_route(
     was checked, in the project if the path names one.
 
     threads: how many there are for it; by default it shares those of all requests. Work that
-    takes long has few of its own, so that no label waits for it. most: bytes of a request. What
-    the work returns travels as JSON, unless it is a response already.
+    takes long has few of its own, so that no label waits for it. most: bytes of a request.
+    checks: the work checks the right itself, in the transaction that changes anything, so that
+    a label does not wait for a second look; what it refuses is told only to who has the right.
+    What the work returns travels as JSON, unless it is a response already.
     """
 
-    def allowed(request: Request, ticket: Ticket, body: Body) -> Any:
+    def check(ticket: Ticket) -> None:
         rights.check(state.store(), right, ticket.annotator_id, ticket.project_id)
-        return work(request, ticket, body)
+
+    def allowed(request: Request, ticket: Ticket, body: Body) -> Any:
+        if not checks:
+            check(ticket)
+            return work(request, ticket, body)
+        try:
+            return work(request, ticket, body)
+        except AlcoreError:
+            check(ticket)
+            raise
 
     @functools.wraps(work)
     async def respond(request: Request) -> Response:

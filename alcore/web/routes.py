@@ -190,10 +190,10 @@ def routes(base: str = "") -> list[Route]:
     register_url_convertor("id", _IdConvertor())
     own = [
         *monitoring.routes(),
-        board_route("/board/{project_id:id}/claim", claim, "label", "POST"),
-        board_route("/board/{project_id:id}/answer", answer, "label", "POST"),
-        board_route("/board/{project_id:id}/undo", undo, "label", "POST"),
-        board_route("/board/{project_id:id}/revisit", revisit, "label", "POST"),
+        board_route("/board/{project_id:id}/claim", claim, "label", "POST", checks=True),
+        board_route("/board/{project_id:id}/answer", answer, "label", "POST", checks=True),
+        board_route("/board/{project_id:id}/undo", undo, "label", "POST", checks=True),
+        board_route("/board/{project_id:id}/revisit", revisit, "label", "POST", checks=True),
         board_route("/board/{project_id:id}/release", release, "label", "POST"),
         board_route("/board/{project_id:id}/class", add_class, "own", "POST"),
         board_route("/board/{project_id:id}/status", status, "label"),
