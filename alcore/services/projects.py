@@ -19,9 +19,6 @@ from alcore.loop.due import request_if_due
 from alcore.loop.project_consensus import apply_consensus
 from alcore.loop.queueing import choose_overlap, queue_size
 from alcore.records import Job, KnownClasses, Project, SkippedFile
-from alcore.rounds.estimators import GIVES
-from alcore.rounds.feature_head import GIVES as FEATURE_HEAD_GIVES
-from alcore.rounds.learners import check_signals
 from alcore.services import audit
 from alcore.services.classes import add, clean_classes
 from alcore.services.rights import check_owner
@@ -106,13 +103,18 @@ def check_learning(store: Store, settings: ProjectSettings) -> None:
     Raises InvalidSettings for an estimator that may not be used here, or that cannot tell what
     the strategy needs; UnknownStrategy.
     """
+    # The app starts without what learns.
+    from alcore.rounds import estimators as outside
+    from alcore.rounds import feature_head
+    from alcore.rounds.learners import check_signals
+
     strategies.complete_options(settings.strategy, settings.strategy_options)
     name = settings.learner.kind
     if name == "features":
-        check_signals(name, FEATURE_HEAD_GIVES, settings.strategy, settings.strategy_options)
+        check_signals(name, feature_head.GIVES, settings.strategy, settings.strategy_options)
     elif name not in LEARNERS:
         estimators.check_allowed(name, estimators.allowed(store.workspace.estimators))
-        check_signals(name, GIVES, settings.strategy, settings.strategy_options)
+        check_signals(name, outside.GIVES, settings.strategy, settings.strategy_options)
 
 
 def import_now(store: Store, project_id: int, threads: int) -> bool:
