@@ -177,6 +177,13 @@ def item_counts(store: Store, project_id: int) -> dict[str, int]:
         return items.count(connection, project_id)
 
 
+def _check_keys(project: Project, settings: ProjectSettings) -> None:
+    """Raise InvalidSettings for keys that cannot be; those of gone classes wait for them."""
+    gone = {keymap.target_of(c.id) for c in project.former}
+    own = {target: key for target, key in settings.keys.items() if target not in gone}
+    keymap.check(project.classes, own)
+
+
 def edit(
     store: Store,
     project: Project,
@@ -197,10 +204,7 @@ def edit(
     with store.write() as connection:
         check_owner(connection, project.id, by)
         if settings.keys != old.keys:
-            there = projects.get(connection, project.id)
-            gone = {keymap.target_of(c.id) for c in there.former}  # a key waits for its return
-            own = {target: key for target, key in settings.keys.items() if target not in gone}
-            keymap.check(there.classes, own)
+            _check_keys(projects.get(connection, project.id), settings)
         projects.save_settings(connection, project.id, settings, project.version)
         now_there = projects.get(connection, project.id)
         if now_there.state == "ready" and fixed:
@@ -213,9 +217,9 @@ def edit(
             raise InvalidSettings(
                 "resolution and range of values can be changed once the import is finished"
             )
-        if name is not None and clean_name(name) != project.name:
-            projects.rename(connection, project.id, clean_name(name))
-            after = clean_name(name)
+        after = project.name if name is None else clean_name(name)
+        if after != project.name:
+            projects.rename(connection, project.id, after)
             audit.note(connection, project.id, by, "name", before=project.name, after=after)
         if refit:
             jobs.request(connection, project.id, "import", now)
