@@ -22,6 +22,7 @@ from alcore.config import (
     UNLABELED,
     WEIGHTS,
     LearnerRule,
+    Transfer,
 )
 from alcore.phrases import sentence
 from alcore.services import previews
@@ -66,26 +67,7 @@ def learner_fields(
             network = _choice(prefix, "Network", NETWORKS, start.network)
         with right:
             mode = _choice(prefix, "Between models", MODES, start.mode)
-        left, right = st.columns(2, gap="medium")
-        with left:
-            transfer = _choice(prefix, "Pretrained weights", TRANSFERS, start.transfer)
-        weights, file = start.weights, start.weights_file
-        with right:
-            if transfer != "none":
-                offered = [w for w in WEIGHTS if w != "torchvision" or network in BACKBONES]
-                weights = _choice(prefix, "Where they come from", WEIGHTS, weights, offered)
-            elif weights == "torchvision" and network not in BACKBONES:
-                weights = "pool"
-        if transfer != "none" and weights == "file":
-            file = st.text_input(
-                "Path of the weights",
-                file,
-                key=f"{prefix}weights-file",
-                persist_state="session",
-                placeholder="/home/me/resnet18.pth",
-                help="A state dict of torchvision (.pth, .pt, .safetensors) for its networks, or "
-                "weights that alcore has pretrained",
-            )
+        transfer, weights, file = _weights(prefix, start, network)
         left, right = st.columns(2, gap="medium")
         with left:
             balance = _choice(prefix, "Rare classes", BALANCES, start.balance)
@@ -107,7 +89,7 @@ def learner_fields(
         features=features,
         network=network,
         weights=weights,
-        weights_file=file.strip(),
+        weights_file=file,
         transfer=transfer,
         mode=mode,
         unlabeled=unlabeled,
@@ -117,6 +99,31 @@ def learner_fields(
         extractor_file=extractor_file,
         tunes=tunes,
     )
+
+
+def _weights(prefix: str, start: LearnerRule, network: str) -> tuple[Transfer, str, str]:
+    """Ask what pretrained weights are used for, where they come from, and for their file."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        transfer = _choice(prefix, "Pretrained weights", TRANSFERS, start.transfer)
+    weights, file = start.weights, start.weights_file
+    with right:
+        if transfer != "none":
+            offered = [w for w in WEIGHTS if w != "torchvision" or network in BACKBONES]
+            weights = _choice(prefix, "Where they come from", WEIGHTS, weights, offered)
+        elif weights == "torchvision" and network not in BACKBONES:
+            weights = "pool"
+    if transfer != "none" and weights == "file":
+        file = st.text_input(
+            "Path of the weights",
+            file,
+            key=f"{prefix}weights-file",
+            persist_state="session",
+            placeholder="/home/me/resnet18.pth",
+            help="A state dict of torchvision (.pth, .pt, .safetensors) for its networks, or "
+            "weights that alcore has pretrained",
+        )
+    return transfer, weights, file.strip()
 
 
 def _kind(prefix: str, start: LearnerRule, estimators: Mapping[str, str]) -> tuple[str, str]:
