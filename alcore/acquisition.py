@@ -215,9 +215,7 @@ def d2_sampling(
     """
     n = len(factors[0])
     k = min(k, n)
-    norms = np.ones(n, factors[0].dtype)
-    for factor in factors:
-        norms *= np.einsum("nd,nd->n", factor, factor)
+    norms = _norms(factors)
     rows: list[int] = []
     squares: list[float] = []
     free = np.ones(n, bool)
@@ -247,6 +245,14 @@ def d2_sampling(
         squares += falls
         free[picks], nearest[rows] = False, 0
     return np.array(rows, np.int64), np.array(squares, np.float64)
+
+
+def _norms(factors: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return the squared length of each row's outer product, (N,)."""
+    norms = np.ones(len(factors[0]), factors[0].dtype)
+    for factor in factors:
+        norms *= np.einsum("nd,nd->n", factor, factor)
+    return norms
 
 
 def _kept(

@@ -75,15 +75,7 @@ def learner_fields(
             unlabeled = _choice(prefix, "Unlabeled images", UNLABELED, start.unlabeled)
         pretrain = start.pretrain
         if new and transfer != "none" and weights == "pool":
-            pretrain = st.toggle(
-                "Pretrain on the images once they are in",
-                pretrain,
-                key=f"{prefix}pretrain",
-                persist_state="session",
-                help="In the background; labeling and trainings go on meanwhile",
-            )
-            if cost:
-                note(cost)
+            pretrain = _pretrain(prefix, start, cost)
     return LearnerRule(
         kind=kind,
         features=features,
@@ -99,6 +91,20 @@ def learner_fields(
         extractor_file=extractor_file,
         tunes=tunes,
     )
+
+
+def _pretrain(prefix: str, start: LearnerRule, cost: str | None) -> bool:
+    """Ask whether a new project begins with a pretraining, and say what that costs."""
+    pretrain = st.toggle(
+        "Pretrain on the images once they are in",
+        start.pretrain,
+        key=f"{prefix}pretrain",
+        persist_state="session",
+        help="In the background; labeling and trainings go on meanwhile",
+    )
+    if cost:
+        note(cost)
+    return pretrain
 
 
 def _weights(prefix: str, start: LearnerRule, network: str) -> tuple[Transfer, str, str]:

@@ -148,56 +148,52 @@ def _shapes(store: Store, prefix: str) -> Spec:
 
 def _harder(prefix: str) -> Spec:
     """Ask what makes shapes harder to learn."""
-    imbalance = st.slider(
-        "Imbalance",
-        1.0,
-        100.0,
-        1.0,
-        1.0,
-        format="%d : 1",
-        key=f"{prefix}imbalance",
-        persist_state="session",
-        help="Images of the most frequent class for each of the rarest",
-    )
-    duplicates = st.slider(
-        "Near-duplicates",
-        0.0,
-        0.9,
-        0.0,
-        0.05,
-        format="percent",
-        key=f"{prefix}duplicates",
-        persist_state="session",
-        help="Share of images that repeat another one, shifted a little and with noise",
-    )
-    ambiguity = st.slider(
-        "Ambiguity",
-        0.0,
-        1.0,
-        0.0,
-        0.05,
-        format="percent",
-        key=f"{prefix}ambiguity",
-        persist_state="session",
-        help="Share of images that blend two shapes, the true one a little stronger",
-    )
-    shortcut = st.slider(
-        "Shortcut",
-        0.0,
-        1.0,
-        0.0,
-        0.05,
-        format="percent",
-        key=f"{prefix}shortcut",
-        persist_state="session",
-        help="Share of images whose background has the colour of their class, so that a model "
-        "can be right without looking at the shape",
-    )
     return {
-        "imbalance": imbalance,
-        "duplicates": duplicates,
-        "ambiguity": ambiguity,
-        "shortcut": shortcut,
+        "imbalance": st.slider(
+            "Imbalance",
+            1.0,
+            100.0,
+            1.0,
+            1.0,
+            format="%d : 1",
+            key=f"{prefix}imbalance",
+            persist_state="session",
+            help="Images of the most frequent class for each of the rarest",
+        ),
+        "duplicates": st.slider(
+            "Near-duplicates",
+            0.0,
+            0.9,
+            0.0,
+            0.05,
+            format="percent",
+            key=f"{prefix}duplicates",
+            persist_state="session",
+            help="Share of images that repeat another one, shifted a little and with noise",
+        ),
+        "ambiguity": st.slider(
+            "Ambiguity",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            format="percent",
+            key=f"{prefix}ambiguity",
+            persist_state="session",
+            help="Share of images that blend two shapes, the true one a little stronger",
+        ),
+        "shortcut": st.slider(
+            "Shortcut",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            format="percent",
+            key=f"{prefix}shortcut",
+            persist_state="session",
+            help="Share of images whose background has the colour of their class, so that a model "
+            "can be right without looking at the shape",
+        ),
     }
 
 

@@ -90,9 +90,8 @@ def ingest(
     todo = [entry for entry in listing.entries if entry.name not in done_names]
     total = len(listing.entries) + len(listing.skipped)
     skipped = [file for file in listing.skipped if file.name not in done_names]
-    progress = _Progress(
-        source, next_position, dict(known_hashes or {}), total - len(todo), total, list(skipped)
-    )
+    hashes = dict(known_hashes or {})
+    progress = _Progress(source, next_position, hashes, total - len(todo), total, skipped)
     if workers is None:
         workers = _workers(source, len(todo))
     with PixelCache(folder, resolution, scale) as cache:

@@ -137,20 +137,15 @@ def _setting(
     labels = np.array([n for n in every[0] if first <= n <= last])
     if not len(labels):
         return empty
-    values = np.array(
-        [
-            [
-                np.interp(labels, ends[cell.key, t], [p.accuracy for p in by_run[cell.key, t]])
-                for t in whole
-            ]
-            for cell in cells
-        ]
-    )
-    seconds = [
-        float(np.mean([p.seconds for trial in whole for p in by_run[cell.key, trial]]))
-        for cell in cells
-    ]
+    runs = [[by_run[cell.key, trial] for trial in whole] for cell in cells]
+    values = np.array([[_accuracies(run, labels) for run in of_cell] for of_cell in runs])
+    seconds = [float(np.mean([p.seconds for run in of_cell for p in run])) for of_cell in runs]
     return _compared(empty, labels, values, seconds, seed)
+
+
+def _accuracies(run: Sequence[Point], labels: np.ndarray) -> np.ndarray:
+    """Read a run's curve at numbers of labels, between its rounds too."""
+    return np.interp(labels, [p.labels for p in run], [p.accuracy for p in run])
 
 
 def _compared(

@@ -232,8 +232,7 @@ def edit(
             jobs.request(connection, project.id, "features", now)
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
-        changes = audit.changes(old.to_json(), settings.to_json())
-        if changes:
+        if changes := audit.changes(old.to_json(), settings.to_json()):
             audit.note(connection, project.id, by, "settings", changes=changes)
 
 
@@ -278,24 +277,14 @@ def strategy_table(images: int, classes: int, settings: ProjectSettings) -> list
     Seconds are for scoring and selecting from that many images on two cores, training not counted.
     """
     picks = min(queue_size(settings.batch_size), images)
+    size = costs.RoundSize(images, 2 * picks, max(classes, 2), picks, settings.resolution)
     return [
         {
             "name": strategy.name,
             "what it picks": strategy.sentence,
             "needs": ", ".join(sorted(strategies.needed(strategy.name, {}))) or "nothing",
             "paper": strategy.paper,
-            "seconds": round(
-                costs.seconds(
-                    strategy.name,
-                    {},
-                    images,
-                    2 * picks,
-                    max(classes, 2),
-                    picks,
-                    settings.resolution,
-                ),
-                2,
-            ),
+            "seconds": round(costs.seconds(strategy.name, {}, size), 2),
         }
         for strategy in strategies.registered()
     ]
