@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -12,6 +13,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+
+if __name__ != "__main__":
+    gc.disable()  # nothing is garbage while modules load; `_settle` lets it be collected again
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -50,17 +54,14 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         os._exit(1)
     if state.is_beyond() and not has_accounts():
         await run_in_threadpool(_say_owners_word)
-    await run_in_threadpool(languages.names)
     _navigate_before_the_first_visit()
     for neighbour in state.neighbours():
         print(f"Somebody else works in this workspace: {neighbour}", file=sys.stderr, flush=True)
     dispatcher = Dispatcher(state.runtime())
     dispatcher.start()
     _watch_no_configuration()
-    # Streamlit collects garbage after every script run; what was imported never is garbage.
-    gc.collect()
-    gc.freeze()
     sys.setswitchinterval(TURN)
+    settled = asyncio.create_task(run_in_threadpool(_settle))
     address = f"http://{st.get_option('server.address') or 'localhost'}"
     with presence.present(
         state.runtime().workspace, "app", f"{address}:{st.get_option('server.port')}"
@@ -68,7 +69,17 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
         try:
             yield {}
         finally:
+            await settled
             await run_in_threadpool(dispatcher.stop)
+
+
+def _settle() -> None:
+    """Do what the first page need not wait for, while its browser loads Streamlit."""
+    languages.names()
+    # Streamlit collects garbage after every script run; what was imported never is garbage.
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _watch_no_configuration() -> None:

@@ -215,9 +215,7 @@ def d2_sampling(
     """
     n = len(factors[0])
     k = min(k, n)
-    norms = np.ones(n, factors[0].dtype)
-    for factor in factors:
-        norms *= np.einsum("nd,nd->n", factor, factor)
+    norms = _norms(factors)
     rows: list[int] = []
     squares: list[float] = []
     free = np.ones(n, bool)
@@ -238,19 +236,41 @@ def d2_sampling(
         draws = np.searchsorted(sums, rng.random(_GROUP) * sums[-1], side="right")
         draws = np.minimum(draws, np.flatnonzero(nearest)[-1])
         chances = rng.random(_GROUP) * nearest[draws]
-        nearest_squares = nearest[draws]
         table = squared_distances(factors, norms, draws, draws)
         table[draws[:, None] == draws] = 0
-        picks: list[int] = []
-        for place, row in enumerate(draws.tolist()):
-            if nearest_squares[place] > chances[place] and len(rows) + len(picks) < k:
-                picks.append(row)
-                squares.append(float(nearest_squares[place]))
-                np.minimum(nearest_squares, table[place], out=nearest_squares)
+        places, falls = _kept(nearest[draws], chances, table, k - len(rows))
+        picks = draws[places].tolist()
         _cover(nearest, factors, norms, picks)
         rows += picks
+        squares += falls
         free[picks], nearest[rows] = False, 0
     return np.array(rows, np.int64), np.array(squares, np.float64)
+
+
+def _norms(factors: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return the squared length of each row's outer product, (N,)."""
+    norms = np.ones(len(factors[0]), factors[0].dtype)
+    for factor in factors:
+        norms *= np.einsum("nd,nd->n", factor, factor)
+    return norms
+
+
+def _kept(
+    squares: np.ndarray, chances: np.ndarray, table: np.ndarray, most: int
+) -> tuple[list[int], list[float]]:
+    """Keep draws, one after another, whose distance has not fallen below their chance.
+
+    squares (g,): to what is covered; chances (g,): of 0 to that, at random; table (g, g): between
+    the draws. Returns the places of up to `most`, and the squares that they had by then.
+    """
+    places: list[int] = []
+    falls: list[float] = []
+    for place in range(len(squares)):
+        if squares[place] > chances[place] and len(places) < most:
+            places.append(place)
+            falls.append(float(squares[place]))
+            np.minimum(squares, table[place], out=squares)
+    return places, falls
 
 
 def k_means(

@@ -389,6 +389,21 @@ class Backups:
         return cls(user_path(folder).resolve() if folder else None, float(hours), int(kept))
 
 
+def _log_choices() -> tuple[str | None, str]:
+    """Read from which level on what is logged, None where nobody has said, and in which format."""
+    level = os.environ.get("ALCORE_LOG_LEVEL") or None
+    form = os.environ.get("ALCORE_LOG_FORMAT") or LOG_FORMATS[0]
+    for what, value, known in (
+        ("LEVEL", level or LOG_LEVELS[0], LOG_LEVELS),
+        ("FORMAT", form, LOG_FORMATS),
+    ):
+        _check(
+            value in known,
+            f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
+        )
+    return level, form
+
+
 @dataclass(frozen=True)
 class Runtime:
     """How this process runs: read from the environment once, at the entry points."""
@@ -428,16 +443,7 @@ class Runtime:
             raw.isdecimal() and int(raw) > 0,
             f"ALCORE_THREADS is {raw!r}; it must be a positive integer",
         )
-        level = os.environ.get("ALCORE_LOG_LEVEL") or None
-        form = os.environ.get("ALCORE_LOG_FORMAT") or LOG_FORMATS[0]
-        for what, value, known in (
-            ("LEVEL", level or LOG_LEVELS[0], LOG_LEVELS),
-            ("FORMAT", form, LOG_FORMATS),
-        ):
-            _check(
-                value in known,
-                f"ALCORE_LOG_{what} is {value!r}; choose from {', '.join(known)}",
-            )
+        level, form = _log_choices()
         rate = os.environ.get("ALCORE_API_RATE") or "100"
         _check(
             re.fullmatch(r"\d{1,6}(\.\d+)?", rate) is not None and float(rate) > 0,

@@ -421,6 +421,8 @@ class Standing:
     labels_from: float | None = None
     """A student: when that session starts, None before anybody has said so."""
     labels_until: float | None = None
+    seen_at: float | None = None
+    """When they asked for images last, in Unix seconds; None for who has no role."""
 
 
 @dataclass(frozen=True)
@@ -641,6 +643,19 @@ class Comment:
 
 
 @dataclass(frozen=True)
+class NewComment:
+    """A comment to append."""
+
+    project_id: int
+    item_id: int
+    annotator_id: int
+    key: str
+    """Made up by who sends it; a comment that is sent again is known by it."""
+    text: str
+    created_at: float
+
+
+@dataclass(frozen=True)
 class Example:
     """A picture of what a class looks like: an item, or without one an uploaded picture."""
 
@@ -649,6 +664,21 @@ class Example:
     item_id: int | None
     name: str
     content_hash: str | None
+
+
+@dataclass(frozen=True)
+class NewExample:
+    """An example to add: an item, or an uploaded picture."""
+
+    project_id: int
+    class_id: int
+    annotator_id: int
+    name: str
+    created_at: float
+    item_id: int | None = None
+    pixels: bytes | None = None
+    """Of an uploaded picture, encoded for browsers."""
+    mime: str | None = None
 
 
 # -- loop --------------------------------------------------------------------------------------

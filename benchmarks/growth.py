@@ -241,7 +241,7 @@ def web(folder: str, project_id: int, person: int) -> Row:
 
 
 def tiles(cache: PredictionCache, project_id: int, person: int) -> None:
-    page = grid.tiles(cache.store, cache, project_id, person, "grid", 24)
+    page = grid.tiles(cache.store, cache, grid.TileClaim(project_id, person, "grid", 24))
     assert page.leases, page.reason
     labeling.release(cache.store, "grid", [lease.token for lease in page.leases])
 

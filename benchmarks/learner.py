@@ -51,7 +51,7 @@ from alcore.learner import (  # noqa: E402
 )
 from alcore.learner.architecture import Architecture  # noqa: E402
 from alcore.learner.pretraining import PretrainSettings  # noqa: E402
-from alcore.learner.training import LearnerSettings  # noqa: E402
+from alcore.learner.training import Extras, LabeledImages, LearnerSettings  # noqa: E402
 from alcore.learner.transfer import Pretrained  # noqa: E402
 from alcore.learner.unlabeled import Pool  # noqa: E402
 
@@ -107,15 +107,15 @@ def measure(
     with device.computing(trial, threads):
         with timer("train"), left_out:
             model = training.fit(
-                data.pixels[labeled],
-                data.true[labeled],
-                data.class_names,
-                data.channels,
+                LabeledImages(
+                    data.pixels[labeled], data.true[labeled], data.class_names, data.channels
+                ),
                 settings,
                 trial,
                 bar(f"{data.name} {labels} {recipe.name} {trial}"),
-                pretrained=start,
-                pool=Pool(data.pixels, rest, data.channels) if recipe.pool else None,
+                extras=Extras(
+                    start, pool=Pool(data.pixels, rest, data.channels) if recipe.pool else None
+                ),
             )
         with timer("test"):
             found = inference.predict(
@@ -138,10 +138,9 @@ def paces(data: Data, threads: int) -> dict[str, float]:
     labeled = np.random.default_rng(0).permutation(data.pool)[:100]
     with device.computing(0, threads):
         model = training.fit(
-            data.pixels[labeled],
-            data.true[labeled],
-            data.class_names,
-            data.channels,
+            LabeledImages(
+                data.pixels[labeled], data.true[labeled], data.class_names, data.channels
+            ),
             LearnerSettings(augmentation=data.augmentation),
             0,
             bar("training"),

@@ -36,7 +36,7 @@ from alcore import metrics  # noqa: E402 - the folder of the project must be on 
 from alcore.learner import device, inference, networks, pretraining, training  # noqa: E402
 from alcore.learner.architecture import Architecture  # noqa: E402
 from alcore.learner.pretraining import PretrainSettings  # noqa: E402
-from alcore.learner.training import LearnerSettings  # noqa: E402
+from alcore.learner.training import Extras, LabeledImages, LearnerSettings  # noqa: E402
 from alcore.learner.transfer import Pretrained  # noqa: E402
 
 ARITHMETICS = ("float32", "bfloat16")
@@ -121,14 +121,13 @@ def trial(data: Data, arithmetic: str, start: Pretrained | None, number: int) ->
     with device.computing(number, 1, arithmetic):
         began = time.process_time()
         model = training.fit(
-            data.pixels[labeled],
-            data.true[labeled],
-            data.class_names,
-            data.channels,
+            LabeledImages(
+                data.pixels[labeled], data.true[labeled], data.class_names, data.channels
+            ),
             LearnerSettings(augmentation=data.augmentation),
             number,
             lambda share: None,
-            pretrained=start,
+            extras=Extras(start),
         )
         seconds = time.process_time() - began
         test = np.arange(data.pool, len(data.true))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pages._dashboard_drawing import (
@@ -35,6 +36,18 @@ _SAID = {
 """What is said at a mark on an axis of time."""
 
 
+def _told_of_a_point(metric: str) -> list[Spec]:
+    return [
+        name("what", "curve"),
+        number("labels", "labels"),
+        number("minutes", "minutes", form=".1f"),
+        number("value", metric, form=FINE_PER_CENT),
+        number("low", "from", form=FINE_PER_CENT),
+        number("high", "to", form=FINE_PER_CENT),
+        number("trials", "trainings"),
+    ]
+
+
 def learning_curve(
     rows: Sequence[Row],
     colours: Colours,
@@ -61,15 +74,6 @@ def learning_curve(
         "scale": {"zero": False, "nice": True},
         "axis": {"title": f"{metric} on the holdout", "format": PER_CENT, "tickCount": 6},
     }
-    tooltip = [
-        name("what", "curve"),
-        number("labels", "labels"),
-        number("minutes", "minutes", form=".1f"),
-        number("value", metric, form=FINE_PER_CENT),
-        number("low", "from", form=FINE_PER_CENT),
-        number("high", "to", form=FINE_PER_CENT),
-        number("trials", "trainings"),
-    ]
     layers = [
         *_series(x, y, "random", colours.random, strokeDash=[5, 4], strokeWidth=1.75),
         *_series(x, y, "live", colours.accent, strokeDash=[1, 0], strokeWidth=2.5),
@@ -78,7 +82,7 @@ def learning_curve(
         # Invisible, but wide enough to be met by a pointer or a thumb.
         layer(
             "point",
-            {"x": x, "y": y, "tooltip": tooltip},
+            {"x": x, "y": y, "tooltip": _told_of_a_point(metric)},
             [{"filter": "datum.value !== null"}],
             size=320,
             opacity=0,
@@ -203,45 +207,51 @@ def labels_per_class(rows: Sequence[Row], colours: Colours, names: Sequence[str]
     return chart(rows, layers, rows_height(len(names)), right=28)
 
 
-def labels_over_time(
-    rows: Sequence[Row],
-    colours: Colours,
-    names: Sequence[str],
-    *,
-    stretch: str,
-    span: tuple[float, float],
-    marks: Sequence[float],
-    said: str,
-    height: int,
-) -> Spec:
-    """Draw rows with from, to (milliseconds), annotator, labels as bars on top of each other.
+@dataclass(frozen=True)
+class TimeAxis:
+    """An axis of time, in milliseconds."""
 
-    marks: the instants that are named on the axis; said: how, by clock, day or month.
-    """
+    stretch: str
+    """How long a bar is, in words."""
+    span: tuple[float, float]
+    marks: Sequence[float]
+    """The instants that are named."""
+    said: str
+    """How, by clock, day or month."""
+
+    @property
+    def spec(self) -> Spec:
+        return {
+            "field": "from",
+            "type": "temporal",
+            "bin": "binned",
+            "scale": {"domain": list(self.span)},
+            "axis": {
+                "title": None,
+                "grid": False,
+                "labelExpr": _SAID[self.said],
+                # As an expression: values as such are lost where no code may be made.
+                "values": {"expr": str([int(at) for at in self.marks])},
+                "labelOverlap": True,
+            },
+        }
+
+
+def labels_over_time(
+    rows: Sequence[Row], colours: Colours, names: Sequence[str], time: TimeAxis, height: int
+) -> Spec:
+    """Draw rows with from, to (milliseconds), annotator, labels as bars on top of each other."""
     steps = [colours.accent, colours.sequence[2], colours.random, colours.sequence[1]]
     bars = layer(
         "bar",
         {
-            "x": {
-                "field": "from",
-                "type": "temporal",
-                "bin": "binned",
-                "scale": {"domain": list(span)},
-                "axis": {
-                    "title": None,
-                    "grid": False,
-                    "labelExpr": _SAID[said],
-                    # As an expression: values as such are lost where no code may be made.
-                    "values": {"expr": str([int(at) for at in marks])},
-                    "labelOverlap": True,
-                },
-            },
+            "x": time.spec,
             "x2": {"field": "to"},
             "y": {
                 "field": "labels",
                 "type": "quantitative",
                 "stack": "zero",
-                "axis": {"title": f"labels per {stretch}", "tickMinStep": 1, "tickCount": 5},
+                "axis": {"title": f"labels per {time.stretch}", "tickMinStep": 1, "tickCount": 5},
             },
             "color": {
                 "field": "annotator",

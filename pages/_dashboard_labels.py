@@ -128,17 +128,14 @@ def _over_time(over_time: dashboard.OverTime, colours: drawing.Colours) -> None:
         total[row["annotator"]] += row["labels"]
     names = [name for name, _ in total.most_common()]
     bars = [row | {"from": 1000 * row["from"], "to": 1000 * row["to"]} for row in over_time.rows]
+    axis = charts.TimeAxis(
+        stretch=over_time.stretch,
+        span=(1000 * over_time.start, 1000 * over_time.end),
+        marks=[1000 * at for at in over_time.marks],
+        said=over_time.said,
+    )
     st.vega_lite_chart(
-        charts.labels_over_time(
-            bars,
-            colours,
-            names,
-            stretch=over_time.stretch,
-            span=(1000 * over_time.start, 1000 * over_time.end),
-            marks=[1000 * at for at in over_time.marks],
-            said=over_time.said,
-            height=240,
-        ),
+        charts.labels_over_time(bars, colours, names, axis, height=240),
         key="over-time",
         alt="Labels over time",
     )

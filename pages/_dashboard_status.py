@@ -141,10 +141,21 @@ def _figures(standing: dashboard.Standing) -> str:
 
 
 def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | None) -> str:
+    number = (standing.model.number if standing.model else 0) + 1
+    simulated = standing.project.has_key and standing.project.settings.baseline
+    return "".join(
+        (
+            _due_line(standing, number),
+            _training_line(number, job),
+            _baseline_line(baseline, simulated),
+        )
+    )
+
+
+def _due_line(standing: dashboard.Standing, number: int) -> str:
     due = standing.due
     missing = due.missing
     have = due.step - missing if missing is not None else 0
-    number = (standing.model.number if standing.model else 0) + 1
     if due.blocked:
         wait = sentence(due.blocked)
     elif missing is None:
@@ -155,8 +166,10 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
     else:
         more = "label" if missing == 1 else "labels"
         wait = f"{missing} more {more} to model {standing.next_model}"
-    lines = [_line(wait, "", have / max(1, due.step), "al-count")]
+    return _line(wait, "", have / max(1, due.step), "al-count")
 
+
+def _training_line(number: int, job: Job | None) -> str:
     share: float | None = None
     text, side, kind = "No model is training", "", ""
     if job is not None and job.state == "running":
@@ -175,10 +188,13 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
         text, kind = f"The last training failed: {job.error}", "al-bad"
     elif job is not None and job.state == "cancelled":
         text = "The last training was stopped"
-    lines.append(_line(text, side, share, kind))
+    return _line(text, side, share, kind)
 
-    text, side, share, kind = "Random labeling: up to date", "", 1.0, ""
-    if not standing.project.has_key or not standing.project.settings.baseline:
+
+def _baseline_line(baseline: Job | None, simulated: bool) -> str:
+    share: float | None = 1.0
+    text, side, kind = "Random labeling: up to date", "", ""
+    if not simulated:
         text, share = "Random labeling: not simulated", None
     elif baseline is None:
         text, share = "Random labeling: simulated after the next model", None
@@ -191,8 +207,7 @@ def _work_lines(standing: dashboard.Standing, job: Job | None, baseline: Job | N
         text, share, kind = f"Random labeling failed: {baseline.error}", None, "al-bad"
     elif baseline.state == "cancelled":
         text, share = "Random labeling: stopped, goes on after the next model", None
-    lines.append(_line(text, side, share, kind))
-    return "".join(lines)
+    return _line(text, side, share, kind)
 
 
 def _background_line(what: str, job: Job | None) -> str:

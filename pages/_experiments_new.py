@@ -15,6 +15,7 @@ from pages._setup_text import refusal, title
 from pages._who import who
 
 DEFAULT = ["random", "margin"]
+quoted = json.dumps  # a TOML string is written as JSON's
 ESTIMATE = 20.0
 """Seconds that rounds are run for, about, to estimate the time."""
 
@@ -90,7 +91,6 @@ def _fields(store: Store, project: Project | None) -> str:
         batch = st.number_input("Labels per round", 1, 100_000, 10, key="grid-batch")
         budget = st.number_input("Labels in all", 2, 1_000_000, 100, key="grid-budget")
         seed = st.number_input("Seed", 0, 2**31, 0, key="grid-seed")
-    quoted = json.dumps  # a TOML string is written as JSON's
     lines = [
         f"name = {quoted(name)}",
         f"budget = {budget}",
@@ -99,20 +99,24 @@ def _fields(store: Store, project: Project | None) -> str:
         f"initial = [{{size = {first}, how = {quoted(how)}}}]",
         f"batch_sizes = [{batch}]",
         f"strategies = {quoted(strategies)}",
-        "",
-        "[[datasets]]",
-        f"source = {quoted(data)}",
-        *([f"long_tail = {tail}"] if tail > 1 else []),
-        *([f"duplicates = {copies / 100}"] if copies else []),
-        "",
-        "[[learners]]",
-        *(
-            [f"kind = {quoted(learner)}"]
-            if learner in experiments.LEARNERS
-            else ['kind = "estimator"', f"estimator = {quoted(learner)}"]
-        ),
+        *_data_lines(data, tail, copies),
+        *_learner_lines(learner),
         "",
         "[[oracles]]",
         f"kind = {quoted(oracle)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _data_lines(data: str, tail: float, copies: int) -> list[str]:
+    """Write the images as TOML; copies: per cent of near-duplicates."""
+    lines = ["", "[[datasets]]", f"source = {quoted(data)}"]
+    lines += [f"long_tail = {tail}"] if tail > 1 else []
+    return lines + ([f"duplicates = {copies / 100}"] if copies else [])
+
+
+def _learner_lines(learner: str) -> list[str]:
+    lines = ["", "[[learners]]"]
+    if learner in experiments.LEARNERS:
+        return [*lines, f"kind = {quoted(learner)}"]
+    return [*lines, 'kind = "estimator"', f"estimator = {quoted(learner)}"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import streamlit as st
 
 from alcore.services import metadata
@@ -49,16 +52,20 @@ def known_fields(store: Store, prefix: str) -> Wish:
                 f"Images are named by {table.image_column!r}; known are {', '.join(table.columns)}."
             )
         wish = Wish(pattern, exif, table)
-        names = wish.names
-        if names:
-            group = st.selectbox(
-                "Images that stay together, all in the holdout or all in the pool, by",
-                names,
-                index=None,
-                placeholder="a column such as patient",
-                format_func=plain,
-                key=f"{prefix}known-group",
-            )
-            wish = Wish(pattern, exif, table, group or "")
+        if wish.names:
+            wish = replace(wish, group=_group(prefix, wish.names))
         metadata.check_wish(wish)
         return wish
+
+
+def _group(prefix: str, names: Sequence[str]) -> str:
+    """Ask by which column images stay together; return none for none."""
+    group = st.selectbox(
+        "Images that stay together, all in the holdout or all in the pool, by",
+        names,
+        index=None,
+        placeholder="a column such as patient",
+        format_func=plain,
+        key=f"{prefix}known-group",
+    )
+    return group or ""

@@ -22,6 +22,7 @@ from alcore.config import (
     UNLABELED,
     WEIGHTS,
     LearnerRule,
+    Transfer,
 )
 from alcore.phrases import sentence
 from alcore.services import previews
@@ -66,26 +67,7 @@ def learner_fields(
             network = _choice(prefix, "Network", NETWORKS, start.network)
         with right:
             mode = _choice(prefix, "Between models", MODES, start.mode)
-        left, right = st.columns(2, gap="medium")
-        with left:
-            transfer = _choice(prefix, "Pretrained weights", TRANSFERS, start.transfer)
-        weights, file = start.weights, start.weights_file
-        with right:
-            if transfer != "none":
-                offered = [w for w in WEIGHTS if w != "torchvision" or network in BACKBONES]
-                weights = _choice(prefix, "Where they come from", WEIGHTS, weights, offered)
-            elif weights == "torchvision" and network not in BACKBONES:
-                weights = "pool"
-        if transfer != "none" and weights == "file":
-            file = st.text_input(
-                "Path of the weights",
-                file,
-                key=f"{prefix}weights-file",
-                persist_state="session",
-                placeholder="/home/me/resnet18.pth",
-                help="A state dict of torchvision (.pth, .pt, .safetensors) for its networks, or "
-                "weights that alcore has pretrained",
-            )
+        transfer, weights, file = _weights(prefix, start, network)
         left, right = st.columns(2, gap="medium")
         with left:
             balance = _choice(prefix, "Rare classes", BALANCES, start.balance)
@@ -93,21 +75,13 @@ def learner_fields(
             unlabeled = _choice(prefix, "Unlabeled images", UNLABELED, start.unlabeled)
         pretrain = start.pretrain
         if new and transfer != "none" and weights == "pool":
-            pretrain = st.toggle(
-                "Pretrain on the images once they are in",
-                pretrain,
-                key=f"{prefix}pretrain",
-                persist_state="session",
-                help="In the background; labeling and trainings go on meanwhile",
-            )
-            if cost:
-                note(cost)
+            pretrain = _pretrain(prefix, start, cost)
     return LearnerRule(
         kind=kind,
         features=features,
         network=network,
         weights=weights,
-        weights_file=file.strip(),
+        weights_file=file,
         transfer=transfer,
         mode=mode,
         unlabeled=unlabeled,
@@ -117,6 +91,45 @@ def learner_fields(
         extractor_file=extractor_file,
         tunes=tunes,
     )
+
+
+def _pretrain(prefix: str, start: LearnerRule, cost: str | None) -> bool:
+    """Ask whether a new project begins with a pretraining, and say what that costs."""
+    pretrain = st.toggle(
+        "Pretrain on the images once they are in",
+        start.pretrain,
+        key=f"{prefix}pretrain",
+        persist_state="session",
+        help="In the background; labeling and trainings go on meanwhile",
+    )
+    if cost:
+        note(cost)
+    return pretrain
+
+
+def _weights(prefix: str, start: LearnerRule, network: str) -> tuple[Transfer, str, str]:
+    """Ask what pretrained weights are used for, where they come from, and for their file."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        transfer = _choice(prefix, "Pretrained weights", TRANSFERS, start.transfer)
+    weights, file = start.weights, start.weights_file
+    with right:
+        if transfer != "none":
+            offered = [w for w in WEIGHTS if w != "torchvision" or network in BACKBONES]
+            weights = _choice(prefix, "Where they come from", WEIGHTS, weights, offered)
+        elif weights == "torchvision" and network not in BACKBONES:
+            weights = "pool"
+    if transfer != "none" and weights == "file":
+        file = st.text_input(
+            "Path of the weights",
+            file,
+            key=f"{prefix}weights-file",
+            persist_state="session",
+            placeholder="/home/me/resnet18.pth",
+            help="A state dict of torchvision (.pth, .pt, .safetensors) for its networks, or "
+            "weights that alcore has pretrained",
+        )
+    return transfer, weights, file.strip()
 
 
 def _kind(prefix: str, start: LearnerRule, estimators: Mapping[str, str]) -> tuple[str, str]:

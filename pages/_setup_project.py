@@ -63,13 +63,24 @@ def show_project(store: Store, line: ProjectLine, head: DeltaGenerator) -> None:
     if unfinished or _active(line.job) or (line.job and line.job.state != "done"):
         importing(store, project.id)
     if not unfinished:
-        row = st.container(horizontal=True, gap="medium")
-        for page, label, icon in (
-            ("pages/label.py", "Label these images", ":material/label:"),
-            ("pages/review.py", "Review", ":material/fact_check:"),
-            ("pages/dashboard.py", "Dashboard", ":material/show_chart:"),
-        ):
-            row.page_link(page, label=label, icon=icon, query_params={"project": str(project.id)})
+        _links(project)
+    _tabs(store, line)
+
+
+def _links(project: Project) -> None:
+    row = st.container(horizontal=True, gap="medium")
+    for page, label, icon in (
+        ("pages/label.py", "Label these images", ":material/label:"),
+        ("pages/review.py", "Review", ":material/fact_check:"),
+        ("pages/dashboard.py", "Dashboard", ":material/show_chart:"),
+    ):
+        row.page_link(page, label=label, icon=icon, query_params={"project": str(project.id)})
+
+
+def _tabs(store: Store, line: ProjectLine) -> None:
+    """Draw what an owner may change of a project, in tabs."""
+    project = line.project
+    unfinished = project.state != "ready"
     settings, classes, examples, keys, seen, pretraining, images, end = st.tabs(
         [
             "Settings",

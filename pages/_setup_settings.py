@@ -126,19 +126,26 @@ def _asking(case: Case, start: ProjectSettings) -> tuple[str, dict[str, Any], in
     )
     with st.expander("Compare all strategies"):
         st.dataframe(table, hide_index=True, height=320, key=f"{case.prefix}strategies")
+    return name, _options(case, start, name, strategy.options), int(batch)
+
+
+def _options(
+    case: Case, start: ProjectSettings, name: str, offered: Sequence[setup.Option]
+) -> dict[str, Any]:
+    """Ask for the options of a strategy, two beside each other."""
     options: dict[str, Any] = {}
     stored = start.strategy_options if start.strategy == name else {}
-    for first in range(0, len(strategy.options), 2):
-        pair = strategy.options[first : first + 2]
+    for first in range(0, len(offered), 2):
+        pair = offered[first : first + 2]
         for option, column in zip(pair, st.columns(2), strict=False):
             value = stored.get(option.name, option.default)
             with column:
                 options[option.name] = _option(option, value, f"{case.prefix}{name}-{option.name}")
     if name == start.strategy and options == {
-        o.name: stored.get(o.name, o.default) for o in strategy.options
+        o.name: stored.get(o.name, o.default) for o in offered
     }:
         options = dict(stored)  # nothing was changed: what goes without saying stays so
-    return name, options, int(batch)
+    return options
 
 
 def _about(seconds: float) -> str:
@@ -184,7 +191,26 @@ def _option(option: setup.Option, value: Any, key: str) -> Any:
 
 def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str]:
     st.markdown("#### Training")
-    rule = start.retrain
+    rule = _retraining(case, start.retrain)
+    a, b = st.columns([1, 2])
+    sizes = list(case.resolutions)
+    resolution = a.selectbox(
+        "Resolution",
+        sizes,
+        sizes.index(start.resolution) if start.resolution in sizes else 0,
+        format_func=lambda side: f"{side} × {side} pixels",
+        key=f"{case.prefix}resolution-{start.resolution}",
+        persist_state="session",
+        help="What the model sees. Twice the side takes four times as long; "
+        "annotators always see the original.",
+    )
+    augmentation = augmentation_field(b, case.prefix, start.augmentation)
+    augmentation_preview(case.images_at(resolution), augmentation)
+    return rule, resolution, augmentation
+
+
+def _retraining(case: Case, rule: RetrainRule) -> RetrainRule:
+    """Ask when the next model is trained."""
     automatic = st.toggle(
         "Train the next model without being asked",
         rule.automatic,
@@ -223,21 +249,7 @@ def _training(case: Case, start: ProjectSettings) -> tuple[RetrainRule, int, str
         disabled=not automatic,
         help="Labels given in this time are still taken along",
     )
-    a, b = st.columns([1, 2])
-    sizes = list(case.resolutions)
-    resolution = a.selectbox(
-        "Resolution",
-        sizes,
-        sizes.index(start.resolution) if start.resolution in sizes else 0,
-        format_func=lambda side: f"{side} × {side} pixels",
-        key=f"{case.prefix}resolution-{start.resolution}",
-        persist_state="session",
-        help="What the model sees. Twice the side takes four times as long; "
-        "annotators always see the original.",
-    )
-    augmentation = augmentation_field(b, case.prefix, start.augmentation)
-    augmentation_preview(case.images_at(resolution), augmentation)
-    return RetrainRule(automatic, int(new), int(minimum), float(wait)), resolution, augmentation
+    return RetrainRule(automatic, int(new), int(minimum), float(wait))
 
 
 def _range(case: Case, known: PixelRange) -> PixelRange:

@@ -133,7 +133,23 @@ def _shapes(store: Store, prefix: str) -> Spec:
         "Kinds of shape", 2, setup.MOST_SHAPES, 5, key=f"{prefix}classes", persist_state="session"
     )
     with st.expander("Make it harder", key=f"{prefix}harder"):
-        imbalance = st.slider(
+        harder = _harder(prefix)
+        seed = st.number_input(
+            "Seed of the shapes", 0, 2**31, 0, key=f"{prefix}shapes-seed", persist_state="session"
+        )
+    return {
+        "kind": "shapes",
+        "size": int(size),
+        "classes": int(classes),
+        **harder,
+        "seed": int(seed),
+    }
+
+
+def _harder(prefix: str) -> Spec:
+    """Ask what makes shapes harder to learn."""
+    return {
+        "imbalance": st.slider(
             "Imbalance",
             1.0,
             100.0,
@@ -143,8 +159,8 @@ def _shapes(store: Store, prefix: str) -> Spec:
             key=f"{prefix}imbalance",
             persist_state="session",
             help="Images of the most frequent class for each of the rarest",
-        )
-        duplicates = st.slider(
+        ),
+        "duplicates": st.slider(
             "Near-duplicates",
             0.0,
             0.9,
@@ -154,8 +170,8 @@ def _shapes(store: Store, prefix: str) -> Spec:
             key=f"{prefix}duplicates",
             persist_state="session",
             help="Share of images that repeat another one, shifted a little and with noise",
-        )
-        ambiguity = st.slider(
+        ),
+        "ambiguity": st.slider(
             "Ambiguity",
             0.0,
             1.0,
@@ -165,8 +181,8 @@ def _shapes(store: Store, prefix: str) -> Spec:
             key=f"{prefix}ambiguity",
             persist_state="session",
             help="Share of images that blend two shapes, the true one a little stronger",
-        )
-        shortcut = st.slider(
+        ),
+        "shortcut": st.slider(
             "Shortcut",
             0.0,
             1.0,
@@ -177,19 +193,7 @@ def _shapes(store: Store, prefix: str) -> Spec:
             persist_state="session",
             help="Share of images whose background has the colour of their class, so that a model "
             "can be right without looking at the shape",
-        )
-        seed = st.number_input(
-            "Seed of the shapes", 0, 2**31, 0, key=f"{prefix}shapes-seed", persist_state="session"
-        )
-    return {
-        "kind": "shapes",
-        "size": int(size),
-        "classes": int(classes),
-        "imbalance": imbalance,
-        "duplicates": duplicates,
-        "ambiguity": ambiguity,
-        "shortcut": shortcut,
-        "seed": int(seed),
+        ),
     }
 
 

@@ -11,6 +11,29 @@ from alcore.phrases import sentence
 def team_fields(prefix: str, start: TeamRule) -> TeamRule:
     """Draw the fields; return what they say. Raises InvalidSettings."""
     st.markdown("#### Several people")
+    share, answers, consensus = _overlap(prefix, start)
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    gold = left.number_input(
+        "One question in … is gold",
+        0,
+        1_000,
+        start.gold_every,
+        key=f"{prefix}gold",
+        persist_state="session",
+        help="Gold has a known answer and looks like any other image; it shows how good "
+        "everybody's answers are. 0 asks none. Which images are gold is said on the Team page.",
+    )
+    invited = right.toggle(
+        "Only people who were invited may label",
+        start.invited_only,
+        key=f"{prefix}invited",
+        persist_state="session",
+    )
+    return TeamRule(share, answers, consensus, int(gold), invited)
+
+
+def _overlap(prefix: str, start: TeamRule) -> tuple[float, int, str]:
+    """Ask how many images several people answer, how many of them, and what counts then."""
     left, middle, right = st.columns(3)
     with left:
         share = st.slider(
@@ -43,21 +66,4 @@ def team_fields(prefix: str, start: TeamRule) -> TeamRule:
         persist_state="session",
         help=" ".join(f"{kind}: {sentence(CONSENSUS[kind])}" for kind in kinds),
     )
-    left, right = st.columns([1, 2], vertical_alignment="bottom")
-    gold = left.number_input(
-        "One question in … is gold",
-        0,
-        1_000,
-        start.gold_every,
-        key=f"{prefix}gold",
-        persist_state="session",
-        help="Gold has a known answer and looks like any other image; it shows how good "
-        "everybody's answers are. 0 asks none. Which images are gold is said on the Team page.",
-    )
-    invited = right.toggle(
-        "Only people who were invited may label",
-        start.invited_only,
-        key=f"{prefix}invited",
-        persist_state="session",
-    )
-    return TeamRule(float(share), int(answers), consensus, int(gold), invited)
+    return float(share), int(answers), consensus

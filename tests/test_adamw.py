@@ -20,7 +20,8 @@ from alcore.learner import device, training
 pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype(np.uint8)
 settings = training.LearnerSettings()
 with device.computing(0, 1):
-    training.fit(pixels, np.arange(4) % 2, ("a", "b"), 3, settings, 0, lambda share: None)
+    images = training.LabeledImages(pixels, np.arange(4) % 2, ("a", "b"), 3)
+    training.fit(images, settings, 0, lambda share: None)
 print("torch._dynamo" in sys.modules)
 """
 

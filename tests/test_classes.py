@@ -248,7 +248,8 @@ def test_a_lot_of_a_merged_class_counts_and_can_be_undone(store: Store) -> None:
     project_id = project(store, classes=("cat", "dog", "tiger"))
     look(store, project_id)
     tab, cache = Tab(store, project_id), PredictionCache(store)
-    tiles = grid.tiles(store, cache, project_id, tab.annotator.id, tab.client, 12)
+    claim = grid.TileClaim(project_id, tab.annotator.id, tab.client, 12)
+    tiles = grid.tiles(store, cache, claim)
     classes.merge(store, project_id, [tab.classes[2]], tab.classes[0])
     from alcore.records import NewLot
 

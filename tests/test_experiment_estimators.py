@@ -193,14 +193,18 @@ def test_a_network_begins_with_pretrained_weights_and_a_head_with_a_networks_emb
     folder: Path, tmp_path: Path
 ) -> None:
     from alcore.learner import device, training, transfer
-    from alcore.learner.training import LearnerSettings
+    from alcore.learner.training import LabeledImages, LearnerSettings
 
     table = data.load(data.prepare(DataSpec({"kind": "digits"}), folder))
     with device.computing(0, 1):
         model = training.fit(
-            np.asarray(table.pixels[:600]), table.classes[:600], table.class_names, 1,
-            LearnerSettings(), 0, lambda share: None,
-        )  # fmt: skip
+            LabeledImages(
+                np.asarray(table.pixels[:600]), table.classes[:600], table.class_names, 1
+            ),
+            LearnerSettings(),
+            0,
+            lambda share: None,
+        )
     model.save(tmp_path / "net.safetensors")
     head = {"kind": "head", "features": str(tmp_path / "net.safetensors")}
     found = rounds(folder, head)

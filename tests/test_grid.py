@@ -43,16 +43,10 @@ class GridTab(Tab):
 
     def tiles(self, n: int = 12, class_index: int | None = 0, **more: object) -> grid.Tiles:
         class_id = None if class_index is None else self.classes[class_index]
-        return grid.tiles(
-            self.store,
-            self.prediction_cache,
-            self.project_id,
-            self.annotator.id,
-            self.client,
-            n,
-            class_id=class_id,
-            **more,
-        )
+        which = {k: more.pop(k) for k in list(more) if k in grid.Choice.__dataclass_fields__}
+        claim = grid.TileClaim(self.project_id, self.annotator.id, self.client, n, **more)
+        choice = grid.Choice(class_id, **which)
+        return grid.tiles(self.store, self.prediction_cache, claim, choice)
 
     def lot(self, leases: tuple, class_index: int = 0, key: str = "", **more: object) -> grid.Lot:
         tiles = tuple((one.token, one.item_id) for one in leases)

@@ -208,10 +208,9 @@ def test_switched_off_nothing_moves_and_the_grid_shows_the_model(
     answer_truly(tab, 3)
     before = ranking(tab)
     assert not instant.refresh(tab.project_id) and ranking(tab) == before
-    found = grid.tiles(
-        store, instant.prediction_cache, tab.project_id, tab.annotator.id, tab.client, 12,
-        class_id=tab.classes[1],
-    )  # fmt: skip
+    claim = grid.TileClaim(tab.project_id, tab.annotator.id, tab.client, 12)
+    second = grid.Choice(class_id=tab.classes[1])
+    found = grid.tiles(store, instant.prediction_cache, claim, second)
     assert found.head_labels is None and {group(one.item_id) for one in found.leases} == {0}
 
 
@@ -219,10 +218,9 @@ def test_the_grid_shows_what_the_instant_head_says(store: Store, instant: Instan
     tab = seen_project(store)
     answer_truly(tab, 30)
     instant.refresh(tab.project_id)
-    found = grid.tiles(
-        store, instant.prediction_cache, tab.project_id, tab.annotator.id, tab.client, 12,
-        class_id=tab.classes[1],
-    )  # fmt: skip
+    claim = grid.TileClaim(tab.project_id, tab.annotator.id, tab.client, 12)
+    second = grid.Choice(class_id=tab.classes[1])
+    found = grid.tiles(store, instant.prediction_cache, claim, second)
     assert found.head_labels == 30 and {group(one.item_id) for one in found.leases} == {1}
     assert {one.head_labels for one in found.leases} == {30}
 
@@ -371,8 +369,8 @@ def test_images_alike_are_found_before_any_label_and_groups_from_the_first_head_
     tab = featured_project(store)
 
     def tiles(**more: object) -> grid.Tiles:
-        who = (tab.project_id, tab.annotator.id, tab.client, 12)
-        return grid.tiles(store, instant.prediction_cache, *who, **more)
+        claim = grid.TileClaim(tab.project_id, tab.annotator.id, tab.client, 12)
+        return grid.tiles(store, instant.prediction_cache, claim, grid.Choice(**more))
 
     image = tab.next()
     alike = tiles(like=image.item_id)

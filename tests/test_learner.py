@@ -26,7 +26,7 @@ from alcore.learner import augmentation, checkpoints, device, files, inference, 
 from alcore.learner.architecture import Architecture
 from alcore.learner.backbones import BACKBONES
 from alcore.learner.checkpoints import Model
-from alcore.learner.training import LearnerSettings
+from alcore.learner.training import LabeledImages, LearnerSettings
 
 NAMES = ("left", "right")
 
@@ -49,7 +49,7 @@ def train(n: int = 20, side: int = 8, channels: int = 3, seed: int = 0, **settin
     pixels, labels = halves(n, side)
     recipe = LearnerSettings(**settings)
     with device.computing(seed, 1):
-        return training.fit(pixels, labels, NAMES, channels, recipe, seed, quiet)
+        return training.fit(LabeledImages(pixels, labels, NAMES, channels), recipe, seed, quiet)
 
 
 def ask(model: Model, pixels: np.ndarray, mirror: bool = True) -> inference.Predictions:
@@ -102,7 +102,7 @@ def test_two_and_a_thousand_classes_work(classes: int, arithmetic: Precision) ->
     pixels, labels = halves(10)
     names = tuple(str(c) for c in range(classes))
     with device.computing(0, 1):
-        model = training.fit(pixels, labels, names, 3, LearnerSettings(), 0, quiet)
+        model = training.fit(LabeledImages(pixels, labels, names, 3), LearnerSettings(), 0, quiet)
     found = ask(model, pixels).probabilities
     assert found.shape == (10, classes) and (found.argmax(axis=1) == labels).all()
 
@@ -223,7 +223,7 @@ def test_small_images_are_trained_on_one_thread(side: int, threads: int) -> None
 
     with device.computing(0, 2):
         with pytest.raises(JobCancelled, match="seen"):
-            training.fit(pixels, labels, NAMES, 3, LearnerSettings(), 0, look)
+            training.fit(LabeledImages(pixels, labels, NAMES, 3), LearnerSettings(), 0, look)
         assert torch.get_num_threads() == 2
     assert seen == {threads}
 
@@ -237,11 +237,15 @@ def test_training_repeats_itself_for_a_seed(model: Model) -> None:
 def test_one_class_and_no_labels_are_refused_with_the_reason() -> None:
     pixels, _ = halves(4)
     with pytest.raises(TrainingImpossible, match="all 4 labels say 'right'; a model needs labels"):
-        training.fit(pixels, np.ones(4, int), NAMES, 3, LearnerSettings(), 0, quiet)
+        training.fit(LabeledImages(pixels, np.ones(4, int), NAMES, 3), LearnerSettings(), 0, quiet)
     with pytest.raises(TrainingImpossible, match="no labels"):
-        training.fit(pixels[:0], np.empty(0, int), NAMES, 3, LearnerSettings(), 0, quiet)
+        training.fit(
+            LabeledImages(pixels[:0], np.empty(0, int), NAMES, 3), LearnerSettings(), 0, quiet
+        )
     with pytest.raises(TrainingImpossible, match="must be positions 0 to 1"):
-        training.fit(pixels, np.array([0, 1, 2, 1]), NAMES, 3, LearnerSettings(), 0, quiet)
+        training.fit(
+            LabeledImages(pixels, np.array([0, 1, 2, 1]), NAMES, 3), LearnerSettings(), 0, quiet
+        )
 
 
 def test_a_loss_that_explodes_stops_the_training() -> None:
@@ -252,7 +256,9 @@ def test_a_loss_that_explodes_stops_the_training() -> None:
 def test_equal_black_images_still_train() -> None:
     pixels = np.zeros((4, 8, 8, 3), np.uint8)
     with device.computing(0, 1):
-        model = training.fit(pixels, np.arange(4) % 2, NAMES, 3, LearnerSettings(), 0, quiet)
+        model = training.fit(
+            LabeledImages(pixels, np.arange(4) % 2, NAMES, 3), LearnerSettings(), 0, quiet
+        )
     assert np.isfinite(ask(model, pixels).probabilities).all()
 
 

@@ -12,7 +12,7 @@ from alcore.errors import TrainingImpossible
 from alcore.learner import descent, device, training
 from alcore.learner.architecture import Architecture, Network
 from alcore.learner.checkpoints import Model
-from alcore.learner.training import LearnerSettings
+from alcore.learner.training import Extras, LabeledImages, LearnerSettings
 from alcore.learner.unlabeled import Pool
 
 
@@ -20,7 +20,11 @@ def fit(pixels: np.ndarray, labels: np.ndarray, names=NAMES, **settings) -> Mode
     pool = settings.pop("pool", None)
     with device.computing(0, 1):
         return training.fit(
-            pixels, labels, names, 3, LearnerSettings(**settings), 0, quiet, pool=pool
+            LabeledImages(pixels, labels, names, 3),
+            LearnerSettings(**settings),
+            0,
+            quiet,
+            extras=Extras(pool=pool),
         )
 
 

@@ -25,7 +25,7 @@ from alcore.learner import (
 )
 from alcore.learner.architecture import Architecture, Network
 from alcore.learner.checkpoints import Model
-from alcore.learner.training import LearnerSettings
+from alcore.learner.training import Extras, LabeledImages, LearnerSettings
 from alcore.learner.transfer import Pretrained
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -37,7 +37,11 @@ def fit(n: int = 20, side: int = 8, names: tuple[str, ...] = NAMES, **given) -> 
     settings = {k: given.pop(k) for k in list(given) if k in LearnerSettings.__dataclass_fields__}
     with device.computing(0, 1):
         return training.fit(
-            pixels, labels, names, 3, LearnerSettings(**settings), 0, quiet, **given
+            LabeledImages(pixels, labels, names, 3),
+            LearnerSettings(**settings),
+            0,
+            quiet,
+            extras=Extras(**given),
         )
 
 

@@ -21,7 +21,7 @@ from alcore.config import ProjectSettings, RetrainRule, Runtime, TeamRule, Works
 from alcore.errors import InvalidSettings, NotAllowed, TrainingImpossible, UnknownItem
 from alcore.jobs import next_batches
 from alcore.loop import maps
-from alcore.records import Holder, NewEvent
+from alcore.records import NewEvent
 from alcore.services import features, grid, map_table, people, projects, review, training
 from alcore.services import map as mapping
 from alcore.services.pool_predictions import PredictionCache
@@ -239,16 +239,14 @@ def test_a_selection_goes_to_review_and_the_grid_and_no_further(store: Store) ->
     assert size == 6
     page = review.page(store, project_id, me, Filter(selection=chosen), 0, 50)
     assert {row.item_id for row in page.rows} == {ids[2], ids[4]}
-    holder = Holder(project_id, me, "tab", 2e6, 2e6)
-    tiles = grid.selected(store, PredictionCache(store), holder, 30, chosen)
+    claim = grid.TileClaim(project_id, me, "tab", 30)
+    tiles = grid.selected(store, PredictionCache(store), claim, chosen)
     leased = {lease.item_id for lease in tiles.leases}
     assert leased == {ids[11], ids[12], ids[13]}, "neither labeled images nor the holdout"
     assert tiles.class_id is None
     other = project(store, 5, name="other")
     assert review.page(store, other, me, Filter(selection=chosen), 0, 50).rows == ()
-    nothing = grid.selected(
-        store, PredictionCache(store), replace(holder, project_id=other), 30, 99
-    )
+    nothing = grid.selected(store, PredictionCache(store), replace(claim, project_id=other), 99)
     assert nothing.leases == () and nothing.reason == grid.ALL_ANSWERED
 
 

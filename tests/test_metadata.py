@@ -513,17 +513,15 @@ def test_the_grid_shows_images_of_one_value_alone(store: Store, tmp_path: Path) 
     ana = people.annotator(store, "Ana").id
     with store.read() as connection:
         classes = [c.id for c in projects_of(connection, made)]
-    answer = grid.tiles(
-        store, PredictionCache(store), made, ana, "tab", 30,
-        class_id=classes[0], condition=Condition(site, text="north"),
-    )  # fmt: skip
+    northern = grid.Choice(class_id=classes[0], condition=Condition(site, text="north"))
+    claim = grid.TileClaim(made, ana, "tab", 30)
+    answer = grid.tiles(store, PredictionCache(store), claim, northern)
     first = set(ids_of(store, made)[:8])
     assert answer.leases and {lease.item_id for lease in answer.leases} <= first
     assert sum(answer.counts.values()) == 8
-    like = grid.tiles(
-        store, PredictionCache(store), made, ana, "other", 30,
-        like=ids_of(store, made)[0], condition=Condition(site, text="south"),
-    )  # fmt: skip
+    southern = grid.Choice(like=ids_of(store, made)[0], condition=Condition(site, text="south"))
+    claim = grid.TileClaim(made, ana, "other", 30)
+    like = grid.tiles(store, PredictionCache(store), claim, southern)
     assert like.leases and not {lease.item_id for lease in like.leases} & first
 
 

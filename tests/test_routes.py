@@ -25,7 +25,7 @@ from starlette.testclient import TestClient
 from alcore.config import Workspace
 from alcore.errors import NotAllowed, WorkspaceUnusable
 from alcore.services import people, projects
-from alcore.store import Store
+from alcore.store import Store, labels
 from alcore.store.tables import lease
 from alcore.web import routes, state
 from alcore.web.requests import STATUS
@@ -424,6 +424,10 @@ def test_who_is_removed_is_refused_at_every_route_at_once(board: Board) -> None:
         ("revisit", {"client": board.client, "item": image["item"]}),
     ):
         refused(board.post(what, sent), 403, "NotAllowed")
+        refused(board.post(what, {}), 403, "NotAllowed")  # not told what their body lacks
+    with state.store().read() as connection:
+        events = labels.history(connection, board.project_id, board.annotator, 10)
+    assert [event.key for event, _ in events] == [body["key"]]
     for what in ("status", "history", f"why/{image['item']}"):
         refused(board.get(what), 403, "NotAllowed")
 

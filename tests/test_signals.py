@@ -39,15 +39,12 @@ def train(needs: frozenset, labeled: np.ndarray) -> tuple:
     with device.computing(1, 1):
         traces = signals.Traces(needs)
         model = training.fit(
-            PIXELS[labeled],
-            TRUE[labeled],
-            CLASSES,
-            1,
+            training.LabeledImages(PIXELS[labeled], TRUE[labeled], CLASSES, 1),
             training.LearnerSettings(),
             0,
             silent,
-            watch=traces.watch,
-            loss_module=traces.loss_module,
+            traces.watch,
+            training.Extras(loss_module=traces.loss_module),
         )
     return model, traces
 
@@ -136,7 +133,8 @@ def test_a_plain_strategy_costs_nothing_extra() -> None:
 def test_watching_a_training_does_not_change_it(trained: tuple) -> None:
     with device.computing(1, 1):
         traces = signals.Traces(frozenset({"history"}))
-        fit = (PIXELS[LABELED], TRUE[LABELED], CLASSES, 1, training.LearnerSettings(), 0, silent)
+        images = training.LabeledImages(PIXELS[LABELED], TRUE[LABELED], CLASSES, 1)
+        fit = (images, training.LearnerSettings(), 0, silent)
         watched = training.fit(*fit, watch=traces.watch).network.state_dict()
         alone = training.fit(*fit).network.state_dict()
     assert all(torch.equal(watched[name], alone[name]) for name in alone)

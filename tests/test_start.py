@@ -48,3 +48,11 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"Port {port} is not available" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_garbage_is_collected_again_once_the_app_has_started() -> None:
+    program = "import app, gc; off = gc.isenabled(); app._settle(); print(off, gc.isenabled())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout == "False True\n", done.stderr

@@ -24,7 +24,7 @@ from alcore.services import (
     team,
     training,
 )
-from alcore.store import Store, items
+from alcore.store import Store, items, members
 from alcore.store.tables import lease, member
 
 
@@ -167,6 +167,22 @@ def test_who_is_here_and_what_they_hold(store: Store) -> None:
     assert (first.name, first.here, first.holds, first.role) == ("Ben", True, 3, "annotator")
     assert (second.name, second.here, second.holds, second.role) == ("Ana", False, 0, "owner")
     assert second.today == 1 and first.until > time.time()
+
+
+@pytest.mark.parametrize(("ago", "noted"), [(2.0, False), (6.0, True), (-60.0, True)])
+def test_who_labels_is_noted_every_few_seconds_and_after_a_clock_was_set_back(
+    store: Store, ago: float, noted: bool
+) -> None:
+    ana, _ = owned(store)
+    image = ana.next()
+    before = time.time() - ago
+    with store.write() as connection:
+        mine = member.c.annotator_id == ana.annotator.id
+        connection.execute(update(member).where(mine).values(seen_at=before))
+    ana.answer(image)
+    with store.read() as connection:
+        seen_at = members.standing(connection, ana.project_id, ana.annotator.id).seen_at
+    assert (seen_at != before) == noted
 
 
 def test_an_owner_frees_what_somebody_holds(store: Store) -> None:

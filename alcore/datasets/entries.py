@@ -150,16 +150,7 @@ def arrange(
     split_layout = bool(tops) and (tops <= set(_SPLITS) or ("train" in kinds and len(kinds) > 1))
     # With both val/ and test/, the holdout is test/ and val/ is more to learn from.
     validation: GivenSplit = "train" if "test" in kinds else "test"
-    entries = []
-    unique = _Unique()
-    for file, parts in zip(images, paths, strict=True):
-        split: GivenSplit | None = None
-        if split_layout and len(parts) > 1 and parts[0].lower() in _SPLITS:
-            kind = _SPLITS[parts[0].lower()]
-            split = validation if kind == "val" else kind
-            parts = parts[1:]
-        name = class_name(parts[0]) if len(parts) > 1 else None
-        entries.append(Entry(unique(names.of_file(file.path)), name, split, file.handle, file.size))
+    entries = _entries(images, paths, validation if split_layout else None)
     labels = _labels(entries, images, table)
     if table is not None and labels is None:
         ignored += 1
@@ -172,6 +163,26 @@ def arrange(
     if files < len(images):
         notes += (f"{len(images):,} images in {_count(files, 'file')}: some have several pages",)
     return Listing(entries, _layout(entries, labels), tuple(skipped), notes)
+
+
+def _entries(
+    images: Sequence[ImageFile], paths: Sequence[Sequence[str]], validation: GivenSplit | None
+) -> list[Entry]:
+    """Read class and split from the parts of each image's path.
+
+    validation: the split that val/ stands for; None where folders tell no splits.
+    """
+    entries = []
+    unique = _Unique()
+    for file, parts in zip(images, paths, strict=True):
+        split: GivenSplit | None = None
+        if validation is not None and len(parts) > 1 and parts[0].lower() in _SPLITS:
+            kind = _SPLITS[parts[0].lower()]
+            split = validation if kind == "val" else kind
+            parts = parts[1:]
+        name = class_name(parts[0]) if len(parts) > 1 else None
+        entries.append(Entry(unique(names.of_file(file.path)), name, split, file.handle, file.size))
+    return entries
 
 
 def _place(file: ImageFile) -> tuple[list[str], int]:

@@ -90,9 +90,8 @@ def ingest(
     todo = [entry for entry in listing.entries if entry.name not in done_names]
     total = len(listing.entries) + len(listing.skipped)
     skipped = [file for file in listing.skipped if file.name not in done_names]
-    progress = _Progress(
-        source, next_position, dict(known_hashes or {}), total - len(todo), total, list(skipped)
-    )
+    hashes = dict(known_hashes or {})
+    progress = _Progress(source, next_position, hashes, total - len(todo), total, skipped)
     if workers is None:
         workers = _workers(source, len(todo))
     with PixelCache(folder, resolution, scale) as cache:
@@ -100,10 +99,7 @@ def ingest(
         for results in examine_all(source, todo, resolution, workers, scale):
             disk.check_room(folder)
             lost = _unreachable(results)
-            good = progress.admit(results[: results.index(lost)] if lost else results)
-            places = cache.append([r.reduced.pixels for r in good], [r.data for r in good])
-            for result, place in zip(good, places, strict=True):
-                progress.accept(result, place)
+            progress.store(results[: results.index(lost)] if lost else results, cache)
             if progress.full(0 if lost else chunk):
                 cache.flush()
                 yield progress.take()
@@ -112,12 +108,7 @@ def ingest(
         if progress.full(0):
             cache.flush()
             yield progress.take()
-    if progress.position < 2:
-        why = f"; {progress.example}" if progress.example else ""
-        raise ImportRefused(
-            f"only {progress.position} of {total:,} files can be used as an image, "
-            f"at least 2 different ones are needed{why}"
-        )
+    progress.check_enough()
 
 
 def _unreachable(results: Sequence[Examined | Refused]) -> Refused | None:
@@ -136,6 +127,13 @@ class _Progress:
     accepted: list[NewItem] = field(default_factory=list)
     example: str = ""
     since: float = field(default_factory=time.monotonic)
+
+    def store(self, results: Sequence[Examined | Refused], cache: PixelCache) -> None:
+        """Append what is accepted to the cache, and note it."""
+        good = self.admit(results)
+        places = cache.append([r.reduced.pixels for r in good], [r.data for r in good])
+        for result, place in zip(good, places, strict=True):
+            self.accept(result, place)
 
     def admit(self, results: Sequence[Examined | Refused]) -> list[Examined]:
         """Count results; return those that are not skipped."""
@@ -178,6 +176,15 @@ class _Progress:
         size = len(self.accepted) + len(self.skipped)
         late = time.monotonic() - self.since > CHUNK_SECONDS
         return size > 0 and (size >= chunk or late)
+
+    def check_enough(self) -> None:
+        """Raise ImportRefused where fewer than two images were accepted."""
+        if self.position < 2:
+            why = f"; {self.example}" if self.example else ""
+            raise ImportRefused(
+                f"only {self.position} of {self.total:,} files can be used as an image, "
+                f"at least 2 different ones are needed{why}"
+            )
 
     def take(self) -> Chunk:
         made = Chunk(tuple(self.accepted), tuple(self.skipped), self.done, self.total)

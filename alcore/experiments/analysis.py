@@ -137,27 +137,21 @@ def _setting(
     labels = np.array([n for n in every[0] if first <= n <= last])
     if not len(labels):
         return empty
-    values = np.array(
-        [
-            [
-                np.interp(labels, ends[cell.key, t], [p.accuracy for p in by_run[cell.key, t]])
-                for t in whole
-            ]
-            for cell in cells
-        ]
-    )
-    return _compared(empty, labels, values, by_run, cells, whole, seed)
+    runs = [[by_run[cell.key, trial] for trial in whole] for cell in cells]
+    values = np.array([[_accuracies(run, labels) for run in of_cell] for of_cell in runs])
+    seconds = [float(np.mean([p.seconds for run in of_cell for p in run])) for of_cell in runs]
+    return _compared(empty, labels, values, seconds, seed)
+
+
+def _accuracies(run: Sequence[Point], labels: np.ndarray) -> np.ndarray:
+    """Read a run's curve at numbers of labels, between its rounds too."""
+    return np.interp(labels, [p.labels for p in run], [p.accuracy for p in run])
 
 
 def _compared(
-    setting: Setting,
-    labels: np.ndarray,
-    values: np.ndarray,
-    by_run: Mapping[tuple[str, int], list[Point]],
-    cells: Sequence[Cell],
-    whole: Sequence[int],
-    seed: int,
+    setting: Setting, labels: np.ndarray, values: np.ndarray, seconds: Sequence[float], seed: int
 ) -> Setting:
+    """Add what complete trials say: values (strategies, trials, labels), seconds of a round."""
     areas = np.array([curves.areas(labels, v) for v in values])
     logs = np.array([curves.areas(labels, v, log=True) for v in values])
     ranks = comparing.mean_rank(areas)
@@ -176,22 +170,21 @@ def _compared(
     for i, title in enumerate(setting.strategies):
         middle, low, high = _interval(areas[i])
         mean = values[i].mean(axis=0)
-        seconds = [p.seconds for trial in whole for p in by_run[cells[i].key, trial]]
         rows.append(
             StrategyRow(
                 strategy=title,
-                trials=len(whole),
+                trials=setting.trials,
                 area=middle,
                 area_low=low,
                 area_high=high,
                 area_log=float(logs[i].mean()),
                 final=float(mean[-1]),
                 rank=float(ranks[i]),
-                penalty=float(matrix[:, i].sum() / max(1, len(cells) - 1)),
+                penalty=float(matrix[:, i].sum() / max(1, len(setting.strategies) - 1)),
                 saving=None if i == base else saved(i, None),
                 earlier=None if i == base or goal is None else saved(i, goal),
                 targets={t: curves.labels_to_target(labels, mean, t) for t in targets},
-                seconds=float(np.mean(seconds)),
+                seconds=seconds[i],
             )
         )
     return replace(

@@ -63,9 +63,8 @@ def warm_up(threads: int, pause: float = 0.0) -> None:
             raise JobCancelled("warm enough")
 
     with device.computing(0, threads), contextlib.suppress(JobCancelled):
-        training.fit(
-            noise, np.arange(16) % 2, ("a", "b"), 3, training.LearnerSettings(), 0, stop_soon
-        )
+        images = training.LabeledImages(noise, np.arange(16) % 2, ("a", "b"), 3)
+        training.fit(images, training.LearnerSettings(), 0, stop_soon)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from alcore.errors import InvalidSettings
 from alcore.learner import calibration, device, inference, training, transfer
 from alcore.learner.checkpoints import Model
 from alcore.learner.predictions import Predictions
-from alcore.learner.training import LearnerSettings
+from alcore.learner.training import Extras, LabeledImages, LearnerSettings
 from alcore.learner.transfer import Transfer
 
 
@@ -103,10 +103,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _train(self, pixels: np.ndarray, places: np.ndarray, seed: int) -> Model:
         return training.fit(
-            pixels,
-            places,
-            tuple(map(str, self.classes_)),
-            self.channels_,
+            LabeledImages(pixels, places, tuple(map(str, self.classes_)), self.channels_),
             LearnerSettings(
                 network=self.network,
                 augmentation=self.augmentation,
@@ -115,7 +112,7 @@ class ImageClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
             ),
             seed,
             _ignore,
-            pretrained=transfer.load(Path(self.pretrained)) if self.pretrained else None,
+            extras=Extras(transfer.load(Path(self.pretrained)) if self.pretrained else None),
         )
 
     def _calibrate(self, pixels: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> None:

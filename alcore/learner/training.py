@@ -70,99 +70,194 @@ def minibatches(labels: int) -> int:
     return int(min(2000, max(100, round(6.3 * math.sqrt(labels)))))
 
 
+@dataclass(frozen=True)
+class LabeledImages:
+    """What a training learns from."""
+
+    pixels: np.ndarray
+    """(L, H, W, 3) uint8"""
+    labels: np.ndarray
+    """(L,) int64 class positions"""
+    class_names: tuple[str, ...]
+    channels: int
+    """3, or 1 for grey images, whose value stands three times."""
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a training may use besides labels."""
+
+    pretrained: Pretrained | None = None
+    """Weights that it begins with."""
+    previous: Model | None = None
+    """The model before, with whose weights the modes warm and shrink_perturb begin."""
+    pool: Pool | None = None
+    """Images without labels, for the recipes that use them."""
+    loss_module: bool = False
+    """Whether one is trained jointly, which changes the network too."""
+
+
 def fit(
-    pixels: np.ndarray,
-    labels: np.ndarray,
-    class_names: tuple[str, ...],
-    channels: int,
+    images: LabeledImages,
     settings: LearnerSettings,
     seed: int,
     progress: Callable[[float], None],
     watch: Callable[[Network], None] | None = None,
-    *,
-    pretrained: Pretrained | None = None,
-    previous: Model | None = None,
-    pool: Pool | None = None,
-    loss_module: bool = False,
+    extras: Extras = Extras(),
 ) -> Model:
-    """Train a network on images (L, H, W, 3) uint8 and their labels (L,) int64.
+    """Train a network on images and their labels.
 
-    It begins with random weights, or `pretrained` ones, or, in the modes warm and
+    It begins with random weights, or the extras' `pretrained` ones, or, in the modes warm and
     shrink_perturb, with those of the `previous` model; where that does not fit, for its images
-    or classes have changed, the training is fresh and the model's notes say so. `pool` are
-    images without labels, for the recipes that use them. `progress` is told the share done
-    after each minibatch and may raise to stop. `watch` is shown the network at each of
-    CHECKPOINTS moments, the end being the last; it copies what it keeps. A `loss_module` is
-    trained jointly and changes the network too.
+    or classes have changed, the training is fresh and the model's notes say so. `progress` is
+    told the share done after each minibatch and may raise to stop. `watch` is shown the network
+    at each of CHECKPOINTS moments, the end being the last; it copies what it keeps.
 
     Where memory runs out, the training starts again with half the minibatch, and the notes say
     so. Raises TrainingImpossible for fewer than two different classes, labels that are no
     class, a loss that is not finite, or too little memory; CheckpointMismatch for pretrained
     weights that do not fit. Call within `device.computing`.
     """
-    _check(labels, class_names)
-    device = devices.choose()
-    architecture = Architecture(
-        settings.network, channels, pixels.shape[1], len(class_names), loss_module
+    _check(images.labels, images.class_names)
+    training, notes = _prepared(images, settings, extras)
+    size = min(settings.minibatch, len(images.labels))
+    while True:
+        try:
+            network, loss, steps = training.run(size, seed, progress, watch)
+            break
+        except (MemoryError, RuntimeError) as error:
+            size = _smaller(size, error)
+        notes.append(f"memory ran out: trained again with {size} images per minibatch")
+    network.requires_grad_(True).eval()
+    pretrained = extras.pretrained if training.mode == "fresh" else None
+    return Model(
+        network=network,
+        architecture=training.architecture,
+        class_names=images.class_names,
+        mirror=settings.augmentation in FLIPS,
+        minibatches=steps,
+        loss=loss,
+        mode=training.mode,
+        pretrained=pretrained.source if pretrained is not None else "",
+        notes=tuple(notes),
     )
-    notes: list[str] = []
+
+
+def _prepared(
+    images: LabeledImages, settings: LearnerSettings, extras: Extras
+) -> tuple[_Training, list[str]]:
+    """Decide how a training begins; return it, and notes of what is not as it was wished."""
+    architecture = Architecture(
+        settings.network,
+        images.channels,
+        images.pixels.shape[1],
+        len(images.class_names),
+        extras.loss_module,
+    )
+    previous = extras.previous
     mode: Mode = settings.mode if previous is not None else "fresh"
+    notes = []
     if previous is not None and mode != "fresh" and (why := _unlike(previous, architecture)):
         mode = "fresh"
         notes.append(f"trained fresh: {why}")
-    inherited = previous if mode != "fresh" else None
-    teachable = pool if settings.unlabeled != "none" and pool and len(pool.rows) else None
-    size = min(settings.minibatch, len(labels))
-    started = mode != "fresh" or pretrained is not None
+    return _Training(images, settings, extras, architecture, mode, devices.choose()), notes
 
-    def start(images: Tensor, generator: torch.Generator) -> Network:
-        network = networks.build(architecture).to(device).to(memory_format=torch.channels_last)
-        network.prepare(images, generator)
-        if inherited is not None:
-            _inherit(network, inherited, mode, generator)
-        elif pretrained is not None:
-            transfer.put(pretrained, network, architecture)
-            probing.fit_head(network, images, targets, settings.augmentation in FLIPS, size)
-        return network
 
-    while True:
+@dataclass(frozen=True)
+class _Training:
+    """A training whose beginning is decided; it may be run again with smaller minibatches."""
+
+    images: LabeledImages
+    settings: LearnerSettings
+    extras: Extras
+    architecture: Architecture
+    mode: Mode
+    device: torch.device
+
+    def run(
+        self,
+        size: int,
+        seed: int,
+        progress: Callable[[float], None],
+        watch: Callable[[Network], None] | None,
+    ) -> tuple[Network, float, int]:
+        """Train with so many images per minibatch; return the network, its loss and the steps."""
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        first, second = unlabeled.parts(progress) if teachable else (progress, progress)
-        plan = _plan(settings, len(labels), size, started, mode, watch, first)
-        try:
-            images = as_tensor(pixels, channels).to(device)
-            targets = torch.from_numpy(np.ascontiguousarray(labels, np.int64)).to(device)
-            network = start(images, generator)
-            with devices.on_threads(_threads(network, size * pixels.shape[1] ** 2)):
-                loss = descent.descend(network, images, targets, plan, generator)
-            if teachable:
-                network, loss = unlabeled.learn(
-                    network, start, images, targets, teachable, plan, second, generator
-                )
-            break
-        except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
-                raise
-            if size <= _SMALLEST_MINIBATCH:
-                raise TrainingImpossible(
-                    f"too little memory even for {size} images at a time; close other programs "
-                    "or choose a smaller network or resolution"
-                ) from error
-            size = max(_SMALLEST_MINIBATCH, size // 2)
-        notes.append(f"memory ran out: trained again with {size} images per minibatch")
-    network.requires_grad_(True).eval()
-    return Model(
-        network=network,
-        architecture=architecture,
-        class_names=class_names,
-        mirror=settings.augmentation in FLIPS,
-        minibatches=plan.steps,
-        loss=loss,
-        mode=mode,
-        pretrained=pretrained.source if pretrained is not None and mode == "fresh" else "",
-        notes=tuple(notes),
-    )
+        pool = self.extras.pool if self.settings.unlabeled != "none" else None
+        pool = pool if pool and len(pool.rows) else None
+        first, second = unlabeled.parts(progress) if pool else (progress, progress)
+        plan = self.plan(size, first, watch)
+        pixels = as_tensor(self.images.pixels, self.images.channels).to(self.device)
+        labels = np.ascontiguousarray(self.images.labels, np.int64)
+        targets = torch.from_numpy(labels).to(self.device)
+
+        def start(images: Tensor, generator: torch.Generator) -> Network:
+            return self.start(images, targets, size, generator)
+
+        network = start(pixels, generator)
+        with devices.on_threads(_threads(network, size * self.images.pixels.shape[1] ** 2)):
+            loss = descent.descend(network, pixels, targets, plan, generator)
+        if pool:
+            network, loss = unlabeled.learn(
+                network, start, pixels, targets, pool, plan, second, generator
+            )
+        return network, loss, plan.steps
+
+    def start(
+        self, images: Tensor, targets: Tensor, size: int, generator: torch.Generator
+    ) -> Network:
+        """Build the network with the weights that it begins with."""
+        network = networks.build(self.architecture).to(self.device)
+        network = network.to(memory_format=torch.channels_last)
+        network.prepare(images, generator)
+        extras = self.extras
+        if extras.previous is not None and self.mode != "fresh":
+            _inherit(network, extras.previous, self.mode, generator)
+        elif extras.pretrained is not None:
+            transfer.put(extras.pretrained, network, self.architecture)
+            mirror = self.settings.augmentation in FLIPS
+            probing.fit_head(network, images, targets, mirror, size)
+        return network
+
+    def plan(
+        self,
+        size: int,
+        progress: Callable[[float], None],
+        watch: Callable[[Network], None] | None,
+    ) -> Plan:
+        """Say how the weights descend, by the number of labels and by what they begin as."""
+        settings, labels = self.settings, len(self.images.labels)
+        started = self.mode != "fresh" or self.extras.pretrained is not None
+        tuned = started and self.mode == "fresh"
+        steps = round((_LONGER if tuned else 1) * minibatches(labels))
+        peak = settings.rate * (min(1.0, labels / _FULL_FROM) if tuned else 1.0)
+        return Plan(
+            steps=steps,
+            size=size,
+            rate=_TUNED_RATE * peak if started else peak,
+            head_rate=peak,
+            weight_decay=settings.weight_decay,
+            smoothing=settings.smoothing,
+            augmentation=settings.augmentation,
+            balance=settings.balance,
+            transfer=settings.transfer if tuned else "finetune",
+            watch=watch,
+            moments=frozenset(round(steps * (i + 1) / CHECKPOINTS) for i in range(CHECKPOINTS)),
+            progress=progress,
+        )
+
+
+def _smaller(size: int, error: Exception) -> int:
+    """Return the minibatch to try next where memory ran out; raise the error where it did not."""
+    if not _out_of_memory(error):
+        raise error
+    if size <= _SMALLEST_MINIBATCH:
+        raise TrainingImpossible(
+            f"too little memory even for {size} images at a time; close other programs "
+            "or choose a smaller network or resolution"
+        ) from error
+    return max(_SMALLEST_MINIBATCH, size // 2)
 
 
 def as_tensor(pixels: np.ndarray, channels: int) -> Tensor:
@@ -184,34 +279,6 @@ def _threads(network: Network, pixels: int) -> int:
     if pixels < _ALONE_PIXELS and parameters < _ALONE_PARAMETERS:
         return 1
     return torch.get_num_threads()
-
-
-def _plan(
-    settings: LearnerSettings,
-    labels: int,
-    size: int,
-    started: bool,
-    mode: Mode,
-    watch: Callable[[Network], None] | None,
-    progress: Callable[[float], None],
-) -> Plan:
-    tuned = started and mode == "fresh"
-    steps = round((_LONGER if tuned else 1) * minibatches(labels))
-    peak = settings.rate * (min(1.0, labels / _FULL_FROM) if tuned else 1.0)
-    return Plan(
-        steps=steps,
-        size=size,
-        rate=_TUNED_RATE * peak if started else peak,
-        head_rate=peak,
-        weight_decay=settings.weight_decay,
-        smoothing=settings.smoothing,
-        augmentation=settings.augmentation,
-        balance=settings.balance,
-        transfer=settings.transfer if tuned else "finetune",
-        watch=watch,
-        moments=frozenset(round(steps * (i + 1) / CHECKPOINTS) for i in range(CHECKPOINTS)),
-        progress=progress,
-    )
 
 
 def _unlike(previous: Model, architecture: Architecture) -> str:

@@ -28,7 +28,7 @@ from alcore.learner import (
 from alcore.learner.architecture import Architecture
 from alcore.learner.predictions import Predictions
 from alcore.learner.progress import OnProgress
-from alcore.learner.training import LearnerSettings
+from alcore.learner.training import Extras, LabeledImages, LearnerSettings
 from alcore.learner.transfer import Pretrained
 from alcore.learner.unlabeled import Pool
 from alcore.records import Calibration, RecipeSummary
@@ -179,18 +179,17 @@ class NetworkLearner:
         traces = signals.Traces(needs)
         images = lesson.images
         model = training.fit(
-            images.pixels[images.rows(lesson.labeled_ids)],
-            lesson.labels,
-            lesson.class_names,
-            images.channels,
+            LabeledImages(
+                images.pixels[images.rows(lesson.labeled_ids)],
+                lesson.labels,
+                lesson.class_names,
+                images.channels,
+            ),
             self.settings,
             seed,
             on_progress,
-            watch=traces.watch,
-            pretrained=self.pretrained,
-            previous=self.previous,
-            pool=self.pool(lesson),
-            loss_module=traces.loss_module,
+            traces.watch,
+            Extras(self.pretrained, self.previous, self.pool(lesson), traces.loss_module),
         )
         model = replace(model, notes=(*self.notes, *model.notes))
         return NetworkModel(model, self, lesson, traces)

@@ -23,6 +23,7 @@ from alcore.records import Class, ClassEvent, Project
 from alcore.services import audit
 from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, class_events, gold, projects, votes
+from alcore.store.class_events import NewChange
 
 LONGEST_NAME = 100
 LONGEST_DESCRIPTION = 500
@@ -79,7 +80,8 @@ def add_within(connection: Connection, project_id: int, new: Sequence[str], by: 
     projects.add_classes(connection, project_id, new, now)
     after = projects.class_state(connection, project_id)
     details = {"names": list(new)}
-    class_events.add(connection, project_id, by, now, ("classes", details), (before, after))
+    new_change = NewChange(project_id, by, now, "classes", details, before, after)
+    class_events.add(connection, new_change)
 
 
 def rename(store: Store, project_id: int, class_id: int, name: str, by: int | None = None) -> None:
@@ -265,15 +267,10 @@ def _apply_within(
         gold.put_back(connection, project_id, details.pop("gold"))
     elif counts_as and (lost := gold.remove_gone(connection, project_id)):
         details["gold"] = lost
-    class_events.add(
-        connection,
-        project_id,
-        by,
-        now,
-        (wanted.kind, details),
-        (before, wanted.after),
-        wanted.undoes,
+    new_change = NewChange(
+        project_id, by, now, wanted.kind, details, before, wanted.after, wanted.undoes
     )
+    class_events.add(connection, new_change)
     noted = {key: value for key, value in details.items() if key != "gold"}
     audit.note(connection, project_id, by, wanted.kind, **noted)
     images = class_events.count_anew(connection, project_id, counts_as) if counts_as else 0

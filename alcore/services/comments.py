@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from alcore.errors import InvalidSettings
-from alcore.records import Comment
+from alcore.records import Comment, NewComment
 from alcore.services.rights import check_active, check_not_archived
 from alcore.store import Store, comments, items
 
@@ -26,15 +26,8 @@ def add(
         check_active(connection, project_id, annotator_id)
         check_not_archived(connection, project_id)
         items.get(connection, project_id, item_id)
-        comments.add(
-            connection,
-            project_id=project_id,
-            item_id=item_id,
-            annotator_id=annotator_id,
-            key=key,
-            text=text,
-            now=time.time(),
-        )
+        new = NewComment(project_id, item_id, annotator_id, key, text, time.time())
+        comments.add(connection, new)
         return comments.of_item(connection, item_id)
 
 

@@ -20,7 +20,7 @@ from alcore.loop.due import request_if_due
 from alcore.records import Holder, LabelEvent, Lease, NewEvent, NewLot, NewUndo, Project, Provenance
 from alcore.services import lease_rules, rights
 from alcore.services.pool_predictions import HeadOutput, PoolPredictions, PredictionCache
-from alcore.services.rights import check_not_archived
+from alcore.services.rights import refuse_archived
 from alcore.store import (
     Connection,
     Store,
@@ -76,56 +76,69 @@ class Lot:
     duplicate: bool
 
 
+@dataclass(frozen=True)
+class TileClaim:
+    """The images that a tab wants for its grid, whichever they are."""
+
+    project_id: int
+    annotator_id: int
+    client: str
+    n: int
+    aside: Sequence[int] = ()
+    """Items that are left out."""
+    release: Sequence[str] = ()
+    """Leases that are given back."""
+    hold: Sequence[str] = ()
+    """Leases that are renewed."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which images a grid shows: those of one predicted class, or those nearest to one item."""
+
+    class_id: int | None = None
+    """None: the class with the fewest labels among those that the model predicts."""
+    first: First = "sure"
+    like: int | None = None
+    """The item that they shall be near to."""
+    condition: Condition | None = None
+    """What must be known of them."""
+
+
 def tiles(
     store: Store,
     prediction_cache: PredictionCache,
-    project_id: int,
-    annotator_id: int,
-    client: str,
-    n: int,
-    *,
-    class_id: int | None = None,
-    first: First = "sure",
-    like: int | None = None,
-    condition: Condition | None = None,
-    aside: Sequence[int] = (),
-    release: Sequence[str] = (),
-    hold: Sequence[str] = (),
+    claim: TileClaim,
+    choice: Choice = Choice(),
 ) -> Tiles:
-    """Lease up to n open images of one predicted class, or those nearest to the item `like`.
-
-    Without a class it is the one with the fewest labels among those that the model predicts.
-    condition: what must be known of them. Items in `aside` are left out; leases in `release` are
-    given back, those in `hold` renewed.
-    """
-    predictions = prediction_cache.get(project_id)
+    """Lease open images of one predicted class, or those nearest to one item."""
+    predictions = prediction_cache.get(claim.project_id)
     if predictions is None:
-        reason = prediction_cache.why_none(project_id)
+        reason = prediction_cache.why_none(claim.project_id)
         return Tiles((), (), None, {}, (), None, None, reason)
-    knows_classes = predictions.round_id is not None or predictions.output.head_labels
-    if like is None and not knows_classes:
+    output = predictions.output  # which is another one after the next answer
+    knows_classes = predictions.round_id is not None or output.head_labels
+    if choice.like is None and not knows_classes:
         return Tiles((), (), None, {}, (), None, None, NO_CLASSES)
-    now = time.time()
-    holder = Holder(project_id, annotator_id, client, now, now)
     with store.write() as connection:
-        project, holder, held = _begin(connection, holder, n, release, hold)
-        output = predictions.output
-        meets = _meeting(connection, predictions, holder, condition)
+        project, holder, held = _begin(connection, claim)
+        meets = _meeting(connection, predictions, holder, choice.condition)
         counts = _counts(predictions, output, [c.id for c in project.classes], meets)
-        if like is not None:
-            class_id = lease_rules.shown_to(connection, project_id, like, annotator_id)
-            order, _ = predictions.nearest_among(like, predictions.open & meets, _LOOKED_THROUGH)
+        if choice.like is not None:
+            class_id = lease_rules.shown_to(connection, project.id, choice.like, claim.annotator_id)
+            free = predictions.open & meets
+            order, _ = predictions.nearest_among(choice.like, free, _LOOKED_THROUGH)
         else:
-            class_id = lease_rules.still_there(project, class_id)
+            class_id = lease_rules.still_there(project, choice.class_id)
             if class_id is None:
-                class_id = _least_labeled(connection, project_id, counts)
+                class_id = _least_labeled(connection, project.id, counts)
             place = next((c.position for c in project.classes if c.id == class_id), None)
-            order = _predicted(predictions, output, place, first, meets)
-        order = order[~np.isin(order, np.array(aside, np.int64))]
+            order = _predicted(predictions, output, place, choice.first, meets)
+        order = order[~np.isin(order, np.array(claim.aside, np.int64))]
         provenance = Provenance(
-            "grid" if like is None else "similar", predictions.round_id, output.head_labels
+            "grid" if choice.like is None else "similar", predictions.round_id, output.head_labels
         )
-        leases = _claim(connection, project, holder, order, n, provenance)
+        leases = _claim(connection, project, holder, order, claim.n, provenance)
     rows = predictions.rows(np.array([lease.item_id for lease in leases], np.int64))
     return Tiles(
         leases=tuple(leases),
@@ -135,33 +148,25 @@ def tiles(
         shares=tuple(np.round(output.probabilities[rows].max(axis=1), 4).tolist()),
         model=predictions.number or None,
         head_labels=output.head_labels,
-        reason=None if leases else _why_none(predictions, like, bool(len(order))),
+        reason=None if leases else _why_none(predictions, choice.like, bool(len(order))),
     )
 
 
 def selected(
-    store: Store,
-    prediction_cache: PredictionCache,
-    holder: Holder,
-    n: int,
-    selection_id: int,
-    *,
-    aside: Sequence[int] = (),
-    release: Sequence[str] = (),
-    hold: Sequence[str] = (),
+    store: Store, prediction_cache: PredictionCache, claim: TileClaim, selection_id: int
 ) -> Tiles:
-    """Lease up to n open images of a selection from the map, whatever class they are taken for.
+    """Lease open images of a selection from the map, whatever class they are taken for.
 
     The class is that which the model predicts for at least half of them, if there is one.
     """
-    predictions = prediction_cache.get(holder.project_id)
+    predictions = prediction_cache.get(claim.project_id)
     with store.write() as connection:
-        project, holder, held = _begin(connection, holder, n, release, hold)
-        ids = selections.ids(connection, holder.project_id, selection_id)
-        ids = ids[np.isin(ids, items.unlabeled(connection, holder.project_id))]
-        order = ids[~np.isin(ids, np.array(aside, np.int64))][:_LOOKED_THROUGH]
+        project, holder, held = _begin(connection, claim)
+        ids = selections.ids(connection, claim.project_id, selection_id)
+        ids = ids[np.isin(ids, items.unlabeled(connection, claim.project_id))]
+        order = ids[~np.isin(ids, np.array(claim.aside, np.int64))][:_LOOKED_THROUGH]
         provenance = Provenance("grid", None if predictions is None else predictions.round_id)
-        leases = _claim(connection, project, holder, order, n, provenance)
+        leases = _claim(connection, project, holder, order, claim.n, provenance)
     class_id, shares = _commonest(predictions, project, [lease.item_id for lease in leases])
     return Tiles(
         leases=tuple(leases),
@@ -175,20 +180,19 @@ def selected(
     )
 
 
-def _begin(
-    connection: Connection, holder: Holder, n: int, release: Sequence[str], hold: Sequence[str]
-) -> tuple[Project, Holder, list[str]]:
-    """Let somebody in who wants n tiles: gives leases back and renews others.
+def _begin(connection: Connection, claim: TileClaim) -> tuple[Project, Holder, list[str]]:
+    """Let somebody in who wants tiles: gives leases back and renews others.
 
     Returns the project, the holder with the time that so many leases last, and the tokens that
     were renewed.
     """
-    who = (connection, holder.project_id, holder.annotator_id)
-    lease_rules.at_work(*who, holder.now)
-    project = projects.get(connection, holder.project_id)
-    leasing.release(connection, holder.client, release)
-    holder = lease_rules.holder(*who, holder.client, n + len(hold), holder.now)
-    return project, holder, leasing.renew(connection, holder, hold)
+    now = time.time()
+    who = (connection, claim.project_id, claim.annotator_id)
+    lease_rules.at_work(*who, now)
+    project = projects.get(connection, claim.project_id)
+    leasing.release(connection, claim.client, claim.release)
+    holder = lease_rules.holder(*who, claim.client, claim.n + len(claim.hold), now)
+    return project, holder, leasing.renew(connection, holder, claim.hold)
 
 
 def _claim(
@@ -263,7 +267,7 @@ def label_lot(store: Store, lot: NewLot) -> Lot:
         if known:
             lease_rules.check_own(known[0], annotator_id)
             return _as_before(lot, {event.item_id for event in known})
-        check_not_archived(connection, project_id)
+        refuse_archived(project)
         lease_rules.check_class(project, lot.class_id)
         suggested = lease_rules.still_there(project, lot.suggested_class)
         lot = replace(lot, suggested_class=suggested)
@@ -351,7 +355,8 @@ def undo_lot(store: Store, wish: NewUndo, client: str) -> tuple[list[Lease], boo
     project_id, annotator_id, now = wish.project_id, wish.annotator_id, wish.created_at
     with store.write() as connection:
         lease_rules.at_work(connection, project_id, annotator_id, now)
-        check_not_archived(connection, project_id)
+        project = projects.get(connection, project_id)
+        refuse_archived(project)
         known = bulk.events(connection, project_id, wish.key)
         target = [e for e in bulk.events(connection, project_id, wish.undoes) if e.kind == "label"]
         if not target or target[0].annotator_id != annotator_id:
@@ -371,7 +376,7 @@ def undo_lot(store: Store, wish: NewUndo, client: str) -> tuple[list[Lease], boo
             leases.append(
                 leasing.claim_item(connection, holder, event.item_id, provenance, again_key)
             )
-        request_if_due(connection, projects.get(connection, project_id), now)
+        request_if_due(connection, project, now)
     return [lease for lease in leases if lease is not None], bool(known)
 
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from alcore.errors import InvalidSettings, UnknownItem
-from alcore.records import Example
+from alcore.records import Example, NewExample
 from alcore.services import audit
 from alcore.services.images import Rendition, encoded_upload
 from alcore.services.rights import check_active, check_owner
@@ -32,15 +32,8 @@ def choose(store: Store, project_id: int, annotator_id: int, item_id: int, class
         check_owner(connection, project_id, annotator_id)
         item = items.get(connection, project_id, item_id)
         _check_room(connection, project_id, class_id)
-        examples.add_item(
-            connection,
-            project_id=project_id,
-            class_id=class_id,
-            item_id=item_id,
-            name=item.name,
-            annotator_id=annotator_id,
-            now=time.time(),
-        )
+        new = NewExample(project_id, class_id, annotator_id, item.name, time.time(), item_id)
+        examples.add(connection, new)
         _note(connection, project_id, annotator_id, item.name, class_id)
 
 
@@ -59,16 +52,16 @@ def upload(
         check_active(connection, project_id, annotator_id)
         check_owner(connection, project_id, annotator_id)
         _check_room(connection, project_id, class_id)
-        examples.add_picture(
-            connection,
-            project_id=project_id,
-            class_id=class_id,
-            name=name[:LONGEST_NAME],
+        new = NewExample(
+            project_id,
+            class_id,
+            annotator_id,
+            name[:LONGEST_NAME],
+            time.time(),
             pixels=pixels,
             mime=mime,
-            annotator_id=annotator_id,
-            now=time.time(),
         )
+        examples.add(connection, new)
         _note(connection, project_id, annotator_id, name[:LONGEST_NAME], class_id)
 
 

@@ -190,21 +190,13 @@ def bring(
         _draw(store, project_id, plan, file, by)
         return plan
     import_id, class_names = _stage(store, project_id, plan, use)
-    now = time.time()
     try:
         with store.write() as connection:
             check_owner(connection, project_id, by)
             ids = _with_new(connection, project_id, plan, by)
-            gone = [name for name in class_names if name not in ids]
-            if gone:
-                raise InvalidClasses(
-                    f"somebody renamed or deleted the class {gone[0]!r} meanwhile; look again"
-                )
-            label_imports.accept(connection, import_id, [ids[n] for n in class_names], now)
-            name = file.name or file.path.name
-            audit.note(
-                connection, project_id, by, "labels", labels=len(plan.class_of), file=name, use=use
-            )
+            _accept(connection, import_id, class_names, ids)
+            said = {"labels": len(plan.class_of), "file": file.name or file.path.name, "use": use}
+            audit.note(connection, project_id, by, "labels", **said)
     except AlcoreError:
         with store.write() as connection:
             label_imports.forget(connection, import_id)
@@ -216,6 +208,18 @@ def bring(
     plan.kept += len(kept)
     plan.class_of = {i: name for i, name in plan.class_of.items() if i not in kept}
     return plan
+
+
+def _accept(
+    connection: Connection, import_id: int, class_names: Sequence[str], ids: Mapping[str, int]
+) -> None:
+    """Let staged labels come in. Raises InvalidClasses for a class that is gone since."""
+    gone = [name for name in class_names if name not in ids]
+    if gone:
+        raise InvalidClasses(
+            f"somebody renamed or deleted the class {gone[0]!r} meanwhile; look again"
+        )
+    label_imports.accept(connection, import_id, [ids[n] for n in class_names], time.time())
 
 
 def _with_new(

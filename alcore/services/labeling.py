@@ -16,7 +16,7 @@ from alcore.loop.due import request_if_due
 from alcore.records import LabelEvent, Lease, NewEvent, NewUndo, Origin, Project, Provenance
 from alcore.services import check_questions, gold_questions, lease_rules
 from alcore.services.queue_refill import refill, why_nothing
-from alcore.services.rights import check_not_archived
+from alcore.services.rights import check_not_archived, refuse_archived
 from alcore.store import (
     Connection,
     Store,
@@ -104,7 +104,7 @@ def answer(store: Store, event: NewEvent, handed: bool = False) -> tuple[int, bo
         if known is not None:
             lease_rules.check_own(known, annotator_id)
             return known.id, True
-        check_not_archived(connection, project_id)
+        refuse_archived(project)
         items.get(connection, project_id, item_id)
         deleted = None
         if event.kind == "label":
@@ -157,11 +157,12 @@ def undo(store: Store, wish: NewUndo, client: str, token: str) -> tuple[Lease, b
     """
     with store.write() as connection:
         lease_rules.at_work(connection, wish.project_id, wish.annotator_id, wish.created_at)
-        check_not_archived(connection, wish.project_id)
+        project = projects.get(connection, wish.project_id)
+        refuse_archived(project)
         answered, repeated = labels.take_back(connection, wish)
         if not repeated:
             near_answers.take_back(connection, wish)
-            request_if_due(connection, projects.get(connection, wish.project_id), wish.created_at)
+            request_if_due(connection, project, wish.created_at)
         lease = leasing.claim_item(
             connection,
             lease_rules.holder(

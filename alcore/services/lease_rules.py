@@ -23,14 +23,20 @@ from alcore.store import (
 )
 
 SHORTEST_LEASE = 60.0
+SEEN_AGAIN = 5.0
+"""Between two notes that somebody is here; the Team page says it of the last 45 seconds."""
 MOST_HELD = 120
 """Images that one person may hold in a project, in all their tabs: two full grids and more."""
 
 
 def at_work(connection: Connection, project_id: int, annotator_id: int, now: float) -> None:
-    """Note that somebody is here. Raises NotAllowed for who was shut out."""
-    check_may_label(connection, project_id, annotator_id)
-    members.seen(connection, project_id, annotator_id, now)
+    """Note that somebody is here. Raises NotAllowed for who was shut out.
+
+    Who labels quickly is noted once in a while, so that not every label writes it anew.
+    """
+    seen_at = check_may_label(connection, project_id, annotator_id).seen_at
+    if seen_at is None or not 0 <= now - seen_at < SEEN_AGAIN:
+        members.seen(connection, project_id, annotator_id, now)
 
 
 def check_class(project: Project, class_id: int | None) -> int:

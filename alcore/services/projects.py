@@ -19,9 +19,6 @@ from alcore.loop.due import request_if_due
 from alcore.loop.project_consensus import apply_consensus
 from alcore.loop.queueing import choose_overlap, queue_size
 from alcore.records import Job, KnownClasses, Project, SkippedFile
-from alcore.rounds.estimators import GIVES
-from alcore.rounds.feature_head import GIVES as FEATURE_HEAD_GIVES
-from alcore.rounds.learners import check_signals
 from alcore.services import audit
 from alcore.services.classes import add, clean_classes
 from alcore.services.rights import check_owner
@@ -106,13 +103,18 @@ def check_learning(store: Store, settings: ProjectSettings) -> None:
     Raises InvalidSettings for an estimator that may not be used here, or that cannot tell what
     the strategy needs; UnknownStrategy.
     """
+    # The app starts without what learns.
+    from alcore.rounds import estimators as outside
+    from alcore.rounds import feature_head
+    from alcore.rounds.learners import check_signals
+
     strategies.complete_options(settings.strategy, settings.strategy_options)
     name = settings.learner.kind
     if name == "features":
-        check_signals(name, FEATURE_HEAD_GIVES, settings.strategy, settings.strategy_options)
+        check_signals(name, feature_head.GIVES, settings.strategy, settings.strategy_options)
     elif name not in LEARNERS:
         estimators.check_allowed(name, estimators.allowed(store.workspace.estimators))
-        check_signals(name, GIVES, settings.strategy, settings.strategy_options)
+        check_signals(name, outside.GIVES, settings.strategy, settings.strategy_options)
 
 
 def import_now(store: Store, project_id: int, threads: int) -> bool:
@@ -175,6 +177,13 @@ def item_counts(store: Store, project_id: int) -> dict[str, int]:
         return items.count(connection, project_id)
 
 
+def _check_keys(project: Project, settings: ProjectSettings) -> None:
+    """Raise InvalidSettings for keys that cannot be; those of gone classes wait for them."""
+    gone = {keymap.target_of(c.id) for c in project.former}
+    own = {target: key for target, key in settings.keys.items() if target not in gone}
+    keymap.check(project.classes, own)
+
+
 def edit(
     store: Store,
     project: Project,
@@ -195,10 +204,7 @@ def edit(
     with store.write() as connection:
         check_owner(connection, project.id, by)
         if settings.keys != old.keys:
-            there = projects.get(connection, project.id)
-            gone = {keymap.target_of(c.id) for c in there.former}  # a key waits for its return
-            own = {target: key for target, key in settings.keys.items() if target not in gone}
-            keymap.check(there.classes, own)
+            _check_keys(projects.get(connection, project.id), settings)
         projects.save_settings(connection, project.id, settings, project.version)
         now_there = projects.get(connection, project.id)
         if now_there.state == "ready" and fixed:
@@ -211,9 +217,9 @@ def edit(
             raise InvalidSettings(
                 "resolution and range of values can be changed once the import is finished"
             )
-        if name is not None and clean_name(name) != project.name:
-            projects.rename(connection, project.id, clean_name(name))
-            after = clean_name(name)
+        after = project.name if name is None else clean_name(name)
+        if after != project.name:
+            projects.rename(connection, project.id, after)
             audit.note(connection, project.id, by, "name", before=project.name, after=after)
         if refit:
             jobs.request(connection, project.id, "import", now)
@@ -226,8 +232,7 @@ def edit(
             jobs.request(connection, project.id, "features", now)
         if settings.retrain != old.retrain:
             request_if_due(connection, now_there, now)
-        changes = audit.changes(old.to_json(), settings.to_json())
-        if changes:
+        if changes := audit.changes(old.to_json(), settings.to_json()):
             audit.note(connection, project.id, by, "settings", changes=changes)
 
 
@@ -272,24 +277,14 @@ def strategy_table(images: int, classes: int, settings: ProjectSettings) -> list
     Seconds are for scoring and selecting from that many images on two cores, training not counted.
     """
     picks = min(queue_size(settings.batch_size), images)
+    size = costs.RoundSize(images, 2 * picks, max(classes, 2), picks, settings.resolution)
     return [
         {
             "name": strategy.name,
             "what it picks": strategy.sentence,
             "needs": ", ".join(sorted(strategies.needed(strategy.name, {}))) or "nothing",
             "paper": strategy.paper,
-            "seconds": round(
-                costs.seconds(
-                    strategy.name,
-                    {},
-                    images,
-                    2 * picks,
-                    max(classes, 2),
-                    picks,
-                    settings.resolution,
-                ),
-                2,
-            ),
+            "seconds": round(costs.seconds(strategy.name, {}, size), 2),
         }
         for strategy in strategies.registered()
     ]

@@ -107,12 +107,16 @@ def check_active(connection: Connection, project_id: int, annotator_id: int) -> 
         raise NotAllowed(why)
 
 
-def check_may_label(connection: Connection, project_id: int, annotator_id: int) -> None:
-    """Raise NotAllowed for who may not label now: who takes no part, unless a session lets them."""
+def check_may_label(connection: Connection, project_id: int, annotator_id: int) -> Standing:
+    """Raise NotAllowed for who may not label now: who takes no part, unless a session lets them.
+
+    Returns what decided it.
+    """
     standing = members.standing(connection, project_id, annotator_id)
     why = _why_no_labels(standing, time.time()) if standing.student else _why_not(standing)
     if why is not None:
         raise NotAllowed(why)
+    return standing
 
 
 def _why_no_labels(standing: Standing, now: float) -> str | None:
@@ -155,7 +159,12 @@ def check_owner(connection: Connection, project_id: int, annotator_id: int | Non
 
 def check_not_archived(connection: Connection, project_id: int) -> None:
     """Raise ProjectArchived where a project was put away: it can be read, not changed."""
-    if projects.get(connection, project_id).archived_at is not None:
+    refuse_archived(projects.get(connection, project_id))
+
+
+def refuse_archived(project: Project) -> None:
+    """Raise ProjectArchived as `check_not_archived` does, for a project that was just read."""
+    if project.archived_at is not None:
         raise ProjectArchived(
             "this project is archived, so nothing in it changes until it is taken back; its owner "
             "can do that on the Set-up page"

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from alcore.records import Group, Guess
+from alcore.records import Group, Guess, Session
 from alcore.services.guessing import tally
 from alcore.services.rights import check_owner
 from alcore.store import Connection, Store, jobs, projects, session_events, sessions, simulated
@@ -41,17 +41,7 @@ def record(
         place = {group.project_id: i for i, group in enumerate(groups)}
         events = session_events.labels_after(connection, session_id, after, MOST_EVENTS)
         return {
-            "session": {
-                "id": session.id,
-                "project": project.name,
-                "code": session.code,
-                "minutes": session.minutes,
-                "locked": session.locked,
-                "phase": session.phase(now),
-                "starts_at": session.starts_at,
-                "ends_at": session.ends_at,
-                "now": now,
-            },
+            "session": {**_standing(session, now), "project": project.name},
             "groups": [{"name": g.name, "strategy": g.strategy} for g in groups],
             "students": [
                 {
@@ -74,6 +64,19 @@ def record(
             "simulated": _simulated(connection, project_id),
             "guesses": _guesses(connection, session_id, groups, len(project.classes)),
         }
+
+
+def _standing(session: Session, now: float) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "code": session.code,
+        "minutes": session.minutes,
+        "locked": session.locked,
+        "phase": session.phase(now),
+        "starts_at": session.starts_at,
+        "ends_at": session.ends_at,
+        "now": now,
+    }
 
 
 def _models(

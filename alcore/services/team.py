@@ -220,39 +220,31 @@ def adjudicate(
         if known is not None:
             return known.id, True
         check_not_archived(connection, project_id)
-        event = _last_word(connection, project_id, by, item_id, class_id, key, now, seconds)
+        event = _say(
+            connection,
+            NewEvent(
+                project_id=project_id,
+                item_id=item_id,
+                annotator_id=by,
+                kind="unsure" if class_id is None else "label",
+                class_id=class_id,
+                key=key,
+                created_at=now,
+                seconds=seconds,
+                origin="adjudicated",
+            ),
+        )
         request_if_due(connection, projects.get(connection, project_id), now)
     return event, False
 
 
-def _last_word(
-    connection: Connection,
-    project_id: int,
-    by: int,
-    item_id: int,
-    class_id: int | None,
-    key: str,
-    now: float,
-    seconds: float | None = None,
-) -> int:
-    items.get(connection, project_id, item_id)
-    if class_id is not None:
-        check_class(projects.get(connection, project_id), class_id)
-    event = labels.append(
-        connection,
-        NewEvent(
-            project_id=project_id,
-            item_id=item_id,
-            annotator_id=by,
-            kind="unsure" if class_id is None else "label",
-            class_id=class_id,
-            key=key,
-            created_at=now,
-            seconds=seconds,
-            origin="adjudicated",
-        ),
-    )
-    assert event is not None  # the key is new in this transaction
+def _say(connection: Connection, word: NewEvent) -> int:
+    """Append an owner's last word, whose key is new in this transaction; return its event."""
+    items.get(connection, word.project_id, word.item_id)
+    if word.class_id is not None:
+        check_class(projects.get(connection, word.project_id), word.class_id)
+    event = labels.append(connection, word)
+    assert event is not None
     return event
 
 
@@ -307,8 +299,17 @@ def make_gold(store: Store, project_id: int, by: int, item_ids: Sequence[int]) -
             if current is None:
                 raise UnknownItem(f"image {item_id} has no label that could be its known answer")
             class_of[item_id] = current[0]
-            key = f"gold-{item_id}-{now}"
-            _last_word(connection, project_id, by, item_id, current[0], key, now)
+            word = NewEvent(
+                project_id=project_id,
+                item_id=item_id,
+                annotator_id=by,
+                kind="label",
+                class_id=current[0],
+                key=f"gold-{item_id}-{now}",
+                created_at=now,
+                origin="adjudicated",
+            )
+            _say(connection, word)
         gold.add(connection, project_id, class_of, now)
         audit.note(connection, project_id, by, "gold", images=len(class_of))
     return len(class_of)

@@ -35,32 +35,29 @@ class Undoable:
     after: State
 
 
-def add(
-    connection: Connection,
-    project_id: int,
-    by: int | None,
-    now: float,
-    change: tuple[str, Mapping[str, Any]],
-    states: tuple[State, State],
-    undoes: int | None = None,
-) -> int:
-    """Append a change, its kind and details, with the states before and after; return its id."""
-    kind, details = change
-    before, after = map(class_changes.to_json, states)
-    return connection.execute(
-        insert(class_event)
-        .values(
-            project_id=project_id,
-            annotator_id=by,
-            created_at=now,
-            kind=kind,
-            details=dict(details),
-            before=before,
-            after=after,
-            undoes=undoes,
-        )
-        .returning(class_event.c.id)
-    ).scalar_one()
+@dataclass(frozen=True)
+class NewChange:
+    """A change to append, with the states before and after."""
+
+    project_id: int
+    annotator_id: int | None
+    created_at: float
+    kind: str
+    details: Mapping[str, Any]
+    before: State
+    after: State
+    undoes: int | None = None
+
+
+def add(connection: Connection, new: NewChange) -> int:
+    """Append a change; return its id."""
+    values = vars(new) | {
+        "details": dict(new.details),
+        "before": class_changes.to_json(new.before),
+        "after": class_changes.to_json(new.after),
+    }
+    query = insert(class_event).values(values).returning(class_event.c.id)
+    return connection.execute(query).scalar_one()
 
 
 def newest(connection: Connection, project_id: int) -> Undoable | None:

@@ -7,33 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from alcore.records import Comment
+from alcore.records import Comment, NewComment
 from alcore.store.tables import annotator, comment
 
 
-def add(
-    connection: Connection,
-    *,
-    project_id: int,
-    item_id: int,
-    annotator_id: int,
-    key: str,
-    text: str,
-    now: float,
-) -> None:
+def add(connection: Connection, new: NewComment) -> None:
     """Append a comment; one whose key is there already is left alone."""
-    connection.execute(
-        insert_or(comment)
-        .values(
-            project_id=project_id,
-            item_id=item_id,
-            annotator_id=annotator_id,
-            key=key,
-            text=text,
-            created_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["key"])
-    )
+    added = insert_or(comment).values(vars(new))
+    connection.execute(added.on_conflict_do_nothing(index_elements=["key"]))
 
 
 def of_item(connection: Connection, item_id: int) -> list[Comment]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from alcore.errors import UnknownItem
-from alcore.records import Example
+from alcore.records import Example, NewExample
 from alcore.store.tables import example, item, today
 
 _shown_for = today(example.c.class_id)
@@ -37,54 +37,10 @@ def count(connection: Connection, project_id: int, class_id: int) -> int:
     ).scalar_one()
 
 
-def add_item(
-    connection: Connection,
-    *,
-    project_id: int,
-    class_id: int,
-    item_id: int,
-    name: str,
-    annotator_id: int,
-    now: float,
-) -> None:
-    """Make an item an example of a class; one that is an example of it already stays one."""
-    connection.execute(
-        insert_or(example)
-        .values(
-            project_id=project_id,
-            class_id=class_id,
-            item_id=item_id,
-            name=name,
-            annotator_id=annotator_id,
-            created_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["class_id", "item_id"])
-    )
-
-
-def add_picture(
-    connection: Connection,
-    *,
-    project_id: int,
-    class_id: int,
-    name: str,
-    pixels: bytes,
-    mime: str,
-    annotator_id: int,
-    now: float,
-) -> None:
-    """Add an uploaded picture, encoded for browsers, as an example of a class."""
-    connection.execute(
-        insert(example).values(
-            project_id=project_id,
-            class_id=class_id,
-            name=name,
-            pixels=pixels,
-            mime=mime,
-            annotator_id=annotator_id,
-            created_at=now,
-        )
-    )
+def add(connection: Connection, new: NewExample) -> None:
+    """Add an example of a class; an item that is one of it already stays one."""
+    added = insert_or(example).values(vars(new))
+    connection.execute(added.on_conflict_do_nothing(index_elements=["class_id", "item_id"]))
 
 
 def picture(connection: Connection, project_id: int, example_id: int) -> tuple[bytes, str]:

@@ -23,6 +23,7 @@ _STANDINGS = (
         annotator.c.active,
         annotator.c.administrator,
         member.c.role,
+        member.c.seen_at,
         project.c.settings["team"]["invited_only"].as_boolean().label("invited_only"),
         select(_other.c.annotator_id)
         .where(_other.c.project_id == project.c.id, _other.c.role == "owner")
@@ -112,6 +113,7 @@ def _standing(row: Row[Any]) -> Standing:
         student=bool(row.student),
         labels_from=row.starts_at if row.class_room == row.id else None,
         labels_until=row.ends_at if row.class_room == row.id else None,
+        seen_at=row.seen_at,
     )
 
 

@@ -37,7 +37,15 @@ _CHANGE = (
     .scalar_subquery()
 )
 _READ = select(
-    *(c for c in project.c if c.name != "settings"),
+    project.c.id,
+    project.c.name,
+    project.c.version,
+    project.c.state,
+    project.c.known_classes,
+    project.c.channels,
+    project.c.created_at,
+    project.c.archived_at,
+    project.c.split_at,
     cast(project.c.settings, String).label("settings"),
     _CHANGE.label("class_change"),
 )

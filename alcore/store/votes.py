@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, bindparam, func, literal_column, select, text, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Subquery,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 
 from alcore.store.tables import answer, gold, item, label_event, queue_item, today, verdict, vote
 
@@ -54,6 +64,27 @@ def lacking_of(project_id: int) -> Select[tuple[int, int]]:
     )
 
 
+def _first_answers(few: Subquery) -> Subquery:
+    """Of some items, the origin of the question to their first answer."""
+    events = (
+        select(func.min(vote.c.event_id))
+        .where(vote.c.item_id == few.c.item_id)
+        .group_by(vote.c.item_id)
+    )
+    which = label_event.c.id.in_(events)
+    return select(label_event.c.item_id, label_event.c.origin).where(which).subquery()
+
+
+def _newest_rankings(project_id: int) -> Subquery:
+    """The newest ranking in which each item was queued."""
+    return (
+        select(queue_item.c.item_id, func.max(queue_item.c.ranking).label("ranking"))
+        .where(queue_item.c.project_id == project_id)
+        .group_by(queue_item.c.item_id)
+        .subquery()
+    )
+
+
 def lacking_rows(connection: Connection, project_id: int) -> list[dict[str, Any]]:
     """Read the items that lack answers as rows of a queue, as they were queued before.
 
@@ -63,23 +94,7 @@ def lacking_rows(connection: Connection, project_id: int) -> list[dict[str, Any]
     if connection.execute(several).first() is None:
         return []
     few = lacking_of(project_id).subquery()
-    first = (
-        select(label_event.c.item_id, label_event.c.origin)
-        .where(
-            label_event.c.id.in_(
-                select(func.min(vote.c.event_id))
-                .where(vote.c.item_id == few.c.item_id)
-                .group_by(vote.c.item_id)
-            )
-        )
-        .subquery()
-    )
-    newest = (
-        select(queue_item.c.item_id, func.max(queue_item.c.ranking).label("ranking"))
-        .where(queue_item.c.project_id == project_id)
-        .group_by(queue_item.c.item_id)
-        .subquery()
-    )
+    first, newest = _first_answers(few), _newest_rankings(project_id)
     rows = connection.execute(
         select(
             few.c.item_id,

@@ -7,6 +7,7 @@ factor, not by an order.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -35,27 +36,33 @@ PIXEL = 4e-7
 """Seconds of one pass per pixel of an image's area."""
 
 
-def seconds(
-    name: str,
-    options: Mapping[str, Any],
-    pool: int,
-    labeled: int,
-    classes: int,
-    picks: int,
-    side: int,
-) -> float:
+@dataclass(frozen=True)
+class RoundSize:
+    """How large a round is, in items where nothing else is said."""
+
+    pool: int
+    labeled: int
+    classes: int
+    picks: int
+    side: int
+    """Pixels."""
+
+
+def seconds(name: str, options: Mapping[str, Any], size: RoundSize) -> float:
     """Estimate how long a round scores and selects; its training is not counted.
 
-    pool, labeled, picks: items; side: pixels. Raises as `strategies.complete_options` does.
+    Raises as `strategies.complete_options` does.
     """
     values = strategies.complete_options(name, options)
     made_of = [strategies.get(name)]
     made_of += [strategies.get(values[o.name]) for o in made_of[0].options if o.kind == "strategy"]
     needs = strategies.needed(name, options)
     extra = [EXTRA[need] for need in needs if need in EXTRA]
-    images = pool + sum(passes * min(pool, SUBSET) + more for passes, more, _ in extra)
+    looked_at = min(size.pool, SUBSET)
+    images = size.pool + sum(passes * looked_at + more for passes, more, _ in extra)
+    of_strategy = (size.pool, size.labeled, size.classes, size.picks)
     return (
-        images * PIXEL * side**2
+        images * PIXEL * size.side**2
         + sum(besides for _, _, besides in extra)
-        + sum(strategy.cost(pool, labeled, classes, picks) for strategy in made_of)
+        + sum(strategy.cost(*of_strategy) for strategy in made_of)
     )

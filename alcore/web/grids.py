@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from alcore.errors import InvalidSettings
-from alcore.records import Holder, NewLot
+from alcore.records import NewLot
 from alcore.services import grid
 from alcore.web import state
 from alcore.web.knowing import condition
@@ -35,39 +35,32 @@ def tiles(request: Request, ticket: Ticket, body: Body) -> Body:
         raise InvalidSettings(f"first is {order!r}; must be sure or doubtful")
     if body.get("selection") is not None:
         return _selected(body, ticket)
-    answer = grid.tiles(
-        state.store(),
-        state.prediction_cache(),
-        ticket.project_id,
-        ticket.annotator_id,
-        text_in(body, "client", longest=100),
-        int(number_in(body, "count", 0, grid.MOST)),
+    choice = grid.Choice(
         class_id=maybe(id_in, body, "class"),
         first="sure" if order == "sure" else "doubtful",
         like=maybe(id_in, body, "like"),
         condition=condition(body),
-        aside=_aside(body),
-        release=texts_in(body, "release"),
-        hold=texts_in(body, "hold"),
     )
-    return _shown(answer, ticket)
+    claim = _claim(body, ticket)
+    return _shown(grid.tiles(state.store(), state.prediction_cache(), claim, choice), ticket)
 
 
 def _selected(body: Body, ticket: Ticket) -> Body:
     """Lease open images of a selection from the map."""
-    now = time.time()
-    client = text_in(body, "client", longest=100)
-    answer = grid.selected(
-        state.store(),
-        state.prediction_cache(),
-        Holder(ticket.project_id, ticket.annotator_id, client, now, now),
-        int(number_in(body, "count", 0, grid.MOST)),
-        id_in(body, "selection"),
+    claim, selection = _claim(body, ticket), id_in(body, "selection")
+    return _shown(grid.selected(state.store(), state.prediction_cache(), claim, selection), ticket)
+
+
+def _claim(body: Body, ticket: Ticket) -> grid.TileClaim:
+    return grid.TileClaim(
+        project_id=ticket.project_id,
+        annotator_id=ticket.annotator_id,
+        client=text_in(body, "client", longest=100),
+        n=int(number_in(body, "count", 0, grid.MOST)),
         aside=_aside(body),
         release=texts_in(body, "release"),
         hold=texts_in(body, "hold"),
     )
-    return _shown(answer, ticket)
 
 
 def _shown(answer: grid.Tiles, ticket: Ticket) -> Body:

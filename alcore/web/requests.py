@@ -124,9 +124,41 @@ def board_route(
     the work returns travels as JSON, unless it is a response already.
     """
 
+    @functools.wraps(work)
     def allowed(request: Request, ticket: Ticket, body: Body) -> Any:
-        rights.check(state.store(), right, ticket.annotator_id, ticket.project_id)
+        _check(right, ticket)
         return work(request, ticket, body)
+
+    return declared(path, _responder(allowed, threads, most), right, method)
+
+
+def label_route(path: str, work: Callable[[Request, Ticket, Body], Any]) -> Route:
+    """Make a route of work that checks the right to label itself, where it changes anything.
+
+    So no label waits for a second look. What the work refuses is told only to who has the right.
+    """
+
+    @functools.wraps(work)
+    def allowed(request: Request, ticket: Ticket, body: Body) -> Any:
+        try:
+            return work(request, ticket, body)
+        except AlcoreError:
+            _check("label", ticket)
+            raise
+
+    return declared(path, _responder(allowed), "label", "POST")
+
+
+def _check(right: Right, ticket: Ticket) -> None:
+    rights.check(state.store(), right, ticket.annotator_id, ticket.project_id)
+
+
+def _responder(
+    work: Callable[[Request, Ticket, Body], Any],
+    threads: CapacityLimiter | None = None,
+    most: int = MOST_BODY,
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Let work answer requests, in a thread, for whom their tickets name."""
 
     @functools.wraps(work)
     async def respond(request: Request) -> Response:
@@ -135,13 +167,13 @@ def board_route(
             ticket = _ticket(request, body)
             if threads is not None and threads.statistics().tasks_waiting >= MOST_WAITING:
                 raise AnswerLate("many are asking for this just now; try again in a moment")
-            doing = to_thread.run_sync(allowed, request, ticket, body, limiter=threads)
+            doing = to_thread.run_sync(work, request, ticket, body, limiter=threads)
             result = await unless_held(doing)
             return result if isinstance(result, Response) else JSONResponse(result)
         except AlcoreError as error:
             return refusal(error, request)
 
-    return declared(path, respond, right, method)
+    return respond
 
 
 def open_route(path: str, work: Callable[[Request, Body], Any]) -> Route:

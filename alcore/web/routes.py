@@ -35,6 +35,7 @@ from alcore.web.requests import (
     Body,
     board_route,
     id_in,
+    label_route,
     maybe,
     number_in,
     text_in,
@@ -190,10 +191,10 @@ def routes(base: str = "") -> list[Route]:
     register_url_convertor("id", _IdConvertor())
     own = [
         *monitoring.routes(),
-        board_route("/board/{project_id:id}/claim", claim, "label", "POST"),
-        board_route("/board/{project_id:id}/answer", answer, "label", "POST"),
-        board_route("/board/{project_id:id}/undo", undo, "label", "POST"),
-        board_route("/board/{project_id:id}/revisit", revisit, "label", "POST"),
+        label_route("/board/{project_id:id}/claim", claim),
+        label_route("/board/{project_id:id}/answer", answer),
+        label_route("/board/{project_id:id}/undo", undo),
+        label_route("/board/{project_id:id}/revisit", revisit),
         board_route("/board/{project_id:id}/release", release, "label", "POST"),
         board_route("/board/{project_id:id}/class", add_class, "own", "POST"),
         board_route("/board/{project_id:id}/status", status, "label"),

@@ -184,7 +184,8 @@ class _Body:
         left = self._until - time.monotonic()
         left = left if self._whole else min(left, PATIENCE)
         try:
-            message = await asyncio.wait_for(self._receive(), max(left, 0.001))
+            async with asyncio.timeout(max(left, 0.001)):
+                message = await self._receive()
         except TimeoutError:
             self.late = True
             return {"type": "http.disconnect"}

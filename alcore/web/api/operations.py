@@ -150,6 +150,16 @@ def router(tag: str) -> APIRouter:
     return APIRouter(route_class=Operation, tags=[tag])
 
 
+def _refusals(method: str, path: str, scope: Scope | None, takes_file: bool) -> list[int]:
+    """List the statuses with which an operation may refuse."""
+    codes = [422, 503] if scope is None else [401, 403, 422, 429, 503]
+    if "{" in path:
+        codes.append(404)
+    if method == "POST":
+        codes += [400, 409, 413, 415]
+    return codes + [411] * takes_file
+
+
 def operation(
     group: APIRouter,
     call: str,
@@ -166,13 +176,7 @@ def operation(
     """
     method, path = call.split(" ")
     takes_file = bool(more.pop("takes_file", False))
-    codes = [422, 503] if scope is None else [401, 403, 422, 429, 503]
-    if "{" in path:
-        codes.append(404)
-    if method == "POST":
-        codes += [400, 409, 413, 415]
-    if takes_file:
-        codes += [411]
+    codes = _refusals(method, path, scope, takes_file)
 
     def declare(work: Work) -> Work:
         @functools.wraps(work)
