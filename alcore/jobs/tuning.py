@@ -33,9 +33,8 @@ from alcore.store import items, jobs, projects
 from alcore.workers.attempts import Running
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from alcore.learner.extractors import Extractor
+    from alcore.learner.tuning import Weights
 
 _LEARNING = 0.4
 """Share of the job until the stages are tuned."""
@@ -97,7 +96,7 @@ class School:
 
     def teach(
         self, extractor: Extractor, folder: Path, on_progress: Callable[[str, float], None]
-    ) -> dict[str, Tensor]:
+    ) -> Weights:
         """Return tuned weights; what the stages see lies in the folder, from `maps_folder`.
 
         `on_progress` is told what is done and the share of all, and may raise. Call within

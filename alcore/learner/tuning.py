@@ -31,6 +31,8 @@ from alcore.learner.views import FLIPS
 from alcore.records import Features
 
 FORMAT = "alcore tuned stages 1"
+Weights = Mapping[str, Tensor]
+"""Of the stages that are tuned, by name, float16."""
 _MINIBATCH = 32
 _RATE, _HEAD_RATE = 1e-4, 3e-4
 _RISING = 0.1
@@ -73,7 +75,7 @@ def maps_of(extractor: Extractor, images: np.ndarray, side: int, augmentation: s
     return torch.stack(maps).permute(0, 1, 3, 4, 2).to(torch.float16).cpu().numpy()
 
 
-def tune(extractor: Extractor, task: TuningTask, on_progress: OnProgress) -> dict[str, Tensor]:
+def tune(extractor: Extractor, task: TuningTask, on_progress: OnProgress) -> Weights:
     """Return weights of the last stages that tell the labels apart, in float16.
 
     In float32, whatever the processor: passes back through depthwise convolutions take twice as
@@ -105,7 +107,7 @@ def tune(extractor: Extractor, task: TuningTask, on_progress: OnProgress) -> dic
     return {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in weights.items()}
 
 
-def save(folder: Path, weights: Mapping[str, Tensor], labels: int) -> str:
+def save(folder: Path, weights: Weights, labels: int) -> str:
     """Write tuned weights; return the digest that names them. Raises WorkspaceUnusable."""
     digest = hashlib.blake2b(digest_size=8)
     for name in sorted(weights):
@@ -137,7 +139,7 @@ def with_tuned(extractor: Extractor, folder: Path | None, digest: str) -> Extrac
     return put(weights, extractor, digest)
 
 
-def put(weights: Mapping[str, Tensor], extractor: Extractor, digest: str) -> Extractor:
+def put(weights: Weights, extractor: Extractor, digest: str) -> Extractor:
     """Return a copy of an extractor whose last stages have these weights."""
     network = copy.deepcopy(extractor.network)
     assert isinstance(network, Stages)
