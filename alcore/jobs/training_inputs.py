@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,28 +81,15 @@ def inputs_of(
         return None
     if learner.classes != since_the_start(project):
         return None
-    source, weights_file = "pool", ""
-    weights: Path | None = None
-    if learner.weights == "torchvision":
-        source = "torchvision"
-    elif learner.weights.startswith(_FILE):
-        source, weights_file = "file", learner.weights.removeprefix(_FILE)
-        if not Path(weights_file).is_file():
-            return None
-    elif learner.weights.startswith(_PRETRAINING):
-        number = int(learner.weights.removeprefix(_PRETRAINING))
-        stored = pretrained.numbered(connection, project.id, number)
-        if stored is None:
-            return None
-        weights = store.folder(project.id) / stored.checkpoint
-        if not weights.is_file():
-            return None
+    begins_with = _weights_of(connection, store, project, learner)
+    if begins_with is None:
+        return None
     rule = LearnerRule(
         kind=learner.kind,
         features=learner.features,
         network=learner.network,
-        weights=source,
-        weights_file=weights_file,
+        weights=begins_with.source,
+        weights_file=begins_with.file,
         transfer=learner.transfer,
         mode=learner.mode,
         unlabeled=learner.unlabeled,
@@ -112,7 +99,9 @@ def inputs_of(
     if learner.kind not in (*LEARNERS, *estimators.ESTIMATORS, *others):
         return None
     inputs = TrainingInputs(
-        pretrained=weights, downloads=store.workspace.downloads, estimators=others
+        pretrained=begins_with.pretrained,
+        downloads=store.workspace.downloads,
+        estimators=others,
     )
     if learner.extractor == "none":
         return rule, inputs
@@ -123,16 +112,38 @@ def inputs_of(
     return rule, inputs
 
 
+@dataclass(frozen=True)
+class _Weights:
+    """What a network begins with."""
+
+    source: str
+    """As learner settings name it."""
+    file: str = ""
+    pretrained: Path | None = None
+
+
+def _weights_of(
+    connection: Connection, store: Store, project: Project, learner: Learner
+) -> _Weights | None:
+    """Return the weights that a learner's name says; None where they are gone."""
+    if learner.weights == "torchvision":
+        return _Weights("torchvision")
+    if learner.weights.startswith(_FILE):
+        file = learner.weights.removeprefix(_FILE)
+        return _Weights("file", file) if Path(file).is_file() else None
+    if learner.weights.startswith(_PRETRAINING):
+        number = int(learner.weights.removeprefix(_PRETRAINING))
+        stored = pretrained.numbered(connection, project.id, number)
+        path = None if stored is None else store.folder(project.id) / stored.checkpoint
+        return _Weights("pool", pretrained=path) if path and path.is_file() else None
+    return _Weights("pool")
+
+
 def _head_on(inputs: TrainingInputs) -> str:
     """Name what a head learns from and how, as learners are compared by it."""
     assert inputs.features is not None
     tuned = _TUNED if inputs.tuned is not None else ""
     return f"{inputs.features.features.name}, {SELF_TRAINED}{tuned}"
-
-
-def is_tuned(learner: Learner) -> bool:
-    """Tell whether a learner's features have learned from labels."""
-    return learner.extractor.endswith(_TUNED)
 
 
 def features_of(connection: Connection, store: Store, project: Project) -> FeaturePoints | None:
