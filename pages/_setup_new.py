@@ -77,7 +77,8 @@ def new_project(store: Store, head: DeltaGenerator) -> int | None:
 def _name(store: Store, prefix: str, spec: Spec) -> str:
     """Ask for the name; one that was suggested follows the source.
 
-    A click that comes with a change of the source still brings what was suggested before it.
+    A click that comes with a change of the source still brings what was suggested before it. What
+    is set here replaces what somebody is typing, so nothing is set that has not changed.
     """
     key, last, before = f"{prefix}name", f"{prefix}suggested", f"{prefix}suggested-before"
     name, suggested = st.session_state.get(key), st.session_state.get(last)
@@ -86,7 +87,8 @@ def _name(store: Store, prefix: str, spec: Spec) -> str:
         new = setup.free_name(store, spec)
         if new != suggested:
             st.session_state[before] = (suggested, time.monotonic() + SETTLING)
-        st.session_state[key] = st.session_state[last] = new
+        if (name, suggested) != (new, new):
+            st.session_state[key] = st.session_state[last] = new
     return st.text_input(
         "Name of the project", key=key, persist_state="session", max_chars=projects.LONGEST_NAME
     )
