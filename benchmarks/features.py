@@ -70,6 +70,7 @@ TEST = 3_000
 BLOCK = 64
 MOST_COLUMNS = 13
 HEADS = ("self-trained", "tuned, self-trained")
+OLDEST_LAST = (*reversed(HEADS), "of labels alone")
 ROWS = ("features", "network", "equal", "auto")
 
 
@@ -311,7 +312,10 @@ def tables(record: dict[str, Any]) -> Iterator[str]:
             ("shares", "s to find the shares"),
         ):
             cells = [[r.get(what, 0.0) for r in rows if r["labels"] == n] for n in counts]
-            yield f"| {title} | " + " | ".join(f"{statistics.fmean(c):.1f}" for c in cells) + " |"
+            if any(map(any, cells)):
+                yield (
+                    f"| {title} | " + " | ".join(f"{statistics.fmean(c):.1f}" for c in cells) + " |"
+                )
         yield "| trials | " + " | ".join(str(len(cell)) for cell in shares) + " |"
         yield ""
     for data in dict.fromkeys(r["data"] for r in record["asked"]):
@@ -359,7 +363,7 @@ def grouped(trials: list[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str
         )
         groups.setdefault(key, []).append(row)
     return dict(
-        sorted(groups.items(), key=lambda group: (group[0][3] not in HEADS, not group[0][2]))
+        sorted(groups.items(), key=lambda group: (OLDEST_LAST.index(group[0][3]), not group[0][2]))
     )
 
 
