@@ -796,6 +796,8 @@ class Learner:
     balance: Balance = "none"
     extractor: str = "none"
     """Whose features a head learns from, and at which size."""
+    tuning: Literal["untuned", "tuned"] = "untuned"
+    """Whether the extractor has learned from labels."""
     classes: str = ""
     """Which classes were merged or deleted; empty while none was."""
 

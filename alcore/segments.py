@@ -15,6 +15,7 @@ _WORDS = (
     ("features", "it learns from {}", "on {}"),
     ("network", "the network is {}", "{}"),
     ("extractor", "features are those of {}", "features of {}"),
+    ("tuning", "features are {}", "features {}"),
     ("resolution", "the network sees images of {} pixels a side", "{} pixels"),
     ("augmentation", "the augmentation is {}", "augmentation {}"),
     ("weights", "models begin with {}", "from {}"),
@@ -69,6 +70,8 @@ def change(before: Learner, after: Learner) -> str:
 
     >>> change(Learner(), Learner(weights="pretraining 1", transfer="finetune"))
     'models begin with pretraining 1 (before: nothing)'
+    >>> change(Learner(), Learner(tuning="tuned"))
+    'features are tuned (before: untuned)'
     """
     return "; ".join(
         f"{words.format(_value(after, field))} (before: {_value(before, field)})"

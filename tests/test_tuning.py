@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from test_baseline import simulate
 from test_features import IMAGES_MADE, a_project
@@ -18,7 +20,13 @@ from trained import give_labels
 from alcore import linear_head
 from alcore.config import PACKAGED_EXTRACTOR, LearnerRule, Workspace
 from alcore.datasets.pixels import PixelCache
-from alcore.errors import JobCancelled, NotAllowed, TrainingImpossible, WeightsUnavailable
+from alcore.errors import (
+    JobCancelled,
+    NoRoom,
+    NotAllowed,
+    TrainingImpossible,
+    WeightsUnavailable,
+)
 from alcore.feature_space import FeaturePoints, FeatureSpace
 from alcore.jobs.training_inputs import inputs_of, training_inputs, with_tuned
 from alcore.jobs.tuning import School, tuned_points
@@ -164,7 +172,10 @@ def test_models_learn_from_tuned_features_and_say_so_also_from_their_files(
     assert status.tuned is not None and (status.tuned.labels, status.labels) == (9, 9)
     assert files.status(folder) == untuned  # for what must not have seen a label
     summary = training.train_now(store, project_id, 1)
-    assert summary.learner.extractor.endswith(", self-trained, tuned to labels")
+    assert summary.learner.tuning == "tuned" and summary.learner.extractor.endswith(
+        ", self-trained"
+    )
+    assert summary.recipe.tuned == 9
     assert summary.checkpoint is not None
     model = ModelOfFile.load(
         folder / summary.checkpoint, files.extractor_weights(store, project_of(store, project_id))
@@ -282,6 +293,63 @@ def test_new_images_are_seen_by_the_stages_as_they_were_tuned(
     features.tune_now(store, project_id, 1)
     after = files.status(folder, files.TUNED)
     assert after is not None and (after.tuned, after.images) == (before.tuned, IMAGES_MADE)
+
+
+def test_another_extractor_is_not_tuned_by_itself_and_the_next_model_has_its_features(
+    made: tuple[Store, int], tmp_path: Path
+) -> None:
+    store, project_id = made
+    features.tune_now(store, project_id, 1)
+    training.train_now(store, project_id, 1)
+    weights = tmp_path / "other.pth"
+    torch.save(timm.create_model("test_byobnet", pretrained=False).state_dict(), weights)
+    project = project_of(store, project_id)
+    other = LearnerRule(extractor="test_byobnet", extractor_file=str(weights))
+    projects.edit(store, project, replace(project.settings, learner=other))
+    features.compute_now(store, project_id, 1)
+    status = features.status(store, project_id)
+    assert status.tuned is None and status.tuning is not None and status.tuning.state == "done"
+    with store.read() as connection:
+        train = jobs.newest(connection, project_id, "train")
+    assert train is not None and train.state == "waiting"
+    with pytest.raises(TrainingImpossible, match="no stages that alcore can tune"):
+        features.tune_now(store, project_id, 1)
+
+
+def test_new_images_bring_a_training_where_tuning_is_switched_off(
+    made: tuple[Store, int],
+) -> None:
+    store, project_id = made
+    features.tune_now(store, project_id, 1)
+    training.train_now(store, project_id, 1)
+    project = project_of(store, project_id)
+    off = replace(project.settings.learner, tunes=False)
+    projects.edit(store, project, replace(project.settings, learner=off))
+    features.compute_now(store, project_id, 1)
+    with store.read() as connection:
+        tuning_job, train = (
+            jobs.newest(connection, project_id, kind) for kind in ("tuning", "train")
+        )
+    assert tuning_job is not None and tuning_job.state == "done"
+    assert train is not None and train.state == "waiting"
+
+
+def test_a_disk_without_room_for_what_stages_see_is_said_before_it_is_full(
+    made: tuple[Store, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, project_id = made
+    asked: list[int] = []
+
+    def full(folder: Path, needed: int = 0) -> None:
+        asked.append(needed)
+        if folder.name == "maps-tuning":
+            raise NoRoom("the disk is full")
+
+    monkeypatch.setattr("alcore.disk.check_room", full)
+    with pytest.raises(NoRoom):
+        features.tune_now(store, project_id, 1)
+    assert asked[-1] == 2 * 9 * 10 * 10 * 80  # labels, places and channels, and no mirror images
+    assert not list((store.folder(project_id) / "tuned").glob("maps-*"))
 
 
 def test_without_features_or_with_one_class_it_is_said_why_nothing_is_tuned(

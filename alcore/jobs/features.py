@@ -18,7 +18,7 @@ import numpy as np
 from alcore import disk
 from alcore.feature_space import DIRECTIONS, FeatureSpace
 from alcore.jobs.making_room import MakingRoom
-from alcore.learner.costs import features_side
+from alcore.learner.costs import STAGES, features_side
 from alcore.loop import features as files
 from alcore.loop.image_reading import image_reader
 from alcore.loop.queueing import cold_start_rows, swap_queue
@@ -66,10 +66,10 @@ def run_features(running: Running) -> None:
         if latest is None and first is not None:
             swap_queue(connection, project, cold_start_rows(first), None, 0)
         rule = projects.get(connection, project_id).settings
-        if had_tuned is not None:
-            if not goes_on:
-                files.forget_tuned(folder)
-            # The stages that were tuned are as good for new images; a training comes after it.
+        if had_tuned is not None and not goes_on:
+            files.forget_tuned(folder)
+        if had_tuned is not None and rule.learner.tunes and about.layers == STAGES:
+            # Stages that were tuned are as good for new images; a training comes after it.
             known = {"weights": had_tuned.tuned, "labels": had_tuned.labels} if goes_on else {}
             jobs.request(connection, project_id, "tuning", time.time(), args=known)
         elif latest is not None and rule.learner.uses_extractor and rule.retrain.automatic:

@@ -22,8 +22,6 @@ from alcore.store import Connection, Store, items, pretrained
 USUAL = 128
 """Images per minibatch."""
 LEAST = 16
-_TUNED = ", tuned to labels"
-"""What is said of the features that a head learns from, in the name of a learner."""
 _PRETRAINING, _FILE = "pretraining ", "file "
 
 
@@ -33,16 +31,15 @@ def learner_now(connection: Connection, project: Project, inputs: TrainingInputs
     Weights of a pretraining that do not fit are left out, as the training leaves them out.
     """
     settings, rule = project.settings, project.settings.learner
-    kind, extractor = rule.kind, "none"
+    kind, extractor, table = rule.kind, "none", inputs.features
     if rule.uses_extractor:
         # Without features the network learns alone, and its models compare with others of its own.
-        kind, extractor = (
-            ("network", "none") if inputs.features is None else (kind, _head_on(inputs))
-        )
+        kind, extractor = ("network", "none") if table is None else (kind, _head_on(table))
     if kind == "features":
         return Learner(
             kind=kind,
             extractor=extractor,
+            tuning="untuned" if inputs.tuned is None else "tuned",
             resolution=settings.resolution,
             classes=since_the_start(project),
         )
@@ -66,6 +63,7 @@ def learner_now(connection: Connection, project: Project, inputs: TrainingInputs
         unlabeled=rule.unlabeled,
         balance=rule.balance,
         extractor=extractor,
+        tuning="untuned" if inputs.tuned is None else "tuned",
         classes=since_the_start(project),
     )
 
@@ -106,8 +104,7 @@ def inputs_of(
     if learner.extractor == "none":
         return rule, inputs
     inputs = replace(inputs, features=features_of(connection, store, project))
-    untuned = learner.extractor.removesuffix(_TUNED)
-    if inputs.features is None or _head_on(inputs) != untuned:
+    if inputs.features is None or _head_on(inputs.features) != learner.extractor:
         return None
     return rule, inputs
 
@@ -139,11 +136,9 @@ def _weights_of(
     return _Weights("pool")
 
 
-def _head_on(inputs: TrainingInputs) -> str:
+def _head_on(table: FeaturePoints) -> str:
     """Name what a head learns from and how, as learners are compared by it."""
-    assert inputs.features is not None
-    tuned = _TUNED if inputs.tuned is not None else ""
-    return f"{inputs.features.features.name}, {SELF_TRAINED}{tuned}"
+    return f"{table.features.name}, {SELF_TRAINED}"
 
 
 def features_of(connection: Connection, store: Store, project: Project) -> FeaturePoints | None:
@@ -176,12 +171,12 @@ def with_tuned(inputs: TrainingInputs, store: Store, project: Project) -> Traini
     There may be none: of all images, and of the extractor whose features count.
     """
     plain = inputs.features
-    if plain is None or not project.settings.learner.tunes:
+    if plain is None:
         return inputs
-    tuned = features.current(store.folder(project.id), plain.features.images, features.TUNED)
-    if tuned is None or tuned.features.base != plain.features.base:
+    folder, images = store.folder(project.id), len(plain.points)
+    if features.tuned_status(folder, project, plain.features, images) is None:
         return inputs
-    return replace(inputs, tuned=tuned)
+    return replace(inputs, tuned=features.current(folder, images, features.TUNED))
 
 
 def images_of(folder: Path, project: Project, item_ids: np.ndarray) -> Images:

@@ -8,6 +8,7 @@ block, so that a kill costs seconds.
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alcore import disk
 from alcore.errors import TrainingImpossible
 from alcore.feature_space import FeaturePoints, FeatureSpace
 from alcore.jobs.features import Filling, block_size, blocks, key_of
@@ -99,8 +101,8 @@ class School:
     ) -> Weights:
         """Return tuned weights; what the stages see lies in the folder, from `maps_folder`.
 
-        `on_progress` is told what is done and the share of all, and may raise. Call within
-        `device.computing`.
+        `on_progress` is told what is done and the share of all, and may raise. Raises NoRoom. Call
+        within `device.computing`.
         """
         from alcore.learner import feature_heads, tuning
 
@@ -135,6 +137,7 @@ class School:
             part = tuning.maps_of(extractor, images, side, augmentation)
             if maps is None:
                 shape = (part.shape[0], len(self.rows), *part.shape[2:])
+                disk.check_room(folder, 2 * math.prod(shape))  # a full disk would end the process
                 maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float16, shape)
             maps[:, done : done + len(images)] = part
             done += len(images)

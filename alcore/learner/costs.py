@@ -76,7 +76,7 @@ def features_seconds(images: int, side: int) -> float:
 
 
 MOST_TUNING_LABELS = 10_000
-"""Labels that they learn from: what they see of each takes up to 90 kB on disk."""
+"""Labels that they learn from: what they see of each takes up to 63 kB on disk."""
 _TUNING_SECONDS = 0.006
 """Of an image of 160x160 pixels that the last stages of that extractor learn from."""
 

@@ -9,8 +9,8 @@ from alcore.retraining import NextTraining, next_training
 from alcore.store import Connection, jobs, labels, withdrawals
 
 TUNING_FROM = 20
-"""Labels from which features are tuned: of ten digits, so few made the head right 8 to 14 points
-more often."""
+"""Labels from which features are tuned: of ten digits, so few made the head right 9 points more
+often."""
 TUNING_GROWTH = 1.5
 """Times as many labels after which they are tuned anew."""
 LONGEST_TUNING = 1_800.0

@@ -122,6 +122,17 @@ def status(folder: Path, which: str = FEATURES) -> Features | None:
     return Features(**content)
 
 
+def tuned_status(folder: Path, project: Project, plain: Features, images: int) -> Features | None:
+    """Read which tuned features models of a project learn from, in place of the plain ones.
+
+    None where it wants none, or there are none of all its images and of the same extractor.
+    """
+    tuned = status(folder, TUNED) if project.settings.learner.tunes else None
+    if tuned is None or tuned.base != plain.base or tuned.images < images:
+        return None
+    return tuned
+
+
 def current(folder: Path, images: int, which: str = FEATURES) -> FeaturePoints | None:
     """Map the points of a project's N images; None while there are none of that many."""
     content = _about(folder / which)

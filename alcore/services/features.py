@@ -53,8 +53,10 @@ def status(store: Store, project_id: int) -> FeaturesStatus:
         tuning = jobs.newest(connection, project_id, "tuning")
         count = sum(labels.per_class(connection, project_id).values())
     rule = project.settings.learner
-    features = files.status(store.folder(project_id))
+    folder = store.folder(project_id)
+    features = files.status(folder)
     misfit = None if features is None else _misfit(project, features, images)
+    tuned = features and files.tuned_status(folder, project, features, images)
     layers = costs.features_layers(rule.extractor, rule.extractor_file)
     cost = costs.features_seconds(images, costs.features_side(sides)) if images else 0.0
     return FeaturesStatus(
@@ -65,7 +67,7 @@ def status(store: Store, project_id: int) -> FeaturesStatus:
         images=images,
         cost=cost,
         left=_left(job, cost),
-        tuned=_tuned(store, project, features, images),
+        tuned=tuned,
         tuning=tuning,
         labels=count,
     )
@@ -140,13 +142,6 @@ def _ask(connection: Connection, project_id: int) -> None:
     last = jobs.newest(connection, project_id, "features")
     spent = last.args.get("seconds", 0.0) if last and last.state != "done" else 0.0
     jobs.request(connection, project_id, "features", time.time(), args={"seconds": spent})
-
-
-def _tuned(store: Store, project: Project, plain: Features | None, images: int) -> Features | None:
-    tuned = files.status(store.folder(project.id), files.TUNED)
-    if tuned is None or plain is None or not project.settings.learner.tunes:
-        return None
-    return tuned if tuned.base == plain.base and tuned.images >= images else None
 
 
 def _misfit(project: Project, features: Features, images: int) -> str | None:

@@ -126,8 +126,9 @@ def baseline(connection: Connection, project_id: int) -> list[BaselinePoint]:
 def fingerprint(learner: Learner) -> str:
     """Return what is the same for equal learners, and can be read."""
     fields = asdict(learner)
-    if not fields["classes"]:
-        del fields["classes"]  # as it was written before classes could change
+    for later in ("tuning", "classes"):  # as it was written before there were any
+        if fields[later] == getattr(Learner, later):
+            del fields[later]
     return json.dumps(fields, sort_keys=True)
 
 
