@@ -75,11 +75,11 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 def _settle() -> None:
     """Do what the first page need not wait for, while its browser loads Streamlit."""
-    languages.names()
     # Streamlit collects garbage after every script run; what was imported never is garbage.
     gc.collect()
     gc.freeze()
     gc.enable()
+    languages.names()
 
 
 def _watch_no_configuration() -> None:

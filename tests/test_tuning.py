@@ -29,7 +29,7 @@ from alcore.errors import (
 )
 from alcore.feature_space import FeaturePoints, FeatureSpace
 from alcore.jobs.training_inputs import inputs_of, training_inputs, with_tuned
-from alcore.jobs.tuning import School, tuned_points
+from alcore.jobs.tuning import TuningLesson, tuned_points
 from alcore.learner import costs, device, extractors, feature_heads, tuning
 from alcore.learner.extractors import Extractor
 from alcore.loop import due, embeddings
@@ -229,12 +229,12 @@ def test_random_labels_are_simulated_on_features_that_they_have_tuned_themselves
     give_labels(store, project_id, 3, at=2_000_000.0)
     training.train_now(store, project_id, 1)  # twelve labels, nine of which have tuned its features
     learner = latest(store, project_id).learner
-    taught: list[School] = []
+    taught: list[TuningLesson] = []
     computed: list[FeaturePoints] = []
 
-    def watch(running: Running, school: School, *rest: Any) -> FeaturePoints:
-        taught.append(school)
-        computed.append(tuned_points(running, school, *rest))
+    def watch(running: Running, lesson: TuningLesson, *rest: Any) -> FeaturePoints:
+        taught.append(lesson)
+        computed.append(tuned_points(running, lesson, *rest))
         return computed[-1]
 
     monkeypatch.setattr("alcore.jobs.baseline.tuned_points", watch)
@@ -244,8 +244,8 @@ def test_random_labels_are_simulated_on_features_that_they_have_tuned_themselves
         chosen, _ = items.labeled(connection, project_id)
         holdout, _ = items.holdout(connection, project_id)
     assert {p.labels for p in points} == {12}
-    assert len(taught) == len(points) and {len(school.rows) for school in taught} == {9}
-    assert all({row.split for row in school.rows} == {"pool"} for school in taught)
+    assert len(taught) == len(points) and {len(lesson.rows) for lesson in taught} == {9}
+    assert all({row.split for row in lesson.rows} == {"pool"} for lesson in taught)
     assert {row.id for row in taught[0].rows} != set(chosen[:9].tolist())
     # Features that no point needs are not computed; those of the holdout are.
     assert all((table.points != 0).any(axis=1).sum() >= 12 + len(holdout) for table in computed)

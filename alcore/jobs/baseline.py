@@ -18,7 +18,7 @@ from alcore.config import LearnerRule
 from alcore.errors import TrainingImpossible
 from alcore.feature_space import FeaturePoints
 from alcore.jobs.training_inputs import images_of, inputs_of
-from alcore.jobs.tuning import School, tuned_points
+from alcore.jobs.tuning import TuningLesson, tuned_points
 from alcore.loop.image_reading import image_reader
 from alcore.loop.project_consensus import positions
 from alcore.loop.randomness import rng
@@ -69,7 +69,7 @@ def run_baseline(running: Running) -> None:
             if point.tuned and (tuned is None or not tuned[0].shares_features(point)):
                 sample = material.rows_of(material.sample(point.trial))
                 features = tuned_points(
-                    running, material.school(point), sample, material.asked(point), report
+                    running, material.tuning_lesson(point), sample, material.asked(point), report
                 )
                 tuned = point, features
             table = tuned[1] if tuned is not None and point.tuned else None
@@ -165,7 +165,7 @@ class _Material:
         labeled = self.key_ids[self.order(point.trial)[:most]]
         return self.rows_of(np.concatenate([labeled, self.holdout.ids]))
 
-    def school(self, point: Point) -> School:
+    def tuning_lesson(self, point: Point) -> TuningLesson:
         """Return what the extractor is tuned to: the first labels of a trial.
 
         Raises TrainingImpossible where they are all of one class.
@@ -180,7 +180,7 @@ class _Material:
         free = [row.position for row in self.rows_of(unlabeled)]
         draw = rng(self.project.settings, "baseline tuning", point.trial, point.tuned)
         resolution = plain.features.resolution
-        return School(
+        return TuningLesson(
             project=self.project,
             plain=plain,
             rows=self.rows_of(self.key_ids[order]),

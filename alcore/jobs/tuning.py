@@ -54,7 +54,7 @@ def run_tuning(running: Running) -> None:
 
     running.report("loading the network", 0.0)
     material = _gather(running)
-    project, about = material.project, material.school.plain.features
+    project, about = material.project, material.lesson.plain.features
     weights = files.extractor_weights(running.store, project)
     with device.computing(project.settings.seed, running.threads, running.precision):
         extractor = extractors.build(about.extractor, weights.file, weights.downloads, about.layers)
@@ -75,13 +75,13 @@ def run_tuning(running: Running) -> None:
         file.begin()
         seconds = float(running.job.args.get("seconds", 0.0))
         seconds = Filling(file, tuned, about.side, seconds).fill(
-            running, material.rows, material.school.read, lambda share: _LEARNING + 0.6 * share
+            running, material.rows, material.lesson.read, lambda share: _LEARNING + 0.6 * share
         )
     _publish(running, material, file, replace(about, seconds=seconds))
 
 
 @dataclass(frozen=True)
-class School:
+class TuningLesson:
     """What the last stages of a project's extractor learn from."""
 
     project: Project
@@ -96,7 +96,7 @@ class School:
     read: Callable[[Item], np.ndarray]
     seed: int
 
-    def teach(
+    def tune(
         self, extractor: Extractor, folder: Path, on_progress: Callable[[str, float], None]
     ) -> Weights:
         """Return tuned weights; what the stages see lies in the folder, from `maps_folder`.
@@ -157,7 +157,7 @@ class _Material:
     """Positions of those that are no holdout."""
     labels: int
     """How many there are; the stages learn from MOST_TUNING_LABELS of them at most."""
-    school: School
+    lesson: TuningLesson
 
 
 def _gather(running: Running) -> _Material:
@@ -181,7 +181,7 @@ def _gather(running: Running) -> _Material:
         raise TrainingImpossible("features are tuned to labels of at least 2 classes")
     known = {row.id: row for row in rows}
     labeled = [known[int(i)] for i in labeled_ids[drawn]]
-    school = School(
+    lesson = TuningLesson(
         project=project,
         plain=plain,
         rows=labeled,
@@ -190,7 +190,7 @@ def _gather(running: Running) -> _Material:
         read=image_reader(folder, project.settings, spec, plain.features.resolution),
         seed=int(draw.integers(2**62)),
     )
-    return _Material(project, folder, rows, pool, len(labeled_ids), school)
+    return _Material(project, folder, rows, pool, len(labeled_ids), lesson)
 
 
 @contextmanager
@@ -223,7 +223,7 @@ def _tune(running: Running, material: _Material, extractor: Extractor) -> tuple[
     """Tune the stages; return the name of their weights, which are on the disk, and the labels."""
     from alcore.learner import tuning
 
-    labels, room = len(material.school.labels), MakingRoom(running.store)
+    labels, room = len(material.lesson.labels), MakingRoom(running.store)
     running.note({"labels": material.labels})
 
     def on_progress(phase: str, share: float) -> None:
@@ -231,7 +231,7 @@ def _tune(running: Running, material: _Material, extractor: Extractor) -> tuple[
         room.rest()
 
     with maps_folder(material.folder, running.job.kind) as folder:
-        weights = material.school.teach(extractor, folder, on_progress)
+        weights = material.lesson.tune(extractor, folder, on_progress)
     digest = tuning.save(material.folder / files.TUNED, weights, labels)
     running.note({"weights": digest})
     with running.write() as connection:
@@ -241,7 +241,7 @@ def _tune(running: Running, material: _Material, extractor: Extractor) -> tuple[
 
 def tuned_points(
     running: Running,
-    school: School,
+    lesson: TuningLesson,
     sample: Sequence[Item],
     others: Sequence[Item],
     on_progress: Callable[[str, float], None],
@@ -253,26 +253,26 @@ def tuned_points(
     """
     from alcore.learner import device, extractors, tuning  # brings torch
 
-    plain, store = school.plain, running.store
-    side, folder = plain.features.side, store.folder(school.project.id)
+    plain, store = lesson.plain, running.store
+    side, folder = plain.features.side, store.folder(lesson.project.id)
     with (
         maps_folder(folder, running.job.kind) as maps,
-        device.computing(school.seed, running.threads, running.precision),
+        device.computing(lesson.seed, running.threads, running.precision),
     ):
         extractor = tuning.extractor_of(
-            plain.features, files.extractor_weights(store, school.project)
+            plain.features, files.extractor_weights(store, lesson.project)
         )
-        weights = school.teach(extractor, maps, lambda phase, share: on_progress(phase, 0.0))
+        weights = lesson.tune(extractor, maps, lambda phase, share: on_progress(phase, 0.0))
         tuned = tuning.put(weights, extractor, "for a while")
         rows, parts = [*sample, *others], []
-        for images in blocks(rows, school.read, block_size(side)):
+        for images in blocks(rows, lesson.read, block_size(side)):
             on_progress("computing features", 0.0)
             parts.append(extractors.extract(tuned, images, side))
     features = np.concatenate(parts)
     space = FeatureSpace.of(features, np.arange(len(sample)))
     points = np.zeros((len(plain.points), space.directions.shape[1]), np.float32)
     points[[row.position for row in rows]] = space.points(features)
-    about = replace(plain.features, tuned="for a while", labels=len(school.labels))
+    about = replace(plain.features, tuned="for a while", labels=len(lesson.labels))
     return FeaturePoints(about, points, space)
 
 
