@@ -93,7 +93,7 @@ Unlabeled = Literal["none", "pseudo-labels"]
 UNLABELED: Mapping[Unlabeled, str] = MappingProxyType(
     {
         "none": "learn from labels alone",
-        "pseudo-labels": "learn from the model's own answers too: three times as long",
+        "pseudo-labels": "learn from the model's own answers too: over ten times as long",
     }
 )
 Balance = Literal["none", "sampling", "weights"]

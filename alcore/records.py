@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from alcore.config import Balance, Mode, ProjectSettings, Transfer, Unlabeled
+from alcore.config import Balance, Mode, ProjectSettings, Transfer
 
 Split = Literal["pool", "holdout"]
 KnownClasses = Literal["answer key", "labels", "none"]
@@ -792,7 +792,8 @@ class Learner:
     """What a model begins with: none, pretraining 2, torchvision, file x."""
     transfer: Transfer = "none"
     mode: Mode = "fresh"
-    unlabeled: Unlabeled = "none"
+    unlabeled: str = "none"
+    """How images without labels taught it."""
     balance: Balance = "none"
     extractor: str = "none"
     """Whose features a head learns from, and at which size."""

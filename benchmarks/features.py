@@ -5,6 +5,7 @@
     python benchmarks/features.py --data CIFAR-10 --labels 100 1000 --pretrained weights.safetensors
     python benchmarks/features.py --data photographs           needs scikit-image's files
     python benchmarks/features.py --data digits --ask 100      labels chosen by the default policy
+    python benchmarks/features.py --data digits --ask 100 --policy random        … or by chance
     python benchmarks/features.py --untuned                    features as no label has tuned them
     python benchmarks/features.py --layers ""                  of the last layer alone, as they were
     python benchmarks/features.py --paces                      seconds for features, no more
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import sys
@@ -42,6 +44,7 @@ sys.path.insert(0, str(ROOT))
 
 from alcore import metrics  # noqa: E402 - path first
 from alcore.config import PACKAGED_EXTRACTOR, LearnerRule  # noqa: E402
+from alcore.experiments.curves import saving  # noqa: E402
 from alcore.feature_space import FeaturePoints, FeatureSpace  # noqa: E402
 from alcore.learner import device, extractors, feature_heads, tuning  # noqa: E402
 from alcore.learner.costs import STAGES, features_side  # noqa: E402
@@ -71,6 +74,7 @@ BLOCK = 64
 MOST_COLUMNS = 13
 HEADS = ("self-trained", "tuned, self-trained")
 OLDEST_LAST = (*reversed(HEADS), "of labels alone")
+POLICIES = (DEFAULT, RANDOM) = ("default policy", "random")
 ROWS = ("features", "network", "equal", "auto")
 
 
@@ -229,8 +233,9 @@ def ask(
     threads: int,
     weights: Path | None,
     tuner: Tuner | None,
+    policy: str,
 ) -> list[dict[str, Any]]:
-    """Let the default policy choose labels, from the first batch on; return a row per round.
+    """Let a policy choose labels, from the first batch on; return a row per round.
 
     Without features the learner is the network, and the first batch is chosen by pixels.
     """
@@ -240,7 +245,9 @@ def ask(
     pool, test = np.arange(data.pool), np.arange(data.pool, len(data.true))
     rng = np.random.default_rng(trial)
     some = np.sort(rng.permutation(pool)[:2_000])
-    if table is None:
+    if policy == RANDOM:
+        first = rng.permutation(pool)[:20]
+    elif table is None:
         first = cold_start(data.pixels[some], some, 100, rng).item_ids
     else:
         first = typical_start(table.points[some], table.points[:0], some, 100, rng).item_ids
@@ -266,7 +273,7 @@ def ask(
             calibrations=known,
             calibrates=True,
         )
-        task = SelectionTask(np.setdiff1d(pool, labeled), "default policy", {}, batch, batch)
+        task = SelectionTask(np.setdiff1d(pool, labeled), policy, {}, batch, batch)
         held = Holdout(test, data.true[test])
         began = time.process_time()
         result = run_round(learner, lesson, held, task, lambda phase, share: None)
@@ -275,6 +282,8 @@ def ask(
             {
                 "data": data.name,
                 "learner": "network" if table is None else "auto",
+                "policy": policy,
+                "batch": batch,
                 "trial": trial,
                 "labels": len(labeled),
                 "accuracy": result.evaluation.accuracy,
@@ -287,6 +296,63 @@ def ask(
         )
         labeled = np.concatenate([labeled, result.selection.item_ids])
     return rows
+
+
+Asked = tuple[str, str, int, str]
+"""Data, learner, labels of a batch, and policy."""
+
+
+def key_of(row: dict[str, Any]) -> Asked:
+    """Say what a row of labels asked for belongs to."""
+    return row["data"], row["learner"], row["batch"], row["policy"]
+
+
+def asked_by(record: dict[str, Any]) -> dict[Asked, list[dict[str, Any]]]:
+    """Return the rows of labels asked for, by what they belong to."""
+    found: dict[Asked, list[dict[str, Any]]] = {}
+    for row in record["asked"]:
+        found.setdefault(key_of(row), []).append(row)
+    return found
+
+
+def savings(record: dict[str, Any]) -> Iterator[str]:
+    """Yield how many times fewer labels the policy needs for what random ones reach at the end.
+
+    Over trials that both have, at numbers of labels that all of these have.
+    """
+    title = ("data", "accuracy of random labels", "random", "chosen", "factor", "95 %", "trials")
+    lines = [f"| {' | '.join(title)} |", "|---" * len(title) + "|"]
+    of_all = asked_by(record)
+    for (data, learner, batch, policy), rows in of_all.items():
+        other = of_all.get((data, learner, batch, RANDOM))
+        if policy != DEFAULT or other is None:
+            continue
+        curves = [
+            [
+                {r["labels"]: r["accuracy"] for r in of if r["trial"] == trial}
+                for of in (other, rows)
+            ]
+            for trial in sorted({r["trial"] for r in rows} & {r["trial"] for r in other})
+        ]
+        if not curves:
+            continue
+        counts = sorted(set.intersection(*(set(curve) for pair in curves for curve in pair)))
+        values = np.array([[[c[n] for n in counts] for c in pair] for pair in curves])
+        found = saving(
+            np.array(counts, float), values[:, 0], values[:, 1], np.random.default_rng(0)
+        )
+        bounds = (
+            "–"
+            if found.low is None or found.high is None
+            else f"{found.low:.2f} to {found.high:.2f}"
+        )
+        labels = f"{found.baseline_labels:.0f} | {found.strategy_labels or math.inf:.0f}"
+        lines.append(
+            f"| {data}, {learner}, {batch} at a time | {100 * found.target:.1f} % | {labels} "
+            f"| {found.factor:.2f} | {bounds} | {found.trials} |"
+        )
+    if len(lines) > 2:
+        yield from (*lines, "")
 
 
 def tables(record: dict[str, Any]) -> Iterator[str]:
@@ -318,21 +384,23 @@ def tables(record: dict[str, Any]) -> Iterator[str]:
                 )
         yield "| trials | " + " | ".join(str(len(cell)) for cell in shares) + " |"
         yield ""
-    for data in dict.fromkeys(r["data"] for r in record["asked"]):
-        rows = [r for r in record["asked"] if r["data"] == data]
+    for (data, learner, batch, policy), rows in asked_by(record).items():
         counts = sorted({r["labels"] for r in rows})
         counts = counts[:: 1 + (len(counts) - 1) // MOST_COLUMNS]
-        yield f"| {data}, labels chosen: accuracy, % | " + " | ".join(map(str, counts)) + " |"
+        by = "chosen" if policy == DEFAULT else policy
+        yield f"| {data}, {learner}, labels {by} {batch} at a time | " + "".join(
+            f"{n:,} | " for n in counts
+        )
         yield "|---|" + "---|" * len(counts)
-        for name in ("network", "auto"):
-            own = [r for r in rows if r["learner"] == name]
-            cells = [[100 * r["accuracy"] for r in own if r["labels"] == n] for n in counts]
-            if any(cells):
-                yield f"| {name} | " + " | ".join(map(spread, cells)) + " |"
-                spent = [[r["seconds"] for r in own if r["labels"] == n] for n in counts]
-                yield f"| {name}, s of a round | " + " | ".join(map(spread, spent)) + " |"
-                yield f"| {name}, trials | " + " | ".join(str(len(cell)) for cell in cells) + " |"
+        for title, what, times in (
+            ("accuracy, %", "accuracy", 100),
+            ("s of a round", "seconds", 1),
+        ):
+            cells = [[times * r[what] for r in rows if r["labels"] == n] for n in counts]
+            yield f"| {title} | " + " | ".join(map(spread, cells)) + " |"
+        yield "| trials | " + " | ".join(str(len(cell)) for cell in cells) + " |"
         yield ""
+    yield from savings(record)
     if record["paces"]:
         yield (
             "| features of | pixels | arithmetic | images a processor second | 10,000 | 50,000 "
@@ -420,7 +488,8 @@ def main() -> None:
     parser.add_argument("--layers", choices=[STAGES, ""], default=STAGES)
     parser.add_argument("--untuned", action="store_true")
     parser.add_argument("--paces", action="store_true")
-    parser.add_argument("--ask", type=int, help="choose labels by the default policy until so many")
+    parser.add_argument("--ask", type=int, help="let a policy choose labels until so many")
+    parser.add_argument("--policy", choices=POLICIES, default=POLICIES[0])
     parser.add_argument(
         "--learners", nargs="*", choices=["auto", "network"], default=["auto", "network"]
     )
@@ -449,8 +518,8 @@ def main() -> None:
             tuner = Tuner(data, table, asked.threads, asked.json.parent) if tunes else None
             for trial in range(asked.trials if asked.ask else 0):
                 for learner in asked.learners:
-                    done = {(r["data"], r["trial"], r["learner"]) for r in record["asked"]}
-                    if (name, trial, learner) in done:
+                    wanted = (name, learner, asked.batch, asked.policy, trial)
+                    if any(wanted == (*key_of(r), r["trial"]) for r in record["asked"]):
                         continue
                     known = table if learner == "auto" else None
                     rows = ask(
@@ -462,6 +531,7 @@ def main() -> None:
                         asked.threads,
                         asked.pretrained,
                         tuner if learner == "auto" else None,
+                        asked.policy,
                     )
                     record["asked"] += rows
                     asked.json.write_text(json.dumps(record, indent=1))

@@ -12,19 +12,13 @@ from alcore.errors import TrainingImpossible
 from alcore.learner import descent, device, training
 from alcore.learner.architecture import Architecture, Network
 from alcore.learner.checkpoints import Model
-from alcore.learner.training import Extras, LabeledImages, LearnerSettings
-from alcore.learner.unlabeled import Pool
+from alcore.learner.training import LabeledImages, LearnerSettings
 
 
 def fit(pixels: np.ndarray, labels: np.ndarray, names=NAMES, **settings) -> Model:
-    pool = settings.pop("pool", None)
     with device.computing(0, 1):
         return training.fit(
-            LabeledImages(pixels, labels, names, 3),
-            LearnerSettings(**settings),
-            0,
-            quiet,
-            extras=Extras(pool=pool),
+            LabeledImages(pixels, labels, names, 3), LearnerSettings(**settings), 0, quiet
         )
 
 
@@ -64,28 +58,6 @@ def test_a_holdout_of_ten_is_measured() -> None:
     found = metrics.evaluate(ask(model, pixels).probabilities, labels, 2)
     low, high = found.interval
     assert found.n == 10 and low < found.accuracy <= high
-
-
-def test_pseudo_labels_use_images_without_labels() -> None:
-    pixels, labels = halves(300, seed=4)
-    pool = Pool(pixels, np.arange(20, 300), 3)
-    plain = fit(pixels[:20], labels[:20])
-    both = fit(pixels[:20], labels[:20], unlabeled="pseudo-labels", pool=pool)
-    alone = fit(pixels[:20], labels[:20], unlabeled="pseudo-labels")
-    test, truth = halves(60, seed=9)
-    found = [ask(model, test).probabilities for model in (plain, both, alone)]
-    assert np.array_equal(found[0], found[2]) and not np.array_equal(found[0], found[1])
-    assert (found[1].argmax(axis=1) == truth).mean() > 0.9
-
-
-def test_an_empty_pool_of_unlabeled_images_changes_nothing() -> None:
-    pixels, labels = halves(20)
-    nothing = Pool(pixels, np.arange(0), 3)
-    found = [
-        ask(fit(pixels, labels, unlabeled="pseudo-labels", pool=pool), pixels).probabilities
-        for pool in (None, nothing)
-    ]
-    assert np.array_equal(*found)
 
 
 @pytest.mark.parametrize("most", [16, 7])

@@ -24,6 +24,7 @@ from alcore.errors import (
 from alcore.job_kinds import function_of
 from alcore.jobs import label_check_resume
 from alcore.jobs.label_check import run_label_check
+from alcore.jobs.training_inputs import inputs_of
 from alcore.learner import checkpoints, transfer
 from alcore.records import Job
 from alcore.services import projects, training
@@ -102,6 +103,20 @@ def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store)
     (folder / third.checkpoint).unlink()
     fourth = training.train_now(store, made, 1)
     assert fourth.mode == "fresh" and "there is no checkpoint" in fourth.recipe.notes[0]
+
+
+def test_models_that_learned_otherwise_from_unlabeled_images_are_no_equals(store: Store) -> None:
+    made = shapes(store)
+    choose(store, made, unlabeled="pseudo-labels")
+    first = training.train_now(store, made, 1)
+    assert first.recipe.unlabeled == "pseudo-labels" and first.learner is not None
+    project, older = projects.get(store, made), replace(first.learner, unlabeled="pseudo-labels")
+    assert first.learner != older
+    with store.read() as connection:
+        again = inputs_of(connection, store, project, first.learner)
+        gone = inputs_of(connection, store, project, older)
+    assert again is not None and again[0].unlabeled == "pseudo-labels"
+    assert gone is None  # nothing trains as it was trained
 
 
 def test_the_first_model_of_every_recipe_finds_its_temperature_and_a_label_check_a_better_one(

@@ -23,6 +23,8 @@ USUAL = 128
 """Images per minibatch."""
 LEAST = 16
 _PRETRAINING, _FILE = "pretraining ", "file "
+_OWN_ANSWERS = "pseudo-labels of a running mean"
+"""How images without labels teach a network today; "pseudo-labels" is how a finished one taught."""
 
 
 def learner_now(connection: Connection, project: Project, inputs: TrainingInputs) -> Learner:
@@ -60,7 +62,7 @@ def learner_now(connection: Connection, project: Project, inputs: TrainingInputs
         weights=weights,
         transfer=rule.transfer if weights != "none" else "none",
         mode=rule.mode,
-        unlabeled=rule.unlabeled,
+        unlabeled=_OWN_ANSWERS if rule.unlabeled == "pseudo-labels" else rule.unlabeled,
         balance=rule.balance,
         extractor=extractor,
         tuning="untuned" if inputs.tuned is None else "tuned",
@@ -79,6 +81,8 @@ def inputs_of(
         return None
     if learner.classes != since_the_start(project):
         return None
+    if learner.unlabeled not in ("none", _OWN_ANSWERS):
+        return None
     begins_with = _weights_of(connection, store, project, learner)
     if begins_with is None:
         return None
@@ -90,7 +94,7 @@ def inputs_of(
         weights_file=begins_with.file,
         transfer=learner.transfer,
         mode=learner.mode,
-        unlabeled=learner.unlabeled,
+        unlabeled="pseudo-labels" if learner.unlabeled == _OWN_ANSWERS else "none",
         balance=learner.balance,
     )
     others = estimators.allowed(store.workspace.estimators)

@@ -91,7 +91,8 @@ class Work:
         generator = self._generator(step)
         images = self._images(self._draw(step)).to(self.device)
         side = view_side(images.shape[2], step / steps)
-        views = torch.cat([self._view(images, side, generator) for _ in range(2)])
+        smallest, augmentation = self.settings.smallest, self.settings.augmentation
+        views = torch.cat([view(images, generator, smallest, side, augmentation) for _ in range(2)])
         views = views.contiguous(memory_format=torch.channels_last)
         for group in self.optimizer.groups:
             group.rate = self.settings.rate * _cycle(step / steps)
@@ -139,18 +140,25 @@ class Work:
         array = np.array(self.pixels[rows][..., : self.channels], order="C")
         return torch.from_numpy(array).permute(0, 3, 1, 2)
 
-    def _view(self, images: Tensor, side: int, generator: torch.Generator) -> Tensor:
-        mirror = self.settings.augmentation in FLIPS
-        view = crop(images, generator, self.settings.smallest, side, mirror)
-        view = colour(view, generator, 0.4)
-        if view.shape[1] == 3:
-            grey = torch.rand(len(view), 1, 1, 1, generator=generator) < 0.2
-            view = torch.where(grey.to(view.device), greyed(view), view)
-        return view
-
     def _generator(self, step: int) -> torch.Generator:
         number = np.random.SeedSequence([self.seed, step + 1]).generate_state(1, np.uint64)[0]
         return torch.Generator().manual_seed(int(number >> 1))
+
+
+def view(
+    images: Tensor, generator: torch.Generator, smallest: float, side: int, augmentation: str
+) -> Tensor:
+    """Return a much changed view (B, channels, side, side) float 0–255 of images (B, …) uint8.
+
+    It shows at least a share `smallest` of the area, in other light and colour, mirrored only where
+    the project's augmentation says that this means the same.
+    """
+    cut = crop(images, generator, smallest, side, augmentation in FLIPS)
+    changed = colour(cut, generator, 0.4)
+    if changed.shape[1] == 3:
+        grey = torch.rand(len(changed), 1, 1, 1, generator=generator) < 0.2
+        changed = torch.where(grey.to(changed.device), greyed(changed), changed)
+    return changed
 
 
 def contrast(projected: Tensor, temperature: float) -> Tensor:

@@ -56,8 +56,8 @@ def descend(
     plan: Plan,
     generator: torch.Generator,
     extra: Extra | None = None,
-) -> float:
-    """Train the network in place; return the mean loss of the last tenth of the steps.
+) -> tuple[float, int]:
+    """Train the network in place; return the mean loss of the last tenth of the steps, and those.
 
     Raises TrainingImpossible for a loss that is not finite.
     """
@@ -107,7 +107,7 @@ def descend(
         if plan.watch is not None and step + 1 in plan.moments:
             plan.watch(network)
         plan.progress((step + 1) / plan.steps)
-    return float(np.mean(last))
+    return float(np.mean(last)), plan.steps
 
 
 def _groups(network: Network, plan: Plan) -> list[Group]:

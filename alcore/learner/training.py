@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from alcore.learner import device as devices
 from alcore.learner.architecture import Architecture, Network
 from alcore.learner.checkpoints import Model
 from alcore.learner.descent import Plan
+from alcore.learner.progress import part
 from alcore.learner.transfer import Pretrained, Transfer
 from alcore.learner.unlabeled import Pool
 from alcore.learner.views import FLIPS
@@ -186,23 +187,24 @@ class _Training:
         torch.manual_seed(seed)
         pool = self.extras.pool if self.settings.unlabeled != "none" else None
         pool = pool if pool and len(pool.rows) else None
-        first, second = unlabeled.parts(progress) if pool else (progress, progress)
-        plan = self.plan(size, first, watch)
         pixels = as_tensor(self.images.pixels, self.images.channels).to(self.device)
         labels = np.ascontiguousarray(self.images.labels, np.int64)
         targets = torch.from_numpy(labels).to(self.device)
-
-        def start(images: Tensor, generator: torch.Generator) -> Network:
-            return self.start(images, targets, size, generator)
-
-        network = start(pixels, generator)
+        network = self.start(pixels, targets, size, generator)
         with devices.on_threads(_threads(network, size * self.images.pixels.shape[1] ** 2)):
-            loss = descent.descend(network, pixels, targets, plan, generator)
-        if pool:
-            network, loss = unlabeled.learn(
-                network, start, pixels, targets, pool, plan, second, generator
-            )
-        return network, loss, plan.steps
+            plan = self.plan(size, progress, watch)
+            if pool is None:
+                return network, *descent.descend(network, pixels, targets, plan, generator)
+            if not self.started:
+                first = replace(plan, watch=None, progress=part(progress, 0, unlabeled.FITTING))
+                descent.descend(network, pixels, targets, first, generator)
+                plan = replace(plan, progress=part(progress, unlabeled.FITTING, 1))
+            return network, *unlabeled.learn(network, pixels, targets, pool, plan, generator)
+
+    @property
+    def started(self) -> bool:
+        """Whether it begins with weights that are not random."""
+        return self.mode != "fresh" or self.extras.pretrained is not None
 
     def start(
         self, images: Tensor, targets: Tensor, size: int, generator: torch.Generator
@@ -228,14 +230,13 @@ class _Training:
     ) -> Plan:
         """Say how the weights descend, by the number of labels and by what they begin as."""
         settings, labels = self.settings, len(self.images.labels)
-        started = self.mode != "fresh" or self.extras.pretrained is not None
-        tuned = started and self.mode == "fresh"
+        tuned = self.started and self.mode == "fresh"
         steps = round((_LONGER if tuned else 1) * minibatches(labels))
         peak = settings.rate * (min(1.0, labels / _FULL_FROM) if tuned else 1.0)
         return Plan(
             steps=steps,
             size=size,
-            rate=_TUNED_RATE * peak if started else peak,
+            rate=_TUNED_RATE * peak if self.started else peak,
             head_rate=peak,
             weight_decay=settings.weight_decay,
             smoothing=settings.smoothing,

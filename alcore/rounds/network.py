@@ -24,6 +24,7 @@ from alcore.learner import (
     signals,
     training,
     transfer,
+    unlabeled,
 )
 from alcore.learner.architecture import Architecture
 from alcore.learner.predictions import Predictions
@@ -161,7 +162,10 @@ class NetworkLearner:
         return device.computing(lesson.number(purpose), lesson.threads, lesson.precision)
 
     def cost(self, labels: int) -> float:
-        return _SCORED * training.minibatches(labels)
+        steps = training.minibatches(labels)
+        if self.settings.unlabeled != "none":
+            steps += unlabeled.minibatches(labels)
+        return _SCORED * steps
 
     def passes(self, needs: frozenset[Need]) -> float:
         return signals.passes(needs)
