@@ -154,11 +154,11 @@ def _about(seconds: float) -> str:
 
 def _option(option: setup.Option, value: Any, key: str) -> Any:
     """Draw the field of one thing that can be set about a strategy; return what it says."""
-    label, about = option.name.capitalize(), sentence(option.sentence)
+    label, about = option.label or option.name.capitalize(), sentence(option.sentence)
     if option.kind in ("strategy", "choice"):
         names = setup.choices(option)
         return st.selectbox(
-            "Of which strategy" if option.name == "of" else label,
+            label,
             names,
             names.index(value) if value in names else 0,
             key=key,

@@ -461,7 +461,7 @@ def test_uncertainty_herding_picks_what_stands_for_most_doubt(seed: int) -> None
     doubt = acquisition.margin(probabilities)
     assert chosen.item_ids.tolist() == herded_slowly(points[:140], doubt, points[140:], 1.0, 20)
     assert np.all(np.diff(chosen.scores) <= 1e-6)
-    assert chosen.reasons[0].endswith(f"; stands for {chosen.scores[0]:.1f} in doubt")
+    assert chosen.reasons[0].endswith(f"; stands for {chosen.scores[0]:.1f} doubtful images")
 
 
 def test_uncertainty_herding_finds_the_radius_between_labels_that_differ() -> None:

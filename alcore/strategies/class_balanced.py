@@ -53,5 +53,14 @@ CLASS_BALANCED = Strategy(
     paper="Aggarwal et al. 2020; Bengar et al. 2022 (class-balanced active learning)",
     needs=frozenset({"probabilities"}),
     select=select,
-    options=(Option("of", "strategy", "margin", "the strategy whose score it is", scored=True),),
+    options=(
+        Option(
+            "of",
+            "strategy",
+            "margin",
+            "the strategy whose score it is",
+            scored=True,
+            label="Of which strategy",
+        ),
+    ),
 )

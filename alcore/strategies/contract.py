@@ -161,6 +161,8 @@ class Option:
     high: float = 1.0
     choices: tuple[str, ...] = ()
     scored: bool = False
+    label: str = ""
+    """What pages call it, where that is not its name."""
 
     def check(self, value: Any) -> None:
         """Raise InvalidSettings for a value that this option cannot have."""

@@ -58,7 +58,14 @@ DIVERSIFIED = Strategy(
     needs=frozenset({"embeddings"}),
     select=select,
     options=(
-        Option("of", "strategy", "margin", "the strategy that makes the shortlist", scored=True),
+        Option(
+            "of",
+            "strategy",
+            "margin",
+            "the strategy that makes the shortlist",
+            scored=True,
+            label="Of which strategy",
+        ),
         Option("factor", "number", 5.0, "shortlist in batches", 1.0, 100.0),
         Option(
             "by", "choice", "k-means++", "what picks from it", choices=("k-means++", "k-center")

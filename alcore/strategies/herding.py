@@ -58,7 +58,7 @@ def select(
         covered = np.exp(-acquisition.nearest_distance(points, labeled) / radius**2)
     places, gains = _herd(points, doubt, covered, radius, k, rng)
     reasons = [
-        f"{reason}; stands for {gain:.1f} in doubt"
+        f"{reason}; stands for {gain:.1f} doubtful images"
         for reason, gain in zip(
             margin.reasons(signals, rows[places], gains, context), gains.tolist(), strict=True
         )

@@ -57,7 +57,13 @@ MIXED = Strategy(
     needs=frozenset(),
     select=select,
     options=(
-        Option("of", "strategy", "margin", "the strategy that picks its share"),
+        Option(
+            "of",
+            "strategy",
+            "margin",
+            "the strategy that picks its share",
+            label="Of which strategy",
+        ),
         Option("share", "share", 0.8, "share of the batch that it picks; the rest is random"),
     ),
 )

@@ -79,7 +79,14 @@ NO_NEAR_DUPLICATES = Strategy(
     needs=frozenset({"embeddings"}),
     select=select,
     options=(
-        Option("of", "strategy", "margin", "the strategy whose score it is", scored=True),
+        Option(
+            "of",
+            "strategy",
+            "margin",
+            "the strategy whose score it is",
+            scored=True,
+            label="Of which strategy",
+        ),
         Option("distance", "share", 0.1, "closer than this part of the usual distance is equal"),
     ),
     cost=cost,

@@ -106,7 +106,13 @@ DEFAULT_POLICY = Strategy(
     select=by_policy,
     options=(
         Option(
-            "until", "count", 0, "labels per class with typical images first; 0 never", 0, 100_000
+            "until",
+            "count",
+            0,
+            "while a class has fewer labels than this on average; 0 never",
+            0,
+            100_000,
+            label="Typical images first",
         ),
         Option("random", "share", _RANDOM, "share of each batch that is random"),
     ),

@@ -59,7 +59,14 @@ STOCHASTIC = Strategy(
     needs=frozenset(),
     select=select,
     options=(
-        Option("of", "strategy", "margin", "the strategy whose score it is", scored=True),
+        Option(
+            "of",
+            "strategy",
+            "margin",
+            "the strategy whose score it is",
+            scored=True,
+            label="Of which strategy",
+        ),
         Option(
             "kind",
             "choice",

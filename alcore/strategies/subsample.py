@@ -36,7 +36,7 @@ SUBSAMPLE = Strategy(
     needs=frozenset(),
     select=select,
     options=(
-        Option("of", "strategy", "k-center", "the strategy that picks"),
+        Option("of", "strategy", "k-center", "the strategy that picks", label="Of which strategy"),
         Option("size", "count", 10_000, "items it looks at", 10, 10_000_000),
     ),
     prefix=False,
