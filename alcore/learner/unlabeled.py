@@ -57,12 +57,12 @@ class Pool:
 
 
 def minibatches(labels: int) -> int:
-    """Return how many minibatches to train on L labels: about 70·√L, from 300 to 5,000.
+    """Return how many minibatches to train on L labels: about 70·√L, then 2·L, from 300 to 10,000.
 
     >>> [minibatches(n) for n in (10, 100, 1000, 4000, 1_000_000)]
-    [300, 700, 2214, 4427, 5000]
+    [300, 700, 2214, 8000, 10000]
     """
-    return int(min(5000, max(300, round(70 * math.sqrt(labels)))))
+    return int(min(10_000, max(300, round(70 * math.sqrt(labels)), 2 * labels)))
 
 
 def learn(
