@@ -388,9 +388,8 @@ def tables(record: dict[str, Any]) -> Iterator[str]:
         counts = sorted({r["labels"] for r in rows})
         counts = counts[:: 1 + (len(counts) - 1) // MOST_COLUMNS]
         by = "chosen" if policy == DEFAULT else policy
-        yield f"| {data}, {learner}, labels {by} {batch} at a time | " + "".join(
-            f"{n:,} | " for n in counts
-        )
+        heads = [f"{data}, {learner}, labels {by} {batch} at a time", *(f"{n:,}" for n in counts)]
+        yield f"| {' | '.join(heads)} |"
         yield "|---|" + "---|" * len(counts)
         for title, what, times in (
             ("accuracy, %", "accuracy", 100),
