@@ -82,6 +82,34 @@ def test_a_pool_of_one_image_is_enough(pool: Pool) -> None:
     assert np.isfinite(probabilities(fit(Pool(pool.pixels, np.array([7]), 3)))).all()
 
 
+@pytest.mark.parametrize(("minibatch", "seen"), [(128, 192), (3, 96), (2, 64)])
+def test_smaller_minibatches_see_fewer_images_of_both_kinds(
+    minibatch: int, seen: int, pool: Pool, start: Pretrained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory has run out, that is what there is room for."""
+    counts = set()
+    images = Pool.images
+
+    def counting(pool: Pool, places: np.ndarray) -> torch.Tensor:
+        counts.add(len(places))
+        return images(pool, places)
+
+    monkeypatch.setattr(Pool, "images", counting)
+    monkeypatch.setattr(unlabeled, "minibatches", lambda labels: 10)
+    pixels, labels = halves(LABELS, SIDE)
+    settings = LearnerSettings(unlabeled="pseudo-labels", minibatch=minibatch)
+    with device.computing(0, 1):
+        training.fit(
+            LabeledImages(pixels, labels, NAMES, 3),
+            settings,
+            0,
+            lambda share: None,
+            extras=Extras(start, pool=pool),
+        )
+    asked_at_first = {256, len(pool.rows) - 256}
+    assert counts - asked_at_first == {seen}
+
+
 def teacher_of(pool: Pool) -> tuple[Network, unlabeled._Teacher]:
     network = fit(None, recipe="none").network
     return network, unlabeled._Teacher(network, pool, torch.Generator().manual_seed(0))

@@ -75,8 +75,8 @@ def learn(
 ) -> tuple[float, int]:
     """Train a network that fits the labels on, with them and with images without.
 
-    Of each of those the teacher sees a little changed view and the network a much changed one,
-    whose answer shall be the teacher's, sharpened, where that is sure. Classes keep the shares that
+    Of each of those the teacher sees a little changed view and the network a much changed one; its
+    answer shall be the teacher's, sharpened, where that is sure. Classes keep the shares that
     the network gives them at first: not those of the labels, for a query strategy asks for rare
     ones more often than they are there. Returns the mean loss of the last steps, and how many there
     were.
@@ -84,10 +84,13 @@ def learn(
     teacher = _Teacher(network, pool, generator)
     sure = _SURE * min(1.0, _FEW * network.head.out_features / len(images))
     augment = AUGMENTATIONS[plan.augmentation]
+    size = min(_LABELED, plan.size)
+    # A plan for smaller minibatches than there are labels for is one for little memory.
+    count = max(2, _UNLABELED * size // min(_LABELED, len(images)))
 
     def extra(network: Network) -> Tensor:
         teacher.follow(network)
-        drawn = torch.randint(len(pool.rows), (_UNLABELED,), generator=generator)
+        drawn = torch.randint(len(pool.rows), (count,), generator=generator)
         batch = pool.images(drawn.numpy()).to(images.device)
         answers = teacher.answers(augment(batch, generator))
         view = contrast.view(
@@ -104,7 +107,7 @@ def learn(
         plan,
         steps=steps,
         moments=frozenset(round(moment * steps / plan.steps) for moment in plan.moments),
-        size=min(_LABELED, plan.size),
+        size=size,
         rate=_RATE * plan.rate,
         head_rate=_RATE * plan.head_rate,
     )
@@ -138,7 +141,7 @@ class _Teacher:
                 mean.copy_(value)
 
     def answers(self, images: Tensor) -> Tensor:
-        """Return probabilities (B, C) whose running mean is as it was at first."""
+        """Return probabilities (B, C) whose shares of classes stay near those of the beginning."""
         found = self._ask(images)
         self._given = _SHARES_MEMORY * self._given + (1 - _SHARES_MEMORY) * found.mean(dim=0)
         found = found * (self._shares / self._given.clamp_min(1e-6))
