@@ -25,7 +25,7 @@ from alcore.job_kinds import function_of
 from alcore.jobs import label_check_resume
 from alcore.jobs.label_check import run_label_check
 from alcore.jobs.training_inputs import inputs_of
-from alcore.learner import checkpoints, transfer
+from alcore.learner import checkpoints, transfer, unlabeled
 from alcore.records import Job
 from alcore.services import projects, training
 from alcore.store import Store, calibrations, jobs, queue, rounds
@@ -105,7 +105,10 @@ def test_a_round_records_its_recipe_and_modes_go_on_where_they_can(store: Store)
     assert fourth.mode == "fresh" and "there is no checkpoint" in fourth.recipe.notes[0]
 
 
-def test_models_that_learned_otherwise_from_unlabeled_images_are_no_equals(store: Store) -> None:
+def test_models_that_learned_otherwise_from_unlabeled_images_are_no_equals(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlabeled, "minibatches", lambda labels: 20)
     made = shapes(store)
     choose(store, made, unlabeled="pseudo-labels")
     first = training.train_now(store, made, 1)
