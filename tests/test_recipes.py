@@ -13,7 +13,7 @@ import torch
 from made import Tab
 from test_pretraining import choose, newest, shapes
 
-from alcore.config import CALIBRATED_FROM, LearnerRule, ProjectSettings, Workspace
+from alcore.config import CALIBRATED_FROM, UNLABELED, LearnerRule, ProjectSettings, Workspace
 from alcore.errors import (
     CheckpointMismatch,
     InvalidSettings,
@@ -26,7 +26,10 @@ from alcore.jobs import label_check_resume
 from alcore.jobs.label_check import run_label_check
 from alcore.jobs.training_inputs import inputs_of
 from alcore.learner import checkpoints, transfer, unlabeled
+from alcore.learner.training import LearnerSettings
 from alcore.records import Job
+from alcore.rounds.network import NetworkLearner
+from alcore.rounds.values import UNLABELED_RECIPES
 from alcore.services import projects, training
 from alcore.store import Store, calibrations, jobs, queue, rounds
 from alcore.store import projects as stored_projects
@@ -120,6 +123,15 @@ def test_models_that_learned_otherwise_from_unlabeled_images_are_no_equals(
         gone = inputs_of(connection, store, project, older)
     assert again is not None and again[0].unlabeled == "pseudo-labels"
     assert gone is None  # nothing trains as it was trained
+
+
+def test_each_use_of_unlabeled_images_has_a_recipe_of_its_own() -> None:
+    assert set(UNLABELED_RECIPES) == set(UNLABELED)
+    names = {
+        use: NetworkLearner(LearnerSettings(unlabeled=use)).recipe_name for use in UNLABELED_RECIPES
+    }
+    assert len(set(names.values())) == len(names)
+    assert "unlabeled pseudo-labels," not in names["pseudo-labels"]  # an older way had that name
 
 
 def test_the_first_model_of_every_recipe_finds_its_temperature_and_a_label_check_a_better_one(

@@ -154,6 +154,15 @@ def project_of(store: Store, project_id: int) -> Project:
         return stored_projects.get(connection, project_id)
 
 
+@pytest.fixture
+def tuned(made: tuple[Store, int]) -> tuple[Store, int, Project]:
+    """The same project with tuned features and a model of them."""
+    store, project_id = made
+    features.tune_now(store, project_id, 1)
+    training.train_now(store, project_id, 1)
+    return store, project_id, project_of(store, project_id)
+
+
 def latest(store: Store, project_id: int) -> RoundSummary:
     with store.read() as connection:
         summary = stored_rounds.latest(connection, project_id)
@@ -201,20 +210,17 @@ def test_models_learn_from_tuned_features_and_say_so_also_from_their_files(
 
 
 def test_what_asks_about_labels_and_what_begins_without_them_has_untuned_features(
-    made: tuple[Store, int],
+    tuned: tuple[Store, int, Project],
 ) -> None:
-    store, project_id = made
-    features.tune_now(store, project_id, 1)
-    training.train_now(store, project_id, 1)
-    project = project_of(store, project_id)
+    store, project_id, project = tuned
     with store.read() as connection:
         plain = training_inputs(connection, store, project)  # label checks, simulations
-        tuned = with_tuned(plain, store, project)
+        own = with_tuned(plain, store, project)
         baseline = inputs_of(connection, store, project, latest(store, project_id).learner)
-    assert plain.tuned is None and plain.features is not None and tuned.tuned is not None
+    assert plain.tuned is None and plain.features is not None and own.tuned is not None
     # Random labels tune features of their own; chosen ones would lend them what they know.
     assert baseline is not None and baseline[1].tuned is None and baseline[1].features is not None
-    learner = FeatureHeadLearner(tuned.tuned, plain.features)
+    learner = FeatureHeadLearner(own.tuned, plain.features)
     assert learner.anew().table is plain.features  # so cross-fitting asks no model about its labels
     assert learner.recipe_name != learner.anew().recipe_name
     off = replace(project, settings=replace(project.settings, learner=LearnerRule(tunes=False)))
@@ -317,12 +323,9 @@ def test_another_extractor_is_not_tuned_by_itself_and_the_next_model_has_its_fea
 
 
 def test_new_images_bring_a_training_where_tuning_is_switched_off(
-    made: tuple[Store, int],
+    tuned: tuple[Store, int, Project],
 ) -> None:
-    store, project_id = made
-    features.tune_now(store, project_id, 1)
-    training.train_now(store, project_id, 1)
-    project = project_of(store, project_id)
+    store, project_id, project = tuned
     off = replace(project.settings.learner, tunes=False)
     projects.edit(store, project, replace(project.settings, learner=off))
     features.compute_now(store, project_id, 1)

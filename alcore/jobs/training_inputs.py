@@ -17,14 +17,13 @@ from alcore.records import Job, Learner, Pretrained, Project, RoundSummary
 from alcore.rounds import Images, TrainingInputs, learner_of
 from alcore.rounds import Learner as AnyLearner
 from alcore.rounds.feature_head import SELF_TRAINED
+from alcore.rounds.values import UNLABELED_RECIPES
 from alcore.store import Connection, Store, items, pretrained
 
 USUAL = 128
 """Images per minibatch."""
 LEAST = 16
 _PRETRAINING, _FILE = "pretraining ", "file "
-_OWN_ANSWERS = "pseudo-labels of a running mean"
-"""How images without labels teach a network today; "pseudo-labels" is how a finished one taught."""
 
 
 def learner_now(connection: Connection, project: Project, inputs: TrainingInputs) -> Learner:
@@ -62,7 +61,7 @@ def learner_now(connection: Connection, project: Project, inputs: TrainingInputs
         weights=weights,
         transfer=rule.transfer if weights != "none" else "none",
         mode=rule.mode,
-        unlabeled=_OWN_ANSWERS if rule.unlabeled == "pseudo-labels" else rule.unlabeled,
+        unlabeled=UNLABELED_RECIPES[rule.unlabeled],
         balance=rule.balance,
         extractor=extractor,
         tuning="untuned" if inputs.tuned is None else "tuned",
@@ -81,7 +80,8 @@ def inputs_of(
         return None
     if learner.classes != since_the_start(project):
         return None
-    if learner.unlabeled not in ("none", _OWN_ANSWERS):
+    unlabeled = {recipe: name for name, recipe in UNLABELED_RECIPES.items()}
+    if learner.unlabeled not in unlabeled:
         return None
     begins_with = _weights_of(connection, store, project, learner)
     if begins_with is None:
@@ -94,7 +94,7 @@ def inputs_of(
         weights_file=begins_with.file,
         transfer=learner.transfer,
         mode=learner.mode,
-        unlabeled="pseudo-labels" if learner.unlabeled == _OWN_ANSWERS else "none",
+        unlabeled=unlabeled[learner.unlabeled],
         balance=learner.balance,
     )
     others = estimators.allowed(store.workspace.estimators)

@@ -35,7 +35,7 @@ from alcore.learner.unlabeled import Pool
 from alcore.records import Calibration, RecipeSummary
 from alcore.rounds.features import Features
 from alcore.rounds.learners import TrainingInputs
-from alcore.rounds.values import Images, Lesson, SignalTask
+from alcore.rounds.values import UNLABELED_RECIPES, Images, Lesson, SignalTask
 from alcore.strategies import Need, Signals
 
 _SCORED = 1_200
@@ -151,7 +151,7 @@ class NetworkLearner:
         how = f"{recipe.transfer} from {source}" if self.pretrained else "from nothing"
         return (
             f"{recipe.network} {how}, mode {recipe.mode}, augmentation {recipe.augmentation}, "
-            f"unlabeled {recipe.unlabeled}, balance {recipe.balance}"
+            f"unlabeled {UNLABELED_RECIPES[recipe.unlabeled]}, balance {recipe.balance}"
         )
 
     @property

@@ -10,11 +10,12 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from alcore.config import Precision
+from alcore.config import Precision, Unlabeled
 from alcore.errors import TrainingImpossible, UnknownItem
 from alcore.records import Calibration, Evaluation, Selection, StopSignals
 
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from alcore.learner.predictions import Predictions
     from alcore.rounds.learners import Model
     from alcore.strategies import Need
+
+
+UNLABELED_RECIPES: Mapping[Unlabeled, str] = MappingProxyType(
+    {"none": "none", "pseudo-labels": "pseudo-labels of a running mean"}
+)
+"""How images without labels teach a network, by what settings call it; learners are compared by it.
+
+Models and temperatures of "pseudo-labels" alone are of an older way.
+"""
 
 
 def _none() -> np.ndarray:

@@ -9,7 +9,14 @@ import numpy as np
 
 from alcore import acquisition
 from alcore.records import Selection
-from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count, selection
+from alcore.strategies.contract import (
+    Context,
+    Signals,
+    Strategy,
+    check_count,
+    of_strategy,
+    selection,
+)
 
 
 def select(
@@ -53,14 +60,5 @@ CLASS_BALANCED = Strategy(
     paper="Aggarwal et al. 2020; Bengar et al. 2022 (class-balanced active learning)",
     needs=frozenset({"probabilities"}),
     select=select,
-    options=(
-        Option(
-            "of",
-            "strategy",
-            "margin",
-            "the strategy whose score it is",
-            scored=True,
-            label="Of which strategy",
-        ),
-    ),
+    options=(of_strategy("margin", "the strategy whose score it is", scored=True),),
 )

@@ -184,6 +184,11 @@ class Option:
                 )
 
 
+def of_strategy(default: str, sentence: str, scored: bool = False) -> Option:
+    """Return the option that names the strategy which another one builds on, as `of`."""
+    return Option("of", "strategy", default, sentence, scored=scored, label="Of which strategy")
+
+
 Select = Callable[
     [Signals, np.ndarray, int, np.random.Generator, Mapping[str, Any], Context], Selection
 ]

@@ -9,7 +9,15 @@ import numpy as np
 
 from alcore import acquisition
 from alcore.records import Selection
-from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count, selection
+from alcore.strategies.contract import (
+    Context,
+    Option,
+    Signals,
+    Strategy,
+    check_count,
+    of_strategy,
+    selection,
+)
 
 _WAYS = ("k-means++", "k-center")
 
@@ -58,14 +66,7 @@ DIVERSIFIED = Strategy(
     needs=frozenset({"embeddings"}),
     select=select,
     options=(
-        Option(
-            "of",
-            "strategy",
-            "margin",
-            "the strategy that makes the shortlist",
-            scored=True,
-            label="Of which strategy",
-        ),
+        of_strategy("margin", "the strategy that makes the shortlist", scored=True),
         Option("factor", "number", 5.0, "shortlist in batches", 1.0, 100.0),
         Option(
             "by", "choice", "k-means++", "what picks from it", choices=("k-means++", "k-center")

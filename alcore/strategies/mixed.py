@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore.records import Origin, Selection
-from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count
+from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count, of_strategy
 
 _Entry = tuple[int, float, str, Origin]
 """Item id, score, reason, origin."""
@@ -57,13 +57,7 @@ MIXED = Strategy(
     needs=frozenset(),
     select=select,
     options=(
-        Option(
-            "of",
-            "strategy",
-            "margin",
-            "the strategy that picks its share",
-            label="Of which strategy",
-        ),
+        of_strategy("margin", "the strategy that picks its share"),
         Option("share", "share", 0.8, "share of the batch that it picks; the rest is random"),
     ),
 )

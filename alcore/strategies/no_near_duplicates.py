@@ -9,7 +9,15 @@ import numpy as np
 
 from alcore import acquisition
 from alcore.records import Selection
-from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count, selection
+from alcore.strategies.contract import (
+    Context,
+    Option,
+    Signals,
+    Strategy,
+    check_count,
+    of_strategy,
+    selection,
+)
 
 _PAIRS = 1_000
 _AT_ONCE = 512
@@ -79,14 +87,7 @@ NO_NEAR_DUPLICATES = Strategy(
     needs=frozenset({"embeddings"}),
     select=select,
     options=(
-        Option(
-            "of",
-            "strategy",
-            "margin",
-            "the strategy whose score it is",
-            scored=True,
-            label="Of which strategy",
-        ),
+        of_strategy("margin", "the strategy whose score it is", scored=True),
         Option("distance", "share", 0.1, "closer than this part of the usual distance is equal"),
     ),
     cost=cost,

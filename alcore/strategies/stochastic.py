@@ -9,7 +9,15 @@ import numpy as np
 
 from alcore import acquisition
 from alcore.records import Selection
-from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count, selection
+from alcore.strategies.contract import (
+    Context,
+    Option,
+    Signals,
+    Strategy,
+    check_count,
+    of_strategy,
+    selection,
+)
 
 _LEAST = 1e-30
 """Score below which the logarithm is taken as here: chosen last, at random."""
@@ -59,14 +67,7 @@ STOCHASTIC = Strategy(
     needs=frozenset(),
     select=select,
     options=(
-        Option(
-            "of",
-            "strategy",
-            "margin",
-            "the strategy whose score it is",
-            scored=True,
-            label="Of which strategy",
-        ),
+        of_strategy("margin", "the strategy whose score it is", scored=True),
         Option(
             "kind",
             "choice",

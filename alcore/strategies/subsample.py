@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alcore.records import Selection
-from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count
+from alcore.strategies.contract import Context, Option, Signals, Strategy, check_count, of_strategy
 
 
 def select(
@@ -36,7 +36,7 @@ SUBSAMPLE = Strategy(
     needs=frozenset(),
     select=select,
     options=(
-        Option("of", "strategy", "k-center", "the strategy that picks", label="Of which strategy"),
+        of_strategy("k-center", "the strategy that picks"),
         Option("size", "count", 10_000, "items it looks at", 10, 10_000_000),
     ),
     prefix=False,
