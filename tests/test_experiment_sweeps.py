@@ -361,7 +361,7 @@ def test_whatever_is_killed_the_result_is_that_of_an_undisturbed_sweep(
 
     The sweep is the only process that writes to the database.
     """
-    design = a_grid(trials=max(2, KILLS), budget=120)
+    design = a_grid(trials=3 * KILLS, budget=120)  # enough work for every kill on a quick machine
     calm = Store.open(Workspace(tmp_path / "calm"))
     undisturbed = put(calm, design)
     sweeping.sweep(calm, undisturbed, engine, threading.Event())
